@@ -1,0 +1,111 @@
+# The words people type. `make` alone lists them.
+#
+# Each environment is a stamp file inside .venv that is newer than what it was made from, so a second run costs
+# nothing. Both stamps share one .venv: the two locks agree on every version, which tests/architecture proves.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+# Only files whose hash is in the lock are accepted, and only wheels: building a source package would fetch
+# build tools that nobody locked.
+PIP_LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+# The build tool comes from the lock too, hence no isolation: this step needs no network.
+PIP_PROJECT := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index
+
+.PHONY: help
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-14s %s\n", $$1, $$2 }'
+
+# --- environments ------------------------------------------------------------------------------------------------
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: .venv/.made requirements/desk.txt pyproject.toml
+	$(PIP_LOCKED) -r requirements/desk.txt
+	$(PIP_PROJECT) --editable .
+	@touch $@
+
+# The full set holds the small one, so it leaves both stamps.
+.venv/.dev: .venv/.made requirements/dev.txt requirements/desk.txt pyproject.toml
+	$(PIP_LOCKED) -r requirements/dev.txt
+	$(PIP_PROJECT) --editable .
+	@touch .venv/.run $@
+
+.PHONY: setup
+setup: .venv/.dev ## make .venv with everything needed to run, check and test
+
+# --- run ---------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/.run ## one dry-run cycle on the synthetic market; no account, no keys, no network
+	$(BIN)/trader cycle
+
+# --- check and test ----------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: .venv/.dev ## style, format, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: check
+check: lint ## lint, and the tests of the architecture
+	$(BIN)/pytest tests/architecture $(PYTEST_ARGS)
+
+.PHONY: test
+test: lint ## everything: lint and all tests, those of the architecture included
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: nightly
+nightly: .venv/.dev ## property tests with many more examples, drawn anew each night
+	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/property $(PYTEST_ARGS)
+
+.PHONY: format
+format: .venv/.dev ## rewrite the sources in the agreed format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: audit
+audit: .venv/.dev ## look the locked versions up among the known vulnerabilities; needs the network
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement layers/dependencies/requirements.txt
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/dev.txt
+
+.PHONY: bench-decide
+bench-decide: .venv/.dev ## time the pure part of a cycle
+	$(BIN)/python -m desk.bench.decide
+
+# --- locks -------------------------------------------------------------------------------------------------------
+
+# The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.
+UV_VERSION := 0.13.9
+UV := .locker/$(UV_VERSION)/bin/uv
+LOCK_FLAGS ?=
+COMPILE := $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --custom-compile-command "make lock" $(LOCK_FLAGS)
+
+$(UV):
+	$(PYTHON) -m venv .locker/$(UV_VERSION)
+	.locker/$(UV_VERSION)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.PHONY: lock
+lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade takes newer versions
+	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/desk.in requirements/build.in --constraint requirements/dev.txt \
+	  --output-file requirements/desk.txt
+	$(COMPILE) layers/dependencies/requirements.in --constraint requirements/dev.txt \
+	  --output-file layers/dependencies/requirements.txt
+
+.PHONY: clean
+clean: ## remove everything that make made
+	rm -rf .venv .locker .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist src/*.egg-info

@@ -1,0 +1,1 @@
+"""The operator's desk: commands, backtest, reports, sandbox. Never deployed with the trading function."""

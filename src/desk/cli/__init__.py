@@ -1,0 +1,5 @@
+"""The command ``trader``."""
+
+from desk.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,52 @@
+"""Which commands there are, and how they end.
+
+Each module of this package that has commands offers ``register(app)``. Tables and JSON go to stdout, everything else
+to stderr, so that the output of a command can be piped.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from desk.cli import config, cycle
+from trader.errors import ConfigError, TraderError
+
+#: What sysexits.h calls EX_CONFIG: the configuration has to be mended before anything runs.
+EXIT_CONFIG = 78
+EXIT_FAILURE = 1
+
+_MODULES = (cycle, config)
+
+
+def build() -> typer.Typer:
+    """Collect the commands of every module."""
+    app = typer.Typer(
+        name="trader",
+        help="A crypto trading system for Coinbase spot: one stateless cycle per tick.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for module in _MODULES:
+        module.register(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process.
+
+    An error of ours is one line for each problem on stderr: a configuration that cannot be used ends with 78, any
+    other with 1. What is not ours is a bug and keeps its traceback.
+    """
+    try:
+        build()(args=None if arguments is None else list(arguments), prog_name="trader")
+    except ConfigError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        sys.exit(EXIT_CONFIG)
+    except TraderError as error:
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(EXIT_FAILURE)

@@ -1,0 +1,177 @@
+"""``trader cycle`` and ``trader run``: one cycle, or many in a row, on a laptop with no account anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from desk.cli import tables
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
+from desk.markets import Stage, candle_stage, synthetic_stage
+from desk.run import run_ticks, tick_at
+from trader.adapters.config_yaml import load_settings
+from trader.adapters.local.clock import FixedClock
+from trader.cycle import CycleReport, run_cycle
+from trader.entry.wiring import local_ports, pipeline_of
+from trader.errors import ConfigError
+from trader.model.codec import digest_of
+from trader.model.ids import Instant, rfc3339
+from trader.model.settings import Mode, Settings
+
+#: Where the synthetic market of a run ends unless told otherwise, so that the same command is the same run.
+SYNTHETIC_END = Instant(1_767_225_600)
+_SYNTHETIC_HOURS = 170
+_RUN_MARK = "run.json"
+
+ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
+CandlesOption = Annotated[
+    Path | None, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz; synthetic without it.")
+]
+HomeOption = Annotated[Path, typer.Option("--home", envvar="TRADER_HOME", help="Where state and audit are kept.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")]
+HOME = Path(".trader")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader cycle`` and ``trader run``."""
+    app.command("cycle")(cycle)
+    app.command("run")(run)
+
+
+def cycle(
+    mode: ModeOption = None,
+    candles: CandlesOption = None,
+    at: Annotated[str | None, typer.Option("--at", help="Instant of the tick, RFC 3339; now without it.")] = None,
+    seed: SeedOption = 7,
+    home: HomeOption = HOME,
+    config: ConfigDir = CONFIG_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Run one cycle: decide, act in the mode's way, settle, and say why for every product."""
+    settings = _settings(config, mode)
+    now = _instant(at, "--at") if at is not None else Instant(int(time.time()))
+    stage = (
+        candle_stage(settings, candles, now, now)
+        if candles is not None
+        else synthetic_stage(settings, now, _SYNTHETIC_HOURS, seed)
+    )
+    _tell(stage)
+    clock = FixedClock(now)
+    market = stage.market(clock)
+    ports = local_ports(stage.settings, home / stage.name, market, market, clock)
+    report = run_cycle(tick_at(now), pipeline_of(stage.settings), ports)
+    if as_json:
+        print(json.dumps(tables.cycle_json(report), ensure_ascii=False))
+    else:
+        tables.print_cycle(report, _console())
+
+
+def run(  # noqa: PLR0913, PLR0917 - the options of a command
+    ticks: Annotated[int | None, typer.Option("--ticks", min=1, help="How many cycles.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First tick, a day or an instant.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Where the ticks end, a day or an instant.")] = None,
+    mode: ModeOption = None,
+    candles: CandlesOption = None,
+    seed: SeedOption = 7,
+    home: HomeOption = HOME,
+    config: ConfigDir = CONFIG_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Run consecutive cycles. Interrupted anywhere and started again, the same command goes on where it stopped.
+
+    Once finished, the same command starts over. The last line proves the cash from the stored fills alone.
+    """
+    settings = _settings(config, mode)
+    first, last, stage = _window(settings, ticks, start, end, candles, seed)
+    period = stage.settings.cycle.period_seconds
+    instants = [Instant(at) for at in range(first, last, period)]
+    folder = home / f"run-{digest_of([stage.name, stage.settings.digest, first, last])[:12]}"
+    resumed = _prepare(folder)
+    _tell(stage)
+    errors = Console(stderr=True)
+    errors.print(
+        f"{'resuming' if resumed else 'starting'} {len(instants)} cycles, one every {period} s, "
+        f"from {rfc3339(first)} to {rfc3339(last)}, in {folder}",
+        highlight=False,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("cycles", total=len(instants))
+
+        def on_cycle(report: CycleReport) -> None:
+            progress.update(task, advance=1, description=report.tick.cycle_id)
+
+        summary = run_ticks(stage, folder, instants, on_cycle)
+    (folder / _RUN_MARK).write_text(json.dumps({"finished": True}), encoding="utf-8")
+    if as_json:
+        print(json.dumps(tables.run_json(summary), ensure_ascii=False))
+    else:
+        tables.print_run(summary, _console())
+
+
+def _settings(config: Path, mode: Mode | None) -> Settings:
+    environment: Mapping[str, str] = os.environ
+    if mode is not None:
+        environment = {**environment, "TRADER_MODE": mode.value}
+    return load_settings(config, environment).settings
+
+
+def _window(  # noqa: PLR0913, PLR0917 - the options of a command
+    settings: Settings, ticks: int | None, start: str | None, end: str | None, candles: Path | None, seed: int
+) -> tuple[Instant, Instant, Stage]:
+    """Settle first and last instant: --from and --to, or --ticks counted from the one or back from the other."""
+    if candles is None:
+        last = _instant(end, "--to") if end is not None else SYNTHETIC_END
+        period = settings.cycle.period_seconds
+        first = _instant(start, "--from") if start is not None else Instant(last - (ticks or 100) * period)
+        if ticks is not None and start is not None:
+            last = Instant(first + ticks * period)
+        hours = _SYNTHETIC_HOURS + max(last - first, 0) // 3600 + 1
+        stage = synthetic_stage(settings, last, hours, seed)
+    else:
+        if start is None or (end is None and ticks is None):
+            raise ConfigError("with --candles, run needs --from, and --to or --ticks")
+        first = _instant(start, "--from")
+        last = _instant(end, "--to") if end is not None else Instant(first + 1)
+        stage = candle_stage(settings, candles, first, last)
+        if ticks is not None:
+            last = Instant(first + ticks * stage.settings.cycle.period_seconds)
+    if last <= first:
+        raise ConfigError(f"--from {rfc3339(first)} must be before --to {rfc3339(last)}")
+    return first, last, stage
+
+
+def _instant(text: str, option: str) -> Instant:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is 2025-10-10T21:35:00Z or a day") from None
+    return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
+
+
+def _prepare(folder: Path) -> bool:
+    """Make way for a run; True if an interrupted one is there to go on with."""
+    if (folder / _RUN_MARK).exists():
+        shutil.rmtree(folder)
+    resumed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    return resumed
+
+
+def _console() -> Console:
+    # Piped, a table is as wide as its content: folded numbers could not be searched for.
+    return Console(width=None if Console().is_terminal else 160)
+
+
+def _tell(stage: Stage) -> None:
+    Console(stderr=True).print(f"market: {stage.title}; mode: {stage.settings.app.mode}", highlight=False)

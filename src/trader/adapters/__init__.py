@@ -1,0 +1,1 @@
+"""Implementations of the ports that reach the outside world; each package translates its errors once."""

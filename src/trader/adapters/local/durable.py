@@ -1,0 +1,76 @@
+"""Writing files so that a crash leaves the old content or the new, never half of either. Raises OSError."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace the content of a file in one step."""
+    written = _written_beside(path, text)
+    try:
+        written.replace(path)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def create_text(path: Path, text: str) -> None:
+    """Create a file with all its content in one step. Raises: FileExistsError if there is one already."""
+    written = _written_beside(path, text)
+    try:
+        # A link, unlike a rename, refuses to replace what is there.
+        path.hardlink_to(written)
+    finally:
+        written.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def append_lines(path: Path, lines: list[str]) -> None:
+    """Append whole lines. What an earlier crash left of a line was never committed, and is cut off first."""
+    with path.open("a+b") as file:
+        file.seek(0)
+        content = file.read()
+        file.truncate(content.rfind(b"\n") + 1)
+        file.seek(0, os.SEEK_END)
+        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes, and other holders in this one, out while the block runs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _written_beside(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

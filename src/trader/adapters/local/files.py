@@ -1,0 +1,219 @@
+"""The ports in a folder, for paper trading on one machine.
+
+::
+
+    <home>/kill-switch                       one word
+    <home>/scope=PAPER#main/ledger.json      lease and ledger, replaced in one step
+    <home>/scope=PAPER#main/fills.jsonl      one fill a line
+    <home>/scope=PAPER#main/orders.jsonl     one finished order a line; of several about one order the last counts
+    <home>/audit/scope=…/dt=…/….jsonl        written once
+    <home>/….json                            the book of a simulated venue
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from trader.adapters.local.durable import append_lines, create_text, locked, replace_text
+from trader.adapters.local.lease import LeaseItem, fill_lines, lease_item, order_lines
+from trader.adapters.local.memory import switch_of
+from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
+from trader.model.codec import canonical_json, decode, sha256_hex
+from trader.model.events import AuditObject
+from trader.model.ids import Instant, Scope
+from trader.model.ledger import Ledger
+from trader.model.orders import Fill, OrderRecord
+from trader.model.portfolio import Switch
+from trader.ports import Grant
+
+Book = TypeVar("Book")
+
+
+class FileStateStore:
+    """Ledgers as files, one folder per scope; processes keep each other out with a file lock."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+        with self._exclusive(scope) as folder:
+            item = _read_item(folder).taken(scope, owner, now, lease_seconds)
+            replace_text(folder / "ledger.json", item.text())
+            return item.granted(scope)
+
+    def commit(
+        self,
+        grant: Grant,
+        ledger: Ledger,
+        *,
+        fills: Sequence[Fill] = (),
+        finished: Sequence[OrderRecord] = (),
+        release: bool = False,
+    ) -> Grant:
+        with self._exclusive(grant.scope) as folder:
+            item = _read_item(folder).committed(grant, ledger, release=release)
+            # The ledger last: lines of a commit that did not get this far are written again, and kept once.
+            _append_new(folder / "fills.jsonl", fill_lines(fills), _fill_key)
+            _append_new(folder / "orders.jsonl", order_lines(finished), _order_key)
+            replace_text(folder / "ledger.json", item.text())
+            return Grant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
+
+    def release(self, grant: Grant) -> None:
+        with self._exclusive(grant.scope) as folder:
+            replace_text(folder / "ledger.json", _read_item(folder).released(grant).text())
+
+    def ledger(self, scope: Scope) -> Ledger | None:
+        """Read the ledger without a lease, for reports."""
+        with self._exclusive(scope) as folder:
+            return _read_item(folder).ledger
+
+    def fills(self, scope: Scope) -> tuple[Fill, ...]:
+        """Read every fill that was committed, in the order of their first commit."""
+        with self._exclusive(scope) as folder:
+            lines = _lines(folder / "fills.jsonl", _fill_key)
+        return tuple(decode(Fill, json.loads(text)) for text in lines.values())
+
+    def finished(self, scope: Scope) -> tuple[OrderRecord, ...]:
+        """Read every finished order that was committed, as last committed."""
+        with self._exclusive(scope) as folder:
+            lines = _lines(folder / "orders.jsonl", _order_key)
+        return tuple(decode(OrderRecord, json.loads(text)) for text in lines.values())
+
+    def folder(self, scope: Scope) -> Path:
+        """Where the files of a scope lie."""
+        return self._home / f"scope={quote(scope, safe='#')}"
+
+    @contextmanager
+    def _exclusive(self, scope: Scope) -> Iterator[Path]:
+        folder = self.folder(scope)
+        try:
+            with locked(folder / ".lock"):
+                yield folder
+        except OSError as error:
+            raise StoreUnavailable(f"{folder}: {error}") from error
+
+
+class FileAuditLog:
+    """Audit objects as files below one folder, each written once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, audit_object: AuditObject) -> str:
+        text, path = audit_object.text(), self._folder / audit_object.key
+        if Path(audit_object.key).is_absolute() or ".." in Path(audit_object.key).parts:
+            raise AuditError(f"{audit_object.key} is not a key")
+        try:
+            create_text(path, text)
+        except FileExistsError:
+            self._check_same(path, text)
+        except OSError as error:
+            raise AuditError(f"{path}: {error}") from error
+        return sha256_hex(text)
+
+    def _check_same(self, path: Path, text: str) -> None:
+        try:
+            is_same = path.read_bytes() == text.encode()
+        except OSError as error:
+            raise AuditError(f"{path}: {error}") from error
+        if not is_same:
+            raise AuditError(f"{path} holds something else already")
+
+
+class FileKillSwitch:
+    """One word in a file. No file means that the switch cannot be read, not that it says RUN."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Switch:
+        try:
+            word = self._path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+        return switch_of(word, str(self._path))
+
+    def write(self, switch: Switch) -> None:
+        """Set the switch. Raises: StoreUnavailable."""
+        try:
+            replace_text(self._path, f"{switch}\n")
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+
+
+class FileBookStore(Generic[Book]):
+    """The book of a simulated venue as one file. *kind* is its class: this package does not know the simulator."""
+
+    def __init__(self, path: Path, kind: type[Book]) -> None:
+        self._path = path
+        self._kind = kind
+        self._known: tuple[str, Book] | None = None
+
+    def load(self) -> Book | None:
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError as error:
+            raise LedgerCorrupt(f"{self._path}: {error}") from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+        # The same text is the same object, so that an unchanged book is not decoded again.
+        if self._known is None or self._known[0] != text:
+            try:
+                self._known = text, decode(self._kind, json.loads(text))
+            except (MalformedData, ValueError) as error:
+                raise LedgerCorrupt(f"{self._path}: {error}") from error
+        return self._known[1]
+
+    def save(self, book: Book) -> None:
+        text = canonical_json(book)
+        try:
+            replace_text(self._path, text)
+        except OSError as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+        self._known = text, book
+
+
+def _read_item(folder: Path) -> LeaseItem:
+    path = folder / "ledger.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return LeaseItem()
+    except UnicodeDecodeError as error:
+        raise LedgerCorrupt(f"{path}: {error}") from error
+    return lease_item(text, str(path))
+
+
+KeyOf = Callable[[dict[str, Any]], str]
+
+
+def _fill_key(item: dict[str, Any]) -> str:
+    return f"{item['venue_order_id']}/{item['trade_id']}"
+
+
+def _order_key(item: dict[str, Any]) -> str:
+    return str(item["intent"]["client_order_id"])
+
+
+def _lines(path: Path, key_of: KeyOf) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    # A last line without its end is what a crash left of one; it was never committed.
+    whole = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    try:
+        return {key_of(json.loads(line)): line for line in whole}
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerCorrupt(f"{path}: {error}") from error
+
+
+def _append_new(path: Path, lines: dict[str, str], key_of: KeyOf) -> None:
+    if lines:
+        known = _lines(path, key_of)
+        append_lines(path, [line for key, line in lines.items() if known.get(key) != line])

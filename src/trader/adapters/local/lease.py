@@ -1,0 +1,91 @@
+"""The law of the lease, without the storage: who may take it, what a commit needs, how the item is written down.
+
+Both local stores keep this item as text, so what a real store would fail to write or read fails here as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
+from trader.model.codec import canonical_json, decode
+from trader.model.ids import Instant, Scope
+from trader.model.ledger import SCHEMA, Ledger
+from trader.model.orders import Fill, OrderRecord
+from trader.ports import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseItem:
+    """What is stored for one scope. An empty owner means that the lease is free."""
+
+    owner: str = ""
+    epoch: int = 0
+    version: int = 0
+    expires_at: Instant = Instant(0)
+    ledger: Ledger | None = None
+
+    def taken(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
+        """Take the lease for an owner. Raises: LeaseHeld while somebody else's lease lasts."""
+        if not owner or lease_seconds <= 0:
+            raise InvariantViolation(f"{scope}: a lease needs an owner and a length, not {owner!r}, {lease_seconds} s")
+        if self.owner and self.expires_at > now:
+            raise LeaseHeld(self.owner, self.expires_at)
+        return replace(self, owner=owner, epoch=self.epoch + 1, expires_at=Instant(now + lease_seconds))
+
+    def granted(self, scope: Scope) -> Grant:
+        """Hand out the right to act."""
+        return Grant(scope, self.owner, self.epoch, self.version, self.expires_at, self.ledger)
+
+    def committed(self, grant: Grant, ledger: Ledger, *, release: bool) -> LeaseItem:
+        """Replace the ledger. Raises: VersionConflict if the grant is not the newest."""
+        self._check(grant)
+        if grant.version != self.version:
+            raise VersionConflict(grant.epoch, self.epoch)
+        if ledger.scope != grant.scope:
+            raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
+        item = replace(self, version=self.version + 1, ledger=ledger)
+        return item.freed() if release else item
+
+    def released(self, grant: Grant) -> LeaseItem:
+        """Give the lease back. Raises: VersionConflict if it is no longer the grant's."""
+        self._check(grant)
+        return self.freed()
+
+    def freed(self) -> LeaseItem:
+        """Nobody holds the lease; the epoch stays, so the next one is higher."""
+        return replace(self, owner="", expires_at=Instant(0))
+
+    def _check(self, grant: Grant) -> None:
+        if (grant.epoch, grant.owner) != (self.epoch, self.owner):
+            raise VersionConflict(grant.epoch, self.epoch)
+
+    def text(self) -> str:
+        """Write the item down."""
+        return canonical_json(self)
+
+
+def lease_item(text: str, where: str) -> LeaseItem:
+    """Read an item back.
+
+    Raises: LedgerCorrupt naming the place, for anything that is not an item of this schema or the one before.
+    """
+    try:
+        item: LeaseItem = decode(LeaseItem, json.loads(text))
+    except (MalformedData, ValueError) as error:
+        raise LedgerCorrupt(f"{where}: {error}") from error
+    if item.ledger is not None and not SCHEMA - 1 <= item.ledger.schema <= SCHEMA:
+        raise LedgerCorrupt(f"{where}: schema {item.ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
+    return item
+
+
+def fill_lines(fills: Sequence[Fill]) -> dict[str, str]:
+    """Write fills as text, each under the key that it is stored once under."""
+    return {f"{fill.venue_order_id}/{fill.trade_id}": canonical_json(fill) for fill in fills}
+
+
+def order_lines(finished: Sequence[OrderRecord]) -> dict[str, str]:
+    """Write finished orders as text, each under its client id; a later word on one replaces the earlier."""
+    return {record.intent.client_order_id: canonical_json(record) for record in finished}

@@ -1,0 +1,5 @@
+"""The one spine: the only function that both reads and writes the world."""
+
+from trader.cycle.run import CycleOutcome, CycleReport, run_cycle
+
+__all__ = ["CycleOutcome", "CycleReport", "run_cycle"]

@@ -1,0 +1,201 @@
+"""Send what was committed: cancels, conversions, remembered intents, new intents. Past here nothing raises VenueError.
+
+Everything sent is in the store already, under its final id. The switch is read again before every single order, and
+the clock is asked whether there is time: a withheld order that certainly never left is written off at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from trader.cycle.gather import read_account, read_switch
+from trader.errors import VenueError
+from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.decisions import Plan
+from trader.model.events import EventKind
+from trader.model.facts import AccountView
+from trader.model.ids import ClientOrderId, Instant, utc_day
+from trader.model.ledger import Ledger, Pacing
+from trader.model.orders import Accepted, Leg, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
+from trader.model.portfolio import Switch
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter, Ports
+from trader.stages.reconcile import Reconciled, reconcile
+from trader.stages.settlement import Note
+
+_POLLS = 4
+_POLL_SECONDS = 0.5
+_PACING_MEMORY_SECONDS = 86_400
+
+Commit = Callable[[Ledger], None]
+
+
+@dataclass(slots=True)
+class Actor:
+    """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave."""
+
+    ledger: Ledger
+    settings: Settings
+    ports: Ports
+    exchange: ExchangeAdapter
+    stop_at: Instant
+    commit: Commit
+    notes: list[Note] = field(default_factory=list)
+    reconciled: list[Reconciled] = field(default_factory=list)
+
+    def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
+        """Do the plan. The order of things is part of the design: less risk first."""
+        remembered = tuple(remembered)
+        self._cancel(plan.cancels)
+        self._convert()
+        for order_id in remembered:
+            self._send(order_id, is_new=False)
+        for intent in plan.intents:
+            self._send(intent.client_order_id, is_new=True)
+
+    def refresh(self) -> bool:
+        """Read the account and reconcile; False if it could not be read."""
+        try:
+            view: AccountView = read_account(self.exchange, self.ledger, self.ports.clock.now())
+        except VenueError:
+            return False
+        done = reconcile(self.ledger, view, self.settings)
+        self.ledger = done.ledger
+        self.notes += done.notes
+        self.reconciled.append(done)
+        return True
+
+    def _cancel(self, order_ids: Iterable[ClientOrderId]) -> None:
+        wanted = {
+            record.venue_order_id: record
+            for record in (self.ledger.orders[order_id] for order_id in order_ids if order_id in self.ledger.orders)
+            if record.venue_order_id is not None and not record.status.is_terminal
+        }
+        if not wanted:
+            return
+        try:
+            taken = self.exchange.cancel(tuple(wanted))
+        except VenueError as error:
+            self.notes.append((EventKind.CANCEL_REQUESTED, "failed", {"orders": list(wanted), "error": str(error)}))
+            return
+        for venue_order_id, record in wanted.items():
+            body = {"order": record.intent.client_order_id, "taken": taken.get(venue_order_id, False)}
+            self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
+        self._await_over(record.intent.client_order_id for record in wanted.values())
+
+    def _await_over(self, order_ids: Iterable[ClientOrderId]) -> None:
+        """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
+        waiting = tuple(order_ids)
+        for poll in range(_POLLS):
+            if self.refresh() and not any(self.ledger.orders[each].is_live for each in waiting):
+                return
+            if poll + 1 < _POLLS and self._has_time():
+                self.ports.clock.wait(_POLL_SECONDS)
+
+    # --- conversions
+
+    def _convert(self) -> None:
+        """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
+        for record in tuple(self.ledger.converts.values()):
+            if record.status is not ConvertStatus.INTENDED or not self._may_send(Leg.ENTRY):
+                continue
+            try:
+                venue_id = self.exchange.convert_quote(record.intent)
+                quoted = replace(record, status=ConvertStatus.QUOTED, venue_convert_id=venue_id)
+                self.ledger = self.ledger.with_convert(quoted)
+                self.commit(self.ledger)
+                self.exchange.convert_commit(venue_id, record.intent)
+            except VenueError as error:
+                body = {"convert": record.intent, "error": str(error)}
+                self.notes.append((EventKind.CONVERT_OBSERVED, f"{record.intent.convert_id}|doubt", body))
+        if any(record.is_open for record in self.ledger.converts.values()):
+            self.refresh()
+
+    # --- orders
+
+    def _send(self, order_id: ClientOrderId, *, is_new: bool) -> None:
+        record = self.ledger.orders[order_id]
+        if not record.is_in_doubt:
+            return
+        reason = self._withheld_because(record.intent)
+        if reason is not None:
+            self._withhold(record, reason, is_new=is_new)
+            return
+        submission = self.exchange.submit(record.intent)
+        self.ledger = self.ledger.with_order(after_submission(record, submission, self.ports.clock.now()))
+        body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
+        self.notes.append((EventKind.ORDER_SUBMITTED, order_id, body))
+
+    def _withheld_because(self, intent: OrderIntent) -> str | None:
+        if not self._has_time():
+            return "no time left in this invocation"
+        if not self._may_send(intent.leg):
+            return "the kill switch forbids it"
+        for needed in intent.after:
+            order = self.ledger.orders.get(ClientOrderId(needed))
+            if order is not None and order.is_live:
+                return f"order {needed} is not over"
+            convert = self.ledger.converts.get(needed)
+            if convert is not None and convert.status is not ConvertStatus.COMPLETED:
+                return f"conversion {needed} is not done"
+        if intent.side is Side.SELL:
+            lot = self.ledger.lots.get(intent.lot_id)
+            if lot is None or lot.quantity < intent.quantity:
+                return "the lot became smaller than the order"
+        return None
+
+    def _may_send(self, leg: Leg) -> bool:
+        switch = read_switch(self.ports)
+        return switch is Switch.RUN if leg is Leg.ENTRY else switch is not Switch.HALT
+
+    def _has_time(self) -> bool:
+        return self.ports.clock.now() < self.stop_at
+
+    def _withhold(self, record: OrderRecord, reason: str, *, is_new: bool) -> None:
+        # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.
+        if is_new:
+            now = self.ports.clock.now()
+            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=now, note=reason))
+        body = {"order": record.intent.client_order_id, "reason": reason}
+        self.notes.append((EventKind.ORDER_WITHHELD, record.intent.client_order_id, body))
+
+
+def after_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
+    """Say what a submission makes of an order: Unknown is doubt, not failure."""
+    if isinstance(submission, Accepted):
+        return replace(
+            record,
+            status=OrderStatus.PENDING,
+            venue_order_id=submission.venue_order_id,
+            attached_order_id=submission.attached_order_id,
+        )
+    if isinstance(submission, Rejected):
+        return replace(record, status=OrderStatus.REJECTED, over_at=now, note=submission.reason)
+    return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
+
+
+def intended(ledger: Ledger, plan: Plan, now: Instant) -> Ledger:
+    """Put the plan into the ledger: from the commit of this on, these orders exist and count for pacing.
+
+    A reprice is not a new entry: only first attempts count as entries.
+    """
+    for convert in plan.converts:
+        ledger = ledger.with_convert(ConvertRecord(convert))
+    for intent in plan.intents:
+        ledger = ledger.with_order(OrderRecord(intent))
+    day, old = utc_day(now), ledger.pacing
+    entries = [intent for intent in plan.intents if intent.leg is Leg.ENTRY and intent.attempt == 0]
+    trades = sum(intent.leg is not Leg.PROTECTION for intent in plan.intents)
+    pacing = Pacing(
+        day=day,
+        trades_today=(old.trades_today if old.day == day else 0) + trades,
+        entries=(*(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS), *(now for _ in entries)),
+        last_entry={**old.last_entry, **{intent.base: now for intent in entries}},
+    )
+    return replace(ledger, pacing=pacing)
+
+
+def stop_sending_at(deadline: Instant, lease_until: Instant, reserve_seconds: int) -> Instant:
+    """Return the instant from which no order may leave: in time to settle, and well inside the lease."""
+    return Instant(min(deadline, lease_until) - reserve_seconds)

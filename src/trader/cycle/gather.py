@@ -1,0 +1,144 @@
+"""Read the world: switch, account, market. Reads only; what cannot be read is said, never made up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from trader.errors import DataError, MissingData, TraderError, VenueError
+from trader.model.facts import AccountView, Facts, Tick
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.ledger import FeeCache, Ledger, ProductCache
+from trader.model.market import Balance, Bars, FeeRates, Product, Quote
+from trader.model.portfolio import Switch
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter, MarketData, Ports
+from trader.stages.pipeline import Pipeline
+from trader.stages.reconcile import fills_wanted_since
+
+_SLACK_SECONDS = 60
+
+
+def read_switch(ports: Ports) -> Switch:
+    """Read the kill switch; unreadable is HALT."""
+    try:
+        return ports.switch.read()
+    except TraderError:
+        return Switch.HALT
+
+
+def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> AccountView:
+    """Read balances, and our orders, fills and conversions as far back as the ledger remembers any.
+
+    Raises: VenueError if any part cannot be read; half a view is no view.
+    """
+    since = fills_wanted_since(ledger, _SLACK_SECONDS)
+    balances = exchange.balances()
+    orders = tuple(exchange.orders(since)) if since is not None else ()
+    # Fills after orders: a claimed fill that is not listed yet is waited for, an unclaimed one is booked.
+    fills = tuple(exchange.fills(since)) if since is not None else ()
+    converts = tuple(
+        exchange.convert_state(record.venue_convert_id, record.intent)
+        for record in ledger.converts.values()
+        if record.is_open and record.venue_convert_id is not None
+    )
+    return AccountView(now, balances, orders, fills, converts)
+
+
+def gather(
+    tick: Tick,
+    ledger: Ledger,
+    balances: Mapping[Asset, Balance] | None,
+    switch: Switch,
+    pipeline: Pipeline,
+    ports: Ports,
+) -> tuple[Facts, Ledger]:
+    """Read everything a decision needs but the order books. Returns the ledger with its caches refreshed.
+
+    A market that cannot be read at all gives facts without quotes and bars: then nothing is entered, and what can be
+    done without prices, such as cancelling for the kill switch, still is.
+    """
+    settings, now = pipeline.settings, ports.clock.now()
+    held = frozenset(lot.base for lot in ledger.lots.values())
+    products: Mapping[ProductId, Product] = {}
+    quotes: Mapping[ProductId, Quote] = {}
+    bars: Mapping[ProductId, Bars | DataError] = {}
+    benchmark: Bars | DataError = MissingData("the market could not be read")
+    fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
+    try:
+        ledger = _with_products(ledger, held, pipeline, ports.market, now)
+        products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+        quotes = _quotes(products, ports.market)
+        wanted = pipeline.universe.wanted(products, quotes, now, held)
+        bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
+        benchmark = _benchmark(settings, ports.market, now)
+        ledger = _with_fees(ledger, settings, ports.exchange, now)
+        fees = ledger.fees.rates if ledger.fees else fees
+    except VenueError:
+        quotes, bars = {}, {}
+    facts = Facts(
+        cycle_id=tick.cycle_id,
+        now=now,
+        scheduled_at=tick.scheduled_at,
+        switch=switch,
+        ledger=ledger,
+        products=products,
+        quotes=quotes,
+        bars=bars,
+        benchmark=benchmark,
+        fees=fees,
+        available=_available(balances),
+    )
+    return facts, ledger
+
+
+def with_depth(facts: Facts, product_ids: tuple[ProductId, ...], settings: Settings, market: MarketData) -> Facts:
+    """Add the order books of the products somebody wants to buy; without them those are denied."""
+    if not product_ids:
+        return facts
+    try:
+        return replace(facts, depth=market.depth(product_ids, settings.universe.depth_band_bps))
+    except VenueError:
+        return facts
+
+
+def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decimal] | None:
+    return None if balances is None else {asset: balance.available for asset, balance in balances.items()}
+
+
+def _with_products(
+    ledger: Ledger, held: frozenset[Asset], pipeline: Pipeline, market: MarketData, now: Instant
+) -> Ledger:
+    cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
+    if cache is not None and now - cache.fetched_at < minutes * 60:
+        return ledger
+    listed = market.products()
+    pegs = {product_id for path in pipeline.settings.risk.pegs.values() for product_id in path}
+    chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed, held)}
+    chosen |= {product.product_id: product for product in listed if product.product_id in pegs}
+    return replace(ledger, products=ProductCache(now, tuple(chosen.values())))
+
+
+def _quotes(products: Mapping[ProductId, Product], market: MarketData) -> Mapping[ProductId, Quote]:
+    """Quote each book once; its aliases share the quote."""
+    canonical = tuple(dict.fromkeys(product.canonical_id for product in products.values()))
+    found = market.quotes(canonical)
+    quotes = dict(found)
+    for product in products.values():
+        if product.alias is not None and product.alias in found:
+            quotes[product.product_id] = replace(found[product.alias], product_id=product.product_id)
+    return quotes
+
+
+def _benchmark(settings: Settings, market: MarketData, now: Instant) -> Bars | DataError:
+    wanted = settings.bars
+    found = market.bars((wanted.benchmark,), wanted.benchmark_granularity, wanted.benchmark_count, now)
+    return found.get(wanted.benchmark, MissingData(f"no bars of {wanted.benchmark}"))
+
+
+def _with_fees(ledger: Ledger, settings: Settings, exchange: ExchangeAdapter | None, now: Instant) -> Ledger:
+    cache = ledger.fees
+    if exchange is None or (cache is not None and now - cache.fetched_at < settings.exchange.fee_cache_hours * 3600):
+        return ledger
+    return replace(ledger, fees=FeeCache(now, exchange.fee_rates()))

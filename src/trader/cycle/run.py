@@ -1,0 +1,245 @@
+"""One cycle, in the order of docs: lease, account, reconcile, market, decide, record, commit, act, settle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from trader.cycle.act import Actor, intended, stop_sending_at
+from trader.cycle.gather import gather, read_account, read_switch, with_depth
+from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
+from trader.model.decisions import Decision, Plan
+from trader.model.events import AuditObject, EventKind
+from trader.model.facts import AccountView, Tick
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import CycleMark, CyclePhase, Health, Ledger, opening_ledger
+from trader.model.money import Notional
+from trader.model.orders import Fill, OrderRecord
+from trader.model.portfolio import Conditions, Switch, with_flow
+from trader.ports import Grant, Ports, audit_key
+from trader.stages.pipeline import Pipeline, next_health
+from trader.stages.reconcile import Reconciled, is_resendable, reconcile
+from trader.stages.record import Note, decision_notes, events_of
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    COMPLETED = "COMPLETED"
+    SKIPPED = "SKIPPED"
+    ABSTAINED = "ABSTAINED"
+    HALTED = "HALTED"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What one cycle did, for whoever called it. ``reason`` says why it did not complete."""
+
+    tick: Tick
+    outcome: CycleOutcome
+    reason: str = ""
+    before: Ledger | None = None
+    after: Ledger | None = None
+    decision: Decision | None = None
+    new_fills: tuple[Fill, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one cycle while it runs: what is ours by lease, and what is to be written down."""
+
+    tick: Tick
+    pipeline: Pipeline
+    ports: Ports
+    grant: Grant
+    before: Ledger
+    ledger: Ledger
+    notes: list[Note] = field(default_factory=list)
+    pending_fills: list[Fill] = field(default_factory=list)
+    all_fills: list[Fill] = field(default_factory=list)
+    finished: list[OrderRecord] = field(default_factory=list)
+    decision: Decision | None = None
+
+    def take(self, done: Reconciled) -> None:
+        """Adopt what a reconciliation found."""
+        self.ledger = done.ledger
+        self.keep(done)
+        self.notes += done.notes
+
+    def keep(self, done: Reconciled) -> None:
+        """Remember what must be stored beside the ledger."""
+        self.pending_fills += done.new_fills
+        self.all_fills += done.new_fills
+        self.finished += done.finished
+
+    def write_audit(self, part: str, notes: Sequence[Note]) -> None:
+        """Store one audit object and make it the head of the chain. Raises: AuditError."""
+        key = audit_key(self.grant.scope, self.tick.cycle_id, self.grant.epoch, part)
+        events = events_of(notes, self.tick.cycle_id, self.ports.clock.now())
+        head = self.ports.audit.write(AuditObject(key, self.ledger.audit_head, events))
+        self.ledger = replace(self.ledger, audit_head=head)
+
+    def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
+        """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
+        self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
+        self.grant = self.ports.store.commit(
+            self.grant, self.ledger, fills=self.pending_fills, finished=self.finished, release=release
+        )
+        self.pending_fills, self.finished = [], []
+
+    def report(self, outcome: CycleOutcome, reason: str = "") -> CycleReport:
+        """Close the books of this invocation."""
+        return CycleReport(
+            self.tick,
+            outcome,
+            reason,
+            self.before,
+            self.ledger,
+            self.decision,
+            tuple(self.all_fills),
+            tuple(self.notes),
+        )
+
+
+def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
+    """Run one cycle from the lease to the settled ledger.
+
+    Safe to call twice for the same tick, from two processes at once, or again after a crash anywhere: what was decided
+    is finished, not decided again.
+
+    Raises: StoreUnavailable, LedgerCorrupt if the state cannot be read; InvariantViolation for our own bugs. From the
+    commit of the intents on, failures end in a report, not in an exception.
+    """
+    settings = pipeline.settings
+    now = ports.clock.now()
+    try:
+        grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, settings.cycle.lease_seconds)
+    except LeaseHeld as held:
+        return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
+    ledger = grant.ledger or opening_ledger(
+        ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
+    )
+    mark = ledger.last_cycle
+    if mark is not None and (mark.cycle_id, mark.phase) >= (tick.cycle_id, CyclePhase.FINISHED):
+        ports.store.release(grant)
+        return CycleReport(tick, CycleOutcome.SKIPPED, f"cycle {mark.cycle_id} is finished", ledger, ledger)
+    run = _Run(tick, pipeline, ports, grant, ledger, ledger)
+    try:
+        return _run(run, resumes=mark is not None and mark.cycle_id == tick.cycle_id)
+    except (AuditError, VersionConflict, StoreUnavailable) as error:
+        return _aborted(run, error)
+
+
+def _run(run: _Run, *, resumes: bool) -> CycleReport:
+    run.ledger = _with_capital(run)
+    switch = read_switch(run.ports)
+    view: AccountView | None = None
+    if run.ports.exchange is not None:
+        try:
+            view = read_account(run.ports.exchange, run.ledger, run.ports.clock.now())
+        except VenueError as error:
+            return _abstained(run, f"the account could not be read: {error}")
+        run.take(reconcile(run.ledger, view, run.pipeline.settings))
+    if not resumes:
+        _decide(run, switch, view)
+    plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
+    remembered = _resendable(run)
+    if run.ports.exchange is None or not (plan.intents or plan.cancels or plan.converts or remembered):
+        run.write_audit("decision", run.notes)
+        run.commit(phase=CyclePhase.FINISHED, release=True)
+        return _concluded(run, switch)
+    run.ledger = intended(run.ledger, plan, run.ports.clock.now())
+    run.write_audit("decision", run.notes)
+    run.commit(phase=CyclePhase.COMMITTED)
+    written = len(run.notes)
+    _act(run, plan, remembered)
+    run.write_audit("outcome", run.notes[written:])
+    run.commit(phase=CyclePhase.FINISHED, release=True)
+    return _concluded(run, switch)
+
+
+def _with_capital(run: _Run) -> Ledger:
+    """Record a change of the configured capital as the flow it is."""
+    change = Notional(run.pipeline.settings.app.capital - run.ledger.capital)
+    if change == 0:
+        return run.ledger
+    run.notes.append((EventKind.FLOW_RECORDED, str(run.pipeline.settings.app.capital), {"change": change}))
+    return with_flow(run.ledger, change)
+
+
+def _decide(run: _Run, switch: Switch, view: AccountView | None) -> None:
+    pipeline, ports = run.pipeline, run.ports
+    balances = view.balances if view is not None else None
+    facts, run.ledger = gather(run.tick, run.ledger, balances, switch, pipeline, ports)
+    draft = pipeline.propose(facts)
+    facts = with_depth(facts, draft.products_to_buy(), pipeline.settings, ports.market)
+    run.decision = pipeline.conclude(draft, facts)
+    run.notes += decision_notes(facts, run.decision, pipeline.settings.digest, ports.identity.code_version)
+    run.ledger = run.decision.ledger
+
+
+def _resendable(run: _Run) -> tuple[ClientOrderId, ...]:
+    now, settings = run.ports.clock.now(), run.pipeline.settings
+    return tuple(
+        record.intent.client_order_id for record in run.ledger.live_orders() if is_resendable(record, now, settings)
+    )
+
+
+def _act(run: _Run, plan: Plan, remembered: Sequence[ClientOrderId]) -> None:
+    exchange = run.ports.exchange
+    if exchange is None:
+        return
+    settings = run.pipeline.settings
+    actor = Actor(
+        ledger=run.ledger,
+        settings=settings,
+        ports=run.ports,
+        exchange=exchange,
+        stop_at=stop_sending_at(run.tick.deadline, run.grant.expires_at, settings.cycle.reserve_seconds),
+        commit=lambda ledger: _commit_within(run, ledger),
+    )
+    actor.act(plan, remembered)
+    actor.refresh()
+    run.ledger = actor.ledger
+    run.notes += actor.notes
+    for done in actor.reconciled:
+        run.keep(done)
+
+
+def _commit_within(run: _Run, ledger: Ledger) -> None:
+    # Fills booked since the last commit are in this ledger, but are stored with the final one: losing this write
+    # loses nothing, the next cycle books them again from the venue.
+    run.ledger = ledger
+    run.commit(phase=CyclePhase.COMMITTED)
+
+
+def _concluded(run: _Run, switch: Switch) -> CycleReport:
+    if switch is Switch.HALT:
+        return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
+    if run.decision is not None and not run.decision.complete:
+        return run.report(CycleOutcome.ABSTAINED, "too much market data is missing for any entry")
+    return run.report(CycleOutcome.COMPLETED)
+
+
+def _abstained(run: _Run, reason: str) -> CycleReport:
+    """End a cycle that cannot know where it stands: count the failure, change nothing else, try again next tick."""
+    now = run.ports.clock.now()
+    conditions = Conditions(now, run.tick.scheduled_at, data_complete=False)
+    health: Health = next_health(run.ledger.health, run.pipeline.settings, conditions)
+    run.ledger = replace(run.ledger, health=health)
+    run.notes.append((EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "health": health}))
+    run.write_audit("decision", run.notes)
+    run.commit(phase=CyclePhase.FINISHED, release=True)
+    return run.report(CycleOutcome.ABSTAINED, reason)
+
+
+def _aborted(run: _Run, error: Exception) -> CycleReport:
+    """Stop where we are. What was committed is finished by the next cycle; the lease is given back if it is ours."""
+    try:
+        run.ports.store.release(run.grant)
+    except (VersionConflict, StoreUnavailable):
+        pass
+    return run.report(CycleOutcome.ABORTED, f"{type(error).__name__}: {error}")

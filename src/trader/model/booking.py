@@ -1,0 +1,118 @@
+"""How a fill changes the books: cash at once, and the lot rebuilt from all fills of its orders.
+
+Rebuilding makes the result independent of the order in which fills arrive: they are sorted by trade time first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from trader.errors import InvariantViolation
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import Dust, Ledger, Lot, SubLedger
+from trader.model.money import ZERO, Notional, Quantity
+from trader.model.orders import Fill, Leg, OrderRecord, Side
+
+#: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
+_SIZE_TOLERANCE = Decimal("1e-12")
+
+
+def exceeds_intent(record: OrderRecord, fill: Fill) -> bool:
+    """Whether booking this fill would take the order beyond its intent, in quantity or, for a buy, in notional.
+
+    A size in quote currency read as base units shows up here before it reaches the books.
+    """
+    intent = record.intent
+    if record.filled + fill.quantity > intent.quantity * (1 + _SIZE_TOLERANCE):
+        return True
+    if intent.side is Side.SELL:
+        return False
+    spent = sum((each.notional for each in record.fills), ZERO) + fill.notional
+    return spent > intent.notional * (1 + _SIZE_TOLERANCE)
+
+
+def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
+    """Book one new fill: cash, fees, the order's record, the lot.
+
+    Raises: InvariantViolation if the trade id is booked already; the caller deduplicates.
+    """
+    record = ledger.orders[order_id]
+    if any(known.trade_id == fill.trade_id for known in record.fills):
+        raise InvariantViolation(f"fill {fill.trade_id} is booked already")
+    change = fill.notional - fill.fee if fill.side is Side.SELL else -(fill.notional + fill.fee)
+    strategy = record.intent.strategy
+    ledger = ledger.with_cash(record.intent.quote, change, strategy)
+    book = ledger.books[strategy]
+    ledger = replace(
+        ledger, books={**ledger.books, strategy: replace(book, fees=Notional(book.fees + fill.fee))}
+    ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
+    return _with_rebuilt_lot(ledger, record.intent.lot_id)
+
+
+def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    return tuple(sorted(fills, key=lambda fill: (fill.time, fill.side is Side.SELL, fill.trade_id)))
+
+
+def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
+    records = ledger.orders_of(lot_id)
+    old = ledger.lots.get(lot_id) or ledger.closed.get(lot_id)
+    lot = _fold(records, old)
+    if lot is None:
+        return ledger
+    gained = lot.realized - (old.realized if old else ZERO)
+    book = ledger.books.get(lot.strategy, SubLedger())
+    books = {**ledger.books, lot.strategy: replace(book, realized=Notional(book.realized + gained))}
+    closed = {key: other for key, other in ledger.closed.items() if key != lot_id}
+    return replace(ledger, books=books, closed=closed).with_lot(lot)
+
+
+def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
+    records = tuple(records)
+    entry = next((record for record in records if record.intent.leg is Leg.ENTRY), None)
+    if entry is None or entry.intent.bracket is None or entry.intent.max_hold_until is None:
+        raise InvariantViolation(f"no entry with a bracket is remembered for {[r.intent.lot_id for r in records]}")
+    quantity = cost = fees = realized = ZERO
+    fills = _in_order(fill for record in records for fill in record.fills)
+    for fill in fills:
+        if fill.side is Side.BUY:
+            quantity, cost, fees = quantity + fill.quantity, cost + fill.notional, fees + fill.fee
+            continue
+        # A sell seen before its buy waits for it; the caller defers such fills, so the quantity is there.
+        part = fill.quantity / quantity
+        realized += fill.notional - fill.fee - (cost + fees) * part
+        cost, fees = cost - cost * part, fees - fees * part
+        quantity -= fill.quantity
+    if not entry.fills:
+        return None
+    intent = entry.intent
+    return Lot(
+        lot_id=intent.lot_id,
+        strategy=intent.strategy,
+        product_id=intent.product_id,
+        base=intent.base,
+        quote=intent.quote,
+        quantity=Quantity(quantity),
+        cost=Notional(cost),
+        entry_fees=Notional(fees),
+        opened_at=Instant(min(fill.time for fill in entry.fills)),
+        bracket=entry.intent.bracket,
+        max_hold_until=entry.intent.max_hold_until,
+        realized=Notional(realized),
+        peak_price=old.peak_price if old else entry.fills[0].price,
+    )
+
+
+def would_oversell(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:
+    """Whether a sell fill arrived before the buy it belongs to; it is left for a later cycle."""
+    if fill.side is Side.BUY:
+        return False
+    lot = ledger.lots.get(record.intent.lot_id)
+    return lot is None or fill.quantity > lot.quantity
+
+
+def book_dust(ledger: Ledger, lot: Lot) -> Ledger:
+    """Write off what is left of a lot below what the venue lets us sell; the quantity stays on the dust list."""
+    dust = Dust(lot.strategy, lot.base, lot.quantity, Notional(lot.cost + lot.entry_fees))
+    return replace(ledger.with_closed(lot), dust=(*ledger.dust, dust))

@@ -1,0 +1,271 @@
+"""What a cycle concludes: triggers, proposals, trims, denials, verdicts, and the decision as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from trader.model.converts import ConvertIntent
+from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
+from trader.model.ledger import Ledger, Regime
+from trader.model.money import ONE, ZERO, Notional, Quantity
+from trader.model.orders import OrderIntent, Side
+
+#: The numbers behind a verdict. Money and percentages are Decimal, statistics float, ids text.
+Numbers = Mapping[str, Decimal | float | int | str]
+
+
+class DenialCode(StrEnum):
+    """Every reason for not trading, as SUBJECT_CONDITION; the only ones there are."""
+
+    # universe
+    NOT_TRADABLE = "NOT_TRADABLE"
+    EXCLUDED = "EXCLUDED"
+    STABLE_BASE = "STABLE_BASE"
+    BANNED = "BANNED"
+    QUOTE_ASSET_UNSUPPORTED = "QUOTE_ASSET_UNSUPPORTED"
+    PRICE_BELOW_MIN = "PRICE_BELOW_MIN"
+    VOLUME_BELOW_MIN = "VOLUME_BELOW_MIN"
+    SPREAD_EXCEEDS_MAX = "SPREAD_EXCEEDS_MAX"
+    DEPTH_BELOW_MIN = "DEPTH_BELOW_MIN"
+    DEPTH_MISSING = "DEPTH_MISSING"
+    LISTING_TOO_NEW = "LISTING_TOO_NEW"
+    PRODUCT_MISSING = "PRODUCT_MISSING"
+    QUOTE_MISSING = "QUOTE_MISSING"
+    QUOTE_STALE = "QUOTE_STALE"
+    QUOTE_CROSSED = "QUOTE_CROSSED"
+    DATA_MISSING = "DATA_MISSING"
+    DATA_MALFORMED = "DATA_MALFORMED"
+    DATA_GAPPED = "DATA_GAPPED"
+    DATA_STALE = "DATA_STALE"
+    HISTORY_TOO_SHORT = "HISTORY_TOO_SHORT"
+    HYSTERESIS = "HYSTERESIS"
+    # triggers
+    PRICE_OUTLIER = "PRICE_OUTLIER"
+    VOLATILITY_TOO_LOW = "VOLATILITY_TOO_LOW"
+    TRIGGER_MISSING = "TRIGGER_MISSING"
+    TRIGGERS_EXCEED_MAX = "TRIGGERS_EXCEED_MAX"
+    # strategies
+    RULE_MISSING = "RULE_MISSING"
+    CONFIRMATIONS_BELOW_MIN = "CONFIRMATIONS_BELOW_MIN"
+    MOVE_BELOW_MIN = "MOVE_BELOW_MIN"
+    CONVICTION_BELOW_MIN = "CONVICTION_BELOW_MIN"
+    EDGE_BELOW_COST = "EDGE_BELOW_COST"
+    POSITION_HELD = "POSITION_HELD"
+    # allocation
+    STRATEGIES_OPPOSED = "STRATEGIES_OPPOSED"
+    CONVICTION_BELOW_PEER = "CONVICTION_BELOW_PEER"
+    TRADES_EXCEED_MAX = "TRADES_EXCEED_MAX"
+    # risk
+    SWITCH_NOT_RUN = "SWITCH_NOT_RUN"
+    PRODUCT_REDUCE_ONLY = "PRODUCT_REDUCE_ONLY"
+    TICK_STALE = "TICK_STALE"
+    DATA_INCOMPLETE = "DATA_INCOMPLETE"
+    VENUE_UNHEALTHY = "VENUE_UNHEALTHY"
+    POSITION_MISSING = "POSITION_MISSING"
+    REGIME_CRASH = "REGIME_CRASH"
+    REGIME_UNKNOWN = "REGIME_UNKNOWN"
+    EQUITY_UNKNOWN = "EQUITY_UNKNOWN"
+    DAY_LOSS_EXCEEDS_MAX = "DAY_LOSS_EXCEEDS_MAX"
+    WEEK_LOSS_EXCEEDS_MAX = "WEEK_LOSS_EXCEEDS_MAX"
+    DRAWDOWN_EXCEEDS_MAX = "DRAWDOWN_EXCEEDS_MAX"
+    DAY_TRADES_EXCEED_MAX = "DAY_TRADES_EXCEED_MAX"
+    HOUR_ENTRIES_EXCEED_MAX = "HOUR_ENTRIES_EXCEED_MAX"
+    ENTRY_TOO_SOON = "ENTRY_TOO_SOON"
+    PRODUCT_ENTRY_TOO_SOON = "PRODUCT_ENTRY_TOO_SOON"
+    PRODUCT_COOLING = "PRODUCT_COOLING"
+    LOSSES_COOLING = "LOSSES_COOLING"
+    PEG_UNKNOWN = "PEG_UNKNOWN"
+    PEG_BELOW_MIN = "PEG_BELOW_MIN"
+    POSITIONS_EXCEED_MAX = "POSITIONS_EXCEED_MAX"
+    CYCLE_ENTRIES_EXCEED_MAX = "CYCLE_ENTRIES_EXCEED_MAX"
+    ORDER_WORKING = "ORDER_WORKING"
+    ORDER_IN_DOUBT = "ORDER_IN_DOUBT"
+    POSITION_EXCEEDS_MAX = "POSITION_EXCEEDS_MAX"
+    PRODUCT_EXCEEDS_MAX = "PRODUCT_EXCEEDS_MAX"
+    TIER_EXCEEDS_MAX = "TIER_EXCEEDS_MAX"
+    CLUSTER_EXCEEDS_MAX = "CLUSTER_EXCEEDS_MAX"
+    STRATEGY_EXCEEDS_WEIGHT = "STRATEGY_EXCEEDS_WEIGHT"
+    EXPOSURE_EXCEEDS_MAX = "EXPOSURE_EXCEEDS_MAX"
+    NOTIONAL_BELOW_MIN = "NOTIONAL_BELOW_MIN"
+    # execution
+    CAPITAL_EXCEEDED = "CAPITAL_EXCEEDED"
+    QUOTE_ASSET_MISSING = "QUOTE_ASSET_MISSING"
+    NOTIONAL_EXCEEDS_MAX = "NOTIONAL_EXCEEDS_MAX"
+    REPRICES_EXCEED_MAX = "REPRICES_EXCEED_MAX"
+    PRICE_EXCEEDS_BAND = "PRICE_EXCEEDS_BAND"
+
+
+class TriggerKind(StrEnum):
+    """What was seen on the bars."""
+
+    PRICE_MOVE = "price_move"
+    VOLUME_SPIKE = "volume_spike"
+    BREAKOUT = "breakout"
+    REVERSAL = "reversal"
+    MOMENTUM = "momentum"
+
+
+class Direction(StrEnum):
+    """Which way it moved."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmations:
+    """Signs that a fall has turned: each is true or not."""
+
+    above_vwap: bool = False
+    higher_low: bool = False
+    rsi_crossed_up: bool = False
+    bounced: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many of the four hold."""
+        return self.above_vwap + self.higher_low + self.rsi_crossed_up + self.bounced
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Something worth a look, with its sign. Shape: strength and confidence in 0..1; *move* signed, a fraction."""
+
+    product_id: ProductId
+    kind: TriggerKind
+    direction: Direction
+    strength: float
+    confidence: float
+    move: float
+    confirmations: Confirmations
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """What decides between several triggers."""
+        return self.strength * self.confidence
+
+
+@dataclass(frozen=True, slots=True)
+class TradeProposal:
+    """What a strategy would like to do. A SELL closes the lot it names; a BUY opens one.
+
+    ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed.
+    Units: size_pct of the bot's equity; stop and target in percent of the entry price.
+    """
+
+    strategy: StrategyId
+    product_id: ProductId
+    base: Asset
+    side: Side
+    size_pct: Decimal
+    confidence: float
+    conviction: float
+    reason: str
+    stop_loss_pct: Decimal = ZERO
+    take_profit_pct: Decimal = ZERO
+    max_hold_hours: int = 0
+    hit_ratio: Decimal = ZERO
+    edge_multiple: Decimal = ONE
+    components: Mapping[str, float] = field(default_factory=dict)
+    trigger: Trigger | None = None
+    lot_id: ClientOrderId | None = None
+
+    @property
+    def reduces(self) -> bool:
+        """Whether it can only make a position smaller."""
+        return self.side is Side.SELL
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A refusal of ours, with the numbers behind it. *stage* is the stage that said no."""
+
+    product_id: ProductId
+    code: DenialCode
+    stage: str
+    numbers: Numbers = field(default_factory=dict)
+    strategy: StrategyId | None = None
+    proposal: TradeProposal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """A proposal made smaller: what is left of it, and which cap did it."""
+
+    proposal: TradeProposal
+    notional: Notional
+    code: DenialCode
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A proposal that may become an order: a buy of at most this notional, or a sell of this quantity."""
+
+    proposal: TradeProposal
+    notional: Notional = Notional(0)
+    quantity: Quantity = Quantity(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskReview:
+    """What risk said to every proposal: each is approved (perhaps trimmed) or denied, exactly once."""
+
+    approvals: tuple[Approval, ...] = ()
+    trims: tuple[Trim, ...] = ()
+    denials: tuple[Denial, ...] = ()
+
+
+class Outcome(StrEnum):
+    """What became of a product in a cycle."""
+
+    ENTERING = "ENTERING"
+    EXITING = "EXITING"
+    PROTECTING = "PROTECTING"
+    HELD = "HELD"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The one thing said about a product that was considered."""
+
+    product_id: ProductId
+    outcome: Outcome
+    stage: str
+    code: DenialCode | None
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What execution makes of the approvals: conversions first, then cancels, then orders in this sequence."""
+
+    intents: tuple[OrderIntent, ...] = ()
+    cancels: tuple[ClientOrderId, ...] = ()
+    converts: tuple[ConvertIntent, ...] = ()
+    denials: tuple[Denial, ...] = ()
+    trims: tuple[Trim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything a cycle concluded, before anything was done about it.
+
+    ``ledger`` is the memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is false if too much data failed for anything to be entered.
+    """
+
+    regime: Regime
+    equity: Notional | None
+    triggers: tuple[Trigger, ...]
+    proposals: tuple[TradeProposal, ...]
+    review: RiskReview
+    plan: Plan
+    verdicts: tuple[Verdict, ...]
+    ledger: Ledger
+    notes: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    complete: bool = True

@@ -1,0 +1,81 @@
+"""What is written down. Events are past participles; an object is one file of them, chained to the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from trader.model.codec import canonical_json, sha256_hex
+from trader.model.ids import CycleId, Instant
+
+
+class EventKind(StrEnum):
+    """Every kind of audit event."""
+
+    CYCLE_STARTED = "CycleStarted"
+    LEDGER_RECONCILED = "LedgerReconciled"
+    FILL_APPLIED = "FillApplied"
+    ORDER_OBSERVED = "OrderObserved"
+    LOT_CLOSED = "LotClosed"
+    DUST_BOOKED = "DustBooked"
+    FLOW_RECORDED = "FlowRecorded"
+    CONVERT_OBSERVED = "ConvertObserved"
+    MISMATCH_FOUND = "MismatchFound"
+    POSITION_UNPROTECTED = "PositionUnprotected"
+    FACTS_GATHERED = "FactsGathered"
+    REGIME_ASSESSED = "RegimeAssessed"
+    UNIVERSE_SELECTED = "UniverseSelected"
+    TRIGGERS_DETECTED = "TriggersDetected"
+    STRATEGIES_PROPOSED = "StrategiesProposed"
+    ALLOCATION_MADE = "AllocationMade"
+    RISK_CHECKED = "RiskChecked"
+    EXECUTION_PLANNED = "ExecutionPlanned"
+    VERDICT_GIVEN = "VerdictGiven"
+    ORDER_INTENDED = "OrderIntended"
+    ORDER_SUBMITTED = "OrderSubmitted"
+    ORDER_WITHHELD = "OrderWithheld"
+    CANCEL_REQUESTED = "CancelRequested"
+    CYCLE_SETTLED = "CycleSettled"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One thing that happened. *subject* makes the id unique within its cycle and kind, without a counter of runs."""
+
+    kind: EventKind
+    cycle_id: CycleId
+    at: Instant
+    subject: str
+    body: Mapping[str, Any]
+
+    @property
+    def event_id(self) -> str:
+        """The same event, derived again after a crash, has the same id."""
+        return sha256_hex(f"{self.cycle_id}|{self.kind}|{self.subject}")[:24]
+
+    def line(self) -> str:
+        """Write the event as one line of JSON."""
+        return canonical_json(
+            {"event": self.kind, "id": self.event_id, "cycle": self.cycle_id, "at": self.at, "body": self.body}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditObject:
+    """One file of the audit log. Its first line names the digest of the object before it."""
+
+    key: str
+    previous: str
+    events: tuple[AuditEvent, ...]
+
+    def text(self) -> str:
+        """Return the whole file, newline at the end."""
+        header = canonical_json({"event": "ObjectOpened", "previous": self.previous, "key": self.key})
+        return "\n".join([header, *(event.line() for event in self.events)]) + "\n"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return sha256_hex(self.text())

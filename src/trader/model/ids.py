@@ -1,0 +1,60 @@
+"""Names of things, and the ids that follow from a decision."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import NewType
+
+Asset = NewType("Asset", str)
+ProductId = NewType("ProductId", str)
+StrategyId = NewType("StrategyId", str)
+Scope = NewType("Scope", str)
+CycleId = NewType("CycleId", str)
+ClientOrderId = NewType("ClientOrderId", str)
+VenueOrderId = NewType("VenueOrderId", str)
+TradeId = NewType("TradeId", str)
+
+#: Seconds since the UNIX epoch, UTC. Only a Clock makes one out of nothing.
+Instant = NewType("Instant", int)
+
+_CYCLE_ID_FORMAT = "%Y%m%dT%H%M%SZ"
+_ID_HEX_DIGITS = 28
+
+
+def cycle_id_at(scheduled: Instant) -> CycleId:
+    """Name the cycle that was scheduled for this instant, as ``20261122T101500Z``."""
+    return CycleId(datetime.fromtimestamp(scheduled, UTC).strftime(_CYCLE_ID_FORMAT))
+
+
+def instant_of(cycle_id: CycleId) -> Instant:
+    """Return the scheduled instant a cycle id was made from.
+
+    Raises: ValueError if the text is not a cycle id.
+    """
+    return Instant(int(datetime.strptime(cycle_id, _CYCLE_ID_FORMAT).replace(tzinfo=UTC).timestamp()))
+
+
+def utc_day(at: Instant) -> str:
+    """Return the UTC calendar day, as ``2026-11-22``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def utc_week(at: Instant) -> str:
+    """Return the ISO week in UTC, as ``2026-W47``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%G-W%V")
+
+
+def rfc3339(at: Instant) -> str:
+    """Return the instant as ``2026-11-22T10:15:00Z``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def client_order_id(prefix: str, *decision: object) -> ClientOrderId:
+    """Derive the id under which a decision is sent, and re-sent.
+
+    Two calls agree if and only if the parts of the decision agree: scope, cycle, strategy, product, side, leg
+    and attempt. No clock, no randomness, no process: a retry over a minute boundary keeps its id.
+    """
+    parts = "\x1f".join(str(part) for part in decision)
+    return ClientOrderId(prefix + hashlib.sha256(parts.encode()).hexdigest()[:_ID_HEX_DIGITS])

@@ -1,0 +1,299 @@
+"""What persists between cycles: cash, lots, orders and memory. Built from fills only.
+
+Every change returns a new ledger. Nothing here reads a market: marking with quotes is ``model.portfolio``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from trader.model.converts import ConvertRecord
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
+from trader.model.market import FeeRates, Product
+from trader.model.money import ZERO, Notional, Price, Quantity
+from trader.model.orders import Bracket, OrderRecord
+
+SCHEMA = 1
+
+
+class Regime(StrEnum):
+    """What kind of market it is."""
+
+    BULL = "bull"
+    CHOP = "chop"
+    BEAR = "bear"
+    CRASH = "crash"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What one entry bought and has not yet sold, with where and when it must end.
+
+    ``cost`` and ``entry_fees`` belong to the remaining quantity; ``realized`` to what was sold, all fees deducted.
+    ``peak_price`` is the best bid seen since entry. A lot is a function of the fills of its orders.
+    """
+
+    lot_id: ClientOrderId
+    strategy: StrategyId
+    product_id: ProductId
+    base: Asset
+    quote: Asset
+    quantity: Quantity
+    cost: Notional
+    entry_fees: Notional
+    opened_at: Instant
+    bracket: Bracket
+    max_hold_until: Instant
+    realized: Notional = Notional(0)
+    peak_price: Price = Price(0)
+
+    @property
+    def entry_price(self) -> Price:
+        """Average price paid, fees not included."""
+        return Price(self.cost / self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All lots one strategy holds of one product."""
+
+    strategy: StrategyId
+    product_id: ProductId
+    base: Asset
+    lots: tuple[Lot, ...]
+
+    @property
+    def quantity(self) -> Quantity:
+        """Base units held."""
+        return Quantity(sum((lot.quantity for lot in self.lots), ZERO))
+
+
+@dataclass(frozen=True, slots=True)
+class Dust:
+    """What was left of a lot below what the venue lets us sell. Still owned, no longer managed."""
+
+    strategy: StrategyId
+    base: Asset
+    quantity: Quantity
+    cost: Notional
+
+
+@dataclass(frozen=True, slots=True)
+class SubLedger:
+    """One strategy's part of the books. The parts add up to the whole, to the smallest unit."""
+
+    cash_flow: Mapping[Asset, Notional] = field(default_factory=dict)
+    realized: Notional = Notional(0)
+    fees: Notional = Notional(0)
+    wins: int = 0
+    losses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Equity at the start of the UTC day and week, and its peak; moved along with every deposit or withdrawal."""
+
+    day: str
+    day_equity: Notional
+    week: str
+    week_equity: Notional
+    peak_equity: Notional
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """When we last did what."""
+
+    day: str = ""
+    trades_today: int = 0
+    entries: tuple[Instant, ...] = ()
+    last_entry: Mapping[Asset, Instant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """No entries into one asset before an instant, and why."""
+
+    until: Instant
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Losing round trips in a row, over the whole book, and the rest they earned."""
+
+    losses: int = 0
+    rest_until: Instant = Instant(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeMemory:
+    """The regime in force, and a different one that must hold for some cycles before it takes over."""
+
+    current: Regime = Regime.UNKNOWN
+    candidate: Regime = Regime.UNKNOWN
+    held_cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Whether a product is in the universe, and for how many cycles the checks have said otherwise."""
+
+    member: bool
+    against: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductCache:
+    """Metadata of the products that can matter, as of one instant."""
+
+    fetched_at: Instant
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeCache:
+    """The account's fee rates as of one instant."""
+
+    fetched_at: Instant
+    rates: FeeRates
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Cycles in a row that the venue or the data failed, and the rest they earned."""
+
+    failed_cycles: int = 0
+    rest_until: Instant = Instant(0)
+
+
+class CyclePhase(StrEnum):
+    """How far the last cycle got."""
+
+    COMMITTED = "COMMITTED"
+    FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleMark:
+    """The last cycle whose decision was committed."""
+
+    cycle_id: CycleId
+    phase: CyclePhase
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Everything one scope remembers.
+
+    ``capital`` sums what was paid in; it changes by recorded flows only. ``closed`` keeps lots that are sold out for
+    as long as their orders are remembered, so that a late fill finds them.
+    """
+
+    scope: Scope
+    accounting_asset: Asset
+    capital: Notional
+    cash: Mapping[Asset, Notional]
+    lots: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
+    closed: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
+    orders: Mapping[ClientOrderId, OrderRecord] = field(default_factory=dict)
+    converts: Mapping[str, ConvertRecord] = field(default_factory=dict)
+    converted: Mapping[Asset, Notional] = field(default_factory=dict)
+    books: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
+    dust: tuple[Dust, ...] = ()
+    marks: Marks | None = None
+    pacing: Pacing = Pacing()
+    cooldowns: Mapping[Asset, Cooldown] = field(default_factory=dict)
+    streak: Streak = Streak()
+    regime: RegimeMemory = RegimeMemory()
+    membership: Mapping[ProductId, Membership] = field(default_factory=dict)
+    products: ProductCache | None = None
+    fees: FeeCache | None = None
+    depegged: Mapping[Asset, Instant] = field(default_factory=dict)
+    strategy_runs: Mapping[StrategyId, Instant] = field(default_factory=dict)
+    health: Health = Health()
+    reduce_only: Mapping[Asset, str] = field(default_factory=dict)
+    drawdown_halt: bool = False
+    last_cycle: CycleMark | None = None
+    audit_head: str = ""
+    schema: int = SCHEMA
+
+    def positions(self) -> tuple[Position, ...]:
+        """Group the lots by strategy and product, in a stable order."""
+        groups: dict[tuple[StrategyId, ProductId], list[Lot]] = {}
+        for lot in sorted(self.lots.values(), key=lambda each: (each.strategy, each.product_id, each.lot_id)):
+            groups.setdefault((lot.strategy, lot.product_id), []).append(lot)
+        return tuple(
+            Position(strategy, product_id, lots[0].base, tuple(lots)) for (strategy, product_id), lots in groups.items()
+        )
+
+    def live_orders(self) -> tuple[OrderRecord, ...]:
+        """Return the orders that may still change something, in the order they were decided."""
+        live = (record for record in self.orders.values() if record.is_live)
+        return tuple(sorted(live, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
+
+    def with_order(self, record: OrderRecord) -> Ledger:
+        """Remember this order, replacing what was known of it."""
+        return replace(self, orders={**self.orders, record.intent.client_order_id: record})
+
+    def with_convert(self, record: ConvertRecord) -> Ledger:
+        """Remember this conversion, replacing what was known of it."""
+        return replace(self, converts={**self.converts, record.intent.convert_id: record})
+
+    def with_lot(self, lot: Lot) -> Ledger:
+        """Keep this lot, replacing what was known of it."""
+        return replace(self, lots={**self.lots, lot.lot_id: lot})
+
+    def with_closed(self, lot: Lot) -> Ledger:
+        """Move a lot that is sold out, or written off as dust, out of the open ones."""
+        lots = {key: other for key, other in self.lots.items() if key != lot.lot_id}
+        return replace(self, lots=lots, closed={**self.closed, lot.lot_id: lot})
+
+    def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
+        """Return every remembered order that opened, closes or protects this lot."""
+        return tuple(record for record in self.orders.values() if record.intent.lot_id == lot_id)
+
+    def with_cash(self, asset: Asset, change: Decimal, strategy: StrategyId | None = None) -> Ledger:
+        """Add to the cash of one asset, and to the sub-ledger of the strategy that caused it."""
+        ledger = replace(self, cash=_added(self.cash, asset, change))
+        if strategy is None:
+            return replace(ledger, converted=_added(self.converted, asset, change))
+        book = self.books.get(strategy, SubLedger())
+        return replace(
+            ledger, books={**self.books, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))}
+        )
+
+    def forgetting(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:
+        """Forget closed lots and finished orders."""
+        lots, orders = set(lot_ids), set(order_ids)
+        return replace(
+            self,
+            closed={key: lot for key, lot in self.closed.items() if key not in lots},
+            orders={key: record for key, record in self.orders.items() if key not in orders},
+        )
+
+
+def _added(amounts: Mapping[Asset, Notional], asset: Asset, change: Decimal) -> dict[Asset, Notional]:
+    return {**amounts, asset: Notional(amounts.get(asset, ZERO) + change)}
+
+
+def opening_ledger(scope: Scope, accounting_asset: Asset, capital: Notional) -> Ledger:
+    """Open the books: all of the capital in cash, nothing else."""
+    return Ledger(scope=scope, accounting_asset=accounting_asset, capital=capital, cash={accounting_asset: capital})
+
+
+def cash_imbalance(ledger: Ledger) -> Mapping[Asset, Decimal]:
+    """Compare the cash with what the parts say it must be; all zero in a sound ledger.
+
+    Cash = capital paid in + conversions + the cash flows of every sub-ledger. Units: per quote asset.
+    """
+    expected: dict[Asset, Decimal] = {ledger.accounting_asset: Decimal(ledger.capital)}
+    for flows in (ledger.converted, *(book.cash_flow for book in ledger.books.values())):
+        for asset, change in flows.items():
+            expected[asset] = expected.get(asset, ZERO) + change
+    assets = sorted(set(expected) | set(ledger.cash))
+    return {asset: ledger.cash.get(asset, ZERO) - expected.get(asset, ZERO) for asset in assets}

@@ -1,0 +1,146 @@
+"""The ledger marked with quotes: equity, exposure, drawdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
+from trader.model.ledger import Ledger, Lot, Marks
+from trader.model.market import Quote
+from trader.model.money import HUNDRED, ZERO, Notional, notional
+from trader.model.orders import Leg, Side
+
+
+class Switch(StrEnum):
+    """What the operator allows. Anything unreadable is HALT."""
+
+    RUN = "RUN"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    HALT = "HALT"
+    FLATTEN = "FLATTEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What holds for this cycle whatever the proposals are. ``pegs`` maps a stable quote asset to its price."""
+
+    now: Instant
+    scheduled_at: Instant
+    switch: Switch = Switch.RUN
+    pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
+    data_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """A ledger and what it is worth now. ``equity`` is None if anything held has no price: then nobody knows."""
+
+    ledger: Ledger
+    conditions: Conditions
+    quotes: Mapping[Asset, Quote]
+    clusters: Mapping[Asset, tuple[str, ...]]
+    tiers: Mapping[Asset, str]
+    equity: Notional | None
+
+    def lot_value(self, lot: Lot) -> Notional:
+        """Mark a lot at the bid; at what it cost where there is no quote, which never understates exposure by itself."""
+        quote = self.quotes.get(lot.base)
+        return notional(quote.bid, lot.quantity) if quote is not None and not quote.is_crossed else lot.cost
+
+    def exposure(self, *, base: Asset | None = None, strategy: StrategyId | None = None) -> Notional:
+        """Sum marked lots, working buys and buys in doubt; of one asset or one strategy if asked.
+
+        An unanswered buy counts in full: it may be filling right now.
+        """
+        total = sum(
+            (
+                self.lot_value(lot)
+                for lot in self.ledger.lots.values()
+                if (base is None or lot.base == base) and (strategy is None or lot.strategy == strategy)
+            ),
+            ZERO,
+        )
+        for record in self.ledger.orders.values():
+            intent = record.intent
+            if intent.side is Side.BUY and intent.leg is Leg.ENTRY and record.is_live:
+                if (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy):
+                    total += notional(intent.limit_price, record.remaining)
+        return Notional(total)
+
+    def free_cash(self, quote: Asset) -> Notional:
+        """Cash of one quote asset that no working or doubtful buy, and no open conversion, can still take."""
+        taken = sum((r.open_cost for r in self.ledger.orders.values() if r.intent.quote == quote and r.is_live), ZERO)
+        taken += sum(
+            (c.intent.amount for c in self.ledger.converts.values() if c.is_open and c.intent.source == quote), ZERO
+        )
+        return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
+
+
+def equity_of(ledger: Ledger, quotes: Mapping[Asset, Quote], pegs: Mapping[Asset, Decimal]) -> Notional | None:
+    """Mark the whole ledger: cash at its peg, lots at the bid. None if any price is missing.
+
+    Dust is worth nothing here: it cannot be sold.
+    """
+    total = ZERO
+    for asset, amount in ledger.cash.items():
+        peg = Decimal(1) if asset == ledger.accounting_asset or not amount else pegs.get(asset)
+        if peg is None:
+            return None
+        total += amount * peg
+    for lot in ledger.lots.values():
+        quote = quotes.get(lot.base)
+        if quote is None or quote.is_crossed:
+            return None
+        total += notional(quote.bid, lot.quantity)
+    return Notional(total)
+
+
+def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
+    """Carry the marks forward: a new UTC day or week starts at today's equity, the peak only rises.
+
+    Without an equity nothing is written: no mark is ever invented.
+    """
+    if equity is None:
+        return ledger
+    day, week, old = utc_day(now), utc_week(now), ledger.marks
+    if old is None:
+        return replace(ledger, marks=Marks(day, equity, week, equity, equity))
+    return replace(
+        ledger,
+        marks=Marks(
+            day=day,
+            day_equity=old.day_equity if old.day == day else equity,
+            week=week,
+            week_equity=old.week_equity if old.week == week else equity,
+            peak_equity=max(old.peak_equity, equity),
+        ),
+    )
+
+
+def with_flow(ledger: Ledger, amount: Notional) -> Ledger:
+    """Record a deposit (positive) or withdrawal (negative): cash, capital and every mark move by the same amount.
+
+    So a flow can neither trip a loss stop nor hide a loss.
+    """
+    marks = ledger.marks
+    moved = marks and replace(
+        marks,
+        day_equity=Notional(marks.day_equity + amount),
+        week_equity=Notional(marks.week_equity + amount),
+        peak_equity=Notional(marks.peak_equity + amount),
+    )
+    cash = Notional(ledger.cash.get(ledger.accounting_asset, ZERO) + amount)
+    return replace(
+        ledger,
+        capital=Notional(ledger.capital + amount),
+        cash={**ledger.cash, ledger.accounting_asset: cash},
+        marks=moved,
+    )
+
+
+def loss_pct(start: Notional, equity: Notional) -> Decimal:
+    """How far equity is below where it started, in percent of the start; zero or below if it is not."""
+    return (start - equity) / start * HUNDRED if start > 0 else ZERO

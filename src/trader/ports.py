@@ -1,0 +1,193 @@
+"""The world as the core sees it: a handful of Protocols, and the frozen bundle of them.
+
+Every method raises only from ``trader.errors``; which family is part of its contract. One suite of contract tests
+runs through every implementation of each port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from trader.errors import DataError
+from trader.model.converts import ConvertIntent, ConvertState
+from trader.model.events import AuditObject
+from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, VenueOrderId
+from trader.model.ledger import Ledger
+from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState, Submission
+from trader.model.portfolio import Switch
+
+
+class MarketData(Protocol):
+    """Public facts; no key needed. Raises VenueError."""
+
+    def products(self) -> Sequence[Product]:
+        """Return every spot product, whatever its state."""
+        ...
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+        """Return the best bid and ask of each product that has one; a product without is left out."""
+        ...
+
+    def bars(
+        self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
+    ) -> Mapping[ProductId, Bars | DataError]:
+        """Return *count* closed bars of each product, or the reason there are none; every product is answered."""
+        ...
+
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
+        """Return what rests within the band around the mid; a product that cannot be read is left out."""
+        ...
+
+
+class ExchangeAdapter(MarketData, Protocol):
+    """A venue we may trade on: market data, account, order lifecycle, conversions."""
+
+    def balances(self) -> Mapping[Asset, Balance]:
+        """Return what the account holds; an asset without a wallet is left out and means zero. Raises VenueError."""
+        ...
+
+    def fee_rates(self) -> FeeRates:
+        """Return the rates of the account's tier. Raises VenueError."""
+        ...
+
+    def submit(self, intent: OrderIntent) -> Submission:
+        """Send this intent. The same intent sent again is the same order, never a second one. Never raises VenueError."""
+        ...
+
+    def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
+        """Ask for cancellation; True means the request was taken, not that the order is over. Raises VenueError."""
+        ...
+
+    def orders(self, since: Instant) -> Sequence[OrderState]:
+        """Return our orders created since, in any state, children of attached brackets included. Raises VenueError.
+
+        Absence proves nothing: listings lag.
+        """
+        ...
+
+    def fills(self, since: Instant) -> Sequence[Fill]:
+        """Return the account's fills since, in any order. Raises VenueError."""
+        ...
+
+    def convert_quote(self, intent: ConvertIntent) -> str:
+        """Ask for a conversion and return the venue's id for it; nothing moves yet. Raises VenueError."""
+        ...
+
+    def convert_commit(self, venue_convert_id: str, intent: ConvertIntent) -> None:
+        """Do the conversion. Not idempotent. Raises VenueError, after which it may or may not have happened."""
+        ...
+
+    def convert_state(self, venue_convert_id: str, intent: ConvertIntent) -> ConvertState:
+        """Return how far a conversion got. Raises VenueError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to act for a scope: the lease, and the ledger as it was when the lease was taken.
+
+    ``ledger`` is None if the scope has none yet. ``epoch`` fences: it rises with every lease taken.
+    """
+
+    scope: Scope
+    owner: str
+    epoch: int
+    version: int
+    expires_at: Instant
+    ledger: Ledger | None
+
+
+class StateStore(Protocol):
+    """Where the ledger lives, one writer at a time."""
+
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+        """Take the lease and read the ledger in one step.
+
+        A lease that expired at *now* or before is taken over.
+        Raises: LeaseHeld, StoreUnavailable, LedgerCorrupt (the stored bytes are left as they are).
+        """
+        ...
+
+    def commit(
+        self,
+        grant: Grant,
+        ledger: Ledger,
+        *,
+        fills: Sequence[Fill] = (),
+        finished: Sequence[OrderRecord] = (),
+        release: bool = False,
+    ) -> Grant:
+        """Replace the ledger if the lease is still ours, together with new fills and orders that finished.
+
+        Atomic. A fill or order stored before is stored once. Returns the grant to use from here on.
+        Raises: VersionConflict if another took over, StoreUnavailable (may or may not have happened).
+        """
+        ...
+
+    def release(self, grant: Grant) -> None:
+        """Give the lease back without writing a ledger. Raises: VersionConflict, StoreUnavailable."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Where the record goes. Written once, never changed."""
+
+    def write(self, audit_object: AuditObject) -> str:
+        """Store one object and return its digest, which the next object carries.
+
+        Writing identical bytes again under the same key is fine. Raises: AuditError, also if the key holds
+        other bytes.
+        """
+        ...
+
+
+class KillSwitch(Protocol):
+    """The operator's hand."""
+
+    def read(self) -> Switch:
+        """Return what is allowed now. Raises: TraderError if it cannot be read, which the cycle takes as HALT."""
+        ...
+
+
+class Clock(Protocol):
+    """The only source of now."""
+
+    def now(self) -> Instant:
+        """Return the current instant."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let that much time pass, or pretend to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who runs this cycle, for the lease and the record."""
+
+    scope: Scope
+    owner: str
+    code_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a cycle can touch. Without an exchange it decides and records, and sends nothing."""
+
+    market: MarketData
+    exchange: ExchangeAdapter | None
+    store: StateStore
+    audit: AuditLog
+    switch: KillSwitch
+    clock: Clock
+    identity: Identity
+
+
+def audit_key(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:
+    """Name the audit object: ``scope=…/dt=YYYY-MM-DD/<cycle_id>-<epoch>-<part>.jsonl``."""
+    day = f"{cycle_id[:4]}-{cycle_id[4:6]}-{cycle_id[6:8]}"
+    return f"scope={scope}/dt={day}/{cycle_id}-{epoch:08d}-{part}.jsonl"

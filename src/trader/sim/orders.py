@@ -1,0 +1,171 @@
+"""Orders as the simulated venue keeps them, and what one execution is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from trader.model.codec import sha256_hex
+from trader.model.converts import ConvertStatus
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
+from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, notional
+from trader.model.orders import Bracket, Fill, Liquidity, OrderKind, OrderState, OrderStatus, Side
+
+#: Fees are rounded up to this; the venue charges fractions of a cent.
+FEE_INCREMENT = Decimal("1e-12")
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What matching one order against one bar or one touch comes to."""
+
+    price: Price
+    quantity: Quantity
+    liquidity: Liquidity
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """One order as the venue keeps it.
+
+    ``child`` is the id its attached bracket has, or will have once the first fill gives it a size; ``parent`` points
+    back. ``root`` is the client id it all began with. The increments are those of the product when it was placed.
+    ``fee_due`` is the exact fee of all fills, ``fee_charged`` what was taken for them.
+    """
+
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId
+    root: ClientOrderId
+    product_id: ProductId
+    base: Asset
+    quote: Asset
+    side: Side
+    kind: OrderKind
+    quantity: Quantity
+    limit_price: Price
+    created_at: Instant
+    price_increment: Price
+    base_increment: Quantity
+    fee_rate: Decimal
+    stop_price: Price | None = None
+    expires_at: Instant | None = None
+    bracket: Bracket | None = None
+    parent: VenueOrderId | None = None
+    child: VenueOrderId | None = None
+    status: OrderStatus = OrderStatus.OPEN
+    over_at: Instant | None = None
+    filled: Quantity = Quantity(0)
+    executions: int = 0
+    fee_due: Decimal = ZERO
+    fee_charged: Notional = Notional(0)
+
+    @property
+    def remaining(self) -> Quantity:
+        """Base units not executed."""
+        return Quantity(self.quantity - self.filled)
+
+    @property
+    def hold(self) -> tuple[Asset, Decimal]:
+        """What a live order reserves: a sell its base, a buy its value and the fee still to come."""
+        if self.side is Side.SELL:
+            return self.base, self.remaining
+        fee = round_up_fee(notional(self.limit_price, self.quantity) * self.fee_rate) - self.fee_charged
+        return self.quote, notional(self.limit_price, self.remaining) + max(fee, ZERO)
+
+    def state(self) -> OrderState:
+        """Report the order as the adapter's caller knows orders."""
+        return OrderState(
+            venue_order_id=self.venue_order_id,
+            client_order_id=self.client_order_id,
+            product_id=self.product_id,
+            side=self.side,
+            status=self.status,
+            filled_quantity=self.filled,
+            created_at=self.created_at,
+            settled=self.status.is_terminal,
+            attached_order_id=self.child,
+            originating_order_id=self.parent,
+            quantity=self.quantity,
+            limit_price=self.limit_price,
+            stop_price=self.stop_price,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VenueConvert:
+    """One conversion quote, and what became of it."""
+
+    venue_convert_id: str
+    convert_id: str
+    source: Asset
+    target: Asset
+    amount: Notional
+    status: ConvertStatus = ConvertStatus.QUOTED
+    done_at: Instant | None = None
+
+
+def venue_id(client_order_id: ClientOrderId, number: int) -> VenueOrderId:
+    """Derive the venue's id of an order (0) or of its attached bracket (1): the same in every run."""
+    return VenueOrderId(sha256_hex(f"order|{client_order_id}|{number}")[:32])
+
+
+def round_up_fee(fee: Decimal) -> Decimal:
+    """Round a fee up to the smallest amount the venue charges."""
+    return ceil_to(fee, FEE_INCREMENT)
+
+
+def fill_of(order: VenueOrder, execution: Execution, fee: Notional, at: Instant) -> Fill:
+    """Write down an execution, under an id that follows from the order and the number of the fill."""
+    return Fill(
+        trade_id=TradeId(sha256_hex(f"trade|{order.venue_order_id}|{order.executions}")[:32]),
+        venue_order_id=order.venue_order_id,
+        product_id=order.product_id,
+        side=order.side,
+        price=execution.price,
+        quantity=execution.quantity,
+        fee=fee,
+        time=at,
+        liquidity=execution.liquidity,
+    )
+
+
+def child_of(parent: VenueOrder, quantity: Quantity, at: Instant) -> VenueOrder:
+    """Make the bracket that protects what a parent has bought; it is born with the first fill."""
+    assert parent.child is not None
+    assert parent.bracket is not None
+    return replace(
+        parent,
+        venue_order_id=parent.child,
+        # The venue names it, not we: a reader that looks for our prefix here would not find it at Coinbase either.
+        client_order_id=ClientOrderId(parent.child),
+        side=Side.SELL,
+        kind=OrderKind.BRACKET_GTC,
+        quantity=quantity,
+        limit_price=parent.bracket.target_price,
+        stop_price=parent.bracket.stop_price,
+        created_at=at,
+        expires_at=None,
+        bracket=None,
+        parent=parent.venue_order_id,
+        child=None,
+        filled=Quantity(0),
+        executions=0,
+        fee_due=ZERO,
+        fee_charged=Notional(0),
+    )
+
+
+def rewound(order: VenueOrder, late: Sequence[Fill], at: Instant) -> VenueOrder:
+    """Show an order as it was at an instant, given all fills after it."""
+    own = [fill for fill in late if fill.venue_order_id == order.venue_order_id]
+    grown = [fill for fill in late if fill.venue_order_id == order.parent]
+    is_over = order.over_at is not None and order.over_at <= at
+    return replace(
+        order,
+        quantity=Quantity(order.quantity - sum((fill.quantity for fill in grown), ZERO)),
+        filled=Quantity(order.filled - sum((fill.quantity for fill in own), ZERO)),
+        fee_charged=Notional(order.fee_charged - sum((fill.fee for fill in own), ZERO)),
+        status=order.status if is_over else OrderStatus.OPEN,
+        over_at=order.over_at if is_over else None,
+    )

@@ -1,0 +1,103 @@
+"""How several strategies share one account: who runs now, and who wins when two want the same product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.ids import Asset, Instant, StrategyId
+from trader.model.policy import AllocationSettings, StrategySettings
+
+STAGE = "allocation"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """The proposals that go on to risk, and those that do not."""
+
+    proposals: tuple[TradeProposal, ...]
+    denials: tuple[Denial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapitalAllocator:
+    """Weights, cadence and caps per strategy. The weights themselves are enforced by risk, as caps."""
+
+    settings: AllocationSettings
+    strategies: Mapping[StrategyId, StrategySettings]
+
+    def due(self, last_runs: Mapping[StrategyId, Instant], now: Instant) -> tuple[StrategyId, ...]:
+        """Name the enabled strategies whose cadence has come round."""
+        return tuple(
+            strategy_id
+            for strategy_id, section in sorted(self.strategies.items())
+            if section.enabled
+            and (strategy_id not in last_runs or now - last_runs[strategy_id] >= section.every_minutes * 60)
+        )
+
+    def allocate(self, forced: Sequence[TradeProposal], wishes: Sequence[TradeProposal]) -> Allocated:
+        """Settle the conflicts between strategies, and between them and the *forced* exits, which always stand.
+
+        A strategy's sale and another's purchase of the same asset net out: neither is sent, both are recorded.
+        Of two purchases the one with the larger conviction stands.
+        """
+        denials: list[Denial] = []
+        forced_lots = {proposal.lot_id for proposal in forced}
+        sells = _best_first(p for p in wishes if p.reduces and p.lot_id not in forced_lots)
+        buys = _best_first(p for p in wishes if not p.reduces)
+        leaving = {proposal.base for proposal in forced}
+        buys = self._without_opposed(buys, leaving, denials)
+        if self.settings.net_opposed:
+            wanted = {proposal.base for proposal in buys}
+            offered = {proposal.base for proposal in sells}
+            sells = self._without_opposed(sells, wanted, denials)
+            buys = self._without_opposed(buys, offered, denials)
+        buys = self._one_per_product(buys, denials)
+        buys = self._within_trade_caps(buys, denials)
+        return Allocated((*forced, *sells, *buys), tuple(denials))
+
+    def _without_opposed(
+        self, proposals: Sequence[TradeProposal], opposed: Iterable[Asset], denials: list[Denial]
+    ) -> list[TradeProposal]:
+        against = set(opposed)
+        for proposal in proposals:
+            if proposal.base in against:
+                numbers = {"side": proposal.side.value, "conviction": proposal.conviction}
+                denials.append(_denial(proposal, DenialCode.STRATEGIES_OPPOSED, numbers))
+        return [proposal for proposal in proposals if proposal.base not in against]
+
+    def _one_per_product(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
+        if not self.settings.one_entry_per_product:
+            return list(buys)
+        winners: dict[Asset, TradeProposal] = {}
+        for proposal in buys:
+            winner = winners.setdefault(proposal.base, proposal)
+            if winner is not proposal:
+                numbers: Numbers = {
+                    "conviction": proposal.conviction,
+                    "peer": winner.strategy,
+                    "best": winner.conviction,
+                }
+                denials.append(_denial(proposal, DenialCode.CONVICTION_BELOW_PEER, numbers))
+        return list(winners.values())
+
+    def _within_trade_caps(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
+        kept: list[TradeProposal] = []
+        count: dict[StrategyId, int] = {}
+        for proposal in buys:
+            limit = self.strategies[proposal.strategy].trades_per_cycle_max
+            if count.get(proposal.strategy, 0) >= limit:
+                denials.append(_denial(proposal, DenialCode.TRADES_EXCEED_MAX, {"limit": limit}))
+                continue
+            count[proposal.strategy] = count.get(proposal.strategy, 0) + 1
+            kept.append(proposal)
+        return kept
+
+
+def _best_first(proposals: Iterable[TradeProposal]) -> list[TradeProposal]:
+    return sorted(proposals, key=lambda p: (-p.conviction, p.product_id, p.strategy))
+
+
+def _denial(proposal: TradeProposal, code: DenialCode, numbers: Numbers) -> Denial:
+    return Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal)

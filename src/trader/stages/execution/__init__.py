@@ -1,0 +1,10 @@
+"""Turn approvals into orders the venue will take: which book, what price, how much, under which id.
+
+Sizes are rounded down, buy prices down, sell prices up; what falls below a minimum is refused here, with numbers,
+rather than by the venue.
+"""
+
+from trader.stages.execution.engine import ExecutionEngine
+from trader.stages.execution.market import Market
+
+__all__ = ["ExecutionEngine", "Market"]

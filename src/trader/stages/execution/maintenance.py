@@ -1,0 +1,42 @@
+"""Which of our own orders must go, looked at in every cycle."""
+
+from __future__ import annotations
+
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import Ledger
+from trader.model.orders import Leg, OrderKind, OrderRecord, OrderStatus
+from trader.model.portfolio import Switch
+
+
+def stale_orders(
+    ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, *, entries_allowed: bool
+) -> list[ClientOrderId]:
+    """Name the orders to cancel; only ours, and only those the venue has acknowledged.
+
+    An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
+    goes. Protection goes when nothing is left to protect; with FLATTEN everything goes. With HALT protection stays.
+    """
+    return [
+        record.intent.client_order_id
+        for record in ledger.live_orders()
+        if record.venue_order_id is not None
+        and not record.status.is_terminal
+        and record.status is not OrderStatus.CANCEL_QUEUED
+        and _must_go(record, ledger, now, period_seconds, switch, entries_allowed)
+    ]
+
+
+def _must_go(  # noqa: PLR0913 - one question, six facts
+    record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, entries_allowed: bool
+) -> bool:
+    intent = record.intent
+    if switch is Switch.FLATTEN:
+        return True
+    if intent.leg is Leg.ENTRY:
+        expired = intent.expires_at is not None and now >= intent.expires_at
+        return expired or not entries_allowed
+    if intent.kind is OrderKind.LIMIT_IOC:
+        return now - intent.decided_at >= period_seconds
+    entry = ledger.orders.get(intent.lot_id)
+    entry_may_fill = entry is not None and entry.is_live
+    return intent.leg is Leg.PROTECTION and intent.lot_id not in ledger.lots and not entry_may_fill

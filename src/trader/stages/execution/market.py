@@ -1,0 +1,42 @@
+"""The outside world as execution sees it, and the rounding that every order shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.facts import Candidate
+from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.market import FeeRates, Product, Quote
+from trader.model.money import Quantity, floor_to
+
+STAGE = "execution"
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What execution needs to know of the outside. ``available`` is None where there is no account to ask."""
+
+    cycle_id: CycleId
+    now: Instant
+    scheduled_at: Instant
+    products: Mapping[ProductId, Product]
+    quotes: Mapping[ProductId, Quote]
+    candidates: Mapping[ProductId, Candidate]
+    fees: FeeRates
+    available: Mapping[Asset, Decimal] | None
+
+
+def refused(proposal: TradeProposal, code: DenialCode, numbers: Numbers) -> Denial:
+    """Say that no order comes of this proposal."""
+    return Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal)
+
+
+def sellable(quantity: Decimal, product: Product, price: Decimal) -> Quantity:
+    """Return what of a quantity the venue lets us sell at a price: rounded down, zero below a minimum."""
+    rounded = floor_to(min(quantity, product.base_size_max), product.base_increment)
+    if rounded < product.base_size_min or rounded * price < product.quote_size_min:
+        return Quantity(0)
+    return Quantity(rounded)

@@ -1,0 +1,160 @@
+"""Orders that close lots: exits, and the brackets that protect what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from trader.model.decisions import Approval, Denial, DenialCode
+from trader.model.ids import ClientOrderId, client_order_id
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Product
+from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
+from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, Side
+from trader.model.policy import ExecutionSettings
+from trader.stages.execution.market import Market, refused, sellable
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """An exit order or why there is none, and the brackets that must be cancelled either way.
+
+    A lot too small to sell loses its bracket too: then nothing of it is alive, and it is swept up as dust.
+    """
+
+    intent: OrderIntent | None = None
+    denial: Denial | None = None
+    cancels: tuple[ClientOrderId, ...] = ()
+
+
+def exit_order(approval: Approval, ledger: Ledger, market: Market, rules: ExecutionSettings) -> Sale:
+    """Sell a lot at once, at a bounded distance below the bid that widens with every attempt.
+
+    The order may leave only when the cancelled brackets are over. Rounding: quantity down, price up.
+    """
+    proposal = approval.proposal
+    lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
+    product = market.products.get(proposal.product_id)
+    quote = market.quotes.get(proposal.product_id)
+    if lot is None or product is None:
+        return Sale(denial=refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
+    if quote is None or quote.is_crossed:
+        return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
+    attempt = exit_attempts(ledger, lot)
+    slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
+    price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
+    brackets = tuple(
+        record.intent.client_order_id
+        for record in ledger.orders_of(lot.lot_id)
+        if record.intent.leg is Leg.PROTECTION and record.is_live
+    )
+    quantity = sellable(lot.quantity, product, price)
+    if quantity <= 0:
+        numbers = {"quantity": lot.quantity, "price": price, "min": product.quote_size_min}
+        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=brackets)
+    intent = OrderIntent(
+        client_order_id=_order_id(market, rules, lot, Leg.EXIT, ledger, attempt),
+        cycle_id=market.cycle_id,
+        strategy=lot.strategy,
+        product_id=lot.product_id,
+        base=lot.base,
+        quote=lot.quote,
+        side=Side.SELL,
+        leg=Leg.EXIT,
+        kind=OrderKind.LIMIT_IOC,
+        quantity=quantity,
+        limit_price=price,
+        lot_id=lot.lot_id,
+        decided_at=market.now,
+        attempt=attempt,
+        after=brackets,
+        reason=proposal.reason,
+    )
+    return Sale(intent, cancels=brackets)
+
+
+def exit_attempts(ledger: Ledger, lot: Lot) -> int:
+    """Count the exits of this lot that are over and left something unsold."""
+    return sum(record.intent.leg is Leg.EXIT and record.status.is_terminal for record in ledger.orders_of(lot.lot_id))
+
+
+def protection_orders(
+    ledger: Ledger, market: Market, rules: ExecutionSettings, exiting: Collection[ClientOrderId]
+) -> list[OrderIntent]:
+    """Make a bracket for every lot, or part of one, that no live order at the venue protects and no exit sells.
+
+    Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle.
+    """
+    orders = []
+    for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
+        product, quote = market.products.get(lot.product_id), market.quotes.get(lot.product_id)
+        if lot.lot_id in exiting or product is None or quote is None or quote.is_crossed:
+            continue
+        if not lot.bracket.stop_price < quote.bid < lot.bracket.target_price:
+            continue
+        quantity = sellable(unprotected(ledger, lot), product, lot.bracket.stop_price)
+        if quantity > 0:
+            orders.append(_bracket_order(ledger, lot, product, quantity, market, rules))
+    return orders
+
+
+def unprotected(ledger: Ledger, lot: Lot) -> Quantity:
+    """Return how much of a lot neither a live protective or exit order, nor its entry's own bracket, covers.
+
+    An order in doubt covers: sending a second one would be worse than waiting.
+    """
+    covered = ZERO
+    for record in ledger.orders_of(lot.lot_id):
+        if record.intent.side is Side.SELL and record.is_live:
+            covered += record.remaining
+        elif _carries_bracket(record, ledger):
+            return Quantity(0)
+    return Quantity(max(lot.quantity - covered, ZERO))
+
+
+def _carries_bracket(record: OrderRecord, ledger: Ledger) -> bool:
+    """Whether this is an attached entry whose bracket the venue has not shown us yet."""
+    if record.intent.leg is not Leg.ENTRY or not record.intent.attach:
+        return False
+    shown = any(
+        other.intent.leg is Leg.PROTECTION and other.venue_order_id == record.attached_order_id
+        for other in ledger.orders_of(record.intent.lot_id)
+    )
+    return record.is_live and not shown
+
+
+def _bracket_order(  # noqa: PLR0913 - the facts of one order
+    ledger: Ledger, lot: Lot, product: Product, quantity: Quantity, market: Market, rules: ExecutionSettings
+) -> OrderIntent:
+    return OrderIntent(
+        client_order_id=_order_id(market, rules, lot, Leg.PROTECTION, ledger, 0),
+        cycle_id=market.cycle_id,
+        strategy=lot.strategy,
+        product_id=lot.product_id,
+        base=lot.base,
+        quote=lot.quote,
+        side=Side.SELL,
+        leg=Leg.PROTECTION,
+        kind=OrderKind.BRACKET_GTC,
+        quantity=quantity,
+        limit_price=Price(ceil_to(lot.bracket.target_price, product.price_increment)),
+        stop_price=Price(ceil_to(lot.bracket.stop_price, product.price_increment)),
+        lot_id=lot.lot_id,
+        decided_at=market.now,
+        reason="protection",
+    )
+
+
+def _order_id(  # noqa: PLR0913 - an id is made of the whole decision
+    market: Market, rules: ExecutionSettings, lot: Lot, leg: Leg, ledger: Ledger, attempt: int
+) -> ClientOrderId:
+    return client_order_id(
+        rules.order_prefix,
+        ledger.scope,
+        market.cycle_id,
+        lot.strategy,
+        lot.product_id,
+        Side.SELL,
+        f"{leg}:{lot.lot_id}",
+        attempt,
+    )

@@ -1,0 +1,110 @@
+"""Which lots must be sold now, whatever the triggers say. Runs first, in every cycle. Judged on the bid.
+
+The venue's bracket is the first line; this is the second. A lot without a usable quote is not judged by price:
+no price is invented for it, its bracket at the venue stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from trader.model.decisions import TradeProposal
+from trader.model.ids import Instant, ProductId
+from trader.model.ledger import Ledger, Lot, Regime
+from trader.model.market import Quote
+from trader.model.money import HUNDRED, ONE, ZERO, Price
+from trader.model.orders import Leg, OrderKind, Side
+from trader.model.policy import ExitsSettings
+from trader.model.portfolio import Switch
+
+
+@dataclass(frozen=True, slots=True)
+class ExitEngine:
+    """Settings bound to the judgement of one lot after the other."""
+
+    settings: ExitsSettings
+
+    def with_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
+        """Remember the best bid each lot has seen; trailing stops hang from it."""
+        lots = dict(ledger.lots)
+        for lot_id, lot in ledger.lots.items():
+            quote = _usable(quotes.get(lot.product_id))
+            if quote is not None and quote.bid > lot.peak_price:
+                lots[lot_id] = replace(lot, peak_price=quote.bid)
+        return replace(ledger, lots=lots)
+
+    def propose(
+        self, ledger: Ledger, quotes: Mapping[ProductId, Quote], regime: Regime, switch: Switch, now: Instant
+    ) -> tuple[TradeProposal, ...]:
+        """Name every lot to be sold and why; a lot already being sold is left alone."""
+        wishes = []
+        for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
+            if lot.quantity <= 0 or _is_exiting(ledger, lot):
+                continue
+            quote = _usable(quotes.get(lot.product_id))
+            reason = self._reason(ledger, lot, quote, regime, switch, now)
+            if reason is not None:
+                wishes.append(exit_proposal(lot, reason))
+        return tuple(wishes)
+
+    def _reason(
+        self, ledger: Ledger, lot: Lot, quote: Quote | None, regime: Regime, switch: Switch, now: Instant
+    ) -> str | None:
+        if switch is Switch.FLATTEN:
+            return "flatten"
+        if now >= lot.max_hold_until:
+            return "time"
+        if quote is None:
+            return None
+        if quote.bid <= lot.bracket.stop_price:
+            return "stop"
+        if regime is Regime.CRASH and quote.bid <= self._tightened(lot):
+            return "crash"
+        if quote.bid >= lot.bracket.target_price and not _rests_at_venue(ledger, lot):
+            return "target"
+        return "trailing" if self._trails(lot, quote.bid) else None
+
+    def _tightened(self, lot: Lot) -> Decimal:
+        distance = lot.entry_price - lot.bracket.stop_price
+        return lot.entry_price - distance * self.settings.crash_tighten_ratio
+
+    def _trails(self, lot: Lot, bid: Price) -> bool:
+        if not self.settings.trailing:
+            return False
+        armed_at = lot.entry_price * (ONE + self.settings.trailing_arm_pct / HUNDRED)
+        return lot.peak_price >= armed_at and bid <= lot.peak_price * (
+            ONE - self.settings.trailing_giveback_pct / HUNDRED
+        )
+
+
+def exit_proposal(lot: Lot, reason: str) -> TradeProposal:
+    """Propose to sell all of one lot."""
+    return TradeProposal(
+        strategy=lot.strategy,
+        product_id=lot.product_id,
+        base=lot.base,
+        side=Side.SELL,
+        size_pct=ZERO,
+        confidence=1.0,
+        conviction=1.0,
+        reason=reason,
+        lot_id=lot.lot_id,
+    )
+
+
+def _usable(quote: Quote | None) -> Quote | None:
+    return None if quote is None or quote.is_crossed else quote
+
+
+def _is_exiting(ledger: Ledger, lot: Lot) -> bool:
+    return any(record.intent.leg is Leg.EXIT and record.is_live for record in ledger.orders_of(lot.lot_id))
+
+
+def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:
+    # The target is already a resting order there, as a maker; cancelling it to sell as a taker would cost the fee.
+    return any(
+        record.intent.kind is OrderKind.BRACKET_GTC and not record.status.is_terminal
+        for record in ledger.orders_of(lot.lot_id)
+    )

@@ -1,0 +1,241 @@
+"""Bring the ledger up to what the venue says happened: fills, order states, doubts. Nothing is assumed.
+
+Absence proves nothing. An order that no listing shows stays in doubt until a quiet period has passed in which
+nothing of it was seen; an empty or failed listing closes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from trader.model.booking import book_fill, exceeds_intent, would_oversell
+from trader.model.events import EventKind
+from trader.model.facts import AccountView
+from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id
+from trader.model.ledger import Dust, Ledger, Lot
+from trader.model.market import Balance
+from trader.model.money import ZERO, Quantity
+from trader.model.orders import (
+    Fill,
+    Leg,
+    OrderIntent,
+    OrderKind,
+    OrderRecord,
+    OrderState,
+    OrderStatus,
+    Side,
+    may_follow,
+)
+from trader.model.settings import Settings
+from trader.stages.settlement import Note, close_lots, settle_converts
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The ledger afterwards, what was learnt, and what is to be stored beside the ledger."""
+
+    ledger: Ledger
+    notes: tuple[Note, ...] = ()
+    new_fills: tuple[Fill, ...] = ()
+    finished: tuple[OrderRecord, ...] = ()
+
+
+def fills_wanted_since(ledger: Ledger, slack_seconds: int) -> Instant | None:
+    """Return the instant from which orders and fills must be read; None if no order is remembered."""
+    decided = [record.intent.decided_at for record in ledger.orders.values()]
+    return Instant(min(decided) - slack_seconds) if decided else None
+
+
+def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
+    """Apply a complete account view to the ledger.
+
+    Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
+    """
+    notes: list[Note] = []
+    ledger = _observe_orders(ledger, view, settings, notes)
+    ledger, new_fills = _apply_fills(ledger, view.fills, notes)
+    ledger = _resolve_doubts(ledger, view.read_at, settings, notes)
+    ledger = settle_converts(ledger, view, settings.cycle.order_memory_seconds, notes)
+    ledger = close_lots(ledger, view.read_at, settings.risk, notes)
+    ledger = _check_balances(ledger, view.balances, settings, notes)
+    ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
+    return Reconciled(ledger, tuple(notes), new_fills, finished)
+
+
+# --- orders
+
+
+def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes: list[Note]) -> Ledger:
+    by_venue_id = {
+        record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
+    }
+    # Parents first: a child is recognised by its parent's venue id.
+    for state in sorted(view.orders, key=lambda each: (each.originating_order_id is not None, each.created_at)):
+        key = state.client_order_id if state.client_order_id in ledger.orders else by_venue_id.get(state.venue_order_id)
+        if key is None and state.originating_order_id in by_venue_id:
+            parent = ledger.orders[by_venue_id[state.originating_order_id]]
+            child = _child_of(parent, state, settings.execution.order_prefix)
+            key = child.intent.client_order_id
+            ledger = ledger.with_order(child)
+        if key is None:
+            if state.client_order_id.startswith(settings.execution.order_prefix) and not state.status.is_terminal:
+                body = {"reason": "an open order carries our prefix and is not in the ledger", "order": state}
+                notes.append((EventKind.MISMATCH_FOUND, state.venue_order_id, body))
+            continue
+        by_venue_id[state.venue_order_id] = key
+        ledger = _observe(ledger, ledger.orders[key], state, view.read_at, notes)
+    return ledger
+
+
+def _child_of(parent: OrderRecord, state: OrderState, prefix: str) -> OrderRecord:
+    """Give the attached bracket a record of its own, under an id derived from its parent's."""
+    intent = parent.intent
+    bracket = intent.bracket
+    child = OrderIntent(
+        client_order_id=client_order_id(prefix, "attached", intent.client_order_id),
+        cycle_id=intent.cycle_id,
+        strategy=intent.strategy,
+        product_id=intent.product_id,
+        base=intent.base,
+        quote=intent.quote,
+        side=Side.SELL,
+        leg=Leg.PROTECTION,
+        kind=OrderKind.BRACKET_GTC,
+        quantity=intent.quantity,
+        limit_price=bracket.target_price if bracket else intent.limit_price,
+        stop_price=bracket.stop_price if bracket else None,
+        lot_id=intent.lot_id,
+        decided_at=intent.decided_at,
+        reason="attached",
+    )
+    return OrderRecord(intent=child, status=OrderStatus.PENDING, venue_order_id=state.venue_order_id)
+
+
+def _observe(ledger: Ledger, record: OrderRecord, state: OrderState, now: Instant, notes: list[Note]) -> Ledger:
+    status = state.status if may_follow(record.status, state.status) else record.status
+    seen = replace(
+        record,
+        status=status,
+        venue_order_id=state.venue_order_id,
+        attached_order_id=state.attached_order_id or record.attached_order_id,
+        filled_claimed=Quantity(max(record.filled_claimed, state.filled_quantity)),
+        over_at=record.over_at or (now if status.is_terminal else None),
+    )
+    if not status.is_terminal:
+        seen = replace(seen, over_at=None)
+    if seen == record:
+        return ledger
+    if status is not record.status:
+        body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "state": state}
+        notes.append((EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
+    return ledger.with_order(seen)
+
+
+# --- fills
+
+
+def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tuple[Ledger, tuple[Fill, ...]]:
+    owner: dict[VenueOrderId, ClientOrderId] = {
+        record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
+    }
+    booked: list[Fill] = []
+    # Time order, buys first, so that a sell in the same page finds what it sells.
+    for fill in sorted(fills, key=lambda each: (each.time, each.side is Side.SELL, each.trade_id)):
+        key = owner.get(fill.venue_order_id)
+        if key is None:
+            continue  # not ours: the owner's own trading is none of our business
+        record = ledger.orders[key]
+        if any(known.trade_id == fill.trade_id for known in record.fills) or would_oversell(ledger, record, fill):
+            continue
+        if exceeds_intent(record, fill):
+            body = {"reason": "a fill exceeds its intent and was not booked", "intent": record.intent, "fill": fill}
+            notes.append((EventKind.MISMATCH_FOUND, fill.trade_id, body))
+            ledger = _reduced(ledger, record, f"fill {fill.trade_id} exceeds its intent")
+            continue
+        ledger = book_fill(ledger, key, fill)
+        record = ledger.orders[key]
+        ledger = ledger.with_order(replace(record, filled_claimed=Quantity(max(record.filled_claimed, record.filled))))
+        booked.append(fill)
+        notes.append((EventKind.FILL_APPLIED, fill.trade_id, {"order": key, "fill": fill}))
+    return ledger, tuple(booked)
+
+
+def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
+    return replace(ledger, reduce_only={**ledger.reduce_only, record.intent.base: reason})
+
+
+# --- doubts
+
+
+def is_resendable(record: OrderRecord, now: Instant, settings: Settings) -> bool:
+    """Whether a remembered intent is young enough to be sent, byte for byte, once more."""
+    return record.is_in_doubt and now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
+
+
+def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[Note]) -> Ledger:
+    # The last instant at which a stalled invocation of ours could still have sent it is the end of its lease.
+    wait = settings.cycle.quiet_period_seconds + settings.cycle.lease_seconds
+    for key, record in sorted(ledger.orders.items()):
+        if not record.is_in_doubt or is_resendable(record, now, settings):
+            continue
+        last_sent = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
+        if now - last_sent < wait:
+            continue
+        body = {"order": key, "was": record.status, "is": OrderStatus.LAPSED, "quiet_seconds": now - last_sent}
+        notes.append((EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.LAPSED}", body))
+        ledger = ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=now))
+    return ledger
+
+
+# --- balances
+
+
+def _check_balances(ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[Note]) -> Ledger:
+    """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only, with both numbers."""
+    busy = {
+        record.intent.base
+        for record in ledger.orders.values()
+        if record.is_live and record.intent.leg is not Leg.PROTECTION
+    }
+    held: dict[Asset, Decimal] = {}
+    parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
+    for part in parts:
+        held[part.base] = held.get(part.base, ZERO) + part.quantity
+    reduce_only = {
+        base: why for base, why in ledger.reduce_only.items() if base in busy or not why.startswith(_MISSING)
+    }
+    for base, quantity in sorted(held.items()):
+        if base in busy:
+            continue
+        found = balances[base].total if base in balances else ZERO
+        if found >= quantity * (1 - settings.exchange.balance_tolerance_ratio):
+            continue
+        reduce_only[base] = f"{_MISSING}: ledger {quantity}, venue {found}"
+        body = {"reason": _MISSING, "base": base, "ledger": quantity, "venue": found}
+        notes.append((EventKind.MISMATCH_FOUND, f"balance|{base}", body))
+    return replace(ledger, reduce_only=reduce_only)
+
+
+_MISSING = "less at the venue than in the ledger"
+
+
+# --- memory
+
+
+def _forget(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
+    """Drop orders that are long over, together with their lot; an open lot keeps all its orders."""
+    by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
+    for record in ledger.orders.values():
+        by_lot.setdefault(record.intent.lot_id, []).append(record)
+    gone_lots = [
+        lot_id
+        for lot_id, records in sorted(by_lot.items())
+        if lot_id not in ledger.lots
+        and all(not r.is_live and r.over_at is not None and now - r.over_at >= memory_seconds for r in records)
+    ]
+    finished = tuple(
+        sorted((r for lot_id in gone_lots for r in by_lot[lot_id]), key=lambda r: r.intent.client_order_id)
+    )
+    return ledger.forgetting(gone_lots, (r.intent.client_order_id for r in finished)), finished

@@ -1,0 +1,68 @@
+"""What kind of market it is, from the benchmark's closed hours; damped, except for the way into a crash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trader.errors import DataError
+from trader.model.ledger import Regime, RegimeMemory
+from trader.model.market import Bars
+from trader.model.policy import RegimeSettings
+from trader.stages import indicators
+
+# Two returns are the fewest that have a standard deviation.
+_BARS_MIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeReading:
+    """What the benchmark says now (``raw``), the numbers behind it, and the memory that follows.
+
+    The regime in force is ``memory.current``. Units: trend over all bars given, volatility annualised; None if the
+    benchmark could not be read.
+    """
+
+    raw: Regime
+    trend_pct: float | None
+    volatility_pct: float | None
+    memory: RegimeMemory
+
+
+def assess(benchmark: Bars | DataError, memory: RegimeMemory, settings: RegimeSettings) -> RegimeReading:
+    """Read the market and decide which regime is in force.
+
+    A crash is in force at once; any other change, the way out of a crash included, once it has been read for
+    ``confirm_cycles`` cycles in a row. A memory without a regime takes the first reading.
+
+    Without a readable benchmark the regime in force is UNKNOWN, which allows no entry. The regime before that waits
+    as the memory's candidate and is resumed with the next reading: an outage is neither evidence for a change nor a
+    way round the confirmation.
+    """
+    before = _resumed(memory)
+    if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
+        return RegimeReading(Regime.UNKNOWN, None, None, RegimeMemory(Regime.UNKNOWN, before.current, 0))
+    trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
+    volatility_pct = indicators.annualised_volatility(benchmark, len(benchmark) - 1) * 100
+    raw = classify(trend_pct, volatility_pct, settings)
+    return RegimeReading(raw, trend_pct, volatility_pct, _next(before, raw, settings.confirm_cycles))
+
+
+def classify(trend_pct: float, volatility_pct: float, settings: RegimeSettings) -> Regime:
+    """Name the regime of one reading; the thresholds of falls are magnitudes."""
+    if trend_pct < -settings.crash_trend_pct or volatility_pct > settings.crash_volatility_pct:
+        return Regime.CRASH
+    if trend_pct >= settings.bull_trend_pct and volatility_pct < settings.bull_volatility_pct:
+        return Regime.BULL
+    return Regime.BEAR if trend_pct <= -settings.bear_trend_pct else Regime.CHOP
+
+
+def _resumed(memory: RegimeMemory) -> RegimeMemory:
+    # Only an outage leaves a candidate beside UNKNOWN: it is the regime that was in force before.
+    return RegimeMemory(memory.candidate) if memory.current is Regime.UNKNOWN else memory
+
+
+def _next(memory: RegimeMemory, raw: Regime, confirm_cycles: int) -> RegimeMemory:
+    if raw in (memory.current, Regime.CRASH) or memory.current is Regime.UNKNOWN:
+        return RegimeMemory(raw)
+    held = memory.held_cycles + 1 if memory.candidate is raw else 1
+    return RegimeMemory(raw) if held >= confirm_cycles else RegimeMemory(memory.current, raw, held)

@@ -1,0 +1,270 @@
+"""May it be done, and how much of it. Risk denies or trims; it never enlarges. A missing input denies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trader.model.decisions import Approval, Denial, DenialCode, Numbers, RiskReview, TradeProposal, Trim
+from trader.model.ids import Asset, StrategyId, utc_day
+from trader.model.ledger import Regime
+from trader.model.money import ONE, ZERO, Notional, Quantity, share
+from trader.model.orders import Leg, Side
+from trader.model.policy import RiskSettings, StrategySettings
+from trader.model.portfolio import Portfolio, Switch, loss_pct
+from trader.model.settings import UniverseSettings
+
+STAGE = "risk"
+_HOUR = 3600
+
+Refusal = tuple[DenialCode, Numbers]
+#: One cap: its code, the most it allows, and what counts against it already.
+Cap = tuple[DenialCode, Decimal, Decimal]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What this very review has approved so far; it counts like exposure that already exists."""
+
+    entries: int = 0
+    opened: set[tuple[StrategyId, Asset]] = field(default_factory=set)
+    approved: list[tuple[TradeProposal, Notional]] = field(default_factory=list)
+
+    def sum(self, wanted: Callable[[TradeProposal], bool]) -> Decimal:
+        return sum((amount for proposal, amount in self.approved if wanted(proposal)), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class RiskManager:
+    """Caps and stops bound to one method, ``check_all``."""
+
+    settings: RiskSettings
+    universe: UniverseSettings
+    strategies: Mapping[StrategyId, StrategySettings]
+    size_multiplier: Mapping[Regime, Decimal]
+    max_tick_age_seconds: int
+    taker_fee_ratio: Decimal
+    accounting_asset: Asset
+
+    def check_all(self, proposals: Sequence[TradeProposal], portfolio: Portfolio, regime: Regime) -> RiskReview:
+        """Approve, trim or deny every proposal, each exactly once.
+
+        Sells come first and pass everything that guards against new risk. Buys follow by conviction, so that a cap
+        with room for some goes to the best; what is approved counts at once against those that follow.
+        """
+        approvals: list[Approval] = []
+        trims: list[Trim] = []
+        denials: list[Denial] = []
+        tally = _Tally()
+        for proposal in sorted(proposals, key=lambda p: (not p.reduces, -p.conviction, p.product_id, p.strategy)):
+            if proposal.reduces:
+                refusal = self._refuse_sell(proposal, portfolio)
+                if refusal is None and proposal.lot_id is not None:
+                    lot = portfolio.ledger.lots[proposal.lot_id]
+                    approvals.append(Approval(proposal, quantity=Quantity(lot.quantity)))
+            else:
+                refusal = self._refuse_buy(proposal, portfolio, regime, tally)
+                if refusal is None:
+                    refusal = self._size(proposal, portfolio, regime, tally, approvals, trims)
+            if refusal is not None:
+                code, numbers = refusal
+                denials.append(Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal))
+        return RiskReview(tuple(approvals), tuple(trims), tuple(denials))
+
+    # --- sells
+
+    def _refuse_sell(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
+        if portfolio.conditions.switch is Switch.HALT:
+            return DenialCode.SWITCH_NOT_RUN, {"switch": Switch.HALT.value}
+        lot = portfolio.ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
+        if lot is None or lot.quantity <= 0 or lot.strategy != proposal.strategy:
+            return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
+        for record in portfolio.ledger.orders_of(lot.lot_id):
+            if record.intent.leg is Leg.EXIT and record.is_live:
+                return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
+        return None
+
+    # --- buys: one check after the other, in the order of the rule book
+
+    def _refuse_buy(
+        self, proposal: TradeProposal, portfolio: Portfolio, regime: Regime, tally: _Tally
+    ) -> Refusal | None:
+        return (
+            self._switch_and_ledger(proposal, portfolio)
+            or self._freshness(portfolio)
+            or self._regime(regime)
+            or self._loss_stops(portfolio)
+            or self._pacing(proposal, portfolio, tally)
+            or self._cooldowns(proposal, portfolio)
+            or self._pegs(portfolio)
+            or self._counts(proposal, portfolio, tally)
+        )
+
+    def _switch_and_ledger(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
+        switch = portfolio.conditions.switch
+        if switch is not Switch.RUN:
+            return DenialCode.SWITCH_NOT_RUN, {"switch": switch.value}
+        why = portfolio.ledger.reduce_only.get(proposal.base)
+        return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None
+
+    def _freshness(self, portfolio: Portfolio) -> Refusal | None:
+        conditions = portfolio.conditions
+        age = conditions.now - conditions.scheduled_at
+        if age > self.max_tick_age_seconds:
+            return DenialCode.TICK_STALE, {"age_seconds": age, "limit": self.max_tick_age_seconds}
+        if not conditions.data_complete:
+            return DenialCode.DATA_INCOMPLETE, {}
+        rest = portfolio.ledger.health.rest_until - conditions.now
+        return (DenialCode.VENUE_UNHEALTHY, {"rest_seconds": rest}) if rest > 0 else None
+
+    def _regime(self, regime: Regime) -> Refusal | None:
+        if regime is Regime.UNKNOWN:
+            return DenialCode.REGIME_UNKNOWN, {}
+        multiplier = self.size_multiplier.get(regime, ZERO)
+        return (DenialCode.REGIME_CRASH, {"size_multiplier": multiplier}) if multiplier <= 0 else None
+
+    def _loss_stops(self, portfolio: Portfolio) -> Refusal | None:
+        marks, equity, limits = portfolio.ledger.marks, portfolio.equity, self.settings
+        if equity is None or marks is None:
+            return DenialCode.EQUITY_UNKNOWN, {}
+        for code, start, limit in (
+            (DenialCode.DAY_LOSS_EXCEEDS_MAX, marks.day_equity, limits.day_loss_pct_max),
+            (DenialCode.WEEK_LOSS_EXCEEDS_MAX, marks.week_equity, limits.week_loss_pct_max),
+            (DenialCode.DRAWDOWN_EXCEEDS_MAX, marks.peak_equity, limits.drawdown_pct_max),
+        ):
+            loss = loss_pct(start, equity)
+            if loss >= limit:
+                return code, {"loss_pct": loss, "limit_pct": limit}
+        if portfolio.ledger.drawdown_halt:
+            return DenialCode.DRAWDOWN_EXCEEDS_MAX, {"until": "operator"}
+        return None
+
+    def _pacing(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
+        pacing, now, limits = portfolio.ledger.pacing, portfolio.conditions.now, self.settings
+        trades = (pacing.trades_today if pacing.day == utc_day(now) else 0) + tally.entries
+        if trades >= limits.trades_per_day_max:
+            return DenialCode.DAY_TRADES_EXCEED_MAX, {"trades": trades, "limit": limits.trades_per_day_max}
+        recent = [at for at in pacing.entries if now - at < _HOUR]
+        if len(recent) + tally.entries >= limits.entries_per_hour_max:
+            numbers = {"entries": len(recent) + tally.entries, "limit": limits.entries_per_hour_max}
+            return DenialCode.HOUR_ENTRIES_EXCEED_MAX, numbers
+        since = now - max(recent, default=now - _HOUR)
+        if since < limits.entry_spacing_seconds:
+            return DenialCode.ENTRY_TOO_SOON, {"seconds": since, "limit": limits.entry_spacing_seconds}
+        last = pacing.last_entry.get(proposal.base)
+        if last is not None and now - last < limits.product_spacing_minutes * 60:
+            numbers = {"seconds": now - last, "limit": limits.product_spacing_minutes * 60}
+            return DenialCode.PRODUCT_ENTRY_TOO_SOON, numbers
+        return None
+
+    def _cooldowns(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
+        now = portfolio.conditions.now
+        cooldown = portfolio.ledger.cooldowns.get(proposal.base)
+        if cooldown is not None and now < cooldown.until:
+            return DenialCode.PRODUCT_COOLING, {"after": cooldown.reason, "seconds_left": cooldown.until - now}
+        rest = portfolio.ledger.streak.rest_until - now
+        return (DenialCode.LOSSES_COOLING, {"seconds_left": rest}) if rest > 0 else None
+
+    def _pegs(self, portfolio: Portfolio) -> Refusal | None:
+        """A stable asset we hold, or would pay with, that lost its peg stops all entries."""
+        now = portfolio.conditions.now
+        for asset in sorted(portfolio.ledger.cash):
+            if asset == self.accounting_asset or portfolio.ledger.cash[asset] <= 0:
+                continue
+            price = portfolio.conditions.pegs.get(asset)
+            if price is None:
+                return DenialCode.PEG_UNKNOWN, {"asset": asset}
+            if price < self.settings.peg_min:
+                return DenialCode.PEG_BELOW_MIN, {"asset": asset, "price": price, "limit": self.settings.peg_min}
+        for asset, seen in sorted(portfolio.ledger.depegged.items()):
+            left = seen + self.settings.peg_rest_minutes * 60 - now
+            if left > 0 and portfolio.ledger.cash.get(asset, ZERO) > 0:
+                return DenialCode.PEG_BELOW_MIN, {"asset": asset, "seconds_left": left}
+        return None
+
+    def _counts(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
+        limits = self.settings
+        if tally.entries >= limits.entries_per_cycle_max:
+            return DenialCode.CYCLE_ENTRIES_EXCEED_MAX, {"limit": limits.entries_per_cycle_max}
+        for record in portfolio.ledger.orders.values():
+            if record.intent.base == proposal.base and record.intent.side is Side.BUY and record.is_live:
+                code = DenialCode.ORDER_IN_DOUBT if record.is_in_doubt else DenialCode.ORDER_WORKING
+                return code, {"order": record.intent.client_order_id, "status": record.status.value}
+        held = {(lot.strategy, lot.base) for lot in portfolio.ledger.lots.values()}
+        held |= {
+            (r.intent.strategy, r.intent.base)
+            for r in portfolio.ledger.orders.values()
+            if r.intent.leg is Leg.ENTRY and r.is_live
+        }
+        held |= tally.opened
+        if (proposal.strategy, proposal.base) not in held and len(held) >= limits.open_positions_max:
+            return DenialCode.POSITIONS_EXCEED_MAX, {"positions": len(held), "limit": limits.open_positions_max}
+        return None
+
+    # --- size
+
+    def _size(  # noqa: PLR0913 - the two lists are this review's output
+        self,
+        proposal: TradeProposal,
+        portfolio: Portfolio,
+        regime: Regime,
+        tally: _Tally,
+        approvals: list[Approval],
+        trims: list[Trim],
+    ) -> Refusal | None:
+        """Trim to the tightest cap; drop what is then too small to be worth an order, fees included."""
+        equity = portfolio.equity
+        if equity is None:
+            return DenialCode.EQUITY_UNKNOWN, {}
+        multiplier = self.size_multiplier[regime]
+        wish = share(equity, proposal.size_pct) * multiplier
+        code, limit, used = min(
+            self._caps(proposal, portfolio, equity, multiplier, tally), key=lambda cap: (cap[1] - cap[2], cap[0])
+        )
+        room = max(limit - used, ZERO)
+        amount = Notional(min(wish, room))
+        trimmed = amount < wish
+        if amount * (ONE - self.taker_fee_ratio) < self.settings.notional_min:
+            numbers = {"wish": wish, "room": room, "limit": limit, "used": used, "min": self.settings.notional_min}
+            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), numbers
+        if trimmed:
+            trims.append(Trim(proposal, amount, code))
+        approvals.append(Approval(proposal, notional=amount))
+        tally.entries += 1
+        tally.opened.add((proposal.strategy, proposal.base))
+        tally.approved.append((proposal, amount))
+        return None
+
+    def _caps(
+        self, proposal: TradeProposal, portfolio: Portfolio, equity: Notional, multiplier: Decimal, tally: _Tally
+    ) -> list[Cap]:
+        """List every cap on this proposal: on what is filled, working, in doubt and approved just now together."""
+        base, strategy, limits = proposal.base, proposal.strategy, self.settings
+        caps: list[Cap] = []
+
+        def cap(
+            code: DenialCode, pct: Decimal, bases: Sequence[Asset] | None = None, of: StrategyId | None = None
+        ) -> None:
+            def counts(p: TradeProposal) -> bool:
+                return (bases is None or p.base in bases) and (of is None or p.strategy == of)
+
+            exposures = [None] if bases is None else bases
+            used = sum((portfolio.exposure(base=each, strategy=of) for each in exposures), ZERO) + tally.sum(counts)
+            caps.append((code, share(equity, pct), used))
+
+        cap(DenialCode.POSITION_EXCEEDS_MAX, limits.position_pct_max * multiplier, [base], strategy)
+        cap(DenialCode.PRODUCT_EXCEEDS_MAX, limits.product_pct_max, [base])
+        tier = portfolio.tiers.get(base)
+        if tier is not None:
+            members = sorted(other for other, name in portfolio.tiers.items() if name == tier)
+            cap(DenialCode.TIER_EXCEEDS_MAX, self.universe.tiers[tier].allocation_max_pct, members)
+        for cluster in portfolio.clusters.get(base, ()):
+            members = sorted(
+                {other for other, names in portfolio.clusters.items() if cluster in names}
+                | set(self.universe.clusters[cluster].bases)
+            )
+            cap(DenialCode.CLUSTER_EXCEEDS_MAX, self.universe.clusters[cluster].allocation_max_pct, members)
+        cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
+        cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)
+        return caps

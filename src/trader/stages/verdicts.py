@@ -1,0 +1,80 @@
+"""One verdict per product: what became of it, and the numbers that decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trader.model.decisions import Denial, Numbers, Outcome, Plan, Verdict
+from trader.model.ids import ProductId
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Quote
+from trader.model.money import HUNDRED, ZERO
+from trader.model.orders import Leg, OrderIntent
+
+_OUTCOMES = {Leg.EXIT: Outcome.EXITING, Leg.ENTRY: Outcome.ENTERING, Leg.PROTECTION: Outcome.PROTECTING}
+_RANK = (Outcome.EXITING, Outcome.ENTERING, Outcome.PROTECTING)
+
+
+def verdicts(
+    considered: Sequence[ProductId],
+    ledger: Ledger,
+    quotes: Mapping[ProductId, Quote],
+    plan: Plan,
+    denials: Sequence[Denial],
+) -> tuple[Verdict, ...]:
+    """Say exactly one thing about every product considered, or touched by an order.
+
+    An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
+    stands, because it is what finally decided. *denials* come in the order of the chain.
+    """
+    orders: dict[ProductId, OrderIntent] = {}
+    for intent in sorted(plan.intents, key=lambda each: _RANK.index(_OUTCOMES[each.leg])):
+        orders.setdefault(_listed(intent.product_id, intent.base, considered), intent)
+    lots: dict[ProductId, list[Lot]] = {}
+    for lot in ledger.lots.values():
+        lots.setdefault(_listed(lot.product_id, lot.base, considered), []).append(lot)
+    last = {denial.product_id: denial for denial in denials}
+    every = dict.fromkeys((*considered, *orders, *lots))
+    return tuple(
+        _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
+        for product_id in every
+    )
+
+
+def _listed(product_id: ProductId, base: str, considered: Sequence[ProductId]) -> ProductId:
+    """Name the considered product that stands for this book: BTC-USDC is BTC-USD by another door."""
+    if product_id in considered:
+        return product_id
+    return next((other for other in considered if other.startswith(f"{base}-")), product_id)
+
+
+def _verdict(
+    product_id: ProductId,
+    order: OrderIntent | None,
+    lots: Sequence[Lot],
+    denial: Denial | None,
+    quotes: Mapping[ProductId, Quote],
+) -> Verdict:
+    if order is not None:
+        numbers: Numbers = {
+            "notional": order.notional,
+            "quantity": order.quantity,
+            "price": order.limit_price,
+            "reason": order.reason,
+        }
+        return Verdict(product_id, _OUTCOMES[order.leg], "execution", None, numbers)
+    if lots:
+        return Verdict(product_id, Outcome.HELD, "exits", denial.code if denial else None, _held(lots, quotes))
+    if denial is None:
+        return Verdict(product_id, Outcome.REFUSED, "strategies", None, {})
+    return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.numbers)
+
+
+def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Numbers:
+    quantity = sum((lot.quantity for lot in lots), ZERO)
+    cost = sum((lot.cost for lot in lots), ZERO)
+    quote = quotes.get(lots[0].product_id)
+    numbers: dict[str, object] = {"quantity": quantity, "cost": cost}
+    if quote is not None and not quote.is_crossed and cost > 0:
+        numbers["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
+    return numbers  # type: ignore[return-value]

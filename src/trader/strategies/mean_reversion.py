@@ -1,0 +1,135 @@
+"""Buy what closed far below its own mean, sell when it is back there. Looks at no trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from trader.model.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
+from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.facts import Candidate, StrategyContext
+from trader.model.ids import ProductId, StrategyId
+from trader.model.ledger import Lot
+from trader.model.money import ZERO, from_float
+from trader.model.orders import Side
+from trader.stages import indicators
+from trader.strategies.base import STAGE, edge_needed_pct, expected_edge_pct, risked_size_pct, rounded_size_pct
+
+
+@dataclass(frozen=True, slots=True)
+class MeanReversionSettings:
+    """The band of closes, how far outside it to buy, how near its mean to sell, and the terms of the trade.
+
+    ``entry_z`` and ``exit_z`` are magnitudes below the mean, in standard deviations. A z of ``strength_span_z`` or
+    more is full strength; conviction is the mean of strength and confidence.
+    """
+
+    band_bars: Annotated[BarCount, Between("2", "1000")]
+    entry_z: Multiple
+    exit_z: Multiple
+    stop_pct: Annotated[Decimal, Between("0.1", "50")]
+    target_pct: Annotated[Decimal, Between("0.1", "500")]
+    hold_hours_max: Annotated[int, Between("1", "2400")]
+    size_factor: Annotated[Decimal, Between("0", "5")]
+    hit_ratio: Ratio
+    confidence: FloatRatio
+    strength_span_z: Annotated[float, Between("0.1", "100")]
+    risk_per_trade_pct: Pct
+    volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
+    volatility_bars: Annotated[BarCount, Between("2", "1000")]
+    edge_multiple: Annotated[Decimal, Between("0", "10")]
+
+    def __post_init__(self) -> None:
+        """Refuse a band that is left where it is entered: every buy would be sold at once."""
+        if self.exit_z >= self.entry_z:
+            raise ValueError(f"exit_z {self.exit_z} must be below entry_z {self.entry_z}")
+
+
+@dataclass(frozen=True, slots=True)
+class MeanReversion:
+    """Settings bound to the two questions: far enough below to buy, near enough to sell."""
+
+    strategy_id: StrategyId
+    settings: MeanReversionSettings
+
+    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+        """Answer every candidate: sell each own lot of a base that is back, else buy, else say what is short of it.
+
+        A lot whose product is no candidate this cycle has no bars to judge: its stop, target and time limit hold.
+        """
+        answers: list[TradeProposal | Denial] = []
+        for product_id, candidate in context.candidates.items():
+            bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
+            if len(candidate.bars) < bars_min:
+                numbers: Numbers = {"bars": len(candidate.bars), "bars_min": bars_min}
+                answers.append(self._denial(product_id, DenialCode.HISTORY_TOO_SHORT, numbers))
+                continue
+            z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
+            lots = [lot for lot in context.lots if lot.base == candidate.product.base]
+            if not lots:
+                answers.append(self._entry(product_id, candidate, z, context))
+            elif z >= -self.settings.exit_z:
+                answers.extend(self._exit(lot, z) for lot in lots)
+            else:
+                numbers = {"lots": len(lots), "z": z, "z_exit": -self.settings.exit_z}
+                answers.append(self._denial(product_id, DenialCode.POSITION_HELD, numbers))
+        return answers
+
+    def _entry(
+        self, product_id: ProductId, candidate: Candidate, z: float, context: StrategyContext
+    ) -> TradeProposal | Denial:
+        settings = self.settings
+        if z > -settings.entry_z:
+            return self._denial(product_id, DenialCode.MOVE_BELOW_MIN, {"z": z, "z_max": -settings.entry_z})
+        edge = expected_edge_pct(settings.stop_pct, settings.target_pct, settings.hit_ratio)
+        needed = edge_needed_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
+        if edge <= needed:
+            numbers: Numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": settings.hit_ratio}
+            return self._denial(product_id, DenialCode.EDGE_BELOW_COST, numbers)
+        size = risked_size_pct(
+            stop_pct=settings.stop_pct,
+            volatility=indicators.annualised_volatility(candidate.bars, settings.volatility_bars),
+            base_size_pct=context.base_size_pct[product_id],
+            risk_per_trade_pct=settings.risk_per_trade_pct,
+            volatility_target_pct=settings.volatility_target_pct,
+        )
+        strength = min(abs(z) / settings.strength_span_z, 1.0)
+        components = {"strength": strength / 2, "confidence": settings.confidence / 2}
+        return TradeProposal(
+            strategy=self.strategy_id,
+            product_id=product_id,
+            base=candidate.product.base,
+            side=Side.BUY,
+            size_pct=rounded_size_pct(size * settings.size_factor * from_float(settings.confidence)),
+            confidence=settings.confidence,
+            conviction=components["strength"] + components["confidence"],
+            reason=f"below its mean: z {z:+.2f} of {settings.band_bars} closes",
+            stop_loss_pct=settings.stop_pct,
+            take_profit_pct=settings.target_pct,
+            max_hold_hours=settings.hold_hours_max,
+            hit_ratio=settings.hit_ratio,
+            components=components,
+        )
+
+    def _exit(self, lot: Lot, z: float) -> TradeProposal:
+        # The size of a sell is its lot's, so there is none in percent of equity.
+        return TradeProposal(
+            strategy=self.strategy_id,
+            product_id=lot.product_id,
+            base=lot.base,
+            side=Side.SELL,
+            size_pct=ZERO,
+            confidence=1.0,
+            conviction=1.0,
+            reason=f"back at its mean: z {z:+.2f} of {self.settings.band_bars} closes",
+            lot_id=lot.lot_id,
+        )
+
+    def _denial(self, product_id: ProductId, code: DenialCode, numbers: Numbers) -> Denial:
+        return Denial(product_id, code, STAGE, numbers, strategy=self.strategy_id)
+
+
+STRATEGY = MeanReversion
+SETTINGS = MeanReversionSettings

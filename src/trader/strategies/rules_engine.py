@@ -1,0 +1,182 @@
+"""The rules table: what a trigger of some kind and direction becomes, if it is strong, confirmed and worth its cost.
+
+A fall is never bought for its momentum. The only rows that may answer a downward trigger are the flush reversal
+(price_move down) and the dip (momentum down), and both must ask for confirmations that the fall has turned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from math import fsum
+from typing import Annotated
+
+from trader.model.bounds import BarCount, Between, FloatRatio, Pct
+from trader.model.decisions import Denial, DenialCode, Direction, Numbers, TradeProposal, Trigger, TriggerKind
+from trader.model.facts import Candidate, StrategyContext
+from trader.model.ids import StrategyId
+from trader.model.money import from_float
+from trader.model.orders import Side
+from trader.model.policy import RuleSettings
+from trader.stages import indicators
+from trader.strategies.base import STAGE, edge_needed_pct, expected_edge_pct, risked_size_pct, rounded_size_pct
+
+_MAY_ANSWER_A_FALL = frozenset({TriggerKind.PRICE_MOVE, TriggerKind.MOMENTUM})
+
+
+@dataclass(frozen=True, slots=True)
+class RulesEngineSettings:
+    """The rows, how conviction is made of what was seen, and how much to stake.
+
+    ``volatility_bars`` is the look-back of the volatility that sizes are scaled with; ``edge_multiple`` how many
+    times its round-trip cost a trade must be expected to earn.
+    """
+
+    rules: tuple[RuleSettings, ...]
+    strength_weight: FloatRatio
+    confidence_weight: FloatRatio
+    boost_above_vwap: FloatRatio
+    boost_higher_low: FloatRatio
+    boost_rsi: FloatRatio
+    boost_bounce: FloatRatio
+    boost_core: FloatRatio
+    conviction_min: FloatRatio
+    risk_per_trade_pct: Pct
+    volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
+    volatility_bars: Annotated[BarCount, Between("2", "1000")]
+    edge_multiple: Annotated[Decimal, Between("0", "10")]
+
+    def __post_init__(self) -> None:
+        """Refuse two rows for one trigger, and a row that would buy a fall as it falls."""
+        keys = [(rule.trigger, rule.direction) for rule in self.rules]
+        for kind, direction in keys:
+            if keys.count((kind, direction)) > 1:
+                raise ValueError(f"rules: {kind} {direction} stands there twice")
+        for rule in self.rules:
+            if rule.direction is Direction.DOWN and (
+                rule.trigger not in _MAY_ANSWER_A_FALL or rule.confirmations_min == 0
+            ):
+                raise ValueError(
+                    f"rules: {rule.trigger} down with confirmations_min {rule.confirmations_min}; a fall may be "
+                    f"answered by price_move or momentum only, with at least 1 confirmation"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class RulesEngine:
+    """Settings bound to the mapping of triggers to proposals."""
+
+    strategy_id: StrategyId
+    settings: RulesEngineSettings
+
+    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+        """Answer every trigger with a buy, or with the first condition that it fails.
+
+        The order of conditions: RULE_MISSING, POSITION_HELD, CONFIRMATIONS_BELOW_MIN, MOVE_BELOW_MIN,
+        CONVICTION_BELOW_MIN, EDGE_BELOW_COST, HISTORY_TOO_SHORT.
+        """
+        rules = {(rule.trigger, rule.direction): rule for rule in self.settings.rules}
+        answers: list[TradeProposal | Denial] = []
+        for trigger in context.triggers.values():
+            rule = rules.get((trigger.kind, trigger.direction))
+            if rule is None:
+                numbers: Numbers = {"kind": trigger.kind.value, "direction": trigger.direction.value}
+                answers.append(self._denial(trigger, DenialCode.RULE_MISSING, numbers))
+            else:
+                answers.append(self._answer(trigger, rule, context))
+        return answers
+
+    def _answer(self, trigger: Trigger, rule: RuleSettings, context: StrategyContext) -> TradeProposal | Denial:
+        candidate = context.candidates[trigger.product_id]
+        held = sum(lot.base == candidate.product.base for lot in context.lots)
+        if held:
+            return self._denial(trigger, DenialCode.POSITION_HELD, {"lots": held})
+        if trigger.confirmations.count < rule.confirmations_min:
+            numbers: Numbers = {
+                "confirmations": trigger.confirmations.count,
+                "confirmations_min": rule.confirmations_min,
+            }
+            return self._denial(trigger, DenialCode.CONFIRMATIONS_BELOW_MIN, numbers)
+        if abs(trigger.move) * 100 < rule.move_pct_min:
+            numbers = {"move_pct": trigger.move * 100, "move_pct_min": rule.move_pct_min}
+            return self._denial(trigger, DenialCode.MOVE_BELOW_MIN, numbers)
+        components = self._components(trigger, is_core=trigger.product_id in context.core_products)
+        conviction = _conviction(components)
+        if conviction < self.settings.conviction_min:
+            numbers = {"conviction": conviction, "conviction_min": self.settings.conviction_min, **components}
+            return self._denial(trigger, DenialCode.CONVICTION_BELOW_MIN, numbers)
+        edge = expected_edge_pct(rule.stop_pct, rule.target_pct, rule.hit_ratio)
+        needed = edge_needed_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
+        if edge <= needed:
+            numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": rule.hit_ratio}
+            return self._denial(trigger, DenialCode.EDGE_BELOW_COST, numbers)
+        if len(candidate.bars) <= self.settings.volatility_bars:
+            numbers = {"bars": len(candidate.bars), "bars_min": self.settings.volatility_bars + 1}
+            return self._denial(trigger, DenialCode.HISTORY_TOO_SHORT, numbers)
+        base_size_pct = context.base_size_pct[trigger.product_id]
+        return self._proposal(trigger, rule, candidate, base_size_pct, components)
+
+    def _proposal(
+        self,
+        trigger: Trigger,
+        rule: RuleSettings,
+        candidate: Candidate,
+        base_size_pct: Decimal,
+        components: Mapping[str, float],
+    ) -> TradeProposal:
+        size = risked_size_pct(
+            stop_pct=rule.stop_pct,
+            volatility=indicators.annualised_volatility(candidate.bars, self.settings.volatility_bars),
+            base_size_pct=base_size_pct,
+            risk_per_trade_pct=self.settings.risk_per_trade_pct,
+            volatility_target_pct=self.settings.volatility_target_pct,
+        )
+        return TradeProposal(
+            strategy=self.strategy_id,
+            product_id=trigger.product_id,
+            base=candidate.product.base,
+            side=Side.BUY,
+            size_pct=rounded_size_pct(size * rule.size_factor * from_float(trigger.confidence)),
+            confidence=trigger.confidence,
+            conviction=_conviction(components),
+            reason=_reason(trigger),
+            stop_loss_pct=rule.stop_pct,
+            take_profit_pct=rule.target_pct,
+            max_hold_hours=rule.hold_hours_max,
+            hit_ratio=rule.hit_ratio,
+            components=components,
+            trigger=trigger,
+        )
+
+    def _components(self, trigger: Trigger, *, is_core: bool) -> Mapping[str, float]:
+        """Name what conviction is made of; a boost that does not apply is written as zero."""
+        settings, signs = self.settings, trigger.confirmations
+        return {
+            "strength": settings.strength_weight * trigger.strength,
+            "confidence": settings.confidence_weight * trigger.confidence,
+            "above_vwap": settings.boost_above_vwap * signs.above_vwap,
+            "higher_low": settings.boost_higher_low * signs.higher_low,
+            "rsi": settings.boost_rsi * signs.rsi_crossed_up,
+            "bounce": settings.boost_bounce * signs.bounced,
+            "core": settings.boost_core * is_core,
+        }
+
+    def _denial(self, trigger: Trigger, code: DenialCode, numbers: Numbers) -> Denial:
+        return Denial(trigger.product_id, code, STAGE, numbers, strategy=self.strategy_id)
+
+
+def _conviction(components: Mapping[str, float]) -> float:
+    # fsum, because sum rounds differently from one Python version to the next.
+    return min(fsum(components.values()), 1.0)
+
+
+def _reason(trigger: Trigger) -> str:
+    return (
+        f"{trigger.kind} {trigger.direction}: {trigger.move * 100:+.2f} %, strength {trigger.strength:.2f}, "
+        f"confidence {trigger.confidence:.2f}, {trigger.confirmations.count} of 4 confirmations"
+    )
+
+
+STRATEGY = RulesEngine
+SETTINGS = RulesEngineSettings

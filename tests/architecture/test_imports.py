@@ -1,0 +1,131 @@
+"""The import rules of the design hold, and each of them is shown to break on one wrong line."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from architecture.tree import ROOT
+
+# The smallest tree with every kind of module in it, and the imports that are allowed between them.
+ALLOWED = {
+    "desk/cli.py": "from trader.entry import wiring",
+    "trader/adapters/local.py": "import os\nfrom trader import ports",
+    "trader/cycle.py": "from trader import ports\nfrom trader.stages import pipeline",
+    "trader/dispatch.py": "from trader.model import money",
+    "trader/entry/wiring.py": "from trader import cycle, dispatch\nfrom trader.adapters import local\nimport logging",
+    "trader/errors.py": "",
+    "trader/model/money.py": "from decimal import Decimal\nfrom trader import errors",
+    "trader/ports.py": "from trader.model import money",
+    "trader/sim/fills.py": "from trader import ports\nfrom trader.stages import reconcile",
+    "trader/stages/indicators.py": "from trader.model import money",
+    "trader/stages/pipeline.py": "from trader.stages import indicators, risk\nfrom trader.strategies import base",
+    "trader/stages/reconcile.py": "from trader.model import money",
+    "trader/stages/risk.py": "from trader.model import money",
+    "trader/strategies/base.py": "from trader.model import money\nfrom trader.stages import indicators",
+}
+
+# One module of each part of the core, and everything that none of them may reach.
+CORE = [
+    "trader/cycle.py",
+    "trader/errors.py",
+    "trader/model/money.py",
+    "trader/ports.py",
+    "trader/sim/fills.py",
+    "trader/stages/risk.py",
+    "trader/strategies/base.py",
+]
+OUTSIDE = [
+    "aws_lambda_powertools",
+    "boto3",
+    "botocore.exceptions",
+    "logging",
+    "numpy",
+    "os",
+    "pydantic",
+    "random",
+    "requests",
+    "socket",
+    "time",
+    "yaml",
+]
+
+# Contract, file, the line that breaks it.
+WRONG = [
+    ("desk", "trader/errors.py", "import desk.cli"),
+    ("layers", "trader/adapters/local.py", "from trader import cycle"),
+    ("layers", "trader/sim/fills.py", "from trader.adapters import local"),
+    ("layers", "trader/cycle.py", "from trader.sim import fills"),
+    ("layers", "trader/dispatch.py", "from trader.entry import wiring"),
+    ("layers", "trader/model/money.py", "from trader.stages import risk"),
+    ("layers", "trader/errors.py", "from trader.model import money"),
+    ("layers", "trader/orphan.py", ""),
+    ("ports", "trader/ports.py", "from trader.adapters import local"),
+    ("ports", "trader/model/money.py", "from trader import ports"),
+    ("pure-stages", "trader/stages/risk.py", "from trader import ports"),
+    ("pure-stages", "trader/ports.py", "from trader.stages import risk"),
+    ("pure-strategies", "trader/strategies/base.py", "from trader import ports"),
+    ("stages", "trader/stages/risk.py", "from trader.stages import reconcile"),
+    ("stages", "trader/stages/risk.py", "from trader.stages import pipeline"),
+    ("stages", "trader/stages/orphan.py", ""),
+    ("strategies", "trader/strategies/base.py", "from trader.stages import risk"),
+    *(("core", name, "import time") for name in CORE),
+    *(("core", "trader/model/money.py", f"import {name}") for name in OUTSIDE),
+    ("core", "trader/sim/fills.py", "from random import Random"),
+    ("core", "trader/stages/risk.py", "import os.path"),
+]
+
+
+def lint(root: Path, *contracts: str) -> tuple[int, str]:
+    """The exit code of import-linter on the tree below *root*, and what it printed."""
+    chosen = [argument for contract in contracts for argument in ("--contract", contract)]
+    outcome = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache", *chosen],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return outcome.returncode, outcome.stdout + outcome.stderr
+
+
+def plant(root: Path, files: dict[str, str]) -> Path:
+    """Write *files* as packages below root/src, with the project's own contracts beside them."""
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for name, text in files.items():
+        path = root / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in path.relative_to(root / "src").parents[:-1]:
+            (root / "src" / folder / "__init__.py").touch()
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def test_project_keeps_every_import_rule() -> None:
+    """No arrow of the map points left."""
+    code, printed = lint(ROOT)
+
+    assert code == 0, printed
+    assert "0 broken" in printed
+
+
+def test_allowed_imports_keep_every_rule(tmp_path: Path) -> None:
+    """The rules forbid no import that the map allows."""
+    code, printed = lint(plant(tmp_path, ALLOWED))
+
+    assert code == 0, printed
+
+
+@pytest.mark.parametrize(("contract", "name", "line"), WRONG)
+def test_wrong_import_breaks_its_rule(tmp_path: Path, contract: str, name: str, line: str) -> None:
+    """One line in one file, and the contract that guards against it is broken, not merely misconfigured."""
+    files = ALLOWED | {name: f"{ALLOWED.get(name, '')}\n{line}\n"}
+
+    code, printed = lint(plant(tmp_path, files), contract)
+
+    assert code == 1, printed
+    assert "0 kept, 1 broken" in printed

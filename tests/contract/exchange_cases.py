@@ -1,0 +1,412 @@
+"""What any venue must do, as cases. A class that provides ``open_venue`` runs them through its implementation.
+
+Numbers are those of a venue with spread 10 bps (99.95 / 100.05 at 100), impact 5 bps, fees 0.6 % and 1.2 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from factories_venue import (
+    BASE,
+    SOL,
+    SOL_USDC,
+    START,
+    STEP,
+    USD,
+    USDC,
+    Bar,
+    Venue,
+    a_bracket,
+    a_convert,
+    a_path,
+    a_product,
+    a_protected_intent,
+    a_taker,
+    an_exit,
+    an_intent,
+)
+from trader.errors import VenueProtocol
+from trader.model.converts import ConvertStatus
+from trader.model.ids import Instant, ProductId, VenueOrderId
+from trader.model.market import FeeRates
+from trader.model.money import Price, Quantity
+from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, OrderStatus, Rejected, Side
+
+OpenVenue = Callable[..., Venue]
+
+DIP = Bar(low=99.0)
+EVER = Instant(0)
+
+
+class ExchangeCases:
+    """The cases. ``open_venue`` is a fixture of the class that inherits them."""
+
+    def test_resting_entry_fills_as_maker_once_the_price_trades_through_it(self, open_venue: OpenVenue) -> None:
+        """2 at 99.90 cost 199.80 and 1.1988 of fees, at the end of the bar that fell through."""
+        venue = open_venue(a_path(DIP))
+
+        order_id = venue.accepted(venue.exchange.submit(an_intent()))
+        venue.pass_bars()
+
+        (fill,) = venue.exchange.fills(EVER)
+        assert (order_id, Price("99.90"), Quantity(2), Decimal("1.1988"), Liquidity.MAKER, START + STEP) == (
+            fill.venue_order_id,
+            fill.price,
+            fill.quantity,
+            fill.fee,
+            fill.liquidity,
+            fill.time,
+        )
+        assert OrderStatus.FILLED == venue.order(order_id).status
+        assert (Decimal("9799.0012"), Decimal(0)) == venue.money(USD)
+
+    def test_post_only_that_would_cross_is_rejected_and_never_takes(self, open_venue: OpenVenue) -> None:
+        """Accident 18: the flag is honoured; at the ask nothing is bought, not even as a taker."""
+        venue = open_venue(a_path(DIP))
+
+        submission = venue.exchange.submit(an_intent(limit_price=Price("100.05")))
+
+        assert Rejected("INVALID_LIMIT_PRICE_POST_ONLY") == submission
+        assert [] == list(venue.exchange.fills(EVER))
+        assert (Decimal(10_000), Decimal(0)) == venue.money(USD)
+
+    def test_same_client_id_again_is_the_same_order(self, open_venue: OpenVenue) -> None:
+        """The second request differs, is answered with the first order, and changes nothing."""
+        venue = open_venue()
+
+        first = venue.exchange.submit(an_intent())
+        second = venue.exchange.submit(an_intent(quantity=Quantity(7), side=Side.SELL))
+
+        assert first == second
+        assert [Quantity(2)] == [order.quantity for order in venue.exchange.orders(EVER)]
+
+    def test_same_client_id_is_the_same_order_after_it_is_over(self, open_venue: OpenVenue) -> None:
+        """An id is burned for good by an order that was taken."""
+        venue = open_venue()
+        order_id = venue.accepted(venue.exchange.submit(a_taker()))
+
+        again = venue.exchange.submit(a_taker())
+
+        assert order_id == venue.accepted(again)
+        assert 1 == len(venue.exchange.fills(EVER))
+
+    def test_working_buy_holds_its_value_and_fee(self, open_venue: OpenVenue) -> None:
+        """199.80 and 0.6 % of it are set aside until it fills or ends."""
+        venue = open_venue()
+
+        order_id = venue.accepted(venue.exchange.submit(an_intent()))
+        held = venue.money(USD)
+        venue.exchange.cancel([order_id])
+
+        assert (Decimal("9799.0012"), Decimal("200.9988")) == held
+        assert (Decimal(10_000), Decimal(0)) == venue.money(USD)
+
+    def test_buy_beyond_the_funds_is_rejected(self, open_venue: OpenVenue) -> None:
+        """The fee counts: 99.90 are not enough for one at 99.90."""
+        venue = open_venue(opening={USD: Decimal("99.90")})
+
+        submission = venue.exchange.submit(an_intent(quantity=Quantity(1)))
+
+        assert Rejected("INSUFFICIENT_FUND") == submission
+
+    def test_order_that_was_rejected_leaves_its_id_free(self, open_venue: OpenVenue) -> None:
+        """Nothing of a rejected order exists, so the same intent may be taken later."""
+        venue = open_venue(a_path(Bar(), Bar(open=99.0), Bar(open=100.0)))
+        venue.pass_bars()
+        refused = venue.exchange.submit(an_intent())
+        venue.pass_bars()
+        venue.clock.advance(1)
+
+        taken = venue.exchange.submit(an_intent(expires_at=Instant(START + 5 * STEP)))
+
+        assert isinstance(refused, Rejected)
+        assert isinstance(taken, Accepted)
+
+    def test_good_till_date_order_expires_by_itself(self, open_venue: OpenVenue) -> None:
+        """After its second bar nothing is left of it, neither order nor hold."""
+        venue = open_venue(a_path(Bar(), Bar(), DIP))
+        order_id = venue.accepted(venue.exchange.submit(an_intent()))
+
+        venue.pass_bars(3)
+
+        assert OrderStatus.EXPIRED == venue.order(order_id).status
+        assert (Decimal(10_000), Decimal(0)) == venue.money(USD)
+
+    def test_expired_order_keeps_what_it_filled(self, open_venue: OpenVenue) -> None:
+        """A tenth of a bar of 15 units is 1.5; the rest dies with the date."""
+        venue = open_venue(a_path(Bar(low=99.0, volume=15.0), Bar()))
+        order_id = venue.accepted(venue.exchange.submit(an_intent()))
+
+        venue.pass_bars(2)
+
+        order = venue.order(order_id)
+        assert (OrderStatus.EXPIRED, Quantity("1.5")) == (order.status, order.filled_quantity)
+        assert (Decimal("1.5"), Decimal(0)) == venue.money(BASE)
+
+    def test_cancelled_order_fills_no_more(self, open_venue: OpenVenue) -> None:
+        """The bar after the cancellation falls through the limit, and nothing happens."""
+        venue = open_venue(a_path(DIP))
+        order_id = venue.accepted(venue.exchange.submit(an_intent()))
+
+        answer = venue.exchange.cancel([order_id])
+        venue.pass_bars()
+
+        assert {order_id: True} == dict(answer)
+        assert OrderStatus.CANCELLED == venue.order(order_id).status
+        assert [] == list(venue.exchange.fills(EVER))
+
+    def test_cancelling_what_is_over_or_unknown_is_refused(self, open_venue: OpenVenue) -> None:
+        """The answer is per order, and an error for one is no error for the call."""
+        venue = open_venue()
+        done = venue.accepted(venue.exchange.submit(a_taker()))
+        stranger = VenueOrderId("00000000-0000-0000-0000-000000000000")
+
+        answer = venue.exchange.cancel([done, stranger])
+
+        assert {done: False, stranger: False} == dict(answer)
+
+    def test_immediate_order_pays_the_ask_the_impact_and_the_taker_fee(self, open_venue: OpenVenue) -> None:
+        """100.05 and 5 bps are 100.11 on the grid of 0.01; the fee is 1.2 % of it."""
+        venue = open_venue()
+
+        order_id = venue.accepted(venue.exchange.submit(a_taker()))
+
+        (fill,) = venue.exchange.fills(EVER)
+        assert (Price("100.11"), Quantity(2), Decimal("2.40264"), Liquidity.TAKER) == (
+            fill.price,
+            fill.quantity,
+            fill.fee,
+            fill.liquidity,
+        )
+        assert OrderStatus.FILLED == venue.order(order_id).status
+
+    def test_immediate_order_never_pays_more_than_its_limit(self, open_venue: OpenVenue) -> None:
+        """With a limit at the ask the impact is not paid."""
+        venue = open_venue()
+
+        venue.exchange.submit(a_taker(limit_price=Price("100.05")))
+
+        assert [Price("100.05")] == [fill.price for fill in venue.exchange.fills(EVER)]
+
+    def test_immediate_order_out_of_reach_is_cancelled(self, open_venue: OpenVenue) -> None:
+        """It was taken, so it exists; it just bought nothing."""
+        venue = open_venue()
+
+        order_id = venue.accepted(venue.exchange.submit(a_taker(limit_price=Price(100))))
+
+        order = venue.order(order_id)
+        assert (OrderStatus.CANCELLED, Quantity(0)) == (order.status, order.filled_quantity)
+        assert (Decimal(10_000), Decimal(0)) == venue.money(USD)
+
+    def test_immediate_order_takes_what_the_book_shows_and_cancels_the_rest(self, open_venue: OpenVenue) -> None:
+        """120,000 rest on each side, which at 100.05 is 1199.400 units."""
+        venue = open_venue(opening={USD: Decimal(1_000_000)})
+
+        order_id = venue.accepted(venue.exchange.submit(a_taker(quantity=Quantity(2000))))
+
+        order = venue.order(order_id)
+        assert (OrderStatus.CANCELLED, Quantity("1199.400")) == (order.status, order.filled_quantity)
+
+    def test_attached_bracket_is_born_with_the_first_fill(self, open_venue: OpenVenue) -> None:
+        """It has the size that was bought, knows its parent, and holds the base."""
+        venue = open_venue(a_path(Bar(low=99.0, volume=15.0)))
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+        before = [order.venue_order_id for order in venue.exchange.orders(EVER)]
+
+        venue.pass_bars()
+
+        child_id = venue.order(parent).attached_order_id
+        assert child_id is not None
+        child = venue.order(child_id)
+        assert [parent] == before
+        assert (parent, Side.SELL, OrderStatus.OPEN, Quantity("1.5"), Price(95), Price(110)) == (
+            child.originating_order_id,
+            child.side,
+            child.status,
+            child.quantity,
+            child.stop_price,
+            child.limit_price,
+        )
+        assert (Decimal(0), Decimal("1.5")) == venue.money(BASE)
+
+    def test_attached_bracket_outlives_the_cancellation_of_its_parent(self, open_venue: OpenVenue) -> None:
+        """What was bought stays protected."""
+        venue = open_venue(a_path(Bar(low=99.0, volume=15.0), Bar(low=94.0)))
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+        venue.pass_bars()
+
+        venue.exchange.cancel([parent])
+        venue.pass_bars()
+
+        assert [Side.BUY, Side.SELL] == [fill.side for fill in venue.exchange.fills(EVER)]
+        assert (Decimal(0), Decimal(0)) == venue.money(BASE)
+
+    def test_cancelled_entry_without_fills_leaves_no_bracket(self, open_venue: OpenVenue) -> None:
+        """There is nothing to protect, and no order to find."""
+        venue = open_venue()
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+
+        venue.exchange.cancel([parent])
+
+        assert [parent] == [order.venue_order_id for order in venue.exchange.orders(EVER)]
+
+    def test_stop_sells_as_a_taker_below_its_trigger(self, open_venue: OpenVenue) -> None:
+        """95 less half the spread and the impact, 10 bps together, is 94.90 on the grid."""
+        venue = open_venue(a_path(DIP, Bar(low=94.0)))
+        venue.exchange.submit(a_protected_intent())
+
+        venue.pass_bars(2)
+
+        stop = venue.exchange.fills(EVER)[-1]
+        assert (Side.SELL, Price("94.90"), Quantity(2), Liquidity.TAKER) == (
+            stop.side,
+            stop.price,
+            stop.quantity,
+            stop.liquidity,
+        )
+
+    def test_target_sells_as_a_maker_at_its_limit(self, open_venue: OpenVenue) -> None:
+        """The bar trades above 110, the fill is at 110."""
+        venue = open_venue(a_path(DIP, Bar(high=111.0)))
+        venue.exchange.submit(a_protected_intent())
+
+        venue.pass_bars(2)
+
+        target = venue.exchange.fills(EVER)[-1]
+        assert (Side.SELL, Price(110), Quantity(2), Liquidity.MAKER) == (
+            target.side,
+            target.price,
+            target.quantity,
+            target.liquidity,
+        )
+
+    def test_exit_of_what_a_bracket_holds_is_rejected(self, open_venue: OpenVenue) -> None:
+        """The bracket has to be cancelled first; then the exit goes through."""
+        venue = open_venue(a_path(DIP))
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+        venue.pass_bars()
+        bracket = venue.order(parent).attached_order_id
+        assert bracket is not None
+
+        refused = venue.exchange.submit(an_exit("exit-1"))
+        venue.exchange.cancel([bracket])
+        taken = venue.exchange.submit(an_exit("exit-2"))
+
+        assert Rejected("INSUFFICIENT_FUND") == refused
+        assert isinstance(taken, Accepted)
+        assert (Decimal(0), Decimal(0)) == venue.money(BASE)
+
+    def test_separate_bracket_protects_what_is_held(self, open_venue: OpenVenue) -> None:
+        """It rests, holds the base, and sells at its stop."""
+        venue = open_venue(a_path(Bar(low=94.0)), opening={BASE: Decimal(2)})
+
+        order_id = venue.accepted(venue.exchange.submit(a_bracket()))
+        held = venue.money(BASE)
+        venue.pass_bars()
+
+        assert (Decimal(0), Decimal(2)) == held
+        assert OrderStatus.FILLED == venue.order(order_id).status
+
+    @pytest.mark.parametrize(
+        ("intent", "reason"),
+        [
+            (an_intent(quantity=Quantity("2.0001")), "INVALID_SIZE_PRECISION"),
+            (an_intent(limit_price=Price("99.901")), "INVALID_PRICE_PRECISION"),
+            (an_intent(quantity=Quantity("0.001")), "INVALID_BASE_SIZE_TOO_SMALL"),
+            (an_intent(quantity=Quantity("0.005")), "INVALID_QUOTE_SIZE_TOO_SMALL"),
+            (an_intent(quantity=Quantity(100_001)), "INVALID_BASE_SIZE_TOO_LARGE"),
+            (an_intent(quantity=Quantity(20_000)), "INVALID_QUOTE_SIZE_TOO_LARGE"),
+            (an_intent(product_id=ProductId("NONE-USD")), "INVALID_PRODUCT_ID"),
+            (an_intent(expires_at=START), "END_TIME_IS_IN_THE_PAST"),
+            (an_intent(bracket=Bracket(Price(101), Price(110)), attach=True), "INVALID_BRACKET_PRICES"),
+            (a_bracket(stop="100"), "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
+            (an_exit(), "INSUFFICIENT_FUND"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_order_the_venue_cannot_take_is_rejected_with_its_reason(
+        self, open_venue: OpenVenue, intent: OrderIntent, reason: str
+    ) -> None:
+        """Nothing of it exists afterwards."""
+        venue = open_venue()
+
+        submission = venue.exchange.submit(intent)
+
+        assert Rejected(reason) == submission
+        assert [] == list(venue.exchange.orders(EVER))
+
+    @pytest.mark.parametrize(
+        ("gate", "reason"),
+        [
+            ("is_disabled", "ORDER_ENTRY_DISABLED"),
+            ("cancel_only", "ORDER_ENTRY_DISABLED"),
+            ("view_only", "ORDER_ENTRY_DISABLED"),
+            ("trading_disabled", "TRADING_DISABLED"),
+        ],
+    )
+    def test_closed_gate_keeps_every_order_out(self, open_venue: OpenVenue, gate: str, reason: str) -> None:
+        """Whatever the flag is called, nothing may be placed."""
+        venue = open_venue(product=a_product(**{gate: True}))
+
+        assert Rejected(reason) == venue.exchange.submit(an_intent())
+
+    def test_orders_and_fills_are_listed_from_an_instant_on(self, open_venue: OpenVenue) -> None:
+        """What was created or executed before is left out."""
+        venue = open_venue(a_path(Bar(), Bar()))
+        venue.exchange.submit(a_taker("first"))
+        later = venue.pass_bars()
+        second = venue.accepted(venue.exchange.submit(a_taker("second")))
+
+        assert [second] == [order.venue_order_id for order in venue.exchange.orders(later)]
+        assert [second] == [fill.venue_order_id for fill in venue.exchange.fills(later)]
+
+    def test_conversion_moves_money_when_it_is_committed(self, open_venue: OpenVenue) -> None:
+        """The quote moves nothing; the commit moves all of it, one to one."""
+        venue, intent = open_venue(), a_convert()
+
+        name = venue.exchange.convert_quote(intent)
+        quoted, before = venue.exchange.convert_state(name, intent), venue.money(USDC)
+        venue.exchange.convert_commit(name, intent)
+        done = venue.exchange.convert_state(name, intent)
+
+        assert (ConvertStatus.QUOTED, Decimal(0)) == (quoted.status, before[0])
+        assert (ConvertStatus.COMPLETED, Decimal(100)) == (done.status, done.received)
+        assert (Decimal(9_900), Decimal(100)) == (venue.money(USD)[0], venue.money(USDC)[0])
+
+    def test_conversion_committed_twice_moves_money_once(self, open_venue: OpenVenue) -> None:
+        """The second commit is refused: it must not be retried blindly."""
+        venue, intent = open_venue(), a_convert()
+        name = venue.exchange.convert_quote(intent)
+        venue.exchange.convert_commit(name, intent)
+
+        with pytest.raises(VenueProtocol):
+            venue.exchange.convert_commit(name, intent)
+
+        assert (Decimal(9_900), Decimal(100)) == (venue.money(USD)[0], venue.money(USDC)[0])
+
+    def test_other_door_to_the_same_book_pays_in_its_own_quote(self, open_venue: OpenVenue) -> None:
+        """SOL-USDC trades at the prices of SOL-USD and takes USDC."""
+        venue = open_venue(opening={USDC: Decimal(1000)})
+
+        venue.exchange.submit(a_taker(product_id=SOL_USDC, quote=USDC))
+
+        assert [(SOL_USDC, Price("100.11"))] == [(f.product_id, f.price) for f in venue.exchange.fills(EVER)]
+        assert Decimal("797.37736") == venue.money(USDC)[0]
+
+    def test_quotes_of_what_has_no_market_are_left_out(self, open_venue: OpenVenue) -> None:
+        """The others are answered."""
+        venue = open_venue()
+
+        quotes = venue.exchange.quotes([SOL, ProductId("NONE-USD")])
+
+        assert {SOL: (Price("99.95"), Price("100.05"))} == {key: (q.bid, q.ask) for key, q in quotes.items()}
+
+    def test_fee_rates_are_those_that_are_charged(self, open_venue: OpenVenue) -> None:
+        """0.6 % and 1.2 %."""
+        venue = open_venue()
+
+        assert FeeRates(Decimal("0.006"), Decimal("0.012")) == venue.exchange.fee_rates()

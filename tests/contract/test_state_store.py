@@ -1,0 +1,214 @@
+"""What every state store must do: one writer at a time, all or nothing, nothing lost by damage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from contract.conftest import SCOPE, StoreBench
+from factories_venue import START, an_intent
+from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
+from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
+from trader.model.ledger import Ledger, opening_ledger
+from trader.model.money import Notional, Price, Quantity
+from trader.model.orders import Fill, Liquidity, OrderRecord, OrderStatus, Side
+
+LEASE = 60
+USD = Asset("USD")
+
+
+def a_ledger(cash: str = "1000") -> Ledger:
+    return replace(opening_ledger(SCOPE, USD, Notional(1000)), cash={USD: Notional(cash)})
+
+
+def a_fill(number: int = 1) -> Fill:
+    return Fill(
+        TradeId(f"trade-{number}"),
+        VenueOrderId("order-1"),
+        an_intent().product_id,
+        Side.BUY,
+        Price("99.90"),
+        Quantity("0.5"),
+        Notional("0.29970"),
+        START,
+        Liquidity.MAKER,
+    )
+
+
+def a_record(status: OrderStatus = OrderStatus.CANCELLED) -> OrderRecord:
+    return OrderRecord(an_intent(), status, VenueOrderId("order-1"), fills=(a_fill(),), over_at=START)
+
+
+def test_first_lease_finds_no_ledger(state_bench: StoreBench) -> None:
+    """A scope that nobody wrote to has none, rather than an empty one."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+    assert (None, "a", Instant(START + LEASE)) == (grant.ledger, grant.owner, grant.expires_at)
+
+
+def test_ledger_comes_back_as_it_was_committed(state_bench: StoreBench) -> None:
+    """Every value survives storage, orders and their fills included."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    ledger = a_ledger().with_order(a_record())
+
+    state_bench.store.commit(grant, ledger, release=True)
+
+    assert ledger == state_bench.store.acquire(SCOPE, "b", START, LEASE).ledger
+
+
+def test_lease_that_is_held_is_refused_with_its_holder(state_bench: StoreBench) -> None:
+    """The second invocation learns who is at work and until when."""
+    state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+    with pytest.raises(LeaseHeld) as caught:
+        state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE - 1), LEASE)
+
+    assert ("a", START + LEASE) == (caught.value.owner, caught.value.expires_at)
+
+
+def test_lease_is_refused_to_its_own_holder(state_bench: StoreBench) -> None:
+    """An owner is one invocation, and one invocation asks once."""
+    state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+    with pytest.raises(LeaseHeld):
+        state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+
+def test_expired_lease_is_taken_over_with_a_higher_epoch(state_bench: StoreBench) -> None:
+    """Accident 23: a run that died blocks nobody for longer than its lease."""
+    old = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+    new = state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+
+    assert new.epoch > old.epoch
+
+
+def test_invocation_that_lost_its_lease_cannot_commit(state_bench: StoreBench) -> None:
+    """Accident 23: the stalled one wakes up, is told, and changes nothing."""
+    old = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    new = state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+    state_bench.store.commit(new, a_ledger("900"))
+
+    with pytest.raises(VersionConflict) as caught:
+        state_bench.store.commit(old, a_ledger("1"), fills=[a_fill()])
+
+    assert (old.epoch, new.epoch) == (caught.value.expected_epoch, caught.value.found_epoch)
+    assert [] == state_bench.read_fills()
+    assert a_ledger("900") == state_bench.store.acquire(SCOPE, "c", Instant(START + 9 * LEASE), LEASE).ledger
+
+
+def test_expired_lease_that_nobody_took_still_commits(state_bench: StoreBench) -> None:
+    """Epochs fence, clocks do not: a slow cycle that had no rival keeps its work."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+
+    state_bench.store.commit(grant, a_ledger("700"), release=True)
+
+    assert a_ledger("700") == state_bench.store.acquire(SCOPE, "b", Instant(START + 9 * LEASE), LEASE).ledger
+
+
+def test_grant_is_used_up_by_its_commit(state_bench: StoreBench) -> None:
+    """The grant that the commit returns is the one to go on with; the old one is refused."""
+    first = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    second = state_bench.store.commit(first, a_ledger("900"))
+    state_bench.store.commit(second, a_ledger("800"))
+
+    with pytest.raises(VersionConflict):
+        state_bench.store.commit(first, a_ledger("1"))
+
+
+def test_released_lease_is_free_at_once_and_the_epoch_still_rises(state_bench: StoreBench) -> None:
+    """Fencing never starts over."""
+    first = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.release(first)
+
+    second = state_bench.store.acquire(SCOPE, "b", START, LEASE)
+
+    assert first.epoch + 1 == second.epoch
+
+
+def test_nothing_is_committed_under_a_released_lease(state_bench: StoreBench) -> None:
+    """Whether it was released by itself or together with a commit."""
+    alone = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.release(alone)
+    with pytest.raises(VersionConflict):
+        state_bench.store.commit(alone, a_ledger("1"))
+
+    together = state_bench.store.acquire(SCOPE, "b", START, LEASE)
+    spent = state_bench.store.commit(together, a_ledger("900"), release=True)
+    with pytest.raises(VersionConflict):
+        state_bench.store.commit(spent, a_ledger("1"))
+
+
+def test_lease_of_another_cannot_be_released(state_bench: StoreBench) -> None:
+    """A late release must not throw out the one that took over."""
+    old = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+
+    with pytest.raises(VersionConflict):
+        state_bench.store.release(old)
+
+
+def test_fill_committed_twice_is_stored_once(state_bench: StoreBench) -> None:
+    """The same page of fills, read again after a crash, adds nothing."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    grant = state_bench.store.commit(grant, a_ledger(), fills=[a_fill(1)])
+
+    state_bench.store.commit(grant, a_ledger(), fills=[a_fill(1), a_fill(2)])
+
+    assert [a_fill(1), a_fill(2)] == state_bench.read_fills()
+
+
+def test_last_word_on_a_finished_order_counts(state_bench: StoreBench) -> None:
+    """A cancelled order whose last fill came late is stored once, as filled."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    grant = state_bench.store.commit(grant, a_ledger(), finished=[a_record(OrderStatus.CANCELLED)])
+
+    state_bench.store.commit(grant, a_ledger(), finished=[a_record(OrderStatus.FILLED)])
+
+    assert [a_record(OrderStatus.FILLED)] == state_bench.read_finished()
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"schema":9}', "null", "\x00\x01", '{"owner":"","epoch":"one"}'])
+def test_damaged_ledger_is_reported_and_left_as_it_is(state_bench: StoreBench, damage: str) -> None:
+    """Accident 15: what cannot be read is never replaced by a fresh start."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    grant = state_bench.store.commit(grant, a_ledger())
+    state_bench.write_raw(damage)
+
+    with pytest.raises(LedgerCorrupt):
+        state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+    with pytest.raises(LedgerCorrupt):
+        state_bench.store.commit(grant, a_ledger("1"))
+
+    assert damage == state_bench.read_raw()
+
+
+def test_ledger_of_a_newer_schema_is_not_touched(state_bench: StoreBench) -> None:
+    """Old code that meets new state stops, instead of dropping what it does not know."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.commit(grant, replace(a_ledger(), schema=99), release=True)
+    newer = state_bench.read_raw()
+
+    with pytest.raises(LedgerCorrupt):
+        state_bench.store.acquire(SCOPE, "b", START, LEASE)
+
+    assert newer == state_bench.read_raw()
+
+
+def test_scopes_do_not_see_one_another(state_bench: StoreBench) -> None:
+    """A lease and a ledger belong to one scope only."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.commit(grant, a_ledger())
+
+    other = state_bench.store.acquire(Scope("LIVE#main"), "b", START, LEASE)
+
+    assert other.ledger is None
+
+
+def test_ledger_of_another_scope_is_our_bug(state_bench: StoreBench) -> None:
+    """It would overwrite somebody else's books."""
+    grant = state_bench.store.acquire(Scope("LIVE#main"), "a", START, LEASE)
+
+    with pytest.raises(InvariantViolation):
+        state_bench.store.commit(grant, a_ledger())

@@ -1,0 +1,99 @@
+"""The shipped configuration, and one key changed: what a test of a setting starts from."""
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trader.adapters.config_yaml import FILES, file_of, fit_settings
+from trader.adapters.yaml_tree import read_tree
+from trader.errors import ConfigError
+from trader.model.codec import digest_of
+from trader.model.settings import Settings
+
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+
+Trees = dict[str, dict[str, Any]]
+
+
+class Gone:
+    """Stands for a key that is to be taken away."""
+
+
+GONE = Gone()
+
+
+def shipped_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """The shipped settings with some keys changed, by key path: ``{"risk.total_pct_max": "10"}``.
+
+    Text is read as YAML would read it, so "10" is a number and "true" a boolean; none of the contradictions between
+    keys is looked for, because a test may well want one.
+    """
+    trees = with_overrides(shipped_trees(), overrides or {})
+    settings, misfits = fit_settings({section: tree[section] for tree in trees.values() for section in tree})
+    if settings is None:
+        raise ConfigError(tuple(f"{path}: {what}" for path, what in misfits))
+    return replace(settings, digest=digest_of(settings))
+
+
+def shipped_trees() -> Trees:
+    """What the three shipped files say, by file name; the caller may change it."""
+    return deepcopy(_read())
+
+
+def with_overrides(trees: Trees, overrides: Mapping[str, object]) -> Trees:
+    """The trees with each key path set to its value, or taken away with ``GONE``."""
+    for path, value in overrides.items():
+        trees = with_override(trees, path, value)
+    return trees
+
+
+def with_override(trees: Trees, path: str, value: object) -> Trees:
+    """The trees with one key path set, such as ``strategies.rules_engine.settings.rules[0].stop_pct``.
+
+    Raises: KeyError if there is nothing at the path above the key, so that a typing error in a test cannot pass.
+    """
+    changed = deepcopy(trees)
+    *above, last = steps_of(path)
+    home: Any = changed[file_of(path)]
+    for step in above:
+        home = home[step]
+    if isinstance(value, Gone):
+        del home[last]
+    elif isinstance(last, int) and last == len(home):
+        home.append(_as_read(value))
+    else:
+        home[last] = _as_read(value)
+    return changed
+
+
+def steps_of(path: str) -> list[str | int]:
+    """The keys and places in lists that a key path is made of."""
+    parts = re.findall(r"[^.\[\]]+|\[\d+\]", path)
+    return [int(part[1:-1]) if part.startswith("[") else part for part in parts]
+
+
+@cache
+def _read() -> Trees:
+    found = {name: read_tree((CONFIG / name).read_text(encoding="utf-8")) for name in FILES}
+    problems = tuple(f"{name}: {problem}" for name, tree in found.items() for problem in tree.problems)
+    if problems:
+        raise ConfigError(problems)
+    return {name: tree.root for name, tree in found.items()}
+
+
+def _as_read(value: object) -> object:
+    """The value as the YAML reader would have given it: no float, no tuple."""
+    if isinstance(value, str):
+        return read_tree(f"value: {value}").root.get("value") if value else ""
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, list | tuple):
+        return [_as_read(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _as_read(item) for key, item in value.items()}
+    return value
