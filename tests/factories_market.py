@@ -11,8 +11,9 @@ from typing import Any
 from trader.model.decisions import Confirmations, Direction, Trigger, TriggerKind
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, instant_of
-from trader.model.ledger import Lot, Regime
+from trader.model.ledger import Lot
 from trader.model.market import Bars, Granularity, Product, Quote, expected_last_start
+from trader.model.memory import Regime
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket
 from trader.model.policy import (

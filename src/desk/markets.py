@@ -19,7 +19,6 @@ from trader.sim.series import CandleSeries
 from trader.sim.synthetic import DEMO_SEED, synthetic_market
 
 
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A market and the settings that fit its bars. ``name`` tells its state apart from that of other markets."""
@@ -85,5 +84,3 @@ def for_bars(settings: Settings, granularity: Granularity) -> Settings:
 
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-

@@ -1,13 +1,8 @@
 """A key without an effect is a lie in the configuration: the bookkeeping that finds one."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from config_keys import ROWS, idle_rows, keys_of, missing_rows, shipped_keys
+from unit.config_keys import ROWS, idle_rows, keys_of, missing_rows, shipped_keys
 
 KEYS = (
     "risk.total_pct_max",

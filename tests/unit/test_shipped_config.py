@@ -7,7 +7,7 @@ import pytest
 from factories_settings import CONFIG, shipped_settings
 from trader.adapters.config_yaml import load_settings
 from trader.model.decisions import Direction, TriggerKind
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 from trader.model.settings import FillModel, Mode
 
 
@@ -73,7 +73,7 @@ def test_limits_are_those_of_the_rule_book() -> None:
         ("momentum", "down", "10", "18", 48, "0.85"),
     ],
 )
-def test_rules_are_those_of_the_rule_book(  # noqa: PLR0913 - one row of the table
+def test_rules_are_those_of_the_rule_book(
     kind: str, direction: str, stop: str, target: str, hours: int, factor: str
 ) -> None:
     """Seven rows, one for each trigger and direction."""

@@ -35,14 +35,19 @@ def build() -> typer.Typer:
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave the process.
+def main() -> None:
+    """Run the command that was typed, and leave the process."""
+    run(build())
+
+
+def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process; the words typed, unless others are given.
 
     An error of ours is one line for each problem on stderr: a configuration that cannot be used ends with 78, any
     other with 1. What is not ours is a bug and keeps its traceback.
     """
     try:
-        build()(args=None if arguments is None else list(arguments), prog_name="trader")
+        app(args=None if arguments is None else list(arguments), prog_name="trader")
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -16,7 +16,8 @@ from trader.model.decisions import Plan
 from trader.model.events import EventKind
 from trader.model.facts import AccountView
 from trader.model.ids import ClientOrderId, Instant, utc_day
-from trader.model.ledger import Ledger, Pacing
+from trader.model.ledger import Ledger
+from trader.model.memory import Pacing
 from trader.model.orders import Accepted, Leg, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
@@ -47,7 +48,7 @@ class Actor:
     def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first."""
         remembered = tuple(remembered)
-        self._cancel(plan.cancels)
+        self._cancel(self.ledger.cancels)
         self._convert()
         for order_id in remembered:
             self._send(order_id, is_new=False)

@@ -9,8 +9,9 @@ from decimal import Decimal
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.facts import AccountView, Facts, Tick
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.ledger import FeeCache, Ledger, ProductCache
+from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, FeeRates, Product, Quote
+from trader.model.memory import FeeCache, ProductCache
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, MarketData, Ports

@@ -12,8 +12,9 @@ from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, V
 from trader.model.decisions import Decision, Plan
 from trader.model.events import AuditObject, EventKind
 from trader.model.facts import AccountView, Tick
-from trader.model.ids import ClientOrderId, Instant
-from trader.model.ledger import CycleMark, CyclePhase, Health, Ledger, opening_ledger
+from trader.model.ids import ClientOrderId
+from trader.model.ledger import Ledger, opening_ledger
+from trader.model.memory import CycleMark, CyclePhase, Health
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
 from trader.model.portfolio import Conditions, Switch, with_flow
@@ -147,7 +148,8 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
         _decide(run, switch, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
     remembered = _resendable(run)
-    if run.ports.exchange is None or not (plan.intents or plan.cancels or plan.converts or remembered):
+    run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
+    if run.ports.exchange is None or not (plan.intents or plan.converts or remembered or run.ledger.cancels):
         run.write_audit("decision", run.notes)
         run.commit(phase=CyclePhase.FINISHED, release=True)
         return _concluded(run, switch)
@@ -203,7 +205,7 @@ def _act(run: _Run, plan: Plan, remembered: Sequence[ClientOrderId]) -> None:
     )
     actor.act(plan, remembered)
     actor.refresh()
-    run.ledger = actor.ledger
+    run.ledger = replace(actor.ledger, cancels=())
     run.notes += actor.notes
     for done in actor.reconciled:
         run.keep(done)

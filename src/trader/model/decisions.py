@@ -10,7 +10,8 @@ from typing import Any
 
 from trader.model.converts import ConvertIntent
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
-from trader.model.ledger import Ledger, Regime
+from trader.model.ledger import Ledger
+from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity
 from trader.model.orders import OrderIntent, Side
 

@@ -10,8 +10,9 @@ from trader.errors import DataError
 from trader.model.converts import ConvertState
 from trader.model.decisions import Denial, Trigger
 from trader.model.ids import Asset, CycleId, Instant, ProductId
-from trader.model.ledger import Ledger, Lot, Membership, Regime
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
+from trader.model.memory import Membership, Regime
 from trader.model.orders import Fill, OrderState
 from trader.model.portfolio import Switch
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from trader.model import feasibility_bars, feasibility_money
 from trader.model.ids import Asset
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 from trader.model.money import HUNDRED, ZERO, plain
 from trader.model.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from trader.model.ids import Asset
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 from trader.model.money import BPS, ONE, ZERO, plain, share
 from trader.model.settings import Settings
 

@@ -74,7 +74,7 @@ class Product:
     cancel_only: bool = False
     limit_only: bool = False
     post_only: bool = False
-    auction_mode: bool = False
+    in_auction: bool = False
     view_only: bool = False
     alias: ProductId | None = None
     listed_at: Instant | None = None
@@ -96,7 +96,7 @@ class Product:
                 ("is_disabled", self.is_disabled),
                 ("trading_disabled", self.trading_disabled),
                 ("cancel_only", self.cancel_only),
-                ("auction_mode", self.auction_mode),
+                ("in_auction", self.in_auction),
                 ("view_only", self.view_only),
             )
             if closed

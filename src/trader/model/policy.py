@@ -30,7 +30,7 @@ from trader.model.bounds import (
     Seconds,
 )
 from trader.model.decisions import Direction, TriggerKind
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 
 
 @dataclass(frozen=True, slots=True)

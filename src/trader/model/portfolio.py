@@ -8,8 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
-from trader.model.ledger import Ledger, Lot, Marks
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
+from trader.model.memory import Marks
 from trader.model.money import HUNDRED, ZERO, Notional, notional
 from trader.model.orders import Leg, Side
 

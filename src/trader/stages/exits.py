@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId
-from trader.model.ledger import Ledger, Lot, Regime
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
+from trader.model.memory import Regime
 from trader.model.money import HUNDRED, ONE, ZERO, Price
 from trader.model.orders import Leg, OrderKind, Side
 from trader.model.policy import ExitsSettings

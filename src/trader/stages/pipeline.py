@@ -13,7 +13,8 @@ from trader.model.costs import round_trip_ratio
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.facts import Detection, Facts, StrategyContext, UniverseSelection
 from trader.model.ids import ProductId, StrategyId
-from trader.model.ledger import Health, Ledger
+from trader.model.ledger import Ledger
+from trader.model.memory import Health
 from trader.model.money import Notional
 from trader.model.orders import Side
 from trader.model.portfolio import Conditions, Portfolio, Switch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trader.errors import DataError
-from trader.model.ledger import Regime, RegimeMemory
 from trader.model.market import Bars
+from trader.model.memory import Regime, RegimeMemory
 from trader.model.policy import RegimeSettings
 from trader.stages import indicators
 

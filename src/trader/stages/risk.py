@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from trader.model.decisions import Approval, Denial, DenialCode, Numbers, RiskReview, TradeProposal, Trim
 from trader.model.ids import Asset, StrategyId, utc_day
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
 from trader.model.orders import Leg, Side
 from trader.model.policy import RiskSettings, StrategySettings

@@ -10,7 +10,8 @@ from trader.model.converts import ConvertRecord, ConvertState, ConvertStatus
 from trader.model.events import EventKind
 from trader.model.facts import AccountView
 from trader.model.ids import Instant
-from trader.model.ledger import Cooldown, Ledger, Lot, Streak
+from trader.model.ledger import Ledger, Lot
+from trader.model.memory import Cooldown, Streak
 from trader.model.orders import Leg, Side
 from trader.model.policy import RiskSettings
 

@@ -7,8 +7,8 @@ from math import fsum
 from operator import gt, lt
 
 from trader.model.decisions import Confirmations, Direction, TriggerKind
-from trader.model.ledger import Regime
 from trader.model.market import Bars
+from trader.model.memory import Regime
 from trader.model.policy import (
     BreakoutSettings,
     MomentumSettings,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from trader.model.decisions import Confirmations, Denial, DenialCode, Numbers, Trigger
 from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
-from trader.model.ledger import Regime
 from trader.model.market import Bars
+from trader.model.memory import Regime
 from trader.model.policy import TriggersSettings
 from trader.stages import indicators, trigger_kinds
 from trader.stages.trigger_kinds import Measures, Sighting

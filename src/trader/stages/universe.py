@@ -15,8 +15,8 @@ from trader.errors import DataError
 from trader.model.decisions import Denial, DenialCode
 from trader.model.facts import Candidate, UniverseSelection
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.ledger import Membership
 from trader.model.market import Bars, Depth, Product, Quote
+from trader.model.memory import Membership
 from trader.model.settings import UniverseSettings
 from trader.stages import exclusions, indicators
 from trader.stages.exclusions import Refusal

@@ -11,7 +11,7 @@ from factories_settings import CONFIG, GONE, shipped_trees, with_overrides
 from trader.adapters.config_yaml import FILES, load_settings, settings_from_trees
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
-from trader.model.ledger import Regime
+from trader.model.memory import Regime
 from trader.model.settings import Mode
 
 ASSETS = "capital letters and digits, such as BTC"
@@ -54,8 +54,7 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
     [
         pytest.param(
             {"risk.total_pct_mx": "25"},
-            "policy.yaml: risk.total_pct_mx: unknown key; closest: total_pct_max, product_pct_max, "
-            "position_pct_max",
+            "policy.yaml: risk.total_pct_mx: unknown key; closest: total_pct_max, product_pct_max, position_pct_max",
             id="unknown key",
         ),
         pytest.param(
@@ -91,8 +90,7 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"strategies.rules_engine.settings.conviction_min": GONE},
-            "policy.yaml: strategies.rules_engine.settings.conviction_min: is missing; "
-            "allowed is a number from 0 to 1",
+            "policy.yaml: strategies.rules_engine.settings.conviction_min: is missing; allowed is a number from 0 to 1",
             id="missing key of a strategy",
         ),
         pytest.param(
@@ -112,8 +110,7 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"strategies.rules_engine.settings.rules[0].stop_pct": "0"},
-            "policy.yaml: strategies.rules_engine.settings.rules[0].stop_pct: 0 is out of range; "
-            "allowed is 0.1 to 50",
+            "policy.yaml: strategies.rules_engine.settings.rules[0].stop_pct: 0 is out of range; allowed is 0.1 to 50",
             id="number of a rule out of range",
         ),
         pytest.param(
@@ -179,8 +176,7 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"app.account": "Main"},
-            "app.yaml: app.account: Main has the wrong shape; "
-            "allowed is 1 to 32 lower-case letters, digits and dashes",
+            "app.yaml: app.account: Main has the wrong shape; allowed is 1 to 32 lower-case letters, digits and dashes",
             id="account name",
         ),
         pytest.param(
@@ -244,13 +240,17 @@ def test_problem_is_one_line_with_file_key_value_and_what_is_allowed(
     [
         (
             {"TRADER_MOD": "LIVE"},
-            "environment: TRADER_MOD: unknown variable; "
-            "allowed: TRADER_HOME, TRADER_CONFIG_DIR, TRADER_MODE, TRADER_LOG_LEVEL",
+            (
+                "environment: TRADER_MOD: unknown variable; "
+                "allowed: TRADER_HOME, TRADER_CONFIG_DIR, TRADER_MODE, TRADER_LOG_LEVEL"
+            ),
         ),
         (
             {"TRADER_LOG_LEVEL": "LOUD"},
-            "environment: TRADER_LOG_LEVEL: LOUD is not among them; "
-            "allowed is one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
+            (
+                "environment: TRADER_LOG_LEVEL: LOUD is not among them; "
+                "allowed is one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
+            ),
         ),
         (
             {"TRADER_MODE": "live"},
@@ -258,8 +258,10 @@ def test_problem_is_one_line_with_file_key_value_and_what_is_allowed(
         ),
         (
             {"TRADER_MODE": "LIVE"},
-            "app.yaml: app.mode: LIVE contradicts exchange.read_only: true; "
-            "allowed is DRY_RUN or PAPER, or read_only: false",
+            (
+                "app.yaml: app.mode: LIVE contradicts exchange.read_only: true; "
+                "allowed is DRY_RUN or PAPER, or read_only: false"
+            ),
         ),
     ],
 )
@@ -294,8 +296,7 @@ def test_all_problems_of_all_files_are_told_at_once(directory: Path) -> None:
         "app.yaml: app.capital: -1 is out of range; allowed is 0 to 1000000000000",
         "universe.yaml: universe.correlation_max: is missing; allowed is a number from 0 to 1",
         "universe.yaml: universe.corelation_max: unknown key; closest: correlation_max, correlation_bars",
-        'policy.yaml: strategies.rules_engine.settings.edge_multiple: "1.5" is text; '
-        "allowed is a number from 0 to 10",
+        'policy.yaml: strategies.rules_engine.settings.edge_multiple: "1.5" is text; allowed is a number from 0 to 10',
     ] == problems
 
 

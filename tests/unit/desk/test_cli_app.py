@@ -3,48 +3,39 @@
 import pytest
 import typer
 
-from desk.cli import app
+from desk.cli.app import run
 from trader.errors import ConfigError, VenueThrottled
 
 
-def run_raising(error: Exception, monkeypatch: pytest.MonkeyPatch) -> int:
+def run_raising(error: Exception) -> int:
     """The exit code of a command that raises this."""
 
-    class Module:
-        @staticmethod
-        def register(commands: typer.Typer) -> None:
-            def fail() -> None:
-                raise error
+    def fail() -> None:
+        raise error
 
-            commands.command("fail")(fail)
-            commands.command("pass")(lambda: None)
-
-    monkeypatch.setattr(app, "_MODULES", (Module,))
+    commands = typer.Typer(pretty_exceptions_enable=False)
+    commands.command("fail")(fail)
     with pytest.raises(SystemExit) as left:
-        app.main(["fail"])
+        run(commands, [])
     return int(left.value.code or 0)
 
 
-def test_problems_of_the_configuration_end_with_78(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_problems_of_the_configuration_end_with_78(capsys: pytest.CaptureFixture[str]) -> None:
     """A line for each."""
-    code = run_raising(ConfigError(("a.yaml: one", "b.yaml: two")), monkeypatch)
+    code = run_raising(ConfigError(("a.yaml: one", "b.yaml: two")))
 
     output = capsys.readouterr()
     assert (78, "a.yaml: one\nb.yaml: two\n", "") == (code, output.err, output.out)
 
 
-def test_other_errors_of_ours_end_with_1_and_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_errors_of_ours_end_with_1_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Its name and what it says, line breaks taken out."""
-    code = run_raising(VenueThrottled("too many\n  requests"), monkeypatch)
+    code = run_raising(VenueThrottled("too many\n  requests"))
 
     assert (1, "VenueThrottled: too many requests\n") == (code, capsys.readouterr().err)
 
 
-def test_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_keeps_its_traceback() -> None:
     """What is not ours is not explained away."""
     with pytest.raises(ZeroDivisionError):
-        run_raising(ZeroDivisionError(), monkeypatch)
+        run_raising(ZeroDivisionError())

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from desk.cli import main
+from desk.cli.app import build
+from desk.cli.app import run as run_command
 from factories_settings import CONFIG
 from trader.adapters.config_yaml import load_settings
 
@@ -38,7 +39,7 @@ def broken(tmp_path: Path) -> Path:
 def run(*arguments: str) -> int:
     """The code a command leaves the process with."""
     with pytest.raises(SystemExit) as left:
-        main(arguments)
+        run_command(build(), arguments)
     return int(left.value.code or 0)
 
 
@@ -62,9 +63,7 @@ def test_check_names_every_problem_and_ends_with_78(broken: Path, capsys: pytest
     ] == output.err.splitlines()
 
 
-def test_check_names_contradictions(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_names_contradictions(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Values that are fine one by one."""
     monkeypatch.setenv("TRADER_MODE", "LIVE")
 
@@ -74,9 +73,7 @@ def test_check_names_contradictions(
     assert capsys.readouterr().err.startswith("app.yaml: app.mode: LIVE contradicts exchange.read_only: true;")
 
 
-def test_unknown_variable_ends_with_78(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_variable_ends_with_78(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing error in a name must not pass for no name."""
     monkeypatch.setenv("TRADER_MOED", "PAPER")
 

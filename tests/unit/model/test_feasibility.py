@@ -34,18 +34,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         # --- the tick
         (
             {"cycle.lease_seconds": 300},
-            "cycle.lease_seconds: 300 would still block the next tick after a crash; "
-            "allowed is less than cycle.period_seconds 300",
+            (
+                "cycle.lease_seconds: 300 would still block the next tick after a crash; "
+                "allowed is less than cycle.period_seconds 300"
+            ),
         ),
         (
             {"cycle.max_tick_age_seconds": 300},
-            "cycle.max_tick_age_seconds: 300 would let no tick enter, or one that the next has overtaken; "
-            "allowed is 1 to below cycle.period_seconds 300",
+            (
+                "cycle.max_tick_age_seconds: 300 would let no tick enter, or one that the next has overtaken; "
+                "allowed is 1 to below cycle.period_seconds 300"
+            ),
         ),
         (
             {"cycle.max_tick_age_seconds": 0},
-            "cycle.max_tick_age_seconds: 0 would let no tick enter, or one that the next has overtaken; "
-            "allowed is 1 to below cycle.period_seconds 300",
+            (
+                "cycle.max_tick_age_seconds: 0 would let no tick enter, or one that the next has overtaken; "
+                "allowed is 1 to below cycle.period_seconds 300"
+            ),
         ),
         (
             {"cycle.reserve_seconds": 120},
@@ -53,8 +59,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"cycle.order_memory_seconds": 60, "cycle.quiet_period_seconds": 61},
-            "cycle.order_memory_seconds: 60 forgets an order before its absence means anything; "
-            "allowed is at least cycle.quiet_period_seconds 61",
+            (
+                "cycle.order_memory_seconds: 60 forgets an order before its absence means anything; "
+                "allowed is at least cycle.quiet_period_seconds 61"
+            ),
         ),
         (
             {"simulation.volume_share_ratio": 0},
@@ -75,18 +83,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {f"{TIER_1}.base_size_pct": 41},
-            f"{TIER_1}.base_size_pct: 41 is more than the whole tier may take; "
-            f"allowed is at most {TIER_1}.allocation_max_pct 40",
+            (
+                f"{TIER_1}.base_size_pct: 41 is more than the whole tier may take; "
+                f"allowed is at most {TIER_1}.allocation_max_pct 40"
+            ),
         ),
         (
             {f"{TIER_1}.slippage_bps_max": "9.5"},
-            f"{TIER_1}.slippage_bps_max: 9.5 above the mid does not reach the ask at spread_bps_max 20; "
-            "allowed is at least half of that",
+            (
+                f"{TIER_1}.slippage_bps_max: 9.5 above the mid does not reach the ask at spread_bps_max 20; "
+                "allowed is at least half of that"
+            ),
         ),
         (
             {"universe.tiers.tier_2_rotational.bases[0]": "BTC"},
-            "universe.tiers.tier_2_rotational.bases: BTC is in universe.tiers.tier_1_core.bases too; "
-            "allowed is one tier",
+            (
+                "universe.tiers.tier_2_rotational.bases: BTC is in universe.tiers.tier_1_core.bases too; "
+                "allowed is one tier"
+            ),
         ),
         (
             {f"{TIER_1}.bases[3]": "DAI"},
@@ -98,8 +112,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"universe.clusters.MEME.allocation_max_pct": 0},
-            "universe.clusters.MEME.allocation_max_pct: 0 forbids its assets; allowed is above 0, "
-            "and universe.never_trade for what is never to be bought",
+            (
+                "universe.clusters.MEME.allocation_max_pct: 0 forbids its assets; allowed is above 0, "
+                "and universe.never_trade for what is never to be bought"
+            ),
         ),
         (
             {"universe.bans": {"LUNA": "2027-04-31"}},
@@ -112,8 +128,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"regime.bull_volatility_pct": 120},
-            "regime.bull_volatility_pct: 120 never decides, because more is a crash; "
-            "allowed is less than regime.crash_volatility_pct 100",
+            (
+                "regime.bull_volatility_pct: 120 never decides, because more is a crash; "
+                "allowed is less than regime.crash_volatility_pct 100"
+            ),
         ),
         (
             {"regime.bull_trend_pct": 0, "regime.bear_trend_pct": 0},
@@ -134,13 +152,17 @@ def test_shipped_settings_contradict_nothing() -> None:
         # --- triggers
         (
             {"bars.count": 299},
-            "triggers.volume_spike.history_bars: takes 300 bars, but only 299 are read; "
-            "allowed is what bars.count 299 covers",
+            (
+                "triggers.volume_spike.history_bars: takes 300 bars, but only 299 are read; "
+                "allowed is what bars.count 299 covers"
+            ),
         ),
         (
             {"triggers.breakout.lookback_bars": 300},
-            "triggers.breakout.lookback_bars: takes 301 bars, but only 300 are read; "
-            "allowed is what bars.count 300 covers",
+            (
+                "triggers.breakout.lookback_bars: takes 301 bars, but only 300 are read; "
+                "allowed is what bars.count 300 covers"
+            ),
         ),
         (
             {"triggers.atr_windows": 22},
@@ -148,8 +170,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"triggers.confirmations.low_bars": 151},
-            "triggers.confirmations.low_bars: takes 302 bars, but only 300 are read; "
-            "allowed is what bars.count 300 covers",
+            (
+                "triggers.confirmations.low_bars: takes 302 bars, but only 300 are read; "
+                "allowed is what bars.count 300 covers"
+            ),
         ),
         (
             {"universe.correlation_bars": 300},
@@ -157,18 +181,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"triggers.price_move.short_bars": 12},
-            "triggers.price_move.short_bars: 12 is not the short window; "
-            "allowed is less than triggers.price_move.long_bars 12",
+            (
+                "triggers.price_move.short_bars: 12 is not the short window; "
+                "allowed is less than triggers.price_move.long_bars 12"
+            ),
         ),
         (
             {"triggers.reversal.low_age_bars_min": 288},
-            "triggers.reversal.low_age_bars_min: 288 is older than every bar looked at; "
-            "allowed is less than triggers.reversal.lookback_bars 288",
+            (
+                "triggers.reversal.low_age_bars_min: 288 is older than every bar looked at; "
+                "allowed is less than triggers.reversal.lookback_bars 288"
+            ),
         ),
         (
             {"triggers.atr_windows": 1},
-            "triggers.atr_ratio_min: 1.05 can never be exceeded over triggers.atr_windows 1, whose median holds the "
-            "newest; allowed is below 1",
+            (
+                "triggers.atr_ratio_min: 1.05 can never be exceeded over triggers.atr_windows 1, whose median holds "
+                "the newest; allowed is below 1"
+            ),
         ),
         (
             {"triggers.atr_ratio_min": 0},
@@ -188,18 +218,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"triggers.volume_spike.strength_span": "0.8"},
-            "triggers.volume_spike.strength_span: 0.8 makes every spike full strength; "
-            "allowed is more than the smallest triggers.volume_spike.ratio less 1",
+            (
+                "triggers.volume_spike.strength_span: 0.8 makes every spike full strength; "
+                "allowed is more than the smallest triggers.volume_spike.ratio less 1"
+            ),
         ),
         (
             {"triggers.reversal.strength_span_pct": 3},
-            "triggers.reversal.strength_span_pct: 3 makes every reversal full strength; "
-            "allowed is more than triggers.reversal.bounce_pct_min 3",
+            (
+                "triggers.reversal.strength_span_pct: 3 makes every reversal full strength; "
+                "allowed is more than triggers.reversal.bounce_pct_min 3"
+            ),
         ),
         (
             {"triggers.momentum.strength_span_pct": 2},
-            "triggers.momentum.strength_span_pct: 2 makes every momentum full strength; "
-            "allowed is more than triggers.momentum.move_min_pct 2",
+            (
+                "triggers.momentum.strength_span_pct: 2 makes every momentum full strength; "
+                "allowed is more than triggers.momentum.move_min_pct 2"
+            ),
         ),
         # --- strategies
         (
@@ -208,18 +244,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {**BOTH, "strategies.rules_engine.weight_pct": "80.5"},
-            "strategies: the weights mean_reversion 20 + rules_engine 80.5 = 100.5 promise more than there is; "
-            "allowed is at most 100",
+            (
+                "strategies: the weights mean_reversion 20 + rules_engine 80.5 = 100.5 promise more than there is; "
+                "allowed is at most 100"
+            ),
         ),
         (
             {"strategies.rules_engine.trades_per_cycle_max": 0},
-            "strategies.rules_engine.trades_per_cycle_max: 0 forbids every entry of an enabled strategy; "
-            "allowed is above 0, or enabled: false",
+            (
+                "strategies.rules_engine.trades_per_cycle_max: 0 forbids every entry of an enabled strategy; "
+                "allowed is above 0, or enabled: false"
+            ),
         ),
         (
             {"strategies.rules_engine.every_minutes": 4},
-            "strategies.rules_engine.every_minutes: 4 never decides, because cycle.period_seconds 300 is longer; "
-            "allowed is 0 for every cycle, or a longer time",
+            (
+                "strategies.rules_engine.every_minutes: 4 never decides, because cycle.period_seconds 300 is longer; "
+                "allowed is 0 for every cycle, or a longer time"
+            ),
         ),
         # --- risk: pace and caps
         ({"risk.open_positions_max": 0}, f"risk.open_positions_max: 0 {NO_ENTRY}"),
@@ -245,8 +287,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         ({"risk.peg_min": 0}, "risk.peg_min: 0 lets every broken peg pass; allowed is above 0"),
         (
             {"risk.position_pct_max": "3.5"},
-            "risk.position_pct_max: 3.5 × the largest regime.size_multiplier 1.2 = 4.2 is above risk.product_pct_max "
-            "4; allowed is at most 3.33",
+            (
+                "risk.position_pct_max: 3.5 × the largest regime.size_multiplier 1.2 = 4.2 is above "
+                "risk.product_pct_max 4; allowed is at most 3.33"
+            ),
         ),
         (
             {"risk.product_pct_max": 30},
@@ -267,14 +311,18 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"exits.trailing": True, "exits.trailing_giveback_pct": 4},
-            "exits.trailing_giveback_pct: 4 would sell at the peak or at a loss; "
-            "allowed is above 0 and below exits.trailing_arm_pct 4",
+            (
+                "exits.trailing_giveback_pct: 4 would sell at the peak or at a loss; "
+                "allowed is above 0 and below exits.trailing_arm_pct 4"
+            ),
         ),
         # --- quote assets
         (
             {"app.accounting_asset": "EUR", "risk.pegs": {}, "execution.preferred_quotes": []},
-            "app.accounting_asset: EUR is what the capital is in and could not be spent; "
-            "allowed is one of execution.preferred_quotes ",
+            (
+                "app.accounting_asset: EUR is what the capital is in and could not be spent; "
+                "allowed is one of execution.preferred_quotes "
+            ),
         ),
         (
             {"risk.pegs.USDT": GONE},
@@ -282,13 +330,17 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"risk.pegs.DAI": ["DAI-USD"]},
-            "risk.pegs.DAI: never decides, because DAI is not in execution.preferred_quotes or is "
-            "app.accounting_asset; allowed is no such key",
+            (
+                "risk.pegs.DAI: never decides, because DAI is not in execution.preferred_quotes or is "
+                "app.accounting_asset; allowed is no such key"
+            ),
         ),
         (
             {"risk.pegs.USDC": ["USDT-USDC", "USDT-USD"]},
-            "risk.pegs.USDC: USDT-USDC, USDT-USD gives no price of USDC in USD; "
-            "allowed is USDC-USD, or X-USD and X-USDC",
+            (
+                "risk.pegs.USDC: USDT-USDC, USDT-USD gives no price of USDC in USD; "
+                "allowed is USDC-USD, or X-USD and X-USDC"
+            ),
         ),
         (
             {"risk.pegs.USDC": []},
@@ -305,18 +357,24 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {"execution.convert_pairs": ["USD-EUR"]},
-            "execution.convert_pairs: USD-EUR needs EUR; allowed is what execution.preferred_quotes has: "
-            "USD, USDC, USDT",
+            (
+                "execution.convert_pairs: USD-EUR needs EUR; allowed is what execution.preferred_quotes has: "
+                "USD, USDC, USDT"
+            ),
         ),
         (
             {"execution.exit_slippage_bps": 250},
-            "execution.exit_slippage_bps: 250 starts above the end; "
-            "allowed is at most execution.exit_slippage_bps_max 200",
+            (
+                "execution.exit_slippage_bps: 250 starts above the end; "
+                "allowed is at most execution.exit_slippage_bps_max 200"
+            ),
         ),
         (
             {"execution.exit_slippage_step_bps": 0},
-            "execution.exit_slippage_step_bps: 0 never gets from 50 to execution.exit_slippage_bps_max 200; "
-            "allowed is above 0, or a maximum of 50",
+            (
+                "execution.exit_slippage_step_bps: 0 never gets from 50 to execution.exit_slippage_bps_max 200; "
+                "allowed is above 0, or a maximum of 50"
+            ),
         ),
         (
             {"execution.exit_slippage_bps_max": 10000},
@@ -325,8 +383,10 @@ def test_shipped_settings_contradict_nothing() -> None:
         # --- the rules engine
         (
             {f"{RULES}.conviction_min": "0.9"},
-            f"{RULES}.rules[0]: price_move up reaches a conviction of 0.825 at most; "
-            f"allowed is a {RULES}.conviction_min, now 0.9, that it can reach",
+            (
+                f"{RULES}.rules[0]: price_move up reaches a conviction of 0.825 at most; "
+                f"allowed is a {RULES}.conviction_min, now 0.9, that it can reach"
+            ),
         ),
         (
             {f"{RULES}.conviction_min": "0.05"},
@@ -334,14 +394,18 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {f"{RULES}.rules[0].hit_ratio": "0.45"},
-            f"{RULES}.rules[0]: is expected to earn 2.1 % before costs (target_pct × hit_ratio - stop_pct × "
-            "(1 - hit_ratio)), and the cheapest tier, tier_1_core, asks for 2.55 % (assumed fees, spread_bps_max, "
-            "costs.slippage_bps, × edge_multiple 1.5); allowed is more than that",
+            (
+                f"{RULES}.rules[0]: is expected to earn 2.1 % before costs (target_pct × hit_ratio - stop_pct × "
+                "(1 - hit_ratio)), and the cheapest tier, tier_1_core, asks for 2.55 % (assumed fees, spread_bps_max, "
+                "costs.slippage_bps, × edge_multiple 1.5); allowed is more than that"
+            ),
         ),
         (
             {f"{RULES}.rules[4].size_factor": "0.01"},
-            f"{RULES}.rules[4]: buys for 2.1406 at most (app.capital 10000 × the largest base_size_pct 3 × "
-            "size factor × confidence 0.006, less fees); allowed is at least risk.notional_min 10",
+            (
+                f"{RULES}.rules[4]: buys for 2.1406 at most (app.capital 10000 × the largest base_size_pct 3 × "
+                "size factor × confidence 0.006, less fees); allowed is at least risk.notional_min 10"
+            ),
         ),
         (
             {f"{RULES}.volatility_bars": 300},
@@ -378,9 +442,11 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         (
             {**BOTH, f"{BAND}.hit_ratio": "0.56"},
-            f"{BAND}: is expected to earn 2.4 % before costs (target_pct × hit_ratio - stop_pct × (1 - hit_ratio)), "
-            "and the cheapest tier, tier_1_core, asks for 2.55 % (assumed fees, spread_bps_max, costs.slippage_bps, "
-            "× edge_multiple 1.5); allowed is more than that",
+            (
+                f"{BAND}: is expected to earn 2.4 % before costs (target_pct × hit_ratio - stop_pct × "
+                "(1 - hit_ratio)), and the cheapest tier, tier_1_core, asks for 2.55 % (assumed fees, spread_bps_max, "
+                "costs.slippage_bps, × edge_multiple 1.5); allowed is more than that"
+            ),
         ),
     ],
 )

@@ -9,8 +9,8 @@ from factories_market import a_candidate, flat_bars, some_bars, triggers_setting
 from trader.model.decisions import Confirmations, Denial, DenialCode, Direction, Trigger, TriggerKind
 from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
-from trader.model.ledger import Regime
 from trader.model.market import Bars
+from trader.model.memory import Regime
 from trader.stages import trigger_kinds
 from trader.stages.trigger_kinds import Measures
 from trader.stages.triggers import TriggerEngine

@@ -27,8 +27,8 @@ from trader.errors import DataError, MalformedData, MissingData, StaleData
 from trader.model.decisions import Denial, DenialCode
 from trader.model.facts import UniverseSelection
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.ledger import Membership
 from trader.model.market import Bars, Depth, Product, Quote
+from trader.model.memory import Membership
 from trader.model.money import Notional, Price
 from trader.stages.universe import UniverseManager
 
@@ -171,7 +171,7 @@ VENUE_FLAGS: dict[str, Any] = {
     "is_disabled": True,
     "trading_disabled": True,
     "cancel_only": True,
-    "auction_mode": True,
+    "in_auction": True,
     "view_only": True,
     "status": "offline",
 }
@@ -192,10 +192,10 @@ def test_any_status_but_online_blocks(status: str) -> None:
     assert the_denial(run(one_base_universe(), a_product(status=status))).code is DenialCode.NOT_TRADABLE
 
 
-@pytest.mark.parametrize("flag", ["limit_only", "post_only"])
-def test_flags_that_fit_our_orders_do_not_block(flag: str) -> None:
+@pytest.mark.parametrize("flags", [{"limit_only": True}, {"post_only": True}])
+def test_flags_that_fit_our_orders_do_not_block(flags: dict[str, Any]) -> None:
     """We send limit orders, and enter post-only."""
-    assert list(run(one_base_universe(), replace(a_product(), **dict.fromkeys([flag], True))).candidates) == [BTC]
+    assert list(run(one_base_universe(), a_product(**flags)).candidates) == [BTC]
 
 
 REFUSALS: dict[DenialCode, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one last line of ``name=value`` pairs. They measure; they never pass or fail."""

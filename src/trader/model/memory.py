@@ -1,0 +1,114 @@
+"""What a cycle must remember of earlier ones beside money: regime, pace, rests, caches, how far the last one got."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trader.model.ids import Asset, CycleId, Instant
+from trader.model.market import FeeRates, Product
+from trader.model.money import Notional
+
+
+class Regime(StrEnum):
+    """What kind of market it is."""
+
+    BULL = "bull"
+    CHOP = "chop"
+    BEAR = "bear"
+    CRASH = "crash"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Equity at the start of the UTC day and week, and its peak; moved along with every deposit or withdrawal."""
+
+    day: str
+    day_equity: Notional
+    week: str
+    week_equity: Notional
+    peak_equity: Notional
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """When we last did what."""
+
+    day: str = ""
+    trades_today: int = 0
+    entries: tuple[Instant, ...] = ()
+    last_entry: Mapping[Asset, Instant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """No entries into one asset before an instant, and why."""
+
+    until: Instant
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Losing round trips in a row, over the whole book, and the rest they earned."""
+
+    losses: int = 0
+    rest_until: Instant = Instant(0)
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeMemory:
+    """The regime in force, and a different one that must hold for some cycles before it takes over."""
+
+    current: Regime = Regime.UNKNOWN
+    candidate: Regime = Regime.UNKNOWN
+    held_cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Whether a product is in the universe, and for how many cycles the checks have said otherwise."""
+
+    member: bool
+    against: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductCache:
+    """Metadata of the products that can matter, as of one instant."""
+
+    fetched_at: Instant
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeCache:
+    """The account's fee rates as of one instant."""
+
+    fetched_at: Instant
+    rates: FeeRates
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Cycles in a row that the venue or the data failed, and the rest they earned."""
+
+    failed_cycles: int = 0
+    rest_until: Instant = Instant(0)
+
+
+class CyclePhase(StrEnum):
+    """How far the last cycle got."""
+
+    COMMITTED = "COMMITTED"
+    FINISHED = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleMark:
+    """The last cycle whose decision was committed."""
+
+    cycle_id: CycleId
+    phase: CyclePhase
