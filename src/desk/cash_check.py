@@ -25,7 +25,7 @@ class CashCheck:
 
 
 def check_cash(opening: Decimal, fills: Iterable[Fill], ledger: Ledger) -> CashCheck:
-    """Compare opening cash − purchases + sales − fees with the ledger's cash, to the last unit.
+    """Compare opening cash less purchases and fees plus sales with the ledger's cash, to the last unit.
 
     Conversions move cash between quote assets one to one and are part of the sum.
     """

@@ -52,7 +52,7 @@ def tick_at(scheduled: Instant, now: Instant | None = None) -> Tick:
 def run_ticks(
     stage: Stage, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
-    """Run one cycle per instant. Cycles that finished in an earlier, interrupted run are skipped by the cycle itself."""
+    """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself."""
     clock = ManualClock(Instant(0))
     market = stage.market(clock)
     ports = local_ports(stage.settings, home, market, market, clock)

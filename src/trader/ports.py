@@ -55,7 +55,7 @@ class ExchangeAdapter(MarketData, Protocol):
         ...
 
     def submit(self, intent: OrderIntent) -> Submission:
-        """Send this intent. The same intent sent again is the same order, never a second one. Never raises VenueError."""
+        """Send this intent; sent again it is the same order, never a second one. Never raises VenueError."""
         ...
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:

@@ -126,7 +126,7 @@ def _settings(config: Path, mode: Mode | None) -> Settings:
     return load_settings(config, environment).settings
 
 
-def _window(  # noqa: PLR0913, PLR0917 - the options of a command
+def _window(
     settings: Settings, ticks: int | None, start: str | None, end: str | None, candles: Path | None, seed: int
 ) -> tuple[Instant, Instant, Stage]:
     """Settle first and last instant: --from and --to, or --ticks counted from the one or back from the other."""

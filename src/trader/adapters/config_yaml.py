@@ -88,7 +88,7 @@ def settings_from_trees(
     if settings is None or problems:
         raise ConfigError(tuple(problems))
     if found := (*_unsafe(settings), *contradictions(settings), *registry.contradictions(settings)):
-        raise ConfigError(tuple(f"{file_of(line)}: {line}" for line in found))
+        raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or file_of(line)}: {line}" for line in found))
     settings = replace(settings, digest=digest_of(settings))
     in_force = ((path, value) for path, value in leaves(encode(settings)) if path != "digest")
     return LoadedSettings(settings, {path: Sourced(value, sources.get(path, _CODE)) for path, value in in_force})

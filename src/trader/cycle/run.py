@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -240,8 +241,6 @@ def _abstained(run: _Run, reason: str) -> CycleReport:
 
 def _aborted(run: _Run, error: Exception) -> CycleReport:
     """Stop where we are. What was committed is finished by the next cycle; the lease is given back if it is ours."""
-    try:
+    with contextlib.suppress(VersionConflict, StoreUnavailable):
         run.ports.store.release(run.grant)
-    except (VersionConflict, StoreUnavailable):
-        pass
     return run.report(CycleOutcome.ABORTED, f"{type(error).__name__}: {error}")

@@ -257,7 +257,8 @@ class Plan:
 class Decision:
     """Everything a cycle concluded, before anything was done about it.
 
-    ``ledger`` is the memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is false if too much data failed for anything to be entered.
+    ``ledger`` is the memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is
+    false if too much data failed for anything to be entered.
     """
 
     regime: Regime

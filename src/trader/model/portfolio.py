@@ -12,7 +12,7 @@ from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.memory import Marks
 from trader.model.money import HUNDRED, ZERO, Notional, notional
-from trader.model.orders import Leg, Side
+from trader.model.orders import Leg
 
 
 class Switch(StrEnum):
@@ -47,7 +47,7 @@ class Portfolio:
     equity: Notional | None
 
     def lot_value(self, lot: Lot) -> Notional:
-        """Mark a lot at the bid; at what it cost where there is no quote, which never understates exposure by itself."""
+        """Mark a lot at the bid; at what it cost where there is no quote."""
         quote = self.quotes.get(lot.base)
         return notional(quote.bid, lot.quantity) if quote is not None and not quote.is_crossed else lot.cost
 
@@ -66,9 +66,9 @@ class Portfolio:
         )
         for record in self.ledger.orders.values():
             intent = record.intent
-            if intent.side is Side.BUY and intent.leg is Leg.ENTRY and record.is_live:
-                if (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy):
-                    total += notional(intent.limit_price, record.remaining)
+            wanted = (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy)
+            if wanted and intent.leg is Leg.ENTRY and record.is_live:
+                total += notional(intent.limit_price, record.remaining)
         return Notional(total)
 
     def free_cash(self, quote: Asset) -> Notional:

@@ -125,7 +125,7 @@ class Pipeline:
             notes=notes,
         )
 
-    def _ask(  # noqa: PLR0913 - what a strategy may see is made from all of it
+    def _ask(
         self,
         due: tuple[StrategyId, ...],
         facts: Facts,

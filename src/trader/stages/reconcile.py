@@ -193,7 +193,7 @@ def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: lis
 
 
 def _check_balances(ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[Note]) -> Ledger:
-    """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only, with both numbers."""
+    """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only."""
     busy = {
         record.intent.base
         for record in ledger.orders.values()

@@ -204,7 +204,7 @@ class RiskManager:
 
     # --- size
 
-    def _size(  # noqa: PLR0913 - the two lists are this review's output
+    def _size(
         self,
         proposal: TradeProposal,
         portfolio: Portfolio,

@@ -1,4 +1,4 @@
-"""What a strategy is, and the two sums every one of them does: is it worth the cost, and how much of it."""
+"""What a strategy is, and how every one of them sizes a buy."""
 
 from __future__ import annotations
 
@@ -32,16 +32,6 @@ class Strategy(Protocol):
         A BUY opens a new lot, a SELL names the lot it closes.
         """
         ...
-
-
-def expected_edge_pct(stop_pct: Decimal, target_pct: Decimal, hit_ratio: Decimal) -> Decimal:
-    """What a trade is expected to earn before costs, in percent of its notional, if the hit ratio is true."""
-    return target_pct * hit_ratio - stop_pct * (1 - hit_ratio)
-
-
-def edge_needed_pct(round_trip_ratio: Decimal, edge_multiple: Decimal) -> Decimal:
-    """What a trade must be expected to earn: its round-trip cost times a margin. Units: percent of the notional."""
-    return round_trip_ratio * HUNDRED * edge_multiple
 
 
 def risked_size_pct(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
+from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import ProductId, StrategyId
@@ -15,7 +16,7 @@ from trader.model.ledger import Lot
 from trader.model.money import ZERO, from_float
 from trader.model.orders import Side
 from trader.stages import indicators
-from trader.strategies.base import STAGE, edge_needed_pct, expected_edge_pct, risked_size_pct, rounded_size_pct
+from trader.strategies.base import STAGE, risked_size_pct, rounded_size_pct
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ class MeanReversion:
         settings = self.settings
         if z > -settings.entry_z:
             return self._denial(product_id, DenialCode.MOVE_BELOW_MIN, {"z": z, "z_max": -settings.entry_z})
-        edge = expected_edge_pct(settings.stop_pct, settings.target_pct, settings.hit_ratio)
-        needed = edge_needed_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
+        edge = expected_edge_pct(settings.target_pct, settings.stop_pct, settings.hit_ratio)
+        needed = hurdle_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
         if edge <= needed:
             numbers: Numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": settings.hit_ratio}
             return self._denial(product_id, DenialCode.EDGE_BELOW_COST, numbers)
@@ -110,6 +111,7 @@ class MeanReversion:
             take_profit_pct=settings.target_pct,
             max_hold_hours=settings.hold_hours_max,
             hit_ratio=settings.hit_ratio,
+            edge_multiple=settings.edge_multiple,
             components=components,
         )
 

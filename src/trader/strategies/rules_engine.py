@@ -13,6 +13,7 @@ from math import fsum
 from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Pct
+from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, DenialCode, Direction, Numbers, TradeProposal, Trigger, TriggerKind
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import StrategyId
@@ -20,7 +21,7 @@ from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.model.policy import RuleSettings
 from trader.stages import indicators
-from trader.strategies.base import STAGE, edge_needed_pct, expected_edge_pct, risked_size_pct, rounded_size_pct
+from trader.strategies.base import STAGE, risked_size_pct, rounded_size_pct
 
 _MAY_ANSWER_A_FALL = frozenset({TriggerKind.PRICE_MOVE, TriggerKind.MOMENTUM})
 
@@ -106,8 +107,8 @@ class RulesEngine:
         if conviction < self.settings.conviction_min:
             numbers = {"conviction": conviction, "conviction_min": self.settings.conviction_min, **components}
             return self._denial(trigger, DenialCode.CONVICTION_BELOW_MIN, numbers)
-        edge = expected_edge_pct(rule.stop_pct, rule.target_pct, rule.hit_ratio)
-        needed = edge_needed_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
+        edge = expected_edge_pct(rule.target_pct, rule.stop_pct, rule.hit_ratio)
+        needed = hurdle_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
         if edge <= needed:
             numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": rule.hit_ratio}
             return self._denial(trigger, DenialCode.EDGE_BELOW_COST, numbers)
@@ -145,6 +146,7 @@ class RulesEngine:
             take_profit_pct=rule.target_pct,
             max_hold_hours=rule.hold_hours_max,
             hit_ratio=rule.hit_ratio,
+            edge_multiple=self.settings.edge_multiple,
             components=components,
             trigger=trigger,
         )

@@ -259,7 +259,7 @@ def test_problem_is_one_line_with_file_key_value_and_what_is_allowed(
         (
             {"TRADER_MODE": "LIVE"},
             (
-                "app.yaml: app.mode: LIVE contradicts exchange.read_only: true; "
+                "environment: TRADER_MODE: app.mode: LIVE contradicts exchange.read_only: true; "
                 "allowed is DRY_RUN or PAPER, or read_only: false"
             ),
         ),

@@ -70,7 +70,9 @@ def test_check_names_contradictions(capsys: pytest.CaptureFixture[str], monkeypa
     code = run("config", "check", "--config", str(CONFIG))
 
     assert code == 78
-    assert capsys.readouterr().err.startswith("app.yaml: app.mode: LIVE contradicts exchange.read_only: true;")
+    assert capsys.readouterr().err.startswith(
+        "environment: TRADER_MODE: app.mode: LIVE contradicts exchange.read_only: true;"
+    )
 
 
 def test_unknown_variable_ends_with_78(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,11 +43,12 @@ def test_close_far_below_its_mean_is_bought() -> None:
 
     assert isinstance(answer, TradeProposal)
     assert (answer.strategy, answer.product_id, answer.base, answer.side) == ("mean_reversion", BTC, "BTC", Side.BUY)
-    assert (Decimal(4), Decimal(8), 24, Decimal("0.6")) == (
+    assert (Decimal(4), Decimal(8), 24, Decimal("0.6"), Decimal("1.5")) == (
         answer.stop_loss_pct,
         answer.take_profit_pct,
         answer.max_hold_hours,
         answer.hit_ratio,
+        answer.edge_multiple,
     )
     assert answer.reason.startswith("below its mean: z -2.")
     assert answer.trigger is None

@@ -94,7 +94,7 @@ def test_every_row_becomes_a_buy_on_its_terms(
         proposal.max_hold_hours,
     )
     assert Decimal(3) * Decimal(factor) * Decimal("0.85") == proposal.size_pct
-    assert Decimal("0.5") == proposal.hit_ratio
+    assert (Decimal("0.5"), Decimal("1.5")) == (proposal.hit_ratio, proposal.edge_multiple)
     assert f"{kind} {direction}: " == proposal.reason[: len(kind) + len(direction) + 3]
 
 

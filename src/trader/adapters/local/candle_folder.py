@@ -185,7 +185,8 @@ def _row(file: Path, number: int, row: str) -> Candle:
         candle = Candle(int(cells[0]), *values)
     except ValueError as error:
         raise MalformedData(f"{file}, line {number}: start {cells[0]!r} is not a whole number") from error
-    in_range = 0 < candle.low <= min(candle.open, candle.close) <= max(candle.open, candle.close) <= candle.high
+    # Every comparison with what is not a number is false.
+    in_range = 0 < candle.low <= candle.open <= candle.high and candle.low <= candle.close <= candle.high
     if not (in_range and candle.high < float("inf") and 0 <= candle.volume < float("inf")):
         raise MalformedData(f"{file}, line {number}: {row!r} is no candle")
     return candle

@@ -30,6 +30,18 @@ class Entry:
     trim: Trim | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What was settled before an entry is written down: where, at what price, how much, at which fee, which try."""
+
+    book: Product
+    price: Price
+    quantity: Quantity
+    fee_rate: Decimal
+    attempt: int
+    takes: bool
+
+
 def entry_order(approval: Approval, ledger: Ledger, market: Market, settings: Settings, purse: Purse) -> Entry | Denial:
     """Buy what was approved: post-only at the best bid; after too many tries unfilled, at a bounded taker price.
 
@@ -58,7 +70,8 @@ def entry_order(approval: Approval, ledger: Ledger, market: Market, settings: Se
         numbers = {"notional": spend, "min": funding.book.quote_size_min, "approved": approval.notional}
         cut = spend < approval.notional
         return refused(proposal, DenialCode.CAPITAL_EXCEEDED if cut else DenialCode.NOTIONAL_BELOW_MIN, numbers)
-    intent = _intent(proposal, ledger, market, settings, funding.book, price, quantity, fee_rate, attempt, takes=takes)
+    terms = _Terms(funding.book, price, quantity, fee_rate, attempt, takes)
+    intent = _intent(proposal, terms, ledger, market, settings)
     convert = purse.spend(funding, intent.cost_max)
     if convert is not None:
         intent = replace(intent, after=(convert.convert_id,))
@@ -122,20 +135,8 @@ def _quantity(spend: Decimal, price: Price, book: Product) -> Quantity:
     return Quantity(quantity)
 
 
-def _intent(  # noqa: PLR0913 - the facts of one order
-    proposal: TradeProposal,
-    ledger: Ledger,
-    market: Market,
-    settings: Settings,
-    book: Product,
-    price: Price,
-    quantity: Quantity,
-    fee_rate: Decimal,
-    attempt: int,
-    *,
-    takes: bool,
-) -> OrderIntent:
-    rules = settings.execution
+def _intent(proposal: TradeProposal, terms: _Terms, ledger: Ledger, market: Market, settings: Settings) -> OrderIntent:
+    rules, book = settings.execution, terms.book
     order_id = client_order_id(
         rules.order_prefix,
         ledger.scope,
@@ -144,7 +145,7 @@ def _intent(  # noqa: PLR0913 - the facts of one order
         book.product_id,
         Side.BUY,
         Leg.ENTRY,
-        attempt,
+        terms.attempt,
     )
     ttl = rules.entry_ttl_cycles * settings.cycle.period_seconds
     return OrderIntent(
@@ -156,17 +157,17 @@ def _intent(  # noqa: PLR0913 - the facts of one order
         quote=book.quote,
         side=Side.BUY,
         leg=Leg.ENTRY,
-        kind=OrderKind.LIMIT_IOC if takes else OrderKind.POST_ONLY_GTD,
-        quantity=quantity,
-        limit_price=price,
+        kind=OrderKind.LIMIT_IOC if terms.takes else OrderKind.POST_ONLY_GTD,
+        quantity=terms.quantity,
+        limit_price=terms.price,
         lot_id=order_id,
         decided_at=market.now,
-        attempt=attempt,
-        expires_at=None if takes else Instant(market.scheduled_at + ttl),
-        bracket=_bracket(proposal, price, book),
+        attempt=terms.attempt,
+        expires_at=None if terms.takes else Instant(market.scheduled_at + ttl),
+        bracket=_bracket(proposal, terms.price, book),
         attach=rules.attach_brackets,
         max_hold_until=Instant(market.now + proposal.max_hold_hours * _HOUR),
-        fee_rate_max=fee_rate,
+        fee_rate_max=terms.fee_rate,
         reason=proposal.reason,
     )
 

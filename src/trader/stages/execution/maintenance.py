@@ -26,7 +26,7 @@ def stale_orders(
     ]
 
 
-def _must_go(  # noqa: PLR0913 - one question, six facts
+def _must_go(
     record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, entries_allowed: bool
 ) -> bool:
     intent = record.intent

@@ -123,7 +123,7 @@ def _carries_bracket(record: OrderRecord, ledger: Ledger) -> bool:
     return record.is_live and not shown
 
 
-def _bracket_order(  # noqa: PLR0913 - the facts of one order
+def _bracket_order(
     ledger: Ledger, lot: Lot, product: Product, quantity: Quantity, market: Market, rules: ExecutionSettings
 ) -> OrderIntent:
     return OrderIntent(
@@ -145,7 +145,7 @@ def _bracket_order(  # noqa: PLR0913 - the facts of one order
     )
 
 
-def _order_id(  # noqa: PLR0913 - an id is made of the whole decision
+def _order_id(
     market: Market, rules: ExecutionSettings, lot: Lot, leg: Leg, ledger: Ledger, attempt: int
 ) -> ClientOrderId:
     return client_order_id(

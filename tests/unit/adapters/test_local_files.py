@@ -1,0 +1,153 @@
+"""What files can suffer that memory cannot: torn lines, other processes, bad names, a folder that is gone."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from factories_venue import START, an_intent
+from trader.adapters.local.clock import ManualClock, SystemClock
+from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
+from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
+from trader.model.events import AuditObject
+from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
+from trader.model.ledger import opening_ledger
+from trader.model.money import Notional, Price, Quantity
+from trader.model.orders import Fill, Side
+from trader.model.portfolio import Switch
+from trader.sim.book import VenueBook
+
+SCOPE = Scope("PAPER#main")
+LEDGER = opening_ledger(SCOPE, Asset("USD"), Notional(1000))
+
+
+def a_fill(number: int) -> Fill:
+    return Fill(
+        TradeId(f"trade-{number}"),
+        VenueOrderId("order-1"),
+        an_intent().product_id,
+        Side.BUY,
+        Price(100),
+        Quantity(1),
+        Notional(0),
+        START,
+    )
+
+
+def test_line_torn_by_a_crash_is_cut_off_and_written_again(tmp_path: Path) -> None:
+    """The half line was never committed; the next commit must not be glued to it."""
+    store = FileStateStore(tmp_path)
+    grant = store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER, fills=[a_fill(1)])
+    path = store.folder(SCOPE) / "fills.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"trade_id":"tra')
+
+    store.commit(grant, LEDGER, fills=[a_fill(2)])
+
+    assert (a_fill(1), a_fill(2)) == store.fills(SCOPE)
+    assert 2 == len(path.read_text().splitlines())
+
+
+def test_line_that_was_whole_and_is_damaged_stops_the_store(tmp_path: Path) -> None:
+    """A damaged history is not silently shortened."""
+    store = FileStateStore(tmp_path)
+    grant = store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER, fills=[a_fill(1)])
+    (store.folder(SCOPE) / "fills.jsonl").write_text("{}\n")
+
+    with pytest.raises(LedgerCorrupt):
+        store.commit(grant, LEDGER, fills=[a_fill(2)])
+
+
+def test_nothing_but_the_named_files_is_left_behind(tmp_path: Path) -> None:
+    """Temporary files are gone after each write."""
+    store = FileStateStore(tmp_path)
+    grant = store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER, fills=[a_fill(1)])
+    store.release(grant)
+
+    assert {".lock", "ledger.json", "fills.jsonl"} == {path.name for path in store.folder(SCOPE).iterdir()}
+
+
+def test_scope_cannot_lead_out_of_the_home_folder(tmp_path: Path) -> None:
+    """A scope is a name, not a path."""
+    store = FileStateStore(tmp_path / "home")
+
+    store.acquire(Scope("../../elsewhere"), "a", START, 60)
+
+    assert ["home"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_of_many_rivals_one_gets_the_lease(tmp_path: Path) -> None:
+    """The file lock makes reading and writing one step, for threads as for processes."""
+
+    def try_to_acquire(owner: int) -> bool:
+        try:
+            FileStateStore(tmp_path).acquire(SCOPE, f"rival-{owner}", START, 60)
+        except LeaseHeld:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as rivals:
+        wins = list(rivals.map(try_to_acquire, range(32)))
+
+    assert 1 == sum(wins)
+
+
+def test_home_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
+    """A file where a folder should be; the error is one of ours."""
+    (tmp_path / "home").write_text("in the way")
+
+    with pytest.raises(StoreUnavailable):
+        FileStateStore(tmp_path / "home").acquire(SCOPE, "a", START, 60)
+    with pytest.raises(StoreUnavailable):
+        FileBookStore(tmp_path / "home" / "book.json", VenueBook).save(VenueBook())
+    with pytest.raises(StoreUnavailable):
+        FileKillSwitch(tmp_path / "home" / "kill-switch").write(Switch.RUN)
+    with pytest.raises(AuditError):
+        FileAuditLog(tmp_path / "home").write(AuditObject("scope=x/1.jsonl", "", ()))
+
+
+@pytest.mark.parametrize("key", ["../outside.jsonl", "/outside.jsonl", "a/../../outside.jsonl"])
+def test_audit_key_cannot_lead_out_of_the_log(tmp_path: Path, key: str) -> None:
+    """It is refused before anything is written."""
+    with pytest.raises(AuditError):
+        FileAuditLog(tmp_path / "audit").write(AuditObject(key, "", ()))
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_audit_file_holds_the_text_of_its_object(tmp_path: Path) -> None:
+    """Anyone can check a digest with sha256sum."""
+    written = AuditObject("scope=x/dt=2026-11-22/1.jsonl", "before", ())
+
+    FileAuditLog(tmp_path).write(written)
+
+    assert written.text() == (tmp_path / written.key).read_text(encoding="utf-8")
+
+
+def test_switch_file_may_end_in_a_newline(tmp_path: Path) -> None:
+    """An operator's echo adds one."""
+    path = tmp_path / "kill-switch"
+    path.write_text("REDUCE_ONLY\n", encoding="utf-8")
+
+    assert Switch.REDUCE_ONLY is FileKillSwitch(path).read()
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"orders":1}', "[]"])
+def test_damaged_book_is_reported_and_left_as_it_is(tmp_path: Path, damage: str) -> None:
+    """A paper account is not reset because its file cannot be read."""
+    path = tmp_path / "book.json"
+    path.write_text(damage, encoding="utf-8")
+
+    with pytest.raises(LedgerCorrupt):
+        FileBookStore(path, VenueBook).load()
+
+    assert damage == path.read_text(encoding="utf-8")
+
+
+def test_clocks_tell_whole_seconds() -> None:
+    """The machine's clock is floored; the manual one moves by what it is told."""
+    manual = ManualClock(START)
+
+    assert isinstance(SystemClock().now(), int)
+    assert Instant(START + 5) == manual.advance(5) == manual.now()
