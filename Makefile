@@ -85,6 +85,10 @@ audit: .venv/.dev ## look the locked versions up among the known vulnerabilities
 bench-decide: .venv/.dev ## time the pure part of a cycle
 	$(BIN)/python -m desk.bench.decide
 
+.PHONY: docs
+docs: .venv/.dev ## rewrite the generated tables in docs
+	$(BIN)/python -m desk.reference docs
+
 # --- locks -------------------------------------------------------------------------------------------------------
 
 # The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.

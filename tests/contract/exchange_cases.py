@@ -350,7 +350,7 @@ class ExchangeCases:
     )
     def test_closed_gate_keeps_every_order_out(self, open_venue: OpenVenue, gate: str, reason: str) -> None:
         """Whatever the flag is called, nothing may be placed."""
-        venue = open_venue(product=a_product(**{gate: True}))
+        venue = open_venue(product=a_product(SOL, **{gate: True}))
 
         assert Rejected(reason) == venue.exchange.submit(an_intent())
 

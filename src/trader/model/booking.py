@@ -74,12 +74,16 @@ def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
     if entry is None or entry.intent.bracket is None or entry.intent.max_hold_until is None:
         raise InvariantViolation(f"no entry with a bracket is remembered for {[r.intent.lot_id for r in records]}")
     quantity = cost = fees = realized = ZERO
-    fills = _in_order(fill for record in records for fill in record.fills)
-    for fill in fills:
+    waiting = list(_in_order(fill for record in records for fill in record.fills))
+    while waiting:
+        # A sell that bears an earlier time than what it sold waits for it; the caller saw to it that all of it is here.
+        at = next((n for n, each in enumerate(waiting) if each.side is Side.BUY or each.quantity <= quantity), None)
+        if at is None:
+            raise InvariantViolation(f"more was sold than bought of {entry.intent.lot_id}")
+        fill = waiting.pop(at)
         if fill.side is Side.BUY:
             quantity, cost, fees = quantity + fill.quantity, cost + fill.notional, fees + fill.fee
             continue
-        # A sell seen before its buy waits for it; the caller defers such fills, so the quantity is there.
         part = fill.quantity / quantity
         realized += fill.notional - fill.fee - (cost + fees) * part
         cost, fees = cost - cost * part, fees - fees * part

@@ -121,16 +121,16 @@ class CandleMarket:
         if product is not None and product.alias is not None and (product.alias, granularity) in self._series:
             return self._series[product.alias, granularity]
         finest = self._finest_of(product_id)
-        if not finest.starts or granularity.seconds % finest.granularity.seconds:
+        if finest.starts and granularity.seconds % finest.granularity.seconds:
             return None
-        longer = finest.aggregated(granularity)
+        longer = finest.aggregated(granularity) if finest.starts else CandleSeries(granularity, ())
         self._series[product_id, granularity] = longer
         return longer
 
     def _bars_of(self, product_id: ProductId, granularity: Granularity, count: int, now: Instant) -> Bars | DataError:
         series = self._series_of(product_id, granularity)
         if series is None:
-            return MissingData(f"there are no {granularity} candles of {product_id}")
+            return MissingData(f"no {granularity} candles can be made for {product_id}")
         try:
             return series.bars(count, now)
         except DataError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId
 from trader.model.policy import AllocationSettings, StrategySettings
 

@@ -6,7 +6,8 @@ Metadata first, then the market's size and age, then the quote, then the bars: w
 from __future__ import annotations
 
 from trader.errors import DataError, MissingData, StaleData
-from trader.model.decisions import DenialCode, Numbers
+from trader.model.decisions import Numbers
+from trader.model.denials import DenialCode
 from trader.model.ids import Instant, utc_day
 from trader.model.market import Bars, Product, Quote
 from trader.model.settings import TierSettings, UniverseSettings

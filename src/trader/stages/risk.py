@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trader.model.decisions import Approval, Denial, DenialCode, Numbers, RiskReview, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, Numbers, RiskReview, TradeProposal, Trim
+from trader.model.denials import DenialCode
 from trader.model.ids import Asset, StrategyId, utc_day
 from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
@@ -187,6 +188,8 @@ class RiskManager:
         limits = self.settings
         if tally.entries >= limits.entries_per_cycle_max:
             return DenialCode.CYCLE_ENTRIES_EXCEED_MAX, {"limit": limits.entries_per_cycle_max}
+        if (proposal.strategy, proposal.base) in tally.opened:
+            return DenialCode.ORDER_WORKING, {"order": "approved in this very review"}
         for record in portfolio.ledger.orders.values():
             if record.intent.base == proposal.base and record.intent.side is Side.BUY and record.is_live:
                 code = DenialCode.ORDER_IN_DOUBT if record.is_in_doubt else DenialCode.ORDER_WORKING

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trader.model.decisions import Confirmations, Denial, DenialCode, Numbers, Trigger
+from trader.model.decisions import Confirmations, Denial, Numbers, Trigger
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
 from trader.model.market import Bars

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from trader.errors import DataError
-from trader.model.decisions import Denial, DenialCode
+from trader.model.decisions import Denial
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, UniverseSelection
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Bars, Depth, Product, Quote

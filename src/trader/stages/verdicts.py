@@ -27,13 +27,14 @@ def verdicts(
     An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
     stands, because it is what finally decided. *denials* come in the order of the chain.
     """
+    listed = _Listing(considered)
     orders: dict[ProductId, OrderIntent] = {}
     for intent in sorted(plan.intents, key=lambda each: _RANK.index(_OUTCOMES[each.leg])):
-        orders.setdefault(_listed(intent.product_id, intent.base, considered), intent)
+        orders.setdefault(listed.door_of(intent.product_id), intent)
     lots: dict[ProductId, list[Lot]] = {}
     for lot in ledger.lots.values():
-        lots.setdefault(_listed(lot.product_id, lot.base, considered), []).append(lot)
-    last = {denial.product_id: denial for denial in denials}
+        lots.setdefault(listed.door_of(lot.product_id), []).append(lot)
+    last = {listed.door_of(denial.product_id): denial for denial in denials}
     every = dict.fromkeys((*considered, *orders, *lots))
     return tuple(
         _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
@@ -41,11 +42,21 @@ def verdicts(
     )
 
 
-def _listed(product_id: ProductId, base: str, considered: Sequence[ProductId]) -> ProductId:
-    """Name the considered product that stands for this book: BTC-USDC is BTC-USD by another door."""
-    if product_id in considered:
-        return product_id
-    return next((other for other in considered if other.startswith(f"{base}-")), product_id)
+class _Listing:
+    """The products considered, found by any door to their book: BTC-USDC is BTC-USD by another one."""
+
+    def __init__(self, considered: Sequence[ProductId]) -> None:
+        self._known = frozenset(considered)
+        self._by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
+
+    def door_of(self, product_id: ProductId) -> ProductId:
+        if product_id in self._known:
+            return product_id
+        return self._by_base.get(_base_of(product_id), product_id)
+
+
+def _base_of(product_id: ProductId) -> str:
+    return product_id.rpartition("-")[0]
 
 
 def _verdict(

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import ProductId, StrategyId
 from trader.model.ledger import Lot

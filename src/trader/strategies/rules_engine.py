@@ -14,7 +14,8 @@ from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Pct
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, DenialCode, Direction, Numbers, TradeProposal, Trigger, TriggerKind
+from trader.model.decisions import Denial, Direction, Numbers, TradeProposal, Trigger, TriggerKind
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import StrategyId
 from trader.model.money import from_float

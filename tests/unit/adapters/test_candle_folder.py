@@ -32,11 +32,11 @@ def a_span(first: int, last: int, step: int) -> list[str]:
 
 def test_candles_are_read_as_they_are_written(tmp_path: Path) -> None:
     """Text to numbers, nothing else."""
-    put(tmp_path, "SHIB-USD-1h", "3600,0.00002113,0.00002145,8.5e-06,0.000022,87150016463")
+    put(tmp_path, "SHIB-USD-1h", "3600,0.00002113,0.00002145,8.5e-06,0.000021,87150016463")
 
     candles = CandleFolder(tmp_path).load(ProductId("SHIB-USD"), HOUR)
 
-    assert [Candle(3600, 0.00002113, 0.00002145, 0.0000085, 0.000022, 87150016463.0)] == candles
+    assert [Candle(3600, 0.00002113, 0.00002145, 0.0000085, 0.000021, 87150016463.0)] == candles
     assert isinstance(candles[0], Candle)
 
 

@@ -35,7 +35,7 @@ def test_first_bitcoin_prices_of_the_demo_are_these() -> None:
     """A golden value: a change here changes what every demo and every test on this market shows."""
     closes = closes_of(synthetic_market(DEMO_SEED, START))[ProductId("BTC-USD")]
 
-    assert ((), 0.0) == (closes[:3], closes[-1])
+    assert ((102297.95, 102400.11, 102340.11), 108954.55) == (closes[:3], closes[-1])
 
 
 def test_other_seed_is_another_market() -> None:
@@ -58,7 +58,8 @@ def test_newest_candle_is_the_newest_closed_one() -> None:
 def test_there_is_enough_history_for_every_window() -> None:
     """300 five-minute bars of each sound product, and the benchmark's 168 hours."""
     market = the_market()
-    five = market.bars([product.product_id for product in market.products()], FIVE, 300, START)
+    sound = [product.product_id for product in market.products() if product.base != "ALGO"]
+    five = market.bars(sound, FIVE, 300, START)
     hours = market.bars([ProductId("BTC-USD")], HOUR, 168, START)[ProductId("BTC-USD")]
 
     assert {300} == {len(bars) for bars in five.values() if isinstance(bars, Bars)}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from factories_market import a_candidate, flat_bars, some_bars, triggers_settings, with_move
-from trader.model.decisions import Confirmations, Denial, DenialCode, Direction, Trigger, TriggerKind
+from trader.model.decisions import Confirmations, Denial, Direction, Trigger, TriggerKind
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
 from trader.model.market import Bars

@@ -24,7 +24,8 @@ from factories_market import (
     universe_settings,
 )
 from trader.errors import DataError, MalformedData, MissingData, StaleData
-from trader.model.decisions import Denial, DenialCode
+from trader.model.decisions import Denial
+from trader.model.denials import DenialCode
 from trader.model.facts import UniverseSelection
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Bars, Depth, Product, Quote

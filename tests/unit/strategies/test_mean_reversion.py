@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from factories_market import a_candidate, a_context, a_lot, a_trigger, flat_bars, mean_reversion_settings, some_bars
-from trader.model.decisions import Denial, DenialCode, TradeProposal
+from trader.model.decisions import Denial, TradeProposal
+from trader.model.denials import DenialCode
 from trader.model.facts import StrategyContext
 from trader.model.ids import ClientOrderId, ProductId, StrategyId
 from trader.model.market import Bars

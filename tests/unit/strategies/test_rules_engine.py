@@ -18,7 +18,8 @@ from factories_market import (
     rules_settings,
     some_bars,
 )
-from trader.model.decisions import Confirmations, Denial, DenialCode, Direction, TradeProposal, Trigger, TriggerKind
+from trader.model.decisions import Confirmations, Denial, Direction, TradeProposal, Trigger, TriggerKind
+from trader.model.denials import DenialCode
 from trader.model.facts import StrategyContext
 from trader.model.ids import ProductId, StrategyId
 from trader.model.market import Bars

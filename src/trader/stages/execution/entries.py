@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from trader.model.converts import ConvertIntent
 from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
-from trader.model.decisions import Approval, Denial, DenialCode, Numbers, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, Numbers, TradeProposal, Trim
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate
 from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import BPS, HUNDRED, ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, Side
+from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderStatus, Side
 from trader.model.settings import Settings
 from trader.stages.execution.market import Market, refused
 from trader.stages.execution.purse import Purse
@@ -60,29 +61,31 @@ def entry_order(approval: Approval, ledger: Ledger, market: Market, settings: Se
         numbers: Numbers = {"ask": candidate.quote.ask, "limit": price}
         return refused(proposal, DenialCode.PRICE_EXCEEDS_BAND, numbers)
     fee_rate = market.fees.taker if takes else market.fees.maker
-    funding = purse.fund(candidate.books, Notional(approval.notional * (ONE + fee_rate)))
+    cost = Notional(approval.notional * (ONE + fee_rate))
+    funding = purse.fund(candidate.books, cost)
     if funding is None:
-        numbers = {"cost": approval.notional * (ONE + fee_rate)}
-        return refused(proposal, DenialCode.QUOTE_ASSET_MISSING, numbers)
-    spend = min(Decimal(approval.notional), funding.amount / (ONE + fee_rate))
+        return refused(proposal, DenialCode.QUOTE_ASSET_MISSING, {"cost": cost})
+    cut = DenialCode.CAPITAL_EXCEEDED if funding.amount < cost else None
+    spend = funding.amount / (ONE + fee_rate) if cut else Decimal(approval.notional)
+    if spend > (venue_max := _venue_max(funding.book, price)):
+        cut, spend = DenialCode.NOTIONAL_EXCEEDS_MAX, venue_max
     quantity = _quantity(spend, price, funding.book)
     if quantity <= 0:
         numbers = {"notional": spend, "min": funding.book.quote_size_min, "approved": approval.notional}
-        cut = spend < approval.notional
-        return refused(proposal, DenialCode.CAPITAL_EXCEEDED if cut else DenialCode.NOTIONAL_BELOW_MIN, numbers)
+        return refused(proposal, cut or DenialCode.NOTIONAL_BELOW_MIN, numbers)
     terms = _Terms(funding.book, price, quantity, fee_rate, attempt, takes)
     intent = _intent(proposal, terms, ledger, market, settings)
     convert = purse.spend(funding, intent.cost_max)
     if convert is not None:
         intent = replace(intent, after=(convert.convert_id,))
-    trim = None
-    if spend < approval.notional:
-        trim = Trim(proposal, Notional(intent.notional), DenialCode.CAPITAL_EXCEEDED)
-    return Entry(intent, convert, trim)
+    return Entry(intent, convert, Trim(proposal, intent.notional, cut) if cut else None)
 
 
 def unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, settings: Settings) -> int:
-    """Count this strategy's entries into this asset that ended unfilled, back to the last one that filled."""
+    """Count this strategy's entries into this asset that ended unfilled, back to the last one that filled.
+
+    One that never reached the venue was no try.
+    """
     window = settings.execution.chase_memory_cycles * settings.cycle.period_seconds
     records = sorted(
         (
@@ -92,6 +95,7 @@ def unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, sett
             and record.intent.strategy == proposal.strategy
             and record.intent.base == proposal.base
             and record.status.is_terminal
+            and record.status is not OrderStatus.LAPSED
             and now - record.intent.decided_at <= window
         ),
         key=lambda record: record.intent.decided_at,
@@ -128,8 +132,12 @@ def _limit_price(candidate: Candidate, settings: Settings, *, takes: bool) -> Pr
     return Price(floor_to(quote.mid * (ONE + slippage_bps / BPS), increment))
 
 
+def _venue_max(book: Product, price: Price) -> Decimal:
+    return min(Decimal(book.quote_size_max), book.base_size_max * price)
+
+
 def _quantity(spend: Decimal, price: Price, book: Product) -> Quantity:
-    quantity = floor_to(min(spend / price, book.base_size_max, book.quote_size_max / price), book.base_increment)
+    quantity = floor_to(spend / price, book.base_increment)
     if quantity < book.base_size_min or quantity * price < book.quote_size_min:
         return Quantity(0)
     return Quantity(quantity)

@@ -32,11 +32,12 @@ def _must_go(
     intent = record.intent
     if switch is Switch.FLATTEN:
         return True
-    if intent.leg is Leg.ENTRY:
-        expired = intent.expires_at is not None and now >= intent.expires_at
-        return expired or not entries_allowed
+    if intent.leg is Leg.ENTRY and not entries_allowed:
+        return True
     if intent.kind is OrderKind.LIMIT_IOC:
         return now - intent.decided_at >= period_seconds
+    if intent.leg is Leg.ENTRY:
+        return intent.expires_at is not None and now >= intent.expires_at
     entry = ledger.orders.get(intent.lot_id)
     entry_may_fill = entry is not None and entry.is_live
     return intent.leg is Leg.PROTECTION and intent.lot_id not in ledger.lots and not entry_may_fill

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trader.model.decisions import Denial, DenialCode, Numbers, TradeProposal
+from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.denials import DenialCode
 from trader.model.facts import Candidate
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.market import FeeRates, Product, Quote

@@ -73,10 +73,12 @@ class Purse:
         Rounding: the converted amount up to a cent.
         """
         asset = funding.book.quote
-        if funding.convert_from is None:
+        missing = cost - self.free[asset]
+        # Rounded down to what the venue sells, an order may cost less than was asked for, and what there is may do.
+        if funding.convert_from is None or missing <= 0:
             self.free[asset] -= cost
             return None
-        amount = Notional(ceil_to(cost - self.free[asset], _CENT))
+        amount = Notional(ceil_to(missing, _CENT))
         self.free[funding.convert_from] -= amount
         self.free[asset] += amount - cost
         ledger, market = self.portfolio.ledger, self.market
@@ -105,4 +107,5 @@ class Purse:
         if asset == self.portfolio.ledger.accounting_asset:
             return True
         price = self.portfolio.conditions.pegs.get(asset)
-        return price is not None and price >= self.risk.peg_min
+        rests = asset in self.portfolio.ledger.depegged
+        return price is not None and price >= self.risk.peg_min and not rests

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from trader.model.decisions import Approval, Denial, DenialCode
+from trader.model.decisions import Approval, Denial
+from trader.model.denials import DenialCode
 from trader.model.ids import ClientOrderId, client_order_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product
@@ -48,10 +49,12 @@ def exit_order(approval: Approval, ledger: Ledger, market: Market, rules: Execut
         for record in ledger.orders_of(lot.lot_id)
         if record.intent.leg is Leg.PROTECTION and record.is_live
     )
-    quantity = sellable(lot.quantity, product, price)
+    quantity = sellable(lot.quantity, product, quote.bid)
     if quantity <= 0:
-        numbers = {"quantity": lot.quantity, "price": price, "min": product.quote_size_min}
+        numbers = {"quantity": lot.quantity, "price": quote.bid, "min": product.quote_size_min}
         return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=brackets)
+    # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
+    price = Price(max(price, ceil_to(product.quote_size_min / quantity, product.price_increment)))
     intent = OrderIntent(
         client_order_id=_order_id(market, rules, lot, Leg.EXIT, ledger, attempt),
         cycle_id=market.cycle_id,
