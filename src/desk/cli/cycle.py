@@ -22,6 +22,7 @@ from desk.run import run_ticks, tick_at
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import FixedClock
 from trader.cycle import CycleReport, run_cycle
+from trader.dispatch import Operate, RunTick, command_of
 from trader.entry.wiring import local_ports, pipeline_of
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
@@ -52,6 +53,7 @@ def cycle(
     mode: ModeOption = None,
     candles: CandlesOption = None,
     at: Annotated[str | None, typer.Option("--at", help="Instant of the tick, RFC 3339; now without it.")] = None,
+    event: Annotated[Path | None, typer.Option("--event", help="An event file; its instant is the tick's.")] = None,
     seed: SeedOption = 7,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
@@ -59,7 +61,7 @@ def cycle(
 ) -> None:
     """Run one cycle: decide, act in the mode's way, settle, and say why for every product."""
     settings = _settings(config, mode)
-    now = _instant(at, "--at") if at is not None else Instant(int(time.time()))
+    now = _tick_of(at, event)
     stage = (
         candle_stage(settings, candles, now, now)
         if candles is not None
@@ -117,6 +119,15 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         print(json.dumps(tables.run_json(summary), ensure_ascii=False))
     else:
         tables.print_run(summary, _console())
+
+
+def _tick_of(at: str | None, event: Path | None) -> Instant:
+    if event is not None:
+        command = command_of(json.loads(event.read_text(encoding="utf-8")))
+        if isinstance(command, Operate):
+            raise ConfigError(f"{event}: {command.operation} does not run from this command; allowed is a tick")
+        return command.scheduled_at if isinstance(command, RunTick) else command.changed_at
+    return _instant(at, "--at") if at is not None else Instant(int(time.time()))
 
 
 def _settings(config: Path, mode: Mode | None) -> Settings:

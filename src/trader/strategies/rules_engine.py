@@ -83,7 +83,12 @@ class RulesEngine:
         for trigger in context.triggers.values():
             rule = rules.get((trigger.kind, trigger.direction))
             if rule is None:
-                numbers: Numbers = {"kind": trigger.kind.value, "direction": trigger.direction.value}
+                numbers: Numbers = {
+                    "kind": trigger.kind.value,
+                    "direction": trigger.direction.value,
+                    "move_pct": trigger.move * 100,
+                    "strength": trigger.strength,
+                }
                 answers.append(self._denial(trigger, DenialCode.RULE_MISSING, numbers))
             else:
                 answers.append(self._answer(trigger, rule, context))

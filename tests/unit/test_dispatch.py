@@ -1,0 +1,62 @@
+"""Every event the project ships is understood, or refused with one clear line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trader.dispatch import Command, Operate, Operation, RunTick, SwitchChanged, command_of
+from trader.errors import MalformedData
+from trader.model.ids import Instant
+
+EVENTS = Path(__file__).parents[2] / "events"
+TICK = Instant(1_795_342_500)
+
+UNDERSTOOD: dict[str, Command] = {
+    "scheduled-cycle.json": RunTick(TICK),
+    "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100)),
+    "flatten.json": Operate(Operation.FLATTEN),
+    "status.json": Operate(Operation.STATUS),
+    "reconcile.json": Operate(Operation.RECONCILE),
+}
+
+
+def _read(path: Path) -> object:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_every_shipped_event_has_its_row() -> None:
+    """A new file in events needs an expectation here."""
+    assert sorted(UNDERSTOOD) == sorted(path.name for path in EVENTS.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", sorted(UNDERSTOOD))
+def test_a_shipped_event_is_understood(name: str) -> None:
+    """Each file asks for exactly what its name says."""
+    command = command_of(_read(EVENTS / name))
+
+    assert UNDERSTOOD[name] == command
+
+
+@pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: path.stem)
+def test_a_malformed_event_is_refused_in_one_line(path: Path) -> None:
+    """What is not understood is named, with what would be."""
+    with pytest.raises(MalformedData, match=r"allowed|object") as refusal:
+        command_of(_read(path))
+
+    assert 1 == len(str(refusal.value).splitlines())
+
+
+def test_an_instant_without_a_time_zone_is_refused() -> None:
+    """Local time of some machine is nobody's schedule."""
+    with pytest.raises(MalformedData, match="time zone"):
+        command_of({"scheduled_time": "2026-11-22T10:15:00"})
+
+
+def test_an_instant_in_another_zone_is_the_same_instant() -> None:
+    """A time zone is understood, not dropped."""
+    command = command_of({"scheduled_time": "2026-11-22T11:15:00.900+01:00"})
+
+    assert RunTick(TICK) == command
