@@ -102,10 +102,13 @@ def test_every_row_becomes_a_buy_on_its_terms(
 @pytest.mark.parametrize("kind", [TriggerKind.VOLUME_SPIKE, TriggerKind.BREAKOUT, TriggerKind.REVERSAL])
 def test_fall_without_a_row_is_not_bought(kind: TriggerKind) -> None:
     """However strong and confirmed it is."""
-    denial = the_denial(a_trigger(kind, DOWN, strength=1.0, confidence=1.0, confirmations=ALL_CONFIRMED))
+    trigger = a_trigger(kind, DOWN, strength=1.0, confidence=1.0, confirmations=ALL_CONFIRMED)
 
+    denial = the_denial(trigger)
+
+    expected = {"kind": kind.value, "direction": "down", "move_pct": trigger.move * 100, "strength": 1.0}
     assert denial.code is DenialCode.RULE_MISSING
-    assert denial.numbers == {"kind": kind.value, "direction": "down"}
+    assert expected == denial.numbers
 
 
 @pytest.mark.parametrize("kind", list(TriggerKind))
