@@ -18,6 +18,7 @@ from trader.model.orders import OrderIntent
 
 _DIGITS = 6
 _NUMBERS_SHOWN = 4
+_LIMIT_ENDS = ("_min", "_max")
 _COLOURS = {
     Outcome.ENTERING: "green",
     Outcome.EXITING: "yellow",
@@ -121,7 +122,20 @@ def _verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
 
 
 def _numbers(numbers: Numbers) -> str:
-    return "  ".join(f"{name} {number(value)}" for name, value in list(numbers.items())[:_NUMBERS_SHOWN])
+    """Show the numbers closest to deciding otherwise first; a refusal without limits shows what it has."""
+    limits = {name: name + end for name in numbers for end in _LIMIT_ENDS if name + end in numbers}
+    ranked = sorted(limits, key=lambda name: -_closeness(numbers[name], numbers[limits[name]]))
+    shown = [each for name in ranked for each in (name, limits[name])]
+    shown += [name for name in numbers if name not in shown]
+    return "  ".join(f"{name} {number(numbers[name])}" for name in shown[:_NUMBERS_SHOWN])
+
+
+def _closeness(value: Decimal | float | str, limit: Decimal | float | str) -> float:
+    """How near a number is to its limit: 1 at the limit, smaller the further away on either side."""
+    if isinstance(value, str) or isinstance(limit, str) or not value or not limit:
+        return 0.0
+    ratio = abs(float(value) / float(limit))
+    return min(ratio, 1 / ratio)
 
 
 def _order_table(intents: tuple[OrderIntent, ...], report: CycleReport) -> Table:
