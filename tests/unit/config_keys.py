@@ -1,18 +1,39 @@
-"""Every key of the three shipped files, and the rows that prove what each of them decides.
+"""Every key of the three shipped files, and what a proof is that a key decides something.
 
 A row says how one key is changed and what then comes out differently. It is registered under a key path, or under a
 pattern in which ``*`` stands for any one name and ``[*]`` for any place in a list, so that
-``universe.tiers.*.spread_bps_max`` covers the key in every tier.
+``universe.tiers.*.spread_bps_max`` covers the key in every tier. The rows are in ``key_rows``, by section.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from factories_settings import shipped_trees
+from factories_settings import shipped_settings, shipped_trees
 from trader.adapters.yaml_tree import leaves
+from trader.model.settings import Settings
 
-#: Key path or pattern → row. Filled by the tests of the decisions.
-ROWS: dict[str, object] = {}
+#: What comes of some settings: orders, verdicts, fills, questions to the venue. Never the settings themselves.
+Outcome = Callable[[Settings], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Proof for one key: with *to* in its place the outcome is another one.
+
+    *given* are other keys, changed in both runs, that bring the key into play. *at* is the key that a pattern is
+    proved at; without it the row proves the very key it is registered under.
+    """
+
+    to: object
+    outcome: Outcome
+    given: Mapping[str, object] = field(default_factory=dict)
+    at: str = ""
+
+    def outcomes(self, key: str) -> tuple[object, object, object]:
+        """What comes out with the key as it is, the same once more, and with the key changed."""
+        as_is, changed = shipped_settings(self.given), shipped_settings({**self.given, key: self.to})
+        return self.outcome(as_is), self.outcome(as_is), self.outcome(changed)
 
 
 def shipped_keys() -> tuple[str, ...]:
@@ -36,6 +57,11 @@ def keys_of(pattern: str, keys: Iterable[str]) -> tuple[str, ...]:
     """The keys that a key path or pattern covers."""
     compiled = _compiled(pattern)
     return tuple(key for key in keys if compiled.fullmatch(key))
+
+
+def every(pattern: str, row: Callable[[str], Row]) -> dict[str, Row]:
+    """A row of its own for each shipped key that a pattern covers."""
+    return {key: row(key) for key in keys_of(pattern, shipped_keys())}
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

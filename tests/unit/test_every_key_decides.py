@@ -1,82 +1,64 @@
-"""A key without an effect is a lie in the configuration: the bookkeeping that finds one."""
+"""A key without an effect is a lie in the configuration: each one, changed, changes what is done."""
 
 import pytest
 
-from unit.config_keys import ROWS, idle_rows, keys_of, missing_rows, shipped_keys
-
-KEYS = (
-    "risk.total_pct_max",
-    "universe.tiers.tier_1_core.spread_bps_max",
-    "universe.tiers.tier_1_core.bases[0]",
-    "universe.tiers.tier_1_core.bases[12]",
-    "strategies.rules_engine.settings.rules[0].stop_pct",
-    "strategies.rules_engine.settings.rules[6].stop_pct",
-)
+from unit.config_keys import Row, idle_rows, keys_of, missing_rows, shipped_keys
+from unit.key_rows import ROWS, SECTIONS
 
 
-def test_keys_of_rules_tiers_and_lists_are_found() -> None:
-    """Nested as deep as it may be, each value once."""
-    keys = shipped_keys()
+@pytest.mark.parametrize(("pattern", "row"), ROWS.items(), ids=ROWS)
+def test_key_changes_what_is_done(pattern: str, row: Row) -> None:
+    """With all else equal: another order, verdict, fill or permission; and the same once more without the change."""
+    as_is, again, changed = row.outcomes(row.at or pattern)
 
-    assert len(keys) == len(set(keys))
-    assert {
-        "app.mode",
-        "universe.tiers.tier_3_dynamic.price_min",
-        "universe.clusters.MEME.bases[0]",
-        "universe.never_trade",
-        "risk.pegs.USDC[1]",
-        "triggers.price_move.short_pct.bull",
-        "strategies.rules_engine.settings.rules[6].move_pct_min",
-    } <= set(keys)
+    assert as_is == again
+    assert as_is != changed
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("risk.total_pct_max", ["risk.total_pct_max"]),
-        ("universe.tiers.*.spread_bps_max", ["universe.tiers.tier_1_core.spread_bps_max"]),
-        (
-            "universe.tiers.*.bases[*]",
-            ["universe.tiers.tier_1_core.bases[0]", "universe.tiers.tier_1_core.bases[12]"],
-        ),
-        (
-            "strategies.rules_engine.settings.rules[*].stop_pct",
-            [
-                "strategies.rules_engine.settings.rules[0].stop_pct",
-                "strategies.rules_engine.settings.rules[6].stop_pct",
-            ],
-        ),
-        ("strategies.rules_engine.settings.rules[6].*", ["strategies.rules_engine.settings.rules[6].stop_pct"]),
-        ("risk.*", ["risk.total_pct_max"]),
-        # A star is one name: it reaches neither below nor across a point, and not into a list.
-        ("universe.*", []),
-        ("universe.tiers.*.bases", []),
-        ("risk.total_pct", []),
-        ("risk?total_pct_max", []),
-    ],
-)
-def test_pattern_covers_one_name_or_one_place(pattern: str, expected: list[str]) -> None:
-    """And everything else to the letter."""
-    assert expected == list(keys_of(pattern, KEYS))
-
-
-def test_key_without_a_row_is_named() -> None:
-    """In the order of the keys."""
-    rows = {"risk.*": "row", "universe.tiers.*.bases[*]": "row"}
-
-    assert [KEYS[1], KEYS[4], KEYS[5]] == list(missing_rows(KEYS, rows))
-
-
-def test_no_key_is_missing_once_all_have_rows() -> None:
-    """What the test of completeness will ask for."""
-    assert () == missing_rows(KEYS, dict.fromkeys(KEYS, "row"))
-
-
-def test_row_for_a_key_that_is_gone_is_named() -> None:
-    """A renamed key must not leave its proof behind."""
-    assert ("risk.totl_pct_max",) == idle_rows(KEYS, {"risk.totl_pct_max": "row", "risk.*": "row"})
+def test_every_shipped_key_has_a_row() -> None:
+    """Whoever adds a key shows what it decides."""
+    assert () == missing_rows(shipped_keys(), ROWS)
 
 
 def test_no_row_is_idle() -> None:
-    """Holds for the rows there are, many or none."""
+    """A renamed key takes its proof along."""
     assert () == idle_rows(shipped_keys(), ROWS)
+
+
+def test_every_pattern_is_proved_at_a_key_it_covers() -> None:
+    """A row without such a place stands under the very key it proves."""
+    keys = shipped_keys()
+
+    astray = [pattern for pattern, row in ROWS.items() if (row.at or pattern) not in keys_of(pattern, keys)]
+
+    assert [] == astray
+
+
+def test_no_row_hides_another() -> None:
+    """Two sections never prove the same key."""
+    assert len(ROWS) == sum(len(section.ROWS) for section in SECTIONS)
+
+
+@pytest.mark.parametrize(
+    "invented",
+    [
+        "risk.invented_max",
+        "universe.tiers.tier_1_core.invented_max",
+        "universe.clusters.MEME.invented_max",
+        "strategies.rules_engine.settings.rules[0].invented_max",
+        "triggers.price_move.short_pct.invented",
+        "execution.invented[0]",
+    ],
+)
+def test_new_key_without_a_row_is_missed(invented: str) -> None:
+    """No pattern is so wide that it covers what nobody has shown."""
+    assert (invented,) == missing_rows((invented,), ROWS)
+
+
+def test_key_that_decides_nothing_is_seen() -> None:
+    """A dead key leaves the outcome as it was, however its value changes."""
+    row = Row(99, lambda settings: settings.risk.open_positions_max)
+
+    as_is, _, changed = row.outcomes("risk.total_pct_max")
+
+    assert as_is == changed

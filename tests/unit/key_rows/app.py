@@ -1,0 +1,116 @@
+"""What each key of ``app.yaml`` decides, the simulated venue aside."""
+
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from factories_market import NOW, a_lot
+from factories_settings import shipped_trees, with_overrides
+from trader.adapters.config_yaml import settings_from_trees
+from trader.entry.wiring import local_ports
+from trader.errors import ConfigError
+from trader.model.facts import AccountView
+from trader.model.ids import Instant, ProductId
+from trader.model.market import FeeRates, Quote
+from trader.model.memory import FeeCache
+from trader.model.orders import OrderStatus
+from trader.model.settings import Settings
+from trader.stages.reconcile import reconcile
+from unit.config_keys import Row
+from unit.key_rows import shapes
+from unit.key_rows.books import a_fill, a_record, an_order, in_doubt, ordered, view
+from unit.key_rows.cycles import Banded, Cycles, a_cycle
+from unit.key_rows.world import SOL, Seen, a_ledger, decision, holding, on
+
+_BURST = Seen(bars=shapes.burst())
+
+
+class _Crashing(Banded):
+    """A market in whose reading our process dies."""
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+        raise RuntimeError("out of memory")
+
+
+def _wired(settings: Settings) -> object:
+    """One cycle in the world that the composition root puts together: the orders its exchange then has."""
+    cycles = Cycles(settings)
+    with tempfile.TemporaryDirectory() as home:
+        try:
+            ports = local_ports(settings, Path(home), cycles.market, cycles.tape, cycles.clock)
+        except ConfigError:
+            return "refused"
+        cycles.exchange = ports.exchange
+        return cycles.run(store=ports.store, audit=ports.audit, switch=ports.switch)
+
+
+def _started(settings: Settings) -> str:
+    """Whether the loader accepts LIVE with this permission."""
+    keys = {"app.mode": settings.app.mode.value, "exchange.read_only": settings.exchange.read_only}
+    try:
+        settings_from_trees(with_overrides(shipped_trees(), keys))
+    except ConfigError:
+        return "refused"
+    return "accepted"
+
+
+def _after_a_crash(settings: Settings) -> object:
+    """A cycle two and a half minutes after one that died with the lease in its hands."""
+    cycles = Cycles(settings)
+    with contextlib.suppress(RuntimeError):
+        cycles.run(owner="dead", market=_Crashing(cycles.market, 0))
+    cycles.clock.advance(150)
+    return cycles.run(owner="alive")
+
+
+def _after_doubt(settings: Settings) -> object:
+    """An entry was sent 200 seconds ago, got no answer, and no listing shows it; its product has just jumped again."""
+    ledger = reconcile(a_ledger(settings, **in_doubt(200)), view(USD="10000"), settings).ledger
+    return decision(settings, _BURST, ledger=ledger)
+
+
+def _late_fill(settings: Settings) -> object:
+    """The venue reports the fill of an order that expired 4000 seconds ago, one look at the account later."""
+    record = a_record(an_order(age=5000), OrderStatus.EXPIRED, over_at=Instant(NOW - 4000))
+    ledger = reconcile(a_ledger(settings, **ordered(record)), view(USD="10000"), settings).ledger
+    return reconcile(ledger, view(a_fill(record, "100"), USD="10000", SOL="1"), settings).ledger.lots
+
+
+def _short_balance(settings: Settings) -> object:
+    """The venue has half a thousandth less than another strategy's lot; the rules engine wants more of it."""
+    account: AccountView = view(USD="10000", SOL="0.9995")
+    ledger = a_ledger(settings, **holding(a_lot(SOL, strategy="mean_reversion")))
+    return decision(settings, _BURST, ledger=reconcile(ledger, account, settings).ledger)
+
+
+def _fees_of_yesterday(settings: Settings) -> object:
+    """The account paid ten times as much thirty hours ago as it does now."""
+    cache = FeeCache(Instant(NOW - 30 * 3600), FeeRates(Decimal("0.05"), Decimal("0.09")))
+    return a_cycle(lambda each: a_ledger(each, fees=cache))(settings)
+
+
+ROWS: dict[str, Row] = {
+    "app.mode": Row("PAPER", _wired),
+    "app.account": Row("other", a_cycle()),
+    "app.capital": Row(5000, a_cycle()),
+    "app.accounting_asset": Row("USDC", a_cycle()),
+    "cycle.period_seconds": Row(600, on(_BURST)),
+    "cycle.lease_seconds": Row(200, _after_a_crash),
+    "cycle.max_tick_age_seconds": Row(200, on(_BURST, late=150)),
+    "cycle.reserve_seconds": Row(5, a_cycle(seconds_left=15)),
+    "cycle.quiet_period_seconds": Row(120, _after_doubt),
+    "cycle.order_memory_seconds": Row(7200, _late_fill),
+    # Over a week the benchmark fell 6 %, over two 16 %, over the last four days not at all.
+    "bars.granularity": Row("FIFTEEN_MINUTE", a_cycle()),
+    "bars.count": Row(280, a_cycle()),
+    "bars.benchmark": Row("ETH-USD", a_cycle()),
+    "bars.benchmark_granularity": Row("TWO_HOUR", a_cycle()),
+    "bars.benchmark_count": Row(100, a_cycle()),
+    "exchange.read_only": Row("false", _started, {"app.mode": "LIVE"}),
+    "exchange.fee_cache_hours": Row(48, _fees_of_yesterday),
+    "exchange.assumed_maker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
+    "exchange.assumed_taker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
+    "exchange.balance_tolerance_ratio": Row(0, _short_balance),
+}

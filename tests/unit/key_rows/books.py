@@ -1,0 +1,130 @@
+"""Ledgers with a history: entries that never filled, an order in doubt, a lot that is being sold."""
+
+from dataclasses import replace
+from typing import Any
+
+from factories_market import NOW, a_lot
+from trader.model.facts import AccountView
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
+from trader.model.ledger import Ledger
+from trader.model.market import Balance
+from trader.model.memory import Streak
+from trader.model.money import Notional, Price, Quantity
+from trader.model.orders import Bracket, Fill, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.settings import Settings
+from trader.stages.reconcile import reconcile
+from unit.key_rows.world import SOL, a_ledger, holding
+
+
+def an_order(name: str = "entry", *, age: int = 0, product_id: str = SOL, **changes: Any) -> OrderIntent:
+    """A post-only buy of one unit at 100, decided so many seconds ago, of the rules engine."""
+    base, _, quote = product_id.partition("-")
+    intent = OrderIntent(
+        client_order_id=ClientOrderId(f"t247-{name}"),
+        cycle_id=CycleId("20261122T090000Z"),
+        strategy=StrategyId("rules_engine"),
+        product_id=ProductId(product_id),
+        base=Asset(base),
+        quote=Asset(quote),
+        side=Side.BUY,
+        leg=Leg.ENTRY,
+        kind=OrderKind.POST_ONLY_GTD,
+        quantity=Quantity(1),
+        limit_price=Price(100),
+        lot_id=ClientOrderId(f"t247-{name}"),
+        decided_at=Instant(NOW - age),
+        expires_at=Instant(NOW - age + 600),
+        bracket=Bracket(Price(94), Price(112)),
+        max_hold_until=Instant(NOW + 48 * 3600),
+    )
+    return replace(intent, **changes)
+
+
+def a_record(intent: OrderIntent, status: OrderStatus, **changes: Any) -> OrderRecord:
+    """What the ledger remembers of an order; the venue's id is derived from ours."""
+    return replace(OrderRecord(intent, status, VenueOrderId(f"venue-{intent.client_order_id}")), **changes)
+
+
+def ordered(*records: OrderRecord) -> dict[str, Any]:
+    """What the ledger of whoever gave these orders differs in."""
+    return {"orders": {record.intent.client_order_id: record for record in records}}
+
+
+def chased(tries: int, *, product_id: str = SOL, age: int = 600) -> dict[str, Any]:
+    """So many entries into a product that expired unfilled, the newest of them decided so many seconds ago."""
+    return ordered(
+        *(
+            a_record(
+                an_order(f"try-{n}", age=age + n * 60, product_id=product_id),
+                OrderStatus.EXPIRED,
+                over_at=Instant(NOW),
+            )
+            for n in range(tries)
+        )
+    )
+
+
+def in_doubt(age: int) -> dict[str, Any]:
+    """An entry decided so many seconds ago, of which nobody knows whether the venue has it."""
+    intent = an_order(age=age)
+    return ordered(a_record(intent, OrderStatus.IN_DOUBT, venue_order_id=None, sent_at=intent.decided_at))
+
+
+def tried_to_sell(tries: int) -> dict[str, Any]:
+    """A lot below its stop, and so many exits of it that sold nothing."""
+    lot = a_lot(SOL)
+    exits = (
+        a_record(
+            an_order(
+                f"exit-{n}",
+                age=600 * (n + 1),
+                side=Side.SELL,
+                leg=Leg.EXIT,
+                kind=OrderKind.LIMIT_IOC,
+                lot_id=lot.lot_id,
+            ),
+            OrderStatus.CANCELLED,
+            over_at=Instant(NOW - 600),
+        )
+        for n in range(tries)
+    )
+    return {**holding(lot), **ordered(*exits)}
+
+
+def view(*fills: Fill, at: int = NOW, **totals: str) -> AccountView:
+    """What the venue says: fills, and how much there is of each asset."""
+    balances = {Asset(name): Balance(Asset(name), Quantity(total), Quantity(0)) for name, total in totals.items()}
+    return AccountView(Instant(at), balances, fills=fills)
+
+
+def a_fill(record: OrderRecord, price: str, *, at: int = NOW) -> Fill:
+    """All of an order, executed at a price without a fee."""
+    intent = record.intent
+    name = VenueOrderId(record.venue_order_id or "none")
+    return Fill(
+        TradeId(f"trade-{name}"),
+        name,
+        intent.product_id,
+        intent.side,
+        Price(price),
+        intent.quantity,
+        Notional(0),
+        Instant(at),
+    )
+
+
+def sold(settings: Settings, price: str, *, leg: Leg = Leg.EXIT, losses: int = 0) -> Ledger:
+    """The books after a lot bought at 100 was sold at a price by an exit, or by its bracket, just now."""
+    kind = OrderKind.LIMIT_IOC if leg is Leg.EXIT else OrderKind.BRACKET_GTC
+    entry = a_record(an_order(age=7200), OrderStatus.FILLED, over_at=Instant(NOW - 7000), filled_claimed=Quantity(1))
+    bought = a_fill(entry, "100", at=NOW - 7000)
+    sale = a_record(
+        an_order(
+            "sale", age=60, side=Side.SELL, leg=leg, kind=kind, lot_id=entry.intent.lot_id, limit_price=Price(112)
+        ),
+        OrderStatus.FILLED,
+        over_at=Instant(NOW),
+        filled_claimed=Quantity(1),
+    )
+    ledger = a_ledger(settings, **ordered(entry, sale), streak=Streak(losses))
+    return reconcile(ledger, view(bought, a_fill(sale, price)), settings).ledger

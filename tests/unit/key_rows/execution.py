@@ -1,0 +1,60 @@
+"""What each key of the section ``execution`` decides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trader.model.ids import Asset, ProductId
+from trader.model.money import Notional
+from trader.model.settings import Settings
+from unit.config_keys import Outcome, Row
+from unit.key_rows import shapes
+from unit.key_rows.books import chased, tried_to_sell
+from unit.key_rows.cycles import a_cycle
+from unit.key_rows.world import SOL, Seen, a_ledger, decision, on
+
+_BURST = shapes.burst()
+_PEGS = (Seen("USDT-USD", price="1"), Seen("USDT-USDC", price="1"))
+
+
+def _with_cash(asset: str, *product_ids: str) -> Outcome:
+    """All the cash is in one asset, and the product that jumped can be bought through these books only."""
+    books = tuple(Seen(each, _BURST, product=_alias(each, product_ids[0])) for each in product_ids)
+
+    def outcome(settings: Settings) -> object:
+        capital = Notional(settings.app.capital)
+        ledger = a_ledger(settings, cash={Asset(asset): capital})
+        return decision(settings, *books, *_PEGS, ledger=ledger)
+
+    return outcome
+
+
+def _alias(product_id: str, canonical: str) -> dict[str, Any]:
+    return {} if product_id == canonical else {"alias": ProductId(canonical)}
+
+
+def _selling(tries: int) -> Outcome:
+    """A lot is below its stop, and so many exits of it sold nothing."""
+    return on(Seen(bars=shapes.quiet(), price="90"), books=tried_to_sell(tries))
+
+
+# At the shipped multiple this rule is not worth its costs as a taker.
+_CHEAP = {"strategies.rules_engine.settings.edge_multiple": 1}
+
+_KEYS: Mapping[str, Row] = {
+    "order_prefix": Row("other-", a_cycle()),
+    "preferred_quotes[0]": Row("EUR", _with_cash("USD", SOL)),
+    "preferred_quotes[1]": Row("EUR", _with_cash("USDC", SOL, "SOL-USDC")),
+    "preferred_quotes[2]": Row("EUR", _with_cash("USDT", "SOL-USDT")),
+    "auto_convert": Row("false", _with_cash("USDC", SOL)),
+    "convert_pairs[0]": Row("USDT-USD", _with_cash("USD", "SOL-USDC")),
+    "convert_pairs[1]": Row("USDT-USD", _with_cash("USDC", SOL)),
+    "attach_brackets": Row("false", on(Seen(bars=_BURST))),
+    "entry_ttl_cycles": Row(3, on(Seen(bars=_BURST))),
+    "max_reprices": Row(1, on(Seen(bars=_BURST), books=chased(2)), _CHEAP),
+    "chase_memory_cycles": Row(1, on(Seen(bars=_BURST), books=chased(3)), _CHEAP),
+    "exit_slippage_bps": Row(30, _selling(0)),
+    "exit_slippage_step_bps": Row(30, _selling(1)),
+    "exit_slippage_bps_max": Row(250, _selling(5)),
+}
+
+ROWS: dict[str, Row] = {f"execution.{key}": row for key, row in _KEYS.items()}

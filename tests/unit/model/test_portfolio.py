@@ -1,0 +1,249 @@
+"""What the ledger is worth, and what of it is exposed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from factories import (
+    NOW,
+    OTHER,
+    RULES,
+    USD,
+    USDC,
+    USDT,
+    a_bracket_intent,
+    a_convert_intent,
+    a_fill,
+    a_held_ledger,
+    a_ledger,
+    a_lot,
+    a_portfolio,
+    a_quote,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    some_marks,
+)
+from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.ids import Asset, Instant
+from trader.model.ledger import Dust
+from trader.model.memory import Marks
+from trader.model.money import Notional, Quantity
+from trader.model.orders import OrderStatus
+from trader.model.portfolio import equity_of, loss_pct, marked, with_flow
+
+BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
+MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
+
+
+# --- exposure
+
+
+def test_exposure_marks_lots_at_the_bid() -> None:
+    """What it would fetch, not what it cost."""
+    portfolio = a_portfolio(a_ledger(lots=[a_lot()]), quotes={BTC: a_quote(bid="120", ask="121")})
+
+    assert Notional(120) == portfolio.exposure()
+
+
+@pytest.mark.parametrize("quotes", [{}, {BTC: a_quote(bid="120", ask="119")}])
+def test_exposure_without_a_usable_quote_is_what_was_paid(quotes: dict[Asset, object]) -> None:
+    """Never less for want of a price."""
+    assert Notional(100) == a_portfolio(a_ledger(lots=[a_lot()]), quotes=quotes).exposure()
+
+
+@pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.OPEN])
+def test_buy_counts_in_full_until_it_is_over(status: OrderStatus) -> None:
+    """Perhaps unsent, unanswered or resting: it may be filling right now."""
+    portfolio = a_portfolio(a_ledger(working=[an_order_record(status=status)]))
+
+    assert Notional(100) == portfolio.exposure()
+
+
+def test_partly_filled_buy_counts_once() -> None:
+    """A quarter as a lot at the bid of 80, three quarters as an order at 100."""
+    record = an_order_record(fills=(a_fill(quantity="0.25"),))
+    lot = a_lot("ETH-USD", quantity=Quantity("0.25"))
+    portfolio = a_portfolio(
+        a_ledger(working=[record], lots=[lot]), quotes={ETH: a_quote("ETH-USD", bid="80", ask="81")}
+    )
+
+    assert Notional(95) == portfolio.exposure()
+
+
+def test_finished_buy_counts_for_the_fills_still_to_come() -> None:
+    """Cancelled with 0.6 filled of which 0.4 are booked: 0.2 are under way."""
+    record = an_order_record(
+        status=OrderStatus.CANCELLED, filled_claimed=Quantity("0.6"), fills=(a_fill(quantity="0.4"),)
+    )
+
+    assert Notional(20) == a_portfolio(a_ledger(working=[record])).exposure()
+
+
+def test_sales_expose_nothing() -> None:
+    """Neither an exit nor a bracket in doubt adds anything."""
+    assert Notional(0) == a_portfolio(a_ledger(working=[an_exit_intent(), a_bracket_intent()])).exposure()
+
+
+def test_exposure_of_one_asset_or_strategy_leaves_the_rest_out() -> None:
+    """Both lots and orders are told apart."""
+    lots = [a_lot("SOL-USD"), a_lot("BTC-USD", strategy="mean_reversion", cost=Notional(7))]
+    ledger = a_ledger(lots=lots, working=[an_intent(notional="40"), an_intent("b", strategy=OTHER, notional="3")])
+    portfolio = a_portfolio(ledger)
+
+    assert [Notional(150), Notional(100), Notional(43), Notional(140), Notional(10), Notional(40)] == [
+        portfolio.exposure(),
+        portfolio.exposure(base=SOL),
+        portfolio.exposure(base=ETH),
+        portfolio.exposure(strategy=RULES),
+        portfolio.exposure(strategy=OTHER),
+        portfolio.exposure(base=ETH, strategy=RULES),
+    ]
+
+
+# --- free cash
+
+
+def test_cash_is_free_but_for_what_buys_may_still_take() -> None:
+    """10,000 less a buy in doubt of 100 and its 0.9 %."""
+    ledger = a_ledger(working=[an_intent(fee_rate_max=Decimal("0.009"))])
+
+    assert Notional("9899.1") == a_portfolio(ledger).free_cash(USD)
+
+
+def test_cash_set_aside_for_an_open_conversion_is_not_free() -> None:
+    """Whether it was committed is not known; a finished one takes nothing more."""
+    ledger = a_ledger(cash={USDC: "500"}, converts=[ConvertRecord(a_convert_intent(amount="120"))])
+    done = a_ledger(
+        cash={USDC: "500"}, converts=[ConvertRecord(a_convert_intent(amount="120"), ConvertStatus.COMPLETED)]
+    )
+
+    assert [Notional(380), Notional(500)] == [a_portfolio(each).free_cash(USDC) for each in (ledger, done)]
+
+
+def test_orders_take_the_asset_they_are_paid_in() -> None:
+    """A buy for USDC leaves the dollars free."""
+    ledger = a_ledger(cash={USD: "500", USDC: "500"}, working=[an_intent(product_id="ETH-USDC")])
+
+    assert [Notional(500), Notional(400)] == [a_portfolio(ledger).free_cash(each) for each in (USD, USDC)]
+
+
+def test_free_cash_is_never_negative() -> None:
+    """Overspent is nothing to spend; an asset we never had too."""
+    ledger = a_ledger(cash="50", working=[an_intent()])
+
+    assert [Notional(0), Notional(0)] == [a_portfolio(ledger).free_cash(each) for each in (USD, USDT)]
+
+
+# --- equity
+
+
+def test_equity_is_cash_and_lots_at_the_bid() -> None:
+    """9,899.50 left and one worth 80."""
+    equity = equity_of(a_held_ledger(), {ETH: a_quote("ETH-USD", bid="80", ask="81")}, {})
+
+    assert Notional("9979.50") == equity
+
+
+@pytest.mark.parametrize("quotes", [{}, {BTC: a_quote(bid="100", ask="100")}])
+def test_equity_is_unknown_if_a_lot_has_no_price(quotes: dict[Asset, object]) -> None:
+    """Accident 6: nobody knows, and nobody says 10,000 instead."""
+    assert equity_of(a_ledger(lots=[a_lot()]), quotes, {}) is None  # type: ignore[arg-type]
+
+
+def test_equity_counts_stable_coins_at_their_price() -> None:
+    """100 USDC at 0.97 are 97."""
+    equity = equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}, {USDC: Decimal("0.97")})
+
+    assert Notional(107) == equity
+
+
+def test_equity_is_unknown_if_a_stable_coin_has_no_price() -> None:
+    """Accident 13: nobody assumes a dollar; of what we do not hold no price is needed."""
+    assert equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}, {}) is None
+    assert Notional(10) == equity_of(a_ledger(cash={USD: "10", USDC: "0"}), {}, {})
+
+
+def test_dust_is_worth_nothing() -> None:
+    """It cannot be sold, so it needs no price either."""
+    ledger = a_ledger(dust=(Dust(RULES, SOL, Quantity(1), Notional(100)),))
+
+    assert Notional(10_000) == equity_of(ledger, {}, {})
+
+
+# --- marks
+
+
+def test_first_equity_makes_all_marks() -> None:
+    """Day, week and peak begin where we are."""
+    ledger = marked(a_ledger(marks=None), Notional(9_990), NOW)
+
+    assert some_marks("9990", "9990", "9990") == ledger.marks
+
+
+def test_marks_of_the_day_and_the_week_stay_while_they_last() -> None:
+    """Only the peak follows a rise."""
+    ledger = marked(a_ledger(), Notional(10_100), NOW)
+
+    assert some_marks(peak="10100") == ledger.marks
+
+
+def test_peak_does_not_fall() -> None:
+    """A loss is measured from the best."""
+    assert some_marks() == marked(a_ledger(), Notional(9_000), NOW).marks
+
+
+def test_new_day_and_week_begin_at_the_equity_of_now() -> None:
+    """Monday, midnight UTC, begins both."""
+    ledger = marked(a_ledger(), Notional(9_000), MONDAY)
+
+    assert Marks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.marks
+
+
+def test_new_day_within_a_week_leaves_the_week_alone() -> None:
+    """Tuesday begins a day only."""
+    monday = a_ledger(marks=replace(some_marks(), day="2026-11-23", week="2026-W48"))
+
+    marks = marked(monday, Notional(9_000), Instant(MONDAY + 86_400)).marks
+
+    assert Marks("2026-11-24", Notional(9_000), "2026-W48", Notional(10_000), Notional(10_000)) == marks
+
+
+def test_unknown_equity_writes_no_mark() -> None:
+    """Accident 6: not on a new day either, and not the first."""
+    assert some_marks() == marked(a_ledger(), None, MONDAY).marks
+    assert marked(a_ledger(marks=None), None, NOW).marks is None
+
+
+# --- flows and losses
+
+
+@pytest.mark.parametrize("amount", ["5000", "-5000"])
+def test_flow_moves_cash_capital_and_every_mark(amount: str) -> None:
+    """Accident 5: so neither trips a stop, nor hides a loss."""
+    ledger = with_flow(a_ledger(marks=some_marks("10100", "10200", "10300")), Notional(amount))
+
+    moved = [Notional(base + int(amount)) for base in (10_000, 10_000, 10_100, 10_200, 10_300)]
+    assert ledger.marks is not None
+    assert moved == [
+        ledger.cash[USD],
+        ledger.capital,
+        ledger.marks.day_equity,
+        ledger.marks.week_equity,
+        ledger.marks.peak_equity,
+    ]
+
+
+def test_flow_before_the_first_mark_makes_none() -> None:
+    """There is nothing to move yet."""
+    assert with_flow(a_ledger(marks=None), Notional(1)).marks is None
+
+
+def test_loss_is_a_percentage_of_the_start() -> None:
+    """Zero or below without a loss; of nothing nothing is lost."""
+    losses = [loss_pct(Notional(start), Notional(now)) for start, now in ((200, 190), (200, 210), (0, 10))]
+
+    assert [Decimal(5), Decimal(-5), Decimal(0)] == losses

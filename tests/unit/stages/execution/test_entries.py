@@ -1,0 +1,406 @@
+"""Orders that open lots: price, size, time, tries, and what is cut or refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories import (
+    CYCLE,
+    NOW,
+    OTHER,
+    PREFIX,
+    RULES,
+    SCOPE,
+    USD,
+    USDC,
+    a_ledger,
+    a_market,
+    a_portfolio,
+    a_product,
+    a_proposal,
+    a_quote,
+    an_approval,
+    an_intent,
+    an_order_record,
+    shipped_settings,
+)
+from factories_market import TIER_2
+from trader.model.decisions import Denial, TradeProposal, Trim
+from trader.model.denials import DenialCode
+from trader.model.ids import Instant, client_order_id
+from trader.model.ledger import Ledger
+from trader.model.market import FeeRates
+from trader.model.money import Notional, Price, Quantity, plain
+from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.settings import Settings
+from trader.stages.execution import Market
+from trader.stages.execution.entries import Entry, entry_order, unfilled_entries
+from trader.stages.execution.purse import Purse
+
+PERIOD = 300
+
+
+def make(
+    *,
+    notional: str = "300",
+    market: Market | None = None,
+    ledger: Ledger | None = None,
+    proposal: TradeProposal | None = None,
+    settings: Settings | None = None,
+) -> Entry | Denial:
+    settings = shipped_settings() if settings is None else settings
+    ledger = a_ledger() if ledger is None else ledger
+    market = a_market() if market is None else market
+    purse = Purse(settings.execution, settings.risk, a_portfolio(ledger), market)
+    return entry_order(an_approval(proposal, notional=notional), ledger, market, settings, purse)
+
+
+def entered(**world: Any) -> Entry:
+    made = make(**world)
+    assert isinstance(made, Entry), made
+    return made
+
+
+def refused(**world: Any) -> Denial:
+    made = make(**world)
+    assert isinstance(made, Denial), made
+    return made
+
+
+def tries(*statuses: OrderStatus, ago: int = 900, **over: Any) -> list[OrderRecord]:
+    """Earlier entries into SOL that ended so, a minute apart, the last one *ago* seconds ago."""
+    count = len(statuses)
+    return [
+        an_order_record(
+            an_intent(f"try-{n}", product_id="SOL-USD", decided_at=Instant(NOW - ago - 60 * (count - 1 - n))),
+            status,
+            **over,
+        )
+        for n, status in enumerate(statuses)
+    ]
+
+
+UNFILLED = OrderStatus.EXPIRED
+
+
+# --- the order
+
+
+def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
+    """With its stop, its target, its time limit and the fee it may cost, under an id made of the decision."""
+    intent = entered().intent
+
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, Leg.ENTRY, 0)
+    assert (
+        OrderIntent(
+            client_order_id=order_id,
+            cycle_id=CYCLE,
+            strategy=RULES,
+            product_id=intent.product_id,
+            base=intent.base,
+            quote=USD,
+            side=Side.BUY,
+            leg=Leg.ENTRY,
+            kind=OrderKind.POST_ONLY_GTD,
+            quantity=Quantity("3.00030003"),
+            limit_price=Price("99.99"),
+            lot_id=order_id,
+            decided_at=NOW,
+            expires_at=Instant(NOW + 600),
+            bracket=Bracket(Price("94.00"), Price("111.99")),
+            attach=True,
+            max_hold_until=Instant(NOW + 48 * 3600),
+            fee_rate_max=Decimal("0.005"),
+            reason="price_move up",
+        )
+        == intent
+    )
+
+
+def test_entry_lives_for_two_cycles_from_the_scheduled_instant() -> None:
+    """A late tick does not give it longer."""
+    market = a_market(now=Instant(NOW + 90), scheduled_at=NOW)
+
+    intent = entered(market=market).intent
+
+    assert (NOW + 600, NOW + 90) == (intent.expires_at, intent.decided_at)
+
+
+@pytest.mark.parametrize(("attach", "expected"), [(True, True), (False, False)])
+def test_bracket_travels_along_if_the_settings_say_so(attach: bool, expected: bool) -> None:
+    """Either way the entry knows what protection its lot is to have."""
+    settings = shipped_settings()
+    settings = replace(settings, execution=replace(settings.execution, attach_brackets=attach))
+
+    intent = entered(settings=settings).intent
+
+    assert expected is intent.attach
+    assert intent.bracket is not None
+
+
+# --- rounding
+
+
+def test_size_and_price_are_rounded_down_stop_and_target_up() -> None:
+    """In the product's own increments."""
+    product = a_product("SOL-USD", price_increment=Price("0.5"), base_increment=Quantity("0.1"))
+    market = a_market(product, quotes=[a_quote("SOL-USD", bid="99.99", ask="100.49")])
+
+    intent = entered(market=market).intent
+
+    assert (Quantity("3.0"), Price("99.5")) == (intent.quantity, intent.limit_price)
+    assert Bracket(Price("94.0"), Price("111.5")) == intent.bracket
+
+
+@pytest.mark.parametrize("notional", ["11", "33.333333", "299.99", "1234.56789"])
+def test_entry_never_exceeds_what_was_approved(notional: str) -> None:
+    """However the increments fall."""
+    for increment in ("0.00000001", "0.001", "0.1"):
+        market = a_market(a_product("SOL-USD", base_increment=Quantity(increment)))
+        intent = entered(market=market, notional=notional).intent
+
+        assert Decimal(notional) - 100 * Decimal(increment) < intent.notional <= Decimal(notional)
+
+
+def test_numbers_are_written_without_an_exponent() -> None:
+    """Of an order of a millionth of a coin too."""
+    product = a_product("SOL-USD", base_increment=Quantity("1E-8"), price_increment=Price("1E+2"))
+    market = a_market(product, quotes=[a_quote("SOL-USD", bid="150000000", ask="150000100")])
+
+    intent = entered(market=market, notional="15").intent
+
+    assert ("0.0000001", "150000000") == (plain(intent.quantity), plain(intent.limit_price))
+
+
+# --- sizes the venue takes
+
+
+@pytest.mark.parametrize(
+    ("product", "taken"),
+    [
+        ({"quote_size_min": Notional("299.99")}, True),
+        ({"quote_size_min": Notional("300.01")}, False),
+        ({"base_size_min": Quantity("3.00030003")}, True),
+        ({"base_size_min": Quantity("3.00030004")}, False),
+        ({"base_increment": Quantity(4), "base_size_min": Quantity(4)}, False),
+    ],
+)
+def test_order_below_the_venues_minimum_is_refused_here(product: dict[str, Any], taken: bool) -> None:
+    """In value, in quantity, and after rounding."""
+    made = make(market=a_market(a_product("SOL-USD", **product)))
+
+    assert taken is isinstance(made, Entry)
+    assert taken or (isinstance(made, Denial) and made.code is DenialCode.NOTIONAL_BELOW_MIN)
+
+
+@pytest.mark.parametrize("product", [{"quote_size_max": Notional(200)}, {"base_size_max": Quantity("2.00020002")}])
+def test_order_above_the_venues_maximum_is_cut_and_says_so(product: dict[str, Any]) -> None:
+    """A cut nobody hears of would look like a choice."""
+    made = entered(market=a_market(a_product("SOL-USD", **product)))
+
+    assert (Quantity("2.00020002"), DenialCode.NOTIONAL_EXCEEDS_MAX) == (
+        made.intent.quantity,
+        made.trim.code if made.trim else None,
+    )
+
+
+def test_order_that_fits_is_not_cut() -> None:
+    """Rounding down is no cut."""
+    assert entered().trim is None
+
+
+# --- capital
+
+
+def test_capital_that_is_short_cuts_the_order_and_says_so() -> None:
+    """100 in hand pay for 99.50 and its fee."""
+    made = entered(ledger=a_ledger(cash="100"))
+
+    assert made.trim == Trim(a_proposal(), made.intent.notional, DenialCode.CAPITAL_EXCEEDED)
+    assert Decimal("99.99") < made.intent.cost_max <= Decimal(100)
+
+
+def test_fee_counts_as_cost() -> None:
+    """300 for 300 is short of 1.50; 301.50 is not."""
+    short, enough = entered(ledger=a_ledger(cash="300")), entered(ledger=a_ledger(cash="301.50"))
+
+    assert (True, False) == (short.trim is not None, enough.trim is not None)
+
+
+@pytest.mark.parametrize("notional", ["300", "33.333333333333333333333333333", "0.1" * 1 + "7777777777777777777777777"])
+def test_capital_that_suffices_is_no_cut(notional: str) -> None:
+    """Not even in the last digit of a long number."""
+    product = a_product("SOL-USD", quote_size_min=Notional("0.01"))
+
+    assert entered(notional=notional, market=a_market(product)).trim is None
+
+
+def test_capital_that_is_too_short_for_any_order_is_refused() -> None:
+    """Half a dollar buys nothing here."""
+    denial = refused(ledger=a_ledger(cash="0.50"))
+
+    assert (DenialCode.CAPITAL_EXCEEDED, Notional(300)) == (denial.code, denial.numbers["approved"])
+
+
+def test_no_money_at_all_is_no_quote_asset() -> None:
+    """On none of its books."""
+    assert DenialCode.QUOTE_ASSET_MISSING is refused(ledger=a_ledger(cash="0")).code
+
+
+def test_product_that_is_no_candidate_is_not_bought() -> None:
+    """Whoever proposed it."""
+    assert DenialCode.PRODUCT_MISSING is refused(market=a_market(candidates=False)).code
+
+
+# --- tries
+
+
+@pytest.mark.parametrize(
+    ("unfilled", "kind", "attempt"),
+    [
+        (0, OrderKind.POST_ONLY_GTD, 0),
+        (1, OrderKind.POST_ONLY_GTD, 1),
+        (2, OrderKind.POST_ONLY_GTD, 2),
+        (3, OrderKind.LIMIT_IOC, 3),
+    ],
+)
+def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderKind, attempt: int) -> None:
+    """Each try has an id of its own."""
+    intent = entered(ledger=a_ledger(working=tries(*[UNFILLED] * unfilled))).intent
+
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, Leg.ENTRY, attempt)
+    assert (kind, attempt, order_id) == (intent.kind, intent.attempt, intent.client_order_id)
+
+
+def test_after_the_taker_nothing_is_tried_any_more() -> None:
+    """Until the memory of it has passed."""
+    denial = refused(ledger=a_ledger(working=tries(*[UNFILLED] * 4)))
+
+    assert (DenialCode.REPRICES_EXCEED_MAX, {"attempts": 4, "limit": 3}) == (denial.code, denial.numbers)
+
+
+@pytest.mark.parametrize(("ago", "count"), [(6 * PERIOD, 1), (6 * PERIOD + 1, 0)])
+def test_tries_are_forgotten_after_six_cycles(ago: int, count: int) -> None:
+    """A new wish is a new chase."""
+    ledger = a_ledger(working=tries(UNFILLED, ago=ago))
+
+    assert count == unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
+
+
+def test_tries_count_back_to_the_last_one_that_filled() -> None:
+    """A sliver is enough: that one was reached."""
+    records = tries(UNFILLED, UNFILLED, UNFILLED, UNFILLED)
+    records[1] = replace(records[1], filled_claimed=Quantity("0.001"))
+
+    assert 2 == unfilled_entries(a_ledger(working=records), a_proposal(), NOW, shipped_settings())
+
+
+@pytest.mark.parametrize(
+    ("status", "count"),
+    [
+        (OrderStatus.EXPIRED, 1),
+        (OrderStatus.CANCELLED, 1),
+        (OrderStatus.REJECTED, 1),
+        (OrderStatus.FAILED, 1),
+        (OrderStatus.LAPSED, 0),
+        (OrderStatus.OPEN, 0),
+        (OrderStatus.IN_DOUBT, 0),
+    ],
+)
+def test_try_is_an_order_the_venue_saw_and_that_is_over(status: OrderStatus, count: int) -> None:
+    """One that never left was no try, one that rests is not over."""
+    assert count == unfilled_entries(a_ledger(working=tries(status)), a_proposal(), NOW, shipped_settings())
+
+
+@pytest.mark.parametrize("over", [{"strategy": OTHER}, {"product_id": "BTC-USD"}, {"leg": Leg.EXIT}])
+def test_tries_of_others_do_not_count(over: dict[str, Any]) -> None:
+    """Another strategy's, of another asset, or another kind of order."""
+    record = an_order_record(an_intent(**{"product_id": "SOL-USD", "decided_at": Instant(NOW - 900), **over}), UNFILLED)
+
+    assert 0 == unfilled_entries(a_ledger(working=[record]), a_proposal(), NOW, shipped_settings())
+
+
+# --- the taker
+
+
+def as_taker(**world: Any) -> Entry | Denial:
+    return make(ledger=a_ledger(working=tries(*[UNFILLED] * 3)), **world)
+
+
+def test_taker_pays_at_most_the_tiers_slippage_above_the_mid() -> None:
+    """100 and 20 basis points, at the taker's fee, without an expiry: what is not there at once is not bought."""
+    made = as_taker()
+
+    assert isinstance(made, Entry)
+    assert (OrderKind.LIMIT_IOC, Price("100.20"), Decimal("0.009"), None) == (
+        made.intent.kind,
+        made.intent.limit_price,
+        made.intent.fee_rate_max,
+        made.intent.expires_at,
+    )
+
+
+@pytest.mark.parametrize(("ask", "taken"), [("100.40", True), ("100.41", False)])
+def test_taker_is_refused_if_the_ask_is_beyond_its_band(ask: str, taken: bool) -> None:
+    """In the second tier 40 basis points above the mid of 100.00, where the bid goes down as the ask goes up."""
+    bid = str(200 - Decimal(ask))
+    market = a_market(quotes=[a_quote("SOL-USD", bid=bid, ask=ask)], tier=TIER_2)
+
+    made = as_taker(market=market)
+
+    assert taken is isinstance(made, Entry)
+    assert taken or (isinstance(made, Denial) and made.code is DenialCode.PRICE_EXCEEDS_BAND)
+
+
+@pytest.mark.parametrize(("hit_ratio", "taken"), [("0.51", True), ("0.50", False)])
+def test_taker_must_still_pay_for_itself(hit_ratio: str, taken: bool) -> None:
+    """0.9 % twice, 2 bps of spread and 10 of slippage twice are 2.02 %; with 1.5 % a hurdle of 3.03 %."""
+    made = as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio)))
+
+    assert taken is isinstance(made, Entry)
+    assert taken or (isinstance(made, Denial) and made.code is DenialCode.EDGE_BELOW_COST)
+
+
+def test_edge_at_the_hurdle_is_not_enough() -> None:
+    """It must exceed it."""
+    market = a_market(quotes=[a_quote("SOL-USD", bid="100", ask="100.01")], fees=FeeRates(Decimal(0), Decimal(0)))
+    settings = shipped_settings()
+    settings = replace(settings, costs=replace(settings.costs, slippage_bps=Decimal(0)))
+    spread_pct = market.quotes[a_product("SOL-USD").product_id].spread_bps / 100
+    at, above = (
+        a_proposal(hit_ratio=Decimal(1), edge_multiple=Decimal(1), take_profit_pct=t)
+        for t in (
+            spread_pct,
+            spread_pct + Decimal("0.0001"),
+        )
+    )
+
+    assert isinstance(as_taker(market=market, settings=settings, proposal=at), Denial)
+    assert isinstance(as_taker(market=market, settings=settings, proposal=above), Entry)
+
+
+def test_maker_needs_no_second_edge_gate() -> None:
+    """The strategy judged it as a maker already."""
+    assert isinstance(make(proposal=a_proposal(hit_ratio=Decimal(0))), Entry)
+
+
+# --- the purse, seen from the order
+
+
+def test_order_waits_for_the_conversion_that_pays_for_it() -> None:
+    """It names it, and may not leave before."""
+    made = entered(ledger=a_ledger(cash={USDC: "1000"}))
+
+    assert made.convert is not None
+    assert ((made.convert.convert_id,), USD) == (made.intent.after, made.intent.quote)
+
+
+def test_order_that_needs_no_conversion_waits_for_nothing() -> None:
+    """The money is there."""
+    made = entered()
+
+    assert (None, ()) == (made.convert, made.intent.after)

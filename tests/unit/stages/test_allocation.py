@@ -1,0 +1,202 @@
+"""Who runs now, and who wins when two strategies want the same product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from factories import NOW, OTHER, RULES, a_lot, a_proposal, a_sale, strategy_settings
+from trader.model.decisions import TradeProposal
+from trader.model.denials import DenialCode
+from trader.model.ids import Instant, StrategyId
+from trader.model.policy import AllocationSettings, StrategySettings
+from trader.stages.allocation import Allocated, CapitalAllocator
+from trader.stages.exits import exit_proposal
+
+
+def an_allocator(strategies: dict[StrategyId, StrategySettings] | None = None, **over: Any) -> CapitalAllocator:
+    """Both strategies enabled; opposed wishes net out, one entry per product."""
+    both = {RULES: strategy_settings(), OTHER: strategy_settings()}
+    settings = AllocationSettings(**{"net_opposed": True, "one_entry_per_product": True, **over})
+    return CapitalAllocator(settings, both if strategies is None else strategies)
+
+
+def denied(allocated: Allocated) -> list[tuple[str, StrategyId | None, DenialCode]]:
+    return [(denial.product_id, denial.strategy, denial.code) for denial in allocated.denials]
+
+
+def ids(proposals: tuple[TradeProposal, ...]) -> list[tuple[str, str]]:
+    return [(proposal.side, proposal.product_id) for proposal in proposals]
+
+
+# --- cadence
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(899, []), (900, [RULES]), (901, [RULES])])
+def test_strategy_is_due_when_its_cadence_has_come_round(ago: int, expected: list[StrategyId]) -> None:
+    """Every fifteen minutes: to the second."""
+    allocator = an_allocator({RULES: strategy_settings(every_minutes=15)})
+
+    assert expected == list(allocator.due({RULES: Instant(NOW - ago)}, NOW))
+
+
+def test_strategy_that_never_ran_is_due() -> None:
+    """And one without a cadence is due in every cycle."""
+    allocator = an_allocator({RULES: strategy_settings(every_minutes=60), OTHER: strategy_settings()})
+
+    assert (OTHER, RULES) == allocator.due({OTHER: NOW}, NOW)
+
+
+def test_strategy_that_is_not_enabled_never_runs() -> None:
+    """Whatever its cadence."""
+    assert () == an_allocator({RULES: strategy_settings(enabled=False)}).due({}, NOW)
+
+
+# --- peaceful wishes
+
+
+def test_wishes_for_different_products_all_go_on_best_first() -> None:
+    """Exits before sales before purchases; purchases by conviction."""
+    lot, own = a_lot("ETH-USD"), a_lot("ADA-USD")
+    buys = [a_proposal("SOL-USD", conviction=0.5), a_proposal("BTC-USD", conviction=0.9)]
+
+    allocated = an_allocator().allocate([exit_proposal(lot, "stop")], [*buys, a_sale(own)])
+
+    assert [("SELL", "ETH-USD"), ("SELL", "ADA-USD"), ("BUY", "BTC-USD"), ("BUY", "SOL-USD")] == ids(
+        allocated.proposals
+    )
+    assert () == allocated.denials
+
+
+def test_equal_conviction_is_decided_by_name() -> None:
+    """Never by the order in which strategies happened to answer."""
+    one, other = a_proposal("SOL-USD"), a_proposal("BTC-USD")
+    allocator = an_allocator()
+
+    assert allocator.allocate([], [one, other]) == allocator.allocate([], [other, one])
+
+
+def test_own_wish_to_sell_a_lot_that_must_go_anyway_is_one_sale() -> None:
+    """The forced exit stands for both; nobody is refused anything."""
+    lot = a_lot("ETH-USD")
+    forced = exit_proposal(lot, "stop")
+
+    assert Allocated((forced,), ()) == an_allocator().allocate([forced], [a_sale(lot)])
+
+
+# --- the same product
+
+
+def test_larger_conviction_gets_the_product() -> None:
+    """STRATEGIES differ: the other is told whom it lost to, and by how much."""
+    better = a_proposal(conviction=0.7, strategy=OTHER)
+
+    allocated = an_allocator().allocate([], [a_proposal(conviction=0.6), better])
+
+    assert (better,) == allocated.proposals
+    assert [("SOL-USD", RULES, DenialCode.CONVICTION_BELOW_PEER)] == denied(allocated)
+    assert {"conviction": 0.6, "peer": OTHER, "best": 0.7} == allocated.denials[0].numbers
+
+
+def test_two_doors_to_a_book_are_the_same_product() -> None:
+    """What is bought is the asset: SOL-USDC and SOL-USD are one wish."""
+    allocated = an_allocator().allocate([], [a_proposal(), a_proposal("SOL-USDC", strategy=OTHER, conviction=0.1)])
+
+    assert [("SOL-USDC", OTHER, DenialCode.CONVICTION_BELOW_PEER)] == denied(allocated)
+
+
+def test_both_may_enter_if_the_settings_say_so() -> None:
+    """Then the caps of risk decide how much."""
+    wishes = [a_proposal(conviction=0.7), a_proposal(strategy=OTHER)]
+
+    assert tuple(wishes) == an_allocator(one_entry_per_product=False).allocate([], wishes).proposals
+
+
+def test_sale_and_purchase_of_an_asset_net_out() -> None:
+    """Neither is sent, both are recorded with their side."""
+    sale, buy = a_sale(a_lot("SOL-USD", strategy=OTHER)), a_proposal()
+
+    allocated = an_allocator().allocate([], [sale, buy])
+
+    assert () == allocated.proposals
+    assert [
+        ("SOL-USD", OTHER, DenialCode.STRATEGIES_OPPOSED),
+        ("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED),
+    ] == denied(allocated)
+    assert ["SELL", "BUY"] == [denial.numbers["side"] for denial in allocated.denials]
+
+
+def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
+    """Two strategies, two books."""
+    sale, buy = a_sale(a_lot("SOL-USD", strategy=OTHER)), a_proposal()
+
+    assert (sale, buy) == an_allocator(net_opposed=False).allocate([], [buy, sale]).proposals
+
+
+@pytest.mark.parametrize("net_opposed", [True, False])
+def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None:
+    """A stop is never netted; buying what is just being stopped out is refused."""
+    forced = exit_proposal(a_lot("SOL-USD", strategy=OTHER), "stop")
+
+    allocated = an_allocator(net_opposed=net_opposed).allocate([forced], [a_proposal()])
+
+    assert (forced,) == allocated.proposals
+    assert [("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED)] == denied(allocated)
+
+
+def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> None:
+    """It is out of the game before sides are compared."""
+    forced = exit_proposal(a_lot("SOL-USD"), "stop")
+    sale = a_sale(a_lot("SOL-USD", strategy=OTHER, lot_id="lot-2"))
+
+    allocated = an_allocator().allocate([forced], [a_proposal(), sale])
+
+    assert (forced, sale) == allocated.proposals
+
+
+# --- caps
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(0, []), (1, ["BTC-USD"]), (2, ["BTC-USD", "SOL-USD"])])
+def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> None:
+    """The best of them; the others are told the limit."""
+    allocator = an_allocator({RULES: strategy_settings(trades_per_cycle_max=limit)})
+    wishes = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
+
+    allocated = allocator.allocate([], wishes)
+
+    assert kept == [proposal.product_id for proposal in allocated.proposals]
+    assert [DenialCode.TRADES_EXCEED_MAX] * (2 - limit) == [denial.code for denial in allocated.denials]
+    assert all({"limit": limit} == denial.numbers for denial in allocated.denials)
+
+
+def test_each_strategy_has_its_own_count() -> None:
+    """One's trades are not the other's."""
+    once = strategy_settings(trades_per_cycle_max=1)
+    wishes = [a_proposal("SOL-USD"), a_proposal("BTC-USD", strategy=OTHER)]
+
+    assert 2 == len(an_allocator({RULES: once, OTHER: once}).allocate([], wishes).proposals)
+
+
+def test_trade_lost_to_a_peer_does_not_count() -> None:
+    """The limit is on what goes on, not on what was wished."""
+    once = strategy_settings(trades_per_cycle_max=1)
+    wishes = [
+        a_proposal("SOL-USD", conviction=0.9),
+        a_proposal("BTC-USD", conviction=0.5),
+        a_proposal("SOL-USD", conviction=0.95, strategy=OTHER),
+    ]
+
+    allocated = an_allocator({RULES: once, OTHER: once}).allocate([], wishes)
+
+    assert [("BUY", "SOL-USD"), ("BUY", "BTC-USD")] == ids(allocated.proposals)
+
+
+def test_sales_are_not_limited() -> None:
+    """Getting out is never rationed."""
+    sales = [a_sale(a_lot(product)) for product in ("ADA-USD", "SOL-USD")]
+
+    assert (
+        tuple(sales) == an_allocator({RULES: strategy_settings(trades_per_cycle_max=0)}).allocate([], sales).proposals
+    )

@@ -1,0 +1,233 @@
+"""Which lots must go, judged on the bid, whatever the triggers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories import (
+    NOW,
+    PREFIX,
+    a_bracket_intent,
+    a_held_ledger,
+    a_quote,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    shipped_settings,
+)
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Quote
+from trader.model.memory import Regime
+from trader.model.money import Price, Quantity
+from trader.model.orders import OrderRecord, OrderStatus, Side
+from trader.model.portfolio import Switch
+from trader.stages.exits import ExitEngine, exit_proposal
+
+ETH = ProductId("ETH-USD")
+ENTRY = ClientOrderId(PREFIX + "entry")
+#: When the lot of these tests has been held long enough.
+DUE = Instant(NOW - 3600 + 48 * 3600)
+
+
+def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
+    """One unit bought at 100, stop 94, target 112, bought an hour ago."""
+    entry = an_intent(decided_at=Instant(NOW - 3600), max_hold_until=DUE, attach=attach)
+    ledger = a_held_ledger(entry, *more)
+    return ledger.with_lot(replace(ledger.lots[ENTRY], **lot))
+
+
+def quoted(bid: str | None, ask: str | None = None) -> dict[ProductId, Quote]:
+    if bid is None:
+        return {}
+    return {ETH: a_quote("ETH-USD", bid=bid, ask=ask or str(Decimal(bid) + 1))}
+
+
+def reasons(
+    ledger: Ledger,
+    bid: str | None,
+    *,
+    regime: Regime = Regime.CHOP,
+    switch: Switch = Switch.RUN,
+    now: int = NOW,
+    ask: str | None = None,
+    **settings: Any,
+) -> list[str]:
+    engine = ExitEngine(replace(shipped_settings().exits, **settings))
+    return [wish.reason for wish in engine.propose(ledger, quoted(bid, ask), regime, switch, Instant(now))]
+
+
+@pytest.mark.parametrize(
+    ("bid", "expected"),
+    [("93.99", ["stop"]), ("94", ["stop"]), ("94.01", []), ("111.99", []), ("112", ["target"]), ("150", ["target"])],
+)
+def test_stop_and_target_include_their_price(bid: str, expected: list[str]) -> None:
+    """At the stop it is sold, a cent above it is not; so with the target."""
+    assert expected == reasons(held(), bid)
+
+
+def test_stop_is_judged_on_the_bid_not_on_the_ask() -> None:
+    """What counts is what a sale would fetch."""
+    assert ["stop"] == reasons(held(), "94", ask="120")
+
+
+@pytest.mark.parametrize(("second", "expected"), [(-1, []), (0, ["time"]), (1, ["time"])])
+def test_time_is_up_at_its_instant(second: int, expected: list[str]) -> None:
+    """Not a second earlier."""
+    assert expected == reasons(held(), "100", now=DUE + second)
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(None, None), ("90", "89"), ("0", "100")])
+def test_without_a_usable_quote_no_price_is_judged(bid: str | None, ask: str | None) -> None:
+    """Missing, crossed or one-sided: none is invented, the venue's bracket stays."""
+    assert [] == reasons(held(), bid, ask=ask, regime=Regime.CRASH)
+
+
+def test_without_a_quote_time_still_runs_out() -> None:
+    """A lot must not be held for ever because nobody quotes it."""
+    assert ["time"] == reasons(held(), None, now=DUE)
+
+
+@pytest.mark.parametrize("switch", [Switch.RUN, Switch.REDUCE_ONLY])
+def test_exits_are_proposed_whether_or_not_entries_are_allowed(switch: Switch) -> None:
+    """Accident 11: they do not depend on anything else of the cycle."""
+    assert ["stop"] == reasons(held(), "90", switch=switch)
+
+
+@pytest.mark.parametrize("bid", ["100", None])
+def test_flatten_sells_everything(bid: str | None) -> None:
+    """Whatever it is worth, known or not."""
+    assert ["flatten"] == reasons(held(), bid, switch=Switch.FLATTEN)
+
+
+# --- crash
+
+
+@pytest.mark.parametrize(("bid", "expected"), [("97.01", []), ("97", ["crash"]), ("94", ["stop"])])
+def test_crash_tightens_the_stop_to_half_its_distance(bid: str, expected: list[str]) -> None:
+    """Bought at 100 with a stop at 94, it goes at 97."""
+    assert expected == reasons(held(), bid, regime=Regime.CRASH)
+
+
+@pytest.mark.parametrize("regime", [Regime.BULL, Regime.CHOP, Regime.BEAR, Regime.UNKNOWN])
+def test_only_a_crash_tightens(regime: Regime) -> None:
+    """Not knowing the market is no reason to sell."""
+    assert [] == reasons(held(), "95", regime=regime)
+
+
+def test_crash_tightens_by_the_ratio_of_the_settings() -> None:
+    """A quarter of the distance is 98.50."""
+    assert ["crash"] == reasons(held(), "98.50", regime=Regime.CRASH, crash_tighten_ratio=Decimal("0.25"))
+
+
+# --- trailing
+
+
+def test_trailing_is_off_as_shipped() -> None:
+    """A lot that gave back everything it had gained is kept until its stop."""
+    assert [] == reasons(held(peak_price=Price(111)), "100")
+
+
+@pytest.mark.parametrize(
+    ("peak", "bid", "expected"),
+    [
+        ("103.99", "100", []),
+        ("104", "101.93", []),
+        ("104", "101.92", ["trailing"]),
+        ("110", "107.81", []),
+        ("110", "107.80", ["trailing"]),
+    ],
+)
+def test_trailing_arms_at_a_gain_and_sells_at_a_giveback(peak: str, bid: str, expected: list[str]) -> None:
+    """Armed from 4 % above the entry price on; 2 % below the peak it sells."""
+    assert expected == reasons(held(peak_price=Price(peak)), bid, trailing=True)
+
+
+def test_peak_is_the_best_bid_ever_seen() -> None:
+    """It rises with the bid and never falls."""
+    engine, ledger = ExitEngine(shipped_settings().exits), held(peak_price=Price(105))
+
+    peaks = [engine.with_peaks(ledger, quoted(bid)).lots[ENTRY].peak_price for bid in ("104", "105", "106")]
+
+    assert [Price(105), Price(105), Price(106)] == peaks
+
+
+def test_peak_is_not_taken_from_a_crossed_quote() -> None:
+    """That is no market."""
+    engine = ExitEngine(shipped_settings().exits)
+
+    after = engine.with_peaks(held(peak_price=Price(105)), quoted("200", "100"))
+
+    assert Price(105) == after.lots[ENTRY].peak_price
+
+
+# --- what is left alone
+
+
+@pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.PENDING, OrderStatus.OPEN])
+def test_lot_that_is_being_sold_is_left_alone(status: OrderStatus) -> None:
+    """A second sale while the first may still fill would sell it twice."""
+    assert [] == reasons(held(an_order_record(an_exit_intent(), status)), "90", now=DUE)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.LAPSED])
+def test_lot_whose_sale_came_to_nothing_is_sold_again(status: OrderStatus) -> None:
+    """An exit is tried until it is done."""
+    assert ["stop"] == reasons(held(an_order_record(an_exit_intent(), status)), "90")
+
+
+def test_lot_whose_sale_has_fills_to_come_is_left_alone() -> None:
+    """The order is over, but what it sold is not booked yet."""
+    sale = an_order_record(an_exit_intent(), OrderStatus.FILLED, filled_claimed=Quantity(1))
+
+    assert [] == reasons(held(sale), "90")
+
+
+def test_target_is_left_to_the_bracket_that_rests_at_the_venue() -> None:
+    """It sells there as a maker; cancelling it to sell as a taker would cost the difference."""
+    ledger = held(an_order_record(a_bracket_intent()))
+
+    assert ([], ["stop"]) == (reasons(ledger, "120"), reasons(ledger, "90"))
+
+
+def test_target_is_not_left_to_a_bracket_that_is_over() -> None:
+    """Nothing of it will fill any more."""
+    assert ["target"] == reasons(held(an_order_record(a_bracket_intent(), OrderStatus.CANCELLED)), "120")
+
+
+def test_lot_that_is_sold_out_is_not_sold_again() -> None:
+    """It only waits for its entry to end."""
+    assert [] == reasons(held(quantity=Quantity(0)), "90", switch=Switch.FLATTEN)
+
+
+def test_oldest_lot_is_sold_first() -> None:
+    """In a stable order, whatever the order of the books."""
+    ledger = held()
+    older = replace(ledger.lots[ENTRY], lot_id=ClientOrderId("z-older"), opened_at=Instant(NOW - 9999))
+    twin = replace(ledger.lots[ENTRY], lot_id=ClientOrderId("a-twin"))
+    ledger = ledger.with_lot(older).with_lot(twin)
+
+    wishes = ExitEngine(shipped_settings().exits).propose(ledger, {}, Regime.CHOP, Switch.FLATTEN, NOW)
+
+    assert ["z-older", "a-twin", ENTRY] == [wish.lot_id for wish in wishes]
+
+
+def test_proposal_sells_all_of_the_lot_for_its_strategy() -> None:
+    """It names the lot, not a size."""
+    lot: Lot = held().lots[ENTRY]
+
+    wish = exit_proposal(lot, "time")
+
+    assert (lot.strategy, ETH, Asset("ETH"), Side.SELL, ENTRY, "time", True) == (
+        wish.strategy,
+        wish.product_id,
+        wish.base,
+        wish.side,
+        wish.lot_id,
+        wish.reason,
+        wish.reduces,
+    )

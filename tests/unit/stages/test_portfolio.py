@@ -1,0 +1,266 @@
+"""Marking the books: pegs, dust, marks, the memory of a lost peg, and who is unprotected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories import (
+    CYCLE,
+    NOW,
+    PREFIX,
+    RULES,
+    USD,
+    USDC,
+    USDT,
+    a_bracket_intent,
+    a_held_ledger,
+    a_ledger,
+    a_product,
+    a_quote,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    risk_settings,
+    some_marks,
+)
+from trader.errors import MissingData
+from trader.model.events import EventKind
+from trader.model.facts import Facts
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
+from trader.model.ledger import Dust, Ledger
+from trader.model.market import FeeRates, Product, Quote
+from trader.model.money import Notional, Quantity
+from trader.model.orders import OrderRecord, OrderStatus
+from trader.model.portfolio import Switch, with_flow
+from trader.stages.portfolio import pegs, quotes_by_base, sweep_dust, unprotected_lots, with_marks
+
+ETH = ProductId("ETH-USD")
+LOT = ClientOrderId(PREFIX + "entry")
+PATHS = {USDT: (ProductId("USDT-USD"),), USDC: (ProductId("USDT-USD"), ProductId("USDT-USDC"))}
+
+
+def some_quotes(*quotes: Quote) -> dict[ProductId, Quote]:
+    return {quote.product_id: quote for quote in quotes}
+
+
+# --- pegs
+
+
+def test_stable_coin_is_priced_along_its_path() -> None:
+    """USDT at its mid; USDC is what a USDT is worth in dollars, divided by what it is worth in USDC."""
+    quotes = some_quotes(a_quote("USDT-USD", bid="0.98", ask="1.00"), a_quote("USDT-USDC", bid="1.09", ask="1.11"))
+
+    assert {USDT: Decimal("0.99"), USDC: Decimal("0.9")} == pegs(quotes, PATHS)
+
+
+@pytest.mark.parametrize(
+    "second", [None, a_quote("USDT-USDC", bid="1.01", ask="1.00"), a_quote("USDT-USDC", bid="0", ask="1")]
+)
+def test_stable_coin_with_a_hole_in_its_path_has_no_price(second: Quote | None) -> None:
+    """Accident 13: missing or crossed, nobody assumes a dollar."""
+    quotes = some_quotes(a_quote("USDT-USD", bid="0.99", ask="1.01"), *([second] if second else []))
+
+    assert {USDT: Decimal(1)} == pegs(quotes, PATHS)
+
+
+def test_stable_coin_without_a_path_has_no_price() -> None:
+    """A path of nothing leads nowhere."""
+    assert {} == pegs({}, {USDC: ()})
+
+
+# --- dust
+
+
+def sweep(
+    ledger: Ledger, product: Product | None = None, quote: Quote | None = None, **facts: Any
+) -> tuple[Ledger, tuple[Any, ...]]:
+    listed = a_product("ETH-USD", base_increment=Quantity("0.01")) if product is None else product
+    shown = a_quote("ETH-USD", bid="100", ask="101") if quote is None else quote
+    plain = Facts(
+        cycle_id=CYCLE,
+        now=NOW,
+        scheduled_at=NOW,
+        switch=Switch.RUN,
+        ledger=ledger,
+        products={ETH: listed},
+        quotes={ETH: shown},
+        bars={},
+        benchmark=MissingData("none"),
+        fees=FeeRates(Decimal(0), Decimal(0)),
+    )
+    return sweep_dust(replace(plain, **facts), ledger)
+
+
+def with_left(quantity: str, *more: OrderRecord) -> Ledger:
+    """A lot of which so much is left."""
+    ledger = a_held_ledger(None, *more)
+    return ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(quantity), cost=Notional(1)))
+
+
+@pytest.mark.parametrize(
+    ("left", "swept"),
+    [("0.01", False), ("0.0099", True), ("0.0199", False)],
+)
+def test_lot_below_what_the_venue_sells_is_swept(left: str, swept: bool) -> None:
+    """Accident 19: at a bid of 100 the minimum of 1 is 0.01; what is cut off by the increment does not count."""
+    after, notes = sweep(with_left(left))
+
+    assert swept is (LOT not in after.lots)
+    assert [(EventKind.DUST_BOOKED, LOT)] * swept == [(kind, subject) for kind, subject, _ in notes]
+
+
+def test_swept_lot_is_on_the_list_and_among_the_closed() -> None:
+    """Owned, no longer managed, and its late fills still find it."""
+    after, _ = sweep(with_left("0.001"))
+
+    assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("1.50")),) == after.dust
+    assert [LOT] == list(after.closed)
+
+
+def test_lot_below_the_smallest_quantity_is_swept() -> None:
+    """Though it is worth enough."""
+    after, _ = sweep(with_left("0.5"), a_product("ETH-USD", base_size_min=Quantity("0.6")))
+
+    assert {} == after.lots
+
+
+@pytest.mark.parametrize(
+    "status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.CANCEL_QUEUED]
+)
+def test_lot_with_a_live_order_is_not_swept(status: OrderStatus) -> None:
+    """Its bracket, or an exit in doubt, may still sell it."""
+    ledger = with_left("0.001", an_order_record(a_bracket_intent(), status))
+
+    assert (ledger, ()) == sweep(ledger)
+
+
+def test_lot_whose_entry_may_still_fill_is_not_swept() -> None:
+    """The first sliver of an entry is not dust yet."""
+    ledger = with_left("0.001")
+    ledger = ledger.with_order(replace(ledger.orders[LOT], status=OrderStatus.OPEN))
+
+    assert (ledger, ()) == sweep(ledger)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"products": {}}, {"quotes": {}}, {"quotes": {ETH: a_quote("ETH-USD", bid="9", ask="8")}}]
+)
+def test_lot_that_cannot_be_judged_is_not_swept(facts: dict[str, Any]) -> None:
+    """Without metadata or a price nothing is written off."""
+    ledger = with_left("0.001")
+
+    assert (ledger, ()) == sweep(ledger, **facts)
+
+
+# --- marks
+
+
+def marks_with(ledger: Ledger, price: str | None = None, *, at: int = NOW, **risk: Any) -> tuple[Ledger, Any]:
+    """Mark books that hold USDC at a price."""
+    prices = {} if price is None else {USDC: Decimal(price)}
+    return with_marks(ledger, {}, prices, Instant(at), risk_settings(**risk))
+
+
+def test_equity_and_marks_come_from_the_books_and_a_price() -> None:
+    """9,000 USD and 1,000 USDC at 1.02."""
+    ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}), "1.02")
+
+    assert Notional(10_020) == equity
+    assert some_marks(peak="10020") == ledger.marks
+
+
+def test_without_a_price_there_is_no_equity_and_no_mark() -> None:
+    """Accident 6: not even on the first day."""
+    ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}, marks=None))
+
+    assert (None, None, False) == (equity, ledger.marks, ledger.drawdown_halt)
+
+
+def test_lots_are_marked_with_the_quote_of_the_product_they_are_held_on() -> None:
+    """ETH-USDC's quote is not ETH-USD's."""
+    ledger = a_held_ledger()
+    quotes = some_quotes(a_quote("ETH-USD", bid="80", ask="81"), a_quote("ETH-USDC", bid="1", ask="2"))
+
+    assert {Asset("ETH"): quotes[ETH]} == quotes_by_base(ledger, quotes)
+    assert Notional("9979.50") == with_marks(ledger, quotes, {}, NOW, risk_settings())[1]
+
+
+@pytest.mark.parametrize(("price", "expected"), [("0.984", {USDC: NOW}), ("0.985", {})])
+def test_lost_peg_is_remembered(price: str, expected: dict[Asset, int]) -> None:
+    """From the instant it was last seen below the limit."""
+    ledger, _ = marks_with(a_ledger(), price)
+
+    assert expected == ledger.depegged
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(3599, True), (3600, False)])
+def test_memory_of_a_lost_peg_lasts_an_hour(ago: int, kept: bool) -> None:
+    """Though it is back, or cannot be read."""
+    before = a_ledger(depegged={USDC: Instant(NOW - ago)})
+
+    for price in ("1", None):
+        assert kept is (USDC in marks_with(before, price)[0].depegged)
+
+
+def test_peg_lost_again_begins_a_new_hour() -> None:
+    """The last sight of it counts."""
+    ledger, _ = marks_with(a_ledger(depegged={USDC: Instant(NOW - 3000)}), "0.9")
+
+    assert {USDC: NOW} == ledger.depegged
+
+
+@pytest.mark.parametrize(("cash", "halted"), [("9000.01", False), ("9000", True)])
+def test_drawdown_halts_at_its_limit(cash: str, halted: bool) -> None:
+    """Ten percent below the peak."""
+    assert halted is marks_with(a_ledger(cash=cash))[0].drawdown_halt
+
+
+def test_drawdown_halt_stays_until_an_operator_clears_it() -> None:
+    """A recovery, a new day and an unknown equity all leave it standing."""
+    halted = a_ledger(drawdown_halt=True)
+
+    later = [marks_with(halted), marks_with(halted, at=NOW + 7 * 86_400), marks_with(replace(halted, lots={}))]
+    assert [True] * 3 == [ledger.drawdown_halt for ledger, _ in later]
+
+
+@pytest.mark.parametrize("flow", ["-9700", "50000"])
+def test_flow_neither_trips_nor_hides_a_drawdown(flow: str) -> None:
+    """Accident 5: a withdrawal of 97 % is none; a deposit does not cover a real one."""
+    flat, lost = a_ledger(), a_ledger(cash="8900")
+
+    assert not marks_with(with_flow(flat, Notional(flow)))[0].drawdown_halt
+    assert flow == "-9700" or marks_with(lost)[0].drawdown_halt
+    assert flow == "50000" or marks_with(with_flow(lost, Notional("-5000")))[0].drawdown_halt
+
+
+# --- protection
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (None, [LOT]),
+        (an_order_record(a_bracket_intent()), []),
+        (an_order_record(a_bracket_intent(), OrderStatus.IN_DOUBT), []),
+        (an_order_record(a_bracket_intent(), OrderStatus.CANCELLED), [LOT]),
+        (an_order_record(an_exit_intent()), []),
+        (an_order_record(an_intent("other", lot_id=LOT, attach=False)), [LOT]),
+        (an_order_record(an_intent("other", lot_id=LOT, attach=True)), []),
+    ],
+)
+def test_lot_is_unprotected_if_nothing_alive_covers_it(record: OrderRecord | None, expected: list[str]) -> None:
+    """A bracket or an exit does, or an entry that carries one."""
+    ledger = a_held_ledger(None, *([record] if record else []))
+
+    assert expected == list(unprotected_lots(ledger))
+
+
+def test_lot_that_is_sold_out_needs_no_protection() -> None:
+    """There is nothing to lose."""
+    ledger = a_held_ledger()
+
+    assert () == unprotected_lots(ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(0))))

@@ -1,0 +1,156 @@
+"""One thing is said about every product, and the one that matters."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from factories import (
+    a_bracket_intent,
+    a_ledger,
+    a_lot,
+    a_proposal,
+    a_quote,
+    an_exit_intent,
+    an_intent,
+)
+from trader.model.decisions import Denial, Outcome, Plan
+from trader.model.denials import DenialCode
+from trader.model.ids import ProductId
+from trader.model.money import Notional, Price, Quantity
+from trader.stages.verdicts import verdicts
+
+BTC, ETH, SOL = ProductId("BTC-USD"), ProductId("ETH-USD"), ProductId("SOL-USD")
+
+
+def a_denial(product_id: str = "ETH-USD", code: DenialCode = DenialCode.TRIGGER_MISSING, **numbers: int) -> Denial:
+    return Denial(ProductId(product_id), code, code.stage, numbers)
+
+
+def test_every_considered_product_gets_exactly_one_verdict() -> None:
+    """In the order they were considered, whatever happened to each."""
+    said = verdicts([SOL, ETH, BTC], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [a_denial("SOL-USD")])
+
+    assert [(SOL, Outcome.REFUSED), (ETH, Outcome.ENTERING), (BTC, Outcome.HELD)] == [
+        (verdict.product_id, verdict.outcome) for verdict in said
+    ]
+
+
+def test_product_touched_without_being_considered_gets_one_too() -> None:
+    """An order or a holding is never passed over in silence."""
+    said = verdicts([], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [])
+
+    assert {ETH: Outcome.ENTERING, BTC: Outcome.HELD} == {verdict.product_id: verdict.outcome for verdict in said}
+
+
+def test_order_outweighs_holding_outweighs_refusal() -> None:
+    """One product at all three stages of life."""
+    lot, refusal = a_lot("ETH-USD"), a_denial()
+    plan = Plan((an_exit_intent(),))
+
+    outcomes = [
+        verdicts([ETH], a_ledger(lots=lots), {}, orders, [refusal])[0].outcome
+        for lots, orders in (([lot], plan), ([lot], Plan()), ([], Plan()))
+    ]
+
+    assert [Outcome.EXITING, Outcome.HELD, Outcome.REFUSED] == outcomes
+
+
+def test_exit_outweighs_entry_outweighs_protection() -> None:
+    """Whichever comes first in the plan."""
+    said = [
+        verdicts([ETH], a_ledger(), {}, Plan(tuple(orders)), [])[0].outcome
+        for orders in (
+            [a_bracket_intent(), an_intent(), an_exit_intent()],
+            [a_bracket_intent(), an_intent()],
+            [a_bracket_intent()],
+        )
+    ]
+
+    assert [Outcome.EXITING, Outcome.ENTERING, Outcome.PROTECTING] == said
+
+
+def test_last_refusal_of_the_chain_stands() -> None:
+    """It is what finally decided; its stage and numbers are the verdict's."""
+    early, late = a_denial(), a_denial(code=DenialCode.ENTRY_TOO_SOON, seconds=30)
+
+    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(), [early, late])
+
+    assert ("risk", DenialCode.ENTRY_TOO_SOON, {"seconds": 30}) == (verdict.stage, verdict.code, verdict.numbers)
+
+
+def test_order_says_what_it_would_cost_and_why() -> None:
+    """Notional, quantity, price, reason."""
+    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan((an_intent(reason="price_move up"),)), [])
+
+    assert {
+        "notional": Notional(100),
+        "quantity": Quantity(1),
+        "price": Price(100),
+        "reason": "price_move up",
+    } == verdict.numbers
+    assert verdict.code is None
+
+
+def test_holding_says_what_it_gained_and_why_no_more_was_bought() -> None:
+    """Two lots of one product are one holding, marked at the bid."""
+    lots = [a_lot("ETH-USD", lot_id="a"), a_lot("ETH-USD", lot_id="b", cost=Notional(140))]
+    quotes = {ETH: a_quote("ETH-USD", bid="150", ask="151")}
+
+    (verdict,) = verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [a_denial(code=DenialCode.POSITION_HELD)])
+
+    assert (DenialCode.POSITION_HELD, {"quantity": 2, "cost": 240, "gain_pct": Decimal(25)}) == (
+        verdict.code,
+        verdict.numbers,
+    )
+
+
+def test_holding_without_a_price_claims_no_gain() -> None:
+    """A crossed quote is no price."""
+    lots = [a_lot("ETH-USD")]
+    for quotes in ({}, {ETH: a_quote("ETH-USD", bid="150", ask="100")}):
+        (verdict,) = verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [])
+
+        assert {"quantity": 1, "cost": 100} == verdict.numbers
+
+
+def test_product_nobody_said_anything_about_is_refused_by_the_strategies() -> None:
+    """It passed everything, and no strategy wanted it."""
+    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(), [])
+
+    assert (Outcome.REFUSED, "strategies", None, {}) == (
+        verdict.outcome,
+        verdict.stage,
+        verdict.code,
+        verdict.numbers,
+    )
+
+
+def test_other_door_to_a_book_is_the_considered_product() -> None:
+    """An order, a holding or a refusal of ETH-USDC is the verdict of ETH-USD."""
+    other = ProductId("ETH-USDC")
+    cases = (
+        (a_ledger(), Plan((an_intent(product_id="ETH-USDC"),)), [], Outcome.ENTERING, None),
+        (a_ledger(lots=[a_lot("ETH-USDC")]), Plan(), [], Outcome.HELD, None),
+        (a_ledger(), Plan(), [a_denial("ETH-USDC")], Outcome.REFUSED, DenialCode.TRIGGER_MISSING),
+    )
+    for ledger, plan, denials, outcome, code in cases:
+        said = verdicts([BTC, ETH], ledger, {}, plan, denials)
+
+        assert [(ETH, outcome, code)] == [(v.product_id, v.outcome, v.code) for v in said[1:]]
+        assert other not in {verdict.product_id for verdict in said}
+
+
+def test_asset_whose_name_begins_like_another_is_not_taken_for_it() -> None:
+    """ETHX is not ETH."""
+    said = verdicts([ETH], a_ledger(lots=[a_lot("ETHX-USDC")]), {}, Plan(), [])
+
+    assert {ETH: Outcome.REFUSED, "ETHX-USDC": Outcome.HELD} == {v.product_id: v.outcome for v in said}
+
+
+def test_proposal_refused_in_execution_is_refused_there() -> None:
+    """Risk had approved; what finally decided is where the money failed."""
+    denial = Denial(ETH, DenialCode.CAPITAL_EXCEEDED, "execution", {"notional": Decimal(3)}, proposal=a_proposal())
+
+    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(denials=(denial,)), [denial])
+
+    assert ("execution", DenialCode.CAPITAL_EXCEEDED) == (verdict.stage, verdict.code)
