@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
 from trader.adapters.local.memory import InMemoryAuditLog, InMemoryBookStore, InMemoryKillSwitch, InMemoryStateStore
+from trader.model.codec import decode
 from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
 from trader.model.portfolio import Switch
@@ -75,13 +82,96 @@ def _file_switch(home: Path) -> SwitchBench:
     return SwitchBench(FileKillSwitch(path), lambda word: path.unlink() if word is None else _put(path, word))
 
 
+class MotoAws:
+    """AWS on this machine: the clients of the adapters, on moto."""
+
+    def __init__(self) -> None:
+        self.dynamodb, self.s3, self.ssm = (
+            boto3.client(name, region_name="us-east-1") for name in ("dynamodb", "s3", "ssm")
+        )
+        self.dynamodb.create_table(
+            TableName="trader",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.s3.create_bucket(Bucket="trader-audit")
+
+    def raw(self) -> str:
+        return str(self._item()["ledger"]["S"])
+
+    def damage(self, text: str) -> None:
+        """Overwrite the ledger behind the store's back; the lease is free."""
+        self.dynamodb.put_item(TableName="trader", Item={**self._item(), "ledger": {"S": text}, "owner": {"S": ""}})
+
+    def bodies(self, prefix: str) -> list[dict[str, Any]]:
+        found = self.dynamodb.query(
+            TableName="trader",
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+            ExpressionAttributeValues={":pk": {"S": SCOPE}, ":sk": {"S": prefix}},
+        )
+        return [json.loads(item["body"]["S"]) for item in found["Items"]]
+
+    def _item(self) -> dict[str, Any]:
+        key = {"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}}
+        return dict(self.dynamodb.get_item(TableName="trader", Key=key)["Item"])
+
+
+@pytest.fixture(autouse=True)
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test ever signs with keys that may be on this machine."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+def _dynamo_store(_: Path) -> StoreBench:
+    aws = MotoAws()
+    return StoreBench(
+        DynamoStateStore(aws.dynamodb, "trader"),
+        lambda: [decode(Fill, body) for body in aws.bodies("FILL#")],
+        lambda: [decode(OrderRecord, body) for body in aws.bodies("ORDER#")],
+        aws.raw,
+        aws.damage,
+    )
+
+
+def _ssm_switch(_: Path) -> SwitchBench:
+    ssm = MotoAws().ssm
+
+    def put(word: str | None) -> None:
+        if word is None:
+            ssm.delete_parameter(Name="/trader/kill-switch")
+        else:
+            # A parameter cannot be empty; a blank is the nearest an operator can get.
+            ssm.put_parameter(Name="/trader/kill-switch", Value=word or " ", Type="String", Overwrite=True)
+
+    put(Switch.RUN)
+    return SwitchBench(SsmKillSwitch(ssm, "/trader/kill-switch"), put)
+
+
 def _put(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-STATE_STORES: dict[str, Callable[[Path], StoreBench]] = {"memory": _memory_store, "files": _file_store}
-AUDIT_LOGS: dict[str, Callable[[Path], AuditLog]] = {"memory": lambda _: InMemoryAuditLog(), "files": FileAuditLog}
-KILL_SWITCHES: dict[str, Callable[[Path], SwitchBench]] = {"memory": _memory_switch, "files": _file_switch}
+STATE_STORES: dict[str, Callable[[Path], StoreBench]] = {
+    "memory": _memory_store,
+    "files": _file_store,
+    "aws": _dynamo_store,
+}
+AUDIT_LOGS: dict[str, Callable[[Path], AuditLog]] = {
+    "memory": lambda _: InMemoryAuditLog(),
+    "files": FileAuditLog,
+    "aws": lambda _: S3AuditLog(MotoAws().s3, "trader-audit"),
+}
+KILL_SWITCHES: dict[str, Callable[[Path], SwitchBench]] = {
+    "memory": _memory_switch,
+    "files": _file_switch,
+    "aws": _ssm_switch,
+}
 BOOK_STORES: dict[str, Callable[[Path], BookStore]] = {
     "memory": lambda _: InMemoryBookStore[VenueBook](),
     "files": lambda home: FileBookStore(home / "book.json", VenueBook),
@@ -89,18 +179,21 @@ BOOK_STORES: dict[str, Callable[[Path], BookStore]] = {
 
 
 @pytest.fixture(params=STATE_STORES)
-def state_bench(request: pytest.FixtureRequest, tmp_path: Path) -> StoreBench:
-    return STATE_STORES[request.param](tmp_path)
+def state_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreBench]:
+    with mock_aws():
+        yield STATE_STORES[request.param](tmp_path)
 
 
 @pytest.fixture(params=AUDIT_LOGS)
-def audit_log(request: pytest.FixtureRequest, tmp_path: Path) -> AuditLog:
-    return AUDIT_LOGS[request.param](tmp_path)
+def audit_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AuditLog]:
+    with mock_aws():
+        yield AUDIT_LOGS[request.param](tmp_path)
 
 
 @pytest.fixture(params=KILL_SWITCHES)
-def switch_bench(request: pytest.FixtureRequest, tmp_path: Path) -> SwitchBench:
-    return KILL_SWITCHES[request.param](tmp_path)
+def switch_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SwitchBench]:
+    with mock_aws():
+        yield KILL_SWITCHES[request.param](tmp_path)
 
 
 @pytest.fixture(params=BOOK_STORES)

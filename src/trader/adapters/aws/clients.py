@@ -1,0 +1,27 @@
+"""The four clients a cycle needs, from one session, with time-outs and retries that fit inside a cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+# A cycle would rather fail and be run again than wait: three tries, and each a few seconds at most. Throttling is
+# among what "standard" retries.
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+)
+
+_SESSION: boto3.session.Session | None = None
+
+
+def client(service: str) -> Any:
+    """Make a client of the shared session: the service models are read once, and the credentials found once."""
+    global _SESSION  # noqa: PLW0603 - one session per process is the point
+    if _SESSION is None:
+        _SESSION = boto3.session.Session()
+    return _SESSION.client(service, config=_CONFIG)

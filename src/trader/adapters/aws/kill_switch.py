@@ -1,0 +1,26 @@
+"""The kill switch in an SSM parameter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trader.adapters.aws.failures import translated
+from trader.errors import MalformedData, StoreUnavailable
+from trader.model.portfolio import Switch
+
+
+class SsmKillSwitch:
+    """One word in one parameter, read afresh every time: a cached switch is no switch."""
+
+    def __init__(self, client: Any, parameter: str) -> None:
+        self._client = client
+        self._parameter = parameter
+
+    def read(self) -> Switch:
+        """Return what the operator allows. Raises: StoreUnavailable, MalformedData for any other word."""
+        with translated(f"parameter {self._parameter}", StoreUnavailable):
+            word = str(self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"])
+        try:
+            return Switch(word.strip())
+        except ValueError:
+            raise MalformedData(f"{self._parameter} says {word!r}; allowed are {', '.join(Switch)}") from None

@@ -1,0 +1,223 @@
+"""The ledger in one DynamoDB item, fills and finished orders in items of their own.
+
+::
+
+    pk = PAPER#main   sk = LEDGER                     owner, epoch, version, expires_at, ledger (JSON)
+                      sk = FILL#<order>/<trade>       body (JSON)
+                      sk = ORDER#<client order id>    body (JSON)
+
+Every write is conditional on the epoch: an invocation that lost its lease changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from trader.adapters.aws.failures import error_code, translated
+from trader.errors import (
+    InvariantViolation,
+    LeaseHeld,
+    LedgerCorrupt,
+    MalformedData,
+    StoreError,
+    StoreUnavailable,
+    VersionConflict,
+)
+from trader.model.codec import canonical_json, decode
+from trader.model.ids import Instant, Scope
+from trader.model.ledger import SCHEMA, Ledger
+from trader.model.orders import Fill, OrderRecord
+from trader.ports import Grant
+
+_LEDGER = "LEDGER"
+_REFUSED = "ConditionalCheckFailedException"
+_CANCELLED = "TransactionCanceledException"
+#: DynamoDB takes this many items in one transaction; one of them is the ledger.
+_TRANSACTION_MAX = 100
+
+Item = Mapping[str, Mapping[str, str]]
+
+
+class DynamoStateStore:
+    """One table, one item per scope for lease and ledger."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+        """Take the lease and read the ledger with the same conditional write."""
+        if not owner or lease_seconds <= 0:
+            raise InvariantViolation(f"{scope}: a lease needs an owner and a length, not {owner!r}, {lease_seconds} s")
+        values = {
+            ":owner": {"S": owner},
+            ":free": {"S": ""},
+            ":now": {"N": str(now)},
+            ":until": {"N": str(now + lease_seconds)},
+            ":zero": {"N": "0"},
+            ":one": {"N": "1"},
+        }
+        try:
+            with translated(f"lease of {scope}", StoreUnavailable):
+                item: Item = self._update(
+                    scope,
+                    "SET #owner = :owner, expires_at = :until, epoch = if_not_exists(epoch, :zero) + :one, "
+                    "version = if_not_exists(version, :zero)",
+                    "attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now",
+                    values,
+                )["Attributes"]
+        except _Refused as refused:
+            held = refused.item
+            raise LeaseHeld(_text(held, "owner"), _number(held, "expires_at")) from None
+        try:
+            return self._granted(scope, item)
+        except LedgerCorrupt:
+            # Nobody can work with this ledger; the lease is given back so that the alarm does not hide behind it.
+            self.release(Grant(scope, owner, _number(item, "epoch"), _number(item, "version"), Instant(0), None))
+            raise
+
+    def commit(
+        self,
+        grant: Grant,
+        ledger: Ledger,
+        *,
+        fills: Sequence[Fill] = (),
+        finished: Sequence[OrderRecord] = (),
+        release: bool = False,
+    ) -> Grant:
+        """Replace the ledger, with new fills and finished orders in the same transaction."""
+        if ledger.scope != grant.scope:
+            raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
+        free = ", #owner = :free, expires_at = :zero" if release else ""
+        values = {
+            ":owner": {"S": grant.owner},
+            ":epoch": {"N": str(grant.epoch)},
+            ":version": {"N": str(grant.version)},
+            ":next": {"N": str(grant.version + 1)},
+            ":ledger": {"S": canonical_json(ledger)},
+            **({":free": {"S": ""}, ":zero": {"N": "0"}} if release else {}),
+        }
+        expression = f"SET ledger = :ledger, version = :next{free}"
+        condition = "#owner = :owner AND epoch = :epoch AND version = :version"
+        puts = [*_fill_items(grant.scope, fills), *_order_items(grant.scope, finished)]
+        try:
+            with translated(f"commit of {grant.scope}", StoreUnavailable):
+                # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
+                while len(puts) >= _TRANSACTION_MAX:
+                    self._transact([self._put(puts.pop()) for _ in range(_TRANSACTION_MAX - 1)])
+                if puts:
+                    update = self._update_request(grant.scope, expression, condition, values)
+                    self._transact([{"Update": update}, *(self._put(item) for item in puts)])
+                else:
+                    self._update(grant.scope, expression, condition, values)
+        except _Refused as refused:
+            raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
+        return Grant(grant.scope, grant.owner, grant.epoch, grant.version + 1, grant.expires_at, ledger)
+
+    def release(self, grant: Grant) -> None:
+        """Give the lease back; the epoch stays, so that the next one is higher."""
+        values = {
+            ":owner": {"S": grant.owner},
+            ":epoch": {"N": str(grant.epoch)},
+            ":free": {"S": ""},
+            ":zero": {"N": "0"},
+        }
+        try:
+            with translated(f"release of {grant.scope}", StoreUnavailable):
+                self._update(
+                    grant.scope,
+                    "SET #owner = :free, expires_at = :zero",
+                    "#owner = :owner AND epoch = :epoch",
+                    values,
+                )
+        except _Refused as refused:
+            raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
+
+    # --- requests
+
+    def _update(self, scope: Scope, expression: str, condition: str, values: Item) -> Any:
+        request = self._update_request(scope, expression, condition, values)
+        try:
+            return self._client.update_item(**request, ReturnValues="ALL_NEW")
+        except ClientError as error:
+            if error_code(error) != _REFUSED:
+                raise
+            raise _Refused(error.response.get("Item") or {}) from None
+
+    def _update_request(self, scope: Scope, expression: str, condition: str, values: Item) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": {"pk": {"S": scope}, "sk": {"S": _LEDGER}},
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": values,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _put(self, item: Item) -> dict[str, Any]:
+        return {"Put": {"TableName": self._table, "Item": item}}
+
+    def _transact(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=list(actions))
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons") or []
+            refused = [reason for reason in reasons if reason.get("Code") == "ConditionalCheckFailed"]
+            if error_code(error) != _CANCELLED or not refused:
+                raise
+            raise _Refused(refused[0].get("Item") or {}) from None
+
+    def _granted(self, scope: Scope, item: Item) -> Grant:
+        return Grant(
+            scope,
+            _text(item, "owner"),
+            _number(item, "epoch"),
+            _number(item, "version"),
+            Instant(_number(item, "expires_at")),
+            _ledger(scope, item),
+        )
+
+
+class _Refused(StoreError):
+    """A condition did not hold. Carries the item as it is; never leaves this module."""
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        super().__init__("condition refused")
+
+
+def _text(item: Item, name: str) -> str:
+    return item.get(name, {}).get("S", "")
+
+
+def _number(item: Item, name: str) -> int:
+    return int(item.get(name, {}).get("N", "0"))
+
+
+def _ledger(scope: Scope, item: Item) -> Ledger | None:
+    if "ledger" not in item:
+        return None
+    try:
+        ledger: Ledger = decode(Ledger, json.loads(_text(item, "ledger")))
+    except (MalformedData, ValueError) as error:
+        raise LedgerCorrupt(f"ledger of {scope}: {error}") from error
+    if not SCHEMA - 1 <= ledger.schema <= SCHEMA:
+        raise LedgerCorrupt(f"ledger of {scope}: schema {ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
+    return ledger
+
+
+def _fill_items(scope: Scope, fills: Sequence[Fill]) -> list[Item]:
+    return [_body_item(scope, f"FILL#{fill.venue_order_id}/{fill.trade_id}", canonical_json(fill)) for fill in fills]
+
+
+def _order_items(scope: Scope, finished: Sequence[OrderRecord]) -> list[Item]:
+    return [_body_item(scope, f"ORDER#{record.intent.client_order_id}", canonical_json(record)) for record in finished]
+
+
+def _body_item(scope: Scope, key: str, body: str) -> Item:
+    return {"pk": {"S": scope}, "sk": {"S": key}, "body": {"S": body}}
