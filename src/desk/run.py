@@ -11,9 +11,10 @@ from pathlib import Path
 from desk.cash_check import CashCheck, check_cash
 from desk.markets import Stage
 from trader.adapters.local.clock import ManualClock
+from trader.adapters.local.durable import locked
 from trader.adapters.local.files import FileStateStore
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import local_ports, pipeline_of, scope_of
+from trader.entry.wiring import Venue, local_ports, pipeline_of, scope_of
 from trader.errors import ConfigError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, cycle_id_at
@@ -21,11 +22,13 @@ from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.orders import Side
 from trader.model.portfolio import equity_of
-from trader.ports import MarketData
+from trader.ports import MarketData, Ports
 from trader.stages.portfolio import quotes_by_base
 
 #: A cycle of a laptop has all the time it wants; in Lambda the deadline is real.
 _NO_DEADLINE = 10**9
+#: By then every lease has run out.
+_END_OF_TIME = Instant(10**11)
 
 
 @dataclass(slots=True)
@@ -52,11 +55,23 @@ def tick_at(scheduled: Instant, now: Instant | None = None) -> Tick:
 def run_ticks(
     stage: Stage, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
-    """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself."""
+    """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself.
+
+    One process at a time works in a folder. So whoever holds the lease there at the start is dead, and its tick can be
+    run again at the very instant it was killed at, which nobody but a simulated clock could wait for.
+    """
+    with locked(home / ".running"):
+        return _run_ticks(stage, home, ticks, on_cycle)
+
+
+def _run_ticks(
+    stage: Stage, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
+) -> RunSummary:
     clock = ManualClock(Instant(0))
     market = stage.market(clock)
-    ports = local_ports(stage.settings, home, market, market, clock)
+    ports = local_ports(stage.settings, home, Venue(market, market), clock)
     pipeline, summary = pipeline_of(stage.settings), RunSummary()
+    _free_the_lease(ports, stage)
     for at in ticks:
         clock.set(at)
         report = run_cycle(tick_at(at), pipeline, ports)
@@ -67,6 +82,12 @@ def run_ticks(
         on_cycle(report)
     _sum_up(summary, stage, home, market)
     return summary
+
+
+def _free_the_lease(ports: Ports, stage: Stage) -> None:
+    scope, owner = ports.identity.scope, ports.identity.owner
+    grant = ports.store.acquire(scope, owner, _END_OF_TIME, stage.settings.cycle.lease_seconds)
+    ports.store.release(grant)
 
 
 def _sum_up(summary: RunSummary, stage: Stage, home: Path, market: MarketData) -> None:

@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.book_store import DynamoBookStore
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
@@ -175,6 +176,7 @@ KILL_SWITCHES: dict[str, Callable[[Path], SwitchBench]] = {
 BOOK_STORES: dict[str, Callable[[Path], BookStore]] = {
     "memory": lambda _: InMemoryBookStore[VenueBook](),
     "files": lambda home: FileBookStore(home / "book.json", VenueBook),
+    "aws": lambda _: DynamoBookStore(MotoAws().dynamodb, "trader", SCOPE, VenueBook),
 }
 
 
@@ -197,5 +199,6 @@ def switch_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Swi
 
 
 @pytest.fixture(params=BOOK_STORES)
-def book_store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return BOOK_STORES[request.param](tmp_path)
+def book_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    with mock_aws():
+        yield BOOK_STORES[request.param](tmp_path)

@@ -23,7 +23,7 @@ from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import FixedClock
 from trader.cycle import CycleReport, run_cycle
 from trader.dispatch import Operate, RunTick, command_of
-from trader.entry.wiring import local_ports, pipeline_of
+from trader.entry.wiring import Venue, local_ports, pipeline_of
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
@@ -70,7 +70,7 @@ def cycle(
     _tell(stage)
     clock = FixedClock(now)
     market = stage.market(clock)
-    ports = local_ports(stage.settings, home / stage.name, market, market, clock)
+    ports = local_ports(stage.settings, home / stage.name, Venue(market, market), clock)
     report = run_cycle(tick_at(now), pipeline_of(stage.settings), ports)
     if as_json:
         print(json.dumps(tables.cycle_json(report), ensure_ascii=False))

@@ -34,7 +34,11 @@ Commit = Callable[[Ledger], None]
 
 @dataclass(slots=True)
 class Actor:
-    """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave."""
+    """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave.
+
+    ``keep`` is told of every reconciliation at once: fills and finished orders must be stored by the same write as
+    the first ledger that contains them, which may be one in the middle of acting.
+    """
 
     ledger: Ledger
     settings: Settings
@@ -42,8 +46,8 @@ class Actor:
     exchange: ExchangeAdapter
     stop_at: Instant
     commit: Commit
+    keep: Callable[[Reconciled], None]
     notes: list[Note] = field(default_factory=list)
-    reconciled: list[Reconciled] = field(default_factory=list)
 
     def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first."""
@@ -64,7 +68,7 @@ class Actor:
         done = reconcile(self.ledger, view, self.settings)
         self.ledger = done.ledger
         self.notes += done.notes
-        self.reconciled.append(done)
+        self.keep(done)
         return True
 
     def _cancel(self, order_ids: Iterable[ClientOrderId]) -> None:
@@ -78,11 +82,12 @@ class Actor:
         try:
             taken = self.exchange.cancel(tuple(wanted))
         except VenueError as error:
+            # The request may have been heard all the same: what follows depends on what is read back, as always.
             self.notes.append((EventKind.CANCEL_REQUESTED, "failed", {"orders": list(wanted), "error": str(error)}))
-            return
-        for venue_order_id, record in wanted.items():
-            body = {"order": record.intent.client_order_id, "taken": taken.get(venue_order_id, False)}
-            self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
+        else:
+            for venue_order_id, record in wanted.items():
+                body = {"order": record.intent.client_order_id, "taken": taken.get(venue_order_id, False)}
+                self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
         self._await_over(record.intent.client_order_id for record in wanted.values())
 
     def _await_over(self, order_ids: Iterable[ClientOrderId]) -> None:
@@ -99,7 +104,7 @@ class Actor:
     def _convert(self) -> None:
         """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
         for record in tuple(self.ledger.converts.values()):
-            if record.status is not ConvertStatus.INTENDED or not self._may_send(Leg.ENTRY):
+            if record.status is not ConvertStatus.INTENDED or not (self._may_send(Leg.ENTRY) and self._has_time()):
                 continue
             try:
                 venue_id = self.exchange.convert_quote(record.intent)
@@ -144,7 +149,8 @@ class Actor:
             lot = self.ledger.lots.get(intent.lot_id)
             if lot is None or lot.quantity < intent.quantity:
                 return "the lot became smaller than the order"
-        return None
+        # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
+        return None if self._has_time() else "no time left in this invocation"
 
     def _may_send(self, leg: Leg) -> bool:
         switch = read_switch(self.ports)

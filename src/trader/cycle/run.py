@@ -203,18 +203,15 @@ def _act(run: _Run, plan: Plan, remembered: Sequence[ClientOrderId]) -> None:
         exchange=exchange,
         stop_at=stop_sending_at(run.tick.deadline, run.grant.expires_at, settings.cycle.reserve_seconds),
         commit=lambda ledger: _commit_within(run, ledger),
+        keep=run.keep,
     )
     actor.act(plan, remembered)
     actor.refresh()
     run.ledger = replace(actor.ledger, cancels=())
     run.notes += actor.notes
-    for done in actor.reconciled:
-        run.keep(done)
 
 
 def _commit_within(run: _Run, ledger: Ledger) -> None:
-    # Fills booked since the last commit are in this ledger, but are stored with the final one: losing this write
-    # loses nothing, the next cycle books them again from the venue.
     run.ledger = ledger
     run.commit(phase=CyclePhase.COMMITTED)
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from trader import __version__
@@ -22,11 +24,26 @@ from trader.model.ids import Scope
 from trader.model.portfolio import Switch
 from trader.model.settings import Mode, Settings
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports
-from trader.sim.book import VenueBook
+from trader.sim.book import BookStore, VenueBook
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.tape import Tape
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
+
+_CONFIRMED = "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
+
+    ``open_live`` is called for LIVE only: before that no key is read. It is None where a market cannot be traded on.
+    """
+
+    market: MarketData
+    tape: Tape
+    open_live: Callable[[], ExchangeAdapter] | None = None
+    live_confirmed: str = ""
 
 
 def scope_of(settings: Settings) -> Scope:
@@ -39,46 +56,51 @@ def pipeline_of(settings: Settings) -> Pipeline:
     return Pipeline.of(settings, registry.build(settings.strategies))
 
 
-def local_ports(settings: Settings, home: Path, market: MarketData, tape: Tape, clock: Clock) -> Ports:
-    """Put a cycle's world together from files in a folder and a market that is given.
+def identity_of(settings: Settings) -> Identity:
+    """Say who runs this cycle. Random on purpose: two processes are never one; no id of an order depends on it."""
+    return Identity(scope_of(settings), f"pid-{os.getpid()}-{secrets.token_hex(4)}", __version__)
 
-    The folder's kill switch is created with RUN on first use, beside the first ledger; from then on a missing file
-    means that it cannot be read. Raises: ConfigError for LIVE, with every reason.
-    """
-    scope = scope_of(settings)
-    exchange: ExchangeAdapter | None = None
+
+def exchange_of(settings: Settings, venue: Venue, clock: Clock, books: BookStore) -> ExchangeAdapter | None:
+    """Hand out what may send orders in this mode. Raises: ConfigError for LIVE, with every reason against it."""
     match settings.app.mode:
         case Mode.DRY_RUN:
-            exchange = None
+            return None
         case Mode.PAPER:
-            exchange = SimulatedExchange(
-                market,
-                tape,
+            return SimulatedExchange(
+                venue.market,
+                venue.tape,
                 settings.simulation,
                 clock,
-                FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook),
+                books,
                 opening={settings.app.accounting_asset: settings.app.capital},
                 order_prefix=settings.execution.order_prefix,
             )
         case Mode.LIVE:
-            raise ConfigError(_live_refusals(settings))
-    store, switch = FileStateStore(home), FileKillSwitch(home / "kill-switch")
-    if not store.folder(scope).exists():
-        switch.write(Switch.RUN)
-    return Ports(
-        market=market,
-        exchange=exchange,
-        store=store,
-        audit=FileAuditLog(home / "audit"),
-        switch=switch,
-        clock=clock,
-        # Random on purpose: two processes must never be taken for one. No id of an order depends on it.
-        identity=Identity(scope, f"pid-{os.getpid()}-{secrets.token_hex(4)}", __version__),
-    )
+            if venue.open_live is None or (reasons := _against_live(settings, venue)):
+                raise ConfigError(reasons if venue.open_live else "app.mode: LIVE does not run on this market")
+            return venue.open_live()
 
 
-def _live_refusals(settings: Settings) -> tuple[str, ...]:
-    reasons = ["app.mode: LIVE does not run from this command; allowed are DRY_RUN and PAPER"]
+def _against_live(settings: Settings, venue: Venue) -> tuple[str, ...]:
+    reasons = []
     if settings.exchange.read_only:
         reasons.append("exchange.read_only: true forbids LIVE; allowed is false")
+    if venue.live_confirmed != _CONFIRMED:
+        reasons.append(f"LiveTradingConfirmed: {venue.live_confirmed or 'not set'} forbids LIVE; allowed is yes")
     return tuple(reasons)
+
+
+def local_ports(settings: Settings, home: Path, venue: Venue, clock: Clock) -> Ports:
+    """Put a cycle's world together from files in a folder and a market that is given.
+
+    The folder's kill switch is created with RUN on first use, beside the first ledger; from then on a missing file
+    means that it cannot be read.
+    """
+    books: FileBookStore[VenueBook] = FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook)
+    exchange = exchange_of(settings, venue, clock, books)
+    identity, store, switch = identity_of(settings), FileStateStore(home), FileKillSwitch(home / "kill-switch")
+    if not store.folder(identity.scope).exists():
+        switch.write(Switch.RUN)
+    audit = FileAuditLog(home / "audit")
+    return Ports(venue.market, exchange, store, audit, switch, clock, identity)

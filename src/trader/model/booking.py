@@ -12,11 +12,13 @@ from decimal import Decimal
 from trader.errors import InvariantViolation
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Dust, Ledger, Lot, SubLedger
-from trader.model.money import ZERO, Notional, Quantity
+from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
 from trader.model.orders import Fill, Leg, OrderRecord, Side
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
 _SIZE_TOLERANCE = Decimal("1e-12")
+#: What a part of a lot cost is rounded down to this; the difference stays with the rest of the lot.
+_COST_INCREMENT = Decimal("1e-12")
 
 
 def exceeds_intent(record: OrderRecord, fill: Fill) -> bool:
@@ -84,10 +86,9 @@ def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
         if fill.side is Side.BUY:
             quantity, cost, fees = quantity + fill.quantity, cost + fill.notional, fees + fill.fee
             continue
-        part = fill.quantity / quantity
-        realized += fill.notional - fill.fee - (cost + fees) * part
-        cost, fees = cost - cost * part, fees - fees * part
-        quantity -= fill.quantity
+        paid, charged = (_portion(amount, fill.quantity, quantity) for amount in (cost, fees))
+        realized += fill.notional - fill.fee - paid - charged
+        quantity, cost, fees = quantity - fill.quantity, cost - paid, fees - charged
     if not entry.fills:
         return None
     intent = entry.intent
@@ -104,8 +105,13 @@ def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
         bracket=entry.intent.bracket,
         max_hold_until=entry.intent.max_hold_until,
         realized=Notional(realized),
-        peak_price=old.peak_price if old else entry.fills[0].price,
+        peak_price=max(*(fill.price for fill in entry.fills), old.peak_price if old else Price(0)),
     )
+
+
+def _portion(amount: Decimal, sold: Decimal, held: Decimal) -> Decimal:
+    # Rounded, so that every sum over lots and strategies is exact; the last unit takes all that is left.
+    return amount if sold == held else floor_to(amount * sold / held, _COST_INCREMENT)
 
 
 def would_oversell(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:

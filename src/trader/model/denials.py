@@ -88,6 +88,7 @@ class DenialCode(StrEnum):
     EXPOSURE_EXCEEDS_MAX = "EXPOSURE_EXCEEDS_MAX", "risk", "everything together is at its cap"
     NOTIONAL_BELOW_MIN = "NOTIONAL_BELOW_MIN", "risk", "too small to be worth an order, or to be taken by the venue"
     CAPITAL_EXCEEDED = "CAPITAL_EXCEEDED", "execution", "what is free of the quote asset is too little"
+    NOTIONAL_EXCEEDS_MAX = "NOTIONAL_EXCEEDS_MAX", "execution", "more than the venue takes in one order"
     QUOTE_ASSET_MISSING = "QUOTE_ASSET_MISSING", "execution", "nothing to pay with on any of its books"
     REPRICES_EXCEED_MAX = "REPRICES_EXCEED_MAX", "execution", "tried often enough, as a maker and as a taker"
     PRICE_EXCEEDS_BAND = "PRICE_EXCEEDS_BAND", "execution", "the ask is beyond what a taker may pay"

@@ -57,7 +57,7 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
     ledger = _observe_orders(ledger, view, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = _resolve_doubts(ledger, view.read_at, settings, notes)
-    ledger = settle_converts(ledger, view, settings.cycle.order_memory_seconds, notes)
+    ledger = settle_converts(ledger, view, settings.cycle, notes)
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
     ledger = _check_balances(ledger, view.balances, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
@@ -141,8 +141,8 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tu
         record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
     }
     booked: list[Fill] = []
-    # Time order, buys first, so that a sell in the same page finds what it sells.
-    for fill in sorted(fills, key=lambda each: (each.time, each.side is Side.SELL, each.trade_id)):
+    # All buys first, whatever their time, so that a sell in the same page finds what it sells; then time order.
+    for fill in sorted(fills, key=lambda each: (each.side is Side.SELL, each.time, each.trade_id)):
         key = owner.get(fill.venue_order_id)
         if key is None:
             continue  # not ours: the owner's own trading is none of our business

@@ -14,6 +14,7 @@ from trader.model.ledger import Ledger, Lot
 from trader.model.memory import Cooldown, Streak
 from trader.model.orders import Leg, Side
 from trader.model.policy import RiskSettings
+from trader.model.settings import CycleSettings
 
 #: One line for the record: kind, subject, body.
 Note = tuple[EventKind, str, Mapping[str, Any]]
@@ -67,32 +68,34 @@ def _how_closed(ledger: Ledger, lot: Lot) -> str:
     return record.intent.reason
 
 
-def settle_converts(ledger: Ledger, view: AccountView, memory_seconds: int, notes: list[Note]) -> Ledger:
+def settle_converts(ledger: Ledger, view: AccountView, cycle: CycleSettings, notes: list[Note]) -> Ledger:
     """Book conversions the venue says are done, give up those that never were, forget old ones.
 
-    One that was never quoted moved nothing. One that was quoted stays open until the venue says how it ended, or its
-    quote is long dead: only then is it certain that nothing moved.
+    One that was never quoted moved nothing, for the venue's id is remembered before it is committed: it may be tried
+    for as long as the order it pays for may be sent. One that was quoted stays open until the venue says how it ended,
+    or its quote is long dead: only then is it certain that nothing moved.
     """
     told = {state.venue_convert_id: state for state in view.converts}
     kept: dict[str, ConvertRecord] = {}
     for key, record in sorted(ledger.converts.items()):
         state = told.get(record.venue_convert_id) if record.venue_convert_id is not None else None
-        after = _settled(record, state, view.read_at, memory_seconds)
+        after = _settled(record, state, view.read_at, cycle)
         if after.status is not record.status:
             notes.append((EventKind.CONVERT_OBSERVED, f"{key}|{after.status}", {"convert": after, "state": state}))
         if after.status is ConvertStatus.COMPLETED and record.is_open and state is not None:
             ledger = ledger.with_cash(record.intent.source, -record.intent.amount)
             ledger = ledger.with_cash(record.intent.target, state.received)
-        if after.is_open or after.over_at is None or view.read_at - after.over_at < memory_seconds:
+        if after.is_open or after.over_at is None or view.read_at - after.over_at < cycle.order_memory_seconds:
             kept[key] = after
     return replace(ledger, converts=kept)
 
 
-def _settled(record: ConvertRecord, state: ConvertState | None, now: Instant, dead_after: int) -> ConvertRecord:
+def _settled(record: ConvertRecord, state: ConvertState | None, now: Instant, cycle: CycleSettings) -> ConvertRecord:
     if not record.is_open:
         return record
     if state is not None and state.status in (ConvertStatus.COMPLETED, ConvertStatus.FAILED):
         return replace(record, status=state.status, over_at=now)
-    never_quoted = record.status is ConvertStatus.INTENDED and now > record.intent.decided_at
-    quote_died = state is not None and now - record.intent.decided_at >= dead_after
+    age = now - record.intent.decided_at
+    never_quoted = record.status is ConvertStatus.INTENDED and age > cycle.max_tick_age_seconds
+    quote_died = state is not None and age >= cycle.order_memory_seconds
     return replace(record, status=ConvertStatus.FAILED, over_at=now) if never_quoted or quote_died else record

@@ -9,7 +9,7 @@ from pathlib import Path
 from factories_market import NOW, a_lot
 from factories_settings import shipped_trees, with_overrides
 from trader.adapters.config_yaml import settings_from_trees
-from trader.entry.wiring import local_ports
+from trader.entry.wiring import Venue, local_ports
 from trader.errors import ConfigError
 from trader.model.facts import AccountView
 from trader.model.ids import Instant, ProductId
@@ -39,7 +39,7 @@ def _wired(settings: Settings) -> object:
     cycles = Cycles(settings)
     with tempfile.TemporaryDirectory() as home:
         try:
-            ports = local_ports(settings, Path(home), cycles.market, cycles.tape, cycles.clock)
+            ports = local_ports(settings, Path(home), Venue(cycles.market, cycles.tape), cycles.clock)
         except ConfigError:
             return "refused"
         cycles.exchange = ports.exchange

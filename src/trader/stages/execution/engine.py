@@ -43,7 +43,8 @@ class ExecutionEngine:
                 denials += [sale.denial] if sale.denial else []
                 cancels += sale.cancels
         if switch is not Switch.FLATTEN:
-            intents += protection_orders(ledger, market, rules, {intent.lot_id for intent in intents})
+            quiet, exiting = self.settings.cycle.quiet_period_seconds, {intent.lot_id for intent in intents}
+            intents += protection_orders(ledger, market, rules, quiet, exiting)
         entries = self._entries(approvals, portfolio, market, denials)
         return Plan(
             intents=(*intents, *(entry.intent for entry in entries)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trader.model.decisions import Approval, Denial
 from trader.model.denials import DenialCode
-from trader.model.ids import ClientOrderId, client_order_id
+from trader.model.ids import ClientOrderId, Instant, client_order_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
@@ -82,12 +82,13 @@ def exit_attempts(ledger: Ledger, lot: Lot) -> int:
 
 
 def protection_orders(
-    ledger: Ledger, market: Market, rules: ExecutionSettings, exiting: Collection[ClientOrderId]
+    ledger: Ledger, market: Market, rules: ExecutionSettings, quiet_seconds: int, exiting: Collection[ClientOrderId]
 ) -> list[OrderIntent]:
     """Make a bracket for every lot, or part of one, that no live order at the venue protects and no exit sells.
 
     Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle.
     """
+    settled = Instant(market.now - quiet_seconds)
     orders = []
     for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
         product, quote = market.products.get(lot.product_id), market.quotes.get(lot.product_id)
@@ -95,35 +96,40 @@ def protection_orders(
             continue
         if not lot.bracket.stop_price < quote.bid < lot.bracket.target_price:
             continue
-        quantity = sellable(unprotected(ledger, lot), product, lot.bracket.stop_price)
+        quantity = sellable(unprotected(ledger, lot, settled), product, lot.bracket.stop_price)
         if quantity > 0:
             orders.append(_bracket_order(ledger, lot, product, quantity, market, rules))
     return orders
 
 
-def unprotected(ledger: Ledger, lot: Lot) -> Quantity:
+def unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     """Return how much of a lot neither a live protective or exit order, nor its entry's own bracket, covers.
 
-    An order in doubt covers: sending a second one would be worse than waiting.
+    An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
+    has had its time to show.
     """
     covered = ZERO
     for record in ledger.orders_of(lot.lot_id):
         if record.intent.side is Side.SELL and record.is_live:
             covered += record.remaining
-        elif _carries_bracket(record, ledger):
+        elif _carries_bracket(record, ledger, settled):
             return Quantity(0)
     return Quantity(max(lot.quantity - covered, ZERO))
 
 
-def _carries_bracket(record: OrderRecord, ledger: Ledger) -> bool:
-    """Whether this is an attached entry whose bracket the venue has not shown us yet."""
+def _carries_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
+    """Whether this is an attached entry whose bracket the venue has not shown us yet.
+
+    Listings lag: next to a bracket not yet listed, a second one could sell coins of the account's owner.
+    """
     if record.intent.leg is not Leg.ENTRY or not record.intent.attach:
         return False
     shown = any(
         other.intent.leg is Leg.PROTECTION and other.venue_order_id == record.attached_order_id
         for other in ledger.orders_of(record.intent.lot_id)
     )
-    return record.is_live and not shown
+    may_appear = record.is_live or (record.over_at is not None and record.over_at > settled)
+    return may_appear and not shown
 
 
 def _bracket_order(
