@@ -89,6 +89,10 @@ bench-decide: .venv/.dev ## time the pure part of a cycle
 docs: .venv/.dev ## rewrite the generated tables in docs
 	$(BIN)/python -m desk.reference docs
 
+.PHONY: bench-gather
+bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
+	$(BIN)/python -m desk.bench.gather
+
 # --- locks -------------------------------------------------------------------------------------------------------
 
 # The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.

@@ -29,7 +29,19 @@ FILES: Mapping[str, tuple[str, ...]] = {
 #: The settings that the environment may overrule, and the key each one stands for.
 OVERRIDES: Mapping[str, str] = {"TRADER_MODE": "app.mode"}
 #: Every variable that may start with TRADER_; any other is a typing error that would otherwise go unnoticed.
-VARIABLES = ("TRADER_HOME", "TRADER_CONFIG_DIR", "TRADER_MODE", "TRADER_LOG_LEVEL")
+VARIABLES = (
+    "TRADER_HOME",
+    "TRADER_CONFIG_DIR",
+    "TRADER_MODE",
+    "TRADER_LOG_LEVEL",
+    # Where the function finds its world, set by the template; see entry/environment.py.
+    "TRADER_TABLE",
+    "TRADER_AUDIT_BUCKET",
+    "TRADER_KILL_SWITCH",
+    "TRADER_SECRET",
+    "TRADER_LIVE_CONFIRMED",
+    "TRADER_VENUE_URL",
+)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _CODE = "default in code"

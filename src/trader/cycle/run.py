@@ -145,7 +145,7 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
         except VenueError as error:
             return _abstained(run, f"the account could not be read: {error}")
         run.take(reconcile(run.ledger, view, run.pipeline.settings))
-    if not resumes:
+    if run.tick.decides and not resumes:
         _decide(run, switch, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
     remembered = _resendable(run)

@@ -19,11 +19,15 @@ from trader.model.portfolio import Switch
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One invocation: the instant it was scheduled for, and when it must be done."""
+    """One invocation: the instant it was scheduled for, and when it must be done.
+
+    Without ``decides`` it only finishes what was begun and brings the ledger up to date with the venue.
+    """
 
     cycle_id: CycleId
     scheduled_at: Instant
     deadline: Instant
+    decides: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,10 @@ class ExchangeSettings:
     assumed_maker_fee_ratio: Ratio
     assumed_taker_fee_ratio: Ratio
     balance_tolerance_ratio: Ratio
+    public_per_second: Annotated[float, Between("0.1", "100")]
+    private_per_second: Annotated[float, Between("0.1", "100")]
+    fills_per_second: Annotated[float, Between("0.1", "100")]
+    parallel_requests: Annotated[int, Between("1", "32")]
 
 
 class FillModel(StrEnum):

@@ -12,7 +12,7 @@ from botocore.config import Config
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries=dict(mode="standard", total_max_attempts=3),  # noqa: C408 - botocore's word, in the form a rule allows
     tcp_keepalive=True,
 )
 

@@ -137,6 +137,13 @@ class DynamoStateStore:
         except _Refused as refused:
             raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
 
+    def ledger(self, scope: Scope) -> Ledger | None:
+        """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
+        key = {"pk": {"S": scope}, "sk": {"S": _LEDGER}}
+        with translated(f"ledger of {scope}", StoreUnavailable):
+            found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return _ledger(scope, found["Item"]) if "Item" in found else None
+
     # --- requests
 
     def _update(self, scope: Scope, expression: str, condition: str, values: Item) -> Any:

@@ -1,0 +1,125 @@
+"""Stand-ins for the outside world: a simulated Coinbase to point a client at."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trader.adapters.local.clock import ManualClock, SystemClock
+from trader.errors import ConfigError
+from trader.model.ids import Asset, Instant
+from trader.sim.synthetic import DEMO_SEED
+
+if TYPE_CHECKING:
+    from desk.sandbox.market import Listing
+    from trader.ports import Clock
+
+_PORT = 8787
+
+
+class ClockKind(StrEnum):
+    """Whether the venue's time passes by itself."""
+
+    REAL = "real"
+    VIRTUAL = "virtual"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader sandbox …``."""
+    group = typer.Typer(help="Stand-ins for the outside world, on this machine.", no_args_is_help=True)
+    group.callback()(_group)
+    group.command("venue")(venue)
+    app.add_typer(group, name="sandbox")
+
+
+def venue(  # noqa: PLR0913 - one argument for each option
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = _PORT,
+    bind: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    candles: Annotated[Path | None, typer.Option(help="Folder of candles to replay.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market, if there is no folder.")] = DEMO_SEED,
+    clock: Annotated[ClockKind, typer.Option(help="Virtual: set by hand through /__sandbox/clock.")] = ClockKind.REAL,
+    at: Annotated[str | None, typer.Option(help="Where the candles, or a virtual clock, begin (ISO 8601).")] = None,
+    script: Annotated[Path | None, typer.Option(help="Trades to print: JSON lines; after, product_id, price.")] = None,
+    cash: Annotated[list[str] | None, typer.Option(help="What the account holds, as USD=10000; repeatable.")] = None,
+    rtt: Annotated[float, typer.Option(help="Milliseconds by which every answer is delayed.")] = 0.0,
+    limits: Annotated[bool, typer.Option(help="Answer 429 above the published rates.")] = True,
+    products: Annotated[int, typer.Option(help="List that many products, copies included; 0 lists what there is.")] = 0,
+    key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
+) -> None:
+    """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
+    from desk.sandbox.listings import crowd, scripted
+    from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
+    from desk.sandbox.server import VenueServer
+    from desk.sandbox.venue import Venue
+
+    begin = _instant(at)
+    now = SystemClock().now() if clock is ClockKind.REAL or begin is None else begin
+    ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
+    listing = _listing(candles, seed, begin, now)
+    if products:
+        listing = crowd(listing, products)
+    if script is not None:
+        listing = scripted(listing, script, now)
+    options = VenueOptions(rate_limits=PUBLISHED_LIMITS if limits else {}, delay_seconds=rtt / 1000)
+    opening = _opening(cash) if cash else USUAL_OPENING
+    server = VenueServer(Venue(listing, ticking, opening=opening, options=options), host=bind, port=port)
+    _introduce(server.url, server.key.file(), key_file)
+    server.start()
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        server.stop()
+
+
+def _group() -> None:
+    # Without it, a group of one command is that command.
+    return None
+
+
+def _listing(candles: Path | None, seed: int, begin: Instant | None, now: Instant) -> Listing:
+    from desk.sandbox.listings import from_folder, newest_in, seeded
+
+    if candles is None:
+        return seeded(seed, now)
+    return from_folder(candles, newest_in(candles) if begin is None else begin, now)
+
+
+def _instant(text: str | None) -> Instant | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"--at {text!r} is no ISO 8601 time") from error
+    if moment.tzinfo is None:
+        raise ConfigError(f"--at {text!r} names no time zone; add Z")
+    return Instant(int(moment.timestamp()))
+
+
+def _opening(cash: list[str]) -> dict[Asset, Decimal]:
+    opening = {}
+    for each in cash:
+        asset, _, amount = each.partition("=")
+        try:
+            opening[Asset(asset)] = Decimal(amount)
+        except InvalidOperation as error:
+            raise ConfigError(f"--cash {each!r} must look like USD=10000") from error
+    return opening
+
+
+def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
+    """Print where the venue is and the key it takes, which opens nothing else."""
+    text = json.dumps(key)
+    if key_file is None:
+        print(json.dumps({"url": url, "key": key}), flush=True)
+        return
+    key_file.touch(mode=0o600)
+    key_file.write_text(text + "\n", encoding="utf-8")
+    print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)

@@ -1,0 +1,78 @@
+"""Is this token good for this request? Signature, names, times and the address it was made for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jwt
+
+from desk.sandbox.keys import ApiKey, Permission
+from desk.sandbox.options import VenueOptions
+from desk.sandbox.replies import Refusal, Unauthorized
+
+_ISSUERS = frozenset({"cdp", "coinbase-cloud"})
+_BEARER = re.compile(r"Bearer\s+(\S+)")
+
+
+def authenticated(
+    header: str, method: str, path: str, keys: Mapping[str, ApiKey], options: VenueOptions, clocks: Sequence[int]
+) -> ApiKey:
+    """Return the key a request was signed with.
+
+    *clocks* are the seconds that count as now; a token has to be valid by one of them, since clients of a venue whose
+    clock is set by hand may go by their own. Raises: Unauthorized.
+    """
+    match = _BEARER.fullmatch(header)
+    if match is None:
+        raise Unauthorized("no bearer token")
+    token = match[1]
+    try:
+        header_fields = jwt.get_unverified_header(token)
+        key = keys.get(str(header_fields.get("kid", "")))
+        if key is None:
+            raise Unauthorized("no such key")
+        if header_fields.get("alg") != key.algorithm:
+            raise Unauthorized("the token's algorithm is not the key's")
+        claims = jwt.decode(
+            token,
+            key.public,
+            algorithms=[key.algorithm],
+            options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
+    except jwt.InvalidTokenError as error:
+        raise Unauthorized(f"token: {type(error).__name__}") from error
+    _check_claims(claims, key, options, clocks)
+    if _address(claims) != f"{method} {path}":
+        raise Unauthorized(f"the token is for {_address(claims)}")
+    return key
+
+
+def demand(key: ApiKey, permission: Permission) -> None:
+    """Raises: Refusal if the key lacks a permission."""
+    if permission not in key.permissions:
+        raise Refusal(403, "PERMISSION_DENIED", "Missing required scopes")
+
+
+def _check_claims(claims: Mapping[str, Any], key: ApiKey, options: VenueOptions, clocks: Sequence[int]) -> None:
+    if claims.get("sub") != key.name:
+        raise Unauthorized("sub is not kid")
+    if claims.get("iss") not in _ISSUERS:
+        raise Unauthorized("issuer")
+    begins, ends = claims.get("nbf"), claims.get("exp")
+    if not isinstance(begins, int) or not isinstance(ends, int):
+        raise Unauthorized("nbf and exp are needed")
+    if ends - begins > options.token_lifetime_max_seconds:
+        raise Unauthorized(f"valid for {ends - begins} seconds")
+    if not any(begins <= now + options.token_skew_seconds and now < ends for now in clocks):
+        raise Unauthorized(f"valid from {begins} to {ends}, it is {clocks[0]}")
+
+
+def _address(claims: Mapping[str, Any]) -> str:
+    """Method and path of the claim; any host will do, and the scheme that one client leaves in front of it."""
+    uris = claims.get("uris")
+    uri = claims.get("uri") or (uris[0] if isinstance(uris, list) and uris else "")
+    method, _, rest = str(uri).partition(" ")
+    rest = rest.partition("://")[2] or rest
+    return f"{method} /{rest.partition('/')[2]}"

@@ -1,0 +1,132 @@
+"""Would the venue take this order? In its order of checks, with its words; funds are checked last, by the venue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from desk.sandbox.orders import OrderRequest, OrderType, TimeInForce
+from trader.model.ids import Instant
+from trader.model.market import Product, Quote
+from trader.model.money import Price
+from trader.model.orders import Side
+from trader.sim.fills import would_cross
+
+
+def refusal(
+    request: OrderRequest, product: Product, touch: Quote | None, last: Price | None, now: Instant
+) -> str | None:
+    """Return the venue's reason for refusing, or None."""
+    return (
+        _gate(request, product)
+        or _sizes(request, product, touch)
+        or _prices(request, product)
+        or _bracket(request, touch)
+        or _end_time(request, now)
+        or _against_market(request, touch, last)
+    )
+
+
+def closed_gate(product: Product) -> str | None:
+    """Return why nothing at all can be placed on a product."""
+    closed = product.closed_gates()
+    if not closed:
+        return None
+    return "TRADING_DISABLED" if "trading_disabled" in closed else "ORDER_ENTRY_DISABLED"
+
+
+def _gate(request: OrderRequest, product: Product) -> str | None:
+    closed = closed_gate(product)
+    if closed is not None:
+        return closed
+    is_taker = request.kind is OrderType.MARKET or request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
+    if (product.limit_only and request.kind is OrderType.MARKET) or (product.post_only and is_taker):
+        return "NOT_ALLOWED_BY_MARKET_STATE"
+    if request.kind is OrderType.BRACKET and request.side is Side.BUY:
+        return "INVALID_BRACKET_ORDER_SIDE"
+    return None
+
+
+def _sizes(request: OrderRequest, product: Product, touch: Quote | None) -> str | None:
+    if request.quote_size is not None:
+        if request.quote_size % product.quote_increment:
+            return "INVALID_QUOTE_SIZE_PRECISION"
+        return _notional(request.quote_size, product)
+    quantity = request.base_size
+    assert quantity is not None, "a configuration without any size was let in"
+    if quantity % product.base_increment:
+        return "INVALID_SIZE_PRECISION"
+    if quantity <= 0 or quantity < product.base_size_min:
+        return "INVALID_BASE_SIZE_TOO_SMALL"
+    if quantity > product.base_size_max:
+        return "INVALID_BASE_SIZE_TOO_LARGE"
+    if request.limit_price is not None:
+        return _notional(request.limit_price * quantity, product)
+    return _notional(touch.mid * quantity, product) if touch is not None else None
+
+
+def _notional(value: Decimal, product: Product) -> str | None:
+    if value < product.quote_size_min:
+        return "INVALID_QUOTE_SIZE_TOO_SMALL"
+    return "INVALID_QUOTE_SIZE_TOO_LARGE" if value > product.quote_size_max else None
+
+
+def _prices(request: OrderRequest, product: Product) -> str | None:
+    increment = product.price_increment
+    if request.limit_price is not None and not _fits(request.limit_price, increment):
+        return "INVALID_PRICE_PRECISION"
+    if request.stop_price is not None and not _fits(request.stop_price, increment):
+        return "INVALID_STOP_PRICE_PRECISION"
+    if request.attached is not None:
+        if not _fits(request.attached.target_price, increment):
+            return "INVALID_ATTACHED_TAKE_PROFIT_PRICE_PRECISION"
+        if not _fits(request.attached.stop_price, increment):
+            return "INVALID_ATTACHED_STOP_LOSS_PRICE_PRECISION"
+    return None
+
+
+def _bracket(request: OrderRequest, touch: Quote | None) -> str | None:
+    if request.kind is OrderType.BRACKET and request.stop_price is not None and request.limit_price is not None:
+        return "INVALID_BRACKET_PRICES" if request.stop_price >= request.limit_price else None
+    if request.attached is None:
+        return None
+    if request.side is Side.SELL:
+        return "BRACKET_ORDER_NOT_SUPPORTED"
+    middle = request.limit_price or (touch.ask if touch is not None else request.attached.stop_price)
+    if not request.attached.stop_price < middle < request.attached.target_price:
+        return "INVALID_BRACKET_PRICES"
+    return None
+
+
+def _end_time(request: OrderRequest, now: Instant) -> str | None:
+    is_past = request.end_time is not None and request.end_time <= now
+    return "END_TIME_IS_IN_THE_PAST" if is_past else None
+
+
+def _against_market(request: OrderRequest, touch: Quote | None, last: Price | None) -> str | None:
+    # Protection is taken even where nobody trades just now: it waits for a price.
+    if touch is None or last is None:
+        return None if request.kind is OrderType.BRACKET else "INVALID_NO_LIQUIDITY"
+    limit, stop = request.limit_price, request.stop_price
+    if limit is not None and request.post_only and would_cross(request.side, limit, touch):
+        return "INVALID_LIMIT_PRICE_POST_ONLY"
+    if request.kind is OrderType.BRACKET and stop is not None and stop >= touch.bid:
+        return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
+    if request.kind is OrderType.STOP_LIMIT and stop is not None and limit is not None:
+        return _stop_limit(request.side, stop, limit, last, upward=request.stops_upward)
+    return None
+
+
+def _stop_limit(side: Side, stop: Price, limit: Price, last: Price, *, upward: bool) -> str | None:
+    if upward and stop < last:
+        return "STOP_PRICE_BELOW_LAST_TRADE_PRICE"
+    if not upward and stop > last:
+        return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
+    if side is Side.BUY and upward and stop > limit:
+        return "STOP_PRICE_ABOVE_LIMIT_PRICE"
+    if side is Side.SELL and not upward and stop < limit:
+        return "STOP_PRICE_BELOW_LIMIT_PRICE"
+    return None
+
+
+def _fits(price: Decimal, increment: Decimal) -> bool:
+    return price > 0 and price % increment == 0

@@ -1,0 +1,222 @@
+"""Accounts, permissions, fees, conversions; and portfolios and payment methods, as far as a bot looks at them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from desk.sandbox.calls import Call, Route
+from desk.sandbox.configurations import text_in
+from desk.sandbox.keys import Permission
+from desk.sandbox.moments import END_OF_TIME
+from desk.sandbox.names import PORTFOLIO_ID, uuid_from
+from desk.sandbox.replies import JsonObject, invalid, not_found
+from desk.sandbox.venue import Venue
+from trader.model.ids import Asset
+from trader.model.market import Balance
+from trader.model.money import ZERO, plain
+
+FIAT = frozenset({"USD", "EUR", "GBP", "SGD"})
+
+_PAGE = 49
+_PAGE_MAX = 250
+_OPENED = "2024-01-02T10:20:30.456Z"
+
+
+def list_accounts(venue: Venue, call: Call) -> JsonObject:
+    """List wallets. An asset that was never held has none."""
+    rows = _accounts(venue)
+    limit, cursor = call.query.count("limit", _PAGE, _PAGE_MAX), call.query.text("cursor")
+    begin = 0
+    if cursor:
+        names = [row["uuid"] for row in rows]
+        if cursor not in names:
+            raise invalid("invalid cursor")
+        begin = names.index(cursor) + 1
+    page = rows[begin : begin + limit]
+    more = begin + limit < len(rows)
+    return {"accounts": page, "has_next": more, "cursor": page[-1]["uuid"] if more else "", "size": len(page)}
+
+
+def get_account(venue: Venue, call: Call) -> JsonObject:
+    """Return one wallet."""
+    for row in _accounts(venue):
+        if row["uuid"] == call.arguments["uuid"]:
+            return {"account": row}
+    raise not_found("account not found")
+
+
+def key_permissions(_: Venue, call: Call) -> JsonObject:
+    """Tell what this key may do."""
+    assert call.key is not None
+    may = call.key.permissions
+    return {
+        "can_view": Permission.VIEW in may,
+        "can_trade": Permission.TRADE in may,
+        "can_transfer": Permission.TRANSFER in may,
+        "portfolio_uuid": PORTFOLIO_ID,
+        "portfolio_type": "DEFAULT",
+    }
+
+
+def transaction_summary(venue: Venue, _: Call) -> JsonObject:
+    """Tell the fee tier. Totals are numbers or text, as the venue pleases; rates are always text."""
+    value = sum((each.value for each in venue.book.executions), ZERO)
+    fees = sum((each.fill.fee for each in venue.book.executions), ZERO)
+
+    def total(amount: Decimal) -> object:
+        return plain(amount) if venue.options.totals_are_text else float(amount)
+
+    return {
+        "total_volume": total(value),
+        "total_fees": total(fees),
+        "fee_tier": {
+            "pricing_tier": "Intro 1",
+            "usd_from": "",
+            "usd_to": "",
+            "taker_fee_rate": plain(venue.settings.taker_fee_ratio),
+            "maker_fee_rate": plain(venue.settings.maker_fee_ratio),
+            "aop_from": "0",
+            "aop_to": "1000000",
+            "volume_types_and_range": [{"volume_types": ["VOLUME_TYPE_SPOT"], "vol_from": "0", "vol_to": "10000"}],
+        },
+        "margin_rate": None,
+        "goods_and_services_tax": None,
+        "advanced_trade_only_volume": total(value),
+        "advanced_trade_only_fees": total(fees),
+        "coinbase_pro_volume": total(ZERO),
+        "coinbase_pro_fees": total(ZERO),
+        "total_balance": plain(venue.book.totals.get(Asset("USD"), ZERO)),
+        "has_promo_fee": False,
+        "volume_breakdown": [{"volume_type": "VOLUME_TYPE_SPOT", "volume": total(value)}],
+        "has_cost_plus_commission": False,
+    }
+
+
+def convert_quote(venue: Venue, call: Call) -> JsonObject:
+    """Offer a conversion."""
+    body = call.body
+    offer = venue.converts.quote(*(text_in(body, name) for name in ("from_account", "to_account", "amount")))
+    return venue.converts.body(offer, venue.options.lags.convert)
+
+
+def convert_commit(venue: Venue, call: Call) -> JsonObject:
+    """Do a conversion that was offered."""
+    sides = (text_in(call.body, "from_account"), text_in(call.body, "to_account"))
+    done = venue.converts.commit(call.arguments["trade_id"], *sides)
+    return venue.converts.body(done, venue.options.lags.convert)
+
+
+def convert_state(venue: Venue, call: Call) -> JsonObject:
+    """Look a conversion up."""
+    sides = (call.query.text("from_account"), call.query.text("to_account"))
+    found = venue.converts.find(call.arguments["trade_id"], *sides)
+    return venue.converts.body(found, venue.options.lags.convert)
+
+
+def list_portfolios(_: Venue, __: Call) -> JsonObject:
+    """Name the one portfolio there is."""
+    return {"portfolios": [_PORTFOLIO]}
+
+
+def portfolio_breakdown(venue: Venue, call: Call) -> JsonObject:
+    """Break the portfolio down, with the floats that make this endpoint unfit for accounting."""
+    if call.arguments["uuid"] != PORTFOLIO_ID:
+        raise not_found("portfolio not found")
+    cash = venue.book.totals.get(Asset("USD"), ZERO)
+    positions = [
+        {
+            "asset": asset,
+            "account_uuid": uuid_from(f"account|{asset}"),
+            "total_balance_crypto": float(balance.total),
+            "available_to_trade_crypto": float(balance.available),
+            "total_balance_fiat": float(balance.total),
+            "available_to_trade_fiat": float(balance.available),
+            "allocation": 0.0,
+            "is_cash": asset in FIAT,
+        }
+        for asset, balance in venue.book.balances(END_OF_TIME).items()
+    ]
+    total = {"value": plain(cash), "currency": "USD"}
+    return {
+        "breakdown": {
+            "portfolio": _PORTFOLIO,
+            "portfolio_balances": {"total_balance": total, "total_cash_equivalent_balance": total},
+            "spot_positions": positions,
+            "perp_positions": [],
+            "futures_positions": [],
+        }
+    }
+
+
+def payment_methods(_: Venue, __: Call) -> JsonObject:
+    """Name one bank."""
+    return {"payment_methods": [_BANK]}
+
+
+def payment_method(_: Venue, call: Call) -> JsonObject:
+    """Return the bank."""
+    if call.arguments["id"] != _BANK["id"]:
+        raise not_found("payment method not found")
+    return {"payment_method": _BANK}
+
+
+_PORTFOLIO: JsonObject = {"name": "Default", "uuid": PORTFOLIO_ID, "type": "DEFAULT", "deleted": False}
+_BANK: JsonObject = {
+    "id": uuid_from("bank"),
+    "type": "ACH",
+    "name": "TEST BANK ******1234",
+    "currency": "USD",
+    "verified": True,
+    "allow_buy": True,
+    "allow_sell": True,
+    "allow_deposit": True,
+    "allow_withdraw": True,
+    "created_at": _OPENED,
+    "updated_at": _OPENED,
+}
+
+
+def _accounts(venue: Venue) -> list[JsonObject]:
+    seen = venue.time.seen_until(venue.options.lags.balance)
+    rows = []
+    for asset, balance in venue.book.balances(seen).items():
+        rows.append(_row(asset, balance, "ACCOUNT_TYPE_FIAT" if asset in FIAT else "ACCOUNT_TYPE_CRYPTO"))
+        if venue.options.vault_rows and asset not in FIAT:
+            rows.append(_row(asset, Balance(asset, Decimal(1), ZERO), "ACCOUNT_TYPE_VAULT"))
+    return rows
+
+
+def _row(asset: str, balance: Balance, kind: str) -> JsonObject:
+    is_vault = kind == "ACCOUNT_TYPE_VAULT"
+    name = f"Cash ({asset})" if asset in FIAT else f"{asset} {'Vault' if is_vault else 'Wallet'}"
+    return {
+        "uuid": uuid_from(f"vault|{asset}" if is_vault else f"account|{asset}"),
+        "name": name,
+        "currency": asset,
+        "available_balance": {"value": plain(balance.available), "currency": asset},
+        "default": not is_vault,
+        "active": True,
+        "created_at": _OPENED,
+        "updated_at": _OPENED,
+        "deleted_at": None,
+        "type": kind,
+        "ready": asset in FIAT,
+        "hold": {"value": plain(balance.hold), "currency": asset},
+        "retail_portfolio_id": PORTFOLIO_ID,
+        "platform": "ACCOUNT_PLATFORM_CONSUMER",
+    }
+
+
+ROUTES = (
+    Route("GET", "/accounts", list_accounts),
+    Route("GET", "/accounts/{uuid}", get_account),
+    Route("GET", "/key_permissions", key_permissions),
+    Route("GET", "/transaction_summary", transaction_summary),
+    Route("POST", "/convert/quote", convert_quote, Permission.TRADE),
+    Route("POST", "/convert/trade/{trade_id}", convert_commit, Permission.TRADE),
+    Route("GET", "/convert/trade/{trade_id}", convert_state),
+    Route("GET", "/portfolios", list_portfolios),
+    Route("GET", "/portfolios/{uuid}", portfolio_breakdown),
+    Route("GET", "/payment_methods", payment_methods),
+    Route("GET", "/payment_methods/{id}", payment_method),
+)

@@ -1,0 +1,139 @@
+"""Where a venue's prices come from: a seed, a folder of candles, a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from desk.sandbox.market import Listing, Print
+from trader.adapters.local.candle_folder import CandleFolder
+from trader.errors import ConfigError
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.market import Candle, Granularity, Product
+from trader.sim.market import SeriesKey, product_from_candles
+from trader.sim.series import CandleSeries
+from trader.sim.synthetic import DEMO_SEED, synthetic_market
+
+#: How much history a venue shows, and how far its market goes on by itself.
+HISTORY_HOURS = 400
+AHEAD_HOURS = 48
+
+_DAY = 86_400
+_HOUR = 3600
+
+
+def seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS) -> Listing:
+    """Make the synthetic market up to *now*, and let another stretch of it follow at the prices reached."""
+    past = synthetic_market(seed, now, HISTORY_HOURS)
+    until = Instant(now // 300 * 300 + ahead_hours * _HOUR)
+    future = synthetic_market(seed + 1, until, ahead_hours)
+    series: dict[SeriesKey, CandleSeries] = {}
+    for key, each in past.series.items():
+        if key[1] is Granularity.FIVE_MINUTE:
+            candles = (*each.candles, *_continued(each.candles, future.series[key].candles))
+            series[key] = CandleSeries(Granularity.FIVE_MINUTE, candles)
+    return Listing(past.products, series)
+
+
+def from_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> Listing:
+    """Read the candles around *at*, and move them in time by whole days so that *at* is the day of *now*.
+
+    Each product is read at the finest length there is. Raises: ConfigError if no product trades then.
+    """
+    candles = CandleFolder(folder)
+    shift = (now - at) // _DAY * _DAY
+    first, last = at - HISTORY_HOURS * _HOUR, at + ahead_hours * _HOUR
+    series: dict[SeriesKey, CandleSeries] = {}
+    products: list[Product] = []
+    for granularity in candles.granularities():
+        for name in candles.products(granularity):
+            if any(product.product_id == name for product in products):
+                continue
+            rows = [row for row in candles.load(name, granularity) if first <= row.start <= last]
+            if rows and rows[0].start <= at:
+                series[name, granularity] = CandleSeries(granularity, [_moved(row, shift) for row in rows])
+                products.append(product_from_candles(name, rows))
+    if not products:
+        raise ConfigError(f"{folder}: no candles around {at}")
+    return Listing(_with_other_doors(products), series)
+
+
+def newest_in(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
+    """Return an instant of a folder of candles that has history before it and, as far as possible, a future."""
+    candles = CandleFolder(folder)
+    spans = [candles.span(name, each) for each in candles.granularities() for name in candles.products(each)]
+    if not spans:
+        raise ConfigError(f"{folder}: there are no candles")
+    return Instant(max(max(end for _, end in spans) - ahead_hours * _HOUR, min(start for start, _ in spans) + _DAY))
+
+
+def scripted(listing: Listing, file: Path, start: Instant) -> Listing:
+    """Add the prints of a file: one JSON object a line with ``after`` (seconds), ``product_id``, ``price``, ``volume``.
+
+    Raises: ConfigError naming the line.
+    """
+    prints = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            prints.append(print_of(row, Instant(start + int(row.get("after", 0)))))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{file}, line {number}: {error}") from error
+    return replace(listing, script=sorted([*listing.script, *prints], key=lambda each: each.at))
+
+
+def print_of(row: Mapping[str, object], at: Instant) -> Print:
+    """Read a print. Raises: KeyError, ValueError."""
+    price, volume = row.get("price"), row.get("volume", "1000000")
+    try:
+        amounts = (None if price is None else Decimal(str(price)), Decimal(str(volume)))
+    except InvalidOperation as error:
+        raise ValueError(f"price {price!r} and volume {volume!r} must be numbers") from error
+    return Print(at, ProductId(str(row["product_id"])), *amounts)
+
+
+def crowd(listing: Listing, count: int) -> Listing:
+    """List *count* products that all follow the ones given, for measurements with many of them."""
+    originals = [product for product in listing.products if product.alias is None]
+    products = list(originals[:count])
+    series = dict(listing.series)
+    for number in range(len(products), count):
+        original = originals[number % len(originals)]
+        name = ProductId(f"C{number:03d}-{original.quote}")
+        products.append(replace(original, product_id=name, base=Asset(f"C{number:03d}")))
+        for (product_id, granularity), each in listing.series.items():
+            if product_id == original.product_id:
+                series[name, granularity] = each
+    return Listing(products, series, listing.script)
+
+
+def _continued(past: Sequence[Candle], future: Sequence[Candle]) -> list[Candle]:
+    """Scale a stretch so that it begins at the price where the one before it ends."""
+    factor = past[-1].close / future[0].open
+    digits = max(len(repr(row.close).partition(".")[2]) for row in past[-100:])
+    moved = []
+    for row in future:
+        if row.start > past[-1].start:
+            opened, high, low, close = (max(round(price * factor, digits), 10.0**-digits) for price in row[1:5])
+            moved.append(Candle(row.start, opened, high, low, close, row.volume))
+    return moved
+
+
+def _moved(row: Candle, shift: int) -> Candle:
+    return row._replace(start=row.start + shift)
+
+
+def _with_other_doors(products: Sequence[Product]) -> list[Product]:
+    """Offer the USD books in USDC too, as the venue does."""
+    names = {product.product_id for product in products}
+    doors = []
+    for product in products:
+        name = ProductId(f"{product.base}-USDC")
+        if product.quote == "USD" and name not in names and product.base in {"BTC", "ETH", "SOL"}:
+            doors.append(replace(product, product_id=name, quote=Asset("USDC"), alias=product.product_id))
+    return [*products, *doors]

@@ -1,0 +1,198 @@
+"""What becomes of orders: on arrival against the touch, later against every bar that closes, and when their time is up.
+
+Prices and quantities of every execution come from the simulator's pure rules; here is only who is asked when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from desk.sandbox.book import Book
+from desk.sandbox.executing import Till
+from desk.sandbox.faults import Fault
+from desk.sandbox.market import Print, VenueMarket
+from desk.sandbox.moments import Micros, VenueTime, after, second_of
+from desk.sandbox.orders import Order, OrderType, TimeInForce
+from trader.model.ids import Instant, ProductId
+from trader.model.market import Candle, Quote
+from trader.model.money import BPS, Price, Quantity, ceil_to, floor_to, notional
+from trader.model.orders import Liquidity, OrderStatus, Side
+from trader.model.settings import SimulationSettings
+from trader.sim import fills
+from trader.sim.orders import Execution as Trade
+
+
+class Matching:
+    """The matching engine over one book and one market."""
+
+    def __init__(
+        self,
+        book: Book,
+        market: VenueMarket,
+        settings: SimulationSettings,
+        time: VenueTime,
+        till: Till,
+    ) -> None:
+        self._book = book
+        self._market = market
+        self._settings = settings
+        self._time = time
+        self._till = till
+
+    # --- time passes
+
+    def advance(self) -> None:
+        """Bring every live order up to now."""
+        now = self._time.now()
+        for order in list(self._book.live.values()):
+            if order.is_pending and order.on_book is not None and self._time.has_come(order.on_book):
+                self.arrive(order, self._time.moment())
+        for product_id in sorted({order.core.product_id for order in self._book.live.values()}):
+            self._match_product(product_id, now)
+        for order in self._resting(None):
+            deadline = _deadline(order)
+            if deadline is not None and self._time.has_come(deadline):
+                self._lapse(order, deadline)
+
+    def print(self, printed: Print) -> None:
+        """Match what rests against one trade."""
+        bar = self._market.print(printed)
+        if bar is None:
+            return
+        for product_id in self._market.doors(printed.product_id):
+            self._match_bar(product_id, bar, printed.at)
+
+    # --- one order
+
+    def arrive(self, order: Order, at: Micros) -> Order:
+        """Put an accepted order on the book, and execute what can be executed at once."""
+        order = self._book.put(replace(order, core=replace(order.core, status=OrderStatus.OPEN)), at)
+        if order.fate is not None and order.fate is not Fault.CANCEL_FILL_RACE:
+            return self._befall(order, at)
+        touch = self._market.touch(order.core.product_id)
+        if order.kind is OrderType.MARKET:
+            order = self._at_market(order, touch, at)
+        elif order.kind is OrderType.LIMIT and not order.post_only and touch is not None:
+            order = self._at_limit(order, touch, at)
+        if order.is_live and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
+            order = self._till.end(order, OrderStatus.CANCELLED, at)
+        return order
+
+    # --- on arrival
+
+    def _befall(self, order: Order, at: Micros) -> Order:
+        if order.fate is Fault.ACCEPTED_THEN_FAILED:
+            told = {"reject_reason": "HOLD_FAILURE", "reject_message": "order could not be placed"}
+            return self._till.end(order, OrderStatus.FAILED, at, **told)
+        if order.fate is Fault.PARTIAL_THEN_CANCELLED:
+            half = floor_to(order.core.quantity / 2, order.core.base_increment)
+            touch = self._market.touch(order.core.product_id)
+            hit = None if touch is None else touch.ask if order.core.side is Side.BUY else touch.bid
+            is_resting = hit is None or order.post_only
+            price = order.core.limit_price if is_resting or hit is None else hit
+            if half > 0:
+                liquidity = Liquidity.MAKER if is_resting else Liquidity.TAKER
+                order = self._till.execute(order, Trade(price, Quantity(half), liquidity), at)
+        return self._till.end(order, OrderStatus.CANCELLED, at, cancel_message="cancelled by the venue")
+
+    def _at_limit(self, order: Order, touch: Quote, at: Micros) -> Order:
+        shown = self._market.shown(order.core.product_id)
+        execution = fills.take(order.core, touch, shown, self._settings)
+        if execution is None:
+            return order
+        if order.time_in_force is TimeInForce.FOK and execution.quantity < order.core.quantity:
+            return order
+        return self._till.execute(order, execution, at)
+
+    def _at_market(self, order: Order, touch: Quote | None, at: Micros) -> Order:
+        if touch is None:
+            return order
+        shown = self._market.shown(order.core.product_id)
+        execution = fills.take(order.core, touch, shown, self._settings)
+        if execution is None:
+            return order
+        if order.quote_size is None:
+            if order.reserved is not None:
+                unit = execution.price * (1 + self._settings.taker_fee_ratio)
+                paid_for = floor_to(order.reserved / unit, order.core.base_increment)
+                execution = replace(execution, quantity=Quantity(min(execution.quantity, paid_for)))
+            return self._till.execute(order, execution, at) if execution.quantity > 0 else order
+        return self._till.spend(order, order.quote_size, execution, shown, at)
+
+    # --- while resting
+
+    def _match_product(self, product_id: ProductId, now: Instant) -> None:
+        since = self._book.matched_until.get(product_id, now)
+        traded = self._market.traded(product_id, since, now)
+        for bar in traded.rows:
+            end = Instant(bar.start + traded.seconds)
+            self._match_bar(product_id, bar, end)
+            if product_id not in self._book.matched_until:
+                return
+            self._book.matched_until[product_id] = end
+
+    def _match_bar(self, product_id: ProductId, bar: Candle, end: Instant) -> None:
+        served = set()
+        for seen in self._resting(product_id):
+            order = self._book.live.get(seen.order_id)
+            # Only bars that began after the order existed; an attached bracket was already served with its parent.
+            if order is None or order.is_pending or bar.start < order.core.created_at or order.core.parent in served:
+                continue
+            deadline, at = _deadline(order), self._time.within(end)
+            if deadline is not None and second_of(deadline) < end:
+                self._lapse(order, deadline)
+            elif order.kind is OrderType.BRACKET:
+                execution = fills.guard(order.core, bar, self._settings, entered=False)
+                if execution is not None:
+                    self._till.execute(order, execution, at)
+            elif order.waits_for_stop:
+                self._try_stop(order, bar, at)
+            elif execution := fills.rest(order.core, bar, self._settings):
+                self._till.execute(order, execution, at)
+                served.add(order.order_id)
+                self._stop_out(order, bar, at)
+
+    def _stop_out(self, parent: Order, bar: Candle, at: Micros) -> None:
+        child = self._book.live.get(parent.core.child) if parent.core.child is not None else None
+        if child is None:
+            return
+        execution = fills.guard(child.core, bar, self._settings, entered=True)
+        if execution is not None:
+            self._till.execute(child, execution, at)
+
+    def _try_stop(self, order: Order, bar: Candle, at: Micros) -> None:
+        """Trigger a stop that the bar reached, and take from the market as far as its limit allows."""
+        stop = order.stop_price
+        assert stop is not None
+        low, high, opened = fills.price_of(bar.low), fills.price_of(bar.high), fills.price_of(bar.open)
+        if (high < stop) if order.stops_upward else (low > stop):
+            return
+        order = self._book.put(replace(order, is_triggered=True), at)
+        traded_at = max(stop, opened) if order.stops_upward else min(stop, opened)
+        half = traded_at * self._settings.spread_bps / BPS / 2
+        increment = order.core.price_increment
+        bid, ask = floor_to(traded_at - half, increment), ceil_to(traded_at + half, increment)
+        touch = Quote(order.core.product_id, Price(bid), Price(ask), second_of(at))
+        volume = Decimal(str(bar.volume)) * self._settings.volume_share_ratio
+        execution = fills.take(order.core, touch, notional(traded_at, volume), self._settings)
+        if execution is not None:
+            self._till.execute(order, execution, at)
+
+    def _lapse(self, order: Order, deadline: Micros) -> None:
+        if order.cancel_at == deadline:
+            self._till.end(order, OrderStatus.CANCELLED, deadline)
+        else:
+            self._till.end(order, OrderStatus.EXPIRED, deadline)
+
+    def _resting(self, product_id: ProductId | None) -> list[Order]:
+        live = (order for order in self._book.live.values() if product_id in {None, order.core.product_id})
+        return sorted(live, key=lambda order: order.sequence)
+
+
+def _deadline(order: Order) -> Micros | None:
+    expires = order.core.expires_at
+    ends = [] if expires is None else [after(Micros(0), expires)]
+    if order.cancel_at is not None:
+        ends.append(order.cancel_at)
+    return min(ends) if ends else None

@@ -1,0 +1,91 @@
+"""What an order that was taken looks like on the book."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from desk.sandbox.moments import second_of
+from desk.sandbox.names import uuid_from
+from desk.sandbox.orders import Order, OrderRequest, OrderType
+from trader.model.ids import ClientOrderId, VenueOrderId
+from trader.model.market import Product, Quote
+from trader.model.money import ONE, Notional, Price, Quantity, ceil_to, floor_to
+from trader.model.orders import OrderKind, OrderStatus, Side
+from trader.sim.orders import VenueOrder
+
+if TYPE_CHECKING:
+    from desk.sandbox.venue import Venue
+
+
+def placed(request: OrderRequest, product: Product, touch: Quote | None, venue: Venue) -> Order:
+    """Turn a request that passed every check into an order.
+
+    A market order gets a limit of its own: as far from the touch as the venue's price protection lets it go.
+    """
+    rules = venue.settings
+    at, sequence = venue.time.moment(), venue.new_number()
+    limit, quantity, reserved = _terms(request, product, touch, venue)
+    name = uuid_from(f"order|{request.client_order_id}|{sequence}")
+    core = VenueOrder(
+        venue_order_id=VenueOrderId(name),
+        client_order_id=ClientOrderId(request.client_order_id),
+        root=ClientOrderId(request.client_order_id),
+        product_id=product.product_id,
+        base=product.base,
+        quote=product.quote,
+        side=request.side,
+        kind=OrderKind.BRACKET_GTC if request.kind is OrderType.BRACKET else OrderKind.LIMIT_IOC,
+        quantity=quantity,
+        limit_price=limit,
+        created_at=second_of(at),
+        price_increment=product.price_increment,
+        base_increment=product.base_increment,
+        fee_rate=rules.maker_fee_ratio if request.post_only else rules.taker_fee_ratio,
+        stop_price=request.stop_price if request.kind is OrderType.BRACKET else None,
+        expires_at=request.end_time,
+        bracket=request.attached,
+        child=VenueOrderId(uuid_from(f"child|{name}")) if request.attached is not None else None,
+        status=OrderStatus.PENDING,
+    )
+    return Order(
+        core=core,
+        kind=request.kind,
+        time_in_force=request.time_in_force,
+        configuration=request.configuration,
+        created=at,
+        updated=at,
+        sequence=sequence,
+        post_only=request.post_only,
+        quote_size=request.quote_size,
+        reserved=reserved,
+        stop_price=request.stop_price if request.kind is OrderType.STOP_LIMIT else None,
+        stops_upward=request.stops_upward,
+        attached_configuration=request.attached_configuration,
+    )
+
+
+def _terms(
+    request: OrderRequest, product: Product, touch: Quote | None, venue: Venue
+) -> tuple[Price, Quantity, Decimal | None]:
+    """Return limit, quantity, and what a market buy reserves."""
+    if request.kind is not OrderType.MARKET:
+        assert request.limit_price is not None
+        assert request.base_size is not None
+        return request.limit_price, request.base_size, None
+    assert touch is not None, "a market order without a market passed the checks"
+    band = venue.options.protection.get(product.product_id, venue.options.protection_ratio)
+    if request.side is Side.SELL:
+        floor = max(floor_to(touch.bid * (1 - band), product.price_increment), product.price_increment)
+        assert request.base_size is not None
+        return Price(floor), request.base_size, None
+    ceiling = Price(ceil_to(touch.ask * (1 + band), product.price_increment))
+    if request.quote_size is not None:
+        value = request.quote_size / (1 + venue.settings.taker_fee_ratio)
+        return ceiling, Quantity(value / touch.ask), Notional(request.quote_size)
+    assert request.base_size is not None
+    # As much as the worst price costs, or all there is, as long as that pays the price of now.
+    factor = ONE + venue.settings.taker_fee_ratio
+    now, worst = touch.ask * request.base_size * factor, ceiling * request.base_size * factor
+    free = venue.book.available(product.quote)
+    return ceiling, request.base_size, max(now, min(worst, free))

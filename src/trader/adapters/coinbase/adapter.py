@@ -1,0 +1,201 @@
+"""The whole venue: what we hold, what we ordered, what was executed, and how to change it. Needs a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from trader.adapters.coinbase import bodies, listing
+from trader.adapters.coinbase.auth import Credentials, signer_for
+from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.failures import NotFound
+from trader.adapters.coinbase.http import BASE_URL, Call, Transport
+from trader.adapters.coinbase.market_data import CoinbaseMarket
+from trader.adapters.coinbase.server_clock import ServerClock
+from trader.adapters.coinbase.submit import Submitter
+from trader.adapters.coinbase.wire import read_fee_rates
+from trader.adapters.coinbase.wire_account import (
+    KeyPermissions,
+    read_balances,
+    read_convert,
+    read_convert_id,
+    read_fill,
+    read_permissions,
+)
+from trader.adapters.coinbase.wire_orders import (
+    OrderHead,
+    Preview,
+    order_state,
+    read_cancelled,
+    read_order,
+    read_order_envelope,
+    read_order_head,
+    read_preview,
+)
+from trader.errors import ConfigError, InvariantViolation
+from trader.model.converts import ConvertIntent, ConvertState
+from trader.model.ids import Asset, Instant, VenueOrderId
+from trader.model.market import Balance, FeeRates
+from trader.model.orders import Fill, OrderIntent, OrderState, Submission
+
+_CANCELS_PER_CALL = 100
+
+
+class CoinbaseExchange(CoinbaseMarket):
+    """ExchangeAdapter over HTTP. *order_prefix* tells our orders from everybody else's."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        clock: ServerClock | None = None,
+        *,
+        order_prefix: str,
+        submit_seconds: float = 15,
+        look_seconds: float = 10,
+    ) -> None:
+        if not order_prefix:
+            raise InvariantViolation("without an order prefix every order would be ours")
+        super().__init__(transport, clock)
+        self._prefix = order_prefix
+        self._submitter = Submitter(transport, budget_seconds=submit_seconds, look_seconds=look_seconds)
+        self._parents: dict[str, bool] = {}
+
+    # --- before anything else
+
+    def self_test(self) -> KeyPermissions:
+        """Compare clocks, then see whether this is a key to trade with, and with nothing more.
+
+        Raises: VenueError; ConfigError if the key may move money out, or may not trade.
+        """
+        self.server_time()
+        granted = self.key_permissions()
+        problems = []
+        if granted.can_transfer:
+            problems.append("the API key may transfer money out of the account; use one that may not")
+        if not granted.can_trade:
+            problems.append("the API key may not trade")
+        if not granted.can_view:
+            problems.append("the API key may not read the account")
+        if problems:
+            raise ConfigError(tuple(problems))
+        return granted
+
+    def key_permissions(self) -> KeyPermissions:
+        """Return what our key may do. Raises: VenueError."""
+        return read_permissions(self._transport.read(Call("GET", "/key_permissions")))
+
+    # --- the account
+
+    def balances(self) -> Mapping[Asset, Balance]:
+        return read_balances(listing.accounts(self._transport))
+
+    def fee_rates(self) -> FeeRates:
+        query = (("product_type", "SPOT"),)
+        return read_fee_rates(self._transport.read(Call("GET", "/transaction_summary", query=query)))
+
+    # --- orders
+
+    def submit(self, intent: OrderIntent) -> Submission:
+        return self._submitter.submit(intent)
+
+    def preview(self, intent: OrderIntent) -> Preview:
+        """Ask what would become of an order; nothing is reserved and nothing promised. Raises: VenueError."""
+        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=bodies.preview_body(intent))))
+
+    def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
+        wanted = tuple(dict.fromkeys(venue_order_ids))
+        if not all(wanted):
+            raise InvariantViolation("an order without an id cannot be cancelled")
+        taken = dict.fromkeys(wanted, False)
+        for at in range(0, len(wanted), _CANCELS_PER_CALL):
+            batch = wanted[at : at + _CANCELS_PER_CALL]
+            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=bodies.cancel_body(batch)))
+            told = read_cancelled(reply)
+            taken |= {venue_order_id: told.get(venue_order_id, False) for venue_order_id in batch}
+        return taken
+
+    def orders(self, since: Instant) -> Sequence[OrderState]:
+        """Return our orders and the brackets born from them; of strangers' orders only the ids are looked at."""
+        rows: dict[str, tuple[OrderHead, Any]] = {}
+        for row in listing.orders(self._transport, since):
+            head = read_order_head(row)
+            rows.setdefault(head.order_id, (head, row))
+        ours = {order_id for order_id, (head, _) in rows.items() if head.client_order_id.startswith(self._prefix)}
+        states = []
+        for order_id, (head, row) in rows.items():
+            parent = head.originating_order_id
+            if order_id in ours or parent in ours or (parent and parent not in rows and self._is_ours(parent)):
+                states.append(order_state(read_order(row)))
+        since_then = (state for state in states if state.created_at >= since)
+        return tuple(sorted(since_then, key=lambda each: (each.created_at, each.venue_order_id)))
+
+    def fills(self, since: Instant) -> Sequence[Fill]:
+        """Return the account's fills, oldest first; within a second as the venue lists them, turned round."""
+        newest_first = [read_fill(row) for row in listing.fills(self._transport, since)]
+        once = {fill.trade_id: fill for fill in reversed(newest_first) if fill.time >= since}
+        return tuple(sorted(once.values(), key=lambda fill: fill.time))
+
+    def _is_ours(self, order_id: str) -> bool:
+        """Tell whether an order outside of the listing is ours; one the venue cannot find is asked for again."""
+        if order_id not in self._parents:
+            call = Call("GET", f"/orders/historical/{quote(order_id, safe='')}")
+            try:
+                parent = read_order_envelope(self._transport.read(call))
+            except NotFound:
+                return False
+            self._parents[order_id] = parent.client_order_id.startswith(self._prefix)
+        return self._parents[order_id]
+
+    # --- conversions
+
+    def convert_quote(self, intent: ConvertIntent) -> str:
+        call = Call("POST", "/convert/quote", body=bodies.convert_quote_body(intent))
+        return read_convert_id(self._transport.send(call))
+
+    def convert_commit(self, venue_convert_id: str, intent: ConvertIntent) -> None:
+        # Sent once, whatever comes: a second commit may be a second conversion.
+        path = _convert_path(venue_convert_id)
+        self._transport.send(Call("POST", path, body=bodies.convert_commit_body(intent)), again_on_401=False)
+
+    def convert_state(self, venue_convert_id: str, intent: ConvertIntent) -> ConvertState:
+        query = tuple(bodies.accounts_of(intent.source, intent.target).items())
+        reply = self._transport.read(Call("GET", _convert_path(venue_convert_id), query=query))
+        return read_convert(reply, intent.source, intent.target)
+
+
+def _convert_path(venue_convert_id: str) -> str:
+    return f"/convert/trade/{quote(venue_convert_id, safe='')}"
+
+
+def open_market(
+    base_url: str = BASE_URL,
+    *,
+    limits: Limits | None = None,
+    patience: Patience | None = None,
+    timing: Timing | None = None,
+    ca_file: str | None = None,
+) -> CoinbaseMarket:
+    """Make the public half, which needs no key. Nothing is asked yet."""
+    return CoinbaseMarket(Transport(base_url, limits=limits, patience=patience, timing=timing, ca_file=ca_file))
+
+
+def open_exchange(
+    credentials: Credentials,
+    order_prefix: str,
+    base_url: str = BASE_URL,
+    *,
+    limits: Limits | None = None,
+    patience: Patience | None = None,
+    timing: Timing | None = None,
+    ca_file: str | None = None,
+) -> CoinbaseExchange:
+    """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
+
+    Raises: ConfigError if the key's secret has no known shape.
+    """
+    timing = timing or Timing()
+    clock = ServerClock(timing.wall)
+    signer = signer_for(credentials, clock.now)
+    transport = Transport(base_url, signer, limits=limits, patience=patience, timing=timing, ca_file=ca_file)
+    return CoinbaseExchange(transport, clock, order_prefix=order_prefix)

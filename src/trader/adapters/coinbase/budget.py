@@ -1,0 +1,98 @@
+"""What we allow ourselves: requests a second, seconds of waiting, and where time comes from."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trader.adapters.coinbase.rate import Bucket
+from trader.errors import VenueError, VenueThrottled, VenueUnavailable
+
+_CHANCE = secrets.SystemRandom()
+
+
+class Lane(StrEnum):
+    """Which budget a request is paid from."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    FILLS = "fills"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests a second, and how many may be under way at once."""
+
+    public_per_second: float = 8
+    private_per_second: float = 15
+    fills_per_second: float = 5
+    parallel: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long we wait, and how often we ask again. Units: seconds.
+
+    ``read_seconds`` bounds one read with all its attempts, ``bulk_seconds`` a whole batch of parallel ones.
+    """
+
+    connect_seconds: float = 3
+    answer_seconds: float = 10
+    read_seconds: float = 30
+    bulk_seconds: float = 120
+    attempts: int = 4
+    backoff_seconds: float = 0.5
+    backoff_seconds_max: float = 8
+    auth_seconds: float = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where time comes from. A test brings its own."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = _CHANCE.uniform
+
+
+def buckets_of(limits: Limits, timing: Timing) -> Mapping[Lane, tuple[Bucket, ...]]:
+    """Make the buckets that a request of each lane takes its turn from."""
+
+    def bucket(rate: float) -> Bucket:
+        return Bucket(rate, monotonic=timing.monotonic, sleep=timing.sleep)
+
+    private = bucket(limits.private_per_second)
+    return {
+        Lane.PUBLIC: (bucket(limits.public_per_second),),
+        Lane.PRIVATE: (private,),
+        # Fills have a limit of their own and count among the private ones as well.
+        Lane.FILLS: (bucket(limits.fills_per_second), private),
+    }
+
+
+class Effort:
+    """What the parallel reads of one batch know of one another.
+
+    If the first of them all fail for want of an answer, the venue is down and the rest need not ask.
+    """
+
+    def __init__(self, until: float, failures_max: int) -> None:
+        self.until = until
+        self.has_success = False
+        self._failures_left = failures_max
+        self._lock = threading.Lock()
+
+    def failed(self, error: VenueError) -> None:
+        """Note a read that was given up."""
+        if isinstance(error, VenueUnavailable | VenueThrottled):
+            with self._lock:
+                self._failures_left -= 1
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether reads of this batch that have not begun should not."""
+        return now > self.until or (not self.has_success and self._failures_left <= 0)

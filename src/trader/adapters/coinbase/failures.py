@@ -1,0 +1,200 @@
+"""Everything that can go wrong between us and the venue, and what it is called here: the one table.
+
+===========================  =================  ==============================================
+what happened                error              a read is asked again
+===========================  =================  ==============================================
+no answer, cut answer, 5xx   VenueUnavailable   yes
+408                          VenueUnavailable   yes
+403 with a page              VenueUnavailable   no: the edge blocks us, asking makes it worse
+429                          VenueThrottled     yes, not before Retry-After
+401                          VenueAuth          once, with a fresh token
+403                          VenueAuth          no
+404                          NotFound           no
+200 that is not JSON         VenueUnavailable   yes
+3xx, other 4xx               VenueProtocol      no
+a request we built wrongly   VenueProtocol      no
+===========================  =================  ==============================================
+
+Messages hold the method, the path, the status and the venue's own words; never headers, keys or what we sent.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests.exceptions as rq
+import urllib3.exceptions as u3
+
+from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
+
+_DETAIL_LENGTH = 200
+
+
+class NotFound(VenueProtocol):
+    """The venue does not know this thing, or not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One attempt that gave nothing usable: the error it would be, and whether a read may try again."""
+
+    error: VenueError
+    may_retry: bool = False
+    retry_after: float | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A row of the table."""
+
+    kind: type[VenueError]
+    may_retry: bool = False
+
+
+_NO_ANSWER = Verdict(VenueUnavailable, may_retry=True)
+_OUR_FAULT = Verdict(VenueProtocol)
+
+#: By exact class; a subclass that is not listed falls to its nearest listed base, and a test to the ground.
+EXCEPTIONS: Mapping[type[BaseException], Verdict] = {
+    rq.RequestException: _NO_ANSWER,
+    rq.ChunkedEncodingError: _NO_ANSWER,
+    rq.ConnectTimeout: _NO_ANSWER,
+    rq.ConnectionError: _NO_ANSWER,
+    rq.ContentDecodingError: _NO_ANSWER,
+    rq.HTTPError: _NO_ANSWER,
+    rq.InvalidHeader: _OUR_FAULT,
+    rq.InvalidJSONError: _OUR_FAULT,
+    rq.InvalidProxyURL: _OUR_FAULT,
+    rq.InvalidSchema: _OUR_FAULT,
+    rq.InvalidURL: _OUR_FAULT,
+    rq.JSONDecodeError: _NO_ANSWER,
+    rq.MissingSchema: _OUR_FAULT,
+    rq.ProxyError: _NO_ANSWER,
+    rq.ReadTimeout: _NO_ANSWER,
+    rq.RetryError: _NO_ANSWER,
+    rq.SSLError: _NO_ANSWER,
+    rq.StreamConsumedError: _OUR_FAULT,
+    rq.Timeout: _NO_ANSWER,
+    rq.TooManyRedirects: _OUR_FAULT,
+    rq.URLRequired: _OUR_FAULT,
+    rq.UnrewindableBodyError: _OUR_FAULT,
+    # requests turns nearly all of these into its own; nearly.
+    u3.HTTPError: _NO_ANSWER,
+    u3.BodyNotHttplibCompatible: _OUR_FAULT,
+    u3.ClosedPoolError: _NO_ANSWER,
+    u3.ConnectTimeoutError: _NO_ANSWER,
+    u3.DecodeError: _NO_ANSWER,
+    u3.EmptyPoolError: _NO_ANSWER,
+    u3.FullPoolError: _NO_ANSWER,
+    u3.HeaderParsingError: _NO_ANSWER,
+    u3.HostChangedError: _OUR_FAULT,
+    u3.IncompleteRead: _NO_ANSWER,
+    u3.InvalidChunkLength: _NO_ANSWER,
+    u3.InvalidHeader: _NO_ANSWER,
+    u3.LocationParseError: _OUR_FAULT,
+    u3.LocationValueError: _OUR_FAULT,
+    u3.MaxRetryError: _NO_ANSWER,
+    u3.NameResolutionError: _NO_ANSWER,
+    u3.NewConnectionError: _NO_ANSWER,
+    u3.PoolError: _NO_ANSWER,
+    u3.ProtocolError: _NO_ANSWER,
+    u3.ProxyError: _NO_ANSWER,
+    u3.ProxySchemeUnknown: _OUR_FAULT,
+    u3.ProxySchemeUnsupported: _OUR_FAULT,
+    u3.ReadTimeoutError: _NO_ANSWER,
+    u3.RequestError: _NO_ANSWER,
+    u3.ResponseError: _NO_ANSWER,
+    u3.ResponseNotChunked: _NO_ANSWER,
+    u3.SSLError: _NO_ANSWER,
+    u3.TimeoutError: _NO_ANSWER,
+    u3.TimeoutStateError: _OUR_FAULT,
+    u3.URLSchemeUnknown: _OUR_FAULT,
+    u3.UnrewindableBodyError: _OUR_FAULT,
+    # What lies below both.
+    http.client.HTTPException: _NO_ANSWER,
+    OSError: _NO_ANSWER,
+}
+
+#: What an attempt may raise. Everything else is our bug and passes.
+CAUGHT = (rq.RequestException, u3.HTTPError, u3.ProxySchemeUnsupported, http.client.HTTPException, OSError)
+
+_STATUSES: Mapping[int, Verdict] = {
+    401: Verdict(VenueAuth),
+    403: Verdict(VenueAuth),
+    404: Verdict(NotFound),
+    408: _NO_ANSWER,
+    429: Verdict(VenueThrottled, may_retry=True),
+}
+_BLOCKED = Verdict(VenueUnavailable)
+
+
+def without_answer(what: str, error: BaseException) -> Failure:
+    """Name an attempt that ended in an exception; *what* was asked."""
+    verdict = next(EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS)
+    cause = _deepest(error)
+    because = f" ({type(cause).__name__})" if cause is not error else ""
+    return Failure(verdict.kind(f"{what}: {type(error).__name__}{because}"), verdict.may_retry)
+
+
+def with_status(what: str, status: int, text: str, retry_after: float | None) -> Failure | None:
+    """Name an answer by its status; None if that promises something to read."""
+    if 200 <= status < 300:
+        return None
+    verdict = verdict_of(status, is_page=is_page(text))
+    detail = detail_of(text)
+    error = verdict.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
+    return Failure(error, verdict.may_retry, retry_after, status)
+
+
+def verdict_of(status: int, *, is_page: bool = False) -> Verdict:
+    """Look a status up."""
+    if status == 403 and is_page:
+        return _BLOCKED
+    if status >= 500:
+        return _NO_ANSWER
+    return _STATUSES.get(status, _OUR_FAULT)
+
+
+def unreadable(what: str, status: int) -> Failure:
+    """Name a success whose body is cut, or is a page."""
+    return Failure(VenueUnavailable(f"{what}: HTTP {status}: the body is not JSON"), may_retry=True, status=status)
+
+
+def is_page(text: str) -> bool:
+    """Whether a body is meant for people: such answers come from the edge, not from the venue behind it."""
+    return text.lstrip()[:1] == "<"
+
+
+def detail_of(text: str) -> str:
+    """Find the venue's own words in the body of an error; of a page only that it is one."""
+    if is_page(text):
+        return "a page"
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return text.strip()[:_DETAIL_LENGTH]
+    return _words(body)[:_DETAIL_LENGTH]
+
+
+def _words(body: Any) -> str:
+    if not isinstance(body, dict):
+        return ""
+    errors = body.get("errors")
+    nested = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, said = body.get("error"), ""
+    for found in (body.get("message"), body.get("error_details"), nested.get("message")):
+        if isinstance(found, str) and found:
+            said = found
+            break
+    return ": ".join(part for part in (code, said) if isinstance(part, str) and part)
+
+
+def _deepest(error: BaseException) -> BaseException:
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return error

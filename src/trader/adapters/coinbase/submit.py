@@ -1,0 +1,165 @@
+"""How an order gets to the venue exactly once, or we say that we do not know.
+
+1. Send. Where the outcome is unknown (no answer, 5xx, 429, 401, an answer that cannot be read) send the identical
+   bytes again under the same id: the venue answers a known id with the order it has.
+2. Taken: read the order back and compare. An answer to a known id echoes the *new* request, so the echo proves nothing.
+3. Refused: nothing of it exists. But a refusal that follows an attempt without an answer may be about the second
+   copy only (its money is held by the first), so then, as after a duplicate id and after the last attempt without
+   an answer, the listing is searched for our id.
+4. Not listed proves nothing, listings lag: Unknown. Whoever reconciles waits for the quiet period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from trader.adapters.coinbase import listing
+from trader.adapters.coinbase.bodies import order_body
+from trader.adapters.coinbase.failures import Failure, NotFound
+from trader.adapters.coinbase.http import Call, Transport
+from trader.adapters.coinbase.readback import difference
+from trader.adapters.coinbase.wire_orders import (
+    OrderReply,
+    read_created,
+    read_order,
+    read_order_envelope,
+    read_order_head,
+)
+from trader.errors import VenueError, VenueProtocol
+from trader.model.ids import Instant, VenueOrderId
+from trader.model.orders import Accepted, OrderIntent, Rejected, Submission, Unknown
+
+DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
+
+#: The venue's own trouble: the same body may be taken a moment later.
+HICCUPS = frozenset(
+    {
+        "COMMANDER_REJECTED_NEW_ORDER",
+        "MISSING_COMMISSION_RATE",
+        "MISSING_MARKET_TRADE_DATA",
+        "MISSING_PRODUCT_PRICE_BOOK",
+        "RISK_PROXY_FAILURE",
+        "UNKNOWN_FAILURE_REASON",
+    }
+)
+
+_BACKOFF = (0.5, 1.0, 2.0, 4.0)
+_LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
+_LISTED_BEFORE_SECONDS = 60
+_SHORTEST_WAIT = 1.0
+_HICCUPS_MAX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What sending came to. ``in_doubt``: an attempt without an answer may have left an order."""
+
+    order_id: VenueOrderId | None = None
+    refusal: str | None = None
+    no_answer: str = ""
+    in_doubt: bool = False
+
+
+class Submitter:
+    """Sends orders.
+
+    *budget_seconds*: after this no copy is sent. *look_seconds*: for how long a taken order may be nowhere to be
+    found, and how long it may be looked for in listings.
+    """
+
+    def __init__(self, transport: Transport, *, budget_seconds: float = 15, look_seconds: float = 10) -> None:
+        self._transport = transport
+        self._timing = transport.timing
+        self._budget_seconds = budget_seconds
+        self._look_seconds = look_seconds
+
+    def submit(self, intent: OrderIntent) -> Submission:
+        """Send an intent, or send it again. Never raises VenueError."""
+        return self._settled(intent, self._send(intent))
+
+    # --- sending
+
+    def _send(self, intent: OrderIntent) -> _Outcome:
+        call = Call("POST", "/orders", body=order_body(intent))
+        end = self._timing.monotonic() + self._budget_seconds
+        outcome, in_doubt, unauthorised, hiccups = _Outcome(), False, 0, 0
+        for delay in (*_BACKOFF, None):
+            outcome, failure = self._attempt(call, end, in_doubt=in_doubt)
+            in_doubt = outcome.in_doubt
+            hiccups += outcome.refusal in HICCUPS
+            if outcome.order_id is not None or (outcome.refusal is not None and not 0 < hiccups <= _HICCUPS_MAX):
+                break
+            wait = 0.0 if delay is None else delay
+            if failure is not None:
+                unauthorised += failure.status == 401
+                wait = max(wait, failure.retry_after or 0, self._transport.auth_delay() if failure.status == 401 else 0)
+            if delay is None or unauthorised > 1 or self._timing.monotonic() + wait >= end:
+                break
+            self._timing.sleep(wait)
+        return outcome
+
+    def _attempt(self, call: Call, end: float, *, in_doubt: bool) -> tuple[_Outcome, Failure | None]:
+        patience = self._transport.patience.answer_seconds
+        wait = min(patience, max(end - self._timing.monotonic(), _SHORTEST_WAIT))
+        found = self._transport.judged(call, self._transport.attempt(call, wait))
+        if isinstance(found, Failure):
+            if found.status in (400, 403):
+                return _Outcome(refusal=str(found.error), in_doubt=in_doubt), found
+            # A token is refused before anything is done; of everything else that cannot be said.
+            return _Outcome(no_answer=str(found.error), in_doubt=in_doubt or found.status != 401), found
+        try:
+            created = read_created(found)
+        except VenueProtocol as error:
+            return _Outcome(no_answer=str(error), in_doubt=True), None
+        if created.order_id is None:
+            return _Outcome(refusal=created.reason, in_doubt=in_doubt), None
+        return _Outcome(order_id=created.order_id, in_doubt=in_doubt), None
+
+    # --- what became of it
+
+    def _settled(self, intent: OrderIntent, outcome: _Outcome) -> Submission:
+        if outcome.order_id is not None:
+            return self._read_back(intent, outcome.order_id)
+        if outcome.refusal is not None and outcome.refusal != DUPLICATE and not outcome.in_doubt:
+            return Rejected(outcome.refusal)
+        if outcome.refusal is None and not outcome.in_doubt:
+            return Unknown(outcome.no_answer)
+        reason = outcome.no_answer if outcome.refusal is None else outcome.refusal
+        try:
+            listed = self._listed(intent)
+        except VenueError as error:
+            return Unknown(f"{reason}; {error}")
+        if listed is None:
+            return Unknown(f"{reason}; not listed, which proves nothing")
+        return _accepted_if_same(intent, listed)
+
+    def _read_back(self, intent: OrderIntent, order_id: VenueOrderId) -> Submission:
+        call = Call("GET", f"/orders/historical/{quote(order_id, safe='')}")
+        end = self._timing.monotonic() + self._look_seconds
+        for wait in (*_LOOKS, None):
+            try:
+                return _accepted_if_same(intent, read_order_envelope(self._transport.read(call, end)))
+            except NotFound:
+                # A new order may be unknown to the venue's other half for a moment.
+                if wait is None or self._timing.monotonic() + wait > end:
+                    break
+                self._timing.sleep(wait)
+            except VenueError as error:
+                return Unknown(f"taken as {order_id}; {error}")
+        return Unknown(f"taken as {order_id}, which cannot be found")
+
+    def _listed(self, intent: OrderIntent) -> OrderReply | None:
+        since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
+        for row in listing.orders(self._transport, since, self._timing.monotonic() + self._look_seconds):
+            if read_order_head(row).client_order_id == intent.client_order_id:
+                return read_order(row)
+        return None
+
+
+def _accepted_if_same(intent: OrderIntent, order: OrderReply) -> Submission:
+    differs = difference(intent, order)
+    if differs is not None:
+        return Unknown(f"order {order.order_id} is not the one that was sent: {differs}")
+    attached = order.attached_order_id
+    return Accepted(VenueOrderId(order.order_id), None if attached is None else VenueOrderId(attached))

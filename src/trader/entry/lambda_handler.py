@@ -1,0 +1,93 @@
+"""The Lambda function: an event in, one command run, a summary out. Failures are raised, so that alarms see them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import MetricUnit
+
+from trader.adapters.coinbase.auth import hide_tokens
+from trader.cycle import CycleOutcome, CycleReport
+from trader.dispatch import Operate, Operation, RunTick, SwitchChanged, command_of
+from trader.entry.runtime import Runtime
+from trader.errors import TraderError
+from trader.model.ids import Instant
+from trader.stages.portfolio import unprotected_lots
+
+
+class _Redacting(LambdaPowertoolsFormatter):
+    """Whatever reaches the log passes here last: nothing that looks like a key or a token gets through."""
+
+    def serialize(self, log: Any) -> str:
+        return hide_tokens(super().serialize(log))
+
+
+class CycleAborted(TraderError):
+    """The cycle stopped on the way; what it had committed is finished by the next one."""
+
+
+logger = Logger(service="trader", logger_formatter=_Redacting(), level=os.environ.get("TRADER_LOG_LEVEL", "INFO"))
+metrics = Metrics(namespace="Trader", service="trader")
+_runtime: Runtime | None = None
+
+
+def _get_runtime() -> Runtime:
+    global _runtime  # noqa: PLW0603 - kept between invocations of one process, which is what makes them cheap
+    if _runtime is None:
+        _runtime = Runtime.build(os.environ)
+    return _runtime
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Any, context: Any) -> dict[str, Any]:
+    """Do what the event asks for. Raises: whatever went wrong, after it was logged."""
+    try:
+        command = command_of(event)
+        runtime = _get_runtime()
+        if isinstance(command, Operate) and command.operation is Operation.STATUS:
+            return runtime.status()
+        at = _instant_of(command, runtime)
+        flatten = isinstance(command, Operate) and command.operation is Operation.FLATTEN
+        decides = not (isinstance(command, Operate) and command.operation is Operation.RECONCILE)
+        remaining = int(context.get_remaining_time_in_millis() / 1000)
+        begun = time.perf_counter()
+        report = runtime.run(at, remaining, flatten=flatten, decides=decides)
+        metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
+    except Exception as error:
+        logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
+        raise
+    return _concluded(report)
+
+
+def _instant_of(command: Any, runtime: Runtime) -> Instant:
+    if isinstance(command, RunTick):
+        return command.scheduled_at
+    # A switch change and a command are acted on now, whenever they were said.
+    return command.changed_at if isinstance(command, SwitchChanged) else runtime.ports.clock.now()
+
+
+def _concluded(report: CycleReport) -> dict[str, Any]:
+    outcome = report.outcome
+    summary = {"cycle": report.tick.cycle_id, "outcome": outcome.value, "reason": report.reason}
+    sent = sum(kind == "OrderSubmitted" for kind, _, _ in report.notes)
+    counted = {
+        "CyclesCompleted": outcome is CycleOutcome.COMPLETED,
+        "CyclesAbstained": outcome is CycleOutcome.ABSTAINED,
+        "CyclesHalted": outcome is CycleOutcome.HALTED,
+        "CyclesAborted": outcome is CycleOutcome.ABORTED,
+        "OrdersSent": sent,
+        "UnprotectedPositions": len(unprotected_lots(report.after)) if report.after else 0,
+    }
+    for name, count in counted.items():
+        metrics.add_metric(name, MetricUnit.Count, int(count))
+    if report.decision is not None and report.decision.equity is not None:
+        metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
+    logger.info("cycle", extra={**summary, "orders_sent": sent, "fills": len(report.new_fills)})
+    if outcome is CycleOutcome.ABORTED:
+        raise CycleAborted(f"cycle {report.tick.cycle_id}: {report.reason}")
+    return {**summary, "orders_sent": sent, "fills": len(report.new_fills)}

@@ -1,0 +1,131 @@
+"""The function's world on AWS: built once per process, used by every invocation of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.book_store import DynamoBookStore
+from trader.adapters.aws.clients import client
+from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.secrets import read_secret
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.adapters.coinbase.adapter import open_exchange, open_market
+from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.budget import Limits
+from trader.adapters.config_yaml import load_settings
+from trader.adapters.local.clock import SystemClock
+from trader.cycle import CycleReport, run_cycle
+from trader.entry.environment import Environment
+from trader.entry.wiring import Venue, exchange_of, identity_of, pipeline_of
+from trader.errors import ConfigError, TraderError
+from trader.model.facts import Tick
+from trader.model.ids import Instant, cycle_id_at
+from trader.model.ledger import Ledger
+from trader.model.portfolio import Switch
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter, KillSwitch, Ports
+from trader.sim.book import VenueBook
+from trader.sim.tape import MarketTape
+from trader.stages.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class FlattenSwitch:
+    """The operator's command on top of the kill switch: at least FLATTEN, and HALT if the switch says so."""
+
+    switch: KillSwitch
+
+    def read(self) -> Switch:
+        """Return FLATTEN unless the switch itself forbids everything. Raises: TraderError if it cannot be read."""
+        return Switch.HALT if self.switch.read() is Switch.HALT else Switch.FLATTEN
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Ports and pipeline of one process."""
+
+    pipeline: Pipeline
+    ports: Ports
+    store: DynamoStateStore
+
+    @staticmethod
+    def build(variables: Mapping[str, str]) -> Runtime:
+        """Read the environment and the configuration, and put the world together. Raises: ConfigError, TraderError."""
+        environment = Environment.read(variables)
+        settings = load_settings(environment.config_dir, variables).settings
+        identity, clock = identity_of(settings), SystemClock()
+        dynamodb = client("dynamodb")
+        store = DynamoStateStore(dynamodb, environment.table)
+        limits = limits_of(settings)
+        market = open_market(environment.venue_url, limits=limits)
+        venue = Venue(
+            market,
+            MarketTape(market),
+            partial(_open_live, settings, environment, limits),
+            environment.live_confirmed,
+        )
+        books = DynamoBookStore(dynamodb, environment.table, identity.scope, VenueBook)
+        exchange = exchange_of(settings, venue, clock, books)
+        ports = Ports(
+            # A venue we have a key for is also read with it: bulk quotes, and a budget of our own.
+            market=exchange or market,
+            exchange=exchange,
+            store=store,
+            audit=S3AuditLog(client("s3"), environment.audit_bucket),
+            switch=SsmKillSwitch(client("ssm"), environment.kill_switch),
+            clock=clock,
+            identity=identity,
+        )
+        return Runtime(pipeline_of(settings), ports, store)
+
+    def run(
+        self, scheduled_at: Instant, remaining_seconds: int, *, flatten: bool = False, decides: bool = True
+    ) -> CycleReport:
+        """Run the cycle of an instant, done before the time that is left runs out."""
+        deadline = Instant(self.ports.clock.now() + remaining_seconds)
+        tick = Tick(cycle_id_at(scheduled_at), scheduled_at, deadline, decides)
+        ports = replace(self.ports, switch=FlattenSwitch(self.ports.switch)) if flatten else self.ports
+        return run_cycle(tick, self.pipeline, ports)
+
+    def status(self) -> dict[str, Any]:
+        """Say how things stand, without taking the lease or asking the venue."""
+        ledger: Ledger | None = self.store.ledger(self.ports.identity.scope)
+        try:
+            switch: str = self.ports.switch.read()
+        except TraderError:
+            switch = "unreadable"
+        summary: dict[str, Any] = {"scope": self.ports.identity.scope, "switch": switch}
+        if ledger is not None:
+            summary |= {
+                "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
+                "cash": {asset: str(amount) for asset, amount in ledger.cash.items()},
+                "lots": len(ledger.lots),
+                "live_orders": len(ledger.live_orders()),
+            }
+        return summary
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Read the request budgets from the settings."""
+    exchange = settings.exchange
+    return Limits(
+        exchange.public_per_second, exchange.private_per_second, exchange.fills_per_second, exchange.parallel_requests
+    )
+
+
+def _open_live(settings: Settings, environment: Environment, limits: Limits) -> ExchangeAdapter:
+    if not environment.secret:
+        raise ConfigError("environment: TRADER_SECRET: not set; LIVE needs the name of the secret with the API key")
+    secret = read_secret(client("secretsmanager"), environment.secret)
+    exchange = open_exchange(
+        Credentials(secret.key_name, secret.private_key),
+        settings.execution.order_prefix,
+        environment.venue_url,
+        limits=limits,
+    )
+    exchange.self_test()
+    return exchange

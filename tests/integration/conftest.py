@@ -1,0 +1,113 @@
+"""The function's whole world on this machine: AWS by moto, the venue by our own simulated Coinbase over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from desk.sandbox.server import VenueServer
+from trader.adapters.aws import clients
+from trader.entry import lambda_handler
+
+ROOT = Path(__file__).parents[2]
+SWITCH = "/trader/test/kill-switch"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str = "trader"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:trader"
+    aws_request_id: str = "request-1"
+    seconds: int = 55
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.seconds * 1000
+
+
+class World:
+    """Hands and eyes of a test: set the switch, invoke, and read what was stored."""
+
+    def __init__(self, venue: VenueServer, monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+        self.venue = venue
+        self.config = config
+        self._monkeypatch = monkeypatch
+        names = ("dynamodb", "s3", "ssm", "secretsmanager")
+        self.dynamodb, self.s3, self.ssm, self.secrets = (boto3.client(name) for name in names)
+        self.dynamodb.create_table(
+            TableName="trader",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.s3.create_bucket(Bucket="audit")
+        self.switch("RUN")
+        key = {"key_name": venue.key.name, "private_key": venue.key.secret}
+        self.secrets.create_secret(Name="api-key", SecretString=json.dumps(key))
+
+    def mode(self, mode: str, *, confirmed: str = "") -> None:
+        """Deploy in another mode."""
+        self._monkeypatch.setenv("TRADER_MODE", mode)
+        self._monkeypatch.setenv("TRADER_LIVE_CONFIRMED", confirmed)
+        self._monkeypatch.setattr(lambda_handler, "_runtime", None)
+
+    def switch(self, word: str) -> None:
+        """Move the kill switch."""
+        self.ssm.put_parameter(Name=SWITCH, Value=word, Type="String", Overwrite=True)
+
+    def invoke(self, event: Any) -> dict[str, Any]:
+        """Call the function as Lambda does."""
+        return lambda_handler.handler(event, Context())
+
+    def ledger(self, scope: str) -> dict[str, Any]:
+        """Read the stored ledger."""
+        key = {"pk": {"S": scope}, "sk": {"S": "LEDGER"}}
+        return dict(json.loads(self.dynamodb.get_item(TableName="trader", Key=key)["Item"]["ledger"]["S"]))
+
+    def audit(self) -> list[dict[str, Any]]:
+        """Read every audit line, objects in the order of their keys."""
+        keys = [item["Key"] for item in self.s3.list_objects_v2(Bucket="audit").get("Contents", [])]
+        bodies = [self.s3.get_object(Bucket="audit", Key=key)["Body"].read().decode() for key in sorted(keys)]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The shipped configuration, except that LIVE is not forbidden by it, and that a venue of ours may be hurried."""
+    for file in (ROOT / "config").glob("*.yaml"):
+        text = file.read_text(encoding="utf-8").replace("read_only: true", "read_only: false")
+        text = re.sub(r"(_per_second): \d+", r"\1: 100", text)
+        (tmp_path / file.name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[World]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(clients, "_SESSION", None)
+    with mock_aws(), VenueServer() as venue:
+        for name, value in {
+            "TRADER_CONFIG_DIR": str(config),
+            "TRADER_TABLE": "trader",
+            "TRADER_AUDIT_BUCKET": "audit",
+            "TRADER_KILL_SWITCH": SWITCH,
+            "TRADER_SECRET": "api-key",
+            "TRADER_VENUE_URL": venue.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        made = World(venue, monkeypatch, config)
+        made.mode("DRY_RUN")
+        yield made
+    monkeypatch.setattr(lambda_handler, "_runtime", None)

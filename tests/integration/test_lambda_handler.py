@@ -1,0 +1,159 @@
+"""The function end to end: every event, every mode, against AWS by moto and the venue over HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.conftest import World
+from trader.errors import ConfigError, MalformedData
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+def a_tick(seconds_ago: int = 0) -> dict[str, str]:
+    at = datetime.fromtimestamp(int(time.time()) - seconds_ago, UTC)
+    return {"scheduled_time": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def an_event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_dry_run_tick_decides_and_sends_nothing(world: World) -> None:
+    """A verdict for every product, and no order anywhere."""
+    summary = world.invoke(a_tick())
+
+    assert ("COMPLETED", 0) == (summary["outcome"], summary["orders_sent"])
+    assert any(line["event"] == "VerdictGiven" for line in world.audit())
+    assert {} == world.ledger("DRY_RUN#main")["orders"]
+
+
+def test_paper_tick_places_an_order_that_was_announced(world: World) -> None:
+    """The order in the ledger is the one the audit announced before it was sent."""
+    world.mode("PAPER")
+
+    summary = world.invoke(a_tick())
+
+    announced = {
+        line["body"]["intent"]["client_order_id"] for line in world.audit() if line["event"] == "OrderIntended"
+    }
+    assert summary["orders_sent"] >= 1
+    assert announced == set(world.ledger("PAPER#main")["orders"])
+
+
+def test_redelivered_tick_does_nothing_new(world: World) -> None:
+    """The same event twice is one cycle."""
+    world.mode("PAPER")
+    event = a_tick()
+    world.invoke(event)
+    before = world.ledger("PAPER#main")
+
+    summary = world.invoke(event)
+
+    assert "SKIPPED" == summary["outcome"]
+    assert before == world.ledger("PAPER#main")
+
+
+def test_live_tick_places_its_order_at_the_venue_once(world: World) -> None:
+    """With all three keys turned the order is at the venue, under our id, with its bracket."""
+    world.mode("LIVE", confirmed="yes")
+
+    summary = world.invoke(a_tick())
+
+    orders = world.ledger("LIVE#main")["orders"]
+    assert "COMPLETED" == summary["outcome"]
+    assert summary["orders_sent"] >= 1
+    assert all(record["venue_order_id"] for record in orders.values())
+
+
+def test_live_without_confirmation_is_refused(world: World) -> None:
+    """One missing key of three is enough."""
+    world.mode("LIVE")
+
+    with pytest.raises(ConfigError, match="LiveTradingConfirmed"):
+        world.invoke(a_tick())
+
+
+@pytest.mark.parametrize("word", ["HALT", "banana"])
+def test_switch_that_does_not_say_run_stops_entries(world: World, word: str) -> None:
+    """An unknown word is HALT."""
+    world.mode("PAPER")
+    world.switch(word)
+
+    summary = world.invoke(a_tick())
+
+    assert ("HALTED", 0) == (summary["outcome"], summary["orders_sent"])
+
+
+def test_change_of_the_switch_runs_a_cycle_at_once(world: World) -> None:
+    """Working entries are cancelled by the very invocation that the change causes."""
+    world.mode("PAPER")
+    world.invoke(a_tick(seconds_ago=1))
+    world.switch("HALT")
+
+    summary = world.invoke({**an_event("kill-switch-changed"), "time": a_tick()["scheduled_time"]})
+
+    entries = [record for record in world.ledger("PAPER#main")["orders"].values() if record["intent"]["leg"] == "ENTRY"]
+    assert "HALTED" == summary["outcome"]
+    assert {"CANCELLED"} == {record["status"] for record in entries}
+
+
+def test_flatten_leaves_no_order_and_no_lot(world: World) -> None:
+    """The operator's command does what the switch would."""
+    world.mode("PAPER")
+    world.invoke(a_tick(seconds_ago=1))
+
+    summary = world.invoke(an_event("flatten"))
+
+    ledger = world.ledger("PAPER#main")
+    live = [each for each in ledger["orders"].values() if each["status"] not in ("CANCELLED", "FILLED", "EXPIRED")]
+    assert "COMPLETED" == summary["outcome"]
+    assert ([], {}) == (live, ledger["lots"])
+
+
+def test_status_reads_and_changes_nothing(world: World) -> None:
+    """It answers without a lease."""
+    world.mode("PAPER")
+    world.invoke(a_tick())
+    before = world.ledger("PAPER#main")
+
+    status = world.invoke(an_event("status"))
+
+    assert ("PAPER#main", "RUN") == (status["scope"], status["switch"])
+    assert before == world.ledger("PAPER#main")
+
+
+def test_reconcile_books_and_decides_nothing(world: World) -> None:
+    """No verdict, no new order."""
+    world.mode("PAPER")
+
+    summary = world.invoke(an_event("reconcile"))
+
+    assert ("COMPLETED", 0) == (summary["outcome"], summary["orders_sent"])
+    assert not [line for line in world.audit() if line["event"] == "VerdictGiven"]
+
+
+@pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: path.stem)
+def test_malformed_event_fails_loudly_and_touches_nothing(world: World, path: Path) -> None:
+    """The function raises, so that the alarm sees it."""
+    with pytest.raises(MalformedData):
+        world.invoke(json.loads(path.read_text(encoding="utf-8")))
+
+    assert [] == world.audit()
+
+
+def test_planted_key_appears_in_no_output(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accident 29: not in the log, not in the audit, not in the store."""
+    world.mode("LIVE", confirmed="yes")
+    world.invoke(a_tick())
+
+    secret_lines = [line for line in world.venue.key.secret.splitlines() if "-----" not in line]
+    said = capsys.readouterr().out + json.dumps(world.audit()) + json.dumps(world.ledger("LIVE#main"))
+    assert not [line for line in secret_lines if line in said]
+    assert world.venue.key.name not in said

@@ -1,0 +1,261 @@
+"""A venue that says what a test scripts, over a real socket, and remembers every request."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from factories_venue import PREFIX
+from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange, open_market
+from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.market_data import CoinbaseMarket
+from trader.model.ids import rfc3339
+from trader.model.money import plain
+from trader.model.orders import OrderIntent, OrderKind
+
+ROOT = "/api/v3/brokerage"
+HTML = "<html>\n<head><title>Coinbase</title></head></html>"
+
+#: Planted: neither may ever be seen outside of a signature.
+KEY_NAME = "organizations/planted-org/apiKeys/planted-key"
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+PEM = EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+CREDENTIALS = Credentials(KEY_NAME, PEM.replace("\n", "\\n"))
+
+FAST = Limits(public_per_second=10_000, private_per_second=10_000, fills_per_second=10_000, parallel=4)
+SHORT = Patience(connect_seconds=1, answer_seconds=0.2)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to answer. ``fate``: cut the body short, reset the connection, or say nothing for too long."""
+
+    body: Any = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fate: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: bytes
+    connection: int
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Script = Reply | list[Reply] | Callable[[Request], Reply]
+
+
+class Stub:
+    """Replies by method and path; a list is used up, its last reply stays."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.scripts: dict[tuple[str, str], Script] = {}
+        self.lock = threading.Lock()
+        self.url = ""
+
+    def on(self, method: str, path: str, script: Any, *more: Reply) -> None:
+        """Answer so; a plain value is a body."""
+        if more:
+            script = [script if isinstance(script, Reply) else Reply(script), *more]
+        self.scripts[method, path] = script if isinstance(script, Reply | list) or callable(script) else Reply(script)
+
+    def asked(self, method: str, path: str) -> list[Request]:
+        """What was asked there, in order."""
+        return [each for each in self.requests if (each.method, each.path) == (method, path)]
+
+    def reply(self, request: Request) -> Reply:
+        with self.lock:
+            self.requests.append(request)
+            script = self.scripts.get((request.method, request.path))
+            if isinstance(script, list):
+                return script.pop(0) if len(script) > 1 else script[0]
+        if script is None:
+            return Reply({"error": "unknown", "error_details": "Not Found", "message": "Not Found"}, 404)
+        return script(request) if callable(script) else script
+
+
+def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def _answer(self) -> None:
+            parts = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            assert parts.path.startswith(ROOT), parts.path
+            query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+            path, headers, port = parts.path.removeprefix(ROOT), dict(self.headers), self.client_address[1]
+            self._send(stub.reply(Request(self.command, path, query, headers, body, port)))
+
+        def _send(self, reply: Reply) -> None:
+            if reply.fate in ("reset", "hang"):
+                if reply.fate == "hang":
+                    threading.Event().wait(0.6)
+                else:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                return
+            text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+            body = b"" if reply.body is None else text.encode()
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body) + (10 if reply.fate == "cut" else 0)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = self.close_connection or reply.fate == "cut"
+
+        # The names the standard library looks for.
+        do_GET = _answer  # noqa: N815
+        do_POST = _answer  # noqa: N815
+
+    return Handler
+
+
+@contextmanager
+def serving() -> Iterator[Stub]:
+    """A stub on a port of this machine."""
+    stub = Stub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stub))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    stub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class FakeTime:
+    """Time that passes only by sleeping, and remembers how long."""
+
+    def __init__(self, wall: float = 1_790_000_000.0) -> None:
+        self.slept: list[float] = []
+        self.passed = 0.0
+        self.start = wall
+
+    def timing(self, *, uniform: Callable[[float, float], float] = lambda _, high: high) -> Timing:
+        """Full jitter at its fullest, unless said otherwise."""
+        return Timing(lambda: self.start + self.passed, lambda: self.passed, self.sleep, uniform)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.passed += seconds
+
+    @property
+    def waits(self) -> list[float]:
+        """Waits that are not a turn of a fast bucket."""
+        return [each for each in self.slept if each >= 0.01]
+
+
+def a_market(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseMarket:
+    return open_market(
+        stub.url, **{"limits": FAST, "patience": SHORT, "timing": (time or FakeTime()).timing(), **changes}
+    )
+
+
+def an_exchange(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseExchange:
+    options = {"limits": FAST, "patience": SHORT, "timing": (time or FakeTime()).timing(), **changes}
+    return open_exchange(options.pop("credentials", CREDENTIALS), PREFIX, stub.url, **options)
+
+
+def a_wire_product(product_id: str = "SOL-USD", **changes: Any) -> dict[str, Any]:
+    base, _, quote = product_id.rpartition("-")
+    gates = ("is_disabled", "trading_disabled", "cancel_only", "limit_only", "post_only", "auction_mode", "view_only")
+    return {
+        "product_id": product_id,
+        "price": "100.5",
+        "volume_24h": "1000",
+        "approximate_quote_24h_volume": "100500",
+        "base_increment": "0.001",
+        "quote_increment": "0.01",
+        "price_increment": "0.01",
+        "quote_min_size": "1",
+        "quote_max_size": "1000000",
+        "base_min_size": "0.002",
+        "base_max_size": "100000",
+        "status": "online",
+        "product_type": "SPOT",
+        "base_currency_id": base,
+        "quote_currency_id": quote,
+        "alias": "",
+        "alias_to": [],
+        "new_at": "2026-01-02T00:00:00Z",
+        "invented_in_2027": {"a": [1]},
+        **dict.fromkeys(gates, False),
+        **changes,
+    }
+
+
+def a_wire_order(intent: OrderIntent, order_id: str = "order-1", **changes: Any) -> dict[str, Any]:
+    """An intent as the venue would show it."""
+    terms: dict[str, Any] = {"base_size": plain(intent.quantity), "limit_price": plain(intent.limit_price)}
+    variant = "sor_limit_ioc"
+    if intent.kind is OrderKind.POST_ONLY_GTD:
+        assert intent.expires_at is not None
+        variant, terms = "limit_limit_gtd", {**terms, "post_only": True, "end_time": rfc3339(intent.expires_at)}
+    elif intent.kind is OrderKind.BRACKET_GTC:
+        assert intent.stop_price is not None
+        variant, terms = "trigger_bracket_gtc", {**terms, "stop_trigger_price": plain(intent.stop_price)}
+    return {
+        "order_id": order_id,
+        "client_order_id": intent.client_order_id,
+        "product_id": intent.product_id,
+        "side": intent.side.value,
+        "status": "OPEN",
+        "order_configuration": {variant: {**terms, "rfq_disabled": False}},
+        "created_time": rfc3339(intent.decided_at).replace("Z", ".123456Z"),
+        "filled_size": "0",
+        "fee": "",
+        "settled": False,
+        "originating_order_id": "",
+        "attached_order_id": "",
+        "attached_order_configuration": None,
+        **changes,
+    }
+
+
+def taken(order_id: str = "order-1") -> dict[str, Any]:
+    """The answer to an order that was taken, with the echo that must not be believed."""
+    return {
+        "success": True,
+        "success_response": {"order_id": order_id, "product_id": "X-Y", "side": "SELL", "client_order_id": "echo"},
+        "order_configuration": {"market_market_ioc": {"quote_size": "1"}},
+    }
+
+
+def refused(**reasons: str) -> dict[str, Any]:
+    """The answer to an order that was refused."""
+    return {"success": False, "error_response": {"error_details": "", **reasons}, "order_configuration": {}}
+
+
+def a_page(key: str, rows: list[Any], cursor: str = "", **more: Any) -> dict[str, Any]:
+    return {key: rows, "has_next": bool(cursor), "cursor": cursor, **more}

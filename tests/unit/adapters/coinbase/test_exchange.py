@@ -1,0 +1,415 @@
+"""The account half: who we are, what we hold, ordered and executed, and conversions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import jwt
+import pytest
+
+from factories_venue import START, USD, USDC, a_bracket, a_convert, a_taker, an_intent
+from trader.adapters.coinbase.adapter import open_exchange
+from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.wire_orders import Preview
+from trader.errors import (
+    ConfigError,
+    InvariantViolation,
+    VenueAuth,
+    VenueError,
+    VenueProtocol,
+    VenueThrottled,
+    VenueUnavailable,
+)
+from trader.model.converts import ConvertState, ConvertStatus
+from trader.model.ids import Instant, VenueOrderId, rfc3339
+from trader.model.market import Balance, FeeRates
+from trader.model.money import Notional
+from unit.adapters.coinbase.stub import (
+    CREDENTIALS,
+    FakeTime,
+    Reply,
+    Stub,
+    a_page,
+    a_wire_order,
+    an_exchange,
+    refused,
+)
+from unit.adapters.coinbase.test_wire import a_wallet, a_wire_fill
+
+LISTING, FILLS, ACCOUNTS = "/orders/historical/batch", "/orders/historical/fills", "/accounts"
+GOOD_KEY = {"can_view": True, "can_trade": True, "can_transfer": False, "portfolio_type": "DEFAULT"}
+
+
+# --- before anything else
+
+
+def test_key_that_may_trade_and_nothing_more_passes(venue: Stub, time: FakeTime) -> None:
+    """The clocks are compared first: the token is dated by the venue's time."""
+    venue.on("GET", "/time", {"epochMillis": str(int(time.start * 1000) + 60_000)})
+    venue.on("GET", "/key_permissions", GOOD_KEY)
+
+    assert an_exchange(venue, time).self_test().can_trade
+
+    token = venue.asked("GET", "/key_permissions")[0].headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert int(time.start) + 60 - 5 == claims["nbf"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"can_transfer": True}, "transfer"), ({"can_trade": False}, "may not trade"), ({"can_view": False}, "read")],
+)
+def test_key_that_may_too_much_or_too_little_refuses_to_start(venue: Stub, changes: dict[str, bool], word: str) -> None:
+    """A key that can move money out has no business here."""
+    venue.on("GET", "/time", {"epochMillis": "1790000000000"})
+    venue.on("GET", "/key_permissions", {**GOOD_KEY, **changes})
+
+    with pytest.raises(ConfigError, match=word):
+        an_exchange(venue).self_test()
+
+
+def test_everything_is_ours_without_a_prefix_so_there_must_be_one() -> None:
+    """An empty prefix would claim the owner's orders."""
+    with pytest.raises(InvariantViolation):
+        open_exchange(CREDENTIALS, "")
+
+
+# --- the account
+
+
+def test_balances_are_read_over_all_pages(venue: Stub) -> None:
+    """Several wallets of one asset, a vault among them."""
+    first = a_page("accounts", [a_wallet(available="5"), a_wallet("SOL", "7", "1")], "uuid-1", size=2)
+    second = a_page("accounts", [a_wallet(available="1.5"), a_wallet("SOL", "99", type="ACCOUNT_TYPE_VAULT")])
+    venue.on("GET", ACCOUNTS, Reply(first), Reply(second))
+
+    found = an_exchange(venue).balances()
+
+    assert {USD: Balance(USD, Decimal("6.5"), Decimal(0)), "SOL": Balance("SOL", Decimal(7), Decimal(1))} == found  # type: ignore[arg-type]
+    assert [None, "uuid-1"] == [dict(request.query).get("cursor") for request in venue.requests]
+
+
+LISTS = [
+    (ACCOUNTS, "accounts", lambda exchange: exchange.balances()),
+    (LISTING, "orders", lambda exchange: exchange.orders(START)),
+    (FILLS, "fills", lambda exchange: exchange.fills(START)),
+]
+each_list = pytest.mark.parametrize(("path", "key", "read"), LISTS, ids=[key for _, key, _ in LISTS])
+
+
+@each_list
+def test_cursor_that_comes_again_is_no_list(venue: Stub, path: str, key: str, read: Any) -> None:
+    """A venue that turns in circles would be believed for ever."""
+    venue.on("GET", path, a_page(key, [], "again"))
+
+    with pytest.raises(VenueProtocol, match="same cursor again"):
+        read(an_exchange(venue))
+
+    assert 2 == len(venue.requests)
+
+
+@each_list
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply({}), VenueProtocol),
+        (Reply({"error": "x"}), VenueProtocol),
+        (Reply("", 500), VenueUnavailable),
+        (Reply("<html>", 200), VenueUnavailable),
+        (Reply("", 429), VenueThrottled),
+        (Reply("Unauthorized", 401), VenueAuth),
+        (Reply("", 403), VenueAuth),
+    ],
+    ids=lambda value: str(getattr(value, "status", "")),
+)
+def test_list_that_cannot_be_read_is_an_error_and_never_empty(
+    venue: Stub, path: str, key: str, read: Any, reply: Reply, kind: type[VenueError]
+) -> None:
+    """Accident 9: an error read as an empty list closed live orders."""
+    venue.on("GET", path, reply)
+
+    with pytest.raises(kind):
+        read(an_exchange(venue))
+
+
+@each_list
+def test_list_whose_second_page_fails_is_an_error(venue: Stub, path: str, key: str, read: Any) -> None:
+    """Half a list is no list."""
+    venue.on("GET", path, Reply(a_page(key, [], "next")), Reply("", 503))
+
+    with pytest.raises(VenueUnavailable):
+        read(an_exchange(venue))
+
+
+@pytest.mark.parametrize(("path", "key", "read"), LISTS[1:], ids=["orders", "fills"])
+def test_history_that_is_withheld_is_an_error(venue: Stub, path: str, key: str, read: Any) -> None:
+    """Some accounts need a proof token for it."""
+    venue.on("GET", path, a_page(key, [], proof_token_required=True))
+
+    with pytest.raises(VenueProtocol, match="proof token"):
+        read(an_exchange(venue))
+
+
+def test_fee_rates_are_those_of_spot(venue: Stub) -> None:
+    """Of the account's tier."""
+    venue.on("GET", "/transaction_summary", {"fee_tier": {"maker_fee_rate": "0.0025", "taker_fee_rate": "0.004"}})
+
+    assert FeeRates(Decimal("0.0025"), Decimal("0.004")) == an_exchange(venue).fee_rates()
+    assert (("product_type", "SPOT"),) == venue.requests[0].query
+
+
+# --- orders
+
+
+def test_orders_are_asked_for_in_every_state(venue: Stub) -> None:
+    """A filter by state would hide those that are on their way."""
+    venue.on("GET", LISTING, a_page("orders", []))
+
+    an_exchange(venue).orders(START)
+
+    query = dict(venue.requests[0].query)
+    assert (rfc3339(START), "SPOT") == (query["start_date"], query["product_type"])
+    assert not {"order_status", "product_id", "product_ids"} & set(query)
+
+
+def test_only_our_orders_are_listed_and_the_brackets_born_from_them(venue: Stub) -> None:
+    """Accident 12: of strangers' orders, also broken ones, nothing is even read."""
+    child = a_wire_order(a_bracket(), "child", client_order_id="venue-made", originating_order_id="ours")
+    stranger = {"order_id": "theirs", "client_order_id": "manual", "side": "", "status": 5}
+    their_child = a_wire_order(a_bracket(), "their-child", client_order_id="x", originating_order_id="theirs")
+    rows = [their_child, child, stranger, a_wire_order(an_intent(), "ours")]
+    venue.on("GET", LISTING, Reply(a_page("orders", rows[:2], "7")), Reply(a_page("orders", rows[1:])))
+
+    found = an_exchange(venue).orders(START)
+
+    assert [("child", "ours"), ("ours", None)] == [(each.venue_order_id, each.originating_order_id) for each in found]
+    assert 2 == len(venue.requests)
+
+
+def test_parent_that_is_not_listed_is_asked_for_once(venue: Stub) -> None:
+    """Listings lag, and a parent may be older than the window."""
+    rows = [
+        a_wire_order(a_bracket(), "c-1", client_order_id="", originating_order_id="p-ours"),
+        a_wire_order(a_bracket(), "c-2", client_order_id="", originating_order_id="p-theirs"),
+        a_wire_order(a_bracket(), "c-3", client_order_id="", originating_order_id="p-lost"),
+    ]
+    venue.on("GET", LISTING, a_page("orders", rows))
+    venue.on("GET", "/orders/historical/p-ours", {"order": a_wire_order(an_intent(), "p-ours")})
+    venue.on("GET", "/orders/historical/p-theirs", {"order": a_wire_order(an_intent(), client_order_id="manual")})
+    exchange = an_exchange(venue)
+
+    assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
+    assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
+    assert [1, 1, 2] == [len(venue.asked("GET", f"/orders/historical/p-{name}")) for name in ("ours", "theirs", "lost")]
+
+
+def test_orders_from_before_are_left_out(venue: Stub) -> None:
+    """Even if the venue lists them."""
+    old = a_wire_order(a_taker("old"), "old", created_time=rfc3339(Instant(START - 1)))
+    venue.on("GET", LISTING, a_page("orders", [a_wire_order(a_taker("new"), "new"), old]))
+
+    assert ["new"] == [each.venue_order_id for each in an_exchange(venue).orders(START)]
+
+
+def test_order_of_ours_that_makes_no_sense_fails_the_whole_list(venue: Stub) -> None:
+    """Half a view is no view."""
+    venue.on("GET", LISTING, a_page("orders", [a_wire_order(an_intent(), side="")]))
+
+    with pytest.raises(VenueProtocol):
+        an_exchange(venue).orders(START)
+
+
+def test_cancellation_tells_of_each_order(venue: Stub) -> None:
+    """What the answer does not name was not taken; each is asked for once."""
+    rows = [{"success": True, "order_id": "a"}, {"success": False, "failure_reason": "X", "order_id": "b"}]
+    venue.on("POST", "/orders/batch_cancel", {"results": rows})
+
+    answer = an_exchange(venue).cancel([VenueOrderId(each) for each in "abca"])
+
+    assert {"a": True, "b": False, "c": False} == answer
+    assert {"order_ids": ["a", "b", "c"]} == venue.requests[0].json
+
+
+def test_many_cancellations_go_in_hundreds(venue: Stub) -> None:
+    """The venue refuses more."""
+    venue.on(
+        "POST",
+        "/orders/batch_cancel",
+        lambda r: Reply({"results": [{"success": True, "order_id": each} for each in r.json["order_ids"]]}),
+    )
+
+    answer = an_exchange(venue).cancel([VenueOrderId(f"o-{number}") for number in range(250)])
+
+    assert [100, 100, 50] == [len(request.json["order_ids"]) for request in venue.requests]
+    assert 250 == sum(answer.values())
+
+
+def test_cancelling_nothing_asks_nothing_and_an_empty_id_hangs_nothing(venue: Stub) -> None:
+    """An empty id makes the venue's request hang."""
+    assert {} == an_exchange(venue).cancel([])
+    with pytest.raises(InvariantViolation):
+        an_exchange(venue).cancel([VenueOrderId("")])
+
+    assert [] == venue.requests
+
+
+def test_cancellation_without_an_answer_is_not_repeated(venue: Stub) -> None:
+    """The final state is read anyway."""
+    venue.on("POST", "/orders/batch_cancel", Reply("", 503))
+
+    with pytest.raises(VenueUnavailable):
+        an_exchange(venue).cancel([VenueOrderId("a")])
+
+    assert 1 == len(venue.requests)
+
+
+def test_preview_asks_without_an_id(venue: Stub) -> None:
+    """And tells reasons and costs."""
+    venue.on("POST", "/orders/preview", {"errs": ["PREVIEW_INSUFFICIENT_FUND"], "order_total": "30.105"})
+
+    assert Preview(("INSUFFICIENT_FUND",), Notional("30.105"), None) == an_exchange(venue).preview(an_intent())
+    assert "client_order_id" not in venue.requests[0].json
+
+
+# --- fills
+
+
+def test_fills_are_read_until_the_cursor_is_empty(venue: Stub) -> None:
+    """A short page is not the last one; a fill on two pages is one fill; oldest first, as they happened."""
+    pages = [
+        {"fills": [a_wire_fill(entry_id="3")], "cursor": "114994851"},
+        {"fills": [], "cursor": "9"},
+        {"fills": [a_wire_fill(entry_id="3"), a_wire_fill(entry_id="2")], "cursor": ""},
+    ]
+    venue.on("GET", FILLS, [Reply(page) for page in pages])
+
+    found = an_exchange(venue).fills(START)
+
+    assert ["2", "3"] == [fill.trade_id for fill in found]
+    assert rfc3339(START) == dict(venue.requests[0].query)["start_sequence_timestamp"]
+
+
+def test_fills_from_before_are_left_out(venue: Stub) -> None:
+    """Even if the venue lists them."""
+    old = a_wire_fill(entry_id="old", trade_time=rfc3339(Instant(START - 1)))
+    venue.on("GET", FILLS, {"fills": [old, a_wire_fill()], "cursor": ""})
+
+    assert ["entry-1"] == [fill.trade_id for fill in an_exchange(venue).fills(START)]
+
+
+# --- conversions
+
+
+def a_trade(status: str, **more: Any) -> dict[str, Any]:
+    return {"trade": {"id": "c-9", "status": status, "amount": {"value": "100", "currency": "USDC"}, **more}}
+
+
+def test_conversion_is_quoted_committed_and_followed(venue: Stub) -> None:
+    """Both assets are named each time."""
+    venue.on("POST", "/convert/quote", a_trade("TRADE_STATUS_CREATED"))
+    venue.on("POST", "/convert/trade/c-9", a_trade("TRADE_STATUS_STARTED"))
+    venue.on("GET", "/convert/trade/c-9", a_trade("TRADE_STATUS_COMPLETED"))
+    exchange, intent = an_exchange(venue), a_convert()
+
+    name = exchange.convert_quote(intent)
+    exchange.convert_commit(name, intent)
+    state = exchange.convert_state(name, intent)
+
+    assert ConvertState("c-9", ConvertStatus.COMPLETED, Notional(100)) == state
+    assert [{"amount": "100", "from_account": USD, "to_account": USDC}, {"from_account": USD, "to_account": USDC}] == [
+        request.json for request in venue.requests[:2]
+    ]
+    assert (("from_account", "USD"), ("to_account", "USDC")) == venue.requests[2].query
+
+
+@pytest.mark.parametrize("status", [401, 408, 429, 500, 502])
+def test_commit_is_sent_once_whatever_comes(venue: Stub, status: int) -> None:
+    """A second commit may be a second conversion."""
+    venue.on("POST", "/convert/trade/c-9", Reply("", status))
+
+    with pytest.raises(VenueError):
+        an_exchange(venue).convert_commit("c-9", a_convert())
+
+    assert 1 == len(venue.requests)
+
+
+def test_refused_conversion_is_our_request_that_was_wrong(venue: Stub) -> None:
+    """In the venue's words."""
+    venue.on("POST", "/convert/quote", Reply({"error": "INVALID_ARGUMENT", "message": "Unsupported account"}, 400))
+
+    with pytest.raises(VenueProtocol, match="Unsupported account"):
+        an_exchange(venue).convert_quote(a_convert())
+
+
+# --- secrets
+
+
+def everything(exchange: Any) -> list[Any]:
+    """Every way to ask the venue."""
+    since = START
+    return [
+        exchange.self_test,
+        exchange.products,
+        exchange.balances,
+        exchange.fee_rates,
+        lambda: exchange.quotes(["SOL-USD"]),
+        lambda: exchange.orders(since),
+        lambda: exchange.fills(since),
+        lambda: exchange.cancel(["a"]),
+        lambda: exchange.submit(an_intent()),
+        lambda: exchange.preview(an_intent()),
+        lambda: exchange.convert_quote(a_convert()),
+        lambda: exchange.convert_commit("c", a_convert()),
+        lambda: exchange.convert_state("c", a_convert()),
+    ]
+
+
+def echo(status: int) -> Any:
+    """An edge that prints the request back, headers and all."""
+    return lambda request: Reply({"error": str(request.headers), "message": str(request.headers)}, status)
+
+
+OLD_KEY = Credentials("planted-old-name", "plantedplantedplantedplanted0123")
+
+
+SCRIPTS = {"400": echo(400), "401": echo(401), "500": echo(500), "reset": Reply(fate="reset"), "200": echo(200)}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("credentials", [CREDENTIALS, OLD_KEY], ids=["token", "legacy"])
+def test_planted_key_appears_nowhere(
+    venue: Stub, time: FakeTime, caplog: pytest.LogCaptureFixture, script: Any, credentials: Credentials
+) -> None:
+    """Accident 29: not in messages, nor in what is chained to them, nor in logs, nor in any repr."""
+    caplog.set_level(0)
+    places = [(r, p) for r in ("GET", "POST") for p in ("/time", "/key_permissions", "/products", ACCOUNTS, "/orders")]
+    places += [("GET", path) for path in ("/transaction_summary", "/best_bid_ask", LISTING, FILLS, "/convert/trade/c")]
+    places += [
+        ("POST", f"/{path}") for path in ("orders/batch_cancel", "orders/preview", "convert/quote", "convert/trade/c")
+    ]
+    for place in places:
+        venue.on(*place, script)
+    exchange = an_exchange(venue, time, credentials=credentials)
+    seen = [repr(exchange), repr(vars(exchange)), repr(vars(exchange._transport)), repr(credentials)]
+
+    for ask in everything(exchange):
+        try:
+            seen.append(repr(ask()))
+        except VenueError as error:
+            chain: BaseException | None = error
+            while chain is not None:
+                seen += [str(chain), repr(chain), repr(vars(chain))]
+                chain = chain.__cause__ or chain.__context__
+
+    said = "\n".join([*seen, caplog.text])
+    assert len(seen) > 16
+    for secret in ("planted", "BEGIN", "PRIVATE KEY", "Bearer eyJ", CREDENTIALS.secret[40:60]):
+        assert secret not in said
+
+
+def test_refusal_in_the_venues_words_does_not_carry_the_key(venue: Stub) -> None:
+    """A reason ends up in the ledger and in the audit."""
+    venue.on("POST", "/orders", lambda request: Reply(refused(message=str(request.headers["Authorization"]))))
+
+    assert "eyJ" not in repr(an_exchange(venue).submit(an_intent()))

@@ -1,0 +1,315 @@
+"""The public half: paging, what is asked where, what is answered for each product."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories_venue import SOL, START
+from trader.adapters.coinbase.market_data import BUCKETS_MAX
+from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol, VenueUnavailable
+from trader.model.ids import Instant, ProductId
+from trader.model.market import Bars, Granularity
+from trader.model.money import Price
+from unit.adapters.coinbase.stub import HTML, FakeTime, Reply, Request, Stub, a_market, a_wire_product, an_exchange
+
+FIVE = Granularity.FIVE_MINUTE
+ETH = ProductId("ETH-USD")
+BOOKS, PUBLIC, KEYED = "/market/product_book", "/market/products", "/products"
+
+
+def candles_at(product_id: str) -> str:
+    return f"/market/products/{product_id}/candles"
+
+
+def ticker_at(product_id: str) -> str:
+    return f"/market/products/{product_id}/ticker"
+
+
+def a_row(start: int, close: str = "100") -> dict[str, str]:
+    return {"start": str(start), "open": "100", "high": "101", "low": "99", "close": close, "volume": "5"}
+
+
+def every_candle(request: Request) -> Reply:
+    """All buckets asked for, both ends included, newest first, as the venue has them."""
+    query = dict(request.query)
+    first, last = int(query["start"]), int(query["end"])
+    return Reply({"candles": [a_row(start) for start in range(last, first - 1, -FIVE.seconds)]})
+
+
+def a_list(*rows: dict[str, Any]) -> Reply:
+    return Reply({"products": list(rows), "num_products": len(rows), "pagination": None})
+
+
+# --- products
+
+
+def test_products_are_read_page_by_page_until_nothing_is_new(venue: Stub) -> None:
+    """Whatever number the venue grants a page: the offset moves on by what came."""
+    pages = [a_list(a_wire_product("A-USD"), a_wire_product("B-USD")), a_list(a_wire_product("C-USD")), a_list()]
+    venue.on("GET", PUBLIC, pages)
+
+    found = a_market(venue).products()
+
+    assert ["A-USD", "B-USD", "C-USD"] == [each.product_id for each in found]
+    queries = [dict(request.query) for request in venue.requests]
+    assert ["0", "2", "3"] == [query["offset"] for query in queries]
+    assert {"SPOT"} == {query["product_type"] for query in queries}
+
+
+def test_venue_that_ignores_the_offset_is_not_asked_for_ever(venue: Stub) -> None:
+    """The same page again holds nothing new."""
+    venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD")))
+
+    assert 1 == len(a_market(venue).products())
+    assert 2 == len(venue.requests)
+
+
+def test_venue_without_an_end_is_given_up(venue: Stub) -> None:
+    """A limit on everything."""
+    venue.on("GET", PUBLIC, lambda request: a_list(a_wire_product(f"{dict(request.query)['offset']}-USD")))
+
+    with pytest.raises(VenueProtocol, match="more than 40 pages"):
+        a_market(venue).products()
+
+
+def test_key_tells_more_of_a_product(venue: Stub) -> None:
+    """Whether we may trade it is told on the private route only."""
+    venue.on("GET", KEYED, a_list(a_wire_product("A-USD", view_only=True)), a_list())
+
+    (product,) = an_exchange(venue).products()
+
+    assert product.view_only
+    assert ("get_tradability_status", "true") in venue.requests[0].query
+    assert "Authorization" in venue.requests[0].headers
+
+
+def test_product_that_makes_no_sense_is_left_out(venue: Stub) -> None:
+    """So are other kinds of product; the rest is as good as ever."""
+    rows = [
+        a_wire_product("A-USD", base_increment=""),
+        a_wire_product("B-USD"),
+        a_wire_product("C", product_type="FUTURE"),
+    ]
+    venue.on("GET", PUBLIC, a_list(*rows), a_list())
+
+    assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
+
+
+def test_list_of_which_nothing_makes_sense_is_an_error(venue: Stub) -> None:
+    """The venue changed, not the products."""
+    venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD", base_increment="")), a_list())
+
+    with pytest.raises(VenueProtocol, match="base_increment"):
+        a_market(venue).products()
+
+
+def test_answer_without_a_list_is_not_an_empty_list(venue: Stub) -> None:
+    """Accident 9, of products."""
+    venue.on("GET", PUBLIC, {"error": "nothing today"})
+
+    with pytest.raises(VenueProtocol, match="there is no list"):
+        a_market(venue).products()
+
+
+# --- quotes
+
+
+def a_book(product_id: str, **changes: Any) -> dict[str, Any]:
+    best: dict[str, Any] = {"bids": [{"price": "99", "size": "1"}], "asks": [{"price": "101", "size": "2"}]}
+    return {"product_id": product_id, **best, "time": "2026-11-22T12:00:00.5Z", **changes}
+
+
+def test_quotes_with_a_key_are_one_question(venue: Stub) -> None:
+    """Each product once, the key repeated; what has no market is left out."""
+    books = [a_book("SOL-USD"), a_book("ETH-USD", bids=[]), a_book("X-USD", time=""), a_book("NOBODY-ASKED")]
+    venue.on("GET", "/best_bid_ask", {"pricebooks": books})
+
+    quotes = an_exchange(venue).quotes([SOL, ETH, SOL, ProductId("X-USD"), ProductId("NONE-USD")])
+
+    assert {SOL: (Price(99), Price(101), START)} == {key: (q.bid, q.ask, q.time) for key, q in quotes.items()}
+    (request,) = venue.requests
+    assert [("product_ids", each) for each in ("SOL-USD", "ETH-USD", "X-USD", "NONE-USD")] == list(request.query)
+
+
+def test_many_quotes_are_asked_for_in_batches(venue: Stub) -> None:
+    """An address has a length."""
+    venue.on("GET", "/best_bid_ask", lambda r: Reply({"pricebooks": [a_book(name) for _, name in r.query]}))
+
+    quotes = an_exchange(venue).quotes([ProductId(f"P{number}-USD") for number in range(450)])
+
+    assert 450 == len(quotes)
+    assert [50, 200, 200] == sorted(len(request.query) for request in venue.requests)
+
+
+@pytest.mark.parametrize("reply", [Reply("", 503), Reply({}), Reply("", 403)])
+def test_bulk_quotes_that_cannot_be_read_are_an_error(venue: Stub, reply: Reply) -> None:
+    """No quotes and no answer are two things."""
+    venue.on("GET", "/best_bid_ask", reply)
+
+    with pytest.raises(VenueError):
+        an_exchange(venue).quotes([SOL])
+
+
+def test_quotes_without_a_key_are_a_question_for_each(venue: Stub) -> None:
+    """Publicly, and one that fails is left out."""
+    venue.on(
+        "GET", ticker_at("SOL-USD"), {"trades": [{"time": "2026-11-22T12:00:00Z"}], "best_bid": "99", "best_ask": "101"}
+    )
+    venue.on("GET", ticker_at("ETH-USD"), {"trades": [], "best_bid": "", "best_ask": ""})
+    venue.on("GET", ticker_at("X-USD"), {"trades": "none"})
+
+    quotes = a_market(venue).quotes([SOL, ETH, ProductId("X-USD"), ProductId("NONE-USD")])
+
+    assert {SOL: (Price(99), Price(101), START)} == {key: (q.bid, q.ask, q.time) for key, q in quotes.items()}
+    assert all("Authorization" not in request.headers for request in venue.requests)
+
+
+def test_no_products_are_no_questions(venue: Stub) -> None:
+    """And no bulk quote of everything there is."""
+    for market in (a_market(venue), an_exchange(venue)):
+        assert {} == market.quotes([]) == market.bars([], FIVE, 10, START) == market.depth([], Decimal(20))
+
+    assert [] == venue.requests
+
+
+# --- bars
+
+
+def test_bars_are_asked_for_exactly_and_come_oldest_first(venue: Stub) -> None:
+    """Ten closed buckets, the running one not among them, past every cache."""
+    venue.on("GET", candles_at("SOL-USD"), every_candle)
+
+    bars = a_market(venue).bars([SOL], FIVE, 10, START)[SOL]
+
+    assert isinstance(bars, Bars)
+    assert [START - 300 * back for back in range(10, 0, -1)] == list(bars.start)
+    (request,) = venue.requests
+    expected = (("start", str(START - 3000)), ("end", str(START - 300)), ("granularity", "FIVE_MINUTE"))
+    assert expected == request.query
+    assert "no-cache" == request.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("count", [1, 349, 350, 700, 1000])
+def test_no_call_asks_for_more_buckets_than_the_venue_gives(venue: Stub, count: int) -> None:
+    """The windows touch and do not overlap."""
+    venue.on("GET", candles_at("SOL-USD"), every_candle)
+
+    bars = a_market(venue).bars([SOL], FIVE, count, START)[SOL]
+
+    assert isinstance(bars, Bars)
+    assert (count, 0) == (len(bars), bars.filled)
+    windows = [(int(dict(each.query)["start"]), int(dict(each.query)["end"])) for each in venue.requests]
+    sizes = [(last - first) // 300 + 1 for first, last in windows]
+    assert max(sizes) <= BUCKETS_MAX
+    assert count == sum(sizes)
+
+
+def test_every_product_is_answered(venue: Stub) -> None:
+    """With its bars or with the reason, each its own."""
+    venue.on("GET", candles_at("SOL-USD"), every_candle)
+    venue.on("GET", candles_at("EMPTY-USD"), {"candles": []})
+    venue.on("GET", candles_at("ODD-USD"), {"candles": [{"start": "soon"}]})
+    venue.on("GET", candles_at("BAD-USD"), Reply({"candles": [a_row(START - 300, close="-1")]}))
+    venue.on("GET", candles_at("DOWN-USD"), Reply(HTML, 502))
+    names = [ProductId(f"{each}-USD") for each in ("SOL", "EMPTY", "ODD", "BAD", "DOWN", "GONE")]
+
+    found = a_market(venue).bars(names, FIVE, 5, START)
+
+    kinds = [Bars, MissingData, MalformedData, MalformedData, MissingData, MissingData]
+    assert dict(zip(names, kinds, strict=True)) == {name: type(each) for name, each in found.items()}
+    assert "HTTP 502" in str(found[ProductId("DOWN-USD")])
+    assert "HTTP 404" in str(found[ProductId("GONE-USD")])
+
+
+def test_venue_that_answers_for_no_product_is_an_error(venue: Stub) -> None:
+    """That is no property of the products."""
+    for name in ("SOL-USD", "ETH-USD"):
+        venue.on("GET", candles_at(name), Reply("", 503))
+
+    with pytest.raises(VenueUnavailable):
+        a_market(venue).bars([SOL, ETH], FIVE, 5, START)
+
+
+def without_newest(_: Request) -> Reply:
+    return Reply({"candles": [a_row(START - 600)]})
+
+
+def test_bucket_that_has_just_closed_is_waited_for_once(venue: Stub, time: FakeTime) -> None:
+    """Until it has settled, and only where it is missing."""
+    venue.on(
+        "GET",
+        candles_at("SOL-USD"),
+        [without_newest(None), Reply({"candles": [a_row(START - 300), a_row(START - 600)]})],
+    )  # type: ignore[arg-type]
+    venue.on("GET", candles_at("ETH-USD"), every_candle)
+
+    found = a_market(venue, time).bars([SOL, ETH], FIVE, 5, Instant(START + 1))
+
+    assert all(isinstance(each, Bars) for each in found.values())
+    assert [4.0] == time.waits
+    assert (2, 1) == (len(venue.asked("GET", candles_at("SOL-USD"))), len(venue.asked("GET", candles_at("ETH-USD"))))
+
+
+def test_bucket_that_stays_missing_makes_the_product_stale(venue: Stub, time: FakeTime) -> None:
+    """One more question, not more."""
+    venue.on("GET", candles_at("SOL-USD"), without_newest)
+
+    found = a_market(venue, time).bars([SOL], FIVE, 5, Instant(START + 14))
+
+    assert isinstance(found[SOL], StaleData)
+    assert 2 == len(venue.requests)
+    assert [1.5] == time.waits
+
+
+def test_bucket_missing_for_long_had_no_trade(venue: Stub, time: FakeTime) -> None:
+    """Asking again would only cost."""
+    venue.on("GET", candles_at("SOL-USD"), without_newest)
+
+    found = a_market(venue, time).bars([SOL], FIVE, 5, Instant(START + 60))
+
+    assert isinstance(found[SOL], DataError)
+    assert 1 == len(venue.requests)
+
+
+# --- depth and time
+
+
+def test_depth_is_read_for_each_product(venue: Stub) -> None:
+    """One that cannot be read is left out."""
+    books = {"SOL-USD": Reply({"pricebook": a_book("SOL-USD")}), "ETH-USD": Reply({"pricebook": {}})}
+    venue.on("GET", BOOKS, lambda request: books.get(dict(request.query)["product_id"], Reply("", 404)))
+
+    found = a_market(venue).depth([SOL, ETH, ProductId("NONE-USD")], Decimal(100))
+
+    assert {SOL: (99, 202)} == {key: (each.bid_notional, each.ask_notional) for key, each in found.items()}
+
+
+def test_depth_of_nothing_that_answers_is_an_error(venue: Stub) -> None:
+    """The cycle then goes on without any."""
+    venue.on("GET", BOOKS, Reply("", 500))
+
+    with pytest.raises(VenueUnavailable):
+        a_market(venue).depth([SOL, ETH], Decimal(20))
+
+
+def test_clock_learns_how_far_the_venue_is_ahead(venue: Stub, time: FakeTime) -> None:
+    """Tokens are dated by the venue's time from then on."""
+    venue.on("GET", "/time", {"iso": "x", "epochSeconds": "1790000007", "epochMillis": "1790000007500"})
+    market = a_market(venue, time)
+
+    assert 1790000007 == market.server_time()
+    assert 7.5 == market.clock.skew_seconds
+    assert time.start + 7.5 == pytest.approx(market.clock.now(), abs=0.01)
+
+
+def test_market_can_be_closed(venue: Stub) -> None:
+    """Threads and connections go."""
+    venue.on("GET", candles_at("SOL-USD"), every_candle)
+    market = a_market(venue)
+    market.bars([SOL, ETH], FIVE, 5, START)
+
+    market.close()
+    market.close()
