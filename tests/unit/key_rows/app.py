@@ -2,15 +2,19 @@
 
 import contextlib
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from factories_market import NOW, a_lot
 from factories_settings import shipped_trees, with_overrides
+from trader.adapters.coinbase.budget import Lane, Patience, buckets_of
 from trader.adapters.config_yaml import settings_from_trees
+from trader.entry.runtime import limits_of
 from trader.entry.wiring import Venue, local_ports
-from trader.errors import ConfigError
+from trader.errors import ConfigError, VenueError
 from trader.model.facts import AccountView
 from trader.model.ids import Instant, ProductId
 from trader.model.market import FeeRates, Quote
@@ -18,6 +22,7 @@ from trader.model.memory import FeeCache
 from trader.model.orders import OrderStatus
 from trader.model.settings import Settings
 from trader.stages.reconcile import reconcile
+from unit.adapters.coinbase.stub import FakeTime, Reply, a_market, serving
 from unit.config_keys import Row
 from unit.key_rows import shapes
 from unit.key_rows.books import a_fill, a_record, an_order, in_doubt, ordered, view
@@ -91,6 +96,42 @@ def _fees_of_yesterday(settings: Settings) -> object:
     return a_cycle(lambda each: a_ledger(each, fees=cache))(settings)
 
 
+def _seconds_for_ten(lane: Lane) -> Callable[[Settings], float]:
+    """How long ten requests of a kind take the clock of the adapter that the function builds."""
+
+    def measure(settings: Settings) -> float:
+        time = FakeTime()
+        buckets = buckets_of(limits_of(settings), time.timing())[lane]
+        for _ in range(10):
+            for bucket in buckets:
+                bucket.take()
+        return time.passed
+
+    return measure
+
+
+def _books_read_together(settings: Settings) -> int:
+    """How many of eight books are read from a venue that answers none before all eight are asked for."""
+    together = threading.Barrier(8)
+    names = [ProductId(f"P{number}-USD") for number in range(8)]
+
+    def answer(_: object) -> Reply:
+        try:
+            together.wait(2)
+        except threading.BrokenBarrierError:
+            return Reply({"error": "NOT_FOUND"}, 404)
+        bids, asks = ([{"price": price, "size": "1"}] for price in ("100", "101"))
+        book = {"product_id": "P0-USD", "bids": bids, "asks": asks, "time": "2025-01-21T07:15:55.518582Z"}
+        return Reply({"pricebook": book})
+
+    limits = replace(limits_of(settings), public_per_second=1_000_000)
+    with serving() as stub:
+        stub.on("GET", "/market/product_book", answer)
+        with contextlib.suppress(VenueError):
+            return len(a_market(stub, limits=limits, patience=Patience(answer_seconds=10)).depth(names, Decimal(1000)))
+    return 0
+
+
 ROWS: dict[str, Row] = {
     "app.mode": Row("PAPER", _wired),
     "app.account": Row("other", a_cycle()),
@@ -113,4 +154,8 @@ ROWS: dict[str, Row] = {
     "exchange.assumed_maker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
     "exchange.assumed_taker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
     "exchange.balance_tolerance_ratio": Row(0, _short_balance),
+    "exchange.public_per_second": Row(4, _seconds_for_ten(Lane.PUBLIC)),
+    "exchange.private_per_second": Row(4, _seconds_for_ten(Lane.PRIVATE)),
+    "exchange.fills_per_second": Row(2, _seconds_for_ten(Lane.FILLS)),
+    "exchange.parallel_requests": Row(4, _books_read_together),
 }

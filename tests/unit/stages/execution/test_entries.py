@@ -231,7 +231,7 @@ def test_fee_counts_as_cost() -> None:
     assert (True, False) == (short.trim is not None, enough.trim is not None)
 
 
-@pytest.mark.parametrize("notional", ["300", "33.333333333333333333333333333", "0.1" * 1 + "7777777777777777777777777"])
+@pytest.mark.parametrize("notional", ["300", "33.333333333333333333333333333", "0.17777777777777777777777777"])
 def test_capital_that_suffices_is_no_cut(notional: str) -> None:
     """Not even in the last digit of a long number."""
     product = a_product("SOL-USD", quote_size_min=Notional("0.01"))

@@ -1,0 +1,356 @@
+"""Doing what was committed: what a submission makes of an order, what is withheld, in which order things are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accidents.small_world import (
+    DIP,
+    ETH,
+    SOL,
+    USDC,
+    Bar,
+    World,
+    a_path,
+    a_world,
+    answering,
+    down,
+    down_after,
+    with_settings,
+)
+from factories import (
+    NOW,
+    PREFIX,
+    Scripted,
+    a_bracket_intent,
+    a_convert_intent,
+    a_ledger,
+    a_proposal,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    scripted,
+)
+from factories_venue import START
+from trader.cycle.act import after_submission, intended, stop_sending_at
+from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.decisions import Plan
+from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
+from trader.model.memory import Pacing
+from trader.model.money import Price
+from trader.model.orders import Accepted, Leg, Liquidity, OrderIntent, OrderStatus, Rejected, Submission, Unknown
+from trader.model.portfolio import Switch
+from trader.sim.book import VenueBook
+from trader.sim.orders import Execution
+
+QUIET = [Bar()] * 24
+
+
+# --- what a submission says
+
+
+def test_accepted_order_is_pending_under_the_venues_ids() -> None:
+    """Its attached bracket is known from the first answer."""
+    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Accepted(V, VenueOrderId("child")), NOW)
+
+    assert (OrderStatus.PENDING, V, "child") == (record.status, record.venue_order_id, record.attached_order_id)
+
+
+def test_rejected_order_is_over_with_its_reason() -> None:
+    """Nothing of it exists."""
+    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Rejected("INSUFFICIENT_FUND"), NOW)
+
+    assert (OrderStatus.REJECTED, NOW, "INSUFFICIENT_FUND") == (record.status, record.over_at, record.note)
+
+
+def test_order_without_an_answer_is_in_doubt_since_it_was_sent() -> None:
+    """Unknown is doubt, not failure."""
+    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Unknown("timeout"), NOW)
+
+    assert (OrderStatus.IN_DOUBT, NOW, None, True) == (record.status, record.sent_at, record.over_at, record.is_live)
+
+
+V = VenueOrderId("venue-1")
+
+
+# --- what a plan makes of the ledger
+
+
+def test_planned_orders_and_conversions_exist_before_they_are_sent() -> None:
+    """Intended, with nothing known of them."""
+    ledger = intended(a_ledger(), Plan((an_intent(),), converts=(a_convert_intent(),)), NOW)
+
+    assert [OrderStatus.INTENDED] == [record.status for record in ledger.orders.values()]
+    assert {"convert-1": ConvertRecord(a_convert_intent(), ConvertStatus.INTENDED)} == ledger.converts
+
+
+def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
+    """Only the entry sets the pace."""
+    plan = Plan((an_intent(), an_exit_intent(), a_bracket_intent()))
+
+    pacing = intended(a_ledger(pacing=Pacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, NOW).pacing
+
+    assert Pacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
+
+
+def test_second_try_is_no_new_entry() -> None:
+    """It was entered for the pace when it was tried first; as a trade it counts."""
+    pacing = intended(a_ledger(), Plan((an_intent(attempt=1),)), NOW).pacing
+
+    assert Pacing("2026-11-22", 1) == pacing
+
+
+def test_new_day_counts_its_trades_from_nothing() -> None:
+    """And entries of the day before yesterday are forgotten."""
+    before = Pacing("2026-11-21", 99, (Instant(NOW - 86_400), Instant(NOW - 86_399)))
+
+    pacing = intended(a_ledger(pacing=before), Plan(), NOW).pacing
+
+    assert Pacing("2026-11-22", 0, (Instant(NOW - 86_399),)) == pacing
+
+
+@pytest.mark.parametrize(("deadline", "lease", "expected"), [(900, 120, 100), (60, 120, 40)])
+def test_sending_ends_in_time_to_settle(deadline: int, lease: int, expected: int) -> None:
+    """Before the deadline and well inside the lease, whichever is first."""
+    assert expected == stop_sending_at(Instant(deadline), Instant(lease), 20)
+
+
+# --- what is withheld
+
+
+def statuses(world: World) -> list[OrderStatus]:
+    return [record.status for record in world.ledger.orders.values()]
+
+
+def after_first_submit(change: Callable[[World], None]) -> Callable[[World], Any]:
+    """A meddler that lets one order leave and then changes the world."""
+
+    def make(world: World) -> Any:
+        def submit(original: Callable[[OrderIntent], Submission], intent: OrderIntent) -> Submission:
+            answer = original(intent)
+            change(world)
+            return answer
+
+        return submit
+
+    return make
+
+
+def a_world_with_two_entries() -> World:
+    return a_world(strategy=scripted(a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.1)))
+
+
+@pytest.mark.parametrize("word", [Switch.REDUCE_ONLY, Switch.HALT, Switch.FLATTEN, None, "nonsense"])
+def test_switch_is_read_again_before_every_order(word: str | None) -> None:
+    """Flipped, gone or garbled after the first order, the second does not leave; it never left, so it is over."""
+    world = a_world_with_two_entries()
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.switch, "word", word))(world)
+
+    report = world.cycle()
+
+    assert 1 == world.sent()
+    assert [OrderStatus.OPEN, OrderStatus.LAPSED] == sorted(statuses(world), key=lambda s: s is OrderStatus.LAPSED)
+    assert "OrderWithheld" in [kind for kind, _, _ in report.notes]
+
+
+def test_no_order_leaves_without_time_to_settle() -> None:
+    """Twenty seconds before the deadline sending ends; what did not leave is over, the cycle completes."""
+    world = a_world_with_two_entries()
+
+    world.cycle(seconds=20)
+
+    assert (0, [OrderStatus.LAPSED] * 2) == (world.sent(), statuses(world))
+
+
+def test_no_order_leaves_late_in_the_lease() -> None:
+    """Somebody else might be at work by then."""
+    world = a_world_with_two_entries()
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: w.clock.advance(100))(world)
+
+    world.cycle()
+
+    assert 1 == world.sent()
+
+
+def a_world_to_exit() -> World:
+    """SOL held with its bracket at the venue, its time up."""
+    asked: list[int] = []
+
+    def answer(_: Any) -> Any:
+        asked.append(1)
+        return (a_proposal("SOL-USD", max_hold_hours=1),) if len(asked) == 1 else ()
+
+    world = a_world(strategy=Scripted(answer), paths={SOL: a_path(DIP, *QUIET)})
+    world.cycles(1)
+    world.cycle()
+    world.clock.advance(3600)
+    return world
+
+
+def test_exit_leaves_once_its_bracket_is_over() -> None:
+    """Cancel, read back, then sell: in one cycle."""
+    world = a_world_to_exit()
+    world.calls.clear()
+
+    world.cycle()
+
+    doings = [call for call in world.calls if call in ("exchange.cancel", "exchange.orders", "exchange.submit")]
+    last = doings.index("exchange.submit")
+    assert ["exchange.cancel", "exchange.orders"] == doings[last - 2 : last]
+    assert {} == world.ledger.lots
+
+
+@pytest.mark.parametrize("cancel", [down, answering({})], ids=["no answer", "not taken"])
+def test_exit_is_withheld_while_its_bracket_lives(cancel: Any) -> None:
+    """Both could fill: then more would be sold than is held. The next cycle tries again."""
+    world = a_world_to_exit()
+    sent = world.sent()
+
+    world.meddlers["exchange.cancel"] = cancel
+    world.cycle()
+    withheld = world.sent()
+    del world.meddlers["exchange.cancel"]
+    world.pass_bars()
+    world.cycle()
+
+    assert (sent, sent + 1) == (withheld, world.sent())
+    assert {} == world.ledger.lots
+
+
+def test_cancel_whose_answer_was_lost_is_found_out() -> None:
+    """It was heard all the same: what is read back counts, and the exit leaves."""
+    world = a_world_to_exit()
+    world.meddlers["exchange.cancel"] = down_after
+
+    world.cycle()
+
+    assert {} == world.ledger.lots
+
+
+def test_exit_is_withheld_if_the_bracket_filled_meanwhile() -> None:
+    """The coins are gone; selling them again would sell the owner's."""
+    world = a_world_to_exit()
+    sent = world.sent()
+
+    def too_late(original: Any, ids: Any) -> Any:
+        (child,) = world.stored.live
+        world.book.save(_filled(world, child))
+        return original(ids)
+
+    world.meddlers["exchange.cancel"] = too_late
+    world.cycle()
+
+    assert (sent, {}, []) == (world.sent(), world.ledger.lots, list(world.stored.live))
+
+
+def _filled(world: World, order_id: VenueOrderId) -> VenueBook:
+    order = world.stored.live[order_id]
+    execution = Execution(Price(112), order.quantity, Liquidity.MAKER)
+    return world.stored.executed(order, execution, world.clock.now(), Decimal("0.005"))
+
+
+# --- conversions
+
+
+def a_world_that_converts(**world: Any) -> World:
+    """ADA is sold for USDC only; there are only dollars."""
+    name = "ADA-USDC"
+    paths = {ProductId(each): a_path(DIP, *QUIET) for each in (name, "USDT-USD", "USDT-USDC")}
+    return a_world(paths=paths, strategy=scripted(a_proposal(name)), **world)
+
+
+def test_conversion_is_journaled_before_it_is_committed_and_its_order_follows() -> None:
+    """The venue's id is in the store before the commit that is not idempotent; then the order that it pays for."""
+    world = a_world_that_converts()
+
+    world.cycle()
+
+    doings = [c for c in world.calls if c.startswith(("exchange.convert", "store.commit", "exchange.submit"))]
+    assert [
+        "store.commit",
+        "exchange.convert_quote",
+        "store.commit",
+        "exchange.convert_commit",
+        "exchange.convert_state",
+        "exchange.submit",
+        "store.commit",
+    ] == doings
+    assert ["ADA-USDC"] == [order.product_id for order in world.buys()]
+
+
+def test_order_does_not_leave_before_its_conversion_is_done() -> None:
+    """The quote was refused: no money, no order."""
+    world = a_world_that_converts()
+    world.meddlers["exchange.convert_quote"] = down
+
+    world.cycle()
+
+    assert (0, {}) == (world.sent(), world.stored.converts if world.book.load() else {})
+
+
+def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
+    """The state is asked instead; the money moved once."""
+    world = a_world_that_converts()
+    world.meddlers["exchange.convert_commit"] = down_after
+
+    world.cycles(3)
+
+    assert 1 == world.calls.count("exchange.convert_commit")
+    assert [ConvertStatus.COMPLETED] == [convert.status for convert in world.stored.converts.values()]
+    assert world.ledger.cash[USDC] == world.total("USDC")
+
+
+def test_commit_that_never_arrived_is_not_repeated_either() -> None:
+    """It stays open, and its order is withheld, until the quote is long dead."""
+    world = a_world_that_converts()
+    world.meddlers["exchange.convert_commit"] = down
+
+    world.cycles(3)
+
+    assert 1 == world.calls.count("exchange.convert_commit")
+    first = next(iter(world.ledger.converts.values()))
+    assert ConvertStatus.QUOTED is first.status
+    assert 0 == world.sent()
+
+
+# --- the order of things
+
+
+def test_exits_leave_before_entries() -> None:
+    """Less risk first."""
+    sold: list[Leg] = []
+    world = a_world_to_exit()
+    world = with_settings(world, scripted(a_proposal("ETH-USD")))
+
+    def note(original: Callable[[OrderIntent], Submission], intent: OrderIntent) -> Submission:
+        sold.append(intent.leg)
+        return original(intent)
+
+    world.meddlers["exchange.submit"] = note
+    world.cycle()
+
+    assert [Leg.EXIT, Leg.ENTRY] == sold
+    assert {ETH, SOL} == {order.product_id for order in world.buys()}
+
+
+def test_intent_is_sent_again_byte_for_byte() -> None:
+    """The price has moved, the tick is another; what is sent is what was decided."""
+    seen: list[OrderIntent] = []
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")), paths={SOL: a_path(Bar(101), *QUIET)})
+
+    def swallow(_: Any, intent: OrderIntent) -> Submission:
+        seen.append(intent)
+        return Unknown("timeout")
+
+    world.meddlers["exchange.submit"] = swallow
+    world.cycle()
+    world.clock.set(Instant(START + 120))
+    world.cycle()
+
+    assert 2 == len(seen)
+    assert seen[0] == seen[1]
+    assert seen[0].client_order_id.startswith(PREFIX)

@@ -1,0 +1,215 @@
+"""Reading the world: what cannot be read is said, never made up; what changes slowly is not asked every time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accidents.small_world import BTC, DIP, SOL, Bar, World, a_path, a_world, answering, down, listed
+from factories import Scripted, a_proposal, scripted
+from factories_venue import START
+from trader.cycle import CycleOutcome
+from trader.cycle.gather import read_account, read_switch
+from trader.errors import VenueUnavailable
+from trader.model.denials import DenialCode
+from trader.model.ids import Instant, ProductId
+from trader.model.market import FeeRates
+from trader.model.portfolio import Switch
+
+QUIET = [Bar()] * 24
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [*((each.value, each) for each in Switch), (None, Switch.HALT), ("run", Switch.HALT), ("", Switch.HALT)],
+)
+def test_switch_is_one_of_its_words_or_halt(word: str | None, expected: Switch) -> None:
+    """Unreadable and unknown alike."""
+    world = a_world()
+    world.switch.word = word
+
+    assert expected is read_switch(world.ports())
+
+
+# --- the account
+
+
+def test_account_without_any_order_is_asked_for_balances_only() -> None:
+    """There is nothing to look for."""
+    world = a_world(strategy=Scripted())
+    world.cycle()
+
+    view = read_account(world.ports().exchange, world.ledger, world.clock.now())  # type: ignore[arg-type]
+
+    assert ((), (), {"USD"}) == (view.orders, view.fills, set(view.balances))
+    assert 0 == world.sent("orders") + world.sent("fills")
+
+
+def test_account_is_read_from_before_the_oldest_order() -> None:
+    """A minute of slack, for clocks that differ."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.cycle()
+    since: list[Instant] = []
+    world.meddlers["exchange.orders"] = lambda original, at: since.append(at) or original(at)
+
+    world.pass_bars()
+    world.cycle()
+
+    assert {START - 60} == set(since)
+
+
+def test_fills_are_read_after_orders() -> None:
+    """A claimed fill that is not listed yet is waited for, one that nobody claimed is booked: not the other way."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.cycle()
+    world.calls.clear()
+
+    world.pass_bars()
+    world.cycle()
+
+    assert world.calls.index("exchange.orders") < world.calls.index("exchange.fills")
+
+
+@pytest.mark.parametrize("part", ["balances", "orders", "fills"])
+def test_half_a_view_is_no_view(part: str) -> None:
+    """Whichever half is missing."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.cycle()
+    world.meddlers[f"exchange.{part}"] = down
+
+    with pytest.raises(VenueUnavailable):
+        read_account(world.ports().exchange, world.ledger, world.clock.now())  # type: ignore[arg-type]
+
+
+# --- the market
+
+
+def cycle_count(world: World, call: str, minutes: int) -> int:
+    """How often something was asked in cycles over so many minutes."""
+    world.cycles(minutes // 5)
+    return world.calls.count(call)
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(60, 1), (65, 2)])
+def test_products_are_believed_for_an_hour(minutes: int, asked: int) -> None:
+    """Then asked again."""
+    assert asked == cycle_count(a_world(strategy=Scripted()), "market.products", minutes)
+
+
+def test_fees_are_those_of_the_account_believed_for_a_day() -> None:
+    """Asked once in a cycle that has nothing yet."""
+    world = a_world(strategy=Scripted())
+    rates = FeeRates(maker=Decimal("0.001"), taker=Decimal("0.002"))
+    world.meddlers["exchange.fee_rates"] = answering(rates)
+
+    assert 1 == cycle_count(world, "exchange.fee_rates", 60)
+    assert world.ledger.fees is not None
+    assert rates == world.ledger.fees.rates
+
+
+def test_fees_are_assumed_where_there_is_no_account() -> None:
+    """And nothing is cached that nobody said."""
+    strategy = Scripted()
+    world = a_world(strategy=strategy, trades=False)
+
+    world.cycle()
+
+    # 0.5 + 0.9 % of fees, the spread of the candles' market, 10 bps of slippage.
+    assert world.ledger.fees is None
+    assert pytest.approx(0.0156, abs=1e-4) == float(strategy.seen[0].round_trip_ratio[SOL])
+
+
+def test_aliases_share_the_quote_of_their_book() -> None:
+    """One book, one question."""
+    world = a_world(products=[listed("SOL-USDC", alias=SOL)], strategy=Scripted())
+    asked: list[Any] = []
+    world.meddlers["market.quotes"] = lambda original, names: asked.append(names) or original(names)
+
+    world.cycle()
+
+    assert SOL in asked[0]
+    assert ProductId("SOL-USDC") not in asked[0]
+
+
+def test_candles_are_read_of_what_passes_the_checks_that_need_none() -> None:
+    """A closed product costs no request, unless we hold it."""
+    world = a_world(products=[listed("SOL-USD", is_disabled=True)], strategy=Scripted())
+    asked: list[Any] = []
+    world.meddlers["market.bars"] = lambda original, names, *rest: asked.append(names) or original(names, *rest)
+
+    world.cycle()
+
+    assert (BTC in asked[0], SOL in asked[0]) == (True, False)
+
+
+@pytest.mark.parametrize("part", ["quotes", "bars"])
+def test_market_that_cannot_be_read_enters_nothing(part: str) -> None:
+    """The cycle abstains from entries, and the failure counts."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")), universe__tiers__tier_2_rotational__bases=())
+    world.cycles(1)
+    world.clock.advance(3600)
+    world.meddlers[f"market.{part}"] = down
+    sent = world.sent()
+
+    report = world.cycle()
+
+    assert (sent, CycleOutcome.ABSTAINED, 1) == (world.sent(), report.outcome, world.ledger.health.failed_cycles)
+
+
+def test_market_that_never_could_be_read_enters_nothing() -> None:
+    """Not even the list of products is there: no strategy is shown a candidate."""
+    strategy = scripted(a_proposal("SOL-USD"))
+    world = a_world(strategy=strategy)
+    world.meddlers["market.products"] = down
+
+    world.cycle()
+
+    assert ({}, 0) == (strategy.seen[0].candidates, world.sent())
+
+
+def test_market_that_cannot_be_read_does_not_stop_the_switch() -> None:
+    """HALT cancels a working entry without a single price."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.cycles(1)
+    world.meddlers["market.quotes"] = down
+
+    world.switch.word = Switch.HALT
+    world.cycle()
+
+    assert {} == world.stored.live
+
+
+def test_order_book_that_cannot_be_read_is_a_refusal() -> None:
+    """Of what wanted to be bought."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.meddlers["market.depth"] = down
+
+    report = world.cycle()
+
+    assert report.decision is not None
+    assert {SOL: DenialCode.DEPTH_MISSING} == {
+        v.product_id: v.code for v in report.decision.verdicts if v.product_id == SOL
+    }
+
+
+def test_order_books_are_read_of_candidates_with_a_proposal_only() -> None:
+    """Without one none is read at all."""
+    wants, idle = a_world(strategy=scripted(a_proposal("SOL-USD"))), a_world(strategy=Scripted())
+    asked: list[Any] = []
+    wants.meddlers["market.depth"] = lambda original, names, band: asked.append(names) or original(names, band)
+
+    wants.cycle()
+    idle.cycle()
+
+    assert ([(SOL,)], 0) == (asked, idle.calls.count("market.depth"))
+
+
+def test_path_dips_where_the_tests_say() -> None:
+    """The stage set of these tests: a bar that falls through the bid."""
+    world = a_world(paths={SOL: a_path(DIP, *QUIET)}, strategy=scripted(a_proposal("SOL-USD")))
+
+    world.cycles(2)
+
+    assert world.ledger.lots

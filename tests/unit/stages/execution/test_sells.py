@@ -1,0 +1,313 @@
+"""Orders that close lots: exits that widen step by step, and brackets for what nothing else covers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories import (
+    CYCLE,
+    NOW,
+    PREFIX,
+    RULES,
+    SCOPE,
+    a_bracket_intent,
+    a_held_ledger,
+    a_market,
+    a_product,
+    a_quote,
+    a_sell_approval,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    shipped_settings,
+)
+from trader.model.denials import DenialCode
+from trader.model.ids import ClientOrderId, Instant, VenueOrderId, client_order_id
+from trader.model.ledger import Ledger
+from trader.model.market import Product
+from trader.model.money import Notional, Price, Quantity
+from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.stages.execution import Market
+from trader.stages.execution.sells import Sale, exit_attempts, exit_order, protection_orders, unprotected
+
+LOT = ClientOrderId(PREFIX + "entry")
+RULE = shipped_settings().execution
+
+
+def eth(bid: str = "100", ask: str | None = None, product: Product | None = None, **over: Any) -> Market:
+    listed = a_product("ETH-USD") if product is None else product
+    quote = a_quote("ETH-USD", bid=bid, ask=ask or str(Decimal(bid) + Decimal("0.01")))
+    return a_market(listed, quotes=[quote], **over)
+
+
+def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
+    """One unit bought at 100, stop 94, target 112."""
+    ledger = a_held_ledger(an_intent(decided_at=Instant(NOW - 3600), attach=attach), *more)
+    return ledger.with_lot(replace(ledger.lots[LOT], **lot))
+
+
+def sell(ledger: Ledger, market: Market | None = None) -> Sale:
+    return exit_order(a_sell_approval(ledger.lots[LOT]), ledger, eth() if market is None else market, RULE)
+
+
+def failed_exits(count: int, status: OrderStatus = OrderStatus.CANCELLED) -> list[OrderRecord]:
+    return [an_order_record(an_exit_intent(f"exit-{n}"), status) for n in range(count)]
+
+
+# --- exits
+
+
+def test_exit_is_an_immediate_order_at_a_bounded_distance_below_the_bid() -> None:
+    """All of the lot, half a percent below 100, under an id made of the decision."""
+    sale = sell(held())
+
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "ETH-USD", Side.SELL, f"EXIT:{LOT}", 0)
+    expected = OrderIntent(
+        client_order_id=order_id,
+        cycle_id=CYCLE,
+        strategy=RULES,
+        product_id=a_product("ETH-USD").product_id,
+        base=a_product("ETH-USD").base,
+        quote=a_product("ETH-USD").quote,
+        side=Side.SELL,
+        leg=Leg.EXIT,
+        kind=OrderKind.LIMIT_IOC,
+        quantity=Quantity(1),
+        limit_price=Price("99.50"),
+        lot_id=LOT,
+        decided_at=NOW,
+        reason="time",
+    )
+    assert Sale(expected) == sale
+
+
+@pytest.mark.parametrize(
+    ("tries", "price"), [(0, "99.50"), (1, "99.00"), (2, "98.50"), (3, "98.00"), (4, "98.00"), (9, "98.00")]
+)
+def test_exit_widens_with_every_try_and_not_without_end(tries: int, price: str) -> None:
+    """Accident 24: 50, 100, 150 and 200 basis points, and never more, into however empty a book."""
+    sale = sell(held(*failed_exits(tries)))
+
+    assert sale.intent is not None
+    assert (Price(price), tries) == (sale.intent.limit_price, sale.intent.attempt)
+
+
+def test_every_try_has_an_id_of_its_own() -> None:
+    """A frozen intent never carries a new price under an old id."""
+    ids = {sale.intent.client_order_id for n in range(3) if (sale := sell(held(*failed_exits(n)))).intent}
+
+    assert 3 == len(ids)
+
+
+def test_tries_are_exits_that_are_over() -> None:
+    """Brackets are none, live exits are not over."""
+    records = [
+        *failed_exits(2),
+        an_order_record(an_exit_intent("live")),
+        an_order_record(a_bracket_intent(), OrderStatus.CANCELLED),
+    ]
+    ledger = held(*records)
+
+    assert 2 == exit_attempts(ledger, ledger.lots[LOT])
+
+
+def test_quantity_goes_down_and_the_price_up() -> None:
+    """Never more than is held, never lower than the bound."""
+    product = a_product("ETH-USD", base_increment=Quantity("0.1"), price_increment=Price("0.3"))
+
+    sale = sell(held(quantity=Quantity("0.99")), eth(product=product))
+
+    assert sale.intent is not None
+    assert (Quantity("0.9"), Price("99.6")) == (sale.intent.quantity, sale.intent.limit_price)
+
+
+def test_exit_sells_no_more_than_the_venue_takes_at_once() -> None:
+    """The rest goes in a later cycle."""
+    sale = sell(held(quantity=Quantity(5)), eth(product=a_product("ETH-USD", base_size_max=Quantity(2))))
+
+    assert sale.intent is not None
+    assert Quantity(2) == sale.intent.quantity
+
+
+def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
+    """Every live one, in doubt too; those that are over are not waited for."""
+    live = an_order_record(a_bracket_intent("b-1"))
+    doubtful = an_order_record(a_bracket_intent("b-2"), OrderStatus.IN_DOUBT)
+    over = an_order_record(a_bracket_intent("b-3"), OrderStatus.CANCELLED)
+
+    sale = sell(held(live, doubtful, over))
+
+    assert sale.intent is not None
+    assert ("t247-b-1", "t247-b-2") == sale.cancels == sale.intent.after
+
+
+@pytest.mark.parametrize(
+    ("market", "code"),
+    [
+        (eth(products={}), DenialCode.PRODUCT_MISSING),
+        (replace(eth(), quotes={}), DenialCode.QUOTE_MISSING),
+        (eth(bid="100", ask="100"), DenialCode.QUOTE_MISSING),
+    ],
+)
+def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(market: Market, code: DenialCode) -> None:
+    """No price is made up, and what protects is not taken away for nothing."""
+    sale = sell(held(an_order_record(a_bracket_intent())), market)
+
+    assert (None, code, ()) == (sale.intent, sale.denial.code if sale.denial else None, sale.cancels)
+
+
+# --- dust
+
+
+def test_lot_below_the_minimum_is_refused_and_loses_its_bracket() -> None:
+    """Accident 19: then nothing of it is alive, and it is swept up."""
+    ledger = held(an_order_record(a_bracket_intent()), quantity=Quantity("0.00999"))
+
+    sale = sell(ledger)
+
+    assert sale.denial is not None
+    assert (None, DenialCode.NOTIONAL_BELOW_MIN, ("t247-bracket",)) == (sale.intent, sale.denial.code, sale.cancels)
+
+
+@pytest.mark.parametrize(("quantity", "price"), [("0.0101", "99.50"), ("0.01004", "99.61"), ("0.01", "100.00")])
+def test_lot_just_above_the_minimum_is_sold_at_a_price_the_venue_takes(quantity: str, price: str) -> None:
+    """Accident 19: half a percent below the bid it would be worth less than 1, be refused, and stay for ever."""
+    sale = sell(held(quantity=Quantity(quantity)))
+
+    assert sale.intent is not None
+    assert Price(price) == sale.intent.limit_price
+    assert sale.intent.notional >= Notional(1)
+
+
+def test_lot_below_the_smallest_quantity_is_refused() -> None:
+    """Whatever it is worth."""
+    sale = sell(held(), eth(product=a_product("ETH-USD", base_size_min=Quantity("1.1"))))
+
+    assert sale.denial is not None
+    assert DenialCode.NOTIONAL_BELOW_MIN is sale.denial.code
+
+
+# --- protection
+
+
+#: What was over by then the venue has had its time to show.
+QUIET = 60
+SETTLED = Instant(NOW - QUIET)
+
+
+def brackets(ledger: Ledger, market: Market | None = None, *exiting: ClientOrderId) -> list[OrderIntent]:
+    return protection_orders(ledger, eth() if market is None else market, RULE, QUIET, exiting)
+
+
+def test_uncovered_lot_gets_its_bracket() -> None:
+    """At the prices its entry was bought with, for all of it, for as long as it takes."""
+    (intent,) = brackets(held())
+
+    assert (Leg.PROTECTION, OrderKind.BRACKET_GTC, Side.SELL, Quantity(1), Price(112), Price(94), LOT, None) == (
+        intent.leg,
+        intent.kind,
+        intent.side,
+        intent.quantity,
+        intent.limit_price,
+        intent.stop_price,
+        intent.lot_id,
+        intent.expires_at,
+    )
+    assert client_order_id(PREFIX, SCOPE, CYCLE, RULES, "ETH-USD", "SELL", f"PROTECTION:{LOT}", 0) == (
+        intent.client_order_id
+    )
+
+
+def test_stop_and_target_are_rounded_up() -> None:
+    """In the product's increments of today."""
+    product = a_product("ETH-USD", price_increment=Price(5))
+
+    (intent,) = brackets(held(), eth(product=product))
+
+    assert (Price(115), Price(95)) == (intent.limit_price, intent.stop_price)
+
+
+@pytest.mark.parametrize(
+    ("record", "left"),
+    [
+        (an_order_record(a_bracket_intent()), "0"),
+        (an_order_record(a_bracket_intent(), OrderStatus.INTENDED), "0"),
+        (an_order_record(a_bracket_intent(), OrderStatus.IN_DOUBT), "0"),
+        (an_order_record(a_bracket_intent(quantity=Quantity("0.4"))), "0.6"),
+        (an_order_record(an_exit_intent(quantity=Quantity("0.3"))), "0.7"),
+        (an_order_record(a_bracket_intent(quantity=Quantity(3))), "0"),
+        (an_order_record(a_bracket_intent(), OrderStatus.CANCELLED), "1"),
+        (an_order_record(a_bracket_intent(), OrderStatus.REJECTED), "1"),
+    ],
+)
+def test_live_sales_cover_what_they_may_still_sell(record: OrderRecord, left: str) -> None:
+    """One in doubt covers: a second one would be worse than waiting."""
+    ledger = held(record)
+
+    assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+
+
+CHILD = VenueOrderId("venue-child")
+
+
+def with_entry(status: OrderStatus, *more: OrderRecord, over_ago: int | None = None) -> Ledger:
+    """A lot whose entry carries a bracket under the venue's id ``venue-child``."""
+    ledger = held(*more, attach=True)
+    over_at = None if over_ago is None else Instant(NOW - over_ago)
+    return ledger.with_order(replace(ledger.orders[LOT], status=status, attached_order_id=CHILD, over_at=over_at))
+
+
+@pytest.mark.parametrize(
+    ("status", "over_ago", "left"),
+    [
+        (OrderStatus.OPEN, None, "0"),
+        (OrderStatus.FILLED, 0, "0"),
+        (OrderStatus.FILLED, 59, "0"),
+        (OrderStatus.FILLED, 60, "1"),
+    ],
+)
+def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it(
+    status: OrderStatus, over_ago: int | None, left: str
+) -> None:
+    """Accident 12: next to a bracket not yet listed, a second one could sell the owner's coins."""
+    ledger = with_entry(status, over_ago=over_ago)
+
+    assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED])
+def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> None:
+    """From then on only what is seen counts."""
+    seen = an_order_record(a_bracket_intent(quantity=Quantity("0.4")), venue_order_id=CHILD)
+    ledger = with_entry(status, seen, over_ago=0)
+
+    assert Quantity("0.6") == unprotected(ledger, ledger.lots[LOT], SETTLED)
+
+
+@pytest.mark.parametrize(("bid", "count"), [("94", 0), ("94.01", 1), ("111.99", 1), ("112", 0)])
+def test_lot_beyond_its_stop_or_target_gets_no_bracket(bid: str, count: int) -> None:
+    """It is sold this very cycle; the venue would refuse it anyway."""
+    assert count == len(brackets(held(), eth(bid=bid)))
+
+
+def test_lot_that_is_being_sold_gets_no_bracket() -> None:
+    """The exit and the bracket would fight for the same coins."""
+    assert [] == brackets(held(), None, LOT)
+
+
+@pytest.mark.parametrize("market", [replace(eth(), products={}), replace(eth(), quotes={}), eth(bid="101", ask="100")])
+def test_lot_that_cannot_be_judged_gets_no_bracket(market: Market) -> None:
+    """A bracket at a made-up distance could sell at once."""
+    assert [] == brackets(held(), market)
+
+
+def test_part_too_small_for_the_venue_gets_no_bracket() -> None:
+    """Below 1 at the stop of 94 it would be refused."""
+    assert ([], 1) == (
+        brackets(held(quantity=Quantity("0.0106"))),
+        len(brackets(held(quantity=Quantity("0.0107")))),
+    )

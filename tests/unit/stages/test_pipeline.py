@@ -1,0 +1,398 @@
+"""The chain as one pure function: facts in, a decision out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factories import (
+    CYCLE,
+    NOW,
+    OTHER,
+    PREFIX,
+    RULES,
+    USD,
+    USDC,
+    Scripted,
+    a_held_ledger,
+    a_ledger,
+    a_lot,
+    a_proposal,
+    a_sale,
+    an_intent,
+    an_order_record,
+    scripted,
+    shipped_settings,
+    some_conditions,
+    some_facts,
+)
+from trader.entry.wiring import pipeline_of
+from trader.errors import DataError, MissingData
+from trader.model.codec import digest_of
+from trader.model.decisions import Decision, Outcome
+from trader.model.denials import DenialCode
+from trader.model.facts import Facts
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
+from trader.model.ledger import Ledger
+from trader.model.market import Depth, Quote
+from trader.model.memory import Cooldown, Health, Regime, RegimeMemory
+from trader.model.money import Notional, Price
+from trader.model.orders import Leg
+from trader.model.portfolio import Switch
+from trader.model.settings import Settings
+from trader.stages.pipeline import Pipeline, next_health
+from trader.strategies.base import Strategy
+
+SOL, ETH = ProductId("SOL-USD"), ProductId("ETH-USD")
+LOT = ClientOrderId(PREFIX + "entry")
+#: SOL has just risen, ADA has just fallen.
+MOVES = {"SOL-USD": 4.0, "ADA-USD": -6.0}
+CHOPPY = RegimeMemory(Regime.CHOP, Regime.CHOP)
+
+
+def shipped() -> Pipeline:
+    return pipeline_of(shipped_settings())
+
+
+def told(*strategies: Strategy, settings: Settings | None = None, **sections: Any) -> Pipeline:
+    """A pipeline of strategies that do what a test says."""
+    settings = shipped_settings() if settings is None else settings
+    names = (RULES, OTHER)[: len(strategies)]
+    plain = replace(settings.strategies[RULES], **sections)
+    settings = replace(settings, strategies=dict.fromkeys(names, plain))
+    return Pipeline.of(settings, dict(zip(names, strategies, strict=True)))
+
+
+def verdicts(decision: Decision) -> Mapping[str, tuple[Outcome, DenialCode | None]]:
+    return {verdict.product_id: (verdict.outcome, verdict.code) for verdict in decision.verdicts}
+
+
+def holding(ledger: Ledger | None = None, **over: Any) -> Ledger:
+    """One unit of ETH bought at 100, in a choppy market."""
+    return replace(a_held_ledger() if ledger is None else ledger, regime=CHOPPY, **over)
+
+
+def at_price(facts: Facts, price: str) -> Facts:
+    """The same facts with ETH quoted at another price."""
+    quote = Quote(ETH, Price(price), Price(Decimal(price) + Decimal("0.01")), NOW)
+    return replace(facts, quotes={**facts.quotes, ETH: quote})
+
+
+# --- the same facts, the same decision
+
+
+def busy_facts() -> Facts:
+    """A rise to buy, a fall to refuse, a lot to sell, an order to cancel."""
+    working = an_order_record(an_intent("ada", product_id="ADA-USD", expires_at=NOW))
+    return at_price(some_facts(moves=MOVES, ledger=holding(a_held_ledger(None, working))), "93")
+
+
+def test_same_facts_give_the_same_decision() -> None:
+    """Twice from one pipeline, once from another, once in two halves."""
+    facts, pipeline = busy_facts(), shipped()
+
+    first = pipeline.decide(facts)
+
+    assert first == pipeline.decide(facts)
+    assert first == shipped().decide(busy_facts())
+    assert first == pipeline.conclude(pipeline.propose(facts), facts)
+
+
+def test_decision_does_not_depend_on_the_order_of_the_facts() -> None:
+    """A venue lists its products as it likes."""
+    facts = busy_facts()
+    backwards: dict[str, Any] = {
+        name: dict(reversed(getattr(facts, name).items())) for name in ("products", "quotes", "bars", "depth")
+    }
+
+    assert digest_of(shipped().decide(facts)) == digest_of(shipped().decide(replace(facts, **backwards)))
+
+
+PRINT_DIGEST = """
+from unit.stages.test_pipeline import busy_facts, shipped
+from trader.model.codec import digest_of
+print(digest_of(shipped().decide(busy_facts())))
+"""
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4711"])
+def test_decision_is_the_same_in_every_process(seed: str) -> None:
+    """Accident 17: whatever seed Python hashes text with, byte for byte."""
+    root = Path(__file__).resolve().parents[3]
+    paths = os.pathsep.join(str(root / each) for each in ("src", "tests"))
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": paths}
+
+    other = subprocess.run(
+        [sys.executable, "-c", PRINT_DIGEST], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert digest_of(shipped().decide(busy_facts())) == other.stdout.strip()
+
+
+def test_busy_facts_are_busy() -> None:
+    """The tests above would prove nothing on a quiet market."""
+    decision = shipped().decide(busy_facts())
+
+    assert [Leg.EXIT, Leg.ENTRY] == [intent.leg for intent in decision.plan.intents]
+    assert (ClientOrderId("t247-ada"),) == decision.plan.cancels
+
+
+# --- the chain
+
+
+def test_every_product_considered_has_one_verdict_from_the_stage_that_decided() -> None:
+    """A rise is bought, a fall is not, what is quiet is named so."""
+    decision = shipped().decide(some_facts(moves=MOVES))
+
+    said = verdicts(decision)
+    assert len(said) == len(decision.verdicts)
+    assert (Outcome.ENTERING, None) == said["SOL-USD"]
+    assert (Outcome.REFUSED, DenialCode.CONFIRMATIONS_BELOW_MIN) == said["ADA-USD"]
+    assert (Outcome.REFUSED, DenialCode.TRIGGER_MISSING) == said["BTC-USD"]
+    assert (Outcome.REFUSED, DenialCode.PRODUCT_MISSING) == said["LINK-USD"]
+
+
+def test_order_book_is_read_for_what_somebody_wants_to_buy() -> None:
+    """Not for what is sold, and not for what nobody wants."""
+    ledger = holding()
+    pipeline = told(scripted(a_proposal(), a_sale(ledger.lots[LOT])))
+
+    assert (SOL,) == pipeline.propose(some_facts(ledger=ledger)).products_to_buy()
+
+
+@pytest.mark.parametrize(
+    ("depth", "code"),
+    [
+        ({}, DenialCode.DEPTH_MISSING),
+        ({SOL: Depth(SOL, Notional(10**9), Notional("99999.99"))}, DenialCode.DEPTH_BELOW_MIN),
+        ({SOL: Depth(SOL, Notional(0), Notional(100_000))}, None),
+    ],
+)
+def test_nothing_is_bought_from_a_book_that_is_thin_or_unread(
+    depth: dict[ProductId, Depth], code: DenialCode | None
+) -> None:
+    """Judged on the asks; and the refusal carries the proposal."""
+    decision = told(scripted(a_proposal())).decide(some_facts(depth=depth))
+
+    assert [(code, a_proposal())] * (code is not None) == [(d.code, d.proposal) for d in decision.review.denials]
+    assert (code is None) is bool(decision.plan.intents)
+
+
+def test_sale_needs_no_order_book() -> None:
+    """Getting out is not refused for a thin market."""
+    ledger = holding()
+
+    decision = told(scripted(a_sale(ledger.lots[LOT]))).decide(some_facts(ledger=ledger, depth={}))
+
+    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+
+
+def test_exit_outweighs_another_strategys_purchase() -> None:
+    """What is stopped out is not bought in the same breath."""
+    facts = at_price(some_facts(ledger=holding()), "93")
+
+    decision = told(scripted(a_proposal("ETH-USD"))).decide(facts)
+
+    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert (Outcome.EXITING, None) == verdicts(decision)["ETH-USD"]
+
+
+# --- what strategies see
+
+
+def test_strategy_sees_its_own_lots_only() -> None:
+    """The other's are none of its business."""
+    lots = [a_lot("ETH-USD"), a_lot("BTC-USD", strategy=OTHER)]
+    mine, theirs = Scripted(), Scripted()
+
+    told(mine, theirs).decide(some_facts(ledger=holding(a_ledger(lots=lots))))
+
+    assert [["ETH-USD"], ["BTC-USD"]] == [[lot.product_id for lot in each.seen[0].lots] for each in (mine, theirs)]
+
+
+def test_strategy_sees_costs_and_base_sizes_of_every_candidate() -> None:
+    """0.5 + 0.9 % of fees, 2 bps of spread, 10 of slippage; 3 % in the first tier, 2 % in the second."""
+    strategy = Scripted()
+
+    told(strategy).decide(some_facts())
+
+    (context,) = strategy.seen
+    assert pytest.approx(Decimal("0.0152")) == context.round_trip_ratio[SOL]
+    assert (Decimal(3), Decimal(2)) == (context.base_size_pct[SOL], context.base_size_pct[ProductId("ADA-USD")])
+    assert {"BTC-USD", "ETH-USD", "SOL-USD"} == set(context.core_products)
+
+
+@pytest.mark.parametrize(("ago", "asked"), [(899, 0), (900, 1)])
+def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
+    """And remembered as asked."""
+    strategy = Scripted()
+    ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
+
+    decision = told(strategy, every_minutes=15).decide(some_facts(ledger=ledger))
+
+    assert asked == len(strategy.seen)
+    assert {RULES: NOW if asked else NOW - ago} == decision.ledger.strategy_runs
+
+
+# --- when the world is not well
+
+
+def test_unknown_regime_buys_nothing_and_still_sells() -> None:
+    """Without a benchmark nobody knows the market."""
+    facts = at_price(some_facts(ledger=replace(holding(), regime=RegimeMemory())), "93")
+
+    decision = told(scripted(a_proposal())).decide(replace(facts, benchmark=MissingData("none")))
+
+    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert (Outcome.REFUSED, DenialCode.REGIME_UNKNOWN) == verdicts(decision)["SOL-USD"]
+
+
+def test_crash_cancels_working_entries() -> None:
+    """They are risk nobody wants any more."""
+    working = an_order_record(an_intent("ada", product_id="ADA-USD"))
+    ledger = replace(a_ledger(working=[working]), regime=RegimeMemory(Regime.CRASH, Regime.CRASH))
+
+    decision = told(Scripted()).decide(some_facts(ledger=ledger, benchmark=MissingData("none")))
+
+    assert (ClientOrderId("t247-ada"),) == decision.plan.cancels
+
+
+@pytest.mark.parametrize(
+    ("switch", "legs", "cancels"),
+    [
+        (Switch.RUN, [Leg.EXIT, Leg.ENTRY], 0),
+        (Switch.REDUCE_ONLY, [Leg.EXIT], 1),
+        (Switch.FLATTEN, [Leg.EXIT], 1),
+        (Switch.HALT, [], 1),
+    ],
+)
+def test_switch_holds_along_the_whole_chain(switch: Switch, legs: list[Leg], cancels: int) -> None:
+    """A stop, an entry and a working entry under each of its words."""
+    working = an_order_record(an_intent("ada", product_id="ADA-USD"))
+    facts = at_price(some_facts(ledger=holding(a_held_ledger(None, working)), switch=switch), "93")
+
+    decision = told(scripted(a_proposal())).decide(facts)
+
+    assert legs == [intent.leg for intent in decision.plan.intents]
+    assert cancels == len(decision.plan.cancels)
+
+
+def without_bars(count: int) -> Facts:
+    """Facts of the five listed products of a small universe, of which so many have no bars."""
+    facts = some_facts()
+    failed: dict[ProductId, DataError] = {name: MissingData("none") for name in list(facts.bars)[:count]}
+    return replace(facts, bars={**facts.bars, **failed})
+
+
+def small_universe(failures_max_ratio: float) -> Settings:
+    """Exactly the five products of the facts."""
+    settings = shipped_settings({"universe.failures_max_ratio": failures_max_ratio})
+    tiers = dict(settings.universe.tiers)
+    tiers["tier_2_rotational"] = replace(tiers["tier_2_rotational"], bases=(Asset("ADA"), Asset("DOGE")))
+    tiers["tier_3_dynamic"] = replace(tiers["tier_3_dynamic"], discover_max=0)
+    return replace(settings, universe=replace(settings.universe, tiers=tiers))
+
+
+@pytest.mark.parametrize(("failed", "complete"), [(2, True), (3, False)])
+def test_cycle_abstains_from_entries_if_too_much_is_missing(failed: int, complete: bool) -> None:
+    """Two of five are two fifths; three are more."""
+    pipeline = told(scripted(a_proposal("DOGE-USD")), settings=small_universe(0.4))
+
+    decision = pipeline.decide(without_bars(failed))
+
+    assert complete is decision.complete
+    assert complete is bool(decision.plan.intents)
+    assert (DenialCode.DATA_INCOMPLETE in [d.code for d in decision.review.denials]) is not complete
+
+
+def test_equity_that_is_unknown_stops_entries_only() -> None:
+    """Accident 6: a lot without a quote; the other one is sold, the marks stay."""
+    ledger = holding(a_held_ledger().with_lot(a_lot("XRP-USD")))
+    facts = at_price(some_facts(ledger=ledger), "93")
+
+    decision = told(scripted(a_proposal())).decide(facts)
+
+    assert (None, ledger.marks) == (decision.equity, decision.ledger.marks)
+    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert (Outcome.REFUSED, DenialCode.EQUITY_UNKNOWN) == verdicts(decision)["SOL-USD"]
+
+
+def test_quote_asset_that_lost_its_peg_stops_entries() -> None:
+    """Accident 13: USDC at 0.88 by way of its path."""
+    ledger = replace(a_ledger(cash={USD: "9900", USDC: "100"}), regime=CHOPPY)
+    facts = some_facts(ledger=ledger)
+    pegs = {
+        ProductId("USDT-USD"): Quote(ProductId("USDT-USD"), Price("0.9999"), Price("1.0001"), NOW),
+        ProductId("USDT-USDC"): Quote(ProductId("USDT-USDC"), Price("1.136"), Price("1.137"), NOW),
+    }
+
+    decision = told(scripted(a_proposal())).decide(replace(facts, quotes={**facts.quotes, **pegs}))
+
+    assert (Outcome.REFUSED, DenialCode.PEG_BELOW_MIN) == verdicts(decision)["SOL-USD"]
+    assert {USDC: NOW} == decision.ledger.depegged
+
+
+# --- memory
+
+
+def test_decision_remembers_what_the_next_cycle_needs() -> None:
+    """Regime, membership, who ran; rests that are over are dropped, the plan is not in it yet."""
+    cooldowns = {Asset("ADA"): Cooldown(NOW, "loss"), Asset("ETH"): Cooldown(Instant(NOW + 1), "loss")}
+    ledger = a_ledger(regime=CHOPPY, cooldowns=cooldowns)
+
+    after = told(scripted(a_proposal())).decide(some_facts(ledger=ledger)).ledger
+
+    assert (Regime.CHOP, {RULES: NOW}, [Asset("ETH")], {}) == (
+        after.regime.current,
+        after.strategy_runs,
+        list(after.cooldowns),
+        after.orders,
+    )
+    assert after.membership[SOL].member
+
+
+@pytest.mark.parametrize(
+    ("before", "complete", "after"),
+    [
+        (Health(), True, Health()),
+        (Health(), False, Health(1)),
+        (Health(1), False, Health(2)),
+        (Health(2), False, Health(0, Instant(NOW + 3600))),
+        (Health(2), True, Health(0)),
+        (Health(1, Instant(NOW + 9)), True, Health(0, Instant(NOW + 9))),
+    ],
+)
+def test_third_failed_cycle_in_a_row_earns_a_rest(before: Health, complete: bool, after: Health) -> None:
+    """Of an hour; one good cycle clears the count, not the rest."""
+    assert after == next_health(before, shipped_settings(), some_conditions(data_complete=complete))
+
+
+def test_dust_is_swept_before_anything_is_judged() -> None:
+    """Accident 19: what cannot be sold is not a position, and the record says so."""
+    ledger = holding()
+    ledger = ledger.with_lot(replace(ledger.lots[LOT], quantity=ledger.lots[LOT].quantity / 1000, cost=Notional("0.1")))
+
+    decision = told(Scripted()).decide(some_facts(ledger=ledger, switch=Switch.FLATTEN))
+
+    assert ({}, 1) == (decision.ledger.lots, len(decision.ledger.dust))
+    assert ["DustBooked"] == [kind for kind, _, _ in decision.notes]
+
+
+def test_ids_of_orders_follow_from_the_cycle_and_the_strategy() -> None:
+    """Accident 17: another cycle, another strategy, another id."""
+    facts = some_facts()
+    ids = {
+        told(scripted(a_proposal())).decide(each).plan.intents[0].client_order_id
+        for each in (facts, replace(facts, cycle_id=type(CYCLE)("20261122T102000Z")))
+    }
+    other = told(Scripted(), scripted(a_proposal(strategy=StrategyId(OTHER)))).decide(facts).plan.intents[0]
+
+    assert 3 == len({*ids, other.client_order_id})

@@ -1,0 +1,520 @@
+"""Bringing the books up to what the venue says: nothing assumed, nothing twice, nothing of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from factories import (
+    NOW,
+    PREFIX,
+    RULES,
+    USD,
+    a_bracket_intent,
+    a_convert_intent,
+    a_fill,
+    a_held_ledger,
+    a_ledger,
+    a_view,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    an_order_state,
+    shipped_settings,
+    venue_id_of,
+)
+from trader.model.converts import ConvertRecord
+from trader.model.events import EventKind
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
+from trader.model.ledger import Dust, Ledger, cash_imbalance
+from trader.model.money import Notional, Quantity
+from trader.model.orders import (
+    TRANSITIONS,
+    Fill,
+    Leg,
+    OrderIntent,
+    OrderKind,
+    OrderRecord,
+    OrderState,
+    OrderStatus,
+    Side,
+)
+from trader.stages.reconcile import Reconciled, fills_wanted_since, is_resendable, reconcile
+
+SETTINGS = shipped_settings()
+ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")
+ETH = Asset("ETH")
+#: Quiet period and lease: how long an order may be missing before it is taken for never arrived.
+PATIENCE = SETTINGS.cycle.quiet_period_seconds + SETTINGS.cycle.lease_seconds
+
+
+def look(
+    ledger: Ledger, *orders: OrderState, fills: Sequence[Fill] = (), at: int = NOW + 120, **view: Any
+) -> Reconciled:
+    return reconcile(ledger, a_view(at=at, orders=orders, fills=tuple(fills), **view), SETTINGS)
+
+
+def a_working_ledger(*more: OrderIntent | OrderRecord) -> Ledger:
+    """An entry that rests at the venue."""
+    return a_ledger(working=[an_order_record(), *more])
+
+
+def kinds(done: Reconciled) -> list[EventKind]:
+    return [kind for kind, _, _ in done.notes]
+
+
+# --- order states
+
+
+@pytest.mark.parametrize("before", OrderStatus)
+@pytest.mark.parametrize("seen", [s for s in OrderStatus if s not in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT)])
+def test_status_follows_the_table_and_nothing_else(before: OrderStatus, seen: OrderStatus) -> None:
+    """Every row and column: what may follow is adopted, an illegal regression is an old page."""
+    ledger = a_ledger(working=[an_order_record(status=before)])
+
+    after = look(ledger, an_order_state(status=seen)).ledger.orders[ENTRY].status
+
+    assert (seen if seen in TRANSITIONS[before] else before) is after
+
+
+def test_order_in_doubt_is_adopted_with_the_venues_id() -> None:
+    """Accident 1: the reply was lost, the order was not."""
+    done = look(a_ledger(working=[an_intent()]), an_order_state())
+
+    record = done.ledger.orders[ENTRY]
+    assert (OrderStatus.OPEN, venue_id_of(an_intent())) == (record.status, record.venue_order_id)
+    assert EventKind.ORDER_OBSERVED in kinds(done)
+
+
+def test_order_is_recognised_by_the_venues_id_too() -> None:
+    """A listing may leave our id out."""
+    state = an_order_state(status=OrderStatus.CANCELLED, client_order_id=ClientOrderId(""))
+
+    assert OrderStatus.CANCELLED is look(a_working_ledger(), state).ledger.orders[ENTRY].status
+
+
+def test_order_is_over_from_when_we_first_saw_it_so() -> None:
+    """Later pages do not make it younger."""
+    first = look(a_working_ledger(), an_order_state(status=OrderStatus.CANCELLED), at=NOW + 100).ledger
+
+    again = look(first, an_order_state(status=OrderStatus.CANCELLED), at=NOW + 200).ledger
+
+    assert NOW + 100 == first.orders[ENTRY].over_at == again.orders[ENTRY].over_at
+
+
+def test_order_that_shows_up_after_being_given_up_is_alive_again() -> None:
+    """Nothing of its end is remembered."""
+    lapsed = an_order_record(status=OrderStatus.LAPSED, over_at=NOW)
+
+    record = look(a_ledger(working=[lapsed]), an_order_state()).ledger.orders[ENTRY]
+
+    assert (OrderStatus.OPEN, None, True) == (record.status, record.over_at, record.is_live)
+
+
+def test_fill_after_the_cancel_is_booked() -> None:
+    """The venue took the cancel and filled all the same."""
+    cancelled = look(a_working_ledger(), an_order_state(status=OrderStatus.CANCELLED)).ledger
+
+    done = look(cancelled, an_order_state(status=OrderStatus.FILLED, filled_quantity=1), fills=[a_fill()])
+
+    assert (OrderStatus.FILLED, Quantity(1)) == (
+        done.ledger.orders[ENTRY].status,
+        done.ledger.lots[ENTRY].quantity,
+    )
+
+
+def test_claimed_fills_keep_an_order_alive_until_they_are_listed() -> None:
+    """The state says filled, the fills come a page later; meanwhile it is exposure."""
+    state = an_order_state(status=OrderStatus.FILLED, filled_quantity=1)
+
+    waiting = look(a_working_ledger(), state).ledger
+    done = look(waiting, state, fills=[a_fill()]).ledger
+
+    assert (True, {}) == (waiting.orders[ENTRY].is_live, waiting.lots)
+    assert (False, [ENTRY]) == (done.orders[ENTRY].is_live, list(done.lots))
+
+
+def test_claim_never_shrinks() -> None:
+    """An older page knows less, not better."""
+    later = look(a_working_ledger(), an_order_state(filled_quantity="0.7")).ledger
+
+    assert Quantity("0.7") == look(later, an_order_state(filled_quantity="0.2")).ledger.orders[ENTRY].filled_claimed
+
+
+# --- fills
+
+
+def test_fill_is_booked_and_handed_on_for_storage() -> None:
+    """Cash, lot, record, and a line for the audit."""
+    done = look(a_working_ledger(), fills=[a_fill()])
+
+    assert (Notional("9899.50"), Quantity(1), (a_fill(),)) == (
+        done.ledger.cash[USD],
+        done.ledger.lots[ENTRY].quantity,
+        done.new_fills,
+    )
+    assert EventKind.FILL_APPLIED in kinds(done)
+
+
+def test_same_page_ten_times_changes_nothing_after_the_first() -> None:
+    """Accident 8: one fill is booked once, by its trade id."""
+    page = a_view(
+        orders=(an_order_state(status=OrderStatus.FILLED, filled_quantity=1),),
+        fills=(a_fill(),) * 10,
+    )
+    first = reconcile(a_working_ledger(), page, SETTINGS)
+
+    ledger = first.ledger
+    for _ in range(10):
+        done = reconcile(ledger, page, SETTINGS)
+        ledger = done.ledger
+        assert ((), ()) == (done.new_fills, done.notes)
+
+    assert first.ledger == ledger
+    assert (a_fill(),) == first.new_fills
+
+
+def test_fills_out_of_order_and_over_pages_give_the_same_books() -> None:
+    """Accident 8: every order of arrival, one by one, ends in one ledger."""
+    sale = an_exit_intent()
+    fills = [
+        a_fill(number=1, quantity="0.4", price="90", time=NOW + 10),
+        a_fill(number=2, quantity="0.6", price="95", time=NOW + 20),
+        a_fill(sale, number=3, quantity="0.5", price="110", time=NOW + 30),
+        a_fill(sale, number=4, quantity="0.3", price="111", time=NOW + 40),
+    ]
+    before = a_working_ledger(an_order_record(sale))
+    whole = look(before, fills=fills).ledger
+
+    for order in permutations(fills):
+        ledger = before
+        for fill in order:
+            ledger = look(ledger, fills=[fill]).ledger
+        # What came too early is listed again: pages overlap.
+        ledger = look(ledger, fills=fills).ledger
+        assert (whole.cash, whole.lots, whole.books) == (ledger.cash, ledger.lots, ledger.books)
+
+
+def test_sale_before_its_buy_waits_for_it() -> None:
+    """It is booked once what it sold is there."""
+    ledger = a_working_ledger(an_order_record(an_exit_intent()))
+    sale = a_fill(an_exit_intent())
+
+    early = look(ledger, fills=[sale])
+    later = look(early.ledger, fills=[sale, a_fill()])
+
+    assert ((), {}) == (early.new_fills, early.ledger.lots)
+    assert {sale.trade_id, a_fill().trade_id} == {fill.trade_id for fill in later.new_fills}
+
+
+def test_fill_of_an_order_still_in_doubt_is_booked_once_the_order_is_seen() -> None:
+    """Without the venue's id nobody knows whose it is."""
+    early = look(a_ledger(working=[an_intent()]), fills=[a_fill()]).ledger
+
+    later = look(early, an_order_state(), fills=[a_fill()]).ledger
+
+    assert ({}, [ENTRY]) == (early.lots, list(later.lots))
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        a_fill(quantity="3000"),
+        a_fill(quantity="100", price="1"),
+        a_fill(price="101"),
+    ],
+)
+def test_fill_larger_than_its_intent_is_refused_and_the_asset_reduce_only(fill: Fill) -> None:
+    """Accident 4: a size in dollars read as coins does not reach the books."""
+    done = look(a_working_ledger(), fills=[fill])
+
+    assert ({}, Notional(10_000), ()) == (done.ledger.lots, done.ledger.cash[USD], done.new_fills)
+    assert [ETH] == list(done.ledger.reduce_only)
+    assert EventKind.MISMATCH_FOUND in kinds(done)
+
+
+def test_asset_stays_reduce_only_after_a_fill_that_was_refused() -> None:
+    """Balances cannot prove that one wrong: a person must look."""
+    refused = look(a_working_ledger(), fills=[a_fill(quantity="3000")]).ledger
+
+    later = look(refused, an_order_state(status=OrderStatus.CANCELLED), at=NOW + 9000).ledger
+
+    assert [ETH] == list(later.reduce_only)
+
+
+# --- what is not ours
+
+
+def test_orders_of_others_are_none_of_our_business() -> None:
+    """Accident 12: the owner's own order, whatever its state, is not adopted."""
+    foreign = an_order_state(client_order_id=ClientOrderId("by-hand"), venue_order_id=VenueOrderId("theirs"))
+    ledger = a_ledger()
+
+    assert Reconciled(ledger) == look(ledger, foreign)
+
+
+def test_fills_of_others_are_none_of_our_business() -> None:
+    """Accident 12: of our very products too."""
+    ledger = a_working_ledger()
+
+    assert Reconciled(ledger) == look(ledger, fills=[a_fill(venue_order_id=VenueOrderId("theirs"))])
+
+
+def test_open_order_with_our_prefix_that_nobody_remembers_is_an_alarm() -> None:
+    """It is not adopted either: whose lot would it be?"""
+    stray = an_order_state(client_order_id=ClientOrderId(PREFIX + "stray"), venue_order_id=VenueOrderId("stray"))
+    ledger = a_ledger()
+
+    done = look(ledger, stray)
+
+    assert (ledger, [EventKind.MISMATCH_FOUND]) == (done.ledger, kinds(done))
+    assert [] == kinds(look(ledger, replace(stray, status=OrderStatus.CANCELLED)))
+
+
+# --- attached brackets
+
+
+CHILD = an_order_state(
+    a_bracket_intent(),
+    client_order_id=ClientOrderId("named-by-the-venue"),
+    venue_order_id=VenueOrderId("venue-child"),
+    originating_order_id=venue_id_of(an_intent()),
+    created_at=NOW + 60,
+)
+CHILD_ID = client_order_id(PREFIX, "attached", ENTRY)
+
+
+def test_attached_bracket_gets_a_record_of_its_own() -> None:
+    """Recognised by its parent, under an id that follows from the parent's, with the parent's terms."""
+    parent = an_order_state(status=OrderStatus.FILLED, filled_quantity=1, attached_order_id=CHILD.venue_order_id)
+
+    ledger = look(a_working_ledger(), CHILD, parent, fills=[a_fill()]).ledger
+
+    child, intent = ledger.orders[CHILD_ID], an_intent()
+    assert (Leg.PROTECTION, OrderKind.BRACKET_GTC, Side.SELL, intent.lot_id, intent.quantity) == (
+        child.intent.leg,
+        child.intent.kind,
+        child.intent.side,
+        child.intent.lot_id,
+        child.intent.quantity,
+    )
+    assert intent.bracket is not None
+    assert (intent.bracket.target_price, intent.bracket.stop_price) == (
+        child.intent.limit_price,
+        child.intent.stop_price,
+    )
+    assert (OrderStatus.OPEN, CHILD.venue_order_id) == (child.status, child.venue_order_id)
+
+
+def test_attached_bracket_is_adopted_once() -> None:
+    """The same page again finds it by the venue's id."""
+    once = look(a_working_ledger(), an_order_state(), CHILD).ledger
+
+    assert once == look(once, an_order_state(), CHILD).ledger
+
+
+def test_attached_bracket_closes_the_lot_it_protects() -> None:
+    """Its fill is a sale of its parent's lot."""
+    held = look(a_working_ledger(), an_order_state(status=OrderStatus.FILLED), CHILD, fills=[a_fill()]).ledger
+    sale = a_fill(
+        a_bracket_intent(), trade_id=TradeId("stopped"), venue_order_id=CHILD.venue_order_id, price="93", time=NOW + 90
+    )
+
+    done = look(held, replace(CHILD, status=OrderStatus.FILLED), fills=[sale])
+
+    assert ({}, [ENTRY]) == (done.ledger.lots, list(done.ledger.closed))
+    assert "stop" == done.ledger.cooldowns[ETH].reason
+
+
+def test_child_of_a_stranger_is_a_stranger() -> None:
+    """Accident 12: the bracket of the owner's own entry is not ours."""
+    ledger = a_ledger()
+
+    assert ledger == look(ledger, replace(CHILD, originating_order_id=VenueOrderId("theirs"))).ledger
+
+
+# --- doubts
+
+
+def test_empty_listing_closes_nothing_and_opens_nothing() -> None:
+    """Accident 9: everything at the venue stays as it was, however often nothing is listed."""
+    ledger = a_held_ledger(None, an_order_record(a_bracket_intent()), an_order_record(an_intent("more")))
+
+    later = [look(ledger, at=NOW + seconds) for seconds in (120, 100_000)]
+
+    assert [Reconciled(ledger)] * 2 == later
+
+
+@pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT])
+@pytest.mark.parametrize(("waited", "expected"), [(PATIENCE - 1, None), (PATIENCE, OrderStatus.LAPSED)])
+def test_order_not_found_stays_in_doubt_until_a_quiet_period_after_the_lease(
+    status: OrderStatus, waited: int, expected: OrderStatus | None
+) -> None:
+    """Accident 20: the invocation that stalled could have sent it to the end of its lease."""
+    ledger = a_ledger(working=[an_order_record(status=status)])
+
+    after = look(ledger, at=NOW + waited).ledger.orders[ENTRY]
+
+    assert (expected or status) is after.status
+    assert (expected is not None) is (after.over_at is not None)
+
+
+def test_patience_begins_with_the_last_sending() -> None:
+    """What was sent again a minute ago may arrive for as long again."""
+    record = an_order_record(status=OrderStatus.IN_DOUBT, sent_at=Instant(NOW + 60))
+    ledger = a_ledger(working=[record])
+
+    after = [look(ledger, at=NOW + waited).ledger.orders[ENTRY].status for waited in (PATIENCE + 59, PATIENCE + 60)]
+
+    assert [OrderStatus.IN_DOUBT, OrderStatus.LAPSED] == after
+
+
+def test_order_in_doubt_that_is_listed_in_time_does_not_lapse() -> None:
+    """However long the silence was."""
+    done = look(a_ledger(working=[an_intent()]), an_order_state(), at=NOW + 9999)
+
+    assert OrderStatus.OPEN is done.ledger.orders[ENTRY].status
+
+
+@pytest.mark.parametrize(("age", "expected"), [(120, True), (121, False)])
+def test_intent_is_sent_again_while_it_is_as_fresh_as_a_tick(age: int, expected: bool) -> None:
+    """After that its price is history."""
+    assert expected is is_resendable(an_order_record(status=OrderStatus.IN_DOUBT), Instant(NOW + age), SETTINGS)
+
+
+def test_order_at_the_venue_is_never_sent_again() -> None:
+    """There is nothing to doubt."""
+    assert not is_resendable(an_order_record(), NOW, SETTINGS)
+
+
+# --- balances
+
+
+def shortfall(found: str, ledger: Ledger | None = None) -> Reconciled:
+    return look(a_held_ledger() if ledger is None else ledger, balances={"ETH": found})
+
+
+@pytest.mark.parametrize(("found", "short"), [("1", False), ("0.999", False), ("0.998", True), ("0", True)])
+def test_balance_below_the_books_makes_the_asset_reduce_only(found: str, short: bool) -> None:
+    """A thousandth is tolerated; the note says both numbers."""
+    done = shortfall(found)
+
+    assert ([ETH] if short else []) == list(done.ledger.reduce_only)
+    bodies = [body for kind, _, body in done.notes if kind is EventKind.MISMATCH_FOUND]
+    assert [(Quantity(1), Quantity(found))] * short == [(body["ledger"], body["venue"]) for body in bodies]
+
+
+def test_asset_the_venue_does_not_list_at_all_is_missing() -> None:
+    """No wallet means zero."""
+    assert [ETH] == list(look(a_held_ledger(), balances={"USD": "1"}).ledger.reduce_only)
+
+
+def test_ledger_is_not_rewritten_by_a_balance() -> None:
+    """The lot stays what its fills made it."""
+    assert a_held_ledger().lots == shortfall("0").ledger.lots
+
+
+def test_asset_recovers_with_its_balance() -> None:
+    """It was a listing that lagged."""
+    short = shortfall("0").ledger
+
+    assert {} == shortfall("1", short).ledger.reduce_only
+
+
+def test_coins_of_the_owner_are_no_mismatch() -> None:
+    """Accident 12: more at the venue than in the books is simply not ours."""
+    done = shortfall("1000")
+
+    assert ({}, ()) == (done.ledger.reduce_only, done.notes)
+
+
+def test_dust_counts_as_ours() -> None:
+    """What is written off is still there."""
+    ledger = a_held_ledger(dust=(Dust(RULES, ETH, Quantity("0.5"), Notional(1)),))
+
+    assert ([ETH], []) == (
+        list(shortfall("1.2", ledger).ledger.reduce_only),
+        list(shortfall("1.5", ledger).ledger.reduce_only),
+    )
+
+
+@pytest.mark.parametrize("intent", [an_intent("more"), an_exit_intent()])
+def test_asset_with_an_order_under_way_is_not_judged(intent: OrderIntent) -> None:
+    """Between the balance and the fills a trade may have happened."""
+    assert {} == shortfall("0", a_held_ledger(None, an_order_record(intent))).ledger.reduce_only
+
+
+# --- memory
+
+
+def test_orders_long_over_are_forgotten_with_their_lot_and_handed_on() -> None:
+    """An hour after the last of them ended."""
+    held = a_held_ledger(an_intent(decided_at=Instant(NOW - 9000)), an_order_record(an_exit_intent()))
+    fill = a_fill(an_exit_intent())
+    sold = look(held, an_order_state(an_exit_intent(), OrderStatus.FILLED), fills=[fill], at=NOW + 100).ledger
+
+    kept = look(sold, at=NOW + 100 + 3599)
+    gone = look(sold, at=NOW + 100 + 3600)
+
+    assert (2, [ENTRY]) == (len(kept.ledger.orders), list(kept.ledger.closed))
+    assert ({}, {}) == (gone.ledger.orders, gone.ledger.closed)
+    assert (ENTRY, EXIT) == tuple(record.intent.client_order_id for record in gone.finished)
+    assert () == kept.finished
+
+
+def test_open_lot_keeps_all_its_orders() -> None:
+    """However old: it is rebuilt from their fills."""
+    ledger = a_held_ledger(None, an_order_record(an_exit_intent(), OrderStatus.CANCELLED, over_at=NOW))
+
+    assert ledger == look(ledger, at=NOW + 999_999).ledger
+
+
+def test_finished_order_with_fills_to_come_is_not_forgotten() -> None:
+    """It may still change the books."""
+    record = an_order_record(status=OrderStatus.FILLED, filled_claimed=Quantity(1), over_at=NOW)
+    ledger = a_ledger(working=[record])
+
+    assert ledger == look(ledger, at=NOW + 999_999).ledger
+
+
+def test_unfilled_entry_is_forgotten_alone() -> None:
+    """It never had a lot."""
+    done = look(a_ledger(working=[an_order_record(status=OrderStatus.EXPIRED, over_at=NOW)]), at=NOW + 3600)
+
+    assert ({}, 1) == (done.ledger.orders, len(done.finished))
+
+
+def test_history_is_read_from_a_little_before_the_oldest_order() -> None:
+    """Without any order there is nothing to ask for."""
+    ledger = a_ledger(working=[an_intent(), an_intent("b", decided_at=Instant(NOW - 500))])
+
+    assert (NOW - 560, None) == (fills_wanted_since(ledger, 60), fills_wanted_since(a_ledger(), 60))
+
+
+# --- all together
+
+
+def test_books_balance_after_everything_at_once() -> None:
+    """Fills, a closed lot, a conversion that failed: the parts add up to the whole."""
+    ledger = a_held_ledger(None, an_order_record(an_exit_intent()), an_order_record(an_intent("more")))
+    ledger = replace(ledger, converts={"c": ConvertRecord(a_convert_intent("c", decided_at=Instant(NOW - 999)))})
+
+    done = look(
+        ledger,
+        an_order_state(an_exit_intent(), OrderStatus.FILLED),
+        fills=[a_fill(an_exit_intent(), price="93"), a_fill(an_intent("more"), quantity="0.25")],
+    )
+
+    assert {USD: 0} == cash_imbalance(done.ledger)
+    assert [PREFIX + "more"] == list(done.ledger.lots)
+
+
+def test_account_that_says_nothing_new_changes_nothing() -> None:
+    """And says nothing in the record."""
+    ledger = a_held_ledger(None, an_order_record(a_bracket_intent()))
+
+    assert Reconciled(ledger) == look(ledger)

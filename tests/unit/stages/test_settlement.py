@@ -1,0 +1,245 @@
+"""What follows once fills are booked: results, rests, and conversions that move cash."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from factories import (
+    NOW,
+    PREFIX,
+    RULES,
+    USD,
+    USDC,
+    a_bracket_intent,
+    a_convert_intent,
+    a_fill,
+    a_held_ledger,
+    a_ledger,
+    a_view,
+    an_exit_intent,
+    an_intent,
+    an_order_record,
+    risk_settings,
+    shipped_settings,
+)
+from trader.model.booking import book_fill
+from trader.model.converts import ConvertRecord, ConvertState, ConvertStatus
+from trader.model.events import EventKind
+from trader.model.ids import Asset, ClientOrderId, Instant
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.memory import Cooldown, Streak
+from trader.model.money import Notional, Quantity
+from trader.model.orders import OrderIntent, OrderStatus
+from trader.stages.reconcile import Reconciled, reconcile
+from trader.stages.settlement import Note, close_lots
+
+ENTRY = ClientOrderId(PREFIX + "entry")
+ETH = Asset("ETH")
+SETTINGS = shipped_settings()
+
+
+def sold(intent: OrderIntent, price: str, **over: Any) -> Ledger:
+    """A lot bought for 100.50 with its fee, sold out at a price for a fee of 0.50."""
+    ledger = a_held_ledger(None, an_order_record(intent, OrderStatus.FILLED, filled_claimed=Quantity(1)))
+    return replace(book_fill(ledger, intent.client_order_id, a_fill(intent, price=price)), **over)
+
+
+def closed(ledger: Ledger, **risk: Any) -> tuple[Ledger, list[Note]]:
+    notes: list[Note] = []
+    return close_lots(ledger, NOW, risk_settings(**risk), notes), notes
+
+
+# --- results and rests
+
+
+@pytest.mark.parametrize(
+    ("intent", "price", "reason", "minutes"),
+    [
+        (an_exit_intent(), "102", "time", 10),
+        (an_exit_intent(), "101.01", "time", 10),
+        (an_exit_intent(), "101.00", "time", 60),
+        (an_exit_intent(), "95", "time", 60),
+        (an_exit_intent(reason="stop"), "95", "stop", 120),
+        (an_exit_intent(reason="stop"), "102", "stop", 120),
+        (a_bracket_intent(), "94", "stop", 120),
+        (a_bracket_intent(), "93.50", "stop", 120),
+        (a_bracket_intent(), "112", "target", 10),
+        (a_bracket_intent(), "112.50", "target", 10),
+    ],
+)
+def test_asset_rests_by_how_its_lot_ended(intent: OrderIntent, price: str, reason: str, minutes: int) -> None:
+    """Ten minutes after a win, an hour after a loss, two after a stop; fees turn a win into a loss."""
+    ledger, _ = closed(sold(intent, price))
+
+    assert {ETH: Cooldown(Instant(NOW + minutes * 60), reason)} == ledger.cooldowns
+
+
+@pytest.mark.parametrize(("price", "wins", "losses"), [("102", 1, 0), ("101", 0, 1), ("90", 0, 1)])
+def test_result_counts_for_the_strategy(price: str, wins: int, losses: int) -> None:
+    """Nothing gained after fees is no win."""
+    ledger, _ = closed(sold(an_exit_intent(), price))
+
+    assert (wins, losses) == (ledger.books[RULES].wins, ledger.books[RULES].losses)
+
+
+def test_closed_lot_is_noted_with_its_result() -> None:
+    """Which lot, whose, what came of it, and how it ended."""
+    _, ((kind, subject, body),) = closed(sold(an_exit_intent(), "102"))
+
+    assert (EventKind.LOT_CLOSED, ENTRY) == (kind, subject)
+    assert (RULES, ETH, Notional("1.00"), "time") == tuple(body[key] for key in ("strategy", "base", "realized", "how"))
+
+
+@pytest.mark.parametrize(
+    ("before", "price", "after"),
+    [
+        (Streak(), "90", Streak(1)),
+        (Streak(1), "90", Streak(2)),
+        (Streak(2), "90", Streak(0, Instant(NOW + 3600))),
+        (Streak(2), "102", Streak(0)),
+        (Streak(1, Instant(NOW + 9)), "90", Streak(2, Instant(NOW + 9))),
+    ],
+)
+def test_third_loss_in_a_row_rests_everything(before: Streak, price: str, after: Streak) -> None:
+    """For an hour; a win begins anew, and so does the count after the rest."""
+    ledger, _ = closed(sold(an_exit_intent(), price, streak=before))
+
+    assert after == ledger.streak
+
+
+def test_lot_stays_open_while_its_entry_may_still_fill() -> None:
+    """Sold out is not over: more may come."""
+    ledger = sold(an_exit_intent(), "102")
+    ledger = ledger.with_order(replace(ledger.orders[ENTRY], status=OrderStatus.OPEN))
+
+    assert (ledger, []) == closed(ledger)
+
+
+def test_lot_that_is_held_stays_open() -> None:
+    """There is nothing to settle."""
+    ledger = a_held_ledger()
+
+    assert (ledger, []) == closed(ledger)
+
+
+def test_how_a_lot_ended_is_told_by_its_last_sale() -> None:
+    """Half by the clock, the rest by the stop."""
+    first = an_exit_intent(quantity=Quantity("0.5"))
+    second = a_bracket_intent(quantity=Quantity("0.5"))
+    ledger = a_held_ledger(None, *(an_order_record(each, OrderStatus.FILLED) for each in (first, second)))
+    ledger = book_fill(ledger, first.client_order_id, a_fill(first, price="99", time=NOW + 10))
+    ledger = book_fill(ledger, second.client_order_id, a_fill(second, price="93", time=NOW + 20))
+
+    assert "stop" == closed(ledger)[0].cooldowns[ETH].reason
+
+
+def test_rests_are_those_of_the_settings() -> None:
+    """Each of its three."""
+    rests = {"cooldown_win_minutes": 1, "cooldown_loss_minutes": 2, "cooldown_stop_minutes": 3}
+
+    untils = [
+        closed(sold(intent, price), **rests)[0].cooldowns[ETH].until
+        for intent, price in ((an_exit_intent(), "102"), (an_exit_intent(), "90"), (a_bracket_intent(), "90"))
+    ]
+
+    assert [NOW + 60, NOW + 120, NOW + 180] == untils
+
+
+# --- conversions
+
+
+def settle(
+    record: ConvertRecord, state: ConvertState | None = None, *, at: int = NOW + 120, cash: str = "500"
+) -> Reconciled:
+    """Books with USDC and one conversion of 100 of it, after the venue was asked."""
+    ledger = a_ledger(cash={USD: "10000", USDC: cash}, converts=[record], converted={USDC: Notional(cash)})
+    return reconcile(ledger, a_view(at=at, converts=() if state is None else (state,)), SETTINGS)
+
+
+QUOTED = ConvertRecord(a_convert_intent(), ConvertStatus.QUOTED, "venue-convert")
+
+
+def told(status: ConvertStatus, received: str = "0") -> ConvertState:
+    return ConvertState("venue-convert", status, Notional(received))
+
+
+def test_conversion_that_is_done_moves_cash() -> None:
+    """100 USDC out, what was received in; once, and the books balance."""
+    done = settle(QUOTED, told(ConvertStatus.COMPLETED, "99.98"))
+    again = reconcile(done.ledger, a_view(at=NOW + 200, converts=(told(ConvertStatus.COMPLETED, "99.98"),)), SETTINGS)
+
+    assert {USD: Notional("10099.98"), USDC: Notional(400)} == done.ledger.cash == again.ledger.cash
+    assert {USD: 0, USDC: 0} == cash_imbalance(done.ledger)
+    assert ConvertStatus.COMPLETED is done.ledger.converts["convert-1"].status
+
+
+def test_conversion_that_failed_moves_nothing() -> None:
+    """The venue says so: the money is free again."""
+    done = settle(QUOTED, told(ConvertStatus.FAILED))
+
+    assert Notional(500) == done.ledger.cash[USDC]
+    assert (ConvertStatus.FAILED, NOW + 120) == (
+        done.ledger.converts["convert-1"].status,
+        done.ledger.converts["convert-1"].over_at,
+    )
+
+
+@pytest.mark.parametrize("state", [None, told(ConvertStatus.QUOTED)])
+def test_conversion_that_was_quoted_stays_open_until_the_venue_says_how_it_ended(state: ConvertState | None) -> None:
+    """It may have been committed: committing again could do it twice."""
+    done = settle(QUOTED, state)
+
+    assert (QUOTED, Notional(500)) == (done.ledger.converts["convert-1"], done.ledger.cash[USDC])
+
+
+@pytest.mark.parametrize(("age", "expected"), [(3599, ConvertStatus.QUOTED), (3600, ConvertStatus.FAILED)])
+def test_quote_that_is_long_dead_was_never_committed(age: int, expected: ConvertStatus) -> None:
+    """If after an hour the venue still calls it a quote."""
+    done = settle(QUOTED, told(ConvertStatus.QUOTED), at=NOW + age)
+
+    assert expected is done.ledger.converts["convert-1"].status
+
+
+def test_silence_about_a_quoted_conversion_proves_nothing() -> None:
+    """However long."""
+    assert QUOTED == settle(QUOTED, None, at=NOW + 999_999).ledger.converts["convert-1"]
+
+
+def test_conversion_that_was_never_quoted_moved_nothing() -> None:
+    """The venue's id is remembered before anything is committed; without one the intent is given up in time."""
+    done = settle(ConvertRecord(a_convert_intent()), at=NOW + 121)
+
+    assert (ConvertStatus.FAILED, Notional(500)) == (
+        done.ledger.converts["convert-1"].status,
+        done.ledger.cash[USDC],
+    )
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(3599, True), (3600, False)])
+def test_conversion_that_is_over_is_forgotten_after_an_hour(ago: int, kept: bool) -> None:
+    """Like an order."""
+    record = replace(QUOTED, status=ConvertStatus.COMPLETED, over_at=Instant(NOW))
+
+    assert kept is ("convert-1" in settle(record, at=NOW + ago).ledger.converts)
+
+
+def test_change_of_a_conversion_is_noted_once() -> None:
+    """And no change is no note."""
+    kinds = [
+        [kind for kind, _, _ in settle(QUOTED, state).notes] for state in (told(ConvertStatus.COMPLETED, "1"), None)
+    ]
+
+    assert [[EventKind.CONVERT_OBSERVED], []] == kinds
+
+
+def test_entry_and_its_bracket_close_together() -> None:
+    """A lot the venue's own bracket sold is closed by the same reconciliation."""
+    entry = an_intent()
+    ledger = sold(a_bracket_intent(), "112")
+
+    after, _ = closed(ledger)
+
+    assert ([], [entry.lot_id]) == (list(after.lots), list(after.closed))
