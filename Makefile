@@ -93,6 +93,10 @@ docs: .venv/.dev ## rewrite the generated tables in docs
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather
 
+.PHONY: venue-faults
+venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writes docs/venue-faults.md
+	$(BIN)/python -m desk.sandbox.fault_matrix docs/venue-faults.md
+
 # --- locks -------------------------------------------------------------------------------------------------------
 
 # The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.

@@ -21,8 +21,8 @@ def _denials() -> str:
         [
             "# Why not: every denial code",
             "",
-            "Generated from `src/trader/model/denials.py` by `make docs`. Every product considered ends a cycle with one",
-            "verdict; a refusal carries one of these codes and the numbers behind it.",
+            "Generated from `src/trader/model/denials.py` by `make docs`. Every product considered ends a cycle with",
+            "one verdict; a refusal carries one of these codes and the numbers behind it.",
             "",
             "| code | first given by | meaning |",
             "|---|---|---|",
@@ -40,8 +40,8 @@ def _order_life() -> str:
         [
             "# The life of an order: what may be observed after what",
             "",
-            "Generated from `src/trader/model/orders.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED and LAPSED are ours;",
-            "the others are the venue's. An observation that is not in the row is an old page and is ignored.",
+            "Generated from `src/trader/model/orders.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED and LAPSED are",
+            "ours; the others are the venue's. An observation that is not in the row is an old page and is ignored.",
             "",
             "| status | terminal | may be followed by |",
             "|---|---|---|",

@@ -34,7 +34,7 @@ from trader.model.converts import ConvertStatus
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import FeeRates
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, OrderStatus, Rejected, Side
+from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, OrderStatus, Rejected, Side, Unknown
 
 OpenVenue = Callable[..., Venue]
 
@@ -75,13 +75,16 @@ class ExchangeCases:
         assert (Decimal(10_000), Decimal(0)) == venue.money(USD)
 
     def test_same_client_id_again_is_the_same_order(self, open_venue: OpenVenue) -> None:
-        """The second request differs, is answered with the first order, and changes nothing."""
+        """The second request differs, is not taken for a new order, and changes nothing.
+
+        The venue answers with the first order; an adapter that reads it back sees that it is not what was sent.
+        """
         venue = open_venue()
 
         first = venue.exchange.submit(an_intent())
         second = venue.exchange.submit(an_intent(quantity=Quantity(7), side=Side.SELL))
 
-        assert first == second
+        assert second == first or isinstance(second, Unknown)
         assert [Quantity(2)] == [order.quantity for order in venue.exchange.orders(EVER)]
 
     def test_same_client_id_is_the_same_order_after_it_is_over(self, open_venue: OpenVenue) -> None:

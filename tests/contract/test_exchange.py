@@ -1,11 +1,41 @@
-"""The exchange cases through each implementation."""
+"""The exchange cases through each implementation: the simulator itself, and the adapter over real sockets."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from contract.exchange_cases import ExchangeCases, OpenVenue
-from factories_venue import a_simulated_venue
+from desk.sandbox.market import Listing
+from desk.sandbox.server import VenueServer
+from desk.sandbox.venue import Venue as SimulatedCoinbase
+from factories_venue import (
+    PREFIX,
+    SOL,
+    SOL_USDC,
+    START,
+    USD,
+    USDC,
+    Bar,
+    Venue,
+    a_path,
+    a_product,
+    a_simulated_venue,
+    a_simulation,
+)
+from trader.adapters.coinbase.adapter import open_exchange
+from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.budget import Limits, Timing
+from trader.adapters.local.clock import ManualClock
+from trader.model.ids import Asset
+from trader.model.market import Candle, Granularity, Product
+from trader.model.settings import SimulationSettings
 
 
 class TestSimulatedExchange(ExchangeCases):
@@ -14,3 +44,41 @@ class TestSimulatedExchange(ExchangeCases):
     @pytest.fixture
     def open_venue(self) -> OpenVenue:
         return a_simulated_venue
+
+
+class TestCoinbaseOverHttp(ExchangeCases):
+    """Through the adapter, over a socket, to the simulated Coinbase."""
+
+    @pytest.fixture
+    def open_venue(self) -> Iterator[OpenVenue]:
+        with ExitStack() as stack:
+
+            def opened(
+                path: Sequence[Candle] | None = None,
+                *,
+                opening: Mapping[Asset, Decimal] | None = None,
+                settings: SimulationSettings | None = None,
+                product: Product | None = None,
+                books: Any = None,
+            ) -> Venue:
+                assert books is None, "a venue across a socket keeps its own books"
+                clock, main = ManualClock(START), product or a_product()
+                other = replace(main, product_id=SOL_USDC, quote=USDC, alias=SOL)
+                series = {(SOL, Granularity.FIVE_MINUTE): path or a_path(Bar())}
+                venue = SimulatedCoinbase(
+                    Listing([main, other], series),
+                    clock,
+                    settings=settings or a_simulation(),
+                    opening={USD: Decimal(10_000)} if opening is None else opening,
+                )
+                server = stack.enter_context(VenueServer(venue))
+                exchange = open_exchange(
+                    Credentials(server.key.name, server.key.secret),
+                    PREFIX,
+                    server.url,
+                    limits=Limits(10_000, 10_000, 10_000),
+                    timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
+                )
+                return Venue(exchange, clock)
+
+            yield opened

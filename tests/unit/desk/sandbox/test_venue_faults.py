@@ -65,10 +65,10 @@ def test_answer_is_replaced(
 )
 def test_connection_fails(client: Client, fault: str, error: type[Exception], placed: int) -> None:
     """The next request of the same session works again."""
-    client.venue.faults.add(fault, "POST", ORDERS, seconds=0.5)
+    client.venue.faults.add(fault, "POST", ORDERS, seconds=2)
 
     with pytest.raises(error):
-        client.send("POST", "/orders", body(), timeout=0.15)
+        client.send("POST", "/orders", body(), timeout=0.25 if error is requests.ReadTimeout else 5)
 
     assert placed == len(client.venue.orders())
     assert 200 == client.send("GET", "/accounts").status_code
@@ -263,8 +263,8 @@ def test_counter_forgets_on_request() -> None:
 
 
 def test_answers_are_delayed_side_by_side(open_venue: Open) -> None:
-    """Ten requests of 50 ms take far less than half a second."""
-    client = open_venue(delay_seconds=0.05)
+    """Ten requests of 0.15 s take far less than 1.5 s."""
+    client = open_venue(delay_seconds=0.15)
     began = time.monotonic()
 
     threads = [
@@ -276,7 +276,7 @@ def test_answers_are_delayed_side_by_side(open_venue: Open) -> None:
     for thread in threads:
         thread.join()
 
-    assert 0.05 <= time.monotonic() - began < 0.45
+    assert 0.15 <= time.monotonic() - began < 1.2
     assert 10 == client.venue.traffic.totals()["public"]
 
 
