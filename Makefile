@@ -10,7 +10,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# Two processes at least: the sweeps are many and independent.
+PYTEST_ARGS ?= -n auto
 
 # Only files whose hash is in the lock are accepted, and only wheels: building a source package would fetch
 # build tools that nobody locked.

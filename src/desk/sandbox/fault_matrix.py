@@ -170,7 +170,7 @@ def as_markdown(found: Iterable[Row]) -> str:
         "# What the venue's failures come to",
         "",
         "Written by `make venue-faults`: the adapter over a socket against the simulated venue, one fault at a time,",
-        "hitting once or for ever. *Requests* were counted by the venue; *orders* are those under the probe's id there.",
+        "hitting once or for ever. *Requests* were counted by the venue; *orders* are those under the probe's id.",
         "",
         "| endpoint | fault | hits | returned | requests | orders |",
         "|---|---|---|---|--:|--:|",

@@ -20,6 +20,7 @@ from trader.errors import MalformedData
 from trader.model.money import plain
 
 Reader = Callable[[Any], Any]
+Writer = Callable[[Any], Any]
 
 
 def encode(value: Any) -> Any:
@@ -28,25 +29,11 @@ def encode(value: Any) -> Any:
     Units: Decimals become plain text; an exception becomes its class name and message.
     Raises: MalformedData for a type that has no plain form.
     """
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [encode(item) for item in value]
-    if isinstance(value, (frozenset, set)):
-        return sorted(encode(item) for item in value)
-    if is_dataclass(value):
-        return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Exception):
-        return f"{type(value).__name__}: {value}"
-    raise MalformedData(f"{type(value).__name__} has no plain form")
+    kind = type(value)
+    writer = _WRITERS.get(kind)
+    if writer is None:
+        writer = _WRITERS[kind] = _writer(kind)
+    return writer(value)
 
 
 def decode(kind: Any, plain_value: Any) -> Any:
@@ -70,6 +57,31 @@ def digest_of(value: Any) -> str:
 def sha256_hex(text: str) -> str:
     """SHA-256 of text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Which writer serves a class is found out once: half the time of a cycle's record would go into asking otherwise.
+_WRITERS: dict[type, Writer] = {}
+
+
+def _writer(kind: type) -> Writer:
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if kind is type(None) or issubclass(kind, bool | int | float | str):
+        return lambda value: value
+    if issubclass(kind, Decimal):
+        return plain
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): encode(item) for key, item in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [encode(item) for item in value]
+    if issubclass(kind, frozenset | set):
+        return lambda value: sorted(encode(item) for item in value)
+    if is_dataclass(kind):
+        names = tuple(each.name for each in fields(kind))
+        return lambda value: {name: encode(getattr(value, name)) for name in names}
+    if issubclass(kind, Exception):
+        return lambda value: f"{type(value).__name__}: {value}"
+    raise MalformedData(f"{kind.__name__} has no plain form")
 
 
 @cache

@@ -44,7 +44,7 @@ from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyI
 from trader.model.ledger import Ledger
 from trader.model.market import Depth, Quote
 from trader.model.memory import Cooldown, Health, Regime, RegimeMemory
-from trader.model.money import Notional, Price
+from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Leg
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
@@ -338,6 +338,17 @@ def test_quote_asset_that_lost_its_peg_stops_entries() -> None:
 
     assert (Outcome.REFUSED, DenialCode.PEG_BELOW_MIN) == verdicts(decision)["SOL-USD"]
     assert {USDC: NOW} == decision.ledger.depegged
+
+
+def test_what_moves_with_a_holding_shares_the_cap_of_its_theme() -> None:
+    """BTC, as quiet as the DOGE we hold for 300: of the four percent for memes 100 are left."""
+    ledger = holding(a_ledger(lots=[a_lot("DOGE-USD", quantity=Quantity(3))], cash="9700"))
+
+    decision = told(scripted(a_proposal("BTC-USD"))).decide(some_facts(ledger=ledger))
+
+    (trim,) = decision.review.trims
+    assert DenialCode.CLUSTER_EXCEEDS_MAX is trim.code
+    assert pytest.approx(Decimal(100), abs=Decimal("0.5")) == trim.notional
 
 
 # --- memory

@@ -121,11 +121,12 @@ def test_swept_lot_is_on_the_list_and_among_the_closed() -> None:
     assert [LOT] == list(after.closed)
 
 
-def test_lot_below_the_smallest_quantity_is_swept() -> None:
-    """Though it is worth enough."""
-    after, _ = sweep(with_left("0.5"), a_product("ETH-USD", base_size_min=Quantity("0.6")))
+@pytest.mark.parametrize(("smallest", "swept"), [("0.5", False), ("0.51", True)])
+def test_lot_below_the_smallest_quantity_is_swept(smallest: str, swept: bool) -> None:
+    """Though it is worth enough; the smallest quantity itself is sold."""
+    after, _ = sweep(with_left("0.5"), a_product("ETH-USD", base_size_min=Quantity(smallest)))
 
-    assert {} == after.lots
+    assert swept is (LOT not in after.lots)
 
 
 @pytest.mark.parametrize(

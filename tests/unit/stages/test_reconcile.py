@@ -160,6 +160,13 @@ def test_fill_is_booked_and_handed_on_for_storage() -> None:
     assert EventKind.FILL_APPLIED in kinds(done)
 
 
+def test_booked_fill_counts_as_claimed() -> None:
+    """Whether or not the order's state has said so yet."""
+    record = look(a_working_ledger(), fills=[a_fill(quantity="0.4")]).ledger.orders[ENTRY]
+
+    assert Quantity("0.4") == record.filled_claimed
+
+
 def test_same_page_ten_times_changes_nothing_after_the_first() -> None:
     """Accident 8: one fill is booked once, by its trade id."""
     page = a_view(
@@ -310,6 +317,22 @@ def test_attached_bracket_gets_a_record_of_its_own() -> None:
     assert (OrderStatus.OPEN, CHILD.venue_order_id) == (child.status, child.venue_order_id)
 
 
+def test_attached_bracket_is_recognised_though_its_parent_was_in_doubt_and_comes_later_in_the_page() -> None:
+    """Parents are looked at first: only then is the venue's id known that the child refers to."""
+    ledger = look(a_ledger(working=[an_intent()]), replace(CHILD, created_at=Instant(NOW - 1)), an_order_state()).ledger
+
+    assert [ENTRY, CHILD_ID] == list(ledger.orders)
+
+
+def test_venues_name_for_the_bracket_is_kept() -> None:
+    """A later page may leave it out."""
+    told = look(a_working_ledger(), an_order_state(attached_order_id=CHILD.venue_order_id)).ledger
+
+    later = look(told, an_order_state(status=OrderStatus.FILLED)).ledger
+
+    assert CHILD.venue_order_id == later.orders[ENTRY].attached_order_id
+
+
 def test_attached_bracket_is_adopted_once() -> None:
     """The same page again finds it by the venue's id."""
     once = look(a_working_ledger(), an_order_state(), CHILD).ledger
@@ -371,6 +394,14 @@ def test_patience_begins_with_the_last_sending() -> None:
     after = [look(ledger, at=NOW + waited).ledger.orders[ENTRY].status for waited in (PATIENCE + 59, PATIENCE + 60)]
 
     assert [OrderStatus.IN_DOUBT, OrderStatus.LAPSED] == after
+
+
+def test_end_of_patience_is_noted_with_how_long_it_lasted() -> None:
+    """Which order, what it was, what it is, and for how long nothing of it was seen."""
+    done = look(a_ledger(working=[an_intent()]), at=NOW + 500)
+
+    body = {"order": ENTRY, "was": OrderStatus.IN_DOUBT, "is": OrderStatus.LAPSED, "quiet_seconds": 500}
+    assert ((EventKind.ORDER_OBSERVED, f"{ENTRY}|LAPSED", body),) == done.notes
 
 
 def test_order_in_doubt_that_is_listed_in_time_does_not_lapse() -> None:

@@ -289,6 +289,11 @@ def test_stable_coin_we_do_not_hold_stops_nothing(pegs: dict[Asset, Decimal]) ->
     assert refusal(ledger=a_ledger(cash={USD: "10000", USDC: "0"}), pegs=pegs) is None
 
 
+def test_peg_that_was_lost_by_what_we_no_longer_hold_stops_nothing() -> None:
+    """What pays is looked at again when it is spent."""
+    assert refusal(ledger=a_ledger(cash={USD: "9000", USDC: "0"}, depegged={USDC: NOW})) is None
+
+
 @pytest.mark.parametrize(("ago", "expected"), [(3599, DenialCode.PEG_BELOW_MIN), (3600, None)])
 def test_peg_that_was_lost_stops_entries_for_an_hour(ago: int, expected: DenialCode | None) -> None:
     """Though it is back at a dollar."""
@@ -362,6 +367,13 @@ def test_more_of_a_position_is_no_new_position() -> None:
 
     assert () == check(a_proposal(), ledger=ledger, risk=risk).denials
     assert [DenialCode.POSITIONS_EXCEED_MAX] == codes(check(a_proposal(strategy=OTHER), ledger=ledger, risk=risk))
+
+
+def test_entry_that_came_to_nothing_is_no_position() -> None:
+    """It is over, and bought nothing."""
+    ledger = a_ledger(working=[an_order_record(an_intent(), OrderStatus.EXPIRED)])
+
+    assert refusal(ledger=ledger, risk=a_risk_manager(open_positions_max=1)) is None
 
 
 def test_positions_opened_by_this_review_count() -> None:
@@ -560,6 +572,26 @@ def test_two_assets_share_the_cap_of_their_tier_within_a_review() -> None:
     review = check(first, second, view={"tiers": {SOL: TIER_3, ETH: TIER_3}})
 
     assert (Trim(second, Notional(200), DenialCode.TIER_EXCEEDS_MAX),) == review.trims
+
+
+@pytest.mark.parametrize(
+    ("limits", "view"),
+    [
+        ({"position_pct_max": Decimal(3)}, {}),
+        ({"product_pct_max": Decimal(3)}, {}),
+        ({}, {"tiers": {SOL: TIER_3, BTC: TIER_2}}),
+        ({}, {"clusters": {SOL: ("MEME",), BTC: ("LAYER2",)}}),
+    ],
+)
+def test_what_is_approved_counts_only_where_it_belongs(limits: dict[str, Any], view: dict[str, Any]) -> None:
+    """Another asset, tier or cluster has its own room."""
+    wishes = a_proposal(notional="300", conviction=0.9), a_proposal("BTC-USD", notional="300")
+    wide = {SOL: Notional(300), BTC: Notional(300)}
+
+    review = check(*wishes, risk=a_risk_manager(**limits), view=view, ledger=a_ledger(working=[an_intent()]))
+
+    assert wide == {approval.proposal.base: approval.notional for approval in review.approvals}
+    assert () == review.trims
 
 
 # --- 10: minimum
@@ -786,3 +818,75 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
     (denial,) = check(wish, regime=Regime.UNKNOWN).denials
 
     assert ("risk", RULES, wish, "SOL-USD") == (denial.stage, denial.strategy, denial.proposal, denial.product_id)
+
+
+@pytest.mark.parametrize(
+    ("world", "numbers"),
+    [
+        ({"switch": Switch.HALT}, {"switch": "HALT"}),
+        ({"ledger": a_ledger(reduce_only={SOL: "less"})}, {"why": "less"}),
+        ({"scheduled_at": Instant(NOW - 150)}, {"age_seconds": 150, "limit": 120}),
+        ({"ledger": a_ledger(health=Health(0, Instant(NOW + 7)))}, {"rest_seconds": 7}),
+        ({"regime": Regime.CRASH}, {"size_multiplier": 0}),
+        ({"equity": "9600"}, {"loss_pct": 4, "limit_pct": 3}),
+        ({"ledger": a_ledger(drawdown_halt=True)}, {"until": "operator"}),
+        (
+            {"ledger": paced(today=7), "risk": a_risk_manager(trades_per_day_max=5)},
+            {"trades": 7, "limit": 5},
+        ),
+        (
+            {"ledger": paced(500, 600), "risk": a_risk_manager(entries_per_hour_max=2)},
+            {"entries": 2, "limit": 2},
+        ),
+        ({"ledger": paced(30, 600)}, {"seconds": 30, "limit": 90}),
+        ({"ledger": paced(product_ago=100)}, {"seconds": 100, "limit": 900}),
+        (
+            {"ledger": a_ledger(cooldowns={SOL: Cooldown(Instant(NOW + 40), "stop")})},
+            {"after": "stop", "seconds_left": 40},
+        ),
+        ({"ledger": a_ledger(streak=Streak(0, Instant(NOW + 50)))}, {"seconds_left": 50}),
+        ({"ledger": a_ledger(cash={USDC: "1"}), "pegs": {}}, {"asset": USDC}),
+        (
+            {"ledger": a_ledger(cash={USDC: "1"}), "pegs": {USDC: Decimal("0.9")}},
+            {"asset": USDC, "price": Decimal("0.9"), "limit": Decimal("0.985")},
+        ),
+        (
+            {"ledger": a_ledger(cash={USDC: "1"}, depegged={USDC: Instant(NOW - 600)})},
+            {"asset": USDC, "seconds_left": 3000},
+        ),
+        ({"risk": a_risk_manager(entries_per_cycle_max=0)}, {"limit": 0}),
+        (
+            {"ledger": a_ledger(working=[an_intent(product_id="SOL-USD")])},
+            {"order": "t247-entry", "status": "IN_DOUBT"},
+        ),
+        (
+            {"ledger": a_ledger(lots=[a_lot()]), "risk": a_risk_manager(open_positions_max=1)},
+            {"positions": 1, "limit": 1},
+        ),
+        (
+            {"ledger": a_ledger(lots=[a_lot()]), "risk": a_risk_manager(total_notional_max="105")},
+            {"wish": 300, "room": 5, "limit": 105, "used": 100, "min": 10},
+        ),
+    ],
+)
+def test_refusal_carries_the_numbers_behind_it(world: dict[str, Any], numbers: dict[str, Any]) -> None:
+    """How far it was from passing."""
+    (denial,) = check(**world).denials
+
+    assert numbers == denial.numbers
+
+
+def test_second_wish_is_told_what_the_first_used_up() -> None:
+    """Its own review counts in the numbers too."""
+    wishes = a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.5)
+
+    (denial,) = check(*wishes, ledger=paced(500), risk=a_risk_manager(entries_per_hour_max=2)).denials
+
+    assert {"entries": 2, "limit": 2} == denial.numbers
+
+
+def test_sale_of_nothing_names_the_lot_it_looked_for() -> None:
+    """Or that it named none."""
+    sales = [a_sale(a_lot(), lot_id=lot_id) for lot_id in (None, ClientOrderId("gone"))]
+
+    assert [{"lot": "none"}, {"lot": "gone"}] == [check(sale).denials[0].numbers for sale in sales]

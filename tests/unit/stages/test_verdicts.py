@@ -113,6 +113,15 @@ def test_holding_without_a_price_claims_no_gain() -> None:
         assert {"quantity": 1, "cost": 100} == verdict.numbers
 
 
+def test_holding_that_cost_nothing_claims_no_gain() -> None:
+    """All of it was sold; only its entry is not over yet."""
+    lots = [a_lot("ETH-USD", quantity=Quantity(0), cost=Notional(0))]
+
+    (verdict,) = verdicts([ETH], a_ledger(lots=lots), {ETH: a_quote("ETH-USD")}, Plan(), [])
+
+    assert {"quantity": 0, "cost": 0} == verdict.numbers
+
+
 def test_product_nobody_said_anything_about_is_refused_by_the_strategies() -> None:
     """It passed everything, and no strategy wanted it."""
     (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(), [])

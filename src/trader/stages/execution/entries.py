@@ -174,7 +174,7 @@ def _intent(proposal: TradeProposal, terms: _Terms, ledger: Ledger, market: Mark
         expires_at=None if terms.takes else Instant(market.scheduled_at + ttl),
         bracket=_bracket(proposal, terms.price, book),
         attach=rules.attach_brackets,
-        max_hold_until=Instant(market.now + proposal.max_hold_hours * _HOUR),
+        max_hold_until=Instant(market.scheduled_at + proposal.max_hold_hours * _HOUR),
         fee_rate_max=terms.fee_rate,
         reason=proposal.reason,
     )

@@ -35,6 +35,7 @@ class Purse:
     portfolio: Portfolio
     market: Market
     free: dict[Asset, Decimal] = field(default_factory=dict)
+    conversions: int = 0
 
     def __post_init__(self) -> None:
         """Count what no working order and no open conversion can still take, and no more than the venue has."""
@@ -81,13 +82,14 @@ class Purse:
         amount = Notional(ceil_to(missing, _CENT))
         self.free[funding.convert_from] -= amount
         self.free[asset] += amount - cost
-        ledger, market = self.portfolio.ledger, self.market
+        self.conversions += 1
+        market, source = self.market, funding.convert_from
+        # Two entries may need the same amount: the place in the plan tells their conversions apart.
+        parts = ("convert", source, asset, amount, self.conversions)
         return ConvertIntent(
-            convert_id=client_order_id(
-                self.rules.order_prefix, ledger.scope, market.cycle_id, "convert", funding.convert_from, asset, amount
-            ),
+            convert_id=client_order_id(self.rules.order_prefix, self.portfolio.ledger.scope, market.cycle_id, *parts),
             cycle_id=market.cycle_id,
-            source=funding.convert_from,
+            source=source,
             target=asset,
             amount=amount,
             decided_at=market.now,

@@ -11,7 +11,7 @@ from trader.model.ids import ClientOrderId, Instant, client_order_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
-from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, Side
+from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
 from trader.model.policy import ExecutionSettings
 from trader.stages.execution.market import Market, refused, sellable
 
@@ -77,8 +77,11 @@ def exit_order(approval: Approval, ledger: Ledger, market: Market, rules: Execut
 
 
 def exit_attempts(ledger: Ledger, lot: Lot) -> int:
-    """Count the exits of this lot that are over and left something unsold."""
-    return sum(record.intent.leg is Leg.EXIT and record.status.is_terminal for record in ledger.orders_of(lot.lot_id))
+    """Count the exits of this lot that are over and left something unsold; one that was never sent was no attempt."""
+    return sum(
+        record.intent.leg is Leg.EXIT and record.status.is_terminal and record.status is not OrderStatus.LAPSED
+        for record in ledger.orders_of(lot.lot_id)
+    )
 
 
 def protection_orders(

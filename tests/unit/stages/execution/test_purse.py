@@ -145,7 +145,7 @@ def test_conversion_is_made_up_to_a_cent() -> None:
     convert = purse.spend(funding, Notional("100.123"))
 
     amount = Notional("60.13")
-    convert_id = client_order_id(PREFIX, SCOPE, CYCLE, "convert", USDC, USD, amount)
+    convert_id = client_order_id(PREFIX, SCOPE, CYCLE, "convert", USDC, USD, amount, 1)
     assert ConvertIntent(convert_id, CYCLE, USDC, USD, amount, NOW) == convert
     assert {USD: Decimal("0.007"), USDC: Decimal("439.87"), USDT: Decimal(0)} == purse.free
 

@@ -1,0 +1,253 @@
+"""What must hold after every cycle, read from outside: the venue's book, the stored texts, the audit objects.
+
+Nothing here asks the code under test what it believes, except for the sums of a ledger it has stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from desk.cash_check import check_cash
+from simulation.world import SCOPE, World
+from trader.model.codec import sha256_hex
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.money import ZERO
+from trader.model.orders import Fill, Leg, OrderStatus, Side
+from trader.sim.book import VenueBook
+from trader.sim.orders import VenueOrder
+
+#: A market order of the shipped caps may exceed its share by what prices moved since the cap was computed.
+_CAP_SLACK = Decimal("1.02")
+
+
+@dataclass(frozen=True)
+class AuditFile:
+    """One audit object, as found: its place in the chain, and the intents it announces."""
+
+    digest: str
+    previous: str
+    intents: tuple[Mapping[str, Any], ...]
+    converts: tuple[Mapping[str, Any], ...]
+
+
+def violations(world: World) -> list[str]:
+    """Say what is wrong, if anything."""
+    book, ledger = world.book(), world.ledger()
+    files = [audit_file(key, text) for key, text in sorted(world.audit.texts.items())]
+    announced = {each["client_order_id"]: each for file in files for each in file.intents}
+    ours, owners = _split(world, book)
+    found = [
+        *_announcements(files),
+        *_orders(ours, announced),
+        *_lots(ours, announced, world),
+        *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.over_at),
+        *_converts(book, files),
+    ]
+    if ledger is not None:
+        found += _chain(files, ledger)
+        found += _books(world, book, ledger, ours)
+    return found
+
+
+def unprotected(world: World) -> set[str]:
+    """Name the lots of which the venue holds more than its live sell orders cover."""
+    book = world.book()
+    ours, _ = _split(world, book)
+    announced = _announced(world)
+    held: defaultdict[str, Decimal] = defaultdict(Decimal)
+    least = {product.base: product.base_size_min for product in world.scenario.products}
+    bases = {}
+    for order in ours:
+        lot = _lot_of(order, announced)
+        bases[lot] = order.base
+        held[lot] += order.filled if order.side is Side.BUY else -order.filled
+        if order.side is Side.SELL and order.over_at is None:
+            held[lot] -= order.remaining
+    return {lot for lot, quantity in held.items() if quantity >= least[bases[lot]]}
+
+
+def unsettled(world: World) -> list[str]:
+    """Say what is still open although two healthy cycles have passed: doubts, missing fills, a lease."""
+    ledger = world.ledger()
+    assert ledger is not None
+    item = json.loads(world.store.texts[SCOPE])
+    found = [f"the lease is still {item['owner']}'s"] if item["owner"] else []
+    found += [f"order {key} is still {record.status}" for key, record in ledger.orders.items() if record.is_in_doubt]
+    ours, _ = _split(world, world.book())
+    at_venue = {fill.trade_id for fill in world.book().fills if fill.venue_order_id in {o.venue_order_id for o in ours}}
+    stored = {fill.trade_id for fill in world.store.fills(SCOPE)}
+    found += [f"fill {trade_id} of the venue was never booked" for trade_id in sorted(at_venue - stored)]
+    live = {order.venue_order_id for order in ours if order.over_at is None}
+    believed = {record.venue_order_id for record in ledger.orders.values() if not record.status.is_terminal}
+    return found + [f"live order {each}: venue and ledger disagree" for each in sorted(live ^ believed, key=str)]
+
+
+def refusals(world: World) -> list[str]:
+    """Name the orders that the venue refused: on an undisturbed market our rounding leaves it no reason to."""
+    ledger = world.ledger()
+    assert ledger is not None
+    every = {record.intent.client_order_id: record for record in world.store.finished(SCOPE)} | dict(ledger.orders)
+    return [f"{key} was refused: {each.note}" for key, each in every.items() if each.status is OrderStatus.REJECTED]
+
+
+def open_converts(world: World) -> list[str]:
+    """Name the conversions whose outcome is still to be learnt."""
+    ledger = world.ledger()
+    assert ledger is not None
+    return [key for key, record in ledger.converts.items() if record.is_open]
+
+
+def sent_too_early(world: World, intent: Any) -> list[str]:
+    """Say what was missing at the moment an order left: the record, or the ledger's memory of it."""
+    stored = world.ledger()
+    found = []
+    if intent.client_order_id not in _announced(world):
+        found.append(f"{intent.client_order_id} was sent without having been announced")
+    record = stored.orders.get(intent.client_order_id) if stored is not None else None
+    if record is None:
+        found.append(f"{intent.client_order_id} was sent before it was remembered")
+    elif record.intent != intent:
+        found.append(f"{intent.client_order_id} was sent with another content than remembered")
+    return found
+
+
+# --- parts
+
+
+@lru_cache(maxsize=4096)
+def audit_file(key: str, text: str) -> AuditFile:
+    """Read one object of the audit log."""
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines[0]["event"] == "ObjectOpened"
+    assert lines[0]["key"] == key
+    intended = [line["body"] for line in lines if line["event"] == "OrderIntended"]
+    return AuditFile(
+        sha256_hex(text),
+        lines[0]["previous"],
+        tuple(body["intent"] for body in intended if "intent" in body),
+        tuple(body["convert"] for body in intended if "convert" in body),
+    )
+
+
+def _announced(world: World) -> dict[str, Mapping[str, Any]]:
+    files = (audit_file(key, text) for key, text in world.audit.texts.items())
+    return {each["client_order_id"]: each for file in files for each in file.intents}
+
+
+def _split(world: World, book: VenueBook) -> tuple[list[VenueOrder], list[VenueOrder]]:
+    prefix = world.scenario.settings.execution.order_prefix
+    every = [*book.live.values(), *book.finished.values()]
+    ours = [order for order in every if order.root.startswith(prefix)]
+    return ours, [order for order in every if not order.root.startswith(prefix)]
+
+
+def _lot_of(order: VenueOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
+    found = announced.get(order.root)
+    return str(found["lot_id"]) if found is not None else str(order.root)
+
+
+def _decision_of(intent: Mapping[str, Any]) -> tuple[str, ...]:
+    lot = "" if intent["leg"] == Leg.ENTRY else intent["lot_id"]
+    names = ("cycle_id", "strategy", "product_id", "side", "leg", "attempt")
+    return (*(str(intent[name]) for name in names), lot)
+
+
+def _announcements(files: Iterable[AuditFile]) -> list[str]:
+    ids: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    for file in files:
+        for intent in file.intents:
+            ids[_decision_of(intent)].add(intent["client_order_id"])
+    return [f"one decision, {len(names)} ids: {decision}" for decision, names in ids.items() if len(names) > 1]
+
+
+def _orders(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = []
+    seen: Counter[tuple[str, ...]] = Counter()
+    for order in ours:
+        intent = announced.get(order.root)
+        if intent is None:
+            found.append(f"order {order.root} at the venue was never announced")
+            continue
+        if order.filled > Decimal(intent["quantity"]) or order.quantity > Decimal(intent["quantity"]):
+            found.append(f"order {order.client_order_id} exceeds its intent of {intent['quantity']}")
+        if order.parent is None:
+            seen[_decision_of(intent)] += 1
+    return found + [f"{count} orders for one decision: {each}" for each, count in seen.items() if count > 1]
+
+
+def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: World) -> list[str]:
+    """Check sales against purchases lot by lot, and what is held and wanted of each asset against its cap."""
+    risk = world.scenario.settings.risk
+    cap = world.scenario.settings.app.capital * risk.position_pct_max / 100 * _CAP_SLACK
+    ours = list(ours)
+    bought, sold, selling = Counter[str](), Counter[str](), Counter[str]()
+    for order in ours:
+        lot = _lot_of(order, announced)
+        if order.side is Side.BUY:
+            bought[lot] += order.filled  # type: ignore[assignment]
+        else:
+            sold[lot] += order.filled  # type: ignore[assignment]
+            selling[lot] += order.remaining if order.over_at is None else 0  # type: ignore[assignment]
+    found = [
+        f"lot {lot}: {sold[lot]} sold and {selling[lot]} for sale of {bought[lot]} bought"
+        for lot in sold
+        if sold[lot] + selling[lot] > bought[lot]
+    ]
+    wanted: defaultdict[str, Decimal] = defaultdict(Decimal)
+    entries: Counter[str] = Counter()
+    for order in ours:
+        if order.side is Side.BUY:
+            lot = _lot_of(order, announced)
+            quantity = Decimal(bought[lot] - sold[lot]) + (order.remaining if order.over_at is None else ZERO)
+            wanted[order.base] += quantity * order.limit_price
+            entries[order.base] += order.over_at is None or quantity >= Decimal("0.002")
+    found += [
+        f"{amount} of {base} is held or wanted, the cap is {cap}" for base, amount in wanted.items() if amount > cap
+    ]
+    return found + [f"{count} entries into {base} at once" for base, count in entries.items() if count > 1]
+
+
+def _converts(book: VenueBook, files: Iterable[AuditFile]) -> list[str]:
+    announced = {each["convert_id"] for file in files for each in file.converts}
+    done = Counter(each.convert_id for each in book.converts.values() if each.done_at is not None)
+    found = [f"conversion {key} was never announced" for key in done if key not in announced]
+    return found + [f"conversion {key} was done {count} times" for key, count in done.items() if count > 1]
+
+
+def _chain(files: Iterable[AuditFile], ledger: Ledger) -> list[str]:
+    by_digest = {file.digest: file for file in files}
+    head, steps = ledger.audit_head, 0
+    while head:
+        if head not in by_digest or steps > len(by_digest):
+            return [f"the audit chain breaks after {steps} objects, at {head}"]
+        head, steps = by_digest[head].previous, steps + 1
+    return [] if steps or not ledger.orders else ["the ledger has orders and no audit chain"]
+
+
+def _books(world: World, book: VenueBook, ledger: Ledger, ours: Iterable[VenueOrder]) -> list[str]:
+    ids = {order.venue_order_id for order in ours}
+    at_venue = {fill.trade_id: fill for fill in book.fills if fill.venue_order_id in ids}
+    stored: dict[str, Fill] = {fill.trade_id: fill for fill in world.store.fills(SCOPE)}
+    booked = Counter(fill.trade_id for record in ledger.orders.values() for fill in record.fills)
+    found = [f"fill {trade_id} was booked {count} times" for trade_id, count in booked.items() if count > 1]
+    found += [
+        f"fill {each} is in the ledger and was not stored with it" for each in sorted(booked.keys() - stored.keys())
+    ]
+    found += [
+        f"fill {each} was stored and is not the venue's"
+        for each, fill in stored.items()
+        if at_venue.get(fill.trade_id) != fill
+    ]
+    found += [
+        f"{asset}: cash is off by {difference}" for asset, difference in cash_imbalance(ledger).items() if difference
+    ]
+    check = check_cash(world.scenario.settings.app.capital, stored.values(), ledger)
+    if check.difference:
+        found.append(f"cash is {check.actual}, the stored fills say {check.expected}")
+    return found

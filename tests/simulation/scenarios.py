@@ -1,0 +1,138 @@
+"""The scripts: short stories of a few ticks, each about one thing that sends orders."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from simulation.world import START, Bar, Beat, Scenario, a_rise
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
+from trader.model.money import Price, Quantity
+from trader.model.orders import Leg, OrderIntent, OrderKind, Side
+from trader.model.portfolio import Switch
+
+SOL, ETH, ADA_USDC = ProductId("SOL-USD"), ProductId("ETH-USD"), ProductId("ADA-USDC")
+_PEGS = {ProductId("USDT-USD"): [Bar(1.0)] * 40, ProductId("USDT-USDC"): [Bar(1.0)] * 40}
+
+_RULES = 7
+#: No rest between entries and exits: what is under test is the order path, not the pace.
+_NO_PACE: dict[str, object] = {
+    "risk.product_spacing_minutes": 0,
+    "risk.entry_spacing_seconds": 0,
+    "risk.entries_per_hour_max": 20,
+}
+_LONG_REST: dict[str, object] = {"risk.cooldown_win_minutes": 600}
+#: A calm market after the script's start: fills the entry at the second bar, then waits.
+_DIP = [Bar(100.0), Bar(100.0, low=99.0)]
+
+
+def _calm(count: int, price: float = 100.2) -> list[Bar]:
+    return [Bar(round(price + 0.02 * (index % 3), 2)) for index in range(count)]
+
+
+def _beats(*bars: int, **switches: Switch) -> tuple[Beat, ...]:
+    return tuple(Beat(bar, switches.get(f"at_{bar}")) for bar in bars)
+
+
+#: A post-only order with its bracket; it fills, the bracket waits, the target is reached.
+ENTRY = Scenario(
+    "entry",
+    _beats(0, 1, 2, 3, 5, 6),
+    {SOL: [*_DIP, *_calm(2), Bar(118.0, high=119.0), *_calm(30, 118.0)]},
+    _LONG_REST,
+)
+
+#: The holding time ends: the bracket is cancelled, then the lot is sold.
+EXIT_BY_TIME = Scenario(
+    "exit by time",
+    _beats(0, 2, 3, 16, 17),
+    {SOL: [*_DIP, *_calm(40)]},
+    {f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},
+)
+
+#: The operator flattens one lot, and one entry that has not filled yet.
+FLATTEN = Scenario(
+    "flatten",
+    _beats(0, 2, 3, 4, 5, at_3=Switch.FLATTEN),
+    {SOL: [*_DIP, *_calm(40)], ETH: [Bar(100.1), Bar(101.0), Bar(102.0), *_calm(40, 102.0)]},
+    {**_NO_PACE, "execution.entry_ttl_cycles": 6},
+)
+
+#: The venue's stop is hit in a fall.
+STOPPED = Scenario("stopped", _beats(0, 2, 3, 4, 5), {SOL: [*_DIP, Bar(100.0), Bar(90.0, low=89.0), *_calm(30, 90.0)]})
+
+#: The entry never fills: a second try as a maker, then the taker's price is paid.
+REPRICE = Scenario(
+    "reprice",
+    _beats(0, 2, 4, 5, 6),
+    {SOL: [Bar(round(100.3 + 0.3 * index, 2)) for index in range(40)]},
+    {**_NO_PACE, "execution.max_reprices": 1},
+)
+
+#: The only book is quoted in USDC, the cash is USD.
+CONVERT = Scenario(
+    "convert",
+    _beats(0, 2, 3, 5, 6),
+    {ADA_USDC: [*_DIP, *_calm(2), Bar(118.0, high=119.0), *_calm(35, 118.0)], **_PEGS},
+    _LONG_REST,
+)
+
+#: The bracket does not travel with the entry: it follows the fill, and the stop is hit.
+PROTECTION = Scenario(
+    "protection",
+    _beats(0, 2, 3, 4, 5, 6),
+    {SOL: [*_DIP, *_calm(2), Bar(90.0, low=89.0), *_calm(30, 90.0)]},
+    {"execution.attach_brackets": False},
+)
+
+_OWNERS_ORDER = OrderIntent(
+    client_order_id=ClientOrderId("owner-by-hand"),
+    cycle_id=CycleId("by hand"),
+    strategy=StrategyId("owner"),
+    product_id=SOL,
+    base=Asset("SOL"),
+    quote=Asset("USD"),
+    side=Side.SELL,
+    leg=Leg.EXIT,
+    kind=OrderKind.POST_ONLY_GTD,
+    quantity=Quantity(7),
+    limit_price=Price(500),
+    lot_id=ClientOrderId("owner-by-hand"),
+    decided_at=START,
+    expires_at=Instant(START + 10**7),
+)
+
+#: One product that fills in parts, one of which only dust is bought, a conversion, an entry that expires, a pause, a
+#: time exit; and the owner's own coins and order beside ours.
+MIXED = Scenario(
+    "mixed",
+    _beats(0, 2, 3, 4, 5, 16, 17, 18, at_4=Switch.REDUCE_ONLY, at_5=Switch.RUN, at_18=Switch.FLATTEN),
+    {
+        SOL: [Bar(100.0), Bar(100.0, low=99.0, volume=12), Bar(99.9, low=99.0, volume=9), *_calm(40)],
+        ETH: [Bar(100.1), Bar(100.4), Bar(100.6), Bar(100.7, low=99.0, volume=0.015), *_calm(40, 101.0)],
+        ADA_USDC: [*_DIP, *_calm(2), Bar(94.0, low=88.0), *_calm(35, 94.0)],
+        **_PEGS,
+    },
+    {
+        **_NO_PACE,
+        "execution.entry_ttl_cycles": 4,
+        **{f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},
+    },
+    {Asset("USD"): Decimal(10_000), Asset("SOL"): Decimal(40)},
+    (_OWNERS_ORDER,),
+)
+
+#: A lot whose time is over and whose stop is hit in the very bar that closes while the cycle is at work; an entry
+#: that needs a conversion, and another that rests. The tick comes half a minute before the bar closes.
+SLOW = Scenario(
+    "slow",
+    (Beat(0), Beat(2), Beat(14, late=260), Beat(16), Beat(17)),
+    {
+        SOL: [*_DIP, *_calm(12), Bar(90.0, low=89.0), *_calm(30, 90.0)],
+        ADA_USDC: [*_calm(9, 97.0), *a_rise(), *_calm(30, 100.0)],
+        **_PEGS,
+    },
+    {f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},
+    unmoved=frozenset({ADA_USDC}),
+)
+
+SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, MIXED)

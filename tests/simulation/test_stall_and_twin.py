@@ -1,0 +1,163 @@
+"""Two invocations at once: one stalls past its lease and wakes up, or a twin arrives while the first is at work.
+
+An invocation "freezes" at a call by having the other one run, whole, just before that call is made.
+
+A lease cannot guard the sending itself. An invocation that was told it has time, and then sleeps for minutes between
+that answer and the request, sends an order that the next tick has given up meanwhile. The redelivered tick re-sends
+it under the same id, so there it is one order; with the next tick it can be a second one. With the shipped pace it is
+not, because a product rests for a quarter of an hour after an entry; the scenarios that switch the pace off leave
+this one call out.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from simulation.checker import violations
+from simulation.nemesis import Fault, Nemesis
+from simulation.rig import Story, Watch, differences, invoke, is_converting, set_stage, story_of, track_of
+from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, PROTECTION, REPRICE, SCENARIOS
+from simulation.world import Beat, Scenario, World
+from trader.cycle import CycleOutcome, CycleReport
+from trader.model.ids import Instant
+
+_BUSY = (ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, CONVERT, PROTECTION, MIXED)
+#: Scenarios without a pace, see above.
+_UNPACED = (FLATTEN, REPRICE, MIXED)
+_CALLS_MIN = 870
+
+
+def stalled(story: Story, index: int, call: int, other: Beat, after_seconds: int) -> tuple[World, Watch, list[str]]:
+    """Freeze one tick at a call; run another invocation after some seconds; let the first wake up and end."""
+    world, found, beat = story.openings[index].fork(), Watch(), story.beats[index]
+    seen: list[CycleReport | None] = []
+
+    def meanwhile() -> None:
+        if other is beat:
+            world.clock.set(Instant(beat.at + after_seconds))
+        else:
+            set_stage(world, other)
+        seen.append(invoke(world, other, "the other", Nemesis(), found))
+
+    first = invoke(world, beat, "the first", Nemesis(hook_at=call, hook=meanwhile), found)
+    wrong = []
+    if seen[0] is None or seen[0].outcome in (CycleOutcome.ABORTED, CycleOutcome.SKIPPED):
+        wrong.append(f"the other ended as {seen[0]}")
+    if first is None or first.outcome not in (CycleOutcome.ABORTED, CycleOutcome.SKIPPED):
+        wrong.append(f"the first woke up and ended as {first and first.outcome}")
+    found.after(world, healthy=True)
+    return world, found, wrong
+
+
+@pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
+def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scenario) -> None:
+    """The redelivered tick did it all; the sleeper is fenced off, and what it still sent was the other's already."""
+    story = story_of(scenario)
+    lease = scenario.settings.cycle.lease_seconds
+    broken = []
+    for index, beat in enumerate(scenario.beats):
+        for call in range(1, len(story.trails[index]) + 1):
+            world, found, wrong = stalled(story, index, call, beat, lease)
+            was_converting = is_converting(world) or story.trails[index][call - 1] == "exchange.convert_commit"
+            ending = story.finish(index, world, found)
+            wrong += ending.violations
+            if not was_converting:
+                wrong += differences(story.ending.books, ending.books)
+            broken += [f"{scenario.name}, tick {index}, asleep at {call}: {each}" for each in wrong]
+
+    assert [] == broken[:5]
+
+
+@pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
+def test_invocation_that_sleeps_into_the_next_tick_breaks_nothing(scenario: Scenario) -> None:
+    """The next tick ran meanwhile, with what it found: other books perhaps, but sound ones."""
+    story = story_of(scenario)
+    broken = []
+    for index in range(len(scenario.beats) - 1):
+        for call, method in enumerate(story.trails[index], start=1):
+            if scenario in _UNPACED and method == "exchange.submit":
+                continue
+            world, found, wrong = stalled(story, index, call, scenario.beats[index + 1], 0)
+            ending = story.finish(index + 1, world, found)
+            broken += [
+                f"{scenario.name}, tick {index}, asleep at {call}: {each}" for each in (*wrong, *ending.violations)
+            ]
+
+    assert [] == broken[:5]
+
+
+@pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
+def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
+    """Whoever comes second, at whatever call, does nothing; the end is the undisturbed one in every field."""
+    story = story_of(scenario)
+    broken = []
+    for index, beat in enumerate(scenario.beats):
+        acquires = story.trails[index].index("store.acquire") + 1
+        for call in range(1, len(story.trails[index]) + 1):
+            world, found = story.openings[index].fork(), Watch()
+            reports: list[CycleReport | None] = []
+
+            def twin(world: World = world, found: Watch = found, beat: Beat = beat, reports: list = reports) -> None:
+                reports.append(invoke(world, beat, "twin", Nemesis(), found))
+
+            reports.append(invoke(world, beat, "first", Nemesis(hook_at=call, hook=twin), found))
+            outcomes = [report and report.outcome for report in reports]
+            loser = 0 if call > acquires else 1
+            found.after(world, healthy=True)
+            where = f"{scenario.name}, tick {index}, twin at {call}"
+            if outcomes[loser] is not CycleOutcome.SKIPPED or outcomes[1 - loser] is CycleOutcome.SKIPPED:
+                broken.append(f"{where}: {outcomes}")
+            if track_of(world) != track_of(after(story, index)):
+                broken.append(f"{where}: another ledger")
+            broken += [f"{where}: {each}" for each in found.violations]
+
+    assert [] == broken[:5]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+def test_finished_and_older_ticks_decide_nothing_new(scenario: Scenario) -> None:
+    """Redelivered at once, and again after a later one, a tick is skipped and the world stays as it is."""
+    story = story_of(scenario)
+    for index in range(len(scenario.beats)):
+        world = after(story, index)
+        before = track_of(world)
+        for old in story.beats[: index + 1]:
+            report = invoke(world, old, "redelivered", Nemesis(), Watch())
+
+            assert report is not None
+            assert report.outcome is CycleOutcome.SKIPPED
+        assert before == track_of(world)
+        assert [] == violations(world)
+
+
+def test_older_tick_does_not_disturb_an_unfinished_newer_one() -> None:
+    """A tick crashed after its point of no return; an older one arrives late; then the newer one is redelivered."""
+    story = story_of(EXIT_BY_TIME)
+    index = 3
+    for call in range(1, len(story.trails[index]) + 1):
+        world, found = story.openings[index].fork(), Watch()
+        invoke(world, story.beats[index], "crashed", Nemesis(call, Fault.AFTER), found)
+        world.free_the_lease()
+        older = invoke(world, story.beats[index - 1], "older", Nemesis(), found)
+        invoke(world, story.beats[index], "redelivered", Nemesis(), found)
+        ending = story.finish(index, world, found)
+
+        assert older is not None
+        assert older.outcome is CycleOutcome.SKIPPED
+        assert () == ending.violations
+        assert [] == differences(story.ending.ledger, ending.ledger)
+        assert [] == differences(story.ending.books, ending.books)
+
+
+def test_every_call_of_the_busy_stories_was_slept_at() -> None:
+    """The sweep does not shrink unseen."""
+    calls = sum(len(trail) for each in _BUSY for trail in story_of(each).trails[: len(each.beats)])
+
+    assert calls >= _CALLS_MIN
+
+
+def after(story: Story, index: int) -> World:
+    """The undisturbed world after a tick, at that tick's instant."""
+    world = story.openings[index].fork()
+    invoke(world, story.beats[index], "undisturbed", Nemesis(), Watch())
+    return world

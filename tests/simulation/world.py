@@ -1,0 +1,271 @@
+"""A whole world in memory: market, venue, store, audit, switch and clock; it can be copied at any instant and compared.
+
+Ticks come ten seconds after a bar closed, as a schedule has it, so that a restart within the same bar meets the same
+market. Time stands still within a cycle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property, lru_cache
+
+from factories_settings import shipped_settings
+from trader.adapters.local.clock import ManualClock
+from trader.adapters.local.lease import LeaseItem, lease_item
+from trader.adapters.local.memory import (
+    InMemoryAuditLog,
+    InMemoryBookStore,
+    InMemoryKillSwitch,
+    InMemoryStateStore,
+)
+from trader.entry.wiring import pipeline_of
+from trader.model.codec import sha256_hex
+from trader.model.facts import Tick
+from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id_at, instant_of
+from trader.model.ledger import Ledger
+from trader.model.market import Candle, Granularity, Product
+from trader.model.money import Notional, Price, Quantity
+from trader.model.orders import OrderIntent
+from trader.model.portfolio import Switch
+from trader.model.settings import Settings
+from trader.ports import Identity, Ports
+from trader.sim.book import VenueBook
+from trader.sim.exchange import SimulatedExchange
+from trader.sim.market import CandleMarket, SeriesKey
+from trader.sim.series import CandleSeries
+from trader.stages.pipeline import Pipeline
+
+SCOPE = Scope("PAPER#main")
+#: The boundary between history and script; the first tick comes ten seconds later.
+START = instant_of(CycleId("20261122T120000Z"))
+STEP = 300
+AFTER_BOUNDARY = 10
+_HISTORY = 320
+_RAMP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One tick of a script: after which bar boundary, and what the operator set the switch to just before."""
+
+    bar: int
+    switch: Switch | None = None
+    late: int = 0
+
+    @property
+    def at(self) -> Instant:
+        """When the schedule fires."""
+        return Instant(START + self.bar * STEP + AFTER_BOUNDARY + self.late)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One scripted bar: its close, and how far it reached; what is not said follows from open and close."""
+
+    close: float
+    high: float | None = None
+    low: float | None = None
+    volume: float = 3000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A market written by hand, the settings, the ticks. ``unmoved`` products do not rise before the script begins."""
+
+    name: str
+    beats: tuple[Beat, ...]
+    scripts: Mapping[ProductId, Sequence[Bar]]
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    opening: Mapping[Asset, Decimal] = field(default_factory=lambda: {Asset("USD"): Decimal(10_000)})
+    foreign: tuple[OrderIntent, ...] = ()
+    unmoved: frozenset[ProductId] = frozenset()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The shipped settings, cut down to the scripted products."""
+        bases = sorted({product_id.split("-", maxsplit=1)[0] for product_id in self.scripts} - {"USDT"})
+        return shipped_settings(
+            {
+                "app.mode": "PAPER",
+                "universe.tiers.tier_1_core.bases": [base for base in bases if base in ("SOL", "ETH")],
+                "universe.tiers.tier_2_rotational.bases": [base for base in bases if base not in ("SOL", "ETH")],
+                "universe.tiers.tier_3_dynamic.discover_max": 0,
+                **self.overrides,
+            }
+        )
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Every stage bound to the settings; stateless, so all runs share it."""
+        return pipeline_of(self.settings)
+
+    @cached_property
+    def products(self) -> tuple[Product, ...]:
+        """Metadata of every scripted product, and of the benchmark."""
+        return tuple(a_product(product_id) for product_id in (*self.scripts, BENCHMARK))
+
+    @cached_property
+    def series(self) -> dict[SeriesKey, Sequence[Candle] | CandleSeries]:
+        """The candles, indexed once."""
+        made: dict[SeriesKey, Sequence[Candle] | CandleSeries] = {
+            (product_id, Granularity.FIVE_MINUTE): CandleSeries(
+                Granularity.FIVE_MINUTE, candles_of(script, self._history(product_id))
+            )
+            for product_id, script in self.scripts.items()
+        }
+        made[BENCHMARK, Granularity.ONE_HOUR] = CandleSeries(Granularity.ONE_HOUR, _benchmark())
+        return made
+
+    def _history(self, product_id: ProductId) -> list[Bar]:
+        if product_id.startswith("USDT"):
+            return [Bar(1.0)] * _HISTORY
+        return quiet_day() if product_id in self.unmoved else [*quiet_day()[_RAMP:], *a_rise()]
+
+
+BENCHMARK = ProductId("BTC-USD")
+
+
+def a_product(product_id: ProductId) -> Product:
+    """A sound product with increments 0.01 and 0.001, minimum 1 in quote."""
+    base, _, quote = product_id.rpartition("-")
+    return Product(
+        product_id=product_id,
+        base=Asset(base),
+        quote=Asset(quote),
+        base_increment=Quantity("0.001"),
+        price_increment=Price("0.0001" if base == "USDT" else "0.01"),
+        quote_increment=Notional("0.01"),
+        base_size_min=Quantity("0.002"),
+        base_size_max=Quantity(100_000),
+        quote_size_min=Notional(1),
+        quote_size_max=Notional(1_000_000),
+        volume_24h=Notional(0),
+    )
+
+
+def quiet_day() -> list[Bar]:
+    """A day, and some hours before it, in which nothing happens around 97."""
+    return [Bar(round(97 + 0.15 * math.sin(index / 7), 2)) for index in range(_HISTORY)]
+
+
+def a_rise() -> list[Bar]:
+    """From 97 to 100 on ten times the volume: the shipped rules act on it."""
+    return [Bar(round(97 + 0.6 * (index + 1), 2), volume=30_000) for index in range(_RAMP)]
+
+
+def candles_of(script: Sequence[Bar], history: Sequence[Bar]) -> list[Candle]:
+    """Lay the bars end to end, so that the script begins at START."""
+    bars = (*history, *script)
+    rows, before = [], bars[0].close
+    for index, bar in enumerate(bars, start=-len(history)):
+        high = max(before, bar.close) if bar.high is None else bar.high
+        low = min(before, bar.close) if bar.low is None else bar.low
+        rows.append(Candle(START + index * STEP, before, high, low, bar.close, bar.volume))
+        before = bar.close
+    return rows
+
+
+def _benchmark() -> list[Candle]:
+    closes = [50_000 + 100 * math.sin(index / 5) for index in range(170 + 72)]
+    first = START // 3600 * 3600 - 170 * 3600
+    return [Candle(first + index * 3600, close, close, close, close, 100.0) for index, close in enumerate(closes)]
+
+
+class Store(InMemoryStateStore):
+    """The store in memory, which does not decode the same text twice. What it gives out is frozen, so it may."""
+
+    def _read(self, scope: Scope) -> LeaseItem:
+        text = self.texts.get(scope)
+        return LeaseItem() if text is None else _item(text)
+
+
+_item = lru_cache(maxsize=512)(lambda text: lease_item(text, "the ledger in memory"))
+
+
+@dataclass
+class World:
+    """One history of a scenario. Everything that changes lies in these five things."""
+
+    scenario: Scenario
+    store: Store
+    audit: InMemoryAuditLog
+    switch: InMemoryKillSwitch
+    books: InMemoryBookStore[VenueBook]
+    clock: ManualClock
+
+    def __post_init__(self) -> None:
+        settings = self.scenario.settings
+        self.market = CandleMarket(self.scenario.products, self.scenario.series, settings.simulation, self.clock)
+        self.exchange = SimulatedExchange(
+            self.market,
+            self.market,
+            settings.simulation,
+            self.clock,
+            self.books,
+            opening=self.scenario.opening,
+            order_prefix=settings.execution.order_prefix,
+        )
+
+    def fork(self) -> World:
+        """Copy the world as it is; what happens to the copy does not happen here."""
+        store = Store()
+        store.texts = dict(self.store.texts)
+        store._fills = {scope: dict(lines) for scope, lines in self.store._fills.items()}
+        store._finished = {scope: dict(lines) for scope, lines in self.store._finished.items()}
+        audit = InMemoryAuditLog()
+        audit.texts = dict(self.audit.texts)
+        return World(
+            self.scenario,
+            store,
+            audit,
+            InMemoryKillSwitch(self.switch.word),
+            InMemoryBookStore(self.books.load()),
+            copy(self.clock),
+        )
+
+    def digest(self) -> str:
+        """Name the state: two worlds with one digest have one future."""
+        parts = [self.store.texts, self.audit.texts, *self.store._fills.values(), *self.store._finished.values()]
+        texts = [f"{key}={text}" for part in parts for key, text in part.items()]
+        return sha256_hex("|".join([*texts, str(self.switch.word), str(self.clock.at), repr(self.books.load())]))
+
+    def ports(self, owner: str, wrap: Callable[[str, object], object] | None = None) -> Ports:
+        """The world as one invocation sees it; *wrap* may put something between."""
+        parts = {
+            name: wrap(name, getattr(self, name)) if wrap is not None else getattr(self, name)
+            for name in ("market", "exchange", "store", "audit", "switch", "clock")
+        }
+        return Ports(**parts, identity=Identity(SCOPE, owner, "test"))  # type: ignore[arg-type]
+
+    def ledger(self) -> Ledger | None:
+        """The ledger as stored."""
+        return self.store.ledger(SCOPE)
+
+    def book(self) -> VenueBook:
+        """The venue's own book, brought up to now."""
+        self.exchange.balances()
+        book = self.books.load()
+        assert book is not None
+        return book
+
+    def free_the_lease(self) -> None:
+        """Give back the lease of an invocation that is known to be dead, as a supervisor of one process may."""
+        grant = self.store.acquire(SCOPE, "supervisor", Instant(self.clock.at + 10**6), 30)
+        self.store.release(grant)
+
+
+def open_world(scenario: Scenario) -> World:
+    """The world before the first tick, with what the account's owner did by hand."""
+    world = World(scenario, Store(), InMemoryAuditLog(), InMemoryKillSwitch(), InMemoryBookStore(), ManualClock(START))
+    for intent in scenario.foreign:
+        world.exchange.submit(intent)
+    return world
+
+
+def tick_of(beat: Beat) -> Tick:
+    """The tick of a beat; the invocation has ten minutes."""
+    return Tick(cycle_id_at(beat.at), beat.at, Instant(beat.at + 600))
