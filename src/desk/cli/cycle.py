@@ -20,7 +20,7 @@ from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
 from desk.markets import Stage, candle_stage, synthetic_stage
 from desk.run import run_ticks, tick_at
 from trader.adapters.config_yaml import load_settings
-from trader.adapters.local.clock import FixedClock
+from trader.adapters.local.clock import FixedClock, SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.dispatch import Operate, RunTick, command_of
 from trader.entry.wiring import Venue, local_ports, pipeline_of
@@ -49,29 +49,27 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def cycle(
+def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     mode: ModeOption = None,
     candles: CandlesOption = None,
     at: Annotated[str | None, typer.Option("--at", help="Instant of the tick, RFC 3339; now without it.")] = None,
     event: Annotated[Path | None, typer.Option("--event", help="An event file; its instant is the tick's.")] = None,
+    venue: Annotated[str | None, typer.Option("--venue", help="Address of a venue: https://api.coinbase.com")] = None,
     seed: SeedOption = 7,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Run one cycle: decide, act in the mode's way, settle, and say why for every product."""
+    """Run one cycle: decide, act in the mode's way, settle, and say why for every product.
+
+    The market is synthetic, or recorded (--candles), or a venue's (--venue), whose public data need no key.
+    """
     settings = _settings(config, mode)
     now = _tick_of(at, event)
-    stage = (
-        candle_stage(settings, candles, now, now)
-        if candles is not None
-        else synthetic_stage(settings, now, _SYNTHETIC_HOURS, seed)
-    )
-    _tell(stage)
-    clock = FixedClock(now)
-    market = stage.market(clock)
-    ports = local_ports(stage.settings, home / stage.name, Venue(market, market), clock)
-    report = run_cycle(tick_at(now), pipeline_of(stage.settings), ports)
+    if venue is not None:
+        report = _at_venue(venue, settings, home, now)
+    else:
+        report = _on_stage(settings, home, now, candles, seed)
     if as_json:
         print(json.dumps(tables.cycle_json(report), ensure_ascii=False))
     else:
@@ -119,6 +117,27 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         print(json.dumps(tables.run_json(summary), ensure_ascii=False))
     else:
         tables.print_run(summary, _console())
+
+
+def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> CycleReport:
+    stage = (
+        candle_stage(settings, candles, now, now)
+        if candles is not None
+        else synthetic_stage(settings, now, _SYNTHETIC_HOURS, seed)
+    )
+    _tell(stage)
+    clock = FixedClock(now)
+    market = stage.market(clock)
+    ports = local_ports(stage.settings, home / stage.name, Venue(market, market), clock)
+    return run_cycle(tick_at(now), pipeline_of(stage.settings), ports)
+
+
+def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleReport:
+    from desk.real_venue import folder_of, http_venue
+
+    Console(stderr=True).print(f"market: {url}; mode: {settings.app.mode}", highlight=False)
+    ports = local_ports(settings, home / folder_of(url), http_venue(url, settings, os.environ), SystemClock())
+    return run_cycle(tick_at(now, ports.clock.now()), pipeline_of(settings), ports)
 
 
 def _tick_of(at: str | None, event: Path | None) -> Instant:

@@ -20,7 +20,7 @@ from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
-from trader.entry.wiring import Venue, exchange_of, identity_of, pipeline_of
+from trader.entry.wiring import Venue, exchange_of, identity_of, limits_of, pipeline_of
 from trader.errors import ConfigError, TraderError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, cycle_id_at
@@ -107,14 +107,6 @@ class Runtime:
                 "live_orders": len(ledger.live_orders()),
             }
         return summary
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Read the request budgets from the settings."""
-    exchange = settings.exchange
-    return Limits(
-        exchange.public_per_second, exchange.private_per_second, exchange.fills_per_second, exchange.parallel_requests
-    )
 
 
 def _open_live(settings: Settings, environment: Environment, limits: Limits) -> ExchangeAdapter:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trader import __version__
+from trader.adapters.coinbase.budget import Limits
 from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
 from trader.errors import ConfigError
 from trader.model.ids import Scope
@@ -59,6 +60,14 @@ def pipeline_of(settings: Settings) -> Pipeline:
 def identity_of(settings: Settings) -> Identity:
     """Say who runs this cycle. Random on purpose: two processes are never one; no id of an order depends on it."""
     return Identity(scope_of(settings), f"pid-{os.getpid()}-{secrets.token_hex(4)}", __version__)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Read the request budgets from the settings."""
+    exchange = settings.exchange
+    return Limits(
+        exchange.public_per_second, exchange.private_per_second, exchange.fills_per_second, exchange.parallel_requests
+    )
 
 
 def exchange_of(settings: Settings, venue: Venue, clock: Clock, books: BookStore) -> ExchangeAdapter | None:

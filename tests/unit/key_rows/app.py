@@ -12,8 +12,7 @@ from factories_market import NOW, a_lot
 from factories_settings import shipped_trees, with_overrides
 from trader.adapters.coinbase.budget import Lane, Patience, buckets_of
 from trader.adapters.config_yaml import settings_from_trees
-from trader.entry.runtime import limits_of
-from trader.entry.wiring import Venue, local_ports
+from trader.entry.wiring import Venue, limits_of, local_ports
 from trader.errors import ConfigError, VenueError
 from trader.model.facts import AccountView
 from trader.model.ids import Instant, ProductId

@@ -208,9 +208,20 @@ def test_order_above_the_venues_maximum_is_cut_and_says_so(product: dict[str, An
     )
 
 
-def test_order_that_fits_is_not_cut() -> None:
-    """Rounding down is no cut."""
-    assert entered().trim is None
+@pytest.mark.parametrize("product", [{}, {"quote_size_max": Notional(300)}])
+def test_order_that_fits_is_not_cut(product: dict[str, Any]) -> None:
+    """Rounding down is no cut, and the maximum itself is taken."""
+    assert entered(market=a_market(a_product("SOL-USD", **product))).trim is None
+
+
+def test_order_at_the_venues_minimum_is_taken() -> None:
+    """Three at 100 where 300 is the least."""
+    market = a_market(
+        a_product("SOL-USD", quote_size_min=Notional(300), base_size_min=Quantity(3)),
+        quotes=[a_quote("SOL-USD", bid="100", ask="100.01")],
+    )
+
+    assert Notional(300) == entered(market=market).intent.notional
 
 
 # --- capital
@@ -342,6 +353,14 @@ def test_taker_pays_at_most_the_tiers_slippage_above_the_mid() -> None:
         made.intent.fee_rate_max,
         made.intent.expires_at,
     )
+
+
+def test_takers_price_is_rounded_down() -> None:
+    """Into the band, not beyond it: 100.20 on a grid of seven cents is 100.17."""
+    made = as_taker(market=a_market(a_product("SOL-USD", price_increment=Price("0.07"))))
+
+    assert isinstance(made, Entry)
+    assert Price("100.17") == made.intent.limit_price
 
 
 @pytest.mark.parametrize(("ask", "taken"), [("100.40", True), ("100.41", False)])

@@ -1,0 +1,41 @@
+"""The venue over HTTP, for commands: public data without a key, and orders only where everything says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from trader.adapters.coinbase.adapter import open_exchange, open_market
+from trader.adapters.coinbase.auth import Credentials
+from trader.entry.wiring import Venue, limits_of
+from trader.errors import ConfigError
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter
+from trader.sim.tape import MarketTape
+
+_KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_LIVE_CONFIRMED"
+
+
+def http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> Venue:
+    """Open a venue at an address. The environment is searched for a key only to trade for real."""
+    limits = limits_of(settings)
+    market = open_market(url, limits=limits)
+
+    def open_live() -> ExchangeAdapter:
+        missing = [name for name in (_KEY, _SECRET) if not environment.get(name)]
+        if missing:
+            raise ConfigError(tuple(f"environment: {name}: not set" for name in missing))
+        credentials = Credentials(environment[_KEY], environment[_SECRET])
+        exchange = open_exchange(credentials, settings.execution.order_prefix, url, limits=limits)
+        exchange.self_test()
+        return exchange
+
+    return Venue(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""))
+
+
+def folder_of(url: str) -> str:
+    """Name the folder in which the state of trading at this address is kept."""
+    host = urlsplit(url).netloc.replace(":", "-")
+    if not host:
+        raise ConfigError(f"--venue: {url!r} is not an address; allowed is https://api.coinbase.com")
+    return f"venue-{host}"
