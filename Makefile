@@ -98,6 +98,49 @@ bench-gather: .venv/.dev ## time one gather of 200 products from the simulated v
 venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writes docs/venue-faults.md
 	$(BIN)/python -m desk.sandbox.fault_matrix docs/venue-faults.md
 
+# --- build and deploy --------------------------------------------------------------------------------------------
+
+# Tools whose pins agree with nobody's: an environment each. Their locks are complete, so nothing is resolved.
+SAM := SAM_CLI_TELEMETRY=0 .locker/sam/bin/sam
+CHECKOV := .locker/checkov/bin/checkov
+PROFILE ?= dev
+ARCHITECTURE ?= $(shell $(PYTHON) layers/build.py architecture $(PROFILE))
+HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
+
+.locker/sam/.made .locker/checkov/.made: .locker/%/.made: requirements/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
+	  --requirement $<
+	@touch $@
+
+.PHONY: template
+template: .locker/sam/.made .locker/checkov/.made ## check template.yaml: SAM, cfn-lint, checkov for DRY_RUN and LIVE
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	.locker/sam/bin/cfn-lint template.yaml
+	@mkdir -p build/checkov
+	for mode in DRY_RUN LIVE; do \
+	  sed "s/Default: DRY_RUN/Default: $$mode/" template.yaml >build/checkov/$$mode.yaml; \
+	  $(CHECKOV) --file build/checkov/$$mode.yaml --framework cloudformation --compact --skip-download \
+	    --output json >build/checkov/$$mode.json; \
+	  $(PYTHON) -c 'import json, sys; print("checkov", *sys.argv[1:], json.load(sys.stdin)["summary"])' $$mode \
+	    <build/checkov/$$mode.json; \
+	done
+
+.PHONY: build
+build: .venv/.dev .locker/sam/.made ## sam build, sizes printed; ARCHITECTURE=x86_64 for other than the profile's
+	PYTHON=$(CURDIR)/$(BIN)/python ARCHITECTURE=$(ARCHITECTURE) \
+	  $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	$(BIN)/python layers/build.py sizes .aws-sam/build
+
+.PHONY: deploy
+deploy: build ## sam deploy; PROFILE=dev, paper or live
+	$(SAM) deploy --config-env $(PROFILE)
+
+.PHONY: bench-coldstart
+bench-coldstart: ## build for this machine and time a cold start of what was built
+	$(MAKE) build ARCHITECTURE=$(HOST_ARCHITECTURE)
+	PYTHON313="$$($(BIN)/python layers/build.py interpreter)" $(BIN)/python -m desk.bench.coldstart
+
 # --- locks -------------------------------------------------------------------------------------------------------
 
 # The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.
@@ -118,6 +161,8 @@ lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade t
 	  --output-file requirements/desk.txt
 	$(COMPILE) layers/dependencies/requirements.in --constraint requirements/dev.txt \
 	  --output-file layers/dependencies/requirements.txt
+	$(COMPILE) requirements/sam.in --output-file requirements/sam.txt
+	$(COMPILE) requirements/checkov.in --output-file requirements/checkov.txt
 
 .PHONY: clean
 clean: ## remove everything that make made

@@ -99,6 +99,8 @@ def world(monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[World]:
     monkeypatch.setattr(clients, "_SESSION", None)
     with mock_aws(), VenueServer() as venue:
         for name, value in {
+            "POWERTOOLS_SERVICE_NAME": "test",
+            "POWERTOOLS_METRICS_NAMESPACE": "Trader",
             "TRADER_CONFIG_DIR": str(config),
             "TRADER_TABLE": "trader",
             "TRADER_AUDIT_BUCKET": "audit",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+# The imports below make a great many objects and no garbage; collecting in between would only cost start-up time.
+import gc
+
+gc.disable()
+
 import os
 import time
 from typing import Any
@@ -30,8 +35,9 @@ class CycleAborted(TraderError):
     """The cycle stopped on the way; what it had committed is finished by the next one."""
 
 
-logger = Logger(service="trader", logger_formatter=_Redacting(), level=os.environ.get("TRADER_LOG_LEVEL", "INFO"))
-metrics = Metrics(namespace="Trader", service="trader")
+# Service and namespace come from the template's environment: the alarms look for exactly those.
+logger = Logger(logger_formatter=_Redacting(), level=os.environ.get("TRADER_LOG_LEVEL", "INFO"))
+metrics = Metrics()
 _runtime: Runtime | None = None
 
 
@@ -39,6 +45,9 @@ def _get_runtime() -> Runtime:
     global _runtime  # noqa: PLW0603 - kept between invocations of one process, which is what makes them cheap
     if _runtime is None:
         _runtime = Runtime.build(os.environ)
+        # Everything made so far lives as long as the process: it need not be looked through again and again.
+        gc.freeze()
+        gc.enable()
     return _runtime
 
 

@@ -104,9 +104,10 @@ def test_every_try_has_an_id_of_its_own() -> None:
 
 
 def test_tries_are_exits_that_are_over() -> None:
-    """Brackets are none, live exits are not over."""
+    """Brackets are none, live exits are not over, and one that never left tried nothing."""
     records = [
         *failed_exits(2),
+        an_order_record(an_exit_intent("withheld"), OrderStatus.LAPSED),
         an_order_record(an_exit_intent("live")),
         an_order_record(a_bracket_intent(), OrderStatus.CANCELLED),
     ]
@@ -183,12 +184,12 @@ def test_lot_just_above_the_minimum_is_sold_at_a_price_the_venue_takes(quantity:
     assert sale.intent.notional >= Notional(1)
 
 
-def test_lot_below_the_smallest_quantity_is_refused() -> None:
-    """Whatever it is worth."""
-    sale = sell(held(), eth(product=a_product("ETH-USD", base_size_min=Quantity("1.1"))))
+@pytest.mark.parametrize(("smallest", "code"), [("1", None), ("1.1", DenialCode.NOTIONAL_BELOW_MIN)])
+def test_lot_below_the_smallest_quantity_is_refused(smallest: str, code: DenialCode | None) -> None:
+    """Whatever it is worth; the smallest quantity itself is sold."""
+    sale = sell(held(), eth(product=a_product("ETH-USD", base_size_min=Quantity(smallest))))
 
-    assert sale.denial is not None
-    assert DenialCode.NOTIONAL_BELOW_MIN is sale.denial.code
+    assert code is (sale.denial.code if sale.denial else None)
 
 
 # --- protection
@@ -279,6 +280,12 @@ def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it
     assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
+@pytest.mark.parametrize(("over_ago", "count"), [(QUIET - 1, 0), (QUIET, 1)])
+def test_bracket_of_our_own_is_sent_once_the_venue_had_time_to_show_its_own(over_ago: int, count: int) -> None:
+    """A quiet period after the entry was over."""
+    assert count == len(brackets(with_entry(OrderStatus.FILLED, over_ago=over_ago)))
+
+
 @pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED])
 def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> None:
     """From then on only what is seen counts."""
@@ -286,6 +293,14 @@ def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> N
     ledger = with_entry(status, seen, over_ago=0)
 
     assert Quantity("0.6") == unprotected(ledger, ledger.lots[LOT], SETTLED)
+
+
+def test_another_bracket_is_not_taken_for_the_one_the_venue_has_yet_to_show() -> None:
+    """One of 0.4 rests; the entry's own may appear any moment and cover the rest."""
+    other = an_order_record(a_bracket_intent(quantity=Quantity("0.4")))
+    ledger = with_entry(OrderStatus.OPEN, other)
+
+    assert Quantity(0) == unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
 @pytest.mark.parametrize(("bid", "count"), [("94", 0), ("94.01", 1), ("111.99", 1), ("112", 0)])

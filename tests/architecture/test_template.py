@@ -1,0 +1,506 @@
+"""The template keeps what the design promises. Each promise is a function from a template to what breaks it."""
+
+import copy
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from architecture.tree import ROOT
+from trader.adapters.config_yaml import load_settings
+from trader.dispatch import RunTick, SwitchChanged, command_of
+from trader.model.portfolio import Switch
+from trader.model.settings import Mode
+
+Template = dict[str, Any]
+Promise = Callable[[Template], list[str]]
+
+CALLS = {
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "s3:GetObject",
+    "s3:PutObject",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+}
+ENVIRONMENT = {
+    "TRADER_CONFIG_DIR",
+    "TRADER_MODE",
+    "TRADER_LOG_LEVEL",
+    "TRADER_TABLE",
+    "TRADER_AUDIT_BUCKET",
+    "TRADER_KILL_SWITCH",
+    "TRADER_SECRET",
+    "TRADER_LIVE_CONFIRMED",
+    "TRADER_VENUE_URL",
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+}
+METRICS = {
+    "CyclesCompleted",
+    "CyclesAbstained",
+    "CyclesHalted",
+    "CyclesAborted",
+    "OrdersSent",
+    "UnprotectedPositions",
+    "CycleSeconds",
+    "Equity",
+}
+ALARMED = {
+    ("Trader", "CyclesCompleted"),
+    ("Trader", "CyclesHalted"),
+    ("Trader", "UnprotectedPositions"),
+    ("AWS/Lambda", "Errors"),
+    ("AWS/Lambda", "Throttles"),
+    ("AWS/Lambda", "AsyncEventsDropped"),
+    ("AWS/Lambda", "Duration"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+}
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the short forms of CloudFormation's functions as the long ones."""
+
+
+def _function(loader: yaml.Loader, name: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        value = value.split(".", 1) if name == "GetAtt" else value
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {name if name in {"Ref", "Condition"} else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+def parsed() -> Template:
+    return yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader=_Loader)
+
+
+def properties(template: Template, name: str) -> dict[str, Any]:
+    return template["Resources"][name]["Properties"]
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {name: found for name, found in template["Resources"].items() if found["Type"] == kind}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement that grants an identity something, with the resource it stands in."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for policy in role["Properties"]["Policies"]:
+            yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+    for name, policy in of_type(template, "AWS::IAM::Policy").items():
+        yield from ((name, statement) for statement in policy["Properties"]["PolicyDocument"]["Statement"])
+
+
+# --- promises ----------------------------------------------------------------------------------------------------
+
+
+def grants_name_what_they_grant(template: Template) -> list[str]:
+    """No action with a star, no resource that is everything, no policy that somebody else wrote."""
+    found = []
+    for name, statement in statements(template):
+        found += [f"{name}: {action}" for action in listed(statement["Action"]) if "*" in action]
+        found += [f"{name}: on {target}" for target in listed(statement["Resource"]) if isinstance(target, str)]
+        found += [f"{name}: NotAction or NotResource" for word in ("NotAction", "NotResource") if word in statement]
+    roles = of_type(template, "AWS::IAM::Role").items()
+    found += [f"{name}: managed policies" for name, role in roles if "ManagedPolicyArns" in role["Properties"]]
+    function = properties(template, "TradingFunction")
+    return found + [f"TradingFunction: {word}" for word in ("Policies",) if word in function]
+
+
+def the_function_may_do_what_it_does(template: Template) -> list[str]:
+    """What its code calls, the log stream that Lambda writes for it, and no more."""
+    granted = {
+        action
+        for name, statement in statements(template)
+        if name in {"FunctionRole", "KeyPolicy"}
+        for action in listed(statement["Action"])
+    }
+    return sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents"}))
+
+
+def the_key_is_for_live_only(template: Template) -> list[str]:
+    """Neither the secret, nor the grant, nor its name exists in another mode."""
+    resources = template["Resources"]
+    found = [name for name in ("ApiSecret", "KeyPolicy") if resources[name].get("Condition") != "IsLive"]
+    readers = {name for name, statement in statements(template) if "secretsmanager:" in str(statement["Action"])}
+    named = properties(template, "TradingFunction")["Environment"]["Variables"]["TRADER_SECRET"]
+    if named != {"Fn::If": ["IsLive", {"Ref": "ApiSecret"}, NOTHING]}:
+        found.append("TRADER_SECRET")
+    if template["Conditions"]["IsLive"] != {"Fn::Equals": [{"Ref": "Mode"}, "LIVE"]}:
+        found.append("IsLive")
+    return found + sorted(readers - {"KeyPolicy"})
+
+
+def nothing_is_tried_twice(template: Template) -> list[str]:
+    """A failed tick is not run again, an old one not at all, and one that was never delivered is kept."""
+    function = properties(template, "TradingFunction")
+    waits, tick = function["EventInvokeConfig"], function["Events"]["Tick"]["Properties"]
+    found = []
+    if waits["MaximumRetryAttempts"] != 0 or not 60 <= waits["MaximumEventAgeInSeconds"] <= 120:
+        found.append("EventInvokeConfig")
+    if tick["RetryPolicy"]["MaximumRetryAttempts"] != 0:
+        found.append("Tick retries")
+    if tick["DeadLetterConfig"] != {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}:
+        found.append("Tick has no dead-letter queue")
+    if function["ReservedConcurrentExecutions"] != {"Fn::If": ["ReservesConcurrency", 1, NOTHING]}:
+        found.append("ReservedConcurrentExecutions")
+    return found
+
+
+def a_cycle_ends_before_the_next(template: Template) -> list[str]:
+    """Time-out < shortest period, time-out < lease; the period of the schedule is the one configured."""
+    cycle = load_settings(ROOT / "config", {}).settings.cycle
+    timeout, period = properties(template, "TradingFunction")["Timeout"], template["Parameters"]["PeriodMinutes"]
+    shortest = min(int(minutes) for minutes in period["AllowedValues"]) * 60
+    found = []
+    if not cycle.reserve_seconds < timeout < min(shortest, cycle.lease_seconds):
+        found.append(f"time-out {timeout}: reserve {cycle.reserve_seconds}, {shortest}, lease {cycle.lease_seconds}")
+    if int(period["Default"]) * 60 != cycle.period_seconds:
+        found.append(f"PeriodMinutes {period['Default']}, cycle.period_seconds {cycle.period_seconds}")
+    seconds = {minutes: row["Seconds"] for minutes, row in template["Mappings"]["Period"].items()}
+    if seconds != {minutes: int(minutes) * 60 for minutes in period["AllowedValues"]}:
+        found.append("the mapping from minutes to seconds")
+    return found
+
+
+def books_are_kept(template: Template) -> list[str]:
+    """The table cannot be deleted by mistake, can be put back to any second, and forgets no ledger."""
+    table, resource = properties(template, "StateTable"), template["Resources"]["StateTable"]
+    store = (ROOT / "src/trader/adapters/aws/state_store.py").read_text(encoding="utf-8")
+    kept = {
+        "deletion protection": table.get("DeletionProtectionEnabled") is True,
+        "point in time": table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True,
+        "encryption": table["SSESpecification"]["SSEEnabled"] is True,
+        "on demand": table["BillingMode"] == "PAY_PER_REQUEST",
+        "keys": [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"],
+        "retained": resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain",
+        "time to live": not re.search(rf"\b{table['TimeToLiveSpecification']['AttributeName']}\b", store),
+    }
+    return [what for what, holds in kept.items() if not holds]
+
+
+def records_are_kept_and_private(template: Template) -> list[str]:
+    """Versioned, encrypted, closed to the public, over TLS only, and lockable."""
+    bucket, resource = properties(template, "AuditBucket"), template["Resources"]["AuditBucket"]
+    policy = properties(template, "AuditBucketPolicy")["PolicyDocument"]["Statement"]
+    insecure = {"Bool": {"aws:SecureTransport": "false"}}
+    whole = [{"Fn::GetAtt": ["AuditBucket", "Arn"]}, {"Fn::Sub": "${AuditBucket.Arn}/*"}]
+    tls_only = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": whole, "Condition": insecure}
+    kept = {
+        "versions": bucket["VersioningConfiguration"]["Status"] == "Enabled",
+        "encryption": bool(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]),
+        "public": list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4,
+        "lifecycle": {rule["Status"] for rule in bucket["LifecycleConfiguration"]["Rules"]} == {"Enabled"},
+        "retained": resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain",
+        "TLS only": any(tls_only.items() <= statement.items() for statement in policy),
+        "lock": bucket["ObjectLockEnabled"] == {"Fn::If": ["LocksAudit", True, NOTHING]},
+    }
+    return [what for what, holds in kept.items() if not holds]
+
+
+def live_is_deliberate(template: Template) -> list[str]:
+    """LIVE is refused unless it is confirmed, halted at first, and pointed at the venue itself."""
+    live = {"Mode": "LIVE", "LiveTradingConfirmed": "yes", "InitialSwitch": "HALT"}
+    refused = [{"LiveTradingConfirmed": "no"}, {"InitialSwitch": "RUN"}, {"VenueUrl": "http://127.0.0.1:1"}]
+    found = [f"{change} is let through" for change in refused if not refusals(template, {**live, **change})]
+    allowed = [{}, {"Mode": "DRY_RUN"}, {"Mode": "PAPER"}, live]
+    return found + [f"{chosen} is refused" for chosen in allowed if refusals(template, chosen)]
+
+
+def modes_are_those_of_the_code(template: Template) -> list[str]:
+    """The same words, DRY_RUN and "no" unless somebody says otherwise."""
+    mode, confirmed = template["Parameters"]["Mode"], template["Parameters"]["LiveTradingConfirmed"]
+    found = [] if set(mode["AllowedValues"]) == set(Mode) and mode["Default"] == "DRY_RUN" else ["Mode"]
+    return found + ([] if confirmed["Default"] == "no" else ["LiveTradingConfirmed"])
+
+
+def the_environment_is_complete(template: Template) -> list[str]:
+    """Each variable that the function reads is set, and no other; none of them twice under two names."""
+    variables = properties(template, "TradingFunction")["Environment"]["Variables"]
+    found = sorted(set(variables) ^ ENVIRONMENT)
+    names = {"TRADER_TABLE": "StateTable", "TRADER_AUDIT_BUCKET": "AuditBucket", "TRADER_KILL_SWITCH": "KillSwitch"}
+    return found + [name for name, target in names.items() if variables.get(name) != {"Ref": target}]
+
+
+def the_switch_takes_its_words_only(template: Template) -> list[str]:
+    """The four words and no other, in a parameter whose change invokes the function."""
+    switch, words = properties(template, "KillSwitch"), template["Parameters"]["InitialSwitch"]["AllowedValues"]
+    found = [word for word in Switch if not re.search(switch["AllowedPattern"], word)]
+    found += [word for word in ("", "run", "RUNNING", "RUN ", "GO") if re.search(switch["AllowedPattern"], word)]
+    found += [] if set(words) == set(Switch) else ["InitialSwitch"]
+    event = json.loads((ROOT / "events/kill-switch-changed.json").read_text(encoding="utf-8"))
+    pattern = properties(template, "TradingFunction")["Events"]["KillSwitchChanged"]["Properties"]["Pattern"]
+    rule = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", json.dumps(pattern)))
+    name = switch["Name"]["Fn::Sub"]
+    event["detail"]["name"] = name
+    if not matches(rule, event):
+        found.append("the rule misses a change")
+    if matches(rule, {**event, "detail": {**event["detail"], "name": name + "2"}}):
+        found.append("the rule takes another parameter's change")
+    return found
+
+
+def failures_ring(template: Template) -> list[str]:
+    """Each kind of failure has an alarm that tells somebody, on a metric that exists."""
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    function = properties(template, "TradingFunction")
+    variables = function["Environment"]["Variables"]
+    rings = {(alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]) for alarm in alarms.values()}
+    found = [" ".join(metric) for metric in sorted(ALARMED - rings)]
+    for name, alarm in alarms.items():
+        rule = alarm["Properties"]
+        if rule["AlarmActions"] != [{"Ref": "AlarmTopic"}]:
+            found.append(f"{name}: tells nobody")
+        if rule["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]:
+            dimension = [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+            found += [] if rule["MetricName"] in METRICS else [f"{name}: no such metric"]
+            found += [] if rule["Dimensions"] == dimension else [f"{name}: not this stack's"]
+        # Silence is what the first is about; for the others it means that nothing happened.
+        missing = "breaching" if rule["MetricName"] == "CyclesCompleted" else "notBreaching"
+        found += [] if rule["TreatMissingData"] == missing else [f"{name}: missing data"]
+        if rule["MetricName"] == "Duration" and not 0.5 <= rule["Threshold"] / 1000 / function["Timeout"] < 1:
+            found.append(f"{name}: threshold")
+    return found
+
+
+def metrics_are_few(template: Template) -> list[str]:
+    """What the dashboard shows is emitted; each metric has one dimension."""
+    body = properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"][0]
+    shown = re.findall(r'\["Trader", "(\w+)", ("[^]]*?)[\],]', body)
+    found = [name for name, _ in shown if name not in METRICS]
+    json.loads(re.sub(r"\$\{\w+(\.\w+)?\}", "1", re.sub(r'"\$\{[\w:.]+\}"', '"1"', body.replace("::", ""))))
+    return found + ([] if len(METRICS) <= 8 and shown else ["too many metrics, or none shown"])
+
+
+def suppressions_say_why(template: Template) -> list[str]:
+    """A check that is left out is left out for a reason."""
+    return [
+        f"{name}: {skip['id']}"
+        for name, resource in template["Resources"].items()
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+        if len(skip.get("comment", "").split()) < 5
+    ]
+
+
+def the_function_carries_trader_only(template: Template) -> list[str]:
+    """Its code is the package, and whatever needs building is built by layers/Makefile."""
+    function = properties(template, "TradingFunction")
+    found = [] if function["CodeUri"] == "src/trader" else ["CodeUri"]
+    found += [] if function["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "ConfigLayer"}] else ["Layers"]
+    targets = re.findall(r"^build-(\w+):", (ROOT / "layers/Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for name in ("TradingFunction", "DependenciesLayer", "ConfigLayer"):
+        metadata = template["Resources"][name].get("Metadata", {})
+        if (metadata.get("BuildMethod"), metadata.get("ContextPath")) != ("makefile", "layers") or name not in targets:
+            found.append(name)
+    architecture = {"Ref": "Architecture"}
+    if [architecture] != function["Architectures"] or function["Runtime"] != "python3.13":
+        found.append("runtime")
+    return found
+
+
+PROMISES: tuple[Promise, ...] = (
+    grants_name_what_they_grant,
+    the_function_may_do_what_it_does,
+    the_key_is_for_live_only,
+    nothing_is_tried_twice,
+    a_cycle_ends_before_the_next,
+    books_are_kept,
+    records_are_kept_and_private,
+    live_is_deliberate,
+    modes_are_those_of_the_code,
+    the_environment_is_complete,
+    the_switch_takes_its_words_only,
+    failures_ring,
+    metrics_are_few,
+    suppressions_say_why,
+    the_function_carries_trader_only,
+)
+
+
+def refusals(template: Template, chosen: dict[str, str]) -> list[str]:
+    """What CloudFormation's rules would say to these parameters."""
+    defaults = {name: str(parameter.get("Default", "")) for name, parameter in template["Parameters"].items()}
+    values = {**defaults, **chosen}
+
+    def holds(condition: dict[str, Any]) -> bool:
+        left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in condition["Fn::Equals"])
+        return left == right
+
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if holds(rule["RuleCondition"])
+        for assertion in rule["Assertions"]
+        if not holds(assertion["Assert"])
+    ]
+
+
+def matches(pattern: dict[str, Any], event: dict[str, Any]) -> bool:
+    """EventBridge's simplest patterns: each key is there, with one of the values."""
+    return all(
+        matches(wanted, event.get(key, {})) if isinstance(wanted, dict) else event.get(key) in wanted
+        for key, wanted in pattern.items()
+    )
+
+
+# --- the template keeps them, and each can be broken -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_template_keeps(promise: Promise) -> None:
+    """Nothing breaks the promise."""
+    assert promise(parsed()) == []
+
+
+BREAKS: tuple[tuple[Promise, str, Any], ...] = (
+    (grants_name_what_they_grant, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.0.Action", "dynamodb:*"),
+    (grants_name_what_they_grant, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.1.Resource", "*"),
+    (grants_name_what_they_grant, "FunctionRole.Properties.ManagedPolicyArns", ["AWSLambdaBasicExecutionRole"]),
+    (grants_name_what_they_grant, "TradingFunction.Properties.Policies", ["AmazonS3FullAccess"]),
+    (the_function_may_do_what_it_does, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.2.Action", []),
+    (the_function_may_do_what_it_does, "KeyPolicy.Properties.PolicyDocument.Statement.0.Action", "s3:DeleteObject"),
+    (the_key_is_for_live_only, "KeyPolicy.Condition", None),
+    (the_key_is_for_live_only, "ApiSecret.Condition", None),
+    (the_key_is_for_live_only, "TradingFunction.Properties.Environment.Variables.TRADER_SECRET", {"Ref": "ApiSecret"}),
+    (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumRetryAttempts", 2),
+    (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumEventAgeInSeconds", 21600),
+    (nothing_is_tried_twice, "TradingFunction.Properties.Events.Tick.Properties.RetryPolicy.MaximumRetryAttempts", 185),
+    (nothing_is_tried_twice, "TradingFunction.Properties.Events.Tick.Properties.DeadLetterConfig", None),
+    (nothing_is_tried_twice, "TradingFunction.Properties.ReservedConcurrentExecutions", 10),
+    (a_cycle_ends_before_the_next, "TradingFunction.Properties.Timeout", 60),
+    (books_are_kept, "StateTable.Properties.DeletionProtectionEnabled", False),
+    (books_are_kept, "StateTable.Properties.TimeToLiveSpecification.AttributeName", "expires_at"),
+    (books_are_kept, "StateTable.DeletionPolicy", "Delete"),
+    (books_are_kept, "StateTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled", False),
+    (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement", []),
+    (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement.0.Condition", {}),
+    (records_are_kept_and_private, "AuditBucket.Properties.PublicAccessBlockConfiguration.BlockPublicAcls", False),
+    (records_are_kept_and_private, "AuditBucket.Properties.VersioningConfiguration.Status", "Suspended"),
+    (the_environment_is_complete, "TradingFunction.Properties.Environment.Variables.TRADER_TABEL", "x"),
+    (the_environment_is_complete, "TradingFunction.Properties.Environment.Variables.TRADER_TABLE", "somebody-elses"),
+    (the_switch_takes_its_words_only, "KillSwitch.Properties.AllowedPattern", "RUN|HALT"),
+    (the_switch_takes_its_words_only, "KillSwitch.Properties.Name.Fn::Sub", "/trader/other"),
+    (
+        the_switch_takes_its_words_only,
+        "TradingFunction.Properties.Events.KillSwitchChanged.Properties.Pattern.detail.name",
+        ["/trader/${AWS::StackName}/kill-switch", "/trader/${AWS::StackName}/kill-switch2"],
+    ),
+    (failures_ring, "ErrorsAlarm", {"Type": "AWS::SNS::Topic"}),
+    (failures_ring, "HaltedAlarm.Properties.AlarmActions", []),
+    (failures_ring, "HaltedAlarm.Properties.MetricName", "CyclesHaltedd"),
+    (failures_ring, "HaltedAlarm.Properties.Dimensions.0.Value", "trader"),
+    (failures_ring, "NoCompletedCycleAlarm.Properties.TreatMissingData", "notBreaching"),
+    (failures_ring, "SlowCycleAlarm.Properties.Threshold", 55000),
+    (metrics_are_few, "Dashboard.Properties.DashboardBody.Fn::Sub.0", '[["Trader", "Luck", "service", "x"]]'),
+    (suppressions_say_why, "AuditBucket.Metadata.checkov.skip.0.comment", "later"),
+    (the_function_carries_trader_only, "TradingFunction.Properties.CodeUri", "src"),
+    (the_function_carries_trader_only, "ConfigLayer.Metadata.ContextPath", "config"),
+)
+
+
+def broken(path: str, value: Any, root: str = "Resources") -> Template:
+    """The template with one place changed; None takes it away."""
+    template = copy.deepcopy(parsed())
+    *parents, last = path.split(".")
+    place: Any = template[root]
+    for key in parents:
+        place = place[int(key)] if isinstance(place, list) else place[key]
+    if isinstance(place, list):
+        place[int(last)] = value
+    elif value is None:
+        place[last] = {}
+    else:
+        place[last] = value
+    return template
+
+
+@pytest.mark.parametrize(("promise", "path", "value"), BREAKS, ids=lambda part: getattr(part, "__name__", None))
+def test_broken_promise_is_found(promise: Promise, path: str, value: Any) -> None:
+    """One change in one place is enough."""
+    assert promise(broken(path, value))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_each_assertion_about_live_counts(number: int) -> None:
+    """Without any one of them something is let through."""
+    template = parsed()
+    del template["Rules"]["LiveIsDeliberate"]["Assertions"][number]
+
+    assert live_is_deliberate(template)
+
+
+def test_other_defaults_and_periods_are_found() -> None:
+    """A default that trades, a period that is not the configured one, a wrong product of minutes and seconds."""
+    assert modes_are_those_of_the_code(broken("Mode.Default", "LIVE", "Parameters"))
+    assert modes_are_those_of_the_code(broken("LiveTradingConfirmed.Default", "yes", "Parameters"))
+    assert a_cycle_ends_before_the_next(broken("PeriodMinutes.Default", "15", "Parameters"))
+    assert a_cycle_ends_before_the_next(broken("Period.15.Seconds", 90, "Mappings"))
+
+
+# --- what meets the code and the other files ---------------------------------------------------------------------
+
+
+def test_schedule_says_what_the_function_understands() -> None:
+    """With EventBridge's instant in its place, the input is a tick."""
+    tick = properties(parsed(), "TradingFunction")["Events"]["Tick"]["Properties"]
+
+    text = tick["Input"].replace("<aws.scheduler.scheduled-time>", "2026-11-22T10:15:00Z")
+
+    assert isinstance(command_of(json.loads(text)), RunTick)
+    assert "scheduled-time" in tick["Input"]
+
+
+def test_event_of_the_rule_is_a_switch_change() -> None:
+    """What the rule lets through is what dispatch takes for a change of the switch."""
+    event = json.loads((ROOT / "events/kill-switch-changed.json").read_text(encoding="utf-8"))
+
+    assert isinstance(command_of(event), SwitchChanged)
+
+
+def test_handler_emits_every_metric() -> None:
+    """An alarm on a metric that nobody emits would never ring, or always."""
+    entry = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/trader/entry").glob("*.py"))
+
+    assert [name for name in sorted(METRICS) if f'"{name}"' not in entry] == []
+
+
+@pytest.mark.parametrize(("profile", "mode"), [("dev", "DRY_RUN"), ("paper", "PAPER"), ("live", "LIVE")])
+def test_profile_deploys_its_mode(profile: str, mode: str) -> None:
+    """Every parameter it names exists, its period is the configured one, and live is refused until confirmed."""
+    deploy = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[profile]["deploy"]["parameters"]
+    chosen = dict(pair.split("=", 1) for pair in deploy["parameter_overrides"])
+    template = parsed()
+
+    assert chosen.keys() <= template["Parameters"].keys()
+    assert chosen["Mode"] == mode
+    assert "PeriodMinutes" not in chosen
+    assert deploy["stack_name"] == f"trader-{profile}"
+    assert refusals(template, chosen) == (
+        ["LIVE trades with money; it needs LiveTradingConfirmed=yes"] if mode == "LIVE" else []
+    )
+    assert refusals(template, {**chosen, "LiveTradingConfirmed": "yes"}) == []
+
+
+def test_what_the_manual_refers_to_is_an_output() -> None:
+    """docs/deploy.md takes names from the stack's outputs."""
+    manual = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\$\(output (\w+)\)", manual))
+
+    assert asked
+    assert asked <= set(parsed()["Outputs"])
