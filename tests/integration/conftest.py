@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from moto import mock_aws
 
 from desk.sandbox.server import VenueServer
 from trader.adapters.aws import clients
+
+# Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "trader")
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Trader")
+
 from trader.entry import lambda_handler
 
 ROOT = Path(__file__).parents[2]
@@ -99,8 +105,6 @@ def world(monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[World]:
     monkeypatch.setattr(clients, "_SESSION", None)
     with mock_aws(), VenueServer() as venue:
         for name, value in {
-            "POWERTOOLS_SERVICE_NAME": "test",
-            "POWERTOOLS_METRICS_NAMESPACE": "Trader",
             "TRADER_CONFIG_DIR": str(config),
             "TRADER_TABLE": "trader",
             "TRADER_AUDIT_BUCKET": "audit",
