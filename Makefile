@@ -98,6 +98,14 @@ bench-gather: .venv/.dev ## time one gather of 200 products from the simulated v
 venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writes docs/venue-faults.md
 	$(BIN)/python -m desk.sandbox.fault_matrix docs/venue-faults.md
 
+.PHONY: kill-drill
+kill-drill: .venv/.dev ## flip the kill switch a thousand times during cycles; writes docs/kill-switch.md
+	$(BIN)/python -m desk.drill.kill_switch docs/kill-switch.md
+
+.PHONY: cost
+cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
+	$(BIN)/python -m desk.drill.cost docs/cost.md
+
 # --- build and deploy --------------------------------------------------------------------------------------------
 
 # Tools whose pins agree with nobody's: an environment each. Their locks are complete, so nothing is resolved.

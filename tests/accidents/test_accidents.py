@@ -675,6 +675,22 @@ def test_order_in_doubt_blocks_its_product() -> None:
     assert (DenialCode.ORDER_IN_DOUBT, 1) == (code_of(report, SOL), world.sent())
 
 
+def test_order_in_doubt_counts_in_full_for_everything_else() -> None:
+    """20: under a total of 4 % the unanswered 300 leave 100 for another asset."""
+    wishes = iter([a_proposal("SOL-USD"), a_proposal("BTC-USD")])
+    world = a_world(strategy=Scripted(lambda _: (next(wishes),)), risk__total_pct_max=4)
+    world.meddlers["exchange.submit"] = never_sent
+    world.cycle()
+
+    world.clock.set(Instant(START + 179))
+    report = world.cycle()
+
+    assert report.decision is not None
+    (approval,) = report.decision.review.approvals
+    # 300 less what rounding to the increments left.
+    assert Decimal(100) <= approval.notional < Decimal("100.01")
+
+
 def test_order_that_shows_up_late_is_adopted() -> None:
     """20: it was there all the time; the listing lagged."""
     world = a_world(strategy=once(a_proposal("SOL-USD")))

@@ -67,9 +67,14 @@ def gather(
     bars: Mapping[ProductId, Bars | DataError] = {}
     benchmark: Bars | DataError = MissingData("the market could not be read")
     fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
+    complete = True
     try:
         ledger = _with_products(ledger, held, pipeline, ports.market, now)
-        products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+    except VenueError:
+        # Yesterday's metadata will do for an exit; the cycle is not complete, so nothing is entered on them.
+        complete = False
+    products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+    try:
         quotes = _quotes(products, ports.market)
         wanted = pipeline.universe.wanted(products, quotes, now, held)
         bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
@@ -77,7 +82,7 @@ def gather(
         ledger = _with_fees(ledger, settings, ports.exchange, now)
         fees = ledger.fees.rates if ledger.fees else fees
     except VenueError:
-        quotes, bars = {}, {}
+        complete = False
     facts = Facts(
         cycle_id=tick.cycle_id,
         now=now,
@@ -90,6 +95,7 @@ def gather(
         benchmark=benchmark,
         fees=fees,
         available=_available(balances),
+        complete=complete,
     )
     return facts, ledger
 

@@ -47,7 +47,7 @@ class Facts:
 
     ``products`` and ``quotes`` are by product id, aliases included; ``bars`` holds a series or the reason there is
     none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
-    for products with a proposal only.
+    for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
     """
 
     cycle_id: CycleId
@@ -62,6 +62,7 @@ class Facts:
     fees: FeeRates
     available: Mapping[Asset, Decimal] | None = None
     depth: Mapping[ProductId, Depth] = field(default_factory=dict)
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

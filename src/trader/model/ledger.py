@@ -113,6 +113,7 @@ class Ledger:
     books: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
     dust: tuple[Dust, ...] = ()
     marks: Marks | None = None
+    unmarked_flow: Notional = Notional(0)
     pacing: Pacing = Pacing()
     cooldowns: Mapping[Asset, Cooldown] = field(default_factory=dict)
     streak: Streak = Streak()

@@ -23,7 +23,7 @@ class Regime(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Equity at the start of the UTC day and week, and its peak; moved along with every deposit or withdrawal."""
+    """Equity at the start of the UTC day and week, and its peak; scaled along with every deposit or withdrawal."""
 
     day: str
     day_equity: Notional

@@ -106,6 +106,8 @@ def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
     """
     if equity is None:
         return ledger
+    if ledger.unmarked_flow:
+        ledger = _after_flow(ledger, equity)
     day, week, old = utc_day(now), utc_week(now), ledger.marks
     if old is None:
         return replace(ledger, marks=Marks(day, equity, week, equity, equity))
@@ -122,23 +124,36 @@ def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
 
 
 def with_flow(ledger: Ledger, amount: Notional) -> Ledger:
-    """Record a deposit (positive) or withdrawal (negative): cash, capital and every mark move by the same amount.
+    """Record a deposit (positive) or withdrawal (negative): cash and capital move at once.
 
-    So a flow can neither trip a loss stop nor hide a loss.
+    The marks follow when the equity is next known, see ``marked``: until then nobody knows what share it was.
     """
-    marks = ledger.marks
-    moved = marks and replace(
-        marks,
-        day_equity=Notional(marks.day_equity + amount),
-        week_equity=Notional(marks.week_equity + amount),
-        peak_equity=Notional(marks.peak_equity + amount),
-    )
     cash = Notional(ledger.cash.get(ledger.accounting_asset, ZERO) + amount)
     return replace(
         ledger,
         capital=Notional(ledger.capital + amount),
         cash={**ledger.cash, ledger.accounting_asset: cash},
-        marks=moved,
+        unmarked_flow=Notional(ledger.unmarked_flow + amount),
+    )
+
+
+def _after_flow(ledger: Ledger, equity: Notional) -> Ledger:
+    """Scale every mark by what the flow made of the equity: a loss of 4 % before it is a loss of 4 % after it.
+
+    So a withdrawal cannot trip a stop, and a deposit cannot hide a loss. Nothing was there before: marks begin anew.
+    """
+    before, marks = equity - ledger.unmarked_flow, ledger.marks
+    ledger = replace(ledger, unmarked_flow=Notional(0))
+    if marks is None or before <= 0 or equity <= 0:
+        return replace(ledger, marks=None)
+    return replace(
+        ledger,
+        marks=replace(
+            marks,
+            day_equity=Notional(marks.day_equity * equity / before),
+            week_equity=Notional(marks.week_equity * equity / before),
+            peak_equity=Notional(marks.peak_equity * equity / before),
+        ),
     )
 
 

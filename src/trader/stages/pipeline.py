@@ -109,9 +109,10 @@ class Pipeline:
         selection = self.universe.select(facts.products, facts.quotes, facts.bars, ledger.membership, facts.now, held)
         detection = self.triggers.detect(selection.candidates, regime)
         forced = self.exits.propose(ledger, facts.quotes, regime, switch, facts.now)
-        ran = self.allocator.due(ledger.strategy_runs, facts.now)
+        ran = self.allocator.due(ledger.strategy_runs, facts.scheduled_at)
         wishes, refusals = self._ask(ran, facts, ledger, reading, selection, detection)
-        complete = self.universe.failed_ratio(selection) <= settings.universe.failures_max_ratio
+        failed_ratio = self.universe.failed_ratio(selection)
+        complete = facts.complete and failed_ratio <= settings.universe.failures_max_ratio
         return Draft(
             reading=reading,
             selection=selection,
@@ -230,7 +231,7 @@ class Pipeline:
             membership=draft.selection.membership,
             regime=draft.reading.memory,
             health=next_health(ledger.health, self.settings, draft.conditions),
-            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(draft.ran, now)},
+            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(draft.ran, draft.conditions.scheduled_at)},
             cooldowns={base: rest for base, rest in ledger.cooldowns.items() if now < rest.until},
         )
 

@@ -147,7 +147,10 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tu
         if key is None:
             continue  # not ours: the owner's own trading is none of our business
         record = ledger.orders[key]
-        if any(known.trade_id == fill.trade_id for known in record.fills) or would_oversell(ledger, record, fill):
+        if any(known.trade_id == fill.trade_id for known in record.fills):
+            continue
+        if would_oversell(ledger, record, fill):
+            ledger = _note_oversold(ledger, record, fill, notes)
             continue
         if exceeds_intent(record, fill):
             body = {"reason": "a fill exceeds its intent and was not booked", "intent": record.intent, "fill": fill}
@@ -160,6 +163,16 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tu
         booked.append(fill)
         notes.append((EventKind.FILL_APPLIED, fill.trade_id, {"order": key, "fill": fill}))
     return ledger, tuple(booked)
+
+
+def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[Note]) -> Ledger:
+    """A sale waits for its purchase, unless the purchase is over and booked: then nothing will ever cover it."""
+    entry = ledger.orders.get(record.intent.lot_id)
+    if entry is None or entry.is_live:
+        return ledger
+    body = {"reason": "a sale exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
+    notes.append((EventKind.MISMATCH_FOUND, fill.trade_id, body))
+    return _reduced(ledger, record, f"fill {fill.trade_id} exceeds its lot")
 
 
 def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
@@ -197,7 +210,8 @@ def _check_balances(ledger: Ledger, balances: Mapping[Asset, Balance], settings:
     busy = {
         record.intent.base
         for record in ledger.orders.values()
-        if record.is_live and record.intent.leg is not Leg.PROTECTION
+        # A bracket may rest for days; one that is over and whose fills are still to come is another matter.
+        if record.is_live and (record.intent.leg is not Leg.PROTECTION or record.status.is_terminal)
     }
     held: dict[Asset, Decimal] = {}
     parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)

@@ -143,9 +143,14 @@ class UniverseManager:
 
     @staticmethod
     def failed_ratio(selection: UniverseSelection) -> float:
-        """Share of the considered products that were left out because their data failed; 0 if there are none."""
+        """Share of the listed products that were left out because their data failed; 0 if there are none.
+
+        A configured product that the venue does not list says nothing about the health of the data.
+        """
         failed = sum(denial.code in exclusions.DATA_FAILURES for denial in selection.denials)
-        return failed / len(selection.considered) if selection.considered else 0.0
+        unlisted = sum(denial.code is DenialCode.PRODUCT_MISSING for denial in selection.denials)
+        listed = len(selection.considered) - unlisted
+        return failed / listed if listed else 0.0
 
     def _moves_with(self, one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
         if one is None or other is None:

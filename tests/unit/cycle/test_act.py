@@ -37,6 +37,7 @@ from factories import (
 )
 from factories_venue import START
 from trader.cycle.act import after_submission, intended, stop_sending_at
+from trader.errors import VenueUnavailable
 from trader.model.converts import ConvertRecord, ConvertStatus
 from trader.model.decisions import Plan
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
@@ -176,6 +177,19 @@ def test_no_order_leaves_late_in_the_lease() -> None:
     assert 1 == world.sent()
 
 
+def test_remembered_intent_that_is_withheld_stays_in_doubt() -> None:
+    """It may have left in an earlier invocation: HALT does not prove that it did not."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
+    world.cycle()
+
+    world.switch.word = Switch.HALT
+    world.clock.advance(60)
+    world.cycle()
+
+    assert (1, [OrderStatus.IN_DOUBT]) == (world.sent(), statuses(world))
+
+
 def a_world_to_exit() -> World:
     """SOL held with its bracket at the venue, its time up."""
     asked: list[int] = []
@@ -219,6 +233,26 @@ def test_exit_is_withheld_while_its_bracket_lives(cancel: Any) -> None:
 
     assert (sent, sent + 1) == (withheld, world.sent())
     assert {} == world.ledger.lots
+
+
+@pytest.mark.parametrize(("looks", "sold"), [(4, True), (5, False)])
+def test_cancel_that_takes_a_moment_is_waited_for(looks: int, sold: bool) -> None:
+    """Four looks at the account, and no more: what is not over by then is exited by the next cycle."""
+    world = a_world_to_exit()
+    seen: list[int] = []
+
+    def at_last(original: Any, since: Instant) -> Any:
+        seen.append(1)
+        # The first look is that of the cycle's beginning.
+        if len(seen) == 1 + looks:
+            world.venue.cancel(list(world.stored.live))
+        return original(since)
+
+    world.meddlers["exchange.cancel"] = lambda _, ids: dict.fromkeys(ids, True)
+    world.meddlers["exchange.orders"] = at_last
+    world.cycle()
+
+    assert sold is (not world.ledger.lots)
 
 
 def test_cancel_whose_answer_was_lost_is_found_out() -> None:
@@ -305,16 +339,40 @@ def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
 
 
 def test_commit_that_never_arrived_is_not_repeated_either() -> None:
-    """It stays open, and its order is withheld, until the quote is long dead."""
-    world = a_world_that_converts()
-    world.meddlers["exchange.convert_commit"] = down
+    """It stays open, and its order is withheld; what the next cycle decides is another conversion."""
+    world = a_world_that_converts(risk__product_spacing_minutes=0)
+    committed: list[str] = []
 
-    world.cycles(3)
+    def swallowed(_: Any, venue_id: str, intent: Any) -> Any:
+        committed.append(intent.convert_id)
+        raise VenueUnavailable("no answer")
 
-    assert 1 == world.calls.count("exchange.convert_commit")
-    first = next(iter(world.ledger.converts.values()))
-    assert ConvertStatus.QUOTED is first.status
+    world.meddlers["exchange.convert_commit"] = swallowed
+    world.cycles(2)
+
+    assert (2, 2) == (len(committed), len(set(committed)))
+    assert [ConvertStatus.QUOTED] * 2 == [record.status for record in world.ledger.converts.values()]
     assert 0 == world.sent()
+
+
+def test_nothing_is_converted_without_time_to_settle() -> None:
+    """A conversion is not idempotent: it must not be begun and left."""
+    world = a_world_that_converts()
+
+    world.cycle(seconds=20)
+
+    assert 0 == world.calls.count("exchange.convert_quote")
+
+
+def test_nothing_is_converted_once_the_switch_is_flipped() -> None:
+    """It was to pay for an entry."""
+    world = a_world_that_converts()
+    words = iter([Switch.RUN, *[Switch.REDUCE_ONLY] * 9])
+    world.meddlers["switch.read"] = lambda _: next(words)
+
+    world.cycle()
+
+    assert (0, 0) == (world.calls.count("exchange.convert_quote"), world.sent())
 
 
 # --- the order of things

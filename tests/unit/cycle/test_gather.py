@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from accidents.small_world import BTC, DIP, SOL, Bar, World, a_path, a_world, answering, down, listed
+from accidents.small_world import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, answering, down, listed
 from factories import Scripted, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
-from trader.cycle.gather import read_account, read_switch
+from trader.cycle.gather import gather, read_account, read_switch
 from trader.errors import VenueUnavailable
 from trader.model.denials import DenialCode
-from trader.model.ids import Instant, ProductId
+from trader.model.facts import Tick
+from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.market import FeeRates
 from trader.model.portfolio import Switch
 
@@ -122,15 +124,24 @@ def test_fees_are_assumed_where_there_is_no_account() -> None:
 
 
 def test_aliases_share_the_quote_of_their_book() -> None:
-    """One book, one question."""
-    world = a_world(products=[listed("SOL-USDC", alias=SOL)], strategy=Scripted())
-    asked: list[Any] = []
-    world.meddlers["market.quotes"] = lambda original, names: asked.append(names) or original(names)
-
+    """One book, one question, two names; a book that has no quote has none by any door."""
+    doors = [listed("SOL-USDC", alias=SOL), listed("ETH-USDC", alias=ETH)]
+    world = a_world(products=doors, strategy=Scripted())
     world.cycle()
+    asked: list[Any] = []
 
-    assert SOL in asked[0]
-    assert ProductId("SOL-USDC") not in asked[0]
+    def without_eth(original: Any, names: Any) -> Any:
+        asked.append(names)
+        return {name: quote for name, quote in original(names).items() if name != ETH}
+
+    world.meddlers["market.quotes"] = without_eth
+    tick = Tick(cycle_id_at(START), START, Instant(START + 900))
+    facts, _ = gather(tick, world.ledger, None, Switch.RUN, world.pipeline, world.ports())
+
+    door = ProductId("SOL-USDC")
+    assert (True, False) == (SOL in asked[0], door in asked[0])
+    assert replace(facts.quotes[SOL], product_id=door) == facts.quotes[door]
+    assert {ETH, ProductId("ETH-USDC")}.isdisjoint(facts.quotes)
 
 
 def test_candles_are_read_of_what_passes_the_checks_that_need_none() -> None:

@@ -187,8 +187,8 @@ def test_account_that_cannot_be_read_is_abstained_from() -> None:
     world.meddlers["exchange.balances"] = down
 
     reports = [world.cycle()]
-    world.pass_bars()
-    reports += [world.cycle()]
+    world.clock.advance(1)
+    reports += [world.cycle(owner="another")]
 
     assert [CycleOutcome.ABSTAINED] * 2 == [report.outcome for report in reports]
     assert (2, 0, 2) == (world.ledger.health.failed_cycles, world.sent(), len(world.audit.texts))

@@ -152,6 +152,11 @@ def test_candle_that_makes_no_sense_is_refused(changes: dict[str, float]) -> Non
         lay(a_candle(LAST, **changes))
 
 
+def test_candle_without_volume_is_sound() -> None:
+    """A venue may well report a bucket in which nothing happened."""
+    assert (0.0,) == lay(a_candle(LAST, volume=0.0)).volume
+
+
 @pytest.mark.parametrize("second", [0, 1, 299])
 def test_newest_closed_bar_ends_at_or_before_now(second: int) -> None:
     """A bar that closes this second is closed."""

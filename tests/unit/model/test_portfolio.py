@@ -222,24 +222,55 @@ def test_unknown_equity_writes_no_mark() -> None:
 
 
 @pytest.mark.parametrize("amount", ["5000", "-5000"])
-def test_flow_moves_cash_capital_and_every_mark(amount: str) -> None:
-    """Accident 5: so neither trips a stop, nor hides a loss."""
-    ledger = with_flow(a_ledger(marks=some_marks("10100", "10200", "10300")), Notional(amount))
+def test_flow_moves_cash_and_capital_at_once(amount: str) -> None:
+    """The marks wait for an equity."""
+    before = a_ledger(marks=some_marks("10100", "10200", "10300"))
 
-    moved = [Notional(base + int(amount)) for base in (10_000, 10_000, 10_100, 10_200, 10_300)]
+    ledger = with_flow(before, Notional(amount))
+
+    moved = Notional(10_000 + int(amount))
+    assert [moved, moved, before.marks] == [ledger.cash[USD], ledger.capital, ledger.marks]
+
+
+@pytest.mark.parametrize("amount", ["5000", "-5000"])
+def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
+    """Accident 5: a flow neither trips a stop, nor hides a loss."""
+    before = a_ledger(marks=some_marks("10000", "10500", "12500"))
+    equity = Notional(10_000)
+
+    after = marked(with_flow(before, Notional(amount)), Notional(equity + int(amount)), NOW).marks
+
+    assert before.marks is not None
+    assert after is not None
+    for name in ("day_equity", "week_equity", "peak_equity"):
+        expected = loss_pct(getattr(before.marks, name), equity)
+        assert expected == loss_pct(getattr(after, name), Notional(equity + int(amount)))
+
+
+def test_flow_is_marked_once() -> None:
+    """The next cycle does not scale again."""
+    ledger = marked(with_flow(a_ledger(marks=some_marks()), Notional(5_000)), Notional(15_000), NOW)
+
+    again = marked(ledger, Notional(15_000), NOW)
+
+    assert (Notional(0), ledger.marks) == (again.unmarked_flow, again.marks)
+
+
+def test_flow_waits_for_an_equity() -> None:
+    """Accident 6: without one no mark moves, and the flow is not forgotten."""
+    ledger = marked(with_flow(a_ledger(marks=some_marks()), Notional(5_000)), None, NOW)
+
+    assert (some_marks(), Notional(5_000)) == (ledger.marks, ledger.unmarked_flow)
+
+
+def test_flow_into_an_empty_ledger_begins_the_marks_anew() -> None:
+    """What was nothing has no percentage."""
+    empty = a_ledger(cash="0", marks=some_marks())
+
+    ledger = marked(with_flow(empty, Notional(5_000)), Notional(5_000), NOW)
+
     assert ledger.marks is not None
-    assert moved == [
-        ledger.cash[USD],
-        ledger.capital,
-        ledger.marks.day_equity,
-        ledger.marks.week_equity,
-        ledger.marks.peak_equity,
-    ]
-
-
-def test_flow_before_the_first_mark_makes_none() -> None:
-    """There is nothing to move yet."""
-    assert with_flow(a_ledger(marks=None), Notional(1)).marks is None
+    assert Notional(5_000) == ledger.marks.peak_equity
 
 
 def test_loss_is_a_percentage_of_the_start() -> None:

@@ -49,8 +49,13 @@ W = TypeVar("W", bound="Wire")
 def wired(**ours_for_theirs: str) -> ConfigDict:
     """Configure a wire object; each keyword is the venue's word for the field of ours it names."""
     ours = {name: theirs for theirs, name in ours_for_theirs.items()}
+    # Built at first use: a cycle reads only some of these objects, and a cold start none.
     return ConfigDict(
-        extra="ignore", frozen=True, hide_input_in_errors=True, alias_generator=lambda name: ours.get(name, name)
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        alias_generator=lambda name: ours.get(name, name),
+        defer_build=True,
     )
 
 

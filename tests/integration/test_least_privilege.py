@@ -1,0 +1,247 @@
+"""The function may do what it does, and nothing else: its role in the template against the calls it makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+import boto3
+import pytest
+from moto.core import set_initial_no_auth_action_count
+
+from architecture.test_template import Template, listed, parsed
+from desk.drill.aws_calls import Recording, permissions, recorded
+from integration.conftest import SWITCH, World
+from integration.test_calls import MODES, cheap
+from integration.test_lambda_handler import EVENTS, a_tick, an_event
+from trader.adapters.aws import clients
+from trader.entry.lambda_handler import CycleAborted
+from trader.errors import MalformedData, StoreUnavailable, TraderError
+
+PLACE = "us-east-1:123456789012"
+#: What the names of the template are in the world of these tests.
+REFERENCES = {
+    "StateTable.Arn": f"arn:aws:dynamodb:{PLACE}:table/trader",
+    "AuditBucket.Arn": "arn:aws:s3:::audit",
+    "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",
+    "KillSwitch": SWITCH,
+    "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+}
+#: What Lambda itself does in the function's name; none of it is a call of ours.
+PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents"}
+SECRET = "secretsmanager:GetSecretValue"
+
+Grants = set[tuple[str, str]]
+
+
+@pytest.fixture
+def recording() -> Iterator[Recording]:
+    """Stands before the world does, so that its clients are heard."""
+    with recorded() as made:
+        yield made
+
+
+# --- the template's side
+
+
+def resolved(value: Any) -> str:
+    """The text a reference stands for in the world of these tests."""
+    if isinstance(value, str):
+        return value
+    ((function, given),) = value.items()
+    if function == "Fn::Sub":
+        for name, text in REFERENCES.items():
+            given = given.replace(f"${{{name}}}", text)
+        assert "${" not in given, given
+        return given
+    return REFERENCES[".".join(given) if function == "Fn::GetAtt" else given]
+
+
+def statements_of_the_function(template: Template, mode: str) -> list[dict[str, Any]]:
+    """Every statement that the function's role has in a mode, wherever in the template it stands."""
+    resources = template["Resources"]
+    function = resources["TradingFunction"]["Properties"]
+    ((_, (role, _)),) = function["Role"].items()
+    conditions = {None: True, "IsLive": mode == "LIVE"}
+    found: list[dict[str, Any]] = []
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        own = list(properties.get("Policies", [])) if name == role else []
+        own += [properties] if {"Ref": role} in properties.get("Roles", []) else []
+        if own and conditions[resource.get("Condition")]:
+            found += [each for policy in own for each in listed(policy["PolicyDocument"]["Statement"])]
+    return found
+
+
+def granted(mode: str) -> Grants:
+    """Every action the function's role has in a mode, with the resource it has it on."""
+    statements = statements_of_the_function(parsed(), mode)
+    assert {"Allow"} == {each["Effect"] for each in statements}
+    return {
+        (action, resolved(resource))
+        for each in statements
+        for action in listed(each["Action"])
+        for resource in listed(each["Resource"])
+    }
+
+
+# --- the function's side
+
+
+def life_in(world: World, invoke: Any, mode: str) -> None:
+    """One deployment: ticks, a tick delivered twice, a switch that moves, every command, a malformed event."""
+    world.mode(mode, confirmed="yes")
+    world.switch("RUN")
+    tick = a_tick(seconds_ago=3)
+    invoke(tick)
+    invoke(tick)
+    world.switch("HALT")
+    invoke({**an_event("kill-switch-changed"), "time": a_tick(seconds_ago=2)["scheduled_time"]})
+    world.switch("RUN")
+    for command in ("flatten", "status", "reconcile"):
+        invoke(an_event(command))
+    with pytest.raises(MalformedData):
+        invoke(json.loads((EVENTS / "malformed" / "unknown-command.json").read_text(encoding="utf-8")))
+    blocked = an_instant_whose_record_is_taken(world, mode)
+    with pytest.raises(CycleAborted, match="holds something else"):
+        invoke(blocked)
+
+
+def an_instant_whose_record_is_taken(world: World, mode: str) -> dict[str, str]:
+    """A tick for whose first audit object somebody else's bytes are in the bucket already."""
+    key = {"pk": {"S": f"{mode}#main"}, "sk": {"S": "LEDGER"}}
+    epoch = int(world.dynamodb.get_item(TableName="trader", Key=key)["Item"]["epoch"]["N"]) + 1
+    tick = a_tick(seconds_ago=-60)
+    at = datetime.fromisoformat(tick["scheduled_time"]).astimezone(UTC)
+    name = f"{at:%Y%m%dT%H%M%SZ}-{epoch:08d}-decision.jsonl"
+    world.s3.put_object(Bucket="audit", Key=f"audit/scope={mode}#main/dt={at:%Y-%m-%d}/{name}", Body=b"taken")
+    return tick
+
+
+def covering(grants: Grants, wanted: tuple[str, str]) -> Grants:
+    """The grants that allow what is wanted."""
+    return {grant for grant in grants if grant[0] == wanted[0] and fnmatchcase(wanted[1], grant[1])}
+
+
+def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -> None:
+    """Every call is granted, every grant is called, each on its own resource, in every mode."""
+
+    def heard(event: Any) -> None:
+        with recording.listening():
+            world.invoke(event)
+
+    cheap(world)
+    used: Grants = set()
+    for mode in MODES:
+        recording.calls.clear()
+        life_in(world, heard, mode)
+        wanted = {permission for call in recording.calls for permission in permissions(call)}
+        grants = {grant for grant in granted(mode) if grant[0] not in PLATFORM}
+        used |= {grant for each in wanted for grant in covering(grants, each)}
+
+        assert set() == {each for each in wanted if not covering(grants, each)}, mode
+    assert used == {grant for grant in granted("LIVE") if grant[0] not in PLATFORM}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_grants_name_actions_and_resources(mode: str) -> None:
+    """No star in an action; a star in a resource only below the name of a thing of ours."""
+    for action, resource in granted(mode):
+        assert "*" not in action
+        assert not resource.startswith("*")
+        assert "*" not in resource.removesuffix("/audit/*").removesuffix(":*"), resource
+
+
+@pytest.mark.parametrize(("mode", "may_read"), [("DRY_RUN", False), ("PAPER", False), ("LIVE", True)])
+def test_only_live_may_read_the_key(mode: str, may_read: bool) -> None:
+    """In the other modes there is no grant, whatever the environment says."""
+    assert may_read == any(action == SECRET for action, _ in granted(mode))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_platform_may_write_the_functions_log_and_no_other(mode: str) -> None:
+    """What Lambda does for the function is granted apart from what the function does."""
+    logs = {(action, resource) for action, resource in granted(mode) if action.startswith("logs:")}
+
+    assert {(action, REFERENCES["FunctionLogs.Arn"]) for action in PLATFORM} == logs
+
+
+# --- enforced
+
+
+def policy_for_moto(mode: str, without: str = "") -> str:
+    """The role's policy as moto can enforce it.
+
+    moto asks for S3 by resource and for everything else on "*", and has a name of its own for a transaction; that
+    actions and resources are those of the template is proved above.
+    """
+    statements = [
+        {
+            "Effect": "Allow",
+            "Action": [action, *(["dynamodb:TransactWriteItems"] if action == "dynamodb:UpdateItem" else [])],
+            "Resource": resource if action.startswith("s3:") else "*",
+        }
+        for action, resource in sorted(granted(mode))
+        if action != without
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def assume(monkeypatch: pytest.MonkeyPatch, policy: str, name: str) -> None:
+    """Run as a role with this policy and nothing else, as Lambda does: keys and token in the environment."""
+    trusts = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam = boto3.client("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trusts]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]
+    iam.put_role_policy(RoleName=name, PolicyName="Calls", PolicyDocument=policy)
+    keys = boto3.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="function")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])
+    monkeypatch.setattr(clients, "_SESSION", None)
+
+
+def test_every_mode_lives_on_the_templates_role_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With IAM enforced the whole life passes; what is the function's key is the role's, not the test's."""
+    cheap(world)
+    enforced = set_initial_no_auth_action_count(0)(world.invoke)
+    for mode in MODES:
+        assume(monkeypatch, policy_for_moto(mode), f"role-{mode}")
+
+        life_in(world, enforced, mode)
+
+
+def test_role_that_lacks_a_grant_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The enforcement is real; and with PAPER's role the key cannot be read even by a function that wants to."""
+    cheap(world)
+    enforced = set_initial_no_auth_action_count(0)(world.invoke)
+    assume(monkeypatch, policy_for_moto("PAPER"), "paper")
+    world.mode("LIVE", confirmed="yes")
+    with pytest.raises(StoreUnavailable, match=r"secret api-key: (403|AccessDenied)"):
+        enforced(a_tick())
+    for number, action in enumerate(sorted({action for action, _ in granted("PAPER")} - PLATFORM)):
+        assume(monkeypatch, policy_for_moto("PAPER", without=action), f"lacks-{number}")
+        world.mode("PAPER")
+
+        assert "denied" == told_by(world, enforced, action), action
+
+
+def told_by(world: World, invoke: Any, action: str) -> str:
+    """What the function says when it may not do this: it raises, halts for the switch, abstains for PAPER's account."""
+    if action == "s3:GetObject":
+        event: Any = an_instant_whose_record_is_taken(world, "PAPER")
+    else:
+        event = an_event("status") if action == "dynamodb:GetItem" else a_tick(seconds_ago=1)
+    try:
+        summary = invoke(event)
+    except TraderError as error:
+        return "denied" if re.search("403|AccessDenied", str(error)) else str(error)
+    halts = action == "ssm:GetParameter" and summary["outcome"] == "HALTED"
+    return "denied" if halts or "venue: 403" in summary["reason"] else str(summary)
