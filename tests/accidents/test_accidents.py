@@ -398,6 +398,19 @@ def test_position_is_sold_when_its_time_is_up_with_no_market_data_at_all_but_a_q
     assert (Decimal(0), {}) == (world.total("SOL"), world.ledger.lots)
 
 
+def test_exit_runs_while_the_list_of_products_cannot_be_read() -> None:
+    """11: the cached metadata are old, the venue does not answer for new ones, and the operator says FLATTEN."""
+    world = a_world_that_bought(universe__products_cache_minutes=0)
+    world.meddlers["market.products"] = down
+    world.switch.word = Switch.FLATTEN
+
+    report = world.cycle()
+
+    assert report.outcome is CycleOutcome.ABSTAINED
+    assert {} == world.ledger.lots
+    assert 1 == world.ledger.health.failed_cycles
+
+
 # --- 12
 
 FOREIGN = {USD: "10000", Asset("SOL"): "900", Asset("ETH"): "50", Asset("BTC"): "1"}

@@ -444,6 +444,30 @@ def test_asset_the_venue_does_not_list_at_all_is_missing() -> None:
     assert [ETH] == list(look(a_held_ledger(), balances={"USD": "1"}).ledger.reduce_only)
 
 
+def test_bracket_whose_fill_is_still_to_come_is_no_shortfall() -> None:
+    """It sold, the coins are gone, and the fill is listed a moment later."""
+    bracket = a_bracket_intent()
+    ledger = a_held_ledger(None, an_order_record(bracket))
+
+    done = look(ledger, an_order_state(bracket, OrderStatus.FILLED, filled_quantity=Quantity(1)), balances={"USD": "1"})
+
+    assert {} == done.ledger.reduce_only
+
+
+def test_sale_beyond_its_lot_is_said_once_its_purchase_is_over() -> None:
+    """Nothing will ever cover it: it is not booked, and the asset is only reduced from here on."""
+    exits = an_exit_intent(quantity=Quantity(9))
+    ledger = a_held_ledger(None, an_order_record(exits))
+
+    done = look(ledger, fills=[a_fill(exits, quantity="9")], balances={"ETH": "1"})
+
+    assert [ETH] == list(done.ledger.reduce_only)
+    assert ledger.lots == done.ledger.lots
+    assert ["a sale exceeds its lot and was not booked"] == [
+        body["reason"] for kind, _, body in done.notes if kind is EventKind.MISMATCH_FOUND
+    ]
+
+
 def test_ledger_is_not_rewritten_by_a_balance() -> None:
     """The lot stays what its fills made it."""
     assert a_held_ledger().lots == shortfall("0").ledger.lots

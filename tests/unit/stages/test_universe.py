@@ -590,6 +590,16 @@ def test_failed_ratio_counts_data_not_judgement() -> None:
     assert list(selection.candidates) == [BTC]
 
 
+def test_product_the_venue_does_not_list_is_no_failure_of_data() -> None:
+    """One of one listed product has no bars: that is everything, however many are configured."""
+    tiers = {TIER_1: tier_settings(bases=("BTC", "ETH", "SOL", "ADA"))}
+    manager = a_universe_manager(tiers=tiers)
+
+    selection = run(manager, a_product("BTC-USD"), bars={"BTC-USD": MissingData("none")})
+
+    assert manager.failed_ratio(selection) == 1.0
+
+
 def test_nothing_considered_nothing_failed() -> None:
     """An empty universe is not an outage."""
     manager = a_universe_manager(tiers={TIER_3: tier_settings(discover_max=1)})
