@@ -401,6 +401,7 @@ def test_position_is_sold_when_its_time_is_up_with_no_market_data_at_all_but_a_q
 def test_exit_runs_while_the_list_of_products_cannot_be_read() -> None:
     """11: the cached metadata are old, the venue does not answer for new ones, and the operator says FLATTEN."""
     world = a_world_that_bought(universe__products_cache_minutes=0)
+    world.pass_bars()
     world.meddlers["market.products"] = down
     world.switch.word = Switch.FLATTEN
 
