@@ -1,6 +1,6 @@
 """What AWS charges: public list prices of us-east-1, without free tiers. Units: US dollars.
 
-Looked up by hand; whoever changes one changes the date too.
+Written from memory of the public price list and not looked up again: check them before relying on a cent.
 """
 
 from __future__ import annotations
