@@ -235,7 +235,10 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             "|---|--:|--:|--:|",
             *rows,
             "",
-            f"## A month in US dollars, list prices of {prices.REGION} as of {prices.PRICES_AS_OF}, written from memory, no free tier",
+            (
+                f"## A month in US dollars, list prices of {prices.REGION} as of {prices.PRICES_AS_OF}, "
+                "written from memory, no free tier"
+            ),
             "",
             "| | " + " | ".join(f"every {each} min" for each in PERIODS) + " |",
             "|---|" + "--:|" * len(PERIODS),
