@@ -149,6 +149,29 @@ bench-coldstart: ## build for this machine and time a cold start of what was bui
 	$(MAKE) build ARCHITECTURE=$(HOST_ARCHITECTURE)
 	PYTHON313="$$($(BIN)/python layers/build.py interpreter)" $(BIN)/python -m desk.bench.coldstart
 
+# --- sandbox ---------------------------------------------------------------------------------------------------
+
+# Where the sandbox listens. For `make invoke` the function must reach it from its container: the bridge's address.
+SANDBOX_BIND ?= 127.0.0.1
+EVENT ?= events/scheduled-cycle.json
+
+.PHONY: sandbox
+sandbox: .venv/.dev .locker/sam/.made ## AWS (moto), the venue and the stack of template.yaml, until Ctrl-C
+	$(BIN)/trader sandbox up --bind $(SANDBOX_BIND)
+
+.PHONY: invoke
+invoke: ## sam local invoke of EVENT against a running sandbox; needs Docker
+	$(MAKE) build ARCHITECTURE=$(HOST_ARCHITECTURE)
+	$(BIN)/python -m desk.invoke --sam $(EVENT)
+
+.PHONY: invoke-local
+invoke-local: .venv/.dev ## the same handler on EVENT, in a plain process
+	$(BIN)/python -m desk.invoke $(EVENT)
+
+.PHONY: e2e
+e2e: .venv/.dev .locker/sam/.made ## every event through the function: sam local invoke, or a plain process without Docker
+	$(BIN)/pytest tests/e2e -m e2e
+
 # --- locks -------------------------------------------------------------------------------------------------------
 
 # The locker is no dependency of the project: it lives beside .venv and only `make lock` wants it.

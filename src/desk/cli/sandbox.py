@@ -1,7 +1,8 @@
-"""Stand-ins for the outside world: a simulated Coinbase to point a client at."""
+"""Stand-ins for the outside world: a simulated Coinbase to point a client at, and AWS beside it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Stand-ins for the outside world, on this machine.", no_args_is_help=True)
     group.callback()(_group)
     group.command("venue")(venue)
+    group.command("up")(up)
     app.add_typer(group, name="sandbox")
 
 
@@ -123,3 +125,33 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     key_file.touch(mode=0o600)
     key_file.write_text(text + "\n", encoding="utf-8")
     print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)
+
+
+def up(
+    *,
+    mode: Annotated[str, typer.Option(help="DRY_RUN or PAPER, as the stack's parameter.")] = "PAPER",
+    name: Annotated[str, typer.Option(help="Name of the stack.")] = "trader-sandbox",
+    bind: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets containers in.")] = "127.0.0.1",
+    reached_as: Annotated[str, typer.Option(help="Address clients use, an IP; in a container: the bridge's.")] = "",
+    aws_port: Annotated[int, typer.Option(help="Port of AWS's stand-in; 0 takes any free one.")] = 5055,
+    venue_port: Annotated[int, typer.Option(help="Port of the venue; 0 takes any free one.")] = _PORT,
+    template: Annotated[Path, typer.Option(help="Template to make the stack from.")] = Path("template.yaml"),
+    folder: Annotated[Path, typer.Option(help="Where env.json and env.sh are written.")] = Path("var/sandbox"),
+) -> None:
+    """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them."""
+    from desk.invoke import architecture
+    from desk.sandbox.aws import Addresses, AwsSandbox
+
+    # The reachable address of 0.0.0.0 is this machine's own, unless one is named.
+    addresses = Addresses(bind, reached_as or ("127.0.0.1" if bind == "0.0.0.0" else bind), aws_port, venue_port)  # noqa: S104
+    parameters = {"Mode": mode, "Architecture": architecture()}
+    with AwsSandbox(template, addresses=addresses, name=name, parameters=parameters) as sandbox:
+        file = sandbox.write(folder)
+        made = {"by_cloudformation": sandbox.stack.by_cloudformation, "by_calls": sandbox.stack.by_calls}
+        told = {"environment": sandbox.environment(), "env_file": str(file), "secret": sandbox.stack.secret}
+        print(
+            json.dumps({**told, "venue": sandbox.venue_url, "made": made, "left_out": sandbox.stack.left_out}),
+            flush=True,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            sandbox.venue.wait()

@@ -1,0 +1,144 @@
+"""Invoke the function on this machine: in a container by `sam local invoke`, or as a plain process.
+
+``python -m desk.invoke EVENT``        the handler in this very process; reads the environment, as Lambda's does
+``python -m desk.invoke --sam EVENT``  what `sam build` made, in Lambda's image, against a sandbox that is up
+
+The summary goes to standard output. A function that failed ends with 1 and its error on standard error: SAM itself
+ends with 0 then.
+"""
+
+# ruff: noqa: T201 - a command prints
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from desk.sandbox.sam_tool import find_sam
+from trader.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+FUNCTION = "TradingFunction"
+BUILT = ROOT / ".aws-sam/build/template.yaml"
+VARIABLES = ROOT / "var/sandbox/env.json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str = FUNCTION
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = f"arn:aws:lambda:us-east-1:123456789012:function:{FUNCTION}"
+    aws_request_id: str = "local"
+    ends: float = field(default_factory=lambda: time.monotonic() + 55)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda would end the function."""
+        return int((self.ends - time.monotonic()) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """How one invocation ended: its answer if it has one, and everything that was said on the way."""
+
+    failed: bool
+    answer: Any
+    said: str
+
+
+def by_sam(event: Path, built: Path, variables: Path, *, docker_host: str = "") -> Invocation:
+    """Invoke what `sam build` made, in a container. Raises: ConfigError if there is no SAM or nothing was built."""
+    sam = find_sam()
+    if sam is None:
+        raise ConfigError("invoke: no sam found (SAM, .locker/sam, PATH)")
+    template = with_variables_declared(built, variables)
+    command = [str(sam), "local", "invoke", FUNCTION, "--template-file", str(template), "--event", str(event)]
+    command += ["--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"]
+    # This machine's, which is what it can run; the build has to be of the same.
+    command += ["--parameter-overrides", f"Architecture={architecture()}"]
+    environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    environment |= {"DOCKER_HOST": docker_host} if docker_host else {}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    answer = _last_json(done.stdout)
+    failed = bool(done.returncode) or answer is None or (isinstance(answer, dict) and "errorType" in answer)
+    return Invocation(failed, answer, done.stderr + done.stdout)
+
+
+def architecture() -> str:
+    """Name this machine's architecture as the template does."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+
+
+def by_process(event: Path, variables: Mapping[str, str]) -> Invocation:
+    """Invoke the handler in a fresh interpreter, which is told nothing but the variables."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TRADER_", "POWERTOOLS_"))}
+    command = [sys.executable, "-m", "desk.invoke", str(event)]
+    environment = kept | dict(variables) | {"TRADER_CONFIG_DIR": str(ROOT / "config")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    return Invocation(bool(done.returncode), _last_json(done.stdout), done.stderr + done.stdout)
+
+
+def with_variables_declared(built: Path, variables: Path) -> Path:
+    """Write, beside the built template, one whose function declares every variable: SAM hands over no other."""
+    import yaml  # noqa: PLC0415
+
+    document = yaml.safe_load(built.read_text(encoding="utf-8"))
+    told = json.loads(variables.read_text(encoding="utf-8"))[FUNCTION]
+    declared = document["Resources"][FUNCTION]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
+    declared |= {key: "" for key in told if key not in declared}
+    file = built.with_name("template-sandbox.yaml")
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def in_process(event: Path) -> int:
+    """Call the handler here and now, and print what it answers. Raises: whatever it raises."""
+    os.environ.setdefault("TRADER_CONFIG_DIR", str(ROOT / "config"))
+    from trader.entry.lambda_handler import handler  # noqa: PLC0415 - it reads the environment when imported
+
+    answer = handler(json.loads(event.read_text(encoding="utf-8")), Context())
+    print(json.dumps(answer))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Invoke once, as told."""
+    parser = argparse.ArgumentParser(prog="desk.invoke", description="Invoke the function on this machine.")
+    parser.add_argument("event", type=Path, help="file with the event, such as events/scheduled-cycle.json")
+    parser.add_argument("--sam", action="store_true", help="in a container, by sam local invoke")
+    parser.add_argument("--built", type=Path, default=BUILT, help="template that sam build made")
+    parser.add_argument("--env-vars", type=Path, default=VARIABLES, help="what the sandbox wrote")
+    told = parser.parse_args(arguments)
+    if not told.sam:
+        if told.env_vars.is_file() and "TRADER_TABLE" not in os.environ:
+            variables = json.loads(told.env_vars.read_text(encoding="utf-8"))[FUNCTION]
+            os.environ.update(variables | {"TRADER_CONFIG_DIR": str(ROOT / "config")})
+        return in_process(told.event)
+    invocation = by_sam(told.event, told.built, told.env_vars)
+    print(invocation.said, file=sys.stderr)
+    print(json.dumps(invocation.answer), file=sys.stderr if invocation.failed else sys.stdout)
+    return int(invocation.failed)
+
+
+def _last_json(text: str) -> Any:
+    for line in reversed(text.splitlines()):
+        try:
+            return json.loads(line)
+        except ValueError:
+            continue
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

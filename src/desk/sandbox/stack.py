@@ -1,0 +1,143 @@
+"""The stack of template.yaml, made in moto from the template itself.
+
+SAM's translator makes CloudFormation of it and moto creates what it knows. The types it lacks are made by calls of
+their own (`stack_rest`); the secret and the names of the alarms come first, since others refer to them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from desk.sandbox import stack_rest
+from desk.sandbox.sam_tool import cloudformation_of
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+_BUCKET, _KEY = "sandbox-artefacts", "artefact.zip"
+_KEY_STORE = "AWS::SecretsManager::Secret"
+_ALARM = "AWS::CloudWatch::Alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What was made: the function's variables as the stack gave them, the outputs, and how each type came to be."""
+
+    name: str
+    variables: dict[str, str]
+    outputs: dict[str, str]
+    secret: str
+    by_cloudformation: tuple[str, ...]
+    by_calls: tuple[str, ...]
+    left_out: tuple[str, ...] = stack_rest.LEFT_OUT
+
+
+def create_stack(
+    template: Path, name: str, endpoint: str, parameters: Mapping[str, str], secret_value: Mapping[str, str]
+) -> Stack:
+    """Create the stack at an endpoint, and put the venue's key into its secret.
+
+    Raises: ConfigError if the template cannot be translated; ClientError if AWS's stand-in refuses something.
+    """
+    import boto3  # noqa: PLC0415 - development only
+
+    session = boto3.session.Session("testing", "testing", region_name=REGION)
+
+    def client(service: str) -> Any:
+        return session.client(service, endpoint_url=endpoint)
+
+    _upload_artefact(client("s3"))
+    plain = cloudformation_of(template, f"s3://{_BUCKET}/{_KEY}", REGION)
+    secrets = {key: each for key, each in plain["Resources"].items() if each["Type"] == _KEY_STORE}
+    arns = {key: _create_secret(client, name, key, each, secret_value) for key, each in secrets.items()}
+    rest = stack_rest.lacking(plain)
+    alarms = {
+        key: f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}-{key}"
+        for key, each in rest.items()
+        if each["Type"] == _ALARM
+    }
+    plain["Resources"] = {
+        key: each
+        for key, each in plain["Resources"].items()
+        if key not in {*rest, *secrets} and each["Type"] not in stack_rest.LEFT_OUT
+    }
+    plain = _with_known(plain, arns | alarms)
+    rest = _with_known(rest, arns | alarms)
+    asked = stack_rest.references(rest)
+    outputs = _deploy(client("cloudformation"), name, plain, asked, parameters)
+    by_calls = stack_rest.create(name, rest, outputs.asked, client)
+    return Stack(
+        name=name,
+        variables=_variables(client, outputs.own["FunctionName"]),
+        outputs=outputs.own,
+        secret=next(iter(arns.values()), ""),
+        by_cloudformation=tuple(sorted({each["Type"] for each in plain["Resources"].values()})),
+        by_calls=tuple(sorted({*by_calls, *({_KEY_STORE} if secrets else ())})),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    own: dict[str, str]
+    asked: dict[str, str]
+
+
+def _deploy(
+    cloudformation: Any, name: str, plain: dict[str, Any], asked: Mapping[str, Any], parameters: Mapping[str, str]
+) -> _Outputs:
+    numbered = {f"Sandbox{number}": key for number, key in enumerate(asked)}
+    outputs = plain.get("Outputs", {}) | {number: {"Value": asked[key]} for number, key in numbered.items()}
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(plain | {"Outputs": outputs}),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    values = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    return _Outputs(
+        own={key: value for key, value in values.items() if key not in numbered},
+        asked={key: values[number] for number, key in numbered.items()},
+    )
+
+
+def _with_known(value: Any, arns: Mapping[str, str]) -> Any:
+    """Put the names of what is made beforehand, or not by CloudFormation, in place of references to it."""
+    if isinstance(value, str):
+        for name, arn in arns.items():
+            value = value.replace(f"${{{name}.Arn}}", arn).replace(f"${{{name}}}", arn)
+        return value
+    if isinstance(value, list):
+        return [_with_known(each, arns) for each in value]
+    if isinstance(value, dict):
+        if value.get("Ref") in arns:
+            return arns[value["Ref"]]
+        if isinstance(value.get("Fn::GetAtt"), list) and value["Fn::GetAtt"][0] in arns:
+            return arns[value["Fn::GetAtt"][0]]
+        return {key: _with_known(each, arns) for key, each in value.items()}
+    return value
+
+
+def _create_secret(client: Any, stack: str, key: str, resource: Mapping[str, Any], value: Mapping[str, str]) -> str:
+    # Whatever its condition says: a secret that nobody may read does no harm, and LIVE can be tried against the venue.
+    properties = resource.get("Properties", {})
+    made = client("secretsmanager").create_secret(Name=f"{stack}-{key}", SecretString=json.dumps(value), **properties)
+    return str(made["ARN"])
+
+
+def _upload_artefact(s3: Any) -> None:
+    empty = io.BytesIO()
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("empty", "")
+    s3.create_bucket(Bucket=_BUCKET)
+    s3.put_object(Bucket=_BUCKET, Key=_KEY, Body=empty.getvalue())
+
+
+def _variables(client: Any, function: str) -> dict[str, str]:
+    answer = client("lambda").get_function_configuration(FunctionName=function)
+    return {key: str(value) for key, value in answer["Environment"]["Variables"].items()}

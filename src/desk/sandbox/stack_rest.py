@@ -1,0 +1,129 @@
+"""The resource types that moto's CloudFormation lacks, each made by the call that CloudFormation would make.
+
+Their properties are the template's own. References in them are resolved by moto, as outputs of the stack; numbers and
+flags, which outputs turn into text, get their kind back from botocore's description of the call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Client = Callable[[str], Any]
+Properties = dict[str, Any]
+
+
+def lacking(template: Mapping[str, Any]) -> dict[str, Properties]:
+    """Pick the resources that are made here, by their logical names."""
+    return {name: each for name, each in template["Resources"].items() if each["Type"] in _CALLS}
+
+
+def references(resources: Mapping[str, Properties]) -> dict[str, Any]:
+    """Collect what moto has to resolve: each intrinsic function in the properties, and each condition."""
+    found = {}
+    for name, each in resources.items():
+        for value in _intrinsics(each.get("Properties", {})):
+            found[_key(value)] = value
+        found[_made(name)] = {"Fn::If": [each["Condition"], "yes", "no"]} if "Condition" in each else "yes"
+    return found
+
+
+def create(stack: str, resources: Mapping[str, Properties], resolved: Mapping[str, str], client: Client) -> list[str]:
+    """Make every resource whose condition holds; return their types."""
+    made = []
+    for name, each in resources.items():
+        if resolved[_made(name)] != "yes":
+            continue
+        service, operation, arguments_of = _CALLS[each["Type"]]
+        properties = _resolve(each.get("Properties", {}), resolved)
+        connection = client(service)
+        method = connection.meta.method_to_api_mapping[operation]
+        shape = connection.meta.service_model.operation_model(method).input_shape
+        for arguments in arguments_of(f"{stack}-{name}", properties):
+            getattr(connection, operation)(**_typed(arguments, shape))
+        made.append(each["Type"])
+    return made
+
+
+def _made(name: str) -> str:
+    return f"{name}IsMade"
+
+
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _is_intrinsic(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
+
+
+def _intrinsics(value: Any) -> Iterator[Any]:
+    if _is_intrinsic(value):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _intrinsics(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _intrinsics(each)
+
+
+def _resolve(value: Any, resolved: Mapping[str, str]) -> Any:
+    if _is_intrinsic(value):
+        return resolved[_key(value)]
+    if isinstance(value, dict):
+        return {key: _resolve(each, resolved) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_resolve(each, resolved) for each in value]
+    return value
+
+
+def _typed(value: Any, shape: Any) -> Any:
+    kind = shape.type_name
+    if kind == "structure":
+        return {key: _typed(each, shape.members[key]) for key, each in value.items()}
+    if kind == "list":
+        return [_typed(each, shape.member) for each in value]
+    if kind in {"integer", "long"}:
+        return int(value)
+    if kind in {"double", "float"}:
+        return float(value)
+    if kind == "boolean":
+        return str(value).lower() == "true"
+    return value
+
+
+def _policy(properties: Properties) -> str:
+    return json.dumps(properties["PolicyDocument"])
+
+
+def _alarm(name: str, properties: Properties) -> list[Properties]:
+    return [{"AlarmName": name, **properties}]
+
+
+def _as_it_is(_name: str, properties: Properties) -> list[Properties]:
+    return [properties]
+
+
+def _topic_policy(_name: str, properties: Properties) -> list[Properties]:
+    policy = _policy(properties)
+    return [{"TopicArn": each, "AttributeName": "Policy", "AttributeValue": policy} for each in properties["Topics"]]
+
+
+def _queue_policy(_name: str, properties: Properties) -> list[Properties]:
+    policy = _policy(properties)
+    return [{"QueueUrl": each, "Attributes": {"Policy": policy}} for each in properties["Queues"]]
+
+
+#: Left out: the policy refuses whatever does not come over TLS, which is everything that comes to moto.
+LEFT_OUT = ("AWS::S3::BucketPolicy",)
+
+_CALLS: dict[str, tuple[str, str, Callable[[str, Properties], list[Properties]]]] = {
+    "AWS::CloudWatch::Alarm": ("cloudwatch", "put_metric_alarm", _alarm),
+    "AWS::Lambda::EventInvokeConfig": ("lambda", "put_function_event_invoke_config", _as_it_is),
+    "AWS::SNS::Subscription": ("sns", "subscribe", _as_it_is),
+    "AWS::SNS::TopicPolicy": ("sns", "set_topic_attributes", _topic_policy),
+    "AWS::SQS::QueuePolicy": ("sqs", "set_queue_attributes", _queue_policy),
+    "AWS::Scheduler::Schedule": ("scheduler", "create_schedule", _as_it_is),
+}
