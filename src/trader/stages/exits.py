@@ -106,6 +106,6 @@ def _is_exiting(ledger: Ledger, lot: Lot) -> bool:
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:
     # The target is already a resting order there, as a maker; cancelling it to sell as a taker would cost the fee.
     return any(
-        record.intent.kind is OrderKind.BRACKET_GTC and not record.status.is_terminal
+        record.intent.kind is OrderKind.BRACKET_GTC and not record.status.is_terminal and record.remaining > 0
         for record in ledger.orders_of(lot.lot_id)
     )

@@ -231,3 +231,12 @@ def test_proposal_sells_all_of_the_lot_for_its_strategy() -> None:
         wish.reason,
         wish.reduces,
     )
+
+
+def test_bracket_with_nothing_left_does_not_hold_the_exit_back() -> None:
+    """It is alive at the venue and sells nothing more: above its target the lot is sold by us."""
+    resting, spent = (
+        held(an_order_record(a_bracket_intent(quantity=Quantity(left)), OrderStatus.OPEN)) for left in (1, 0)
+    )
+
+    assert ([], ["target"]) == (reasons(resting, "112"), reasons(spent, "112"))
