@@ -230,15 +230,18 @@ def test_role_that_lacks_a_grant_fails(world: World, monkeypatch: pytest.MonkeyP
         assume(monkeypatch, policy_for_moto("PAPER", without=action), f"lacks-{number}")
         world.mode("PAPER")
 
-        assert "denied" == told_by(world, enforced, action), action
+        assert "denied" == told_by(world, enforced, action, number), action
 
 
-def told_by(world: World, invoke: Any, action: str) -> str:
-    """What the function says when it may not do this: it raises, halts for the switch, abstains for PAPER's account."""
+def told_by(world: World, invoke: Any, action: str, number: int) -> str:
+    """What the function says when it may not do this: it raises, halts for the switch, abstains for PAPER's account.
+
+    Each *number* is a tick of its own, later than the one before, however fast the machine is.
+    """
     if action == "s3:GetObject":
         event: Any = an_instant_whose_record_is_taken(world, "PAPER")
     else:
-        event = an_event("status") if action == "dynamodb:GetItem" else a_tick(seconds_ago=1)
+        event = an_event("status") if action == "dynamodb:GetItem" else a_tick(seconds_ago=-number)
     try:
         summary = invoke(event)
     except TraderError as error:
