@@ -14,8 +14,6 @@ from trader.model.ids import CycleId, Instant
 class EventKind(StrEnum):
     """Every kind of audit event."""
 
-    CYCLE_STARTED = "CycleStarted"
-    LEDGER_RECONCILED = "LedgerReconciled"
     FILL_APPLIED = "FillApplied"
     ORDER_OBSERVED = "OrderObserved"
     LOT_CLOSED = "LotClosed"
@@ -23,13 +21,11 @@ class EventKind(StrEnum):
     FLOW_RECORDED = "FlowRecorded"
     CONVERT_OBSERVED = "ConvertObserved"
     MISMATCH_FOUND = "MismatchFound"
-    POSITION_UNPROTECTED = "PositionUnprotected"
     FACTS_GATHERED = "FactsGathered"
     REGIME_ASSESSED = "RegimeAssessed"
     UNIVERSE_SELECTED = "UniverseSelected"
     TRIGGERS_DETECTED = "TriggersDetected"
     STRATEGIES_PROPOSED = "StrategiesProposed"
-    ALLOCATION_MADE = "AllocationMade"
     RISK_CHECKED = "RiskChecked"
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"
