@@ -14,7 +14,7 @@ CYCLE = CycleId("20261122T120000Z")
 
 
 def an_object(body: str = "x", part: str = "decision") -> AuditObject:
-    event = AuditEvent(EventKind.CYCLE_STARTED, CYCLE, START, "cycle", {"body": body})
+    event = AuditEvent(EventKind.CYCLE_SETTLED, CYCLE, START, "cycle", {"body": body})
     return AuditObject(audit_key(Scope("PAPER#main"), CYCLE, 1, part), "previous", (event,))
 
 
