@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from desk.cash_check import check_cash
-from simulation.world import SCOPE, World
+from simulation.outside import Outside
 from trader.model.codec import sha256_hex
+from trader.model.ids import ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import ZERO
-from trader.model.orders import Fill, Leg, OrderStatus, Side
+from trader.model.orders import Fill, Leg, OrderIntent, OrderStatus, Side
 from trader.sim.book import VenueBook
 from trader.sim.orders import VenueOrder
 
@@ -36,10 +37,10 @@ class AuditFile:
     converts: tuple[Mapping[str, Any], ...]
 
 
-def violations(world: World) -> list[str]:
+def violations(world: Outside) -> list[str]:
     """Say what is wrong, if anything."""
     book, ledger = world.book(), world.ledger()
-    files = [audit_file(key, text) for key, text in sorted(world.audit.texts.items())]
+    files = [audit_file(key, text) for key, text in sorted(world.audit_texts().items())]
     announced = {each["client_order_id"]: each for file in files for each in file.intents}
     ours, owners = _split(world, book)
     found = [
@@ -55,7 +56,7 @@ def violations(world: World) -> list[str]:
     return found
 
 
-def unprotected(world: World) -> set[str]:
+def unprotected(world: Outside) -> set[str]:
     """Name the lots of which the venue holds more than its live sell orders cover."""
     book = world.book()
     ours, _ = _split(world, book)
@@ -72,48 +73,48 @@ def unprotected(world: World) -> set[str]:
     return {lot for lot, quantity in held.items() if quantity >= least[bases[lot]]}
 
 
-def unsettled(world: World) -> list[str]:
+def unsettled(world: Outside) -> list[str]:
     """Say what is still open although two healthy cycles have passed: doubts, missing fills, a lease."""
     ledger = world.ledger()
     assert ledger is not None
-    item = json.loads(world.store.texts[SCOPE])
-    found = [f"the lease is still {item['owner']}'s"] if item["owner"] else []
+    owner = world.lease_owner()
+    found = [f"the lease is still {owner}'s"] if owner else []
     found += [f"order {key} is still {record.status}" for key, record in ledger.orders.items() if record.is_in_doubt]
     ours, _ = _split(world, world.book())
     at_venue = {fill.trade_id for fill in world.book().fills if fill.venue_order_id in {o.venue_order_id for o in ours}}
-    stored = {fill.trade_id for fill in world.store.fills(SCOPE)}
+    stored = {fill.trade_id for fill in world.stored_fills()}
     found += [f"fill {trade_id} of the venue was never booked" for trade_id in sorted(at_venue - stored)]
     live = {order.venue_order_id for order in ours if order.over_at is None}
     believed = {record.venue_order_id for record in ledger.orders.values() if not record.status.is_terminal}
     return found + [f"live order {each}: venue and ledger disagree" for each in sorted(live ^ believed, key=str)]
 
 
-def refusals(world: World) -> list[str]:
+def refusals(world: Outside) -> list[str]:
     """Name the orders that the venue refused: on an undisturbed market our rounding leaves it no reason to."""
     ledger = world.ledger()
     assert ledger is not None
-    every = {record.intent.client_order_id: record for record in world.store.finished(SCOPE)} | dict(ledger.orders)
+    every = {record.intent.client_order_id: record for record in world.stored_orders()} | dict(ledger.orders)
     return [f"{key} was refused: {each.note}" for key, each in every.items() if each.status is OrderStatus.REJECTED]
 
 
-def open_converts(world: World) -> list[str]:
+def open_converts(world: Outside) -> list[str]:
     """Name the conversions whose outcome is still to be learnt."""
     ledger = world.ledger()
     assert ledger is not None
     return [key for key, record in ledger.converts.items() if record.is_open]
 
 
-def sent_too_early(world: World, intent: Any) -> list[str]:
-    """Say what was missing at the moment an order left: the record, or the ledger's memory of it."""
+def sent_too_early(world: Outside, order_id: str, is_same: Callable[[OrderIntent], bool]) -> list[str]:
+    """Say what was missing at the moment an order left: the record, or the ledger's memory of just this."""
     stored = world.ledger()
     found = []
-    if intent.client_order_id not in _announced(world):
-        found.append(f"{intent.client_order_id} was sent without having been announced")
-    record = stored.orders.get(intent.client_order_id) if stored is not None else None
+    if order_id not in _announced(world):
+        found.append(f"{order_id} was sent without having been announced")
+    record = stored.orders.get(ClientOrderId(order_id)) if stored is not None else None
     if record is None:
-        found.append(f"{intent.client_order_id} was sent before it was remembered")
-    elif record.intent != intent:
-        found.append(f"{intent.client_order_id} was sent with another content than remembered")
+        found.append(f"{order_id} was sent before it was remembered")
+    elif not is_same(record.intent):
+        found.append(f"{order_id} was sent with another content than remembered")
     return found
 
 
@@ -135,12 +136,12 @@ def audit_file(key: str, text: str) -> AuditFile:
     )
 
 
-def _announced(world: World) -> dict[str, Mapping[str, Any]]:
-    files = (audit_file(key, text) for key, text in world.audit.texts.items())
+def _announced(world: Outside) -> dict[str, Mapping[str, Any]]:
+    files = (audit_file(key, text) for key, text in world.audit_texts().items())
     return {each["client_order_id"]: each for file in files for each in file.intents}
 
 
-def _split(world: World, book: VenueBook) -> tuple[list[VenueOrder], list[VenueOrder]]:
+def _split(world: Outside, book: VenueBook) -> tuple[list[VenueOrder], list[VenueOrder]]:
     prefix = world.scenario.settings.execution.order_prefix
     every = [*book.live.values(), *book.finished.values()]
     ours = [order for order in every if order.root.startswith(prefix)]
@@ -181,7 +182,7 @@ def _orders(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any
     return found + [f"{count} orders for one decision: {each}" for each, count in seen.items() if count > 1]
 
 
-def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: World) -> list[str]:
+def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: Outside) -> list[str]:
     """Check sales against purchases lot by lot, and what is held and wanted of each asset against its cap."""
     risk = world.scenario.settings.risk
     cap = world.scenario.settings.app.capital * risk.position_pct_max / 100 * _CAP_SLACK
@@ -230,10 +231,10 @@ def _chain(files: Iterable[AuditFile], ledger: Ledger) -> list[str]:
     return [] if steps or not ledger.orders else ["the ledger has orders and no audit chain"]
 
 
-def _books(world: World, book: VenueBook, ledger: Ledger, ours: Iterable[VenueOrder]) -> list[str]:
+def _books(world: Outside, book: VenueBook, ledger: Ledger, ours: Iterable[VenueOrder]) -> list[str]:
     ids = {order.venue_order_id for order in ours}
     at_venue = {fill.trade_id: fill for fill in book.fills if fill.venue_order_id in ids}
-    stored: dict[str, Fill] = {fill.trade_id: fill for fill in world.store.fills(SCOPE)}
+    stored: dict[str, Fill] = {fill.trade_id: fill for fill in world.stored_fills()}
     booked = Counter(fill.trade_id for record in ledger.orders.values() for fill in record.fills)
     found = [f"fill {trade_id} was booked {count} times" for trade_id, count in booked.items() if count > 1]
     found += [

@@ -42,8 +42,8 @@ _FAILURES: dict[str, Callable[[str], Exception]] = {
 class Nemesis:
     """Counts the calls of all ports together and strikes at one of them; before one, a hook may run.
 
-    ``trail`` names every call made, in order. A clock cannot fail, only die with its process: a lost reply strikes
-    nothing there.
+    ``trail`` names every call made, in order; ``word`` is what the kill switch last said. A clock cannot fail, only die
+    with its process: a lost reply strikes nothing there.
     """
 
     def __init__(self, at: int = 0, fault: Fault | None = None, *, hook_at: int = 0, hook: Hook | None = None) -> None:
@@ -52,6 +52,7 @@ class Nemesis:
         self.hook_at = hook_at
         self.hook = hook
         self.trail: list[str] = []
+        self.word: str | None = None
         self.watchers: list[Callable[[str, tuple[Any, ...]], None]] = []
 
     @property
@@ -64,24 +65,33 @@ class Nemesis:
         return _Wrapped(self, port, inner)
 
     def call(self, port: str, method: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
-        """Make one call, or what the fault leaves of it."""
-        name = f"{port}.{method}"
+        """Make one call of a port, or what the fault leaves of it."""
+        lose = None if port == "clock" else lambda: self._failure(port, method)
+        return self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)
+
+    def strike(
+        self, name: str, act: Callable[[], Any], lose: Callable[[], Any] | None, args: tuple[Any, ...] = ()
+    ) -> Any:
+        """Do something, or what the fault leaves of it.
+
+        *lose* is what the caller meets in place of an answer; None if that cannot be. Watchers are shown *args*.
+        """
         self.trail.append(name)
         if len(self.trail) == self.hook_at and self.hook is not None:
             self.hook()
         for watch in self.watchers:
             watch(name, args)
         if len(self.trail) != self.at:
-            return function(*args, **kwargs)
+            return act()
         if self.fault is Fault.BEFORE:
             raise Crash(name)
-        if self.fault is Fault.LOST_REQUEST and port != "clock":
-            return self._failure(port, method)
-        result = function(*args, **kwargs)
+        if self.fault is Fault.LOST_REQUEST and lose is not None:
+            return lose()
+        result = act()
         if self.fault is Fault.AFTER:
             raise Crash(name)
-        if self.fault is Fault.LOST_REPLY and port != "clock":
-            return self._failure(port, method)
+        if self.fault is Fault.LOST_REPLY and lose is not None:
+            return lose()
         return result
 
     def _failure(self, port: str, method: str) -> Any:

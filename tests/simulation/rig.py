@@ -16,6 +16,7 @@ from typing import Any
 
 from simulation.checker import open_converts, refusals, sent_too_early, unprotected, unsettled, violations
 from simulation.nemesis import Crash, Fault, Nemesis
+from simulation.outside import Outside
 from simulation.world import SCOPE, Beat, Scenario, World, open_world, tick_of
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
@@ -231,7 +232,7 @@ class Watch:
 
         def look(method: str, args: tuple[Any, ...]) -> None:
             if method == "exchange.submit":
-                self.violations += sent_too_early(world, args[0])
+                self.violations += sent_too_early(world, args[0].client_order_id, args[0].__eq__)
 
         return look
 
@@ -267,7 +268,7 @@ def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch)
         return None
 
 
-def is_converting(world: World) -> bool:
+def is_converting(world: Outside) -> bool:
     """Whether a conversion is quoted and remembered, but was not done."""
     ledger, book = world.ledger(), world.book()
     records = ledger.converts.values() if ledger is not None else ()
@@ -284,14 +285,14 @@ def story_of(scenario: Scenario) -> Story:
 # --- what is compared
 
 
-def books_of(world: World) -> dict[str, Any]:
+def books_of(world: Outside) -> dict[str, Any]:
     """The economic ledger, and everything at the venue; no epochs, no audit head, and no times.
 
     A tick that is run again later decides and trades that much later, within the same bar.
     """
     ledger, book = world.ledger(), world.book()
     assert ledger is not None
-    orders = {record.intent.client_order_id: record for record in world.store.finished(SCOPE)} | dict(ledger.orders)
+    orders = {record.intent.client_order_id: record for record in world.stored_orders()} | dict(ledger.orders)
     return {
         "cash": dict(ledger.cash),
         "capital": ledger.capital,
@@ -307,7 +308,7 @@ def books_of(world: World) -> dict[str, Any]:
             key: (record.status, record.intent.side, record.intent.quantity, record.intent.limit_price, record.filled)
             for key, record in orders.items()
         },
-        "stored fills": {_fill(fill) for fill in world.store.fills(SCOPE)},
+        "stored fills": {_fill(fill) for fill in world.stored_fills()},
         "venue orders": {
             key: (each.client_order_id, each.side, each.kind, each.quantity, each.limit_price, each.status, each.filled)
             for key, each in {**book.live, **book.finished}.items()

@@ -6,6 +6,7 @@ market. Time stands still within a cycle.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -29,7 +30,7 @@ from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import OrderIntent
+from trader.model.orders import Fill, OrderIntent, OrderRecord
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
 from trader.ports import Identity, Ports
@@ -244,6 +245,22 @@ class World:
     def ledger(self) -> Ledger | None:
         """The ledger as stored."""
         return self.store.ledger(SCOPE)
+
+    def lease_owner(self) -> str:
+        """Who holds the lease; nobody is an empty text."""
+        return str(json.loads(self.store.texts[SCOPE])["owner"]) if SCOPE in self.store.texts else ""
+
+    def stored_fills(self) -> Sequence[Fill]:
+        """Every fill that was stored."""
+        return self.store.fills(SCOPE)
+
+    def stored_orders(self) -> Sequence[OrderRecord]:
+        """Every order that was stored as finished."""
+        return self.store.finished(SCOPE)
+
+    def audit_texts(self) -> Mapping[str, str]:
+        """Every object of the audit log by its key."""
+        return self.audit.texts
 
     def book(self) -> VenueBook:
         """The venue's own book, brought up to now."""

@@ -2,16 +2,20 @@
 
 ::
 
-    pk = PAPER#main   sk = LEDGER                     owner, epoch, version, expires_at, ledger (JSON)
+    pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at, ledger (JSON)
                       sk = FILL#<order>/<trade>       body (JSON)
                       sk = ORDER#<client order id>    body (JSON)
 
 Every write is conditional on the epoch: an invocation that lost its lease changes nothing.
+
+The client below sends a request again whose answer was lost. If the first one had been done, the second is refused,
+and what refuses it is our own write: so a refusal is looked at before it is believed.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,8 +57,11 @@ class DynamoStateStore:
         """Take the lease and read the ledger with the same conditional write."""
         if not owner or lease_seconds <= 0:
             raise InvariantViolation(f"{scope}: a lease needs an owner and a length, not {owner!r}, {lease_seconds} s")
+        # Names this very question, so that its repetition can be told from a second one.
+        claim = secrets.token_hex(8)
         values = {
             ":owner": {"S": owner},
+            ":claim": {"S": claim},
             ":free": {"S": ""},
             ":now": {"N": str(now)},
             ":until": {"N": str(now + lease_seconds)},
@@ -65,14 +72,15 @@ class DynamoStateStore:
             with translated(f"lease of {scope}", StoreUnavailable):
                 item: Item = self._update(
                     scope,
-                    "SET #owner = :owner, expires_at = :until, epoch = if_not_exists(epoch, :zero) + :one, "
-                    "version = if_not_exists(version, :zero)",
+                    "SET #owner = :owner, claim = :claim, expires_at = :until, "
+                    "epoch = if_not_exists(epoch, :zero) + :one, version = if_not_exists(version, :zero)",
                     "attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now",
                     values,
                 )["Attributes"]
         except _Refused as refused:
-            held = refused.item
-            raise LeaseHeld(_text(held, "owner"), _number(held, "expires_at")) from None
+            item = refused.item
+            if _text(item, "claim") != claim:
+                raise LeaseHeld(_text(item, "owner"), _number(item, "expires_at")) from None
         try:
             return self._granted(scope, item)
         except LedgerCorrupt:
@@ -115,7 +123,10 @@ class DynamoStateStore:
                 else:
                     self._update(grant.scope, expression, condition, values)
         except _Refused as refused:
-            raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
+            # Nobody but us writes under our epoch, so the next version of it is what we have just written.
+            written = ("" if release else grant.owner, grant.epoch, grant.version + 1)
+            if _mark(refused.item) != written or _text(refused.item, "ledger") != values[":ledger"]["S"]:
+                raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
         return Grant(grant.scope, grant.owner, grant.epoch, grant.version + 1, grant.expires_at, ledger)
 
     def release(self, grant: Grant) -> None:
@@ -135,7 +146,8 @@ class DynamoStateStore:
                     values,
                 )
         except _Refused as refused:
-            raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
+            if _mark(refused.item) != ("", grant.epoch, grant.version):
+                raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
@@ -204,6 +216,11 @@ def _text(item: Item, name: str) -> str:
 
 def _number(item: Item, name: str) -> int:
     return int(item.get(name, {}).get("N", "0"))
+
+
+def _mark(item: Item) -> tuple[str, int, int]:
+    """Who holds the lease, the epoch, the version."""
+    return _text(item, "owner"), _number(item, "epoch"), _number(item, "version")
 
 
 def _ledger(scope: Scope, item: Item) -> Ledger | None:

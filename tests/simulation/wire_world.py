@@ -1,0 +1,233 @@
+"""A world on the real adapters: the ledger in DynamoDB, the audit in S3, the switch in SSM, the venue over HTTP.
+
+It plays the same scenarios as the world in memory and shows an outsider the same things. It cannot be copied: a case
+is played from its first tick.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from desk.sandbox.keys import ApiKey, new_key
+from desk.sandbox.market import Listing
+from desk.sandbox.moments import second_of
+from desk.sandbox.options import VenueOptions
+from desk.sandbox.server import VenueServer
+from desk.sandbox.venue import Venue
+from desk.sandbox.wire_order import fill_body
+from simulation.checker import audit_file
+from simulation.nemesis import Nemesis
+from simulation.wire import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
+from simulation.world import SCOPE, START, Scenario
+from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
+from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.model.codec import decode
+from trader.model.converts import ConvertStatus
+from trader.model.ids import Asset, Instant, TradeId
+from trader.model.ledger import Ledger
+from trader.model.money import Notional
+from trader.model.orders import Fill, OrderRecord
+from trader.model.portfolio import Switch
+from trader.ports import Identity, Ports
+from trader.sim.book import VenueBook
+from trader.sim.orders import VenueConvert
+
+#: One request after the other, so that the N-th call is the same one in every run.
+_LIMITS = Limits(1_000, 1_000, 1_000, parallel=1)
+_PREFIX = "audit/"
+_PATIENCE = Patience(connect_seconds=2, answer_seconds=2)
+
+
+class Wires:
+    """What one process has once: the clock, the hand on the wires, AWS, a key of the venue."""
+
+    def __init__(self) -> None:
+        self.hands = Hands()
+        self.clock = VirtualClock(START)
+        self.aws = AwsWire(self.hands, self.clock)
+        self.key: ApiKey = new_key()
+
+
+wires = cache(Wires)
+
+
+class WireWorld:
+    """One history of a scenario on the real adapters, from its beginning."""
+
+    def __init__(self, scenario: Scenario, server: VenueServer, *, word: str = Switch.RUN) -> None:
+        self.scenario = scenario
+        self.venue = server.venue
+        self._url = server.url
+        self._wires = wires()
+        self.clock, self.aws = self._wires.clock, self._wires.aws
+        self.aws.reset(word)
+        self._store = DynamoStateStore(self.aws.clients["dynamodb"], TABLE)
+        self._audit: dict[str, str] = {}
+
+    # --- what an invocation gets
+
+    @contextmanager
+    def invocation(self, owner: str, nemesis: Nemesis) -> Iterator[Ports]:
+        """The world as one process sees it, with connections of its own, and a nemesis on all its wires."""
+        exchange = self._exchange()
+        clients = self.aws.clients
+        ports = Ports(
+            market=exchange,
+            exchange=exchange,
+            store=self._store,
+            audit=S3AuditLog(clients["s3"], BUCKET, _PREFIX),
+            switch=SsmKillSwitch(clients["ssm"], SWITCH),
+            clock=self.clock,
+            identity=Identity(SCOPE, owner, "test"),
+        )
+        try:
+            with self._wires.hands.of(nemesis):
+                yield ports
+        finally:
+            exchange._transport.close()
+
+    def _exchange(self) -> CoinbaseExchange:
+        clock = self.clock
+        timing = Timing(clock.seconds, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
+        key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
+        exchange = open_exchange(
+            Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, patience=_PATIENCE, timing=timing
+        )
+        exchange._transport._session.mount("http://", VenueWire(self._wires.hands))
+        return exchange
+
+    # --- what the operator does
+
+    def put_switch(self, word: str) -> None:
+        """Let the operator have his way."""
+        with self._wires.hands.off():
+            self.aws.put_switch(word)
+
+    def free_the_lease(self) -> None:
+        """Give back the lease of an invocation that is known to be dead."""
+        grant = self._store.acquire(SCOPE, "supervisor", Instant(self.clock.at + 10**6), 30)
+        self._store.release(grant)
+
+    # --- what an outsider sees
+
+    def ledger(self) -> Ledger | None:
+        """The ledger as stored."""
+        with self._wires.hands.off():
+            return self._store.ledger(SCOPE)
+
+    def lease_owner(self) -> str:
+        """Who holds the lease; nobody is an empty text."""
+        return next((item["owner"]["S"] for item in self._items("LEDGER") if "owner" in item), "")
+
+    def stored_fills(self) -> Sequence[Fill]:
+        """Every fill that was stored."""
+        return [decode(Fill, json.loads(item["body"]["S"])) for item in self._items("FILL#")]
+
+    def stored_orders(self) -> Sequence[OrderRecord]:
+        """Every order that was stored as finished."""
+        return [decode(OrderRecord, json.loads(item["body"]["S"])) for item in self._items("ORDER#")]
+
+    def _items(self, beginning: str) -> list[dict[str, Any]]:
+        with self._wires.hands.off():
+            return self._read_items(beginning)
+
+    def _read_items(self, beginning: str) -> list[dict[str, Any]]:
+        pages = (
+            self.aws.clients["dynamodb"]
+            .get_paginator("query")
+            .paginate(
+                TableName=TABLE,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+                ExpressionAttributeValues={":pk": {"S": SCOPE}, ":sk": {"S": beginning}},
+            )
+        )
+        return [item for page in pages for item in page["Items"]]
+
+    def audit_texts(self) -> Mapping[str, str]:
+        """Every object of the audit log by its key. Written once: what was read before is not read again."""
+        s3 = self.aws.clients["s3"]
+        with self._wires.hands.off():
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=_PREFIX):
+                for item in page.get("Contents", []):
+                    key = item["Key"].removeprefix(_PREFIX)
+                    if key not in self._audit:
+                        self._audit[key] = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read().decode()
+        return self._audit
+
+    def book(self) -> VenueBook:
+        """The venue's own book, brought up to now."""
+        with self.venue.lock:
+            self.venue.advance()
+            cores = {order.order_id: order.core for order in self.venue.book.orders.values()}
+            return VenueBook(
+                totals=dict(self.venue.book.totals),
+                live={key: core for key, core in cores.items() if not core.status.is_terminal},
+                finished={
+                    key: replace(core, over_at=core.over_at or Instant(self.clock.at))
+                    for key, core in cores.items()
+                    if core.status.is_terminal
+                },
+                fills=tuple(
+                    replace(each.fill, trade_id=TradeId(fill_body(each)["entry_id"]))
+                    for each in self.venue.book.executions
+                ),
+                converts=self._converts(),
+            )
+
+    def _converts(self) -> dict[str, VenueConvert]:
+        """Every conversion, under an id of ours that was announced for just this: the venue is told none.
+
+        Of those announced alike, each stands for one that was done; one more gets the last id once more.
+        """
+        announced: dict[tuple[object, ...], list[str]] = {}
+        for key, text in sorted(self.audit_texts().items()):
+            for each in audit_file(key, text).converts:
+                sides = announced.setdefault((each["source"], each["target"], Decimal(each["amount"])), [])
+                if each["convert_id"] not in sides:
+                    sides.append(each["convert_id"])
+        found = {}
+        for conversion in self.venue.converts.known.values():
+            done = None if conversion.committed is None else second_of(conversion.committed)
+            ours = announced.get((conversion.source, conversion.target, conversion.amount), [conversion.trade_id])
+            found[conversion.trade_id] = VenueConvert(
+                conversion.trade_id,
+                ours.pop(0) if done is not None and len(ours) > 1 else ours[0],
+                conversion.source,
+                conversion.target,
+                Notional(conversion.amount),
+                ConvertStatus.QUOTED if done is None else ConvertStatus.COMPLETED,
+                done,
+            )
+        return found
+
+
+@contextmanager
+def open_wire_world(scenario: Scenario, **options: Any) -> Iterator[WireWorld]:
+    """Make the world before the first tick, with what the account's owner did by hand."""
+    once = wires()
+    once.clock.set(START)
+    venue = Venue(
+        Listing(scenario.products, scenario.series),
+        once.clock,
+        settings=scenario.settings.simulation,
+        opening=dict[Asset, Any](scenario.opening),
+        options=VenueOptions(**options),
+        keys=[once.key],
+    )
+    with VenueServer(venue) as server:
+        world = WireWorld(scenario, server)
+        for intent in scenario.foreign:
+            with world.invocation("the owner", Nemesis()) as ports:
+                assert ports.exchange is not None
+                ports.exchange.submit(intent)
+        yield world
