@@ -65,7 +65,8 @@ class VenueOptions:
     ``public_cache_seconds`` is how old public answers may be; None means a second on a real clock, and no cache on one
     that is set by hand, which could stand still for ever. ``protection_ratio`` is how far from the touch a market
     order may go, per product in ``protection``. ``clock_offset_seconds`` is how far the venue's own clock is ahead,
-    as ``/time`` and the token check see it. ``slices`` cuts every execution into that many fills.
+    as ``/time`` and the token check see it. ``slices`` cuts every execution into that many fills. A client id is known
+    again for ``id_memory_seconds``; None is for ever, and 0 is a venue that does not tell ids apart.
     """
 
     lags: Lags = Lags()
@@ -74,6 +75,7 @@ class VenueOptions:
     public_cache_seconds: float | None = None
     candle_window_max: int = 350
     duplicate_id_is_rejected: bool = False
+    id_memory_seconds: float | None = None
     totals_are_text: bool = False
     token_lifetime_max_seconds: int = 120
     token_skew_seconds: int = 0

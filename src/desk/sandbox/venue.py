@@ -168,9 +168,12 @@ class Venue:
         return order if pending > 0 else self.matching.arrive(order, self.time.moment())
 
     def known(self, client_order_id: str) -> Order | None:
-        """Return the order that has this client id already."""
-        order_id = self.book.by_client_id.get(client_order_id)
-        return None if order_id is None else self.book.orders[order_id]
+        """Return the order that has this client id already, as far as the venue remembers ids."""
+        order_id, memory = self.book.by_client_id.get(client_order_id), self.options.id_memory_seconds
+        order = None if order_id is None else self.book.orders[order_id]
+        if order is None or memory is None:
+            return order
+        return None if self.time.has_come(after(order.created, memory)) else order
 
     def cancel(self, order_id: str, fate: Fault | None = None) -> str:
         """Ask for a cancellation; the answer is a reason, or nothing if it was taken."""

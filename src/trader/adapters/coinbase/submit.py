@@ -1,7 +1,9 @@
 """How an order gets to the venue exactly once, or we say that we do not know.
 
-1. Send. Where the outcome is unknown (no answer, 5xx, 429, 401, an answer that cannot be read) send the identical
-   bytes again under the same id: the venue answers a known id with the order it has.
+1. Send. Where the outcome is unknown (no answer, 5xx, 429, 401, an answer that cannot be read) look for the order in
+   the listing; where it is not, send the identical bytes again under the same id: the venue answers a known id with
+   the order it has. Either alone would do. That ids are told apart is documented and was never proven; that the
+   listing is up to date is not even promised; it takes both to fail for a second order.
 2. Taken: read the order back and compare. An answer to a known id echoes the *new* request, so the echo proves nothing.
 3. Refused: nothing of it exists. But a refusal that follows an attempt without an answer may be about the second
    copy only (its money is held by the first), so then, as after a duplicate id and after the last attempt without
@@ -53,9 +55,10 @@ _HICCUPS_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What sending came to. ``in_doubt``: an attempt without an answer may have left an order."""
+    """What sending came to. ``in_doubt``: an attempt without an answer may have left an order; ``listed``: it did."""
 
     order_id: VenueOrderId | None = None
+    listed: OrderReply | None = None
     refusal: str | None = None
     no_answer: str = ""
     in_doubt: bool = False
@@ -65,7 +68,7 @@ class Submitter:
     """Sends orders.
 
     *budget_seconds*: after this no copy is sent. *look_seconds*: for how long a taken order may be nowhere to be
-    found, and how long it may be looked for in listings.
+    found, and how long it may be looked for in listings at the end.
     """
 
     def __init__(self, transport: Transport, *, budget_seconds: float = 15, look_seconds: float = 10) -> None:
@@ -83,12 +86,12 @@ class Submitter:
     def _send(self, intent: OrderIntent) -> _Outcome:
         call = Call("POST", "/orders", body=order_body(intent))
         end = self._timing.monotonic() + self._budget_seconds
-        outcome, in_doubt, unauthorised, hiccups = _Outcome(), False, 0, 0
+        outcome, unauthorised, hiccups = _Outcome(), 0, 0
         for delay in (*_BACKOFF, None):
-            outcome, failure = self._attempt(call, end, in_doubt=in_doubt)
-            in_doubt = outcome.in_doubt
+            outcome, failure = self._attempt(intent, call, end, outcome)
             hiccups += outcome.refusal in HICCUPS
-            if outcome.order_id is not None or (outcome.refusal is not None and not 0 < hiccups <= _HICCUPS_MAX):
+            is_over = outcome.order_id is not None or outcome.listed is not None
+            if is_over or (outcome.refusal is not None and not 0 < hiccups <= _HICCUPS_MAX):
                 break
             wait = 0.0 if delay is None else delay
             if failure is not None:
@@ -99,7 +102,19 @@ class Submitter:
             self._timing.sleep(wait)
         return outcome
 
-    def _attempt(self, call: Call, end: float, *, in_doubt: bool) -> tuple[_Outcome, Failure | None]:
+    def _attempt(
+        self, intent: OrderIntent, call: Call, end: float, before: _Outcome
+    ) -> tuple[_Outcome, Failure | None]:
+        in_doubt = before.in_doubt
+        if in_doubt:
+            try:
+                # One look, no patience: there is another after the next pause.
+                listed = self._listed(intent, self._timing.monotonic())
+            except VenueError:
+                # Not looked, not sent.
+                return before, None
+            if listed is not None:
+                return _Outcome(listed=listed, in_doubt=True), None
         patience = self._transport.patience.answer_seconds
         wait = min(patience, max(end - self._timing.monotonic(), _SHORTEST_WAIT))
         found = self._transport.judged(call, self._transport.attempt(call, wait))
@@ -119,6 +134,8 @@ class Submitter:
     # --- what became of it
 
     def _settled(self, intent: OrderIntent, outcome: _Outcome) -> Submission:
+        if outcome.listed is not None:
+            return _accepted_if_same(intent, outcome.listed)
         if outcome.order_id is not None:
             return self._read_back(intent, outcome.order_id)
         if outcome.refusal is not None and outcome.refusal != DUPLICATE and not outcome.in_doubt:
@@ -127,7 +144,7 @@ class Submitter:
             return Unknown(outcome.no_answer)
         reason = outcome.no_answer if outcome.refusal is None else outcome.refusal
         try:
-            listed = self._listed(intent)
+            listed = self._listed(intent, self._timing.monotonic() + self._look_seconds)
         except VenueError as error:
             return Unknown(f"{reason}; {error}")
         if listed is None:
@@ -149,9 +166,9 @@ class Submitter:
                 return Unknown(f"taken as {order_id}; {error}")
         return Unknown(f"taken as {order_id}, which cannot be found")
 
-    def _listed(self, intent: OrderIntent) -> OrderReply | None:
+    def _listed(self, intent: OrderIntent, until: float) -> OrderReply | None:
         since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
-        for row in listing.orders(self._transport, since, self._timing.monotonic() + self._look_seconds):
+        for row in listing.orders(self._transport, since, until):
             if read_order_head(row).client_order_id == intent.client_order_id:
                 return read_order(row)
         return None

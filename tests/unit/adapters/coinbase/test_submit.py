@@ -37,6 +37,8 @@ ORDERS, LISTING, ORDER = "/orders", "/orders/historical/batch", "/orders/histori
 ACCEPTED = Accepted(VenueOrderId("order-1"))
 NOT_FOUND = Reply({"error": "NOT_FOUND", "message": "order with this orderID was not found"}, 404)
 
+NOTHING = Reply(a_page("orders", []))
+
 #: After these nobody knows what the venue did.
 NO_ANSWERS = [
     Reply(fate="hang"),
@@ -218,8 +220,9 @@ def test_numbers_are_compared_as_numbers(venue: Stub, time: FakeTime) -> None:
 def test_unanswered_order_is_sent_again_byte_for_byte_with_a_fresh_token(
     venue: Stub, time: FakeTime, lost: Reply
 ) -> None:
-    """Accident 1: the venue has it or it has not; the same id makes it the same order."""
+    """Accident 1: the venue has it or it has not; the same id makes it the same order. It was looked for before."""
     venue.on("POST", ORDERS, lost, Reply(taken()))
+    venue.on("GET", LISTING, NOTHING)
     venue.on("GET", ORDER, {"order": a_wire_order(an_intent())})
 
     assert ACCEPTED == submit(venue, time)
@@ -231,11 +234,11 @@ def test_unanswered_order_is_sent_again_byte_for_byte_with_a_fresh_token(
 
 @no_answer
 def test_order_that_is_never_answered_is_found_in_the_listing(venue: Stub, time: FakeTime, lost: Reply) -> None:
-    """By its id, among strangers, over two pages, from a minute before it was decided."""
+    """Once listings are up to date: by its id, among strangers, over two pages, from a minute before the decision."""
     stranger = a_wire_order(an_intent(), "order-0", client_order_id="t-entry2", side="SELL")
     venue.on("POST", ORDERS, lost)
     pages = a_page("orders", [stranger, {"order_id": "x"}], "7"), a_page("orders", [a_wire_order(an_intent())])
-    venue.on("GET", LISTING, Reply(pages[0]), Reply(pages[1]))
+    venue.on("GET", LISTING, *[NOTHING] * 4, Reply(pages[0]), Reply(pages[1]))
 
     assert ACCEPTED == submit(venue, time)
     assert 1 == len(set(bodies(venue)))
@@ -244,6 +247,27 @@ def test_order_that_is_never_answered_is_found_in_the_listing(venue: Stub, time:
     query = dict(venue.asked("GET", LISTING)[0].query)
     assert rfc3339(START).replace("12:00:00", "11:59:00") == query["start_date"]
     assert "order_status" not in query
+
+
+@no_answer
+def test_order_that_is_listed_after_no_answer_is_not_sent_again(venue: Stub, time: FakeTime, lost: Reply) -> None:
+    """Whether or not the venue would know its id again."""
+    venue.on("POST", ORDERS, lost)
+    venue.on("GET", LISTING, a_page("orders", [a_wire_order(an_intent())]))
+
+    assert ACCEPTED == submit(venue, time)
+    assert 1 == len(bodies(venue))
+
+
+def test_order_is_not_sent_again_before_it_was_looked_for(venue: Stub, time: FakeTime) -> None:
+    """While the listing cannot be read nothing is sent; when it can, and the order is not there, it is."""
+    venue.on("POST", ORDERS, Reply("", 500), Reply(taken()))
+    venue.on("GET", LISTING, Reply("", 400), Reply("", 400), NOTHING)
+    venue.on("GET", ORDER, {"order": a_wire_order(an_intent())})
+
+    assert ACCEPTED == submit(venue, time)
+    asked = [(each.method, each.path) for each in venue.requests]
+    assert [("POST", ORDERS), *[("GET", LISTING)] * 3, ("POST", ORDERS), ("GET", ORDER)] == asked
 
 
 @no_answer
