@@ -28,6 +28,10 @@ from trader.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 FUNCTION = "TradingFunction"
+CONFIG = ROOT / "config"
+_CONFIG_LAYER = "ConfigLayer"
+# Lambda ends the function after 55; what is beyond that is start-up, or a container that hangs.
+_SECONDS_MAX = 180
 BUILT = ROOT / ".aws-sam/build/template.yaml"
 VARIABLES = ROOT / "var/sandbox/env.json"
 
@@ -56,20 +60,27 @@ class Invocation:
     said: str
 
 
-def by_sam(event: Path, built: Path, variables: Path, *, docker_host: str = "") -> Invocation:
-    """Invoke what `sam build` made, in a container. Raises: ConfigError if there is no SAM or nothing was built."""
+def by_sam(
+    event: Path, built: Path, variables: Path, *, docker_host: str = "", config: Path | None = None
+) -> Invocation:
+    """Invoke what `sam build` made, in a container; *config* takes the place of the configuration that was built.
+
+    Raises: ConfigError if there is no SAM.
+    """
     sam = find_sam()
     if sam is None:
         raise ConfigError("invoke: no sam found (SAM, .locker/sam, PATH)")
-    template = with_variables_declared(built, variables)
+    template = prepared(built, variables, config)
     command = [str(sam), "local", "invoke", FUNCTION, "--template-file", str(template), "--event", str(event)]
     command += ["--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"]
     # This machine's, which is what it can run; the build has to be of the same.
     command += ["--parameter-overrides", f"Architecture={architecture()}"]
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    # SAM asks STS for the account's number before each invocation: the sandbox's, or it waits for the real one in vain.
+    environment |= {key: text for key, text in _told(variables).items() if key == "AWS_ENDPOINT_URL"}
     environment |= {"DOCKER_HOST": docker_host} if docker_host else {}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)  # noqa: S603
     answer = _last_json(done.stdout)
     failed = bool(done.returncode) or answer is None or (isinstance(answer, dict) and "errorType" in answer)
     return Invocation(failed, answer, done.stderr + done.stdout)
@@ -80,23 +91,32 @@ def architecture() -> str:
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
-def by_process(event: Path, variables: Mapping[str, str]) -> Invocation:
+def by_process(event: Path, variables: Mapping[str, str], *, config: Path = CONFIG) -> Invocation:
     """Invoke the handler in a fresh interpreter, which is told nothing but the variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TRADER_", "POWERTOOLS_"))}
     command = [sys.executable, "-m", "desk.invoke", str(event)]
-    environment = kept | dict(variables) | {"TRADER_CONFIG_DIR": str(ROOT / "config")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    environment = kept | dict(variables) | {"TRADER_CONFIG_DIR": str(config)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)  # noqa: S603
     return Invocation(bool(done.returncode), _last_json(done.stdout), done.stderr + done.stdout)
 
 
-def with_variables_declared(built: Path, variables: Path) -> Path:
-    """Write, beside the built template, one whose function declares every variable: SAM hands over no other."""
+def prepared(built: Path, variables: Path, config: Path | None = None) -> Path:
+    """Write, beside the built template, one whose function declares every variable: SAM hands over no other.
+
+    *config* is a folder of that name, alone in its own: that one becomes the layer.
+    Raises: ConfigError if nothing was built.
+    """
     import yaml  # noqa: PLC0415
 
+    if not built.is_file():
+        raise ConfigError(f"invoke: {built}: not there; make build makes it")
     document = yaml.safe_load(built.read_text(encoding="utf-8"))
-    told = json.loads(variables.read_text(encoding="utf-8"))[FUNCTION]
-    declared = document["Resources"][FUNCTION]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
+    resources = document["Resources"]
+    told = _told(variables)
+    declared = resources[FUNCTION]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
     declared |= {key: "" for key in told if key not in declared}
+    if config is not None:
+        resources[_CONFIG_LAYER]["Properties"]["ContentUri"] = str(config.parent)
     file = built.with_name("template-sandbox.yaml")
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return file
@@ -104,7 +124,7 @@ def with_variables_declared(built: Path, variables: Path) -> Path:
 
 def in_process(event: Path) -> int:
     """Call the handler here and now, and print what it answers. Raises: whatever it raises."""
-    os.environ.setdefault("TRADER_CONFIG_DIR", str(ROOT / "config"))
+    os.environ.setdefault("TRADER_CONFIG_DIR", str(CONFIG))
     from trader.entry.lambda_handler import handler  # noqa: PLC0415 - it reads the environment when imported
 
     answer = handler(json.loads(event.read_text(encoding="utf-8")), Context())
@@ -122,13 +142,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     if not told.sam:
         if told.env_vars.is_file() and "TRADER_TABLE" not in os.environ:
-            variables = json.loads(told.env_vars.read_text(encoding="utf-8"))[FUNCTION]
-            os.environ.update(variables | {"TRADER_CONFIG_DIR": str(ROOT / "config")})
+            os.environ.update(_told(told.env_vars) | {"TRADER_CONFIG_DIR": str(CONFIG)})
         return in_process(told.event)
     invocation = by_sam(told.event, told.built, told.env_vars)
     print(invocation.said, file=sys.stderr)
     print(json.dumps(invocation.answer), file=sys.stderr if invocation.failed else sys.stdout)
     return int(invocation.failed)
+
+
+def _told(variables: Path) -> dict[str, str]:
+    return dict(json.loads(variables.read_text(encoding="utf-8"))[FUNCTION])
 
 
 def _last_json(text: str) -> Any:

@@ -209,6 +209,7 @@ def records_are_kept_and_private(template: Template) -> list[str]:
         "lifecycle": {rule["Status"] for rule in bucket["LifecycleConfiguration"]["Rules"]} == {"Enabled"},
         "retained": resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain",
         "TLS only": any(tls_only.items() <= statement.items() for statement in policy),
+        "policy's bucket": properties(template, "AuditBucketPolicy")["Bucket"] == {"Ref": "AuditBucket"},
         "lock": bucket["ObjectLockEnabled"] == {"Fn::If": ["LocksAudit", True, NOTHING]},
     }
     return [what for what, holds in kept.items() if not holds]
@@ -389,6 +390,7 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (books_are_kept, "StateTable.DeletionPolicy", "Delete"),
     (books_are_kept, "StateTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled", False),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement", []),
+    (records_are_kept_and_private, "AuditBucketPolicy.Properties.Bucket", {"Ref": "AWS::NoValue"}),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement.0.Condition", {}),
     (records_are_kept_and_private, "AuditBucket.Properties.PublicAccessBlockConfiguration.BlockPublicAcls", False),
     (records_are_kept_and_private, "AuditBucket.Properties.VersioningConfiguration.Status", "Suspended"),

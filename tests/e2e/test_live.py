@@ -1,0 +1,111 @@
+"""LIVE against the simulated venue: one order for one decision, the venue's own fills, and the key nowhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.sandbox.orders import Order
+from desk.sandbox.wire_order import fill_body
+from e2e.conftest import OpenWorld
+from e2e.ways import ROOT
+from e2e.world import World, a_tick, entries, just_below, working
+from trader.model.money import plain
+
+pytestmark = pytest.mark.e2e
+
+#: How a token that was signed with the key begins, and that it goes on.
+TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]+")
+
+
+def at_the_venue(world: World, side: str) -> list[Order]:
+    """The orders that arrived there by themselves; the bracket that an entry carries came with it."""
+    orders = world.sandbox.venue.venue.orders()
+    return [order for order in orders if order.core.parent is None and order.core.side == side]
+
+
+def posted(world: World) -> int:
+    """How many times an order was sent, whatever became of it."""
+    log = world.sandbox.venue.venue.traffic.log()
+    return sum((seen.method, seen.path) == ("POST", "/api/v3/brokerage/orders") for seen in log)
+
+
+def ids(orders: list[Order]) -> list[str]:
+    return sorted(order.core.client_order_id for order in orders)
+
+
+def executed(world: World, side: str) -> list[tuple[str, ...]]:
+    """The fills as the venue tells them."""
+    told = [fill_body(each) for each in world.sandbox.venue.venue.book.executions]
+    keys = ("order_id", "entry_id", "price", "size", "commission")
+    return sorted(tuple(str(fill[key]) for key in keys) for fill in told if fill["side"] == side)
+
+
+def booked(world: World, side: str) -> list[tuple[str, ...]]:
+    """The same, as they stand in the table."""
+    told = [
+        (f["venue_order_id"], f["trade_id"], *(plain(Decimal(f[key])) for key in ("price", "quantity", "fee")))
+        for f in world.fills(side)
+    ]
+    return sorted(told)
+
+
+def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
+    """Each order arrives once under its own id, redelivery adds none, fills are booked, flatten sells at the venue."""
+    world = open_world("LIVE", {"LiveTradingConfirmed": "yes", "LogLevel": "DEBUG"}, live_config)
+    tick = a_tick(seconds_ago=2)
+
+    first = world.answer(tick)
+    placed, wanted = world.ledger(), entries(world.ledger())
+    assert ("COMPLETED", len(wanted)) == (first["outcome"], first["orders_sent"])
+    assert wanted
+    assert sorted(placed["orders"]) == ids(at_the_venue(world, "BUY"))
+    assert len(wanted) == posted(world)
+
+    again = world.answer(tick)
+    assert ("SKIPPED", 0) == (again["outcome"], again["orders_sent"])
+    assert (placed, len(wanted)) == (world.ledger(), posted(world))
+
+    world.trade(just_below(wanted))
+    filled = world.answer(a_tick())
+    lots = world.ledger()["lots"]
+    assert ("COMPLETED", len(wanted)) == (filled["outcome"], filled["fills"])
+    assert executed(world, "BUY") == booked(world, "BUY")
+    assert {each["intent"]["client_order_id"]: each["intent"]["quantity"] for each in wanted} == {
+        name: lot["quantity"] for name, lot in lots.items()
+    }
+
+    flattened = world.answer(ROOT / "events/flatten.json")
+    after, exits = world.ledger(), at_the_venue(world, "SELL")
+    assert ("COMPLETED", len(lots)) == (flattened["outcome"], flattened["fills"])
+    assert executed(world, "SELL") == booked(world, "SELL")
+    assert set(ids(exits)) <= set(after["orders"])
+    assert {1} == set(Counter(ids(at_the_venue(world, "BUY") + exits)).values())
+    assert (len(wanted) + len(exits)) == posted(world)
+    assert ([], {}) == (working(after), after["lots"])
+    assert not [order for order in world.sandbox.venue.venue.orders() if order.is_live]
+    assert {Decimal(0)} == {world.sandbox.venue.venue.book.totals[lot["base"]] for lot in lots.values()}
+
+    nowhere_is_the_key(world)
+
+
+def nowhere_is_the_key(world: World) -> None:
+    """The key was read, and used; neither it nor a token is in a log, a record or an item."""
+    secret = json.loads(
+        world.sandbox.client("secretsmanager").get_secret_value(SecretId=world.names["TRADER_SECRET"])["SecretString"]
+    )
+    planted = [secret["key_name"], *(line for line in secret["private_key"].splitlines() if "-----" not in line)]
+    told: dict[str, Any] = {"log": "".join(world.said), "audit": world.audit(), "table": world.items()}
+    assert world.sandbox.venue.key.secret == secret["private_key"]
+    assert len(planted) > 1
+    for place, content in told.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        assert len(text) > 100, place
+        assert [] == [part for part in planted if part in text], place
+        assert TOKEN.search(text) is None, place

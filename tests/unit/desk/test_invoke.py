@@ -1,0 +1,237 @@
+"""How the function is invoked on this machine, SAM played by a script that writes down what it was told."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from desk import invoke
+from desk.sandbox.sam_tool import cloudformation_of, find_sam
+from trader.errors import ConfigError
+
+ENDPOINT = "http://10.0.0.1:5055"
+TOLD = {"AWS_ENDPOINT_URL": ENDPOINT, "TRADER_TABLE": "table", "TRADER_SECRET": "secret"}
+BUILT: dict[str, Any] = {
+    "Resources": {
+        invoke.FUNCTION: {"Properties": {"Environment": {"Variables": {"TRADER_TABLE": {"Ref": "StateTable"}}}}},
+        "ConfigLayer": {"Properties": {"ContentUri": "ConfigLayer"}},
+    }
+}
+
+#: A SAM that notes its arguments and its environment, says what it is given and ends as it is told.
+_SAM = """#!{python}
+import json, os, sys
+with open({noted!r}, "w") as file:
+    json.dump({{"arguments": sys.argv[1:], "environment": dict(os.environ)}}, file)
+sys.stderr.write("START\\n")
+sys.stdout.write({says!r})
+sys.exit({code})
+"""
+
+
+class Scene:
+    """A built template, the sandbox's variables, an event, and a SAM."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder, self._monkeypatch = folder, monkeypatch
+        self.event, self.built, self.variables = (folder / name for name in ("event.json", "template.yaml", "env.json"))
+        self._noted = folder / "noted.json"
+        self.event.write_text('{"command": "status"}', encoding="utf-8")
+        self.built.write_text(yaml.safe_dump(BUILT), encoding="utf-8")
+        self.variables.write_text(json.dumps({invoke.FUNCTION: TOLD}), encoding="utf-8")
+
+    def sam(self, says: str = "", code: int = 0) -> None:
+        """From now on SAM says this."""
+        file = self._folder / "sam"
+        text = _SAM.format(python=sys.executable, noted=str(self._noted), says=says, code=code)
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o755)
+        self.name_sam(file)
+
+    def name_sam(self, file: Path) -> None:
+        """From now on SAM is there."""
+        self._monkeypatch.setenv("SAM", str(file))
+
+    def noted(self) -> Any:
+        """What SAM was told."""
+        return json.loads(self._noted.read_text(encoding="utf-8"))
+
+    def by_sam(self, **more: Any) -> invoke.Invocation:
+        return invoke.by_sam(self.event, self.built, self.variables, **more)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(tmp_path, monkeypatch)
+
+
+# --- by SAM
+
+
+def test_answer_is_the_last_line_of_json(scene: Scene) -> None:
+    """Log lines of the function come before it, on either stream; all of them are kept."""
+    scene.sam('{"level": "INFO"}\n{"outcome": "COMPLETED"}\nno json\n')
+
+    invocation = scene.by_sam()
+
+    assert (False, {"outcome": "COMPLETED"}) == (invocation.failed, invocation.answer)
+    assert all(part in invocation.said for part in ("START", "INFO", "no json"))
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [('{"errorType": "MalformedData", "errorMessage": "no"}\n', 0), ("", 0), ('{"outcome": "COMPLETED"}\n', 1)],
+    ids=["an error as the answer", "no answer", "an exit code"],
+)
+def test_failed_function_is_seen_although_sam_ends_with_0(scene: Scene, says: str, code: int) -> None:
+    """Each alone is a failure."""
+    scene.sam(says, code)
+
+    assert scene.by_sam().failed
+
+
+def test_sam_asks_the_sandbox_who_we_are_and_pulls_nothing(scene: Scene) -> None:
+    """STS is asked before each invocation; the engine is the one that was named, the keys are nobody's."""
+    scene.sam('"done"\n')
+
+    scene.by_sam(docker_host="unix:///engine.sock")
+
+    arguments, environment = scene.noted()["arguments"], scene.noted()["environment"]
+    assert {
+        "AWS_ENDPOINT_URL": ENDPOINT,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "SAM_CLI_TELEMETRY": "0",
+        "DOCKER_HOST": "unix:///engine.sock",
+    }.items() <= environment.items()
+    assert ["local", "invoke", invoke.FUNCTION] == arguments[:3]
+    assert "--skip-pull-image" in arguments
+    assert str(scene.event) == arguments[arguments.index("--event") + 1]
+    assert f"Architecture={invoke.architecture()}" == arguments[arguments.index("--parameter-overrides") + 1]
+
+
+def test_every_variable_is_declared_and_the_built_template_stays(scene: Scene) -> None:
+    """SAM hands over declared variables only; what the template declares itself keeps its value."""
+    scene.sam('"done"\n')
+
+    scene.by_sam()
+
+    arguments = scene.noted()["arguments"]
+    used = yaml.safe_load(Path(arguments[arguments.index("--template-file") + 1]).read_text(encoding="utf-8"))
+    declared = used["Resources"][invoke.FUNCTION]["Properties"]["Environment"]["Variables"]
+    assert {"AWS_ENDPOINT_URL": "", "TRADER_SECRET": "", "TRADER_TABLE": {"Ref": "StateTable"}} == declared
+    assert "ConfigLayer" == used["Resources"]["ConfigLayer"]["Properties"]["ContentUri"]
+    assert BUILT == yaml.safe_load(scene.built.read_text(encoding="utf-8"))
+
+
+def test_other_configuration_takes_the_place_of_the_layer(scene: Scene, tmp_path: Path) -> None:
+    """The layer is the folder that holds it, as under /opt."""
+    file = invoke.prepared(scene.built, scene.variables, tmp_path / "layer/config")
+
+    used = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert str(tmp_path / "layer") == used["Resources"]["ConfigLayer"]["Properties"]["ContentUri"]
+
+
+def test_nothing_built_is_said_with_the_remedy(scene: Scene) -> None:
+    """Not a traceback out of yaml."""
+    scene.sam('"done"\n')
+    scene.built.unlink()
+
+    with pytest.raises(ConfigError, match=r"template\.yaml: not there; make build"):
+        scene.by_sam()
+
+
+@pytest.mark.parametrize(("says", "code"), [('{"outcome": "COMPLETED"}\n', 0), ('{"errorType": "Bug"}\n', 1)])
+def test_command_prints_the_answer_and_ends_as_the_function_did(
+    scene: Scene, capsys: pytest.CaptureFixture[str], says: str, code: int
+) -> None:
+    """A summary on standard output, an error on the other; SAM's own code is no guide."""
+    scene.sam(says)
+    paths = ["--built", str(scene.built), "--env-vars", str(scene.variables)]
+
+    ended = invoke.main(["--sam", str(scene.event), *paths])
+
+    told = capsys.readouterr()
+    assert code == ended
+    assert says.strip() in (told.err if code else told.out)
+    assert ("" == told.out) == bool(code)
+
+
+# --- in a process
+
+
+def test_process_is_told_the_variables_and_nothing_of_ours(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in our own environment must not make an invocation succeed: of four names one is told."""
+    for name in ("TRADER_TABLE", "TRADER_AUDIT_BUCKET", "TRADER_KILL_SWITCH"):
+        monkeypatch.setenv(name, "ours")
+
+    invocation = invoke.by_process(scene.event, {"TRADER_TABLE": "table", "POWERTOOLS_SERVICE_NAME": "service"})
+
+    missing = [
+        name for name in ("CONFIG_DIR", "TABLE", "AUDIT_BUCKET", "KILL_SWITCH") if f"{name}: not" in invocation.said
+    ]
+    assert invocation.failed
+    assert ["AUDIT_BUCKET", "KILL_SWITCH"] == missing
+
+
+def test_process_that_refuses_an_event_has_failed(scene: Scene) -> None:
+    """The error is in what it said."""
+    scene.event.write_text('{"command": "explode"}', encoding="utf-8")
+
+    invocation = invoke.by_process(scene.event, {"POWERTOOLS_SERVICE_NAME": "service"})
+
+    assert invocation.failed
+    assert "MalformedData: command: 'explode'" in invocation.said
+
+
+def test_context_counts_down_from_the_template_s_timeout() -> None:
+    """55 seconds, less what has passed."""
+    fresh = invoke.Context()
+    late = invoke.Context(ends=time.monotonic() + 1)
+
+    assert 54_000 < fresh.get_remaining_time_in_millis() <= 55_000
+    assert 0 < late.get_remaining_time_in_millis() <= 1_000
+
+
+# --- where SAM is
+
+
+def test_named_sam_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else there is."""
+    monkeypatch.setenv("SAM", "/somewhere/sam")
+
+    assert Path("/somewhere/sam") == find_sam()
+
+
+def a_sam_whose_interpreter(does: str, folder: Path) -> Path:
+    """A command whose first line names an interpreter, as a console script's does."""
+    interpreter, sam = folder / "interpreter", folder / "sam"
+    interpreter.write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+    interpreter.chmod(0o755)
+    sam.write_text(f"#!{interpreter}\n", encoding="utf-8")
+    return sam
+
+
+def test_template_that_cannot_be_translated_is_named(scene: Scene, tmp_path: Path) -> None:
+    """With what the translator said."""
+    scene.name_sam(a_sam_whose_interpreter("echo 'Resources is missing' >&2; exit 1", tmp_path))
+
+    with pytest.raises(ConfigError, match=r"template\.yaml cannot be translated: Resources is missing"):
+        cloudformation_of(scene.built, "s3://bucket/key", "us-east-1")
+
+
+def test_translator_is_given_the_template_and_its_answer_is_read(scene: Scene, tmp_path: Path) -> None:
+    """SAM's own interpreter runs our script, with the address and the region; here one that says what it got."""
+    does = """printf '{"script": "%s", "artefact": "%s", "region": "%s", "lines": %d}' "$@" $(wc -l)"""
+    scene.name_sam(a_sam_whose_interpreter(does, tmp_path))
+
+    answer = cloudformation_of(scene.built, "s3://bucket/key", "us-east-1")
+
+    lines = scene.built.read_text(encoding="utf-8").count("\n")
+    assert answer["script"].endswith("/sam_transform.py")
+    assert ("s3://bucket/key", "us-east-1", lines) == (answer["artefact"], answer["region"], answer["lines"])
