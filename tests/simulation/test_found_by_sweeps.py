@@ -9,6 +9,7 @@ import pytest
 
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire import TABLE
+from simulation.wire_outages import observed
 from simulation.wire_world import wires
 from simulation.world import SCOPE, START
 from trader.adapters.aws.state_store import DynamoStateStore
@@ -104,3 +105,12 @@ def test_release_of_a_lease_that_was_taken_over_is_a_conflict(store: DynamoState
 
     with pytest.raises(VersionConflict):
         store.release(grant)
+
+
+def test_flatten_without_prices_leaves_the_bracket_where_it_is() -> None:
+    """Found by taking the market away from a FLATTEN: the bracket was cancelled, and nothing could be sold."""
+    seen = observed("venue: products, quotes, candles", "flatten")
+
+    assert seen.requests_lost > 0
+    assert (0, 0) == (seen.placed, seen.bare)
+    assert () == seen.found

@@ -14,7 +14,8 @@ def stale_orders(
     """Name the orders to cancel; only ours, and only those the venue has acknowledged.
 
     An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
-    goes. Protection goes when nothing is left to protect; with FLATTEN everything goes. With HALT protection stays.
+    goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect; that
+    of a lot which is sold is cancelled by the sale, so that a lot nobody can sell just now is not laid bare.
     """
     return [
         record.intent.client_order_id
@@ -30,7 +31,7 @@ def _must_go(
     record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, entries_allowed: bool
 ) -> bool:
     intent = record.intent
-    if switch is Switch.FLATTEN:
+    if switch is Switch.FLATTEN and intent.leg is not Leg.PROTECTION:
         return True
     if intent.leg is Leg.ENTRY and not entries_allowed:
         return True

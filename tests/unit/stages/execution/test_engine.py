@@ -102,8 +102,8 @@ def test_halt_sends_nothing_whatever_was_approved() -> None:
     assert Plan(cancels=(ClientOrderId("t247-ada"),)) == made
 
 
-def test_bracket_is_cancelled_once_though_two_reasons_ask_for_it() -> None:
-    """FLATTEN cancels everything, the exit its bracket."""
+def test_flatten_cancels_the_bracket_of_what_it_sells() -> None:
+    """The sale waits for that to be over."""
     ledger = a_holding(an_order_record(a_bracket_intent()))
 
     made = plan(ledger, a_sell_approval(ledger.lots[LOT]), switch=Switch.FLATTEN)

@@ -97,8 +97,8 @@ def test_halt_leaves_protection_at_the_venue() -> None:
     assert ["t247-more"] == stale(ledger, switch=Switch.HALT, entries_allowed=False)
 
 
-def test_flatten_cancels_everything_of_ours() -> None:
-    """Entries, brackets and exits, oldest first."""
+def test_flatten_cancels_entries_and_exits_and_leaves_brackets_to_the_sale() -> None:
+    """Oldest first. A lot that cannot be sold this time, for want of a price perhaps, keeps its bracket."""
     ledger = a_held_ledger(
         None,
         an_order_record(a_bracket_intent(decided_at=Instant(NOW - 9))),
@@ -106,4 +106,4 @@ def test_flatten_cancels_everything_of_ours() -> None:
         an_order_record(an_exit_intent(decided_at=Instant(NOW - 5))),
     )
 
-    assert ["t247-bracket", "t247-exit", "t247-more"] == stale(ledger, switch=Switch.FLATTEN, entries_allowed=False)
+    assert ["t247-exit", "t247-more"] == stale(ledger, switch=Switch.FLATTEN, entries_allowed=False)
