@@ -1,11 +1,28 @@
-"""Hypothesis profiles: the same examples on every run by default, many fresh ones at night."""
+"""For all tests: Hypothesis profiles, and the judge of what the tests of integration/ made the function ask of AWS."""
 
 import os
+from importlib import import_module
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from integration.proof import Proof
 
 # Derandomised, so that a red run can be repeated by anyone and an unrelated change is never stopped by bad luck.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)
 # What this one finds is printed as a blob and becomes an @example in the test.
 settings.register_profile("nightly", max_examples=10_000, deadline=None, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the proof in the one process that sees every report; it has to be known before anything is collected."""
+    if not hasattr(config, "workerinput"):
+        proof = Proof(config.rootpath, Path(__file__).parent / "integration", _grants_of)
+        config.pluginmanager.register(proof, "grants")
+
+
+def _grants_of(mode: str) -> set[tuple[str, str]]:
+    # Imported when asked for: reading the template takes a second, which other tests need not spend.
+    return set(import_module("integration.grants").of_its_own(mode))

@@ -15,6 +15,9 @@ import pytest
 from moto import mock_aws
 
 from desk.sandbox.server import VenueServer
+from integration.ear import EAR
+from integration.grants import SWITCH
+from integration.proof import PROPERTY
 from trader.adapters.aws import clients
 
 # Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
@@ -24,7 +27,19 @@ os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Trader")
 from trader.entry import lambda_handler
 
 ROOT = Path(__file__).parents[2]
-SWITCH = "/trader/test/kill-switch"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Listen from the first fixture on."""
+    EAR.begin()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Put what was heard into the test's last report, which reaches integration/proof.py from any process."""
+    if call.when == "teardown":
+        item.user_properties.append((PROPERTY, EAR.end()))
 
 
 @dataclass(frozen=True)

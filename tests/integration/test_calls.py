@@ -10,6 +10,7 @@ import pytest
 
 from desk.drill.aws_calls import Recording, recorded
 from integration.conftest import World
+from integration.proof import MODES
 from integration.test_lambda_handler import a_tick
 
 WRITES = {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:TransactWriteItems"}
@@ -28,9 +29,6 @@ def cheap(world: World) -> None:
     path = world.config / "universe.yaml"
     text = re.sub(r"bases: \[DOGE[^]]*\]", "bases: [DOGE]", path.read_text(encoding="utf-8"))
     path.write_text(text.replace("discover_max: 10", "discover_max: 1"), encoding="utf-8")
-
-
-MODES = ("DRY_RUN", "PAPER", "LIVE")
 
 
 def test_quiet_cycle_stays_within_its_budget_in_every_mode(recording: Recording, world: World) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from desk.drill.kill_switch import Findings, drill, latencies_of, violations_of
+from desk.drill.kill_switch import PARAMETER, Findings, drill, latencies_of, violations_of
 from desk.drill.multi_order import Ran, Sent
 from desk.drill.switchboard import Flip, Look
 from trader.cycle import CycleOutcome, CycleReport
@@ -29,8 +31,16 @@ class ReadOnce:
         return self._word
 
 
+@pytest.fixture(scope="module", autouse=True)
+def deployed() -> Iterator[None]:
+    """The drill's parameter is this deployment's switch; the same adapter reads it, and is heard doing so."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("TRADER_KILL_SWITCH", PARAMETER)
+        yield
+
+
 @pytest.fixture(scope="module")
-def found() -> Findings:
+def found(deployed: None) -> Findings:
     return drill(40, unreadable=2)
 
 

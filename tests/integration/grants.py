@@ -1,0 +1,70 @@
+"""What the function's role allows, read from the template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from architecture.test_template import Template, listed, parsed
+from integration.proof import Grants
+
+SWITCH = "/trader/test/kill-switch"
+PLACE = "us-east-1:123456789012"
+#: What the names of the template are in the world of these tests.
+REFERENCES = {
+    "StateTable.Arn": f"arn:aws:dynamodb:{PLACE}:table/trader",
+    "AuditBucket.Arn": "arn:aws:s3:::audit",
+    "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",
+    "KillSwitch": SWITCH,
+    "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::AccountId": "123456789012",
+}
+#: What Lambda itself does in the function's name; none of it is a call of ours.
+PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def resolved(value: Any) -> str:
+    """The text a reference stands for in the world of these tests."""
+    if isinstance(value, str):
+        return value
+    ((function, given),) = value.items()
+    if function == "Fn::Sub":
+        for name, text in REFERENCES.items():
+            given = given.replace(f"${{{name}}}", text)
+        assert "${" not in given, given
+        return str(given)
+    return REFERENCES[".".join(given) if function == "Fn::GetAtt" else given]
+
+
+def statements_of_the_function(template: Template, mode: str) -> list[dict[str, Any]]:
+    """Every statement that the function's role has in a mode, wherever in the template it stands."""
+    resources = template["Resources"]
+    function = resources["TradingFunction"]["Properties"]
+    ((_, (role, _)),) = function["Role"].items()
+    conditions = {None: True, "IsLive": mode == "LIVE"}
+    found: list[dict[str, Any]] = []
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        own = list(properties.get("Policies", [])) if name == role else []
+        own += [properties] if {"Ref": role} in properties.get("Roles", []) else []
+        if own and conditions[resource.get("Condition")]:
+            found += [each for policy in own for each in listed(policy["PolicyDocument"]["Statement"])]
+    return found
+
+
+def granted(mode: str, template: Template | None = None) -> Grants:
+    """Every action the function's role has in a mode, with the resource it has it on."""
+    statements = statements_of_the_function(template or parsed(), mode)
+    assert {"Allow"} == {each["Effect"] for each in statements}
+    return {
+        (action, resolved(resource))
+        for each in statements
+        for action in listed(each["Action"])
+        for resource in listed(each["Resource"])
+    }
+
+
+def of_its_own(mode: str, template: Template | None = None) -> Grants:
+    """The grants for what the function's own code does."""
+    return {grant for grant in granted(mode, template) if grant[0] not in PLATFORM}
