@@ -68,6 +68,10 @@ check: lint ## lint, and the tests of the architecture
 test: lint ## everything: lint and all tests, those of the architecture included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: mutants
+mutants: .venv/.dev ## put each fault kept on purpose in place, and print which test catches it
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.mutants_table
+
 .PHONY: nightly
 nightly: .venv/.dev ## property tests with many more examples, drawn anew each night
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/property $(PYTEST_ARGS)

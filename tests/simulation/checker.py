@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from desk.cash_check import check_cash
+from desk.drill.switchboard import permits
 from simulation.outside import Outside
 from trader.model.codec import sha256_hex
 from trader.model.ids import ClientOrderId
@@ -25,6 +26,17 @@ from trader.sim.orders import VenueOrder
 
 #: A market order of the shipped caps may exceed its share by what prices moved since the cap was computed.
 _CAP_SLACK = Decimal("1.02")
+#: What reads the kill switch, and what ends the turn of an order: the order before it, or a commit. On either rig.
+_LOOKS = frozenset({"switch.read", "ssm.GetParameter"})
+_TURN_ENDS = frozenset(
+    {
+        "exchange.submit",
+        "venue POST /orders",
+        "store.commit",
+        "dynamodb.UpdateItem",
+        "dynamodb.TransactWriteItems",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,8 @@ class AuditFile:
     converts: tuple[Mapping[str, Any], ...]
 
 
-def violations(world: Outside) -> list[str]:
-    """Say what is wrong, if anything."""
+def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
+    """Say what is wrong, if anything. *largest* is what the caps are measured by, if not the configured capital."""
     book, ledger = world.book(), world.ledger()
     files = [audit_file(key, text) for key, text in sorted(world.audit_texts().items())]
     announced = {each["client_order_id"]: each for file in files for each in file.intents}
@@ -46,7 +58,7 @@ def violations(world: Outside) -> list[str]:
     found = [
         *_announcements(files),
         *_orders(ours, announced),
-        *_lots(ours, announced, world),
+        *_lots(ours, announced, world, largest or world.scenario.settings.app.capital),
         *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.over_at),
         *_converts(book, files),
     ]
@@ -118,6 +130,17 @@ def sent_too_early(world: Outside, order_id: str, is_same: Callable[[OrderIntent
     return found
 
 
+def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequence[str]) -> list[str]:
+    """Say what the kill switch had against an order, at the moment it left; its own call is the last of the *trail*.
+
+    An answer of the switch is good for one order: asked for after the commit that remembers the order, and after the
+    order before it. *word* is the last answer; None if the switch could not be read.
+    """
+    if next((name in _LOOKS for name in reversed(trail[:-1]) if name in _LOOKS | _TURN_ENDS), False):
+        return [] if permits(word, leg) else [f"{order_id} was sent although the kill switch last said {word}"]
+    return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
+
+
 # --- parts
 
 
@@ -182,10 +205,12 @@ def _orders(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any
     return found + [f"{count} orders for one decision: {each}" for each, count in seen.items() if count > 1]
 
 
-def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: Outside) -> list[str]:
+def _lots(
+    ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: Outside, capital: Decimal
+) -> list[str]:
     """Check sales against purchases lot by lot, and what is held and wanted of each asset against its cap."""
     risk = world.scenario.settings.risk
-    cap = world.scenario.settings.app.capital * risk.position_pct_max / 100 * _CAP_SLACK
+    cap = capital * risk.position_pct_max / 100 * _CAP_SLACK
     ours = list(ours)
     bought, sold, selling = Counter[str](), Counter[str](), Counter[str]()
     for order in ours:

@@ -42,8 +42,8 @@ _FAILURES: dict[str, Callable[[str], Exception]] = {
 class Nemesis:
     """Counts the calls of all ports together and strikes at one of them; before one, a hook may run.
 
-    ``trail`` names every call made, in order; ``word`` is what the kill switch last said. A clock cannot fail, only die
-    with its process: a lost reply strikes nothing there.
+    ``trail`` names every call made, in order; ``word`` is what the kill switch last said, None if it was not heard. A
+    clock cannot fail, only die with its process: a lost reply strikes nothing there.
     """
 
     def __init__(self, at: int = 0, fault: Fault | None = None, *, hook_at: int = 0, hook: Hook | None = None) -> None:
@@ -67,7 +67,11 @@ class Nemesis:
     def call(self, port: str, method: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Make one call of a port, or what the fault leaves of it."""
         lose = None if port == "clock" else lambda: self._failure(port, method)
-        return self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)
+        if port != "switch":
+            return self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)
+        self.word = None
+        self.word = self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)
+        return self.word
 
     def strike(
         self, name: str, act: Callable[[], Any], lose: Callable[[], Any] | None, args: tuple[Any, ...] = ()

@@ -14,7 +14,15 @@ from enum import StrEnum
 from functools import cache, cached_property
 from typing import Any
 
-from simulation.checker import open_converts, refusals, sent_too_early, unprotected, unsettled, violations
+from simulation.checker import (
+    against_the_switch,
+    open_converts,
+    refusals,
+    sent_too_early,
+    unprotected,
+    unsettled,
+    violations,
+)
 from simulation.nemesis import Crash, Fault, Nemesis
 from simulation.outside import Outside
 from simulation.world import SCOPE, Beat, Scenario, World, open_world, tick_of
@@ -227,12 +235,14 @@ class Watch:
         """Name the lots that nothing protects, and for how many healthy cycles."""
         return tuple(sorted(self._bare.items()))
 
-    def over(self, world: World) -> Callable[[str, tuple[Any, ...]], None]:
+    def over(self, world: World, nemesis: Nemesis) -> Callable[[str, tuple[Any, ...]], None]:
         """Watch the calls of one invocation."""
 
         def look(method: str, args: tuple[Any, ...]) -> None:
             if method == "exchange.submit":
-                self.violations += sent_too_early(world, args[0].client_order_id, args[0].__eq__)
+                order_id, leg = args[0].client_order_id, args[0].leg
+                self.violations += sent_too_early(world, order_id, args[0].__eq__)
+                self.violations += against_the_switch(order_id, leg, nemesis.word, nemesis.trail)
 
         return look
 
@@ -261,7 +271,7 @@ def set_stage(world: World, beat: Beat) -> None:
 
 def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch) -> CycleReport | None:
     """Run one invocation; None if it died or could not even tell."""
-    nemesis.watchers.append(found.over(world))
+    nemesis.watchers.append(found.over(world, nemesis))
     try:
         return run_cycle(tick_of(beat), world.scenario.pipeline, world.ports(owner, nemesis.wrap))
     except (Crash, StoreError):

@@ -1,93 +1,109 @@
-"""Four faults we could have built in, and the check that would have told us.
+"""The faults kept on purpose, each with the check that would have told us: first on the sound code, then on the mutant.
 
-Patching is the point here: each mutant is one wrong line, put in place of the right one while a check runs.
+What a mutant is, and which ordinary tests fail with it, stands in mutants.py.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from inspect import getmembers, isfunction, signature
 
 import pytest
 
 from simulation.checker import violations
+from simulation.mutants import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
+from simulation.mutants_table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart, Story, Watch, differences, invoke
-from simulation.scenarios import CONVERT, ENTRY, SOL
+from simulation.scenarios import CONVERT, ENTRY, MIXED, SOL
+from simulation.wire_story import Telling, beats_of, overtaken_case, undisturbed
+from simulation.wire_world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
-from trader.cycle import run as cycle_run
-from trader.model.decisions import RiskReview, TradeProposal
-from trader.model.ids import ClientOrderId, Instant
-from trader.model.memory import CyclePhase, Regime
-from trader.model.money import floor_to
-from trader.model.portfolio import Portfolio
-from trader.stages.execution import entries, purse, sells
-from trader.stages.risk import RiskManager
+from trader.model.ids import Instant, client_order_id
+from trader.model.portfolio import Switch
 
-Patch = pytest.MonkeyPatch
+Found = Sequence[str]
+Tell = Callable[[Found, str], None]
+
+_BY_TEST = {mutant.test: mutant for mutant in MUTANTS}
 
 
-@contextmanager
-def commit_before_sending_skipped() -> Iterator[None]:
-    """The point of no return is not written down."""
-    right = cycle_run._Run.commit
-
-    def wrong(self: cycle_run._Run, *, phase: CyclePhase, release: bool = False) -> None:
-        if phase is not CyclePhase.COMMITTED:
-            right(self, phase=phase, release=release)
-
-    with Patch.context() as patch:
-        patch.setattr(cycle_run._Run, "commit", wrong)
-        yield
+@pytest.fixture
+def mutant(request: pytest.FixtureRequest) -> Mutant:
+    """The mutant that this test is about."""
+    return _BY_TEST[request.node.name]
 
 
-@contextmanager
-def exposure_in_doubt_ignored() -> Iterator[None]:
-    """Risk looks away from orders of which nobody knows whether the venue has them."""
-    right = RiskManager.check_all
+@pytest.fixture
+def demand(record_property: Callable[[str, object], None]) -> Tell:
+    """Demands that something was found, and keeps the first such thing for the table of `make mutants`."""
 
-    def wrong(self: RiskManager, proposals: list[TradeProposal], portfolio: Portfolio, regime: Regime) -> RiskReview:
-        orders = {key: each for key, each in portfolio.ledger.orders.items() if not each.is_in_doubt}
-        return right(self, proposals, replace(portfolio, ledger=replace(portfolio.ledger, orders=orders)), regime)
+    def demand(found: Found, wanted: str) -> None:
+        fitting = [each for each in found if wanted in each]
 
-    with Patch.context() as patch:
-        patch.setattr(RiskManager, "check_all", wrong)
-        yield
+        assert fitting, f"{wanted!r} was not found, but {list(found)[:5]}"
+        record_property("said", fitting[0])
 
-
-@contextmanager
-def ids_at_random() -> Iterator[None]:
-    """Every id is a new one, as from uuid4."""
-    numbers = itertools.count()
-
-    def wrong(prefix: str, *_: object) -> ClientOrderId:
-        return ClientOrderId(f"{prefix}random-{next(numbers)}")
-
-    with Patch.context() as patch:
-        for module in (entries, sells, purse):
-            patch.setattr(module, "client_order_id", wrong)
-        yield
+    return demand
 
 
-@contextmanager
-def floor_for_ceil() -> Iterator[None]:
-    """What has to be rounded up is rounded down."""
-    with Patch.context() as patch:
-        for module in (entries, sells, purse):
-            patch.setattr(module, "ceil_to", floor_to)
-        yield
-
-
-def test_sending_before_remembering_is_seen_as_the_order_leaves() -> None:
+def test_sending_before_remembering_is_seen_as_the_order_leaves(mutant: Mutant, demand: Tell) -> None:
     """Nothing need go wrong for it: the store is looked into at the moment of sending."""
     assert () == Story(ENTRY).ending.violations
 
-    with commit_before_sending_skipped():
+    with mutant.applied():
         found = Story(ENTRY).ending.violations
 
-    assert any("was sent before it was remembered" in each for each in found)
+    demand(found, "was sent before it was remembered")
+
+
+def test_recording_after_sending_is_seen_as_the_order_leaves(mutant: Mutant, demand: Tell) -> None:
+    """At the end every record is there and the chain is whole; only who looks while the order leaves can tell."""
+    assert () == Story(ENTRY).ending.violations
+
+    with mutant.applied():
+        found = Story(ENTRY).ending.violations
+
+    demand(found, "was sent without having been announced")
+
+
+# --- ids
+
+
+def redecided(restart: Restart) -> tuple[Found, Found]:
+    """Crash after the record of a decision and before its commit: what is wrong at the end, and what is different."""
+    story = Story(ENTRY)
+    case = story.strike(0, story.trails[0].index("store.commit") + 1, Fault.BEFORE, restart)
+    return case.ending.violations, differences(story.ending.books, case.ending.books)
+
+
+def test_random_ids_are_seen_when_a_decision_is_made_again(mutant: Mutant, demand: Tell) -> None:
+    """Restarted at the same instant, the same decision is announced under two ids."""
+    wrong, different = redecided(Restart.AT_ONCE)
+    assert [] == [*wrong, *different]
+
+    with mutant.applied():
+        wrong, different = redecided(Restart.AT_ONCE)
+
+    demand(wrong, "one decision, 2 ids")
+    assert any(each.startswith("venue orders") for each in different)
+
+
+def test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later(mutant: Mutant, demand: Tell) -> None:
+    """Restarted at the same instant nothing shows; two minutes later the same decision has another id."""
+    wrong, different = redecided(Restart.AFTER_LEASE)
+    assert [] == [*wrong, *different]
+
+    with mutant.applied():
+        wrong, different = redecided(Restart.AFTER_LEASE)
+
+    demand(wrong, "one decision, 2 ids")
+    assert any(each.startswith("venue orders") for each in different)
+
+
+# --- doubt
 
 
 #: Two ticks a minute apart, as when a change of the switch wakes the function between two ticks of the schedule.
@@ -112,40 +128,127 @@ def two_ticks_with_an_unanswered_order() -> World:
     return world
 
 
-def test_ignoring_doubt_is_seen_as_a_second_entry() -> None:
+def test_ignoring_doubt_is_seen_as_a_second_entry(mutant: Mutant, demand: Tell) -> None:
     """The order in doubt is sent again, as it should be; the mutant buys once more beside it."""
     sound = two_ticks_with_an_unanswered_order()
     assert [] == violations(sound)
     assert len(sound.book().live) == 1
 
-    with exposure_in_doubt_ignored():
+    with mutant.applied():
         found = violations(two_ticks_with_an_unanswered_order())
 
-    assert any("2 entries into SOL at once" in each for each in found)
+    demand(found, "2 entries into SOL at once")
     assert any("the cap is" in each for each in found)
 
 
-def test_random_ids_are_seen_when_a_decision_is_made_again() -> None:
-    """A crash after the record and before the commit: the same decision is announced under two ids."""
-    story = Story(ENTRY)
-    call = story.trails[0].index("store.commit") + 1
-    case = story.strike(0, call, Fault.BEFORE, Restart.AT_ONCE)
-    assert () == case.ending.violations
-    assert [] == differences(story.ending.books, case.ending.books)
-
-    with ids_at_random():
-        mutant = Story(ENTRY)
-        case = mutant.strike(0, call, Fault.BEFORE, Restart.AT_ONCE)
-
-    assert any("one decision, 2 ids" in each for each in case.ending.violations)
-    assert any(each.startswith("venue orders") for each in differences(mutant.ending.books, case.ending.books))
+# --- the store, and what is booked
 
 
-def test_rounding_down_is_seen_as_a_refusal_by_the_venue() -> None:
+def test_sleeper_without_a_fence_is_seen_to_write_over_what_the_other_did(mutant: Mutant, demand: Tell) -> None:
+    """On DynamoDB: asleep before its last write while the next tick books a fill, it stores the books of before."""
+    trail, beats = undisturbed(ENTRY).trails[1], beats_of(ENTRY)
+    case = (ENTRY, 1, len(trail), beats[2], beats[2].at)
+    assert "dynamodb.UpdateItem" == trail[-1]
+    assert () == overtaken_case(*case)
+
+    with mutant.applied():
+        found = overtaken_case(*case)
+
+    demand(found, "the stored fills say")
+    assert any(each.startswith("sleeper and other ended as") for each in found)
+
+
+def test_fill_booked_twice_is_seen_in_the_ledger(mutant: Mutant, demand: Tell) -> None:
+    """A fill of a part of an order is listed in every cycle; of a whole order, its own size would stop the second."""
+    assert () == Story(MIXED).ending.violations
+
+    with mutant.applied():
+        found = Story(MIXED).ending.violations
+
+    demand(found, "was booked 2 times")
+    assert any("the stored fills say" in each for each in found)
+
+
+# --- the kill switch
+
+
+def halted_at_the_commit() -> tuple[Found, bool]:
+    """On SSM: HALT is there before the orders are committed. What is wrong, and whether one got to the venue."""
+    trail, beat = undisturbed(ENTRY).trails[0], ENTRY.beats[0]
+    # From behind: the commit, the last look at the switch, the order.
+    call = trail.index("venue POST /orders") - 1
+    assert "dynamodb.UpdateItem" == trail[call - 1]
+    with open_wire_world(ENTRY) as world:
+        telling = Telling(world)
+        telling.stage(beat)
+        telling.invoke(beat, "halted", Nemesis(hook_at=call, hook=lambda: world.put_switch(Switch.HALT)))
+        telling.look(healthy=True)
+        return telling.found, bool(world.venue.book.orders)
+
+
+def test_switch_that_is_read_once_is_seen_when_it_is_flipped_on_the_way_to_the_order(
+    mutant: Mutant, demand: Tell
+) -> None:
+    """The mutant sends, for the switch said RUN when the cycle began; nobody had asked it since the commit."""
+    assert ([], False) == halted_at_the_commit()
+
+    with mutant.applied():
+        found, is_sent = halted_at_the_commit()
+
+    assert is_sent
+    demand(found, "nobody had asked the kill switch in its turn")
+
+
+# --- rounding
+
+
+def test_rounding_down_is_seen_as_a_refusal_by_the_venue(mutant: Mutant, demand: Tell) -> None:
     """A conversion that is a cent short cannot pay for its entry."""
     assert () == Story(CONVERT).ending.violations
 
-    with floor_for_ceil():
+    with mutant.applied():
         found = Story(CONVERT).ending.violations
 
-    assert any("was refused: INSUFFICIENT_FUND" in each for each in found)
+    demand(found, "was refused: INSUFFICIENT_FUND")
+
+
+# --- the registry
+
+
+def test_every_mutant_has_one_test_and_every_such_test_a_mutant() -> None:
+    """A mutant without a test, or two of them with one, would be a fault that nobody looks for."""
+    here = getmembers(sys.modules[__name__], isfunction)
+    tests = [name for name, each in here if name.startswith("test_") and "mutant" in signature(each).parameters]
+
+    assert sorted(tests) == sorted(mutant.test for mutant in MUTANTS)
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_mutant_whose_line_is_no_longer_there_is_an_error() -> None:
+    """Otherwise the first change to that line would leave a mutant that changes nothing."""
+    stale = Edit(client_order_id, "uuid4()", "uuid1()")
+
+    with pytest.raises(ValueError, match="holds 'uuid4\\(\\)' 0 times"), stale.applied():
+        pass
+
+
+def test_mutant_is_gone_when_its_check_is_over() -> None:
+    """Also if the check failed."""
+    (edit,) = COMMIT_SKIPPED.edits
+    sound, during = edit.function.__code__, []
+
+    with pytest.raises(ZeroDivisionError), COMMIT_SKIPPED.applied():
+        during.append(edit.function.__code__ == sound) or 1 / 0
+
+    assert [False] == during
+    assert sound is edit.function.__code__
+
+
+def test_failure_counts_only_if_the_sound_code_has_it_not() -> None:
+    """A test that is red anyway, or green with the mutant, has caught nothing."""
+    caught = replace(COMMIT_SKIPPED, others=("red with it", "red anyway", "green"))
+    mutated, sound = {"red with it": "a", "red anyway": "b"}, {"red anyway": "b"}
+
+    rows = ordinary_rows(caught, mutated, sound)
+
+    assert [("red with it", True), ("red anyway", False), ("green", False)] == [(r.test, r.is_caught) for r in rows]

@@ -7,7 +7,7 @@ how soon a listing tells the truth. An order that is doubled here was sent twice
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,19 +60,18 @@ class Consequence:
     most: int
 
 
-def consequences() -> Iterator[Consequence]:
-    """Around every request that sends an order: answer lost, dead before and after, started again in three ways."""
-    for assumption in ASSUMPTIONS:
-        cases = doubled = noticed = most = 0
-        for scenario, tick in _TARGETS:
-            trail = undisturbed(scenario).trails[tick]
-            for call in (number for number, name in enumerate(trail, start=1) if name == _SEND):
-                for fault in (Fault.BEFORE, Fault.AFTER, Fault.LOST_REPLY, Fault.LOST_REQUEST):
-                    for restart in Restart if fault.kills else (Restart.NOT,):
-                        copies, is_noticed = _play(assumption, scenario, tick, call, fault, restart)
-                        cases, most = cases + 1, max(most, copies)
-                        doubled, noticed = doubled + (copies > 1), noticed + (copies > 1 and is_noticed)
-        yield Consequence(assumption.name, cases, doubled, noticed, most)
+def consequence(assumption: Assumption) -> Consequence:
+    """Around every request that sends an order: answer or request lost, dead before and after, started again."""
+    cases = doubled = noticed = most = 0
+    for scenario, tick in _TARGETS:
+        trail = undisturbed(scenario).trails[tick]
+        for call in (number for number, name in enumerate(trail, start=1) if name == _SEND):
+            for fault in (Fault.BEFORE, Fault.AFTER, Fault.LOST_REPLY, Fault.LOST_REQUEST):
+                for restart in Restart if fault.kills else (Restart.NOT,):
+                    copies, is_noticed = _play(assumption, scenario, tick, call, fault, restart)
+                    cases, most = cases + 1, max(most, copies)
+                    doubled, noticed = doubled + (copies > 1), noticed + (copies > 1 and is_noticed)
+    return Consequence(assumption.name, cases, doubled, noticed, most)
 
 
 def _play(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,11 +79,6 @@ class Observed:
     bare: int
     after: str
     found: tuple[str, ...]
-
-
-def every_outage() -> Iterator[Observed]:
-    """Take away each dependency from each cycle."""
-    return (observed(dependency, cycle) for dependency in DEPENDENCIES for cycle in CYCLES)
 
 
 def observed(dependency: str, cycle: str) -> Observed:

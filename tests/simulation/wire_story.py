@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from desk.drill.switchboard import permits
 from simulation.checker import (
+    against_the_switch,
     open_converts,
     refusals,
     sent_too_early,
@@ -54,8 +54,8 @@ class Telling:
 
     def invoke(self, beat: Beat, owner: str, nemesis: Nemesis | None = None) -> CycleReport | None:
         """Run one invocation; None if it died or could not even tell."""
-        nemesis = nemesis or Nemesis()
-        nemesis.watchers.append(lambda name, args: self._watch(nemesis, name, args))
+        nemesis, sent = nemesis or Nemesis(), set[str]()
+        nemesis.watchers.append(lambda name, args: self._watch(nemesis, sent, name, args))
         self.cycles += 1
         try:
             with self.world.invocation(owner, nemesis) as ports:
@@ -100,8 +100,11 @@ class Telling:
         """The scripted ticks, and the quiet ones after them."""
         return beats_of(self.world.scenario)
 
-    def _watch(self, nemesis: Nemesis, name: str, args: tuple[Any, ...]) -> None:
-        """Look at every order as it leaves: announced, remembered as it is, allowed by what the switch last said."""
+    def _watch(self, nemesis: Nemesis, sent: set[str], name: str, args: tuple[Any, ...]) -> None:
+        """Look at every order as it leaves: announced, remembered as it is, allowed by what the switch last said.
+
+        A second copy of an order, sent because the first was not answered, needs no second word of the switch.
+        """
         if name != "venue POST /orders":
             return
         body = body_of(args[0])
@@ -109,8 +112,9 @@ class Telling:
         self.found += sent_too_early(self.world, key, lambda intent: order_body(intent) == args[0].body)
         ledger = self.world.ledger()
         record = ledger.orders.get(key) if ledger is not None else None
-        if record is not None and not permits(nemesis.word, record.intent.leg):
-            self.found.append(f"{key} was sent although the kill switch last said {nemesis.word}")
+        if record is not None and key not in sent:
+            self.found += against_the_switch(key, record.intent.leg, nemesis.word, nemesis.trail)
+        sent.add(key)
 
 
 def beats_of(scenario: Scenario) -> tuple[Beat, ...]:

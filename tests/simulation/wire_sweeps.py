@@ -10,12 +10,9 @@ twin       the same tick is delivered once more while the first is before each o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import gcd
-from multiprocessing import get_context
 
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, REPRICE, SCENARIOS
 from simulation.wire_story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed
@@ -126,16 +123,6 @@ def outcome(job: Job) -> Outcome:
     found = overtaken_case(scenario, case.tick, case.call, other, at)
     method = undisturbed(scenario).trails[case.tick][case.call - 1]
     return Outcome(sweep, kind, method, compared=False, broken=tuple(f"{case}: {each}" for each in found))
-
-
-def outcomes(jobs: Sequence[Job], processes: int | None = None) -> list[Outcome]:
-    """Play many cases, in processes of their own: each has one AWS."""
-    workers = processes or os.cpu_count() or 1
-    if workers == 1:
-        return [outcome(job) for job in jobs]
-    # Not forked: threads of a venue may be running here, and would be missing there.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(outcome, jobs, chunksize=4))
 
 
 def a_choice(jobs: Sequence[Job], count: int) -> list[Job]:

@@ -1,0 +1,231 @@
+"""The faults kept on purpose: each one wrong line, put in place of the right one while a check runs.
+
+The wrong line goes into the source of the function, which is then compiled anew: whoever holds the function has the
+mutant, however it was imported, and a line that is no longer there is an error and not a mutant that does nothing.
+`make mutants` shows each with the tests that catch it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.cycle import gather
+from trader.cycle import run as cycle_run
+from trader.model import booking, ids
+from trader.model.portfolio import Portfolio
+from trader.stages import reconcile
+from trader.stages.execution import entries, purse, sells
+from trader.stages.risk import RiskManager
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Some lines of a function, and what stands there in the mutant."""
+
+    function: Callable[..., Any]
+    right: str
+    wrong: str
+
+    @property
+    def where(self) -> str:
+        """The module and the function."""
+        return f"{self.function.__module__}.{self.function.__qualname__}"
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Have the wrong lines in place of the right ones. Raises: ValueError if the right ones are not there once."""
+        function, sound = self.function, self.function.__code__
+        source = textwrap.dedent(inspect.getsource(function))
+        count = source.count(self.right)
+        if count != 1:
+            raise ValueError(f"{self.where} holds {self.right!r} {count} times; a mutant needs it once")
+        text = source.replace(self.right, self.wrong)
+        # Compiled as its module is: the name is the one imported from __future__ above.
+        flags = annotations.compiler_flag
+        namespace = dict(function.__globals__)
+        exec(compile(text, f"<mutant of {self.where}>", "exec", flags=flags, dont_inherit=True), namespace)
+        function.__code__ = namespace[function.__name__].__code__
+        try:
+            yield
+        finally:
+            function.__code__ = sound
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault we could have built in.
+
+    ``test`` is the one in test_mutants.py that is about it; ``others`` are ordinary tests, every one of which fails
+    with it.
+    """
+
+    name: str
+    broken: str
+    edits: tuple[Edit, ...]
+    test: str
+    others: tuple[str, ...]
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """Every function that is changed."""
+        return tuple(edit.where for edit in self.edits)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Have all wrong lines in place. What is drawn at random is the same in every run."""
+        random.seed(self.name)
+        with ExitStack() as stack:
+            for edit in self.edits:
+                stack.enter_context(edit.applied())
+            yield
+
+
+_UNDISTURBED = "tests/simulation/test_crash_everywhere.py::test_undisturbed_story_is_sound_and_does_something"
+_STRUCK = "tests/simulation/test_crash_everywhere.py::test_fault_at_any_call_ends_in_the_same_ledger"
+_WIRE = "tests/simulation/test_wire_sweeps.py::test_undisturbed_story_is_sound_over_the_wire"
+_MEETING = "tests/simulation/test_wire_sweeps.py::test_invocations_that_meet_over_the_wire_break_nothing"
+
+COMMIT_SKIPPED = Mutant(
+    "no commit before sending",
+    "Orders leave before the store remembers them.",
+    (Edit(cycle_run._run, "    run.commit(phase=CyclePhase.COMMITTED)\n", ""),),
+    "test_sending_before_remembering_is_seen_as_the_order_leaves",
+    (f"{_UNDISTURBED}[entry]", f"{_WIRE}[entry]"),
+)
+
+IDS_AT_RANDOM = Mutant(
+    "ids random",
+    "Every id is a new one, as from uuid4.",
+    (
+        Edit(
+            ids.client_order_id,
+            "hashlib.sha256(parts.encode()).hexdigest()[:_ID_HEX_DIGITS]",
+            "f'{__import__(\"random\").getrandbits(112):028x}'",
+        ),
+    ),
+    "test_random_ids_are_seen_when_a_decision_is_made_again",
+    (f"{_STRUCK}[entry-before]",),
+)
+
+IDS_FROM_THE_CLOCK = Mutant(
+    "ids from the clock",
+    "An id is made of the time at which the order was decided, not of the cycle that decided it.",
+    (
+        Edit(entries._intent, "ledger.scope,\n        market.cycle_id,", "ledger.scope,\n        market.now,"),
+        Edit(sells._order_id, "market.cycle_id", "market.now"),
+        Edit(purse.Purse.spend, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
+    ),
+    "test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later",
+    (f"{_STRUCK}[entry-after]",),
+)
+
+DOUBT_IGNORED = Mutant(
+    "in-doubt exposure ignored",
+    "Risk looks away from orders of which nobody knows whether the venue has them.",
+    (
+        Edit(Portfolio.exposure, "and record.is_live:", "and record.is_live and not record.is_in_doubt:"),
+        Edit(
+            RiskManager._counts,
+            "is Side.BUY and record.is_live:",
+            "is Side.BUY and record.is_live and not record.is_in_doubt:",
+        ),
+    ),
+    "test_ignoring_doubt_is_seen_as_a_second_entry",
+    (
+        "tests/accidents/test_accidents.py::test_order_in_doubt_blocks_its_product",
+        "tests/accidents/test_accidents.py::test_order_in_doubt_counts_in_full_for_everything_else",
+    ),
+)
+
+FENCING_DROPPED = Mutant(
+    "fencing condition dropped",
+    "A commit needs the item to exist, and no longer the lease and the epoch under which it was read.",
+    (
+        Edit(
+            DynamoStateStore.commit,
+            'condition = "#owner = :owner AND epoch = :epoch AND version = :version"',
+            # The other names stay in it: DynamoDB refuses values that no expression uses.
+            'condition = "attribute_exists(pk) OR #owner = :owner AND epoch = :epoch AND version = :version"',
+        ),
+    ),
+    "test_sleeper_without_a_fence_is_seen_to_write_over_what_the_other_did",
+    (
+        f"{_MEETING}[entry]",
+        "tests/contract/test_state_store.py::test_invocation_that_lost_its_lease_cannot_commit",
+    ),
+)
+
+DUPLICATES_BOOKED = Mutant(
+    "fill de-duplication dropped",
+    "A fill that is listed again is booked again.",
+    (
+        Edit(reconcile._apply_fills, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
+        Edit(booking.book_fill, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
+    ),
+    "test_fill_booked_twice_is_seen_in_the_ledger",
+    (f"{_UNDISTURBED}[mixed]",),
+)
+
+AUDIT_AFTER_SENDING = Mutant(
+    "audit after sending",
+    "The record of the decision is stored when its orders have left already.",
+    (
+        Edit(
+            cycle_run._run,
+            '    run.write_audit("decision", run.notes)\n'
+            "    run.commit(phase=CyclePhase.COMMITTED)\n"
+            "    written = len(run.notes)\n"
+            "    _act(run, plan, remembered)\n",
+            "    run.commit(phase=CyclePhase.COMMITTED)\n"
+            "    written = len(run.notes)\n"
+            "    _act(run, plan, remembered)\n"
+            '    run.write_audit("decision", run.notes[:written])\n',
+        ),
+    ),
+    "test_recording_after_sending_is_seen_as_the_order_leaves",
+    (f"{_UNDISTURBED}[entry]", f"{_WIRE}[entry]"),
+)
+
+SWITCH_READ_ONCE = Mutant(
+    "switch read once",
+    "The first answer of the kill switch is believed for the rest of the cycle.",
+    (
+        Edit(
+            gather.read_switch,
+            "        return ports.switch.read()\n",
+            "        said = vars(ports.switch)\n"
+            '        if "said" not in said:\n'
+            '            said["said"] = ports.switch.read()\n'
+            '        return said["said"]\n',
+        ),
+    ),
+    "test_switch_that_is_read_once_is_seen_when_it_is_flipped_on_the_way_to_the_order",
+    (f"{_UNDISTURBED}[entry]", f"{_WIRE}[entry]"),
+)
+
+FLOOR_FOR_CEIL = Mutant(
+    "floor for ceil",
+    "What has to be converted for an entry is rounded down to the cent.",
+    (Edit(purse.Purse.spend, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
+    "test_rounding_down_is_seen_as_a_refusal_by_the_venue",
+    (f"{_UNDISTURBED}[convert]",),
+)
+
+MUTANTS = (
+    COMMIT_SKIPPED,
+    IDS_AT_RANDOM,
+    IDS_FROM_THE_CLOCK,
+    DOUBT_IGNORED,
+    FENCING_DROPPED,
+    DUPLICATES_BOOKED,
+    AUDIT_AFTER_SENDING,
+    SWITCH_READ_ONCE,
+    FLOOR_FOR_CEIL,
+)
