@@ -158,11 +158,11 @@ def main() -> int:
     found, last = rows(), ""
     for row in found:
         if row.mutant != last:
-            print(f"{row.mutant}: {row.broken}\n  in {', '.join(row.where)}")  # noqa: T201
-        print(_shown(row))  # noqa: T201
+            print(f"{row.mutant}: {row.broken}\n  in {', '.join(row.where)}")
+        print(_shown(row))
         last = row.mutant
     passed = [row for row in found if not row.is_caught]
-    print(f"{len({row.mutant for row in found})} mutants, {len(found)} tests, {len(passed)} of them let a mutant pass")  # noqa: T201
+    print(f"{len({row.mutant for row in found})} mutants, {len(found)} tests, {len(passed)} of them let a mutant pass")
     return 1 if passed else 0
 
 

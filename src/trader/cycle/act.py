@@ -124,6 +124,11 @@ class Actor:
         record = self.ledger.orders[order_id]
         if not record.is_in_doubt:
             return
+        if not is_new:
+            # Said before it is done: if we stall or die around sending, the wait for it counts from here.
+            record = replace(record, sent_at=self.ports.clock.now())
+            self.ledger = self.ledger.with_order(record)
+            self.commit(self.ledger)
         reason = self._withheld_because(record.intent)
         if reason is not None:
             self._withhold(record, reason, is_new=is_new)
@@ -176,9 +181,10 @@ def after_submission(record: OrderRecord, submission: Submission, now: Instant) 
             status=OrderStatus.PENDING,
             venue_order_id=submission.venue_order_id,
             attached_order_id=submission.attached_order_id,
+            sent_at=None,
         )
     if isinstance(submission, Rejected):
-        return replace(record, status=OrderStatus.REJECTED, over_at=now, note=submission.reason)
+        return replace(record, status=OrderStatus.REJECTED, over_at=now, sent_at=None, note=submission.reason)
     return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
 
 

@@ -235,8 +235,8 @@ class Fill:
 class OrderRecord:
     """What the ledger remembers of one order, from before it was sent until nothing about it can change.
 
-    ``fills`` are those already booked; a fill is new if its trade id is not among them. ``sent_at`` is the last
-    time it was sent without a usable answer. ``over_at`` is when we first saw it terminal.
+    ``fills`` are those already booked; a fill is new if its trade id is not among them. ``sent_at`` is when it was last
+    sent, or about to be sent again, as long as there is no usable answer. ``over_at`` is when we first saw it terminal.
     """
 
     intent: OrderIntent

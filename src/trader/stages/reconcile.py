@@ -61,7 +61,9 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
     ledger = _check_balances(ledger, view.balances, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
-    return Reconciled(ledger, tuple(notes), new_fills, finished)
+    # The instant belongs on record: rests and doubts are counted from it, and it is not when the record was written.
+    stamped = tuple((kind, subject, {**body, "read_at": view.read_at}) for kind, subject, body in notes)
+    return Reconciled(ledger, stamped, new_fills, finished)
 
 
 # --- orders
@@ -121,6 +123,7 @@ def _observe(ledger: Ledger, record: OrderRecord, state: OrderState, now: Instan
         venue_order_id=state.venue_order_id,
         attached_order_id=state.attached_order_id or record.attached_order_id,
         filled_claimed=Quantity(max(record.filled_claimed, state.filled_quantity)),
+        sent_at=None,
         over_at=record.over_at or (now if status.is_terminal else None),
     )
     if not status.is_terminal:

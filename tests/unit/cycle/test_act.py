@@ -190,6 +190,24 @@ def test_remembered_intent_that_is_withheld_stays_in_doubt() -> None:
     assert (1, [OrderStatus.IN_DOUBT]) == (world.sent(), statuses(world))
 
 
+def test_remembered_intent_is_committed_as_sent_before_it_is_sent_again() -> None:
+    """Who stalls around the second sending leaves no doubt about when it was: the wait for it counts from there."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
+    world.cycle()
+    stored: list[Instant | None] = []
+
+    def stalled(*_: Any) -> Submission:
+        stored.extend(record.sent_at for record in world.ledger.orders.values())
+        return Unknown("timeout")
+
+    world.meddlers["exchange.submit"] = stalled
+    world.clock.advance(60)
+    world.cycle()
+
+    assert [Instant(START + 60)] == stored
+
+
 def a_world_to_exit() -> World:
     """SOL held with its bracket at the venue, its time up."""
     asked: list[int] = []

@@ -400,7 +400,13 @@ def test_end_of_patience_is_noted_with_how_long_it_lasted() -> None:
     """Which order, what it was, what it is, and for how long nothing of it was seen."""
     done = look(a_ledger(working=[an_intent()]), at=NOW + 500)
 
-    body = {"order": ENTRY, "was": OrderStatus.IN_DOUBT, "is": OrderStatus.LAPSED, "quiet_seconds": 500}
+    body = {
+        "order": ENTRY,
+        "was": OrderStatus.IN_DOUBT,
+        "is": OrderStatus.LAPSED,
+        "quiet_seconds": 500,
+        "read_at": NOW + 500,
+    }
     assert ((EventKind.ORDER_OBSERVED, f"{ENTRY}|LAPSED", body),) == done.notes
 
 

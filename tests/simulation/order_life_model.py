@@ -1,0 +1,185 @@
+"""The life of an order told a second time, in few words: what may be believed of it after what was heard.
+
+The model shares nothing with reconcile but the names of the statuses. It is told what the ledger is told, answers and
+listings, and says what the ledger must then believe; the venue's own book says whether that can be true.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from trader.model.ids import ClientOrderId, Instant, VenueOrderId
+from trader.model.ledger import Ledger
+from trader.model.orders import TRANSITIONS, Accepted, OrderRecord, OrderState, OrderStatus, Rejected, Submission
+
+Step = tuple[OrderStatus, OrderStatus]
+
+IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.IN_DOUBT})
+GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.LAPSED})
+OVER = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
+WORKING = frozenset(OrderStatus) - IN_DOUBT - GIVEN_UP - OVER
+
+LEGAL: tuple[Step, ...] = tuple((was, then) for was, row in TRANSITIONS.items() for then in sorted(row))
+
+
+def may_step(was: OrderStatus, then: OrderStatus) -> bool:
+    """The rules behind the table, not the table."""
+    if then is was or then is OrderStatus.INTENDED:
+        return False
+    if then is OrderStatus.IN_DOUBT:
+        return was is OrderStatus.INTENDED
+    if then in GIVEN_UP:
+        return was in IN_DOUBT
+    # From here on the venue has spoken, and only a last fill can change what is over there.
+    return was not in OVER or (then is OrderStatus.FILLED and was in {OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+
+
+@dataclass
+class Tally:
+    """Which steps a ledger was seen to make, and of how many things that were done to it."""
+
+    visited: Counter[Step] = field(default_factory=Counter)
+    illegal: Counter[Step] = field(default_factory=Counter)
+    done: int = 0
+    lives: int = 0
+
+    def saw(self, was: OrderStatus, then: OrderStatus) -> bool:
+        """Count a change of status; False if it is none of the table's."""
+        self.visited[was, then] += 1
+        is_legal = (was, then) in LEGAL
+        if not is_legal:
+            self.illegal[was, then] += 1
+        return is_legal
+
+    @property
+    def unvisited(self) -> list[Step]:
+        """The rows of the table that nothing visited."""
+        return [step for step in LEGAL if not self.visited[step]]
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What we know of one order: its status, when it was decided, when it was last sent in vain."""
+
+    status: OrderStatus
+    decided_at: Instant
+    sent_at: Instant | None = None
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how long a doubt may be sent again, how long it is waited for, and how long the venue may hide an order."""
+
+    resend: int
+    wait: int
+    quiet: int
+
+
+class Model:
+    """Every order by its name: the client id, or that of its parent and ``/child`` for an attached bracket.
+
+    ``left`` is when a copy of an order was last put on the wire; no crash makes that undone.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self.beliefs: dict[str, Belief] = {}
+        self.venue_ids: dict[VenueOrderId, str] = {}
+        self.left: dict[str, Instant] = {}
+        self.complaints: list[str] = []
+
+    def snapshot(self) -> tuple[dict[str, Belief], dict[VenueOrderId, str]]:
+        """What a crash falls back to."""
+        return dict(self.beliefs), dict(self.venue_ids)
+
+    def restore(self, snapshot: tuple[dict[str, Belief], dict[VenueOrderId, str]]) -> None:
+        """Forget what was heard since, as a process that died does."""
+        self.beliefs, self.venue_ids = dict(snapshot[0]), dict(snapshot[1])
+
+    # --- what happens
+
+    def decided(self, order_id: ClientOrderId, at: Instant) -> None:
+        """An intent was committed."""
+        self.beliefs[order_id] = Belief(OrderStatus.INTENDED, at)
+
+    def answered(self, order_id: ClientOrderId, answer: Submission, at: Instant) -> None:
+        """The adapter said what became of sending."""
+        if isinstance(answer, Accepted):
+            self.venue_ids[answer.venue_order_id] = order_id
+            self._believe(order_id, OrderStatus.PENDING)
+        elif isinstance(answer, Rejected):
+            self._believe(order_id, OrderStatus.REJECTED)
+        else:
+            doubt = OrderStatus.IN_DOUBT
+            self.beliefs[order_id] = replace(self.beliefs[order_id], status=doubt, sent_at=at)
+
+    def taken_up(self, order_id: ClientOrderId, at: Instant) -> None:
+        """It was committed that it is about to be sent again."""
+        self.beliefs[order_id] = replace(self.beliefs[order_id], sent_at=at)
+
+    def withheld(self, order_id: ClientOrderId, *, is_new: bool) -> None:
+        """It was not sent: only if it was never sent before, that settles it."""
+        if is_new:
+            self._believe(order_id, OrderStatus.LAPSED)
+
+    def told(self, states: Iterable[OrderState], at: Instant) -> None:
+        """The venue listed orders; what it did not list proves nothing until patience ends."""
+        for state in sorted(states, key=lambda each: each.originating_order_id is not None):
+            name = self._name_of(state)
+            if name is None:
+                continue
+            self.venue_ids[state.venue_order_id] = name
+            if may_step(self.beliefs[name].status, state.status):
+                self._believe(name, state.status)
+        for name, belief in self.beliefs.items():
+            last = max(belief.sent_at or belief.decided_at, belief.decided_at)
+            if belief.status in IN_DOUBT and at - last >= self.patience.wait:
+                self._believe(name, OrderStatus.LAPSED)
+                if name in self.left and at - self.left[name] < self.patience.quiet:
+                    self.complaints.append(f"{name} was given up {at - self.left[name]} s after it was last sent")
+
+    def forgot(self, name: str) -> None:
+        """The ledger dropped it."""
+        del self.beliefs[name]
+        self.venue_ids = {key: other for key, other in self.venue_ids.items() if other != name}
+
+    # --- what must be so
+
+    def differs(self, ledger: Ledger) -> list[str]:
+        """Where the ledger believes something else."""
+        believed = {name_of(record): record.status for record in ledger.orders.values()}
+        expected = {name: belief.status for name, belief in self.beliefs.items()}
+        return [
+            f"{name} is {believed.get(name)}, expected is {expected.get(name)}"
+            for name in sorted({*believed, *expected})
+            if believed.get(name) is not expected.get(name)
+        ]
+
+    def _believe(self, name: str, status: OrderStatus) -> None:
+        self.beliefs[name] = replace(self.beliefs[name], status=status)
+
+    def _name_of(self, state: OrderState) -> str | None:
+        if state.client_order_id in self.beliefs:
+            return state.client_order_id
+        known = self.venue_ids.get(state.venue_order_id)
+        if known is not None or state.originating_order_id is None:
+            return known
+        parent = self.venue_ids.get(state.originating_order_id)
+        if parent is None:
+            return None
+        self.beliefs[f"{parent}/child"] = Belief(OrderStatus.PENDING, self.beliefs[parent].decided_at)
+        return f"{parent}/child"
+
+
+def name_of(record: OrderRecord) -> str:
+    """The name of a record here."""
+    intent = record.intent
+    return f"{intent.lot_id}/child" if intent.reason == "attached" else str(intent.client_order_id)
+
+
+def as_table(directed: Mapping[Step, int], random: Mapping[Step, int]) -> list[str]:
+    """Every legal step, how often the scripts took it and how often chance did."""
+    lines = [f"{'was':<21} {'then':<21} scripts  chance"]
+    return lines + [f"{was:<21} {then:<21} {directed[was, then]:>7} {random[was, then]:>7}" for was, then in LEGAL]

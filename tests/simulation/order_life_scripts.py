@@ -1,0 +1,89 @@
+"""One short script for each legal step, through the same operations that chance is given.
+
+The simulator never queues an order by itself, nor an edit (we make none), and never says UNKNOWN_ORDER_STATUS; nor does
+it change its mind about what is over. For those, and where its own means would lead elsewhere, the scripts write the
+word into the venue's book; it is heard over the socket like any other.
+"""
+
+from __future__ import annotations
+
+from simulation.order_life import CYCLE, PATIENCE, OrderLife
+from simulation.order_life_model import GIVEN_UP, IN_DOUBT, WORKING, Tally
+from simulation.order_life_venue import Way
+from trader.model.ids import ClientOrderId
+from trader.model.orders import TRANSITIONS, OrderStatus
+
+_LIFE_SECONDS = 1200
+_HIDDEN = PATIENCE.resend + PATIENCE.wait + 100
+
+
+def directed() -> Tally:
+    """Take every legal step once; a row of the table is a life of its own."""
+    tally = Tally()
+    for was, row in TRANSITIONS.items():
+        with OrderLife(tally) as life:
+            for then in sorted(row):
+                take(life, was, then)
+                life.settle()
+    return tally
+
+
+def take(life: OrderLife, was: OrderStatus, then: OrderStatus) -> None:
+    """Bring an order to a status, then to the next. Raises: AssertionError if the ledger follows to neither."""
+    # What is to be at the venue later must have left already, though nobody may know.
+    order_id = _brought_to(life, was, is_at_venue=then not in IN_DOUBT | GIVEN_UP)
+    assert life.status_of(order_id) is was, f"{was} -> {then} begins with {life.status_of(order_id)}"
+    _led_to(life, order_id, then)
+    assert life.status_of(order_id) is then, f"{was} -> {then} ends with {life.status_of(order_id)}"
+
+
+def _brought_to(life: OrderLife, status: OrderStatus, *, is_at_venue: bool) -> ClientOrderId:
+    if status is OrderStatus.INTENDED:
+        way = Way.CRASHED_AFTER if is_at_venue else None
+        return life.decide(way=way, life_seconds=_LIFE_SECONDS)
+    if status in {OrderStatus.IN_DOUBT, OrderStatus.LAPSED}:
+        life.venue.lag(listing=_HIDDEN)
+        order_id = life.decide(way=Way.LOST_AFTER if is_at_venue else Way.LOST_BEFORE, life_seconds=_LIFE_SECONDS)
+        if status is OrderStatus.LAPSED:
+            life.wait(PATIENCE.resend + PATIENCE.wait)
+            life.look()
+        return order_id
+    if status is OrderStatus.REJECTED:
+        return life.decide(way=Way.REFUSED_YET_TAKEN, life_seconds=_LIFE_SECONDS)
+    order_id = life.decide(life_seconds=_LIFE_SECONDS)
+    if status is not OrderStatus.PENDING:
+        _said(life, order_id, status)
+    return order_id
+
+
+def _led_to(life: OrderLife, order_id: ClientOrderId, status: OrderStatus) -> None:
+    if status is OrderStatus.IN_DOUBT:
+        life.resend(order_id, Way.LOST_BEFORE)
+    elif status is OrderStatus.REJECTED:
+        life.resend(order_id, Way.REFUSED)
+    elif status is OrderStatus.LAPSED:
+        life.wait(CYCLE.max_tick_age_seconds + PATIENCE.wait)
+        life.look()
+    elif status is OrderStatus.PENDING and life.status_of(order_id) in IN_DOUBT:
+        life.resend(order_id)
+    else:
+        _said(life, order_id, status)
+
+
+def _said(life: OrderLife, order_id: ClientOrderId, status: OrderStatus) -> None:
+    """Let the venue come to a status, by itself where it does, and be heard."""
+    life.venue.lag()
+    order = life.venue.order_of(order_id)
+    assert order is not None, f"{order_id} is not at the venue"
+    if status in WORKING or order.core.status is not OrderStatus.OPEN:
+        life.venue.say(order, status)
+    elif status is OrderStatus.FILLED:
+        life.venue.price("99", "1000")
+        life.venue.price("100", "1")
+    elif status is OrderStatus.CANCELLED:
+        life.venue.venue.cancel(order.order_id)
+    elif status is OrderStatus.EXPIRED:
+        life.wait(_LIFE_SECONDS)
+    else:
+        life.venue.say(order, status)
+    life.look()

@@ -1,0 +1,233 @@
+"""The venue of the order life: a simulated Coinbase on a socket, what happens to it, and what is true on its book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from types import TracebackType
+
+from desk.sandbox.faults import Fault
+from desk.sandbox.keys import Algorithm, ApiKey, new_key
+from desk.sandbox.market import Listing
+from desk.sandbox.moments import END_OF_TIME, Micros
+from desk.sandbox.names import entry_from
+from desk.sandbox.options import Lags
+from desk.sandbox.orders import Order
+from desk.sandbox.server import VenueServer
+from desk.sandbox.venue import Venue
+from factories_venue import SOL, START, USD, Bar, a_path, a_product, a_simulation
+from trader.adapters.coinbase.adapter import CoinbaseExchange
+from trader.adapters.coinbase.auth import Credentials, signer_for
+from trader.adapters.coinbase.budget import Limits, Timing
+from trader.adapters.coinbase.http import Transport
+from trader.adapters.coinbase.server_clock import ServerClock
+from trader.adapters.local.clock import ManualClock
+from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
+from trader.model.market import Granularity
+from trader.model.orders import Fill, OrderIntent, OrderState, OrderStatus, Submission
+
+#: How long the venue knows a client id. We may never depend on more.
+ID_MEMORY_SECONDS = 600
+_LASTING = 0
+_NEVER = Micros(END_OF_TIME - 1)
+
+
+class Crashed(BaseException):
+    """Our process died; nothing may catch this."""
+
+
+class Way(Enum):
+    """How sending an order may go: the faults of it, as method, path, how often, and whether the venue acts first."""
+
+    ANSWERED = ()
+    LOST_BEFORE_ONCE = ((Fault.RESET_BEFORE, "POST", "/orders$", 1, False),)
+    LOST_AFTER_ONCE = ((Fault.RESET_AFTER, "POST", "/orders$", 1, True),)
+    LOST_BEFORE = ((Fault.RESET_BEFORE, "POST", "/orders$", _LASTING, False),)
+    LOST_AFTER = ((Fault.RESET_AFTER, "POST", "/orders$", _LASTING, True),)
+    LOST_WITH_LISTING = (
+        (Fault.RESET_AFTER, "POST", "/orders$", _LASTING, True),
+        (Fault.UNAVAILABLE, "GET", "/orders/historical/", _LASTING, False),
+    )
+    READ_BACK_LOST = ((Fault.INTERNAL_ERROR, "GET", "/orders/historical/", _LASTING, False),)
+    UNAUTHORIZED = ((Fault.UNAUTHORIZED, "POST", "/orders$", _LASTING, False),)
+    REFUSED = ((Fault.REJECTED_WITHOUT_REASON, "POST", "/orders$", _LASTING, False),)
+    REFUSED_YET_TAKEN = ((Fault.REJECTED_WITHOUT_REASON, "POST", "/orders$", _LASTING, True),)
+    THEN_FAILED = ((Fault.ACCEPTED_THEN_FAILED, "POST", "/orders$", 1, False),)
+    PARTIAL_THEN_CANCELLED = ((Fault.PARTIAL_THEN_CANCELLED, "POST", "/orders$", 1, False),)
+    POST_ONLY_RACE = ((Fault.POST_ONLY_RACE, "POST", "/orders$", 1, False),)
+    TO_RACE_ITS_CANCEL = ((Fault.CANCEL_FILL_RACE, "POST", "/orders$", 1, False),)
+    # These are no faults of the venue.
+    CRASHED_BEFORE = "before"
+    CRASHED_AFTER = "after"
+    SWITCHED_OFF = "withheld"
+
+
+class CancelWay(Enum):
+    """How a request to cancel may go."""
+
+    TAKEN = ()
+    LOST_BEFORE = ((Fault.RESET_BEFORE, "POST", "/orders/batch_cancel", 1, False),)
+    LOST_AFTER = ((Fault.RESET_AFTER, "POST", "/orders/batch_cancel", 1, True),)
+    FILL_RACE = ((Fault.CANCEL_FILL_RACE, "POST", "/orders/batch_cancel", 1, False),)
+    UNREAD = ((Fault.INTERNAL_ERROR, "GET", "/", _LASTING, False),)
+
+
+@lru_cache(maxsize=1)
+def _key() -> ApiKey:
+    return new_key(Algorithm.EDDSA)
+
+
+@lru_cache(maxsize=1)
+def _listing() -> Listing:
+    return Listing([a_product()], {(SOL, Granularity.FIVE_MINUTE): a_path(Bar())})
+
+
+@dataclass
+class _Stillness:
+    """Seconds that pass only by sleeping through them, and then at once."""
+
+    at: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+class Witnessed(CoinbaseExchange):
+    """The production adapter; it keeps what it gave out, and dies around sending when told to."""
+
+    def __init__(self, transport: Transport, clock: ServerClock, order_prefix: str, venue_clock: ManualClock) -> None:
+        super().__init__(transport, clock, order_prefix=order_prefix)
+        self._transport_of_mine = transport
+        self._venue_clock = venue_clock
+        self.crash = ""
+        self.stall_seconds = 0
+        self.answer: tuple[ClientOrderId, Submission] | None = None
+        self.listed: tuple[OrderState, ...] = ()
+        self.left: dict[str, Instant] = {}
+
+    def submit(self, intent: OrderIntent) -> Submission:
+        self._venue_clock.advance(self.stall_seconds)
+        if self.crash == "before":
+            raise Crashed
+        self.left[intent.client_order_id] = self._venue_clock.now()
+        answer = super().submit(intent)
+        if self.crash:
+            raise Crashed
+        self.answer = (intent.client_order_id, answer)
+        return answer
+
+    def orders(self, since: Instant) -> tuple[OrderState, ...]:
+        self.listed = tuple(super().orders(since))
+        return self.listed
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._transport_of_mine.close()
+
+
+@dataclass
+class LifeVenue:
+    """The venue while it is served. Only the venue's side is touched here; our side hears of it over the socket."""
+
+    order_prefix: str
+    clock: ManualClock = field(default_factory=lambda: ManualClock(START))
+
+    def __post_init__(self) -> None:
+        self.venue = Venue(
+            _listing(), self.clock, settings=a_simulation(), opening={USD: Decimal(100_000)}, keys=[_key()]
+        )
+        self.server = VenueServer(self.venue)
+        time = _Stillness()
+        timing = Timing(monotonic=time.monotonic, sleep=time.sleep, uniform=lambda low, _: low)
+        clock = ServerClock(timing.wall)
+        signer = signer_for(Credentials(_key().name, _key().secret), clock.now)
+        transport = Transport(self.server.url, signer, limits=Limits(10**6, 10**6, 10**6), timing=timing)
+        self.exchange = Witnessed(transport, clock, self.order_prefix, self.clock)
+
+    def __enter__(self) -> LifeVenue:
+        # From its first print on a product follows its prints alone, for as long as a test lasts.
+        self.price("100", "1")
+        self.server.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.exchange.close()
+        self.server.__exit__(kind, error, trace)
+
+    # --- what goes wrong, and what happens by itself
+
+    def expect(self, way: Way | CancelWay) -> None:
+        """Prepare for a way in which the next request goes."""
+        if isinstance(way.value, str):
+            self.exchange.crash = way.value if way is not Way.SWITCHED_OFF else ""
+            return
+        for fault, method, path, count, executed in way.value:
+            self.venue.faults.add(fault, method, path, count=count, executed=executed)
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more."""
+        self.venue.faults.clear()
+        self.exchange.crash, self.exchange.stall_seconds, self.exchange.answer = "", 0, None
+
+    def lag(self, **lags: float) -> None:
+        """Set how late the venue tells things; what is not named is told at once."""
+        self.venue.configure(lags=Lags(**lags))
+
+    def price(self, price: str, volume: str) -> None:
+        """Print one trade."""
+        self.venue.set_price(SOL, price, volume)
+
+    def say(self, order: Order, status: OrderStatus) -> None:
+        """Bring an order to a status: by the venue's own means where it has any, else the word goes on its book."""
+        with self.venue.lock:
+            at = self.venue.time.moment()
+            if status is OrderStatus.FILLED:
+                self.venue.till.fill_rest(order, at)
+            elif status.is_terminal:
+                self.venue.till.end(order, status, at)
+            else:
+                # Pending for ever: the venue would put it on the book with the next request.
+                on_book = _NEVER if status is OrderStatus.PENDING else order.on_book
+                self.venue.book.put(replace(order, core=replace(order.core, status=status), on_book=on_book), at)
+
+    def forget_ids(self) -> None:
+        """Drop client ids that are older than the venue's memory."""
+        with self.venue.lock:
+            for key, order_id in tuple(self.venue.book.by_client_id.items()):
+                if self.clock.now() - self.venue.book.orders[order_id].core.created_at > ID_MEMORY_SECONDS:
+                    del self.venue.book.by_client_id[key]
+
+    # --- what is true
+
+    def orders(self) -> Mapping[VenueOrderId, Order]:
+        """Every order as it is now."""
+        with self.venue.lock:
+            self.venue.advance()
+            return dict(self.venue.book.orders)
+
+    def order_of(self, client_order_id: ClientOrderId) -> Order | None:
+        """The order under a client id, whether or not the venue still knows the id."""
+        found = [each for each in self.orders().values() if each.core.client_order_id == client_order_id]
+        assert len(found) <= 1, f"{len(found)} orders under {client_order_id}"
+        return found[0] if found else None
+
+    def fills_of(self, order_id: VenueOrderId) -> Mapping[str, Fill]:
+        """What an order was filled with, by the id that the venue tells for it: the entry's, not the trade's."""
+        found = (each.fill for each in self.venue.book.executions if each.fill.venue_order_id == order_id)
+        named = (replace(fill, trade_id=TradeId(entry_from(f"entry|{fill.trade_id}"))) for fill in found)
+        return {fill.trade_id: fill for fill in named}
+
+    def statuses_of(self, order_id: VenueOrderId) -> Iterator[OrderStatus]:
+        """Every status an order ever had, newest first."""
+        seen = self.venue.book.seen(order_id, END_OF_TIME)
+        while seen is not None:
+            yield seen.core.status
+            seen = self.venue.book.seen(order_id, Micros(seen.updated - 1))

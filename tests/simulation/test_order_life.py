@@ -1,0 +1,134 @@
+"""Every order lives by the table of legal steps: all of them are visited, none besides, and the venue agrees.
+
+Two ways, counted apart. Scripts take each legal step once, so that coverage owes nothing to luck. Chance drives the
+same operations for thousands of steps against the model and the venue's book, and is there for what nobody thought of.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pytest
+
+from simulation.order_life import OrderLife
+from simulation.order_life_machine import explored
+from simulation.order_life_model import LEGAL, Step, Tally, as_table, may_step
+from simulation.order_life_scripts import directed
+from simulation.order_life_venue import Way
+from trader.model.orders import OrderStatus, may_follow
+
+_CHANCE_DONE_MIN = 2500
+_CHANCE_VISITED_MIN = 25
+
+
+@dataclass(frozen=True)
+class Visits:
+    """What was visited, by the scripts and by chance."""
+
+    scripts: Tally
+    chance: Tally
+
+    @property
+    def illegal(self) -> int:
+        """Steps that are not in the table."""
+        return sum(self.scripts.illegal.values()) + sum(self.chance.illegal.values())
+
+    def summary(self) -> str:
+        """One line for a report."""
+        by_scripts, by_chance = (len(LEGAL) - len(tally.unvisited) for tally in (self.scripts, self.chance))
+        return (
+            f"illegal {self.illegal}, legal {by_scripts} of {len(LEGAL)} by scripts, {by_chance} by chance; "
+            f"{self.scripts.done} operations in scripts, {self.chance.done} in {self.chance.lives} lives by chance"
+        )
+
+    def table(self) -> str:
+        """Every legal step and its visits, and the summary."""
+        return "\n".join([*as_table(self.scripts.visited, self.chance.visited), self.summary()])
+
+
+@lru_cache(maxsize=1)
+def visits() -> Visits:
+    """Run both ways once and count. Raises: AssertionError at the first step that cannot be right."""
+    return Visits(directed(), explored())
+
+
+def test_every_legal_step_is_visited_and_no_other() -> None:
+    """One script for each row and column of the table, and what chance adds."""
+    counted = visits()
+    sys.stdout.write(f"\n{counted.table()}\n")
+
+    assert 0 == counted.illegal
+    assert [] == counted.scripts.unvisited
+
+
+def test_chance_does_enough_to_mean_something() -> None:
+    """A machine whose rules hardly apply would find nothing and pass."""
+    chance = visits().chance
+
+    assert chance.done >= _CHANCE_DONE_MIN
+    assert len(chance.visited) >= _CHANCE_VISITED_MIN
+
+
+def test_table_is_what_its_rules_say() -> None:
+    """The table that the documents are made from, and four rules in words of their own."""
+    pairs = [(was, then) for was in OrderStatus for then in OrderStatus]
+
+    assert [pair for pair in pairs if may_follow(*pair)] == [pair for pair in pairs if may_step(*pair)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        (OrderStatus.FILLED, OrderStatus.OPEN),
+        (OrderStatus.CANCELLED, OrderStatus.OPEN),
+        (OrderStatus.OPEN, OrderStatus.LAPSED),
+        (OrderStatus.PENDING, OrderStatus.IN_DOUBT),
+    ],
+)
+def test_illegal_step_is_counted(step: Step) -> None:
+    """The count can be other than nought."""
+    tally = Tally()
+
+    assert not tally.saw(*step)
+    assert {step: 1} == dict(tally.illegal)
+
+
+def test_order_that_another_invocation_took_up_is_not_given_up_too_soon() -> None:
+    """It stalled for 99 seconds, sent, and died; the venue takes 45 seconds to list; nobody gives up in between."""
+    with OrderLife(Tally()) as life:
+        life.venue.lag(listing=45)
+        order_id = life.decide(way=None)
+        life.resend(order_id, Way.CRASHED_AFTER, stall_seconds=99)
+        life.look()
+
+        assert OrderStatus.INTENDED is life.status_of(order_id)
+        life.wait(60)
+        life.look()
+        assert OrderStatus.OPEN is life.status_of(order_id)
+
+
+def test_order_that_may_have_left_stays_in_doubt_when_it_is_withheld() -> None:
+    """The switch forbids sending it again; that says nothing of the first copy."""
+    with OrderLife(Tally()) as life:
+        order_id = life.decide(way=Way.LOST_BEFORE)
+        life.resend(order_id, Way.SWITCHED_OFF)
+
+        assert OrderStatus.IN_DOUBT is life.status_of(order_id)
+
+
+def test_older_view_takes_no_claim_back() -> None:
+    """Filled and not told of its fills yet: a view from before changes nothing of that."""
+    with OrderLife(Tally()) as life:
+        order_id = life.decide()
+        life.look()
+        life.venue.lag(fills=90)
+        life.wait(1)
+        life.venue.price("99", "1000")
+        life.look()
+        filled = life.ledger.orders[order_id]
+        life.hear_again(1)
+
+        assert (OrderStatus.FILLED, 2, 0) == (filled.status, filled.filled_claimed, filled.filled)
+        assert filled == life.ledger.orders[order_id]
