@@ -36,6 +36,9 @@ PLATFORMS = {
 _MAGIC = "f30d0d0a"
 _ASK_MAGIC = "import importlib.util; print(importlib.util.MAGIC_NUMBER.hex())"
 
+# Run by the target's Python, since byte-code is that of the Python that made it.
+_SPELL_OUT = Path(__file__).with_name("spell_out.py")
+
 # Of the papers in a wheel, what a scanner and a lawyer read.
 _PAPERS_KEPT = ("METADATA", "LICENSE", "LICENCE", "NOTICE", "COPYING", "AUTHORS")
 _SURPLUS_FOLDERS = frozenset({"test", "tests", "__pycache__", "examples"})
@@ -68,11 +71,11 @@ def build_function(source: Path, artifacts: Path) -> None:
     """Lay the package ``trader`` out, and nothing beside it.
 
     With byte-code the sources stay at home: both together would weigh half as much again, and a traceback still
-    names file and line.
+    names file and line. The byte-code holds what `dataclasses` would otherwise compile at every start.
     """
     package = artifacts / "trader"
     shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
-    if _compile(artifacts, "/var/task", "-b"):
+    if _by_python_313(str(_SPELL_OUT), str(artifacts), "/var/task"):
         for file in package.rglob("*.py"):
             file.unlink()
     _report("TradingFunction", artifacts)
@@ -89,7 +92,9 @@ def build_dependencies(source: Path, artifacts: Path, architecture: str) -> None
     subprocess.run([*pip, *locked, *target, *platforms], check=True)
     for path in _surplus(python):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    _compile(python, "/opt/python")
+    # Valid whatever a file's time says, since a zip changes the times.
+    hashed = ["-q", "-f", "--invalidation-mode", "unchecked-hash"]
+    _by_python_313("-m", "compileall", *hashed, "-s", str(python), "-p", "/opt/python", str(python))
     _report(f"DependenciesLayer for {architecture}", artifacts)
 
 
@@ -118,16 +123,15 @@ def _surplus(python: Path) -> list[Path]:
     return [path for path in sorted(surplus) if path.exists() and not surplus.intersection(path.parents)]
 
 
-def _compile(root: Path, mounted_at: str, *options: str) -> bool:
-    """Make byte-code that is valid whatever a file's time says, since a zip changes the times.
+def _by_python_313(*arguments: str) -> bool:
+    """Have the target's Python compile; False, said aloud, if there is none.
 
-    Without the columns of every instruction it is a tenth smaller; tracebacks keep their line numbers.
+    Without the columns of every instruction byte-code is a tenth smaller; tracebacks keep their line numbers.
     """
     if (command := interpreter()) is None:
         print("no Python 3.13 found: built WITHOUT byte-code; cold starts take twice as long; set PYTHON313")
         return False
-    flags = ["-q", "-f", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", mounted_at, *options]
-    subprocess.run([*command, "-X", "no_debug_ranges", "-m", "compileall", *flags, str(root)], check=True)
+    subprocess.run([*command, "-X", "no_debug_ranges", *arguments], check=True)
     return True
 
 

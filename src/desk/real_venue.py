@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from trader.adapters.coinbase.adapter import open_exchange, open_market
+from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.market_data import open_market
 from trader.entry.wiring import Venue, limits_of
 from trader.errors import ConfigError
 from trader.model.settings import Settings

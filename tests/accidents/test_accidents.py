@@ -836,7 +836,7 @@ def hands(settings: Settings) -> ExchangeAdapter | None:
     def open_live() -> ExchangeAdapter:
         raise AssertionError("the key was read")
 
-    return exchange_of(settings, Venue(world.market, world.market, open_live), world.clock, world.book)
+    return exchange_of(settings, Venue(world.market, world.market, open_live), world.clock, lambda: world.book)
 
 
 def test_shipped_configuration_hands_out_nothing_that_could_send_an_order() -> None:

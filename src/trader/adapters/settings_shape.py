@@ -14,6 +14,9 @@ from enum import Enum
 from functools import cache
 from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
 
+# pydantic would import these with its first schema. Named here, they are part of the start and not of the first cycle.
+import pydantic.dataclasses
+import pydantic.fields  # noqa: F401
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
 

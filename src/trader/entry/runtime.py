@@ -1,21 +1,21 @@
-"""The function's world on AWS: built once per process, used by every invocation of it."""
+"""The function's world on AWS: built once per process, used by every invocation of it.
+
+What only one mode needs is imported when that mode is opened: a process in another mode starts without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trader.adapters.aws.audit_log import S3AuditLog
-from trader.adapters.aws.book_store import DynamoBookStore
 from trader.adapters.aws.clients import client
 from trader.adapters.aws.kill_switch import SsmKillSwitch
-from trader.adapters.aws.secrets import read_secret
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.coinbase.adapter import open_exchange, open_market
-from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.budget import Limits
+from trader.adapters.coinbase.market_data import open_market
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
@@ -23,14 +23,15 @@ from trader.entry.environment import Environment
 from trader.entry.wiring import Venue, exchange_of, identity_of, limits_of, pipeline_of
 from trader.errors import ConfigError, TraderError
 from trader.model.facts import Tick
-from trader.model.ids import Instant, cycle_id_at
+from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, KillSwitch, Ports
-from trader.sim.book import VenueBook
-from trader.sim.tape import MarketTape
 from trader.stages.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from trader.sim.book import BookStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,10 @@ class Runtime:
         market = open_market(environment.venue_url, limits=limits)
         venue = Venue(
             market,
-            MarketTape(market),
-            partial(_open_live, settings, environment, limits),
-            environment.live_confirmed,
+            open_live=partial(_open_live, settings, environment, limits),
+            live_confirmed=environment.live_confirmed,
         )
-        books = DynamoBookStore(dynamodb, environment.table, identity.scope, VenueBook)
+        books = partial(_paper_books, dynamodb, environment.table, identity.scope)
         exchange = exchange_of(settings, venue, clock, books)
         ports = Ports(
             # A venue we have a key for is also read with it: bulk quotes, and a budget of our own.
@@ -109,7 +109,18 @@ class Runtime:
         return summary
 
 
+def _paper_books(dynamodb: Any, table: str, scope: Scope) -> BookStore:
+    from trader.adapters.aws.book_store import DynamoBookStore  # noqa: PLC0415 - see the module's docstring
+    from trader.sim.book import VenueBook  # noqa: PLC0415
+
+    return DynamoBookStore(dynamodb, table, scope, VenueBook)
+
+
 def _open_live(settings: Settings, environment: Environment, limits: Limits) -> ExchangeAdapter:
+    from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415 - see the module's docstring
+    from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415
+    from trader.adapters.coinbase.auth import Credentials  # noqa: PLC0415
+
     if not environment.secret:
         raise ConfigError("environment: TRADER_SECRET: not set; LIVE needs the name of the secret with the API key")
     secret = read_secret(client("secretsmanager"), environment.secret)

@@ -7,6 +7,9 @@ DRY_RUN    none           decides and records; there is no object that could sen
 PAPER      simulated      the full ledger against a simulated venue on the given market
 LIVE       the real one   refused unless everything that makes it deliberate is there
 =========  =============  =======================================================================
+
+The simulated venue, and what keeps things in files, are imported only where they are used: a function on AWS that
+trades for real or not at all starts without them.
 """
 
 from __future__ import annotations
@@ -16,20 +19,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trader import __version__
 from trader.adapters.coinbase.budget import Limits
-from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
 from trader.errors import ConfigError
 from trader.model.ids import Scope
 from trader.model.portfolio import Switch
 from trader.model.settings import Mode, Settings
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports
-from trader.sim.book import BookStore, VenueBook
-from trader.sim.exchange import SimulatedExchange
-from trader.sim.tape import Tape
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
+
+if TYPE_CHECKING:
+    from trader.sim.book import BookStore
+    from trader.sim.tape import Tape
 
 _CONFIRMED = "yes"
 
@@ -38,11 +42,12 @@ _CONFIRMED = "yes"
 class Venue:
     """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
 
-    ``open_live`` is called for LIVE only: before that no key is read. It is None where a market cannot be traded on.
+    Without a ``tape`` a simulated order meets the market itself. ``open_live`` is called for LIVE only: before that no
+    key is read. It is None where a market cannot be traded on.
     """
 
     market: MarketData
-    tape: Tape
+    tape: Tape | None = None
     open_live: Callable[[], ExchangeAdapter] | None = None
     live_confirmed: str = ""
 
@@ -70,25 +75,37 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def exchange_of(settings: Settings, venue: Venue, clock: Clock, books: BookStore) -> ExchangeAdapter | None:
-    """Hand out what may send orders in this mode. Raises: ConfigError for LIVE, with every reason against it."""
+def exchange_of(
+    settings: Settings, venue: Venue, clock: Clock, books: Callable[[], BookStore]
+) -> ExchangeAdapter | None:
+    """Hand out what may send orders in this mode; *books* makes the place where a simulated venue keeps its own.
+
+    Raises: ConfigError for LIVE, with every reason against it.
+    """
     match settings.app.mode:
         case Mode.DRY_RUN:
             return None
         case Mode.PAPER:
-            return SimulatedExchange(
-                venue.market,
-                venue.tape,
-                settings.simulation,
-                clock,
-                books,
-                opening={settings.app.accounting_asset: settings.app.capital},
-                order_prefix=settings.execution.order_prefix,
-            )
+            return _simulated(settings, venue, clock, books())
         case Mode.LIVE:
             if venue.open_live is None or (reasons := _against_live(settings, venue)):
                 raise ConfigError(reasons if venue.open_live else "app.mode: LIVE does not run on this market")
             return venue.open_live()
+
+
+def _simulated(settings: Settings, venue: Venue, clock: Clock, books: BookStore) -> ExchangeAdapter:
+    from trader.sim.exchange import SimulatedExchange  # noqa: PLC0415 - see the module's docstring
+    from trader.sim.tape import MarketTape  # noqa: PLC0415
+
+    return SimulatedExchange(
+        venue.market,
+        MarketTape(venue.market) if venue.tape is None else venue.tape,
+        settings.simulation,
+        clock,
+        books,
+        opening={settings.app.accounting_asset: settings.app.capital},
+        order_prefix=settings.execution.order_prefix,
+    )
 
 
 def _against_live(settings: Settings, venue: Venue) -> tuple[str, ...]:
@@ -106,10 +123,14 @@ def local_ports(settings: Settings, home: Path, venue: Venue, clock: Clock) -> P
     The folder's kill switch is created with RUN on first use, beside the first ledger; from then on a missing file
     means that it cannot be read.
     """
-    books: FileBookStore[VenueBook] = FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook)
-    exchange = exchange_of(settings, venue, clock, books)
-    identity, store, switch = identity_of(settings), FileStateStore(home), FileKillSwitch(home / "kill-switch")
+    from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
+    from trader.sim.book import VenueBook  # noqa: PLC0415
+
+    path = home / f"venue-{settings.app.account}.json"
+    exchange = exchange_of(settings, venue, clock, lambda: files.FileBookStore(path, VenueBook))
+    identity = identity_of(settings)
+    store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")
     if not store.folder(identity.scope).exists():
         switch.write(Switch.RUN)
-    audit = FileAuditLog(home / "audit")
+    audit = files.FileAuditLog(home / "audit")
     return Ports(venue.market, exchange, store, audit, switch, clock, identity)

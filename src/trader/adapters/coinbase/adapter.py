@@ -168,18 +168,6 @@ def _convert_path(venue_convert_id: str) -> str:
     return f"/convert/trade/{quote(venue_convert_id, safe='')}"
 
 
-def open_market(
-    base_url: str = BASE_URL,
-    *,
-    limits: Limits | None = None,
-    patience: Patience | None = None,
-    timing: Timing | None = None,
-    ca_file: str | None = None,
-) -> CoinbaseMarket:
-    """Make the public half, which needs no key. Nothing is asked yet."""
-    return CoinbaseMarket(Transport(base_url, limits=limits, patience=patience, timing=timing, ca_file=ca_file))
-
-
 def open_exchange(
     credentials: Credentials,
     order_prefix: str,

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from trader.adapters.coinbase.budget import Lane
+from trader.adapters.coinbase.budget import Lane, Limits, Patience, Timing
 from trader.adapters.coinbase.failures import NotFound
-from trader.adapters.coinbase.http import Call, Transport
+from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.reading import read_rows
 from trader.adapters.coinbase.server_clock import ServerClock
 from trader.adapters.coinbase.wire import (
@@ -186,6 +186,18 @@ class CoinbaseMarket:
         if problems and len(problems) == len(answers):
             raise problems[0]
         return answers
+
+
+def open_market(
+    base_url: str = BASE_URL,
+    *,
+    limits: Limits | None = None,
+    patience: Patience | None = None,
+    timing: Timing | None = None,
+    ca_file: str | None = None,
+) -> CoinbaseMarket:
+    """Make the public half, which needs no key. Nothing is asked yet."""
+    return CoinbaseMarket(Transport(base_url, limits=limits, patience=patience, timing=timing, ca_file=ca_file))
 
 
 def _sensible(reader: Callable[..., T | None], raw: Any, *rest: Any) -> T | None:

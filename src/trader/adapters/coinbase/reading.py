@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import core_schema
 
 from trader.errors import VenueProtocol
 
@@ -46,38 +47,56 @@ Said = BeforeValidator(_said)
 W = TypeVar("W", bound="Wire")
 
 
-def wired(**ours_for_theirs: str) -> ConfigDict:
-    """Configure a wire object; each keyword is the venue's word for the field of ours it names."""
-    ours = {name: theirs for theirs, name in ours_for_theirs.items()}
-    # Built at first use: a cycle reads only some of these objects, and a cold start none.
-    return ConfigDict(
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        alias_generator=lambda name: ours.get(name, name),
-        defer_build=True,
-    )
+class Wire:
+    """An object on the wire: its annotated members are read, those without a default must be there.
 
+    A subclass names what the venue calls otherwise: ``class _Account(Wire, available_balance="available")``.
+    It is a plain class that tells pydantic how to fill it: making it costs a cold start nothing, and the schema is
+    built when the first such object comes in, for a cycle reads only some of them.
+    """
 
-class Wire(BaseModel):
-    """An object on the wire."""
+    __slots__ = ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__")
+    _theirs: ClassVar[Mapping[str, str]] = {}
 
-    model_config = wired()
+    def __init_subclass__(cls, **ours_for_theirs: str) -> None:
+        super().__init_subclass__()
+        cls._theirs = {ours: theirs for theirs, ours in ours_for_theirs.items()}
 
-    @model_validator(mode="before")
     @classmethod
-    def _empty_is_missing(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None and value != ""}
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        members: dict[str, core_schema.ModelField] = {}
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            if get_origin(hint) is ClassVar:
+                continue
+            read = handler.generate_schema(hint)
+            if hasattr(cls, name):
+                read = core_schema.with_default_schema(read, default=getattr(cls, name))
+            members[name] = core_schema.model_field(read, validation_alias=cls._theirs.get(name))
+        model = core_schema.model_schema(cls, core_schema.model_fields_schema(members))
+        return core_schema.no_info_before_validator_function(_empty_is_missing, model)
+
+
+def _empty_is_missing(raw: Any) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    return {key: value for key, value in raw.items() if value is not None and value != ""}
+
+
+# One for each class, made when it is first met.
+_ADAPTERS: dict[type[Wire], TypeAdapter[Any]] = {}
 
 
 def fit(kind: type[W], raw: Any, what: str) -> W:
     """Read an object. Raises: VenueProtocol naming *what* and the places that do not fit, not their content."""
+    adapter = _ADAPTERS.get(kind)
+    if adapter is None:
+        adapter = _ADAPTERS[kind] = TypeAdapter(kind, config=ConfigDict(hide_input_in_errors=True))
     try:
-        return kind.model_validate(raw)
+        found: W = adapter.validate_python(raw)
     except ValidationError as error:
         problem = VenueProtocol(f"{what}: {places(error)}")
+    else:
+        return found
     raise problem
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator, core_schema
 
-from trader.adapters.coinbase.reading import At, Number, Wire, fit, places, wired
+from trader.adapters.coinbase.reading import At, Number, Wire, fit, places
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
@@ -17,19 +17,18 @@ from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
 # --- products
 
 
-class _Product(Wire):
-    model_config = wired(
-        auction_mode="in_auction",
-        new_at="listed_at",
-        base_currency_id="base",
-        quote_currency_id="quote",
-        base_min_size="base_size_min",
-        base_max_size="base_size_max",
-        quote_min_size="quote_size_min",
-        quote_max_size="quote_size_max",
-        approximate_quote_24h_volume="volume_24h",
-    )
-
+class _Product(
+    Wire,
+    auction_mode="in_auction",
+    new_at="listed_at",
+    base_currency_id="base",
+    quote_currency_id="quote",
+    base_min_size="base_size_min",
+    base_max_size="base_size_max",
+    quote_min_size="quote_size_min",
+    quote_max_size="quote_size_max",
+    approximate_quote_24h_volume="volume_24h",
+):
     product_id: str
     base: str
     quote: str
@@ -156,33 +155,24 @@ def read_ticker(raw: Any, product_id: ProductId) -> Quote | None:
 # --- candles
 
 
-@dataclass(frozen=True, slots=True)
-class _Candle:
-    start: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Candles:
-    candles: list[_Candle]
+def _object(**members: core_schema.CoreSchema) -> core_schema.CoreSchema:
+    return core_schema.typed_dict_schema({key: core_schema.typed_dict_field(each) for key, each in members.items()})
 
 
 # Sixty thousand of them in a gather: read by the schema alone, without a step of ours for each.
-_CANDLES: TypeAdapter[_Candles] = TypeAdapter(_Candles)
+_PRICE = core_schema.float_schema()
+_CANDLE = _object(start=core_schema.int_schema(), open=_PRICE, high=_PRICE, low=_PRICE, close=_PRICE, volume=_PRICE)
+_CANDLES = SchemaValidator(_object(candles=core_schema.list_schema(_CANDLE)))
 
 
 def read_candles(raw: Any) -> list[Candle]:
     """Read a page of candles, oldest first. Raises: VenueProtocol."""
     try:
-        rows = _CANDLES.validate_python(raw).candles
+        rows = _CANDLES.validate_python(raw)["candles"]
     except ValidationError as error:
         problem = VenueProtocol(f"candles: {places(error)}")
     else:
-        return [Candle(row.start, row.open, row.high, row.low, row.close, row.volume) for row in reversed(rows)]
+        return [Candle(**row) for row in reversed(rows)]
     raise problem
 
 
@@ -204,9 +194,7 @@ def read_fee_rates(raw: Any) -> FeeRates:
     return FeeRates(maker=tier.maker_fee_rate, taker=tier.taker_fee_rate)
 
 
-class _Time(Wire):
-    model_config = wired(epochMillis="millis")
-
+class _Time(Wire, epochMillis="millis"):
     millis: Number
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trader.adapters.coinbase.reading import At, Number, Wire, fit, wired
+from trader.adapters.coinbase.reading import At, Number, Wire, fit
 from trader.errors import VenueProtocol
 from trader.model.converts import ConvertState, ConvertStatus
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
@@ -27,9 +27,7 @@ class _Amount(Wire):
     currency: str = ""
 
 
-class _Account(Wire):
-    model_config = wired(available_balance="available")
-
+class _Account(Wire, available_balance="available"):
     currency: str
     available: _Amount
     hold: _Amount

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from trader.adapters.coinbase.reading import At, Number, Said, Wire, first_words, fit
 from trader.errors import VenueProtocol
@@ -66,18 +66,18 @@ class OrderReply(OrderHead):
     filled_size: Number = ZERO
     settled: bool = False
     attached_order_id: str | None = None
-    order_configuration: Configuration = Field(default_factory=dict)
-    attached_order_configuration: Configuration = Field(default_factory=dict)
+    order_configuration: Configuration | None = None
+    attached_order_configuration: Configuration | None = None
 
     @property
     def terms(self) -> OrderTerms:
         """What it was configured with."""
-        return next(iter(self.order_configuration.values()), OrderTerms())
+        return next(iter((self.order_configuration or {}).values()), OrderTerms())
 
     @property
     def attached_terms(self) -> OrderTerms | None:
         """What its bracket was configured with, where the venue says so."""
-        return next(iter(self.attached_order_configuration.values()), None)
+        return next(iter((self.attached_order_configuration or {}).values()), None)
 
 
 class _OrderEnvelope(Wire):
@@ -133,8 +133,8 @@ class _Placed(Wire):
 class _CreateReply(Wire):
     success: bool
     # Either half: samples print both, and the one that does not count must not stop us.
-    success_response: dict[str, Any] = Field(default_factory=dict)
-    error_response: dict[str, Any] = Field(default_factory=dict)
+    success_response: dict[str, Any] | None = None
+    error_response: dict[str, Any] | None = None
     failure_reason: str | None = None
 
 
@@ -151,12 +151,12 @@ def read_created(raw: Any) -> Created:
     wire = fit(_CreateReply, raw, "new order")
     if not wire.success:
         return Created(None, _reject_reason(wire))
-    return Created(VenueOrderId(fit(_Placed, wire.success_response, "new order").order_id))
+    return Created(VenueOrderId(fit(_Placed, wire.success_response or {}, "new order").order_id))
 
 
 def _reject_reason(reply: _CreateReply) -> str:
     codes = ("new_order_failure_reason", "preview_failure_reason", "error", "message", "error_details")
-    known = first_words(reply.error_response, *codes) or first_words({"reason": reply.failure_reason}, "reason")
+    known = first_words(reply.error_response or {}, *codes) or first_words({"reason": reply.failure_reason}, "reason")
     return (known or "UNKNOWN_FAILURE_REASON")[:_REASON_LENGTH]
 
 

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from factories_venue import PREFIX
-from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange, open_market
+from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.budget import Limits, Patience, Timing
-from trader.adapters.coinbase.market_data import CoinbaseMarket
+from trader.adapters.coinbase.market_data import CoinbaseMarket, open_market
 from trader.model.ids import rfc3339
 from trader.model.money import plain
 from trader.model.orders import OrderIntent, OrderKind
