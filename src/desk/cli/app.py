@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 import typer
 
-from desk.cli import config, cycle, sandbox
+from desk.cli import config, cycle, ledger, sandbox
 from trader.errors import ConfigError, TraderError
 
 #: What sysexits.h calls EX_CONFIG: the configuration has to be mended before anything runs.
 EXIT_CONFIG = 78
 EXIT_FAILURE = 1
 
-_MODULES = (cycle, config, sandbox)
+_MODULES = (cycle, config, ledger, sandbox)
 
 
 def build() -> typer.Typer:

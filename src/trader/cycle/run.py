@@ -129,6 +129,9 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         ports.store.release(grant)
         return CycleReport(tick, CycleOutcome.SKIPPED, f"cycle {mark.cycle_id} is finished", ledger, ledger)
     run = _Run(tick, pipeline, ports, grant, ledger, ledger)
+    if grant.ledger is None:
+        # The first line of the record says what the books began with: without it they could not be made anew.
+        run.notes.append((EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
     try:
         return _run(run, resumes=mark is not None and mark.cycle_id == tick.cycle_id)
     except (AuditError, VersionConflict, StoreUnavailable) as error:

@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     ORDER_WITHHELD = "OrderWithheld"
     CANCEL_REQUESTED = "CancelRequested"
     CYCLE_SETTLED = "CycleSettled"
+    LEDGER_REBUILT = "LedgerRebuilt"
+    LEDGER_ADJUSTED = "LedgerAdjusted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,21 @@ def decision_notes(facts: Facts, decision: Decision, config_digest: str, code_ve
         (EventKind.REGIME_ASSESSED, "regime", {"regime": decision.regime, "memory": decision.ledger.regime}),
         (EventKind.UNIVERSE_SELECTED, "universe", {"membership": decision.ledger.membership}),
         (EventKind.TRIGGERS_DETECTED, "triggers", {"triggers": decision.triggers}),
-        (EventKind.STRATEGIES_PROPOSED, "strategies", {"proposals": decision.proposals}),
+        (
+            EventKind.STRATEGIES_PROPOSED,
+            "strategies",
+            {"proposals": decision.proposals, "runs": decision.ledger.strategy_runs},
+        ),
         (
             EventKind.RISK_CHECKED,
             "risk",
-            {"equity": decision.equity, "marks": decision.ledger.marks, "trims": review.trims},
+            {
+                "equity": decision.equity,
+                "marks": decision.ledger.marks,
+                "health": decision.ledger.health,
+                "drawdown_halt": decision.ledger.drawdown_halt,
+                "trims": review.trims,
+            },
         ),
         (EventKind.EXECUTION_PLANNED, "execution", {"cancels": decision.plan.cancels, "trims": decision.plan.trims}),
     ]

@@ -1,0 +1,226 @@
+"""``trader ledger``: look at the books, make them anew, settle a difference. Nothing is written without ``--write``."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from desk.cli import ledger_tables
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
+from desk.recovery.adopt import acknowledged, adopted_order, adopted_quantity, over_covered
+from desk.recovery.adopt_intents import Books, Quantities, Terms
+from desk.recovery.diff import differences
+from desk.recovery.place import Change, Place, RebuildOptions, rebuild, under_lease, write_rebuilt
+from desk.recovery.sites import Where, place_of, shelf_of
+from trader.adapters.config_yaml import load_settings
+from trader.adapters.local.clock import SystemClock
+from trader.entry.wiring import scope_of
+from trader.errors import ConfigError
+from trader.model.codec import encode
+from trader.model.ids import Asset, Instant, rfc3339
+from trader.model.ledger import Ledger
+from trader.model.settings import Mode, Settings
+
+_WIDTH = 200
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
+TableOption = Annotated[str | None, typer.Option("--table", envvar="TRADER_TABLE", help="DynamoDB table, on AWS.")]
+BucketOption = Annotated[
+    str | None, typer.Option("--bucket", envvar="TRADER_AUDIT_BUCKET", help="Bucket of the audit, on AWS.")
+]
+ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
+VenueOption = Annotated[
+    str | None, typer.Option("--venue", help="Address of the venue; in a folder, the venue as last seen without it.")
+]
+AtOption = Annotated[str | None, typer.Option("--at", help="Act as of this instant, RFC 3339.")]
+WriteOption = Annotated[bool, typer.Option("--write", help="Write it. Without this, nothing is written.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader ledger …``."""
+    group = typer.Typer(help="Look at the ledger, rebuild it, settle a difference.", no_args_is_help=True)
+    group.command("show")(show)
+    group.command("rebuild")(rebuild_command)
+    group.command("adopt")(adopt)
+    app.add_typer(group, name="ledger")
+
+
+def show(
+    home: HomeOption = None,
+    table: TableOption = None,
+    bucket: BucketOption = None,
+    mode: ModeOption = None,
+    at: AtOption = None,
+    config: ConfigDir = CONFIG_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show the ledger: cash, lots, protection, working orders, doubts, marks, rests, and who holds the lease."""
+    scope, now = scope_of(_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
+    stored = shelf_of(Where(home, table, bucket)).find(scope)
+    if stored is None:
+        raise ConfigError(f"{scope}: there is no ledger; trader ledger rebuild makes one from the audit")
+    if as_json:
+        lease = {"owner": stored.owner, "epoch": stored.epoch, "expires_at": stored.expires_at}
+        print(json.dumps({"lease": lease, "problem": stored.problem, "ledger": encode(stored.ledger)}))
+        return
+    ledger_tables.print_stored(scope, stored, now, _console())
+
+
+def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
+    home: HomeOption = None,
+    table: TableOption = None,
+    bucket: BucketOption = None,
+    mode: ModeOption = None,
+    venue: VenueOption = None,
+    since: Annotated[str | None, typer.Option("--since", help="List the venue from here; the oldest record.")] = None,
+    convert: Annotated[list[str] | None, typer.Option("--convert", help="ID=VENUE_ID of a doubtful one.")] = None,
+    broken_ok: Annotated[
+        bool, typer.Option("--audit-broken-ok", help="Go on over breaks in the audit chain, and name them.")
+    ] = False,
+    at: AtOption = None,
+    config: ConfigDir = CONFIG_DIR,
+    write: WriteOption = False,
+) -> None:
+    """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
+    where = Where(home, table, bucket, venue, _instant(at, "--at"))
+    place, console = _place(config, mode, where, writes=write), _console()
+    options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(convert or []))
+    stored = place.shelf.find(place.scope)
+    if stored is not None and stored.problem:
+        console.print(f"stored is no ledger: {stored.problem}", highlight=False, markup=False, soft_wrap=True)
+    if write:
+        made, kept = write_rebuilt(place, options)
+    else:
+        made, kept = rebuild(place, options)[0], ""
+    ledger_tables.print_change(differences(stored.ledger if stored is not None else None, made.ledger), console)
+    ledger_tables.print_rebuilt(made, console)
+    _finish(console, kept, write=write)
+
+
+def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
+    reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the audit.")],
+    asset: Annotated[str | None, typer.Option("--asset", help="What to add to, or take out of, the lots.")] = None,
+    quantity: Annotated[str | None, typer.Option("--quantity", help="Base units; negative takes out.")] = None,
+    price: Annotated[str | None, typer.Option("--price", help="What one unit was worth; 0 for a loss.")] = None,
+    fee: Annotated[str, typer.Option("--fee", help="Fee paid, in the quote asset.")] = "0",
+    order: Annotated[str | None, typer.Option("--order", help="Client id of an order with our prefix.")] = None,
+    acknowledge: Annotated[
+        list[str] | None, typer.Option("--acknowledge", help="Lift this asset's reduce-only; repeatable.")
+    ] = None,
+    lot: Annotated[str | None, typer.Option("--lot", help="The lot, where there are several.")] = None,
+    product: Annotated[str | None, typer.Option("--product", help="Product of a lot that begins.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Strategy of a lot that begins.")] = None,
+    stop: Annotated[str | None, typer.Option("--stop", help="Stop of a lot that begins.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Target of a lot that begins.")] = None,
+    hold_hours: Annotated[int | None, typer.Option("--hold-hours", min=1, help="How long it may be held.")] = None,
+    home: HomeOption = None,
+    table: TableOption = None,
+    bucket: BucketOption = None,
+    mode: ModeOption = None,
+    venue: VenueOption = None,
+    at: AtOption = None,
+    config: ConfigDir = CONFIG_DIR,
+    write: WriteOption = False,
+) -> None:
+    """Settle a difference on purpose: a quantity, an order of ours in no ledger, or a reduce-only that was looked at.
+
+    A quantity is booked as a trade at the price given, against the ledger's cash.
+    """
+    where = Where(home, table, bucket, venue, _instant(at, "--at"))
+    place, console = _place(config, mode, where, writes=write), _console()
+    terms = Terms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
+    wanted = _quantities(asset, quantity, price, fee)
+    asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
+    if len(asked) != 1:
+        raise ConfigError(f"one of --asset, --order, --acknowledge is needed; given: {', '.join(asked) or 'none'}")
+
+    def change(ledger: Ledger, epoch: int) -> Change:
+        books = _books(place, ledger, epoch)
+        if wanted is not None:
+            return adopted_quantity(books, wanted, terms, reason)
+        if order is not None:
+            return adopted_order(books, order, place.chain(), terms, reason)
+        return acknowledged(books, acknowledge or [], reason)
+
+    stored = place.shelf.find(place.scope)
+    if stored is None or stored.ledger is None:
+        raise ConfigError(f"{place.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
+    after = under_lease(place, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
+    ledger_tables.print_change(differences(stored.ledger, after), console)
+    for line in over_covered(after):
+        console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
+    _finish(console, "", write=write)
+
+
+def _books(place: Place, ledger: Ledger, epoch: int) -> Books:
+    if place.exchange is None:
+        raise ConfigError(f"{place.scope}: in this mode nothing is ever sent, so nothing can be adopted")
+    return Books(place.settings, ledger, place.exchange, place.clock.now(), epoch)
+
+
+def _place(config: Path, mode: Mode | None, where: Where, *, writes: bool) -> Place:
+    return place_of(_settings(config, mode), where, writes=writes)
+
+
+def _settings(config: Path, mode: Mode | None) -> Settings:
+    environment = {**os.environ, **({"TRADER_MODE": mode.value} if mode is not None else {})}
+    return load_settings(config, environment).settings
+
+
+def _finish(console: Console, kept: str, *, write: bool) -> None:
+    if kept:
+        console.print(f"the old text lies in {kept}", highlight=False, markup=False, soft_wrap=True)
+    console.print("written" if write else "nothing was written; --write writes it", highlight=False)
+
+
+def _quantities(asset: str | None, quantity: str | None, price: str | None, fee: str) -> Quantities | None:
+    if asset is None:
+        return None
+    change, worth, charged = _number(quantity, "--quantity"), _number(price, "--price"), _number(fee, "--fee")
+    if change is None or worth is None or charged is None:
+        raise ConfigError("--asset needs --quantity and --price")
+    return Quantities(Asset(asset), change, worth, charged)
+
+
+def _number(text: str | None, option: str) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise ConfigError(f"{option}: {text!r} is no number; allowed is 0.5")
+    return value
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        ours, _, venues = text.partition("=")
+        if not ours or not venues:
+            raise ConfigError(f"--convert {text!r} must look like ID=VENUE_ID")
+        pairs[ours] = venues
+    return pairs
+
+
+def _instant(text: str | None, option: str) -> Instant | None:
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is {rfc3339(Instant(0))} or a day") from None
+    return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
+
+
+def _console() -> Console:
+    # Piped, a table is as wide as its content: folded numbers could not be searched for.
+    return Console(width=None if Console().is_terminal else _WIDTH)

@@ -1,0 +1,139 @@
+"""Settle a difference between ledger and account on purpose: a trade we did not send, booked like one we did.
+
+A ledger is built from fills only, and that stays so. A quantity is adopted by an order and a fill of its own, under
+ids that no venue gives (``adopted-<epoch>``), announced in the audit with the operator's reason. The reconciliation of
+every cycle books it: nothing here writes a balance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from desk.recovery.adopt_intents import Books, Quantities, Terms, as_shown, purchase, sale
+from desk.recovery.chain import Chain
+from desk.recovery.memories import lifted
+from desk.recovery.place import Change
+from desk.recovery.rebuild import SLACK_SECONDS
+from desk.recovery.replay import ADOPTED
+from trader.cycle.gather import read_account
+from trader.errors import MissingData
+from trader.model.codec import decode
+from trader.model.events import EventKind
+from trader.model.facts import AccountView
+from trader.model.ids import (
+    ClientOrderId,
+    Instant,
+    TradeId,
+    VenueOrderId,
+)
+from trader.model.ledger import Ledger
+from trader.model.money import ZERO, Notional, Price, plain
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState, OrderStatus, Side
+from trader.stages.reconcile import reconcile
+from trader.stages.settlement import Note
+
+
+def adopted_quantity(books: Books, wanted: Quantities, terms: Terms, reason: str) -> Change:
+    """Book a purchase or a sale that we did not send. Raises: MissingData naming what is wrong or unsaid."""
+    if not wanted.change or wanted.price < 0 or wanted.fee < 0:
+        raise MissingData(
+            f"quantity {wanted.change}, price {wanted.price}, fee {wanted.fee}: allowed is a quantity other than zero, "
+            "and a price and a fee from zero up"
+        )
+    intent = (purchase if wanted.change > 0 else sale)(books, wanted, terms, reason)
+    name = f"{ADOPTED}{books.epoch}"
+    state = OrderState(
+        venue_order_id=VenueOrderId(name),
+        client_order_id=intent.client_order_id,
+        product_id=intent.product_id,
+        side=intent.side,
+        status=OrderStatus.FILLED,
+        filled_quantity=intent.quantity,
+        created_at=books.now,
+        settled=True,
+    )
+    fill = Fill(
+        trade_id=TradeId(name),
+        venue_order_id=VenueOrderId(name),
+        product_id=intent.product_id,
+        side=intent.side,
+        price=Price(wanted.price),
+        quantity=intent.quantity,
+        fee=Notional(wanted.fee),
+        time=books.now,
+    )
+    view = read_account(books.exchange, books.ledger, books.now)
+    view = replace(view, orders=(*view.orders, state), fills=(*view.fills, fill))
+    body = {"what": "quantity", "asset": wanted.asset, "change": wanted.change, "price": wanted.price}
+    change = _reconciled(books, books.ledger.with_order(OrderRecord(intent)), view, (body, intent), reason)
+    if fill not in change.fills:
+        raise MissingData(f"{plain(intent.quantity)} {wanted.asset} cannot be taken out of lot {intent.lot_id} now")
+    return change
+
+
+def adopted_order(books: Books, name: str, chain: Chain, terms: Terms, reason: str) -> Change:
+    """Take an order that carries our prefix and is in no ledger into this one, with its own fills.
+
+    If the audit announced it, it is taken as announced; else as the venue shows it. Raises: MissingData, VenueError.
+    """
+    since = Instant((chain.began_at if chain.began_at is not None else books.now) - SLACK_SECONDS)
+    state = next((each for each in books.exchange.orders(since) if each.client_order_id == name), None)
+    if state is None:
+        raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
+    if name in books.ledger.orders:
+        raise MissingData(f"order {name} is in the ledger already, {books.ledger.orders[ClientOrderId(name)].status}")
+    intent = _announced(chain, name) or as_shown(books, state, terms, reason)
+    ledger = books.ledger.with_order(OrderRecord(intent))
+    view = read_account(books.exchange, ledger, books.now)
+    orders, fills = books.exchange.orders(since), books.exchange.fills(since)
+    view = replace(view, orders=tuple(orders), fills=tuple(fills))
+    return _reconciled(books, ledger, view, ({"what": "order", "order": name}, intent), reason)
+
+
+def acknowledged(books: Books, assets: Sequence[str], reason: str) -> Change:
+    """Lift a reduce-only that stays until a person looks. What is still missing at the venue comes back at once."""
+    held = {base: why for base, why in books.ledger.reduce_only.items() if base in assets}
+    if missing := [asset for asset in assets if asset not in held]:
+        there = ", ".join(sorted(books.ledger.reduce_only)) or "none"
+        raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
+    view = read_account(books.exchange, books.ledger, books.now)
+    body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
+    return _reconciled(books, lifted(books.ledger, assets), view, (body, None), reason)
+
+
+def over_covered(ledger: Ledger) -> list[str]:
+    """Name the live sell orders that would sell more than what is left of their lot."""
+    found = []
+    for record in ledger.live_orders():
+        lot = ledger.lots.get(record.intent.lot_id)
+        held = lot.quantity if lot is not None else ZERO
+        if record.intent.side is Side.SELL and record.remaining > held:
+            found.append(
+                f"order {record.intent.client_order_id} sells {plain(record.remaining)}, its lot has {plain(held)}: "
+                "cancel it at the venue, the next cycle protects what is left"
+            )
+    return found
+
+
+def _reconciled(
+    books: Books, ledger: Ledger, view: AccountView, what: tuple[Mapping[str, object], OrderIntent | None], reason: str
+) -> Change:
+    if not reason.strip():
+        raise MissingData("an adjustment needs a reason; it goes into the audit")
+    body, intent = what
+    done = reconcile(ledger, view, books.settings)
+    notes: list[Note] = [(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})]
+    if intent is not None:
+        notes.append((EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
+    return Change(done.ledger, (*notes, *done.notes), done.new_fills, done.finished)
+
+
+def _announced(chain: Chain, name: str) -> OrderIntent | None:
+    for each in (*chain.objects, *chain.aside):
+        for event in each.events:
+            told = event.body.get("intent") if event.kind == EventKind.ORDER_INTENDED else None
+            if told is not None and told["client_order_id"] == name:
+                intent: OrderIntent = decode(OrderIntent, told)
+                return intent
+    return None

@@ -1,0 +1,170 @@
+"""The intents behind an adoption: what would have been sent, had it been ours from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from desk.recovery.replay import ADOPTED
+from trader.errors import MissingData
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId, client_order_id, cycle_id_at
+from trader.model.ledger import Ledger, Lot
+from trader.model.money import ZERO, Price, Quantity, plain
+from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderState, Side
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it."""
+
+    lot: str | None = None
+    product: str | None = None
+    strategy: str | None = None
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    hold_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantities:
+    """Base units to add (positive) or to take out (negative), what one was worth, and the fee."""
+
+    asset: Asset
+    change: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What an adoption is made on: the ledger, the venue, now, and an epoch to take ids from."""
+
+    settings: Settings
+    ledger: Ledger
+    exchange: ExchangeAdapter
+    now: Instant
+    epoch: int
+
+
+def purchase(books: Books, wanted: Quantities, terms: Terms, reason: str) -> OrderIntent:
+    """Make the intent of a purchase that begins a lot. Raises: MissingData naming what is unsaid or too much."""
+    beside = _lot(books.ledger, wanted.asset, terms.lot, required=False)
+    quote = books.ledger.accounting_asset
+    product = terms.product or (beside.product_id if beside is not None else f"{wanted.asset}-{quote}")
+    intent = _entry(books, ProductId(product), beside, terms, reason)
+    intent = replace(intent, quantity=Quantity(wanted.change), limit_price=Price(wanted.price))
+    if intent.base != wanted.asset:
+        raise MissingData(f"product {product} does not trade {wanted.asset}")
+    cost, cash = intent.notional + wanted.fee, books.ledger.cash.get(intent.quote, ZERO)
+    if cost > cash:
+        raise MissingData(f"{plain(cost)} {intent.quote} are needed, the ledger has {plain(cash)}")
+    return intent
+
+
+def sale(books: Books, wanted: Quantities, terms: Terms, reason: str) -> OrderIntent:
+    """Make the intent of a sale out of one lot. Raises: MissingData."""
+    lot = _lot(books.ledger, wanted.asset, terms.lot, required=True)
+    assert lot is not None
+    if -wanted.change > lot.quantity:
+        raise MissingData(f"lot {lot.lot_id} has {plain(lot.quantity)} {lot.base}, {plain(-wanted.change)} was asked")
+    return _exit(books, lot, Quantity(-wanted.change), Price(wanted.price), reason)
+
+
+def as_shown(books: Books, state: OrderState, terms: Terms, reason: str) -> OrderIntent:
+    """Make the intent of an order from what the venue shows of it. Raises: MissingData."""
+    base = Asset(state.product_id.rpartition("-")[0])
+    if state.quantity is None or state.limit_price is None:
+        raise MissingData(f"order {state.client_order_id}: the venue does not say its size and price")
+    if state.side is Side.SELL:
+        lot = _lot(books.ledger, base, terms.lot, required=True)
+        assert lot is not None
+        intent = _exit(books, lot, state.quantity, state.limit_price, reason)
+        if state.stop_price is not None:
+            intent = replace(intent, leg=Leg.PROTECTION, kind=OrderKind.BRACKET_GTC, stop_price=state.stop_price)
+        return replace(intent, client_order_id=state.client_order_id, decided_at=state.created_at)
+    intent = _entry(books, state.product_id, _lot(books.ledger, base, terms.lot, required=False), terms, reason)
+    return replace(
+        intent,
+        client_order_id=state.client_order_id,
+        lot_id=state.client_order_id,
+        decided_at=state.created_at,
+        kind=OrderKind.POST_ONLY_GTD,
+        quantity=state.quantity,
+        limit_price=state.limit_price,
+        attach=state.attached_order_id is not None,
+    )
+
+
+def _entry(books: Books, product_id: ProductId, beside: Lot | None, terms: Terms, reason: str) -> OrderIntent:
+    base, _, quote = product_id.rpartition("-")
+    strategy = terms.strategy or (beside.strategy if beside is not None else None)
+    stop = terms.stop if terms.stop is not None else (beside.bracket.stop_price if beside is not None else None)
+    target = terms.target if terms.target is not None else (beside.bracket.target_price if beside is not None else None)
+    until = Instant(books.now + terms.hold_hours * 3600) if terms.hold_hours is not None else None
+    until = until or (beside.max_hold_until if beside is not None else None)
+    said = {"--strategy": strategy, "--stop": stop, "--target": target, "--hold-hours": until}
+    if unsaid := [name for name, value in said.items() if value is None]:
+        raise MissingData(f"a lot that begins needs {', '.join(unsaid)}: there is no lot of {base} to take them from")
+    assert strategy is not None
+    assert stop is not None
+    assert target is not None
+    if strategy not in books.settings.strategies:
+        raise MissingData(f"strategy {strategy!r}; allowed are {', '.join(sorted(books.settings.strategies))}")
+    if not 0 < stop < target:
+        raise MissingData(f"stop {stop} must be above zero and below target {target}")
+    name = _name(books)
+    return OrderIntent(
+        client_order_id=name,
+        cycle_id=cycle_id_at(books.now),
+        strategy=StrategyId(strategy),
+        product_id=product_id,
+        base=Asset(base),
+        quote=Asset(quote),
+        side=Side.BUY,
+        leg=Leg.ENTRY,
+        kind=OrderKind.LIMIT_IOC,
+        quantity=Quantity(0),
+        limit_price=Price(0),
+        lot_id=name,
+        decided_at=books.now,
+        bracket=Bracket(Price(stop), Price(target)),
+        max_hold_until=until,
+        reason=f"adopted: {reason}",
+    )
+
+
+def _exit(books: Books, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
+    return OrderIntent(
+        client_order_id=_name(books),
+        cycle_id=cycle_id_at(books.now),
+        strategy=lot.strategy,
+        product_id=lot.product_id,
+        base=lot.base,
+        quote=lot.quote,
+        side=Side.SELL,
+        leg=Leg.EXIT,
+        kind=OrderKind.LIMIT_IOC,
+        quantity=quantity,
+        limit_price=price,
+        lot_id=lot.lot_id,
+        decided_at=books.now,
+        reason=f"adopted: {reason}",
+    )
+
+
+def _name(books: Books) -> ClientOrderId:
+    return client_order_id(books.settings.execution.order_prefix, books.ledger.scope, ADOPTED, books.epoch)
+
+
+def _lot(ledger: Ledger, base: Asset, name: str | None, *, required: bool) -> Lot | None:
+    lots = {lot_id: lot for lot_id, lot in sorted(ledger.lots.items()) if lot.base == base}
+    if name is not None and name in lots:
+        return lots[ClientOrderId(name)]
+    if name is None and len(lots) == 1:
+        return next(iter(lots.values()))
+    if name is None and not lots and not required:
+        return None
+    there = ", ".join(f"{lot_id} ({plain(lot.quantity)})" for lot_id, lot in lots.items()) or "none"
+    raise MissingData(f"--lot {name or 'is not given'}; the lots of {base} are: {there}")

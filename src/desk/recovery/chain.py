@@ -1,0 +1,160 @@
+"""The audit as one sequence: every object in the order of the chain, and whatever is wrong with the chain.
+
+An object names the digest of the one before it. Two that name the same one are rivals: the invocation with the lower
+epoch lost its lease, or died, before it could commit, so no ledger ever stood on its object and it is put aside.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trader.errors import AuditError
+from trader.model.codec import sha256_hex
+from trader.model.ids import CycleId, Instant
+
+_KEY = re.compile(r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z)-(\d{8,})-([a-z]+)\.jsonl")
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event as it was written down."""
+
+    kind: str
+    at: Instant
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainObject:
+    """One object of the audit: its place in the chain, who wrote it, and what it says."""
+
+    key: str
+    digest: str
+    previous: str
+    cycle_id: CycleId
+    epoch: int
+    part: str
+    events: tuple[Recorded, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The whole audit of one scope.
+
+    ``aside`` are objects that no ledger stood on. ``openings`` are the keys at which the books began, which is once
+    unless a ledger was lost and nobody noticed. ``problems`` is empty in a sound chain.
+    """
+
+    objects: tuple[ChainObject, ...] = ()
+    aside: tuple[ChainObject, ...] = ()
+    openings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> str:
+        """Digest of the newest object; empty if there is none."""
+        return self.objects[-1].digest if self.objects else ""
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that ever wrote."""
+        return max((each.epoch for each in (*self.objects, *self.aside)), default=0)
+
+    @property
+    def began_at(self) -> Instant | None:
+        """When the oldest record was written; None if there is none."""
+        return min((event.at for each in self.objects for event in each.events), default=None)
+
+    def verified(self, *, broken_ok: bool = False) -> Chain:
+        """Return this chain. Raises: AuditError naming the first break, unless breaks are taken as they are."""
+        if self.problems and not broken_ok:
+            more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+            raise AuditError(f"the audit chain is broken: {self.problems[0]}{more}")
+        return self
+
+
+def read_chain(texts: Mapping[str, str]) -> Chain:
+    """Put the objects in the order of the chain, and name every break.
+
+    A changed object shows at the one after it, which names another digest. The newest object has none after it: only
+    the ledger vouches for that one.
+    """
+    problems: list[str] = []
+    every = [found for key, text in sorted(texts.items()) if (found := _object(key, text, problems)) is not None]
+    digests = {each.digest for each in every}
+    after: dict[str, list[ChainObject]] = {}
+    for each in every:
+        after.setdefault(each.previous, []).append(each)
+    openings, rivals = _openings(after.get("", []), after)
+    gaps = [each for each in every if each.previous and each.previous not in digests]
+    problems += [f"{each.key} follows {each.previous[:_SHOWN]}, which no object has as its digest" for each in gaps]
+    if every and not openings:
+        problems.append(f"no object begins the chain; the oldest is {every[0].key}")
+    objects: list[ChainObject] = []
+    aside = list(rivals)
+    for start in sorted([*openings, *gaps], key=_place):
+        _walk(start, after, objects, aside, problems)
+    return Chain(tuple(objects), tuple(aside), tuple(each.key for each in openings), tuple(problems))
+
+
+def _place(each: ChainObject) -> tuple[str, int, str]:
+    return each.cycle_id, each.epoch, each.part
+
+
+def _walk(
+    start: ChainObject,
+    after: Mapping[str, Sequence[ChainObject]],
+    objects: list[ChainObject],
+    aside: list[ChainObject],
+    problems: list[str],
+) -> None:
+    at: ChainObject | None = start
+    while at is not None:
+        objects.append(at)
+        heirs = sorted(after.get(at.digest, ()), key=lambda each: each.epoch)
+        at = heirs[-1] if heirs else None
+        for rival in heirs[:-1]:
+            aside.append(rival)
+            if after.get(rival.digest):
+                problems.append(f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}")
+
+
+def _openings(
+    firsts: Iterable[ChainObject], after: Mapping[str, Sequence[ChainObject]]
+) -> tuple[list[ChainObject], list[ChainObject]]:
+    """Tell first objects that ledgers stood on from those that a later epoch replaced before they counted.
+
+    Epochs rise as long as the item lives. So a first object with a lower epoch than an earlier one means that the item
+    was lost in between, and that both counted.
+    """
+    ordered = sorted(firsts, key=_place)
+    kept: list[ChainObject] = []
+    rivals: list[ChainObject] = []
+    for index, each in enumerate(ordered):
+        replaced = any(later.epoch > each.epoch for later in ordered[index + 1 :])
+        (rivals if replaced and not after.get(each.digest) else kept).append(each)
+    return kept, rivals
+
+
+def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
+    named = _KEY.fullmatch(key)
+    if named is None:
+        problems.append(f"{key} is not the name of an audit object")
+        return None
+    try:
+        header, *lines = (json.loads(line) for line in text.splitlines())
+        if header["event"] != "ObjectOpened" or header["key"] != key:
+            problems.append(f"{key} says that it is {header['key']}")
+            return None
+        events = tuple(Recorded(str(line["event"]), Instant(int(line["at"])), line["body"]) for line in lines)
+        previous = str(header["previous"])
+    except (ValueError, KeyError, TypeError) as error:
+        problems.append(f"{key} cannot be read: {type(error).__name__}: {error}")
+        return None
+    cycle_id, epoch, part = named.groups()
+    return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, events)

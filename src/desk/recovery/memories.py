@@ -1,0 +1,101 @@
+"""What single events of the audit make of the ledger, where the event alone says it: one function for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from desk.recovery.chain import Recorded
+from trader.cycle.act import after_submission
+from trader.model.booking import book_dust
+from trader.model.codec import decode
+from trader.model.events import EventKind
+from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
+from trader.model.ledger import Ledger
+from trader.model.market import Quote
+from trader.model.memory import Health, Marks, Membership, RegimeMemory
+from trader.model.orders import Accepted, Rejected, Submission, Unknown
+from trader.model.settings import Settings
+from trader.stages.exits import ExitEngine
+from trader.stages.portfolio import pegs, with_marks
+
+_SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
+
+Memory = Callable[[Ledger, Recorded, Settings], Ledger]
+
+
+def marked(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
+    """Mark the lots and the books with the quotes that the cycle saw."""
+    quotes: dict[ProductId, Quote] = {
+        quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
+    }
+    ledger = ExitEngine(settings.exits).with_peaks(ledger, quotes)
+    marks, _ = with_marks(ledger, quotes, pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk)
+    return marks
+
+
+def checked(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Take marks and health as the record has them; a halt that a person has to lift is never lifted here."""
+    body = event.body
+    marks: Marks | None = decode(Marks, body["marks"]) if body["marks"] is not None else None
+    return replace(
+        ledger,
+        marks=marks or ledger.marks,
+        health=decode(Health, body["health"]) if "health" in body else ledger.health,
+        drawdown_halt=ledger.drawdown_halt or bool(body.get("drawdown_halt")),
+    )
+
+
+def _dusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    lot = ledger.lots.get(ClientOrderId(event.body["lot"]))
+    return ledger if lot is None else book_dust(ledger, lot)
+
+
+def _regime(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, regime=decode(RegimeMemory, event.body["memory"]))
+
+
+def _universe(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, membership=decode(Mapping[ProductId, Membership], event.body["membership"]))
+
+
+def _strategies(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    if "runs" not in event.body:
+        return ledger
+    return replace(ledger, strategy_runs=decode(Mapping[StrategyId, Instant], event.body["runs"]))
+
+
+def _submitted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    record = ledger.orders.get(ClientOrderId(event.body["order"]))
+    if record is None or not record.is_in_doubt:
+        return ledger
+    if event.body["resent"]:
+        record = replace(record, sent_at=event.at)
+    said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
+    return ledger.with_order(after_submission(record, said, event.at))
+
+
+def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, health=decode(Health, event.body["health"]))
+
+
+def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Lift what an operator lifted."""
+    return lifted(ledger, event.body.get("lifted", ()))
+
+
+def lifted(ledger: Ledger, bases: Collection[str]) -> Ledger:
+    """Allow entries into these assets again; what is still missing at the venue forbids them again at once."""
+    return replace(ledger, reduce_only={base: why for base, why in ledger.reduce_only.items() if base not in bases})
+
+
+MEMORIES: dict[str, Memory] = {
+    EventKind.DUST_BOOKED: _dusted,
+    EventKind.FACTS_GATHERED: marked,
+    EventKind.REGIME_ASSESSED: _regime,
+    EventKind.UNIVERSE_SELECTED: _universe,
+    EventKind.STRATEGIES_PROPOSED: _strategies,
+    EventKind.ORDER_SUBMITTED: _submitted,
+    EventKind.CYCLE_SETTLED: _abstained,
+    EventKind.LEDGER_ADJUSTED: _adjusted,
+}

@@ -1,0 +1,196 @@
+"""The ledger made anew: the audit retold, then what the venue says now on top, both through the production code.
+
+What cannot be known is set to the side that risks less, and said by name. What no announced intent explains is
+listed and never booked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from desk.recovery.chain import Chain, ChainObject
+from desk.recovery.replay import Replay
+from trader.model.codec import decode
+from trader.model.converts import ConvertIntent, ConvertRecord, ConvertStatus
+from trader.model.events import EventKind
+from trader.model.facts import AccountView
+from trader.model.ids import ClientOrderId, Instant, Scope
+from trader.model.ledger import Ledger, opening_ledger
+from trader.model.money import ZERO, Notional
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState
+from trader.model.settings import Settings
+from trader.ports import ExchangeAdapter
+from trader.stages.reconcile import reconcile
+from trader.stages.settlement import Note
+
+#: Listings are asked for from a little before the oldest record: clocks differ.
+SLACK_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What the venue lists and no announced intent explains. ``ours`` are orders that carry our prefix all the same."""
+
+    orders: tuple[OrderState, ...] = ()
+    fills: tuple[Fill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A ledger made anew, with what is stored beside it, what could not be known, and what was left out."""
+
+    ledger: Ledger
+    fills: tuple[Fill, ...]
+    finished: tuple[OrderRecord, ...]
+    unknown: tuple[str, ...]
+    foreign: Foreign
+    notes: tuple[Note, ...]
+
+
+#: The venue's ids of conversions by ours, as an operator found them.
+ConvertIds = Mapping[str, str]
+
+
+def account_of(
+    exchange: ExchangeAdapter, chain: Chain, since: Instant, now: Instant, converts: ConvertIds | None = None
+) -> AccountView:
+    """Read what the venue lists since an instant, and the conversions that an operator named. Raises: VenueError."""
+    # Fills after orders, as in a cycle: a claimed fill that is not listed yet is waited for.
+    balances, orders = exchange.balances(), tuple(exchange.orders(since))
+    fills, announced = tuple(exchange.fills(since)), _announced_converts(chain)
+    states = tuple(
+        exchange.convert_state(venue_convert_id, announced[name])
+        for name, venue_convert_id in (converts or {}).items()
+        if name in announced
+    )
+    return AccountView(now, balances, orders, fills, states)
+
+
+def rebuilt(
+    settings: Settings,
+    scope: Scope,
+    chain: Chain,
+    listed: AccountView | None,
+    converts: ConvertIds | None = None,
+) -> Rebuilt:
+    """Make the ledger of a scope anew.
+
+    *listed* is what the venue lists since the oldest record; None where there is no venue, and then nothing that was
+    announced was ever sent. Its conversions are those that *converts* names the venue's ids of.
+    """
+    told = dict(converts or {})
+    opening, unknown = _opening(settings, chain)
+    ledger = opening_ledger(scope, settings.app.accounting_asset, opening)
+    fills = {fill.trade_id: fill for fill in listed.fills} if listed is not None else {}
+    careful = bool(chain.problems) or len(chain.openings) > 1
+    replay = Replay(settings, ledger, fills, trades=listed is not None, careful=careful)
+    replay.unknown += [*unknown, *chain.problems]
+    for index, each in enumerate(chain.objects):
+        replay.retell(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
+    notes: list[Note] = []
+    if listed is not None:
+        notes += _settle_doubtful_converts(replay, listed.read_at, told)
+        notes += _remember_what_left(replay, chain.aside, listed.orders)
+        done = reconcile(replay.ledger, listed, settings)
+        replay.take(done)
+        notes += done.notes
+    replay.unknown += [*_not_recorded(replay), *_changed_configuration(replay, settings)]
+    return Rebuilt(
+        ledger=replay.ledger,
+        fills=tuple(replay.fills),
+        finished=tuple(replay.finished.values()),
+        unknown=tuple(dict.fromkeys(replay.unknown)),
+        foreign=_foreign(replay, listed),
+        notes=tuple(notes),
+    )
+
+
+def _opening(settings: Settings, chain: Chain) -> tuple[Notional, list[str]]:
+    """Find what the books began with: the record says it, or the configured capital less every flow since does."""
+    flows = [event for each in chain.objects for event in each.events if event.kind == EventKind.FLOW_RECORDED]
+    for event in flows:
+        if event.body.get("opening"):
+            return Notional(event.body["change"]), []
+    later = sum((Decimal(event.body["change"]) for event in flows), ZERO)
+    opening = Notional(settings.app.capital - later)
+    return opening, [f"capital: no record says what the books began with; taken as {opening}, from app.capital"]
+
+
+def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConvertIds) -> list[Note]:
+    """Never try a conversion again that may have been done: it is asked about under the id given, or given up."""
+    notes: list[Note] = []
+    for name, intent in sorted(replay.doubtful.items()):
+        if name in told:
+            record = ConvertRecord(intent, ConvertStatus.QUOTED, told[name])
+        else:
+            record = ConvertRecord(intent, ConvertStatus.FAILED, over_at=now)
+            replay.unknown.append(
+                f"conversion {name} of {intent.amount} {intent.source} into {intent.target}: it may have been done; "
+                f"booked as not done and not tried again; if the venue did it, give its id: --convert {name}=ID"
+            )
+            notes.append((EventKind.CONVERT_OBSERVED, f"{name}|given up", {"convert": record, "state": None}))
+        replay.ledger = replay.ledger.with_convert(record)
+    return notes
+
+
+def _announced_converts(chain: Chain) -> dict[str, ConvertIntent]:
+    announced = (
+        decode(ConvertIntent, event.body["convert"])
+        for each in chain.objects
+        for event in each.events
+        if event.kind == EventKind.ORDER_INTENDED and "convert" in event.body
+    )
+    return {intent.convert_id: intent for intent in announced}
+
+
+def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderState]) -> list[Note]:
+    """Take an intent from an object that was put aside, if the venue has the order: then it did count."""
+    at_venue = {state.client_order_id for state in orders}
+    notes: list[Note] = []
+    for each in aside:
+        for event in each.events:
+            if event.kind != EventKind.ORDER_INTENDED or "intent" not in event.body:
+                continue
+            intent: OrderIntent = decode(OrderIntent, event.body["intent"])
+            known = intent.client_order_id in replay.ledger.orders or intent.client_order_id in replay.finished
+            if intent.client_order_id in at_venue and not known:
+                replay.ledger = replay.ledger.with_order(OrderRecord(intent))
+                replay.unknown.append(f"order {intent.client_order_id}: announced in {each.key}, which was put aside")
+                notes.append((EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
+    return notes
+
+
+def _not_recorded(replay: Replay) -> list[str]:
+    found = ["products, fees: caches; the next cycle reads them anew"]
+    if replay.ledger.marks is None:
+        found.append("marks: no record of an equity; the peak begins anew with the next cycle's")
+    return found
+
+
+def _changed_configuration(replay: Replay, settings: Settings) -> list[str]:
+    others = [each for each in replay.configurations if each != settings.digest]
+    if not others:
+        return []
+    said = f"configuration: {len(others)} other than the present one is on record; "
+    return [said + "rests, streaks and how long orders are remembered follow the present one"]
+
+
+def _foreign(replay: Replay, listed: AccountView | None) -> Foreign:
+    if listed is None:
+        return Foreign()
+    records = (*replay.ledger.orders.values(), *replay.finished.values())
+    names: set[ClientOrderId] = {record.intent.client_order_id for record in records}
+    known = {record.venue_order_id for record in records}
+    booked = {fill.trade_id for fill in replay.fills}
+    return Foreign(
+        tuple(
+            state
+            for state in listed.orders
+            if state.venue_order_id not in known
+            and state.client_order_id not in names
+            and state.originating_order_id not in known
+        ),
+        tuple(fill for fill in listed.fills if fill.trade_id not in booked),
+    )

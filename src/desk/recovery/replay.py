@@ -1,0 +1,271 @@
+"""The audit told again, object by object, through the very code that made the ledger the first time.
+
+Fills come from the venue; the audit says in which cycle each was learnt of, and what was intended, decided and
+remembered between them. Only where the venue no longer lists a fill does the audit's copy of it count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from desk.recovery.chain import ChainObject, Recorded
+from desk.recovery.memories import MEMORIES, checked
+from trader.cycle.act import intended
+from trader.model.codec import decode
+from trader.model.converts import ConvertIntent, ConvertRecord, ConvertState, ConvertStatus
+from trader.model.decisions import Plan
+from trader.model.events import EventKind
+from trader.model.facts import AccountView
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId
+from trader.model.ledger import Ledger
+from trader.model.market import Balance
+from trader.model.memory import CycleMark, CyclePhase
+from trader.model.money import ZERO, Notional
+from trader.model.orders import (
+    Fill,
+    OrderIntent,
+    OrderRecord,
+    OrderState,
+    OrderStatus,
+)
+from trader.model.portfolio import with_flow
+from trader.model.settings import Settings
+from trader.stages.reconcile import Reconciled, is_resendable, reconcile
+
+#: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
+_RANKS = {
+    EventKind.ORDER_OBSERVED: 0,
+    EventKind.FILL_APPLIED: 1,
+    EventKind.CONVERT_OBSERVED: 2,
+    EventKind.LOT_CLOSED: 3,
+}
+_PLENTY = Decimal(10) ** 30
+#: How the trade ids of adopted quantities begin: no venue ever lists one.
+ADOPTED = "adopted-"
+
+#: Parts of a cycle's record; any other part was written by an operator.
+_DECISION, _OUTCOME = "decision", "outcome"
+
+
+@dataclass(slots=True)
+class Replay:
+    """The books as they grow. ``doubtful`` are conversions that may have been done behind the record's back.
+
+    Without ``trades`` nothing announced was ever sent. ``careful``: the record has gaps, so the peak never falls.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    listed: Mapping[TradeId, Fill]
+    trades: bool
+    careful: bool = False
+    fills: list[Fill] = field(default_factory=list)
+    finished: dict[ClientOrderId, OrderRecord] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    doubtful: dict[str, ConvertIntent] = field(default_factory=dict)
+    configurations: list[str] = field(default_factory=list)
+    _waiting: list[Recorded] = field(default_factory=list)
+    _plan: Plan = field(default_factory=Plan)
+    _new: frozenset[ClientOrderId] = frozenset()
+    _facts_at: Instant = field(default=Instant(0))
+    _openings: int = 0
+    _telling: str = ""
+    _deciding: bool = False
+
+    def take(self, done: Reconciled) -> None:
+        """Adopt what a reconciliation found, and what of it is stored beside the ledger."""
+        self.ledger = done.ledger
+        self.fills += done.new_fills
+        self.finished |= {record.intent.client_order_id: record for record in done.finished}
+
+    def retell(self, each: ChainObject, following: ChainObject | None) -> None:
+        """Apply one object. *following* tells whether the cycle came to its outcome."""
+        at = each.events[-1].at if each.events else Instant(0)
+        concluded = following is not None and (following.cycle_id, following.epoch, following.part) == (
+            each.cycle_id,
+            each.epoch,
+            _OUTCOME,
+        )
+        abstained = any(event.kind == EventKind.CYCLE_SETTLED for event in each.events)
+        self._plan, self._waiting = Plan(), []
+        self._telling, self._deciding = each.key, each.part == _DECISION
+        # Every cycle that could read the account reconciled, and forgot what was old, with or without news to note.
+        due = self.trades and each.part == _DECISION and not abstained
+        for event in each.events:
+            if event.kind in _RANKS or event.kind == EventKind.MISMATCH_FOUND:
+                self._queue(event)
+                continue
+            if self._waiting or (due and event.kind != EventKind.FLOW_RECORDED):
+                self._settle(event.at)
+                due = False
+            if (remember := MEMORIES.get(event.kind)) is not None:
+                self.ledger = remember(self.ledger, event, self.settings)
+            if (act := _ACTS.get(event.kind)) is not None:
+                act(self, event)
+        if self._waiting or (self.trades and (due or each.part == _OUTCOME)):
+            self._settle(at)
+        if each.part == _DECISION:
+            self._decided(each, at, concluded=concluded)
+        elif each.part == _OUTCOME:
+            self.ledger = replace(self.ledger, cancels=(), last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
+        self.ledger = replace(self.ledger, audit_head=each.digest)
+
+    # --- what the account said
+
+    def _queue(self, event: Recorded) -> None:
+        last = max((_RANKS.get(EventKind(each.kind), 0) for each in self._waiting), default=0)
+        if self._waiting and (
+            _RANKS.get(EventKind(event.kind), last) < last
+            or event.body.get("read_at") != self._waiting[-1].body.get("read_at")
+        ):
+            self._settle(event.at)
+        self._waiting.append(event)
+
+    def _settle(self, at: Instant) -> None:
+        """Reconcile with what this cycle learnt of the account, and with no more."""
+        bodies = [(event.kind, event.body) for event in self._waiting]
+        self._waiting = []
+        at = Instant(max((int(body["read_at"]) for _, body in bodies if "read_at" in body), default=at))
+        states = tuple(
+            decode(OrderState, body["state"])
+            for kind, body in bodies
+            if kind == EventKind.ORDER_OBSERVED and "state" in body
+        )
+        fills = tuple(self._fill(body) for kind, body in bodies if "fill" in body)
+        converts = tuple(
+            state
+            for kind, body in bodies
+            if kind == EventKind.CONVERT_OBSERVED and (state := self._convert(body)) is not None
+        )
+        for kind, body in bodies:
+            if kind == EventKind.FILL_APPLIED:
+                self._introduce(ClientOrderId(body["order"]), decode(Fill, body["fill"]))
+        self.take(reconcile(self.ledger, AccountView(at, self._plenty(), states, fills, converts), self.settings))
+        for kind, body in bodies:
+            if kind == EventKind.ORDER_OBSERVED and "state" not in body:
+                self._lapse(ClientOrderId(body["order"]), at)
+
+    def _fill(self, body: Mapping[str, Any]) -> Fill:
+        told: Fill = decode(Fill, body["fill"])
+        found = self.listed.get(told.trade_id)
+        if found is None:
+            if not told.trade_id.startswith(ADOPTED):
+                self.unknown.append(f"fill {told.trade_id}: the venue no longer lists it; booked as the audit has it")
+            return told
+        if found != told:
+            self.unknown.append(f"fill {told.trade_id}: the audit has {told}, the venue {found}; booked is the venue's")
+        return found
+
+    def _introduce(self, key: ClientOrderId, fill: Fill) -> None:
+        # That the venue named its own id for an order is not always noted by itself; its fill says it too.
+        record = self.ledger.orders.get(key)
+        if record is not None and record.venue_order_id is None:
+            self.ledger = self.ledger.with_order(replace(record, venue_order_id=fill.venue_order_id))
+
+    def _convert(self, body: Mapping[str, Any]) -> ConvertState | None:
+        if "error" in body:
+            intent: ConvertIntent = decode(ConvertIntent, body["convert"])
+            self.doubtful[intent.convert_id] = intent
+            return None
+        record: ConvertRecord = decode(ConvertRecord, body["convert"])
+        self.doubtful.pop(record.intent.convert_id, None)
+        if body["state"] is None:
+            # Given up without the venue's word: it never got as far as a quote.
+            self.ledger = self.ledger.with_convert(record)
+            return None
+        # Opened again, so that the venue's word on it moves the cash.
+        self.ledger = self.ledger.with_convert(replace(record, status=ConvertStatus.QUOTED, over_at=None))
+        state: ConvertState = decode(ConvertState, body["state"])
+        return state
+
+    def _lapse(self, key: ClientOrderId, at: Instant) -> None:
+        record = self.ledger.orders.get(key)
+        if record is not None and record.is_in_doubt:
+            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=at))
+
+    def _plenty(self) -> dict[Asset, Balance]:
+        """Balances under which nothing is missing: what is missing now, the venue says at the end."""
+        held = {record.intent.base for record in self.ledger.orders.values()}
+        held |= {lot.base for lot in self.ledger.lots.values()} | {dust.base for dust in self.ledger.dust}
+        return {base: Balance(base, _PLENTY, ZERO) for base in held}
+
+    # --- what was decided and done
+
+    def flow(self, event: Recorded) -> None:
+        if event.body.get("opening"):
+            self._openings += 1
+            if self._openings > 1:
+                self.unknown.append(
+                    f"{self._telling}: the books were opened a second time; both records are folded into one"
+                )
+            return
+        self.ledger = with_flow(self.ledger, Notional(event.body["change"]))
+
+    def facts(self, event: Recorded) -> None:
+        self._facts_at = Instant(event.body["now"])
+        if event.body["config"] not in self.configurations:
+            self.configurations.append(str(event.body["config"]))
+
+    def risk(self, event: Recorded) -> None:
+        """Take the marks as recorded; a record with gaps never lowers the peak."""
+        before = self.ledger.marks
+        ledger = checked(self.ledger, event, self.settings)
+        if self.careful and before is not None and ledger.marks is not None:
+            peak = max(before.peak_equity, ledger.marks.peak_equity)
+            ledger = replace(ledger, marks=replace(ledger.marks, peak_equity=peak))
+        kept = {base: rest for base, rest in ledger.cooldowns.items() if self._facts_at < rest.until}
+        self.ledger = replace(ledger, cooldowns=kept)
+
+    def execution(self, event: Recorded) -> None:
+        self._plan = replace(self._plan, cancels=tuple(ClientOrderId(name) for name in event.body["cancels"]))
+
+    def intent(self, event: Recorded) -> None:
+        """Collect what was announced; an operator's announcement takes effect at once."""
+        if "convert" in event.body:
+            convert = decode(ConvertIntent, event.body["convert"])
+            self._plan = replace(self._plan, converts=(*self._plan.converts, convert))
+            return
+        order: OrderIntent = decode(OrderIntent, event.body["intent"])
+        if self._deciding:
+            self._plan = replace(self._plan, intents=(*self._plan.intents, order))
+        else:
+            self.ledger = self.ledger.with_order(OrderRecord(order))
+
+    def withheld(self, event: Recorded) -> None:
+        record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
+        if record is not None and record.is_in_doubt and record.intent.client_order_id in self._new:
+            lapsed = replace(record, status=OrderStatus.LAPSED, over_at=event.at, note=str(event.body["reason"]))
+            self.ledger = self.ledger.with_order(lapsed)
+
+    def _decided(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
+        plan, self._new = self._plan, frozenset()
+        ledger = replace(self.ledger, last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
+        if not self.trades:
+            self.ledger = ledger
+            return
+        remembered = any(is_resendable(record, at, self.settings) for record in ledger.live_orders())
+        ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
+        if concluded or plan.intents or plan.converts or remembered or ledger.cancels:
+            ledger = replace(intended(ledger, plan, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED))
+        self.ledger, self._new = ledger, frozenset(intent.client_order_id for intent in plan.intents)
+        if not concluded:
+            # It died on the way. What was remembered may have been sent again, and is waited for from here; and a
+            # conversion may have been quoted, even done, without a line about it.
+            for record in ledger.live_orders():
+                if is_resendable(record, at, self.settings) and record.intent.client_order_id not in self._new:
+                    self.ledger = self.ledger.with_order(replace(record, sent_at=at))
+            waiting = (record for record in ledger.converts.values() if record.status is ConvertStatus.INTENDED)
+            self.doubtful |= {record.intent.convert_id: record.intent for record in waiting}
+
+
+_ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
+    EventKind.FLOW_RECORDED: Replay.flow,
+    EventKind.FACTS_GATHERED: Replay.facts,
+    EventKind.RISK_CHECKED: Replay.risk,
+    EventKind.EXECUTION_PLANNED: Replay.execution,
+    EventKind.ORDER_INTENDED: Replay.intent,
+    EventKind.ORDER_WITHHELD: Replay.withheld,
+}

@@ -1,0 +1,201 @@
+"""Where the books lie, put together for a command: a folder of this machine, or a stack on AWS.
+
+Without ``--write`` the simulated venue's book is opened as well without a way back to the store: reading it would
+otherwise move it on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from desk.recovery.audit_reading import AuditReader, FolderAuditReader
+from desk.recovery.chain import read_chain
+from desk.recovery.place import Place
+from desk.recovery.shelf import FileShelf, Shelf
+from trader.adapters.local.clock import FixedClock, SystemClock
+from trader.adapters.local.files import FileAuditLog, FileBookStore, FileStateStore
+from trader.entry.wiring import Venue, exchange_of, scope_of
+from trader.errors import ConfigError, DataError
+from trader.model.ids import Instant, ProductId
+from trader.model.market import Bars, Depth, Granularity, Product, Quote
+from trader.model.settings import Mode, Settings
+from trader.ports import Clock
+from trader.sim.book import BookStore, VenueBook
+from trader.sim.tape import Traded
+
+_SECONDS = 60
+VENUE = "https://api.coinbase.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the options say: a folder, or a table and a bucket; the venue's address; now, if it is not now."""
+
+    home: Path | None = None
+    table: str | None = None
+    bucket: str | None = None
+    venue: str | None = None
+    now: Instant | None = None
+
+
+class ClosedMarket:
+    """A market on which nothing trades: the simulated venue stays as it was last seen."""
+
+    def products(self) -> Sequence[Product]:
+        return ()
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:  # noqa: ARG002 - a port
+        return {}
+
+    def bars(
+        self,
+        product_ids: Sequence[ProductId],  # noqa: ARG002
+        granularity: Granularity,  # noqa: ARG002
+        count: int,  # noqa: ARG002
+        now: Instant,  # noqa: ARG002
+    ) -> Mapping[ProductId, Bars | DataError]:
+        return {}
+
+    def depth(
+        self,
+        product_ids: Sequence[ProductId],  # noqa: ARG002
+        band_bps: Decimal,  # noqa: ARG002
+    ) -> Mapping[ProductId, Depth]:
+        return {}
+
+    def touch(self, product_id: ProductId) -> Quote | None:  # noqa: ARG002
+        return None
+
+    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:  # noqa: ARG002
+        return Traded(_SECONDS, ())
+
+
+class Unsaved:
+    """A book that may be read and changed, and is never saved."""
+
+    def __init__(self, books: BookStore) -> None:
+        self._books = books
+        self._changed: VenueBook | None = None
+
+    def load(self) -> VenueBook | None:
+        return self._changed if self._changed is not None else self._books.load()
+
+    def save(self, book: VenueBook) -> None:
+        self._changed = book
+
+
+def place_of(settings: Settings, where: Where, *, writes: bool) -> Place:
+    """Put a place together from the options. Raises: ConfigError."""
+    _check(where)
+    if where.table is not None and where.bucket is not None:
+        return _on_aws(settings, where, where.table, where.bucket, writes=writes)
+    return _in_folder(settings, where, where.home or Path(), writes=writes)
+
+
+def shelf_of(where: Where) -> Shelf:
+    """Open the place of the ledger items and nothing else: no venue, no key. Raises: ConfigError."""
+    if where.table is not None and where.bucket is not None:
+        from desk.recovery.aws import DynamoShelf  # noqa: PLC0415 - a laptop needs no boto3
+        from trader.adapters.aws.clients import client  # noqa: PLC0415
+
+        return DynamoShelf(client("dynamodb"), where.table, client("s3"), where.bucket)
+    _check(where)
+    return FileShelf(where.home or Path())
+
+
+def _check(where: Where) -> None:
+    if (where.table is None) != (where.bucket is None):
+        raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
+    if where.home is None and where.table is None:
+        raise ConfigError("--home is not given; allowed is a folder, or --table and --bucket")
+
+
+def _in_folder(settings: Settings, where: Where, home: Path, *, writes: bool) -> Place:
+    scope, store = scope_of(settings), FileStateStore(home)
+    audit = home / "audit"
+    reader = FolderAuditReader(audit)
+    if not store.folder(scope).exists() and not (audit / f"scope={scope}").exists():
+        there = sorted(str(each.parent) for each in home.glob(f"*/scope={scope}"))
+        hint = f"; allowed are {', '.join(there)}" if there else ""
+        raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
+    clock = _clock(where, reader, settings)
+    books: FileBookStore[VenueBook] = FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook)
+    venue = _http(where.venue, settings) if where.venue is not None else None
+    return Place(
+        settings=settings,
+        scope=scope,
+        owner=_owner(),
+        store=store,
+        shelf=FileShelf(home),
+        audit=FileAuditLog(audit),
+        reader=reader,
+        exchange=exchange_of(settings, venue or _closed(), clock, lambda: books if writes else Unsaved(books)),
+        clock=clock,
+    )
+
+
+def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes: bool) -> Place:
+    from desk.recovery.aws import DynamoShelf, S3AuditReader  # noqa: PLC0415 - a laptop needs no boto3
+    from trader.adapters.aws.audit_log import S3AuditLog  # noqa: PLC0415
+    from trader.adapters.aws.book_store import DynamoBookStore  # noqa: PLC0415
+    from trader.adapters.aws.clients import client  # noqa: PLC0415
+    from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
+
+    dynamodb, s3, scope = client("dynamodb"), client("s3"), scope_of(settings)
+    clock: Clock = SystemClock() if where.now is None else FixedClock(where.now)
+    books: DynamoBookStore[VenueBook] = DynamoBookStore(dynamodb, table, scope, VenueBook)
+    url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
+    return Place(
+        settings=settings,
+        scope=scope,
+        owner=_owner(),
+        store=DynamoStateStore(dynamodb, table),
+        shelf=DynamoShelf(dynamodb, table, s3, bucket),
+        audit=S3AuditLog(s3, bucket),
+        reader=S3AuditReader(s3, bucket),
+        exchange=exchange_of(settings, _http(url, settings), clock, lambda: books if writes else Unsaved(books)),
+        clock=clock,
+    )
+
+
+def _clock(where: Where, reader: AuditReader, settings: Settings) -> Clock:
+    """Time of a recorded or synthetic market stands where the record ends; a real venue's is the machine's."""
+    if where.now is not None:
+        return FixedClock(where.now)
+    if where.venue is not None:
+        return SystemClock()
+    chain = read_chain(reader.texts(scope_of(settings)))
+    ends = [event.at for each in chain.objects for event in each.events]
+    return FixedClock(max(ends)) if ends else SystemClock()
+
+
+def _http(url: str, settings: Settings) -> Venue:
+    """Open the venue at an address; the key comes from the environment, or from the secret that it names."""
+    from desk.real_venue import http_venue  # noqa: PLC0415
+
+    name = os.environ.get("TRADER_SECRET")
+    if not name or settings.app.mode is not Mode.LIVE:
+        return http_venue(url, settings, os.environ)
+    return http_venue(url, settings, {**os.environ, **_secret(name)})
+
+
+def _secret(name: str) -> dict[str, str]:
+    from trader.adapters.aws.clients import client  # noqa: PLC0415
+    from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415
+
+    secret = read_secret(client("secretsmanager"), name)
+    return {"COINBASE_API_KEY": secret.key_name, "COINBASE_API_SECRET": secret.private_key}
+
+
+def _closed() -> Venue:
+    market = ClosedMarket()
+    return Venue(market, market)
+
+
+def _owner() -> str:
+    return f"operator-{os.getpid()}-{secrets.token_hex(4)}"

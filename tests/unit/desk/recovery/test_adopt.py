@@ -1,0 +1,278 @@
+"""A difference settled on purpose: a trade of its own in the books, announced with its reason, never in silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from desk.recovery.adopt import acknowledged, adopted_order, adopted_quantity, over_covered
+from desk.recovery.adopt_intents import Books, Quantities, Terms
+from desk.recovery.place import Change, RebuildOptions, rebuild, under_lease
+from simulation.lost_books import after_tick, the_place, wiped
+from simulation.nemesis import Nemesis
+from simulation.rig import Watch, invoke, set_stage, story_of
+from simulation.scenarios import ENTRY
+from simulation.world import SCOPE, World
+from trader.errors import LeaseHeld, MissingData
+from trader.model.ids import Asset, ClientOrderId
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.orders import Leg, OrderKind, OrderStatus, Side
+
+SOL, ETH = Asset("SOL"), Asset("ETH")
+NEW_LOT = Terms(strategy="rules_engine", stop=Decimal(90), target=Decimal(110), hold_hours=24)
+
+
+@pytest.fixture
+def world() -> World:
+    """Three SOL in one lot, their bracket at the venue."""
+    return after_tick(ENTRY, 2)
+
+
+def books_of(world: World, ledger: Ledger | None = None, epoch: int = 99) -> Books:
+    found = ledger or world.ledger()
+    assert found is not None
+    return Books(world.scenario.settings, found, world.exchange, world.clock.now(), epoch)
+
+
+def quantity(world: World, change: str, price: str = "140", asset: Asset = SOL, terms: Terms | None = None) -> Change:
+    wanted = Quantities(asset, Decimal(change), Decimal(price))
+    return adopted_quantity(books_of(world), wanted, terms or Terms(), "sold by hand")
+
+
+def held(ledger: Ledger) -> Decimal:
+    return Decimal(sum(lot.quantity for lot in ledger.lots.values()))
+
+
+def lose(world: World, asset: str, amount: str) -> None:
+    """Take coins out of the account behind the ledger's back, from under their bracket if need be."""
+    book = world.book()
+    world.books.save(replace(book, live={}).with_change(Asset(asset), -Decimal(amount)))
+
+
+# --- quantities
+
+
+def test_sale_by_hand_is_booked_like_a_sale_of_ours(world: World) -> None:
+    """Half a SOL less in the lot, 70 dollars more in cash, and the parts still add up."""
+    before = world.ledger()
+    assert before is not None
+
+    after = quantity(world, "-0.5").ledger
+
+    assert (held(before) - Decimal("0.5"), before.cash["USD"] + 70) == (held(after), after.cash["USD"])  # type: ignore[index]
+    assert {"USD": 0} == cash_imbalance(after)
+
+
+def test_loss_is_a_sale_for_nothing(world: World) -> None:
+    """What was stolen brought no cash, and its cost is a realized loss."""
+    before = world.ledger()
+    assert before is not None
+    cost = next(iter(before.lots.values())).entry_price
+
+    after = quantity(world, "-1", "0").ledger
+
+    lot = next(iter(after.lots.values()))
+    assert before.cash == after.cash
+    assert -cost * Decimal("1.01") < lot.realized < -cost
+
+
+def test_adoption_is_announced_with_its_reason_before_it_is_booked(world: World) -> None:
+    """Adjustment, intent, order, fill: in this order, under ids that no venue gives."""
+    change = quantity(world, "-0.5")
+
+    kinds = [kind for kind, _, _ in change.notes]
+    assert ["LedgerAdjusted", "OrderIntended", "OrderObserved", "FillApplied"] == kinds
+    assert "sold by hand" == change.notes[0][2]["reason"]
+    assert ["adopted-99"] == [fill.trade_id for fill in change.fills]
+
+
+def test_difference_to_the_account_is_gone_after_the_adoption(world: World) -> None:
+    """The account has 2 SOL, the ledger 3: one is taken out, and the asset is no longer reduce-only."""
+    lose(world, "SOL", "1")
+    story = story_of(ENTRY)
+    set_stage(world, story.beats[3])
+    invoke(world, story.beats[3], "cycle", Nemesis(), Watch())
+    before = world.ledger()
+    assert before is not None
+    assert "SOL" in before.reduce_only
+
+    after = quantity(world, "-1").ledger
+
+    assert {} == after.reduce_only
+
+
+def test_purchase_by_hand_begins_a_lot_with_a_stop_and_a_target(world: World) -> None:
+    """The next cycle protects it like any other."""
+    change = quantity(world, "0.5", "100", ETH, NEW_LOT)
+
+    lot = next(lot for lot in change.ledger.lots.values() if lot.base == "ETH")
+    assert (Decimal("0.5"), Decimal(50), Decimal(90), Decimal(110)) == (
+        lot.quantity,
+        lot.cost,
+        lot.bracket.stop_price,
+        lot.bracket.target_price,
+    )
+
+
+def test_purchase_beside_a_lot_takes_what_is_unsaid_from_it(world: World) -> None:
+    """Strategy, stop, target and time."""
+    before = world.ledger()
+    assert before is not None
+    beside = next(iter(before.lots.values()))
+
+    after = quantity(world, "0.5", "100").ledger
+
+    lot = next(lot for key, lot in after.lots.items() if key not in before.lots)
+    assert (beside.bracket, beside.max_hold_until, beside.strategy) == (lot.bracket, lot.max_hold_until, lot.strategy)
+
+
+@pytest.mark.parametrize(
+    ("change", "price", "asset", "terms", "said"),
+    [
+        ("0", "1", SOL, Terms(), "quantity 0"),
+        ("-1", "-1", SOL, Terms(), "price -1"),
+        ("-99", "1", SOL, Terms(), "has 3 SOL, 99 was asked"),
+        ("-1", "1", ETH, Terms(), "the lots of ETH are: none"),
+        ("-1", "1", SOL, Terms(lot="other"), "--lot other; the lots of SOL are"),
+        ("1", "1", ETH, Terms(), "needs --strategy, --stop, --target, --hold-hours"),
+        ("1", "1", ETH, replace(NEW_LOT, strategy="hunch"), "strategy 'hunch'; allowed are"),
+        ("1", "1", ETH, replace(NEW_LOT, stop=Decimal(120)), "must be above zero and below target 110"),
+        ("1", "1", ETH, replace(NEW_LOT, product="SOL-USD"), "does not trade ETH"),
+        ("1", "99999", ETH, NEW_LOT, "99999 USD are needed, the ledger has"),
+    ],
+)
+def test_what_cannot_be_adopted_says_why(
+    world: World, change: str, price: str, asset: Asset, terms: Terms, said: str
+) -> None:
+    """The thing, the value and what is allowed."""
+    with pytest.raises(MissingData, match=said):
+        quantity(world, change, price, asset, terms)
+
+
+def test_adoption_needs_a_reason(world: World) -> None:
+    """Blanks are none."""
+    with pytest.raises(MissingData, match="needs a reason"):
+        adopted_quantity(books_of(world), Quantities(SOL, Decimal(-1), Decimal(1)), Terms(), "  ")
+
+
+def test_bracket_that_sells_more_than_its_lot_has_is_named(world: World) -> None:
+    """It could sell coins of the account's owner."""
+    before = world.ledger()
+    assert before is not None
+
+    assert [] == over_covered(before)
+    assert ["sells 3, its lot has 2.5"] == [
+        line[line.index("sells") : line.index(":")] for line in over_covered(quantity(world, "-0.5").ledger)
+    ]
+
+
+# --- orders
+
+
+def an_order_nobody_knows(world: World, **over: object) -> ClientOrderId:
+    """An order at the venue under our prefix, of which no ledger and no record knows."""
+    ledger = world.ledger()
+    assert ledger is not None
+    entry = next(record.intent for record in ledger.orders.values() if record.intent.leg is Leg.ENTRY)
+    name = ClientOrderId(f"{world.scenario.settings.execution.order_prefix}unknown")
+    intent = replace(
+        entry, client_order_id=name, lot_id=name, kind=OrderKind.LIMIT_IOC, limit_price=entry.limit_price * 2,
+        attach=False, expires_at=None,
+    )  # fmt: skip
+    world.exchange.submit(replace(intent, **over))
+    return name
+
+
+def test_order_in_no_ledger_is_taken_in_with_its_own_fills(world: World) -> None:
+    """As the venue shows it: its fills under the venue's own trade ids, its lot as the operator says."""
+    name = an_order_nobody_knows(world)
+    before = world.ledger()
+    assert before is not None
+
+    change = adopted_order(books_of(world), name, the_place(world).chain(), NEW_LOT, "left by another stack")
+
+    record = change.ledger.orders[name]
+    assert OrderStatus.FILLED is record.status
+    assert {fill.trade_id for fill in world.book().fills} >= {fill.trade_id for fill in change.fills} != set()
+    assert record.filled == change.ledger.lots[name].quantity
+    assert {"USD": 0} == cash_imbalance(change.ledger)
+
+
+def test_sale_in_no_ledger_belongs_to_the_lot_it_sells(world: World) -> None:
+    """A limit order becomes an exit of the only lot there is."""
+    world.exchange.cancel(tuple(world.book().live))
+    name = an_order_nobody_knows(world, side=Side.SELL, kind=OrderKind.LIMIT_IOC, limit_price=Decimal(1), bracket=None)
+    before = world.ledger()
+    assert before is not None
+
+    change = adopted_order(books_of(world), name, the_place(world).chain(), Terms(), "sold by hand")
+
+    assert (Leg.EXIT, next(iter(before.lots))) == (
+        change.ledger.orders[name].intent.leg,
+        change.ledger.orders[name].intent.lot_id,
+    )
+    assert Decimal(0) == held(change.ledger)
+
+
+def test_order_that_is_known_or_not_there_is_refused(world: World) -> None:
+    """By its client id."""
+    ledger = world.ledger()
+    assert ledger is not None
+    entry = next(key for key, record in ledger.orders.items() if record.intent.leg is Leg.ENTRY)
+
+    with pytest.raises(MissingData, match="is in the ledger already, FILLED"):
+        adopted_order(books_of(world), entry, the_place(world).chain(), Terms(), "why not")
+    with pytest.raises(MissingData, match="lists no order of ours with this client id"):
+        adopted_order(books_of(world), "t247-nobody", the_place(world).chain(), Terms(), "why not")
+
+
+# --- acknowledging, and writing
+
+
+def test_reduce_only_that_was_looked_at_is_lifted(world: World) -> None:
+    """One that waits for a person; what is still missing at the venue comes back at once."""
+    ledger = world.ledger()
+    assert ledger is not None
+    waiting = replace(ledger, reduce_only={SOL: "fill 1 exceeds its intent", ETH: "fill 2 exceeds its intent"})
+
+    change = acknowledged(books_of(world, waiting), ["SOL"], "checked with the venue")
+
+    assert {ETH: "fill 2 exceeds its intent"} == change.ledger.reduce_only
+    with pytest.raises(MissingData, match="ADA is not reduce-only; allowed are ETH, SOL"):
+        acknowledged(books_of(world, waiting), ["ADA"], "checked")
+
+
+def test_adopted_quantity_survives_the_loss_of_the_ledger(world: World) -> None:
+    """It is on record like everything else: a rebuild books it again, once."""
+    wanted = Quantities(SOL, Decimal("-0.5"), Decimal(140))
+    after = under_lease(
+        the_place(world),
+        "adopt",
+        lambda ledger, epoch: adopted_quantity(books_of(world, ledger, epoch), wanted, Terms(), "sold by hand"),
+    )
+
+    made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+
+    assert (after.cash, after.lots, after.orders, after.books, after.audit_head) == (
+        made.ledger.cash,
+        made.ledger.lots,
+        made.ledger.orders,
+        made.ledger.books,
+        made.ledger.audit_head,
+    )
+
+
+def test_adoption_waits_for_a_running_cycle(world: World) -> None:
+    """And a failed one gives the lease back."""
+
+    def fail(ledger: Ledger, epoch: int) -> Change:
+        raise MissingData("no")
+
+    with pytest.raises(MissingData):
+        under_lease(the_place(world), "adopt", fail)
+    assert "" == world.lease_owner()
+    world.store.acquire(SCOPE, "cycle", world.clock.now(), 120)
+    with pytest.raises(LeaseHeld, match="cycle"):
+        under_lease(the_place(world), "adopt", fail)

@@ -1,0 +1,231 @@
+"""The stored item, sound or not: what is read of it, and the one write that replaces what is no ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from desk.recovery.aws import DynamoShelf, S3AuditReader
+from desk.recovery.shelf import FileShelf, Shelf
+from factories import SCOPE, a_ledger
+from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.adapters.local.files import FileStateStore
+from trader.errors import LeaseHeld, LedgerCorrupt, VersionConflict
+from trader.model.codec import canonical_json
+from trader.model.events import AuditObject
+from trader.model.ids import CycleId, Instant
+from trader.ports import StateStore, audit_key
+
+NOW = Instant(1_795_348_800)
+
+
+class Bench:
+    """A store, its shelf, and a hand that damages the ledger behind their backs."""
+
+    def __init__(
+        self, store: StateStore, shelf: Shelf, damage: Callable[[str], None], kept: Callable[[str], bytes]
+    ) -> None:
+        self.store, self.shelf, self.damage, self.kept = store, shelf, damage, kept
+
+    def commit(self) -> None:
+        """Store a ledger as a cycle would."""
+        grant = self.store.acquire(SCOPE, "cycle", NOW, 120)
+        self.store.commit(grant, a_ledger(), release=True)
+
+
+def in_files(home: Path) -> Bench:
+    store = FileStateStore(home)
+    path = store.folder(SCOPE) / "ledger.json"
+    return Bench(
+        store,
+        FileShelf(home),
+        lambda text: path.write_text(text, encoding="utf-8") and None,
+        lambda where: Path(where).read_bytes(),
+    )
+
+
+def on_aws(_: Path) -> Bench:
+    dynamodb, s3 = (boto3.client(name, region_name="us-east-1") for name in ("dynamodb", "s3"))
+    dynamodb.create_table(
+        TableName="trader",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    s3.create_bucket(Bucket="audit")
+
+    def damage(text: str) -> None:
+        dynamodb.update_item(
+            TableName="trader",
+            Key={"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}},
+            UpdateExpression="SET ledger = :text",
+            ExpressionAttributeValues={":text": {"S": text}},
+        )
+
+    def kept(where: str) -> bytes:
+        key = where.removeprefix("s3://audit/")
+        return bytes(s3.get_object(Bucket="audit", Key=key)["Body"].read())
+
+    return Bench(DynamoStateStore(dynamodb, "trader"), DynamoShelf(dynamodb, "trader", s3, "audit"), damage, kept)
+
+
+@pytest.fixture(params=[in_files, on_aws], ids=["files", "aws"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield request.param(tmp_path)
+
+
+def test_nothing_is_found_where_nothing_was_stored(bench: Bench) -> None:
+    """And looking leaves nothing behind."""
+    assert bench.shelf.find(SCOPE) is None
+    assert bench.shelf.find(SCOPE) is None
+
+
+def test_sound_item_is_found_with_its_lease(bench: Bench) -> None:
+    """Reading it takes no lease."""
+    bench.commit()
+    grant = bench.store.acquire(SCOPE, "cycle", NOW, 120)
+
+    found = bench.shelf.find(SCOPE)
+
+    assert found is not None
+    assert (a_ledger(), "cycle", grant.epoch, grant.version) == (
+        found.ledger,
+        found.owner,
+        found.epoch,
+        found.version,
+    )
+    assert (True, False) == (found.is_held(NOW), found.is_held(Instant(NOW + 120)))
+
+
+def test_damaged_item_is_found_with_its_reason(bench: Bench) -> None:
+    """No ledger, but the text, and why it is none."""
+    bench.commit()
+    bench.damage("[1, 2")
+
+    found = bench.shelf.find(SCOPE)
+
+    assert found is not None
+    assert (None, True) == (found.ledger, "[1, 2" in found.text)
+    assert found.problem
+
+
+def test_ledger_is_put_where_none_is(bench: Bench) -> None:
+    """With a free lease, and under an epoch that goes on."""
+    bench.shelf.put(SCOPE, None, a_ledger(), 77, NOW)
+
+    grant = bench.store.acquire(SCOPE, "cycle", NOW, 120)
+    assert (a_ledger(), 78) == (grant.ledger, grant.epoch)
+
+
+def test_ledger_is_put_in_place_of_a_damaged_one(bench: Bench) -> None:
+    """Which no cycle could take the lease on."""
+    bench.commit()
+    bench.damage("[1, 2")
+    with pytest.raises(LedgerCorrupt):
+        bench.store.acquire(SCOPE, "cycle", NOW, 120)
+
+    bench.shelf.put(SCOPE, bench.shelf.find(SCOPE), a_ledger(), 9, NOW)
+
+    assert a_ledger() == bench.store.acquire(SCOPE, "cycle", NOW, 120).ledger
+
+
+def test_item_that_appeared_meanwhile_is_left_alone(bench: Bench) -> None:
+    """A cycle came first: what was found is no longer there."""
+    bench.commit()
+
+    with pytest.raises(VersionConflict):
+        bench.shelf.put(SCOPE, None, a_ledger(cash={"USD": "1"}), 9, NOW)
+
+    assert a_ledger() == bench.store.acquire(SCOPE, "cycle", NOW, 120).ledger
+
+
+def test_item_under_a_lease_is_left_alone(bench: Bench) -> None:
+    """Whoever holds it is at work."""
+    found = bench.shelf.find(SCOPE)
+    bench.store.acquire(SCOPE, "at work", NOW, 120)
+
+    with pytest.raises(LeaseHeld, match="at work"):
+        bench.shelf.put(SCOPE, found, a_ledger(), 9, NOW)
+
+
+def test_old_text_is_kept_byte_for_byte(bench: Bench) -> None:
+    """Whatever was in it."""
+    where = bench.shelf.set_aside(SCOPE, '{"half a ledger')
+
+    assert b'{"half a ledger' == bench.kept(where)
+
+
+def test_bytes_that_are_no_text_are_kept_as_well(tmp_path: Path) -> None:
+    """A disk fault does not respect UTF-8."""
+    bench = in_files(tmp_path)
+    bench.commit()
+    path = FileStateStore(tmp_path).folder(SCOPE) / "ledger.json"
+    path.write_bytes(b'{"\xff\x00')
+
+    found = FileShelf(tmp_path).find(SCOPE)
+
+    assert found is not None
+    assert found.ledger is None
+    assert b'{"\xff\x00' == bench.kept(bench.shelf.set_aside(SCOPE, found.text))
+
+
+def test_audit_in_s3_is_read_whole_and_each_object_once() -> None:
+    """More than one page of it, and nothing of another scope."""
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        s3.create_bucket(Bucket="audit")
+        log, expected = S3AuditLog(s3, "audit"), {}
+        for epoch in range(3):
+            for scope in ("PAPER#main", "PAPER#other"):
+                key = audit_key(type(SCOPE)(scope), CycleId("20261122T120000Z"), epoch, "decision")
+                written = AuditObject(key, "", ())
+                log.write(written)
+                expected |= {key: written.text()} if scope == "PAPER#main" else {}
+        counted = Counted(s3)
+        reader = S3AuditReader(counted, "audit")
+
+        assert (expected, expected) == (reader.texts(type(SCOPE)("PAPER#main")), reader.texts(SCOPE))
+        assert 3 == counted.reads
+
+
+class Counted:
+    """A client that counts what is read; one key a page."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self.reads = client, 0
+
+    def get_object(self, **request: Any) -> Any:
+        self.reads += 1
+        return self._client.get_object(**request)
+
+    def get_paginator(self, name: str) -> Any:
+        return Paged(self._client.get_paginator(name))
+
+
+class Paged:
+    """Pages of one."""
+
+    def __init__(self, paginator: Any) -> None:
+        self._paginator = paginator
+
+    def paginate(self, **request: Any) -> Any:
+        return self._paginator.paginate(**request, PaginationConfig={"PageSize": 1})
+
+
+def test_ledger_is_written_as_the_stores_write_it(bench: Bench) -> None:
+    """One form, whoever wrote it."""
+    bench.shelf.put(SCOPE, None, a_ledger(), 1, NOW)
+
+    found = bench.shelf.find(SCOPE)
+
+    assert found is not None
+    assert canonical_json(a_ledger()) in found.text
