@@ -9,7 +9,7 @@ the lost ledger alone. It is named and never tried again; the operator gives the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Watch, books_of, differences, invoke, set_stage, story_of
 from simulation.scenarios import ENTRY, SCENARIOS, SLOW
 from simulation.world import SCOPE, Scenario, World
+from trader.cycle import CycleOutcome
 from trader.errors import AuditError, LeaseHeld
 from trader.model.codec import canonical_json
 from trader.model.ids import ClientOrderId, Instant, Scope
@@ -171,12 +172,36 @@ def test_conversion_that_may_have_been_done_is_named_and_not_tried_again() -> No
     assert 1 == len(world.book().converts)
 
 
-def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
-    """The item was lost, a cycle ran on empty books before anybody looked; then the ledger is rebuilt."""
+def test_cycle_without_a_ledger_opens_no_books_beside_orders_of_ours() -> None:
+    """It says what is missing and what to do, sends nothing, writes nothing, and gives the lease back."""
     world = wiped(after_tick(ENTRY, 2))
     story = story_of(ENTRY)
     set_stage(world, story.beats[3])
-    invoke(world, story.beats[3], "unaware", Nemesis(), Watch())
+    before = world.book()
+
+    report = invoke(world, story.beats[3], "unaware", Nemesis(), Watch())
+
+    assert report is not None
+    assert CycleOutcome.ABORTED is report.outcome
+    assert "trader ledger rebuild" in report.reason
+    assert (None, "", before) == (world.ledger(), world.lease_owner(), world.book())
+
+
+class _Unlisted(Nemesis):
+    """The venue lists no order the first time it is asked, as one may whose listing lags."""
+
+    def call(self, port: str, method: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
+        is_first = method == "orders" and "exchange.orders" not in self.trail
+        found = super().call(port, method, function, args, kwargs)
+        return () if is_first else found
+
+
+def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
+    """The item was lost, and a cycle that saw no order of ours ran on empty books; then the ledger is rebuilt."""
+    world = wiped(after_tick(ENTRY, 2))
+    story = story_of(ENTRY)
+    set_stage(world, story.beats[3])
+    invoke(world, story.beats[3], "unaware", _Unlisted(), Watch())
     lost = after_tick(ENTRY, 3).ledger()
     empty = world.ledger()
     assert lost is not None

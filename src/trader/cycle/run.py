@@ -13,16 +13,20 @@ from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, V
 from trader.model.decisions import Decision, Plan
 from trader.model.events import AuditObject, EventKind
 from trader.model.facts import AccountView, Tick
-from trader.model.ids import ClientOrderId
+from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.memory import CycleMark, CyclePhase, Health
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
 from trader.model.portfolio import Conditions, Switch, with_flow
+from trader.model.settings import Settings
 from trader.ports import Grant, Ports, audit_key
 from trader.stages.pipeline import Pipeline, next_health
 from trader.stages.reconcile import Reconciled, is_resendable, reconcile
 from trader.stages.record import Note, decision_notes, events_of
+
+#: How far back orders of ours are looked for before books are opened: far longer than any position is held.
+_LOOK_BACK_SECONDS = 90 * 86_400
 
 
 class CycleOutcome(StrEnum):
@@ -121,6 +125,9 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, settings.cycle.lease_seconds)
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
+    if grant.ledger is None and (against := _against_opening(settings, ports, now)) is not None:
+        ports.store.release(grant)
+        return CycleReport(tick, *against)
     ledger = grant.ledger or opening_ledger(
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
     )
@@ -136,6 +143,26 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return _run(run, resumes=mark is not None and mark.cycle_id == tick.cycle_id)
     except (AuditError, VersionConflict, StoreUnavailable) as error:
         return _aborted(run, error)
+
+
+def _against_opening(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
+    """Say why empty books must not be opened: whoever has orders at the venue has had books before.
+
+    A ledger that was lost would be replaced by one that knows of no position, and buys them all again.
+    """
+    if ports.exchange is None:
+        return None
+    try:
+        orders = ports.exchange.orders(Instant(now - _LOOK_BACK_SECONDS))
+    except VenueError as error:
+        return CycleOutcome.ABSTAINED, f"no books are opened while the venue cannot be read: {error}"
+    prefix = settings.execution.order_prefix
+    ours = [order.client_order_id for order in orders if order.client_order_id.startswith(prefix)]
+    if not ours:
+        return None
+    seen = f"the venue lists {len(ours)} orders that begin with {prefix!r}, such as {min(ours)}"
+    remedy = "`trader ledger rebuild`, or another execution.order_prefix"
+    return CycleOutcome.ABORTED, f"there is no ledger, but {seen}: {remedy}"
 
 
 def _run(run: _Run, *, resumes: bool) -> CycleReport:

@@ -396,3 +396,35 @@ def test_answer_of_the_venue_that_means_nothing_to_us_changes_nothing() -> None:
 
     assert (before.lots, before.cash) == (world.ledger.lots, world.ledger.cash)
     assert ["SOL"] == list(world.ledger.reduce_only)
+
+
+# --- no ledger
+
+
+def test_no_books_are_opened_while_the_venue_cannot_be_read() -> None:
+    """Nobody knows then whether there have been books before; the next tick tries again."""
+    world = eager()
+    world.meddlers["exchange.orders"] = down
+
+    report = world.cycle()
+
+    assert (CycleOutcome.ABSTAINED, 0, None) == (report.outcome, world.sent(), world.store.ledger(SCOPE))
+    assert "no books are opened" in report.reason
+
+    del world.meddlers["exchange.orders"]
+    world.pass_bars()
+    assert CycleOutcome.COMPLETED is world.cycle().outcome
+
+
+def test_no_books_are_opened_beside_orders_of_ours() -> None:
+    """The ledger was lost: whoever began anew would buy everything once more."""
+    world = eager()
+    world.cycle()
+    world.store.texts.clear()
+    sent = world.sent()
+
+    world.pass_bars()
+    report = world.cycle()
+
+    assert (CycleOutcome.ABORTED, sent, None) == (report.outcome, world.sent(), world.store.ledger(SCOPE))
+    assert "the venue lists 1 orders that begin with 't247-', such as t247-" in report.reason
