@@ -6,7 +6,7 @@ import pytest
 
 from simulation.scenarios import SCENARIOS
 from simulation.wire_story import undisturbed
-from simulation.wire_sweeps import TARGETS, Outcome, a_choice, crash_jobs, outcome, overtaken_jobs
+from simulation.wire_sweeps import TARGETS, Outcome, a_choice, crash_jobs, outcome, overtaken_jobs, wipe_jobs
 from simulation.world import Scenario
 
 _CRASH_CASES = 12
@@ -45,6 +45,14 @@ def test_invocations_that_meet_over_the_wire_break_nothing(kind: str) -> None:
 
     assert [] == broken(done)
     assert {"stall", "twin"} == {each.sweep for each in done}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+def test_lost_table_is_rebuilt_from_audit_and_venue(scenario: Scenario) -> None:
+    """In the middle of the story: every field is as it was, and the story ends as if nothing had happened."""
+    jobs = [job for job in wipe_jobs() if job[1] == scenario.name]
+
+    assert [] == broken([outcome(jobs[len(jobs) // 2])])
 
 
 def test_the_full_sweeps_are_as_wide_as_they_were() -> None:

@@ -5,11 +5,12 @@ Nothing is copied here: a case is a history of its own, from the first tick to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
+from desk.recovery.place import RebuildOptions, write_rebuilt
 from simulation.checker import (
     against_the_switch,
     open_converts,
@@ -28,6 +29,7 @@ from trader.adapters.coinbase.bodies import order_body
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
 from trader.model.ids import Instant
+from trader.model.ledger import Ledger
 
 QUIET_BEATS = 3
 _PATIENCE = 1
@@ -241,6 +243,38 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
         return tuple(telling.found)
 
 
+def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
+    """Lose every item of the table after a tick, rebuild the ledger from audit and venue, and play on."""
+    with open_wire_world(scenario) as world:
+        telling = Telling(world)
+        telling.play(telling.beats[: index + 1], "before")
+        lost = world.ledger()
+        beside = _beside(world)
+        assert lost is not None
+        world.wipe()
+        with world.invocation("operator", Nemesis()) as ports:
+            made, _ = write_rebuilt(world.place(ports), RebuildOptions())
+        telling.found += differences(_fields(lost), _fields(made.ledger))
+        telling.found += differences(beside, _beside(world))
+        telling.play(telling.beats[index + 1 :], "later")
+        telling.conclude()
+        telling.found += differences(dict(undisturbed(scenario).economy), economy_of(world))
+        return tuple(telling.found)
+
+
+def _fields(ledger: Ledger) -> dict[str, Any]:
+    """Every field but two caches, which the next cycle reads anew."""
+    return {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name not in ("products", "fees")}
+
+
+def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:
+    """The fills and finished orders stored beside the ledger, by id."""
+    return {
+        "fills": {str(fill.trade_id): fill for fill in world.stored_fills()},
+        "orders": {str(record.intent.client_order_id): record for record in world.stored_orders()},
+    }
+
+
 def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool) -> list[str]:
     """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not."""
     other = seen[0] if seen else None
@@ -256,9 +290,6 @@ def economy_of(world: WireWorld) -> dict[str, Any]:
     books = books_of(world)
     lots = {key: (lot[0], lot[2], lot[3], lot[4], lot[5]) for key, lot in books["lots"].items()}
     return {**{name: books[name] for name in _ECONOMY}, "lots": lots}
-
-
-Find = Callable[[Scenario], Sequence[Case]]
 
 
 def faults_everywhere(scenario: Scenario, tick: int, *, after: int = 0, calls: int = 0) -> list[Case]:

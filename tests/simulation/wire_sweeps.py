@@ -5,6 +5,7 @@ crash      a fault at each call of a cycle; a dead cycle is started again in eac
 stall      a cycle freezes before each call; the tick is redelivered when its lease has run out, or the
            next tick comes, and runs whole; then the first wakes up
 twin       the same tick is delivered once more while the first is before each of its calls
+wipe       after each tick of each scenario every item of the table is lost; the ledger is rebuilt
 =========  =============================================================================================
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, REPRICE, SCENARIOS
-from simulation.wire_story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed
+from simulation.wire_story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed, wiped_case
 from simulation.world import Scenario
 from trader.model.ids import Instant
 
@@ -81,7 +82,18 @@ class Outcome:
     broken: tuple[str, ...]
 
 
-Job = tuple[str, str, Case | Overtaken]
+@dataclass(frozen=True, order=True)
+class Wiped:
+    """The tick of a scenario after which the table is lost."""
+
+    scenario: str
+    tick: int
+
+    def __str__(self) -> str:
+        return f"{self.scenario}: wiped after tick {self.tick}"
+
+
+Job = tuple[str, str, Case | Overtaken | Wiped]
 
 
 def crash_jobs() -> Iterator[Job]:
@@ -109,6 +121,13 @@ def overtaken_jobs() -> Iterator[Job]:
             yield "twin", target.kind, replace(base, seconds=0)
 
 
+def wipe_jobs() -> Iterator[Job]:
+    """Every tick of every scenario."""
+    for scenario in SCENARIOS:
+        for tick in range(len(scenario.beats)):
+            yield "wipe", scenario.name, Wiped(scenario.name, tick)
+
+
 def outcome(job: Job) -> Outcome:
     """Play one case."""
     sweep, kind, case = job
@@ -116,6 +135,9 @@ def outcome(job: Job) -> Outcome:
     if isinstance(case, Case):
         done = crash_case(scenario, case)
         return Outcome(sweep, kind, done.method, done.compared, tuple(f"{case}: {each}" for each in done.broken))
+    if isinstance(case, Wiped):
+        found = wiped_case(scenario, case.tick)
+        return Outcome(sweep, kind, "the table", compared=True, broken=tuple(f"{case}: {each}" for each in found))
     beats = beats_of(scenario)
     beat = beats[case.tick]
     other = beats[case.tick + 1] if case.into_next else beat

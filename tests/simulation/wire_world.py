@@ -14,6 +14,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from desk.recovery.aws import DynamoShelf, S3AuditReader
+from desk.recovery.place import Place
 from desk.sandbox.keys import ApiKey, new_key
 from desk.sandbox.market import Listing
 from desk.sandbox.moments import second_of
@@ -117,6 +119,31 @@ class WireWorld:
         """Give back the lease of an invocation that is known to be dead."""
         grant = self._store.acquire(SCOPE, "supervisor", Instant(self.clock.at + 10**6), 30)
         self._store.release(grant)
+
+    # --- what a recovery touches
+
+    def wipe(self) -> None:
+        """Lose every item of the table: the ledger, the fills, the finished orders."""
+        with self._wires.hands.off():
+            for beginning in ("LEDGER", "FILL#", "ORDER#"):
+                for item in self._read_items(beginning):
+                    key = {"pk": item["pk"], "sk": item["sk"]}
+                    self.aws.clients["dynamodb"].delete_item(TableName=TABLE, Key=key)
+
+    def place(self, ports: Ports) -> Place:
+        """What a recovery needs of the world."""
+        dynamodb, s3 = self.aws.clients["dynamodb"], self.aws.clients["s3"]
+        return Place(
+            settings=self.scenario.settings,
+            scope=SCOPE,
+            owner=ports.identity.owner,
+            store=ports.store,
+            shelf=DynamoShelf(dynamodb, TABLE, s3, BUCKET),
+            audit=ports.audit,
+            reader=S3AuditReader(s3, BUCKET, _PREFIX),
+            exchange=ports.exchange,
+            clock=self.clock,
+        )
 
     # --- what an outsider sees
 
