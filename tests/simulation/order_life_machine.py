@@ -183,7 +183,11 @@ class OrderMachine(RuleBasedStateMachine):
 def explored(examples: int = EXAMPLES, steps: int = STEPS) -> Tally:
     """Let chance play. Raises: AssertionError with everything that was done, as small as Hypothesis can make it."""
     OrderMachine.tally = Tally()
+    # Repeatable wherever it is called from, under pytest's profile or without one.
     limits = settings(
+        deadline=None,
+        derandomize=True,
+        database=None,
         max_examples=examples,
         stateful_step_count=steps,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
