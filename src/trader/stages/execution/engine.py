@@ -30,7 +30,7 @@ class ExecutionEngine:
         With HALT nothing is sent: only our working entries are cancelled. Protective orders stay at the venue.
         """
         switch, ledger, rules = portfolio.conditions.switch, portfolio.ledger, self.settings.execution
-        period = self.settings.cycle.period_seconds
+        period, quiet = self.settings.cycle.period_seconds, self.settings.cycle.quiet_period_seconds
         cancels = stale_orders(ledger, market.now, period, switch, entries_allowed=entries_allowed)
         if switch is Switch.HALT:
             return Plan(cancels=tuple(cancels))
@@ -38,12 +38,12 @@ class ExecutionEngine:
         denials: list[Denial] = []
         for approval in approvals:
             if approval.proposal.reduces:
-                sale = exit_order(approval, ledger, market, rules)
+                sale = exit_order(approval, ledger, market, rules, quiet)
                 intents += [sale.intent] if sale.intent else []
                 denials += [sale.denial] if sale.denial else []
                 cancels += sale.cancels
         if switch is not Switch.FLATTEN:
-            quiet, exiting = self.settings.cycle.quiet_period_seconds, {intent.lot_id for intent in intents}
+            exiting = {intent.lot_id for intent in intents}
             intents += protection_orders(ledger, market, rules, quiet, exiting)
         entries = self._entries(approvals, portfolio, market, denials)
         return Plan(

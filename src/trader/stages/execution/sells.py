@@ -28,10 +28,13 @@ class Sale:
     cancels: tuple[ClientOrderId, ...] = ()
 
 
-def exit_order(approval: Approval, ledger: Ledger, market: Market, rules: ExecutionSettings) -> Sale:
+def exit_order(
+    approval: Approval, ledger: Ledger, market: Market, rules: ExecutionSettings, quiet_seconds: int
+) -> Sale:
     """Sell a lot at once, at a bounded distance below the bid that widens with every attempt.
 
-    The order may leave only when the cancelled brackets are over. Rounding: quantity down, price up.
+    The order may leave only when the cancelled brackets are over; a bracket that the venue has not shown yet may have
+    sold the lot already, and it is waited for. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -41,6 +44,9 @@ def exit_order(approval: Approval, ledger: Ledger, market: Market, rules: Execut
         return Sale(denial=refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
     if quote is None or quote.is_crossed:
         return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
+    settled = Instant(market.now - quiet_seconds)
+    if any(_carries_bracket(record, ledger, settled) for record in ledger.orders_of(lot.lot_id)):
+        return Sale(denial=refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"}))
     attempt = exit_attempts(ledger, lot)
     slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
     price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
@@ -123,7 +129,7 @@ def unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
 def _carries_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
     """Whether this is an attached entry whose bracket the venue has not shown us yet.
 
-    Listings lag: next to a bracket not yet listed, a second one could sell coins of the account's owner.
+    Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
     """
     if record.intent.leg is not Leg.ENTRY or not record.intent.attach:
         return False

@@ -51,7 +51,8 @@ def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
 
 
 def sell(ledger: Ledger, market: Market | None = None) -> Sale:
-    return exit_order(a_sell_approval(ledger.lots[LOT]), ledger, eth() if market is None else market, RULE)
+    approval = a_sell_approval(ledger.lots[LOT])
+    return exit_order(approval, ledger, eth() if market is None else market, RULE, QUIET)
 
 
 def failed_exits(count: int, status: OrderStatus = OrderStatus.CANCELLED) -> list[OrderRecord]:
@@ -278,6 +279,29 @@ def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it
     ledger = with_entry(status, over_ago=over_ago)
 
     assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+
+
+@pytest.mark.parametrize(("over_ago", "waits"), [(None, True), (QUIET - 1, True), (QUIET, False)])
+def test_exit_waits_for_a_bracket_that_the_venue_has_yet_to_show(over_ago: int | None, waits: bool) -> None:
+    """It may have sold the lot already, and then the exit would sell coins of the account's owner."""
+    ledger = with_entry(OrderStatus.OPEN if over_ago is None else OrderStatus.FILLED, over_ago=over_ago)
+
+    sale = sell(ledger, eth(bid="90"))
+
+    assert waits == (sale.intent is None)
+    if waits:
+        assert sale.denial is not None
+        assert (DenialCode.ORDER_IN_DOUBT, ()) == (sale.denial.code, sale.cancels)
+
+
+def test_exit_cancels_the_bracket_that_the_venue_has_shown() -> None:
+    """Then nothing is unseen, and nothing is waited for but its end."""
+    seen = an_order_record(a_bracket_intent(), venue_order_id=CHILD)
+
+    sale = sell(with_entry(OrderStatus.FILLED, seen, over_ago=0), eth(bid="90"))
+
+    assert sale.intent is not None
+    assert (seen.intent.client_order_id,) == sale.intent.after == sale.cancels
 
 
 @pytest.mark.parametrize(("over_ago", "count"), [(QUIET - 1, 0), (QUIET, 1)])
