@@ -9,9 +9,10 @@ from decimal import Decimal
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.facts import AccountView, Facts, Tick
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.ledger import Ledger
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, FeeRates, Product, Quote
 from trader.model.memory import FeeCache, ProductCache
+from trader.model.orders import OrderIntent
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, MarketData, Ports
@@ -69,7 +70,7 @@ def gather(
     fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
     complete = True
     try:
-        ledger = _with_products(ledger, held, pipeline, ports.market, now)
+        ledger = _with_products(ledger, pipeline, ports.market, now)
     except VenueError:
         # Yesterday's metadata will do for an exit; the cycle is not complete, so nothing is entered on them.
         complete = False
@@ -114,13 +115,22 @@ def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decim
     return None if balances is None else {asset: balance.available for asset, balance in balances.items()}
 
 
-def _with_products(
-    ledger: Ledger, held: frozenset[Asset], pipeline: Pipeline, market: MarketData, now: Instant
-) -> Ledger:
+def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: Instant) -> Ledger:
+    """Refresh the metadata when it is old, or knows nothing of a book on which we hold or may come to hold something.
+
+    What was taken off the universe while an order was working for it must still be protected and sold.
+    """
     cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
-    if cache is not None and now - cache.fetched_at < minutes * 60:
+    ours: tuple[Lot | OrderIntent, ...] = (
+        *ledger.lots.values(),
+        *(record.intent for record in ledger.live_orders()),
+    )
+    known = {product.product_id for product in cache.products} if cache is not None else set()
+    is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
+    if is_fresh and all(each.product_id in known for each in ours):
         return ledger
     listed = market.products()
+    held = frozenset(each.base for each in ours)
     pegs = {product_id for path in pipeline.settings.risk.pegs.values() for product_id in path}
     chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed, held)}
     chosen |= {product.product_id: product for product in listed if product.product_id in pegs}

@@ -101,6 +101,28 @@ def test_products_are_believed_for_an_hour(minutes: int, asked: int) -> None:
     assert asked == cycle_count(a_world(strategy=Scripted()), "market.products", minutes)
 
 
+@pytest.mark.parametrize("bars", [0, 1], ids=["an order works", "a lot is held"])
+def test_products_are_asked_for_again_when_a_book_of_ours_is_not_among_them(bars: int) -> None:
+    """Taken off the universe while an order was working: what it buys must still be protected and sold."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")), paths={SOL: a_path(DIP, *QUIET)})
+    world.cycle()
+    for _ in range(bars):
+        world.pass_bars()
+        world.cycle()
+    ledger = world.ledger
+    assert ledger.products is not None
+    assert (bars == 1) == bool(ledger.lots)
+    others = tuple(each for each in ledger.products.products if each.product_id != SOL)
+    forgetful = replace(ledger, products=replace(ledger.products, products=others))
+    tick = Tick(cycle_id_at(START), START, Instant(START + 900))
+
+    facts, gathered = gather(tick, forgetful, None, Switch.RUN, world.pipeline, world.ports())
+
+    assert SOL in facts.products
+    assert gathered.products is not None
+    assert SOL in {each.product_id for each in gathered.products.products}
+
+
 def test_fees_are_those_of_the_account_believed_for_a_day() -> None:
     """Asked once in a cycle that has nothing yet."""
     world = a_world(strategy=Scripted())
