@@ -70,11 +70,23 @@ test: lint ## everything: lint and all tests, those of the architecture included
 
 .PHONY: reliability
 reliability: .venv/.dev ## play every fault at every request of every kind of cycle; writes docs/reliability.md
-	PYTHONPATH=src:tests $(BIN)/python -m simulation.reliability docs/reliability.md
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.reliability.report docs/reliability.md
 
 .PHONY: mutants
 mutants: .venv/.dev ## put each fault kept on purpose in place, and print which test catches it
-	PYTHONPATH=src:tests $(BIN)/python -m simulation.mutants_table
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.mutants.table
+
+# `make soak SECONDS=600 SEED=3`; `make soak SEED=3 WORLD=12` plays one world again, request by request;
+# RECORD=docs/soak-runs.txt keeps the last line for `make reliability`.
+SECONDS ?= 60
+SEED ?= 1
+WORLD ?=
+RECORD ?=
+
+.PHONY: soak
+soak: .venv/.dev ## random faults on random markets, invariants after every cycle; SECONDS, SEED, WORLD, RECORD
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.soak.run --seconds $(SECONDS) --seed $(SEED) \
+	  $(if $(WORLD),--world $(WORLD)) $(if $(RECORD),--record $(RECORD))
 
 .PHONY: nightly
 nightly: .venv/.dev ## property tests with many more examples, drawn anew each night
@@ -105,15 +117,6 @@ bench-gather: .venv/.dev ## time one gather of 200 products from the simulated v
 .PHONY: venue-faults
 venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writes docs/venue-faults.md
 	$(BIN)/python -m desk.sandbox.fault_matrix docs/venue-faults.md
-
-# How long, of which worlds, and which one alone: `make soak SECONDS=600 SEED=3`, `make soak SEED=3 WORLD=12`.
-SECONDS ?= 60
-SEED ?= 1
-WORLD ?=
-
-.PHONY: soak
-soak: .venv/.dev ## random faults on random markets for SECONDS, invariants after every cycle; SEED, WORLD to play one again
-	PYTHONPATH=src:tests $(BIN)/python -m simulation.soak --seconds $(SECONDS) --seed $(SEED) $(if $(WORLD),--world $(WORLD))
 
 .PHONY: kill-drill
 kill-drill: .venv/.dev ## flip the kill switch a thousand times during cycles; writes docs/kill-switch.md

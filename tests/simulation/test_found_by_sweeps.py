@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 
 from simulation.nemesis import Fault, Nemesis
-from simulation.wire import TABLE
-from simulation.wire_outages import observed
-from simulation.wire_world import wires
+from simulation.wire.outages import observed
+from simulation.wire.wires import TABLE
+from simulation.wire.world import wires
 from simulation.world import SCOPE, START
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import LeaseHeld, VersionConflict

@@ -13,13 +13,13 @@ from inspect import getmembers, isfunction, signature
 import pytest
 
 from simulation.checker import violations
-from simulation.mutants import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
-from simulation.mutants_table import ordinary_rows
+from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
+from simulation.mutants.table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart, Story, Watch, differences, invoke
 from simulation.scenarios import CONVERT, ENTRY, MIXED, SOL
-from simulation.wire_story import Telling, beats_of, overtaken_case, undisturbed
-from simulation.wire_world import open_wire_world
+from simulation.wire.story import Telling, beats_of, overtaken_case, undisturbed
+from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
 from trader.model.ids import Instant, client_order_id
 from trader.model.portfolio import Switch

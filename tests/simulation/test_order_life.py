@@ -7,51 +7,17 @@ same operations for thousands of steps against the model and the venue's book, a
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from functools import lru_cache
 
 import pytest
 
-from simulation.order_life import OrderLife
-from simulation.order_life_machine import explored
-from simulation.order_life_model import LEGAL, Step, Tally, as_table, may_step
-from simulation.order_life_scripts import directed
-from simulation.order_life_venue import Way
+from simulation.order_life.life import OrderLife
+from simulation.order_life.model import Step, Tally, may_step
+from simulation.order_life.venue import Way
+from simulation.order_life.visits import visits
 from trader.model.orders import OrderStatus, may_follow
 
 _CHANCE_DONE_MIN = 2500
 _CHANCE_VISITED_MIN = 25
-
-
-@dataclass(frozen=True)
-class Visits:
-    """What was visited, by the scripts and by chance."""
-
-    scripts: Tally
-    chance: Tally
-
-    @property
-    def illegal(self) -> int:
-        """Steps that are not in the table."""
-        return sum(self.scripts.illegal.values()) + sum(self.chance.illegal.values())
-
-    def summary(self) -> str:
-        """One line for a report."""
-        by_scripts, by_chance = (len(LEGAL) - len(tally.unvisited) for tally in (self.scripts, self.chance))
-        return (
-            f"illegal {self.illegal}, legal {by_scripts} of {len(LEGAL)} by scripts, {by_chance} by chance; "
-            f"{self.scripts.done} operations in scripts, {self.chance.done} in {self.chance.lives} lives by chance"
-        )
-
-    def table(self) -> str:
-        """Every legal step and its visits, and the summary."""
-        return "\n".join([*as_table(self.scripts.visited, self.chance.visited), self.summary()])
-
-
-@lru_cache(maxsize=1)
-def visits() -> Visits:
-    """Run both ways once and count. Raises: AssertionError at the first step that cannot be right."""
-    return Visits(directed(), explored())
 
 
 def test_every_legal_step_is_visited_and_no_other() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulation.scenarios import SCENARIOS
-from simulation.wire_story import undisturbed
-from simulation.wire_sweeps import TARGETS, Outcome, a_choice, crash_jobs, outcome, overtaken_jobs, wipe_jobs
+from simulation.wire.story import undisturbed
+from simulation.wire.sweeps import TARGETS, Outcome, a_choice, crash_jobs, outcome, overtaken_jobs, wipe_jobs
 from simulation.world import Scenario
 
 _CRASH_CASES = 12

@@ -9,9 +9,9 @@ from types import TracebackType
 
 from factories import SCOPE, an_exit_intent, an_intent, shipped_settings
 from factories_venue import SOL, USD
-from simulation.order_life_model import Model, Patience, Tally, name_of
-from simulation.order_life_truth import too_soon_forgotten, unsettled, untrue, went_back
-from simulation.order_life_venue import CancelWay, Crashed, LifeVenue, Way
+from simulation.order_life.model import Model, Patience, Tally, name_of
+from simulation.order_life.truth import too_soon_forgotten, unsettled, untrue, went_back
+from simulation.order_life.venue import CancelWay, Crashed, LifeVenue, Way
 from trader.adapters.local.memory import InMemoryAuditLog, InMemoryKillSwitch, InMemoryStateStore
 from trader.cycle.act import Actor, intended, stop_sending_at
 from trader.cycle.gather import read_account

@@ -17,17 +17,17 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from simulation.mutants_table import Row
-from simulation.mutants_table import rows as mutant_rows
-from simulation.reliability_text import TEXT
-from simulation.test_order_life import Visits, visits
-from simulation.wire_assumptions import ASSUMPTIONS, Consequence, consequence
-from simulation.wire_outages import CYCLES, DEPENDENCIES, Observed, observed
-from simulation.wire_sweeps import Outcome, crash_jobs, outcome, overtaken_jobs, wipe_jobs
+from simulation.mutants.table import Row
+from simulation.mutants.table import rows as mutant_rows
+from simulation.order_life.visits import Visits, visits
+from simulation.reliability.text import TEXT
+from simulation.wire.assumptions import ASSUMPTIONS, Consequence, consequence
+from simulation.wire.outages import CYCLES, DEPENDENCIES, Observed, observed
+from simulation.wire.sweeps import Outcome, crash_jobs, outcome, overtaken_jobs, wipe_jobs
 
 Line = Sequence[object]
 
-_SOAKS = Path(__file__).parents[2] / "docs/soak-runs.txt"
+_SOAKS = Path(__file__).parents[3] / "docs/soak-runs.txt"
 
 
 @dataclass(frozen=True)

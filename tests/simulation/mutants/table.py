@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from simulation.mutants import MUTANTS, Mutant
+from simulation.mutants.registry import MUTANTS, Mutant
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 _ABOUT = "tests/simulation/test_mutants.py"
 _WIDTH = 160
 

@@ -22,8 +22,8 @@ from simulation.checker import (
 )
 from simulation.nemesis import Crash, Fault, Nemesis
 from simulation.rig import Restart, books_of, differences, is_converting
-from simulation.wire import body_of
-from simulation.wire_world import WireWorld, open_wire_world
+from simulation.wire.wires import body_of
+from simulation.wire.world import WireWorld, open_wire_world
 from simulation.world import Beat, Scenario, tick_of
 from trader.adapters.coinbase.bodies import order_body
 from trader.cycle import CycleOutcome, CycleReport, run_cycle

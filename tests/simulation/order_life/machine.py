@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from simulation.order_life import OrderLife
-from simulation.order_life_model import WORKING, Tally
-from simulation.order_life_venue import CancelWay, Way
+from simulation.order_life.life import OrderLife
+from simulation.order_life.model import WORKING, Tally
+from simulation.order_life.venue import CancelWay, Way
 from trader.model.ids import ClientOrderId
 from trader.model.orders import Leg, OrderStatus, Side
 

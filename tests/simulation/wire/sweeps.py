@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import gcd
 
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, REPRICE, SCENARIOS
-from simulation.wire_story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed, wiped_case
+from simulation.wire.story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed, wiped_case
 from simulation.world import Scenario
 from trader.model.ids import Instant
 

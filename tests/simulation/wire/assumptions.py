@@ -15,8 +15,8 @@ from desk.sandbox.options import Lags
 from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart
 from simulation.scenarios import ENTRY, EXIT_BY_TIME
-from simulation.wire_story import Telling, undisturbed
-from simulation.wire_world import WireWorld, open_wire_world
+from simulation.wire.story import Telling, undisturbed
+from simulation.wire.world import WireWorld, open_wire_world
 from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome
 from trader.model.ids import Instant

@@ -7,9 +7,9 @@ word into the venue's book; it is heard over the socket like any other.
 
 from __future__ import annotations
 
-from simulation.order_life import CYCLE, PATIENCE, OrderLife
-from simulation.order_life_model import GIVEN_UP, IN_DOUBT, WORKING, Tally
-from simulation.order_life_venue import Way
+from simulation.order_life.life import CYCLE, PATIENCE, OrderLife
+from simulation.order_life.model import GIVEN_UP, IN_DOUBT, WORKING, Tally
+from simulation.order_life.venue import Way
 from trader.model.ids import ClientOrderId
 from trader.model.orders import TRANSITIONS, OrderStatus
 

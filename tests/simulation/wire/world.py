@@ -25,7 +25,7 @@ from desk.sandbox.venue import Venue
 from desk.sandbox.wire_order import fill_body
 from simulation.checker import audit_file
 from simulation.nemesis import Nemesis
-from simulation.wire import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
+from simulation.wire.wires import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
 from simulation.world import SCOPE, START, Scenario
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.kill_switch import SsmKillSwitch

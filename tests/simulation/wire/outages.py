@@ -9,8 +9,8 @@ from typing import Any
 from simulation.checker import unprotected
 from simulation.nemesis import Nemesis
 from simulation.scenarios import ENTRY, EXIT_BY_TIME, FLATTEN
-from simulation.wire_story import Telling
-from simulation.wire_world import open_wire_world
+from simulation.wire.story import Telling
+from simulation.wire.world import open_wire_world
 from simulation.world import Scenario
 
 _READS = ("venue GET /accounts", "venue GET /orders/historical")

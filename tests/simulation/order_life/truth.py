@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from simulation.order_life_model import GIVEN_UP, IN_DOUBT, name_of
-from simulation.order_life_venue import LifeVenue
+from simulation.order_life.model import GIVEN_UP, IN_DOUBT, name_of
+from simulation.order_life.venue import LifeVenue
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.orders import OrderRecord, OrderStatus

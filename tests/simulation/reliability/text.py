@@ -49,7 +49,7 @@ listing *and* a venue that does not know its ids for a second one.
 
 ## Every step of an order
 
-A state machine of Hypothesis drives venue and reconciliation against a small model (`tests/simulation/order_life*.py`):
+A state machine of Hypothesis drives venue and reconciliation against a small model (`tests/simulation/order_life/`):
 {life}.
 
 ## Faults kept on purpose
@@ -61,7 +61,7 @@ Each is put in place of the right line while tests run; `make mutants` also prin
 ## Soaks
 
 `make soak SECONDS=600 SEED=…`: random markets, every kind of fault switched on at random, the invariants after every
-cycle. As printed by the runs that were recorded (`docs/soak-runs.txt`):
+cycle. As printed by the runs that were recorded ([soak-runs.txt](soak-runs.txt)):
 
 ```text
 {soaks}
