@@ -115,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if told.world is not None:
         begun = time.monotonic()
         story = SoakStory(told.seed, told.world, echo=print)
-        report = report_of(told.seed, time.monotonic() - begun, [story.tell()])
+        worlds = [story.tell()]
+        report = report_of(told.seed, time.monotonic() - begun, worlds)
         print(f"trace={report.traces[told.world]}")
     else:
         report = soak(told.seed, told.seconds, processes=told.processes)
