@@ -126,7 +126,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
     if grant.ledger is None and (against := _against_opening(settings, ports, now)) is not None:
-        ports.store.release(grant)
+        _give_back(ports, grant)
         return CycleReport(tick, *against)
     ledger = grant.ledger or opening_ledger(
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
@@ -268,6 +268,11 @@ def _abstained(run: _Run, reason: str) -> CycleReport:
 
 def _aborted(run: _Run, error: Exception) -> CycleReport:
     """Stop where we are. What was committed is finished by the next cycle; the lease is given back if it is ours."""
-    with contextlib.suppress(VersionConflict, StoreUnavailable):
-        run.ports.store.release(run.grant)
+    _give_back(run.ports, run.grant)
     return run.report(CycleOutcome.ABORTED, f"{type(error).__name__}: {error}")
+
+
+def _give_back(ports: Ports, grant: Grant) -> None:
+    # Another may have taken it over meanwhile; and a lease that stays ends by itself.
+    with contextlib.suppress(VersionConflict, StoreUnavailable):
+        ports.store.release(grant)

@@ -428,3 +428,21 @@ def test_no_books_are_opened_beside_orders_of_ours() -> None:
 
     assert (CycleOutcome.ABORTED, sent, None) == (report.outcome, world.sent(), world.store.ledger(SCOPE))
     assert "the venue lists 1 orders that begin with 't247-', such as t247-" in report.reason
+
+
+def test_invocation_that_is_overtaken_while_it_looks_for_orders_of_ours_ends_without_a_word_of_its_own() -> None:
+    """The other one opened the books and sent; the lease is no longer there to be given back."""
+    world = eager()
+
+    def meanwhile(original: Any, since: Instant) -> Any:
+        del world.meddlers["exchange.orders"]
+        world.clock.advance(120)
+        world.cycle()
+        return original(since)
+
+    world.meddlers["exchange.orders"] = meanwhile
+
+    report = world.cycle()
+
+    assert CycleOutcome.ABORTED is report.outcome
+    assert 1 == world.sent()
