@@ -14,8 +14,9 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n auto
 
 # Only files whose hash is in the lock are accepted, and only wheels: building a source package would fetch
-# build tools that nobody locked.
-PIP_LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+# build tools that nobody locked. A lock is complete, so nothing is resolved: the pip that comes with Python 3.11 takes
+# an extra (coverage[toml]) for a package of its own, finds a newer release of it, and refuses that as not locked.
+PIP_LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 # The build tool comes from the lock too, hence no isolation: this step needs no network.
 PIP_PROJECT := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index
 
@@ -34,12 +35,14 @@ help: ## list these targets
 .venv/.run: .venv/.made requirements/desk.txt pyproject.toml
 	$(PIP_LOCKED) -r requirements/desk.txt
 	$(PIP_PROJECT) --editable .
+	$(BIN)/python -m pip check --quiet
 	@touch $@
 
 # The full set holds the small one, so it leaves both stamps.
 .venv/.dev: .venv/.made requirements/dev.txt requirements/desk.txt pyproject.toml
 	$(PIP_LOCKED) -r requirements/dev.txt
 	$(PIP_PROJECT) --editable .
+	$(BIN)/python -m pip check --quiet
 	@touch .venv/.run $@
 
 .PHONY: setup
@@ -137,8 +140,7 @@ HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64
 
 .locker/sam/.made .locker/checkov/.made: .locker/%/.made: requirements/%.txt
 	$(PYTHON) -m venv --clear $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps \
-	  --requirement $<
+	$(patsubst $(BIN)/%,$(@D)/bin/%,$(PIP_LOCKED)) --requirement $<
 	@touch $@
 
 .PHONY: template
