@@ -7,10 +7,9 @@ import os
 from collections.abc import Mapping
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console
 from trader.adapters.config_yaml import LoadedSettings, load_settings
 
 #: Secrets are read elsewhere; here they are named, so that one sees whether they are there, and never shown.
@@ -37,9 +36,7 @@ def show(config: ConfigDir = CONFIG_DIR, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(_as_json(loaded, os.environ), ensure_ascii=False))
         return
-    # Piped, the table is as wide as its content: a folded value could not be searched for.
-    console = Console(width=None if Console().is_terminal else 200)
-    console.print(_as_table(loaded, os.environ))
+    open_console().print(_as_table(loaded, os.environ))
 
 
 def _as_json(loaded: LoadedSettings, environment: Mapping[str, str]) -> dict[str, object]:

@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from desk.cli import tables
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
 from desk.markets import Stage, candle_stage, synthetic_stage
 from desk.run import run_ticks, tick_at
 from trader.adapters.config_yaml import load_settings
@@ -34,7 +33,6 @@ SYNTHETIC_END = Instant(1_767_225_600)
 _SYNTHETIC_HOURS = 170
 _RUN_MARK = "run.json"
 
-ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
 CandlesOption = Annotated[
     Path | None, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz; synthetic without it.")
 ]
@@ -73,7 +71,7 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     if as_json:
         print(json.dumps(tables.cycle_json(report), ensure_ascii=False))
     else:
-        tables.print_cycle(report, _console())
+        tables.print_cycle(report, open_console(160))
 
 
 def run(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -116,7 +114,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     if as_json:
         print(json.dumps(tables.run_json(summary), ensure_ascii=False))
     else:
-        tables.print_run(summary, _console())
+        tables.print_run(summary, open_console(160))
 
 
 def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> CycleReport:
@@ -146,7 +144,7 @@ def _tick_of(at: str | None, event: Path | None) -> Instant:
         if isinstance(command, Operate):
             raise ConfigError(f"{event}: {command.operation} does not run from this command; allowed is a tick")
         return command.scheduled_at if isinstance(command, RunTick) else command.changed_at
-    return _instant(at, "--at") if at is not None else Instant(int(time.time()))
+    return read_instant(at, "--at") if at is not None else Instant(int(time.time()))
 
 
 def _settings(config: Path, mode: Mode | None) -> Settings:
@@ -161,9 +159,9 @@ def _window(
 ) -> tuple[Instant, Instant, Stage]:
     """Settle first and last instant: --from and --to, or --ticks counted from the one or back from the other."""
     if candles is None:
-        last = _instant(end, "--to") if end is not None else SYNTHETIC_END
+        last = read_instant(end, "--to") if end is not None else SYNTHETIC_END
         period = settings.cycle.period_seconds
-        first = _instant(start, "--from") if start is not None else Instant(last - (ticks or 100) * period)
+        first = read_instant(start, "--from") if start is not None else Instant(last - (ticks or 100) * period)
         if ticks is not None and start is not None:
             last = Instant(first + ticks * period)
         hours = _SYNTHETIC_HOURS + max(last - first, 0) // 3600 + 1
@@ -171,22 +169,14 @@ def _window(
     else:
         if start is None or (end is None and ticks is None):
             raise ConfigError("with --candles, run needs --from, and --to or --ticks")
-        first = _instant(start, "--from")
-        last = _instant(end, "--to") if end is not None else Instant(first + 1)
+        first = read_instant(start, "--from")
+        last = read_instant(end, "--to") if end is not None else Instant(first + 1)
         stage = candle_stage(settings, candles, first, last)
         if ticks is not None:
             last = Instant(first + ticks * stage.settings.cycle.period_seconds)
     if last <= first:
         raise ConfigError(f"--from {rfc3339(first)} must be before --to {rfc3339(last)}")
     return first, last, stage
-
-
-def _instant(text: str, option: str) -> Instant:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is 2025-10-10T21:35:00Z or a day") from None
-    return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
 
 
 def _prepare(folder: Path) -> bool:
@@ -196,11 +186,6 @@ def _prepare(folder: Path) -> bool:
     resumed = folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     return resumed
-
-
-def _console() -> Console:
-    # Piped, a table is as wide as its content: folded numbers could not be searched for.
-    return Console(width=None if Console().is_terminal else 160)
 
 
 def _tell(stage: Stage) -> None:

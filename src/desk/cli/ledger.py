@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ import typer
 from rich.console import Console
 
 from desk.cli import ledger_tables
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
 from desk.recovery.adopt import acknowledged, adopted_order, adopted_quantity, over_covered
 from desk.recovery.adopt_intents import Books, Quantities, Terms
 from desk.recovery.diff import differences
@@ -24,18 +23,15 @@ from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import scope_of
 from trader.errors import ConfigError
 from trader.model.codec import encode
-from trader.model.ids import Asset, Instant, rfc3339
+from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
 from trader.model.settings import Mode, Settings
-
-_WIDTH = 200
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
 TableOption = Annotated[str | None, typer.Option("--table", envvar="TRADER_TABLE", help="DynamoDB table, on AWS.")]
 BucketOption = Annotated[
     str | None, typer.Option("--bucket", envvar="TRADER_AUDIT_BUCKET", help="Bucket of the audit, on AWS.")
 ]
-ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
 VenueOption = Annotated[
     str | None, typer.Option("--venue", help="Address of the venue; in a folder, the venue as last seen without it.")
 ]
@@ -70,7 +66,7 @@ def show(
         lease = {"owner": stored.owner, "epoch": stored.epoch, "expires_at": stored.expires_at}
         print(json.dumps({"lease": lease, "problem": stored.problem, "ledger": encode(stored.ledger)}))
         return
-    ledger_tables.print_stored(scope, stored, now, _console())
+    ledger_tables.print_stored(scope, stored, now, open_console())
 
 
 def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
@@ -90,7 +86,7 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
     where = Where(home, table, bucket, venue, _instant(at, "--at"))
-    place, console = _place(config, mode, where, writes=write), _console()
+    place, console = _place(config, mode, where, writes=write), open_console()
     options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(convert or []))
     stored = place.shelf.find(place.scope)
     if stored is not None and stored.problem:
@@ -134,7 +130,7 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
     where = Where(home, table, bucket, venue, _instant(at, "--at"))
-    place, console = _place(config, mode, where, writes=write), _console()
+    place, console = _place(config, mode, where, writes=write), open_console()
     terms = Terms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
     asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
@@ -212,15 +208,4 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 
 def _instant(text: str | None, option: str) -> Instant | None:
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is {rfc3339(Instant(0))} or a day") from None
-    return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
-
-
-def _console() -> Console:
-    # Piped, a table is as wide as its content: folded numbers could not be searched for.
-    return Console(width=None if Console().is_terminal else _WIDTH)
+    return None if text is None else read_instant(text, option)

@@ -1,11 +1,17 @@
-"""Options that several commands share."""
+"""Options that several commands share, how they are read, and where the answer is printed."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+
+from trader.errors import ConfigError
+from trader.model.ids import Instant
+from trader.model.settings import Mode
 
 #: Where the three YAML files are. A command declares ``config: ConfigDir = CONFIG_DIR``.
 ConfigDir = Annotated[
@@ -14,5 +20,21 @@ ConfigDir = Annotated[
 ]
 CONFIG_DIR = Path("config")
 
+ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
+
 #: One JSON object on stdout in place of tables.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def read_instant(text: str, option: str) -> Instant:
+    """Read RFC 3339, or a day, which begins at midnight UTC. Raises: ConfigError naming the option."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is 2025-10-10T21:35:00Z or a day") from None
+    return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
+
+
+def open_console(piped_width: int = 200) -> Console:
+    """Print to a terminal at its width; piped, at a fixed one: folded numbers could not be searched for."""
+    return Console(width=None if Console().is_terminal else piped_width)
