@@ -69,8 +69,6 @@ def _submitted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     record = ledger.orders.get(ClientOrderId(event.body["order"]))
     if record is None or not record.is_in_doubt:
         return ledger
-    if event.body["resent"]:
-        record = replace(record, sent_at=event.at)
     said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
     return ledger.with_order(after_submission(record, said, event.at))
 

@@ -246,17 +246,17 @@ class Replay:
         if not self.trades:
             self.ledger = ledger
             return
-        remembered = any(is_resendable(record, at, self.settings) for record in ledger.live_orders())
+        remembered = tuple(
+            record.intent.client_order_id for record in ledger.live_orders() if is_resendable(record, at, self.settings)
+        )
         ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
         if concluded or plan.intents or plan.converts or remembered or ledger.cancels:
-            ledger = replace(intended(ledger, plan, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED))
+            ledger = replace(
+                intended(ledger, plan, remembered, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED)
+            )
         self.ledger, self._new = ledger, frozenset(intent.client_order_id for intent in plan.intents)
         if not concluded:
-            # It died on the way. What was remembered may have been sent again, and is waited for from here; and a
-            # conversion may have been quoted, even done, without a line about it.
-            for record in ledger.live_orders():
-                if is_resendable(record, at, self.settings) and record.intent.client_order_id not in self._new:
-                    self.ledger = self.ledger.with_order(replace(record, sent_at=at))
+            # It died on the way: a conversion may have been quoted, even done, without a line about it.
             waiting = (record for record in ledger.converts.values() if record.status is ConvertStatus.INTENDED)
             self.doubtful |= {record.intent.convert_id: record.intent for record in waiting}
 

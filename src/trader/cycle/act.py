@@ -124,11 +124,6 @@ class Actor:
         record = self.ledger.orders[order_id]
         if not record.is_in_doubt:
             return
-        if not is_new:
-            # Said before it is done: if we stall or die around sending, the wait for it counts from here.
-            record = replace(record, sent_at=self.ports.clock.now())
-            self.ledger = self.ledger.with_order(record)
-            self.commit(self.ledger)
         reason = self._withheld_because(record.intent)
         if reason is not None:
             self._withhold(record, reason, is_new=is_new)
@@ -188,11 +183,14 @@ def after_submission(record: OrderRecord, submission: Submission, now: Instant) 
     return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
 
 
-def intended(ledger: Ledger, plan: Plan, now: Instant) -> Ledger:
-    """Put the plan into the ledger: from the commit of this on, these orders exist and count for pacing.
+def intended(ledger: Ledger, plan: Plan, remembered: Iterable[ClientOrderId], now: Instant) -> Ledger:
+    """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
 
+    Of what is sent again it says since when: if we stall or die around sending, the wait for it counts from here.
     A reprice is not a new entry: only first attempts count as entries.
     """
+    for order_id in remembered:
+        ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now))
     for convert in plan.converts:
         ledger = ledger.with_convert(ConvertRecord(convert))
     for intent in plan.intents:

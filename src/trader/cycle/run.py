@@ -184,7 +184,7 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
         run.write_audit("decision", run.notes)
         run.commit(phase=CyclePhase.FINISHED, release=True)
         return _concluded(run, switch)
-    run.ledger = intended(run.ledger, plan, run.ports.clock.now())
+    run.ledger = intended(run.ledger, plan, remembered, run.ports.clock.now())
     run.write_audit("decision", run.notes)
     run.commit(phase=CyclePhase.COMMITTED)
     written = len(run.notes)

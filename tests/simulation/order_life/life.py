@@ -193,7 +193,7 @@ class OrderLife:
 
     def _commit(self, intent: OrderIntent) -> None:
         self.model.decided(intent.client_order_id, intent.decided_at)
-        self._take(intended(self.ledger, Plan(intents=(intent,)), self.clock.now()))
+        self._take(intended(self.ledger, Plan(intents=(intent,)), (), self.clock.now()))
 
     def _act(
         self,
@@ -205,6 +205,9 @@ class OrderLife:
     ) -> None:
         venue, now = self.venue, self.clock.now()
         lease_until = Instant(now + CYCLE.lease_seconds)
+        remembered = tuple(remembered)
+        if remembered:
+            self._take_up(remembered, now)
         self._committed = self.ledger, self.model.snapshot(), set(self.booked)
         self.switch.word = Switch.HALT if way is Way.SWITCHED_OFF else Switch.RUN
         actor = Actor(
@@ -213,7 +216,7 @@ class OrderLife:
             ports=self._ports(),
             exchange=venue.exchange,
             stop_at=stop_sending_at(Instant(now + 600), lease_until, CYCLE.reserve_seconds),
-            commit=self._commit_taken_up,
+            commit=self._take,
             keep=self._keep,
         )
         venue.expect(way)
@@ -234,12 +237,11 @@ class OrderLife:
         finally:
             venue.calm()
 
-    def _commit_taken_up(self, ledger: Ledger) -> None:
-        for key, record in ledger.orders.items():
-            if record != self.ledger.orders[key]:
-                self.model.taken_up(key, self.clock.now())
-        self._take(ledger)
-        self._committed = ledger, self.model.snapshot(), set(self.booked)
+    def _take_up(self, remembered: tuple[ClientOrderId, ...], now: Instant) -> None:
+        """Commit that these are about to be sent again, as a cycle does before it sends anything."""
+        for key in remembered:
+            self.model.taken_up(key, now)
+        self._take(intended(self.ledger, Plan(), remembered, now))
 
     def _ports(self) -> Ports:
         exchange = self.venue.exchange

@@ -83,7 +83,7 @@ V = VenueOrderId("venue-1")
 
 def test_planned_orders_and_conversions_exist_before_they_are_sent() -> None:
     """Intended, with nothing known of them."""
-    ledger = intended(a_ledger(), Plan((an_intent(),), converts=(a_convert_intent(),)), NOW)
+    ledger = intended(a_ledger(), Plan((an_intent(),), converts=(a_convert_intent(),)), (), NOW)
 
     assert [OrderStatus.INTENDED] == [record.status for record in ledger.orders.values()]
     assert {"convert-1": ConvertRecord(a_convert_intent(), ConvertStatus.INTENDED)} == ledger.converts
@@ -93,14 +93,14 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
     """Only the entry sets the pace."""
     plan = Plan((an_intent(), an_exit_intent(), a_bracket_intent()))
 
-    pacing = intended(a_ledger(pacing=Pacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, NOW).pacing
+    pacing = intended(a_ledger(pacing=Pacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW).pacing
 
     assert Pacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
 
 
 def test_second_try_is_no_new_entry() -> None:
     """It was entered for the pace when it was tried first; as a trade it counts."""
-    pacing = intended(a_ledger(), Plan((an_intent(attempt=1),)), NOW).pacing
+    pacing = intended(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW).pacing
 
     assert Pacing("2026-11-22", 1) == pacing
 
@@ -109,7 +109,7 @@ def test_new_day_counts_its_trades_from_nothing() -> None:
     """And entries of the day before yesterday are forgotten."""
     before = Pacing("2026-11-21", 99, (Instant(NOW - 86_400), Instant(NOW - 86_399)))
 
-    pacing = intended(a_ledger(pacing=before), Plan(), NOW).pacing
+    pacing = intended(a_ledger(pacing=before), Plan(), (), NOW).pacing
 
     assert Pacing("2026-11-22", 0, (Instant(NOW - 86_399),)) == pacing
 
