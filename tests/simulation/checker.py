@@ -96,9 +96,33 @@ def unsettled(world: Outside) -> list[str]:
     at_venue = {fill.trade_id for fill in world.book().fills if fill.venue_order_id in {o.venue_order_id for o in ours}}
     stored = {fill.trade_id for fill in world.stored_fills()}
     found += [f"fill {trade_id} of the venue was never booked" for trade_id in sorted(at_venue - stored)]
+    found += _unlike_the_venue(world, ours, ledger)
     live = {order.venue_order_id for order in ours if order.over_at is None}
     believed = {record.venue_order_id for record in ledger.orders.values() if not record.status.is_terminal}
     return found + [f"live order {each}: venue and ledger disagree" for each in sorted(live ^ believed, key=str)]
+
+
+def _unlike_the_venue(world: Outside, ours: Iterable[VenueOrder], ledger: Ledger) -> list[str]:
+    """Compare each lot with what the venue executed for it; what is left of lots that are closed is dust."""
+    announced = _announced(world)
+    held: defaultdict[str, Decimal] = defaultdict(Decimal)
+    left: defaultdict[str, Decimal] = defaultdict(Decimal)
+    bases = {}
+    for order in ours:
+        lot = _lot_of(order, announced)
+        bases[lot] = order.base
+        held[lot] += order.filled if order.side is Side.BUY else -order.filled
+    lots: dict[str, Decimal] = {key: lot.quantity for key, lot in ledger.lots.items()}
+    found = [
+        f"lot {lot}: the ledger has {quantity}, the venue executed {held[lot]}"
+        for lot, quantity in lots.items()
+        if held[lot] != quantity
+    ]
+    for lot, quantity in held.items():
+        left[bases.get(lot, "")] += quantity if lot not in lots else ZERO
+    for dust in ledger.dust:
+        left[dust.base] -= dust.quantity
+    return found + [f"{base}: {off} beyond lots and dust at the venue" for base, off in left.items() if off]
 
 
 def refusals(world: Outside) -> list[str]:
@@ -139,6 +163,29 @@ def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequenc
     if next((name in _LOOKS for name in reversed(trail[:-1]) if name in _LOOKS | _TURN_ENDS), False):
         return [] if permits(word, leg) else [f"{order_id} was sent although the kill switch last said {word}"]
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
+
+
+def convert_too_early(world: Outside, body: Mapping[str, Any], word: str | None) -> list[str]:
+    """Say what was missing at the moment a conversion was quoted or committed; *word* is the switch's last answer."""
+    sides = (body["from_account"], body["to_account"])
+    ledger = world.ledger()
+    converts = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
+    remembered = ledger.converts.values() if ledger is not None else ()
+    found = []
+    if sides not in {(each["source"], each["target"]) for each in converts}:
+        found.append(f"a conversion of {sides} was sent without having been announced")
+    if sides not in {(each.intent.source, each.intent.target) for each in remembered if each.is_open}:
+        found.append(f"a conversion of {sides} was sent before it was remembered")
+    if not permits(word, Leg.ENTRY):
+        found.append(f"a conversion of {sides} was sent although the kill switch last said {word}")
+    return found
+
+
+def cancels_of_others(world: Outside, order_ids: Iterable[str]) -> list[str]:
+    """Name the orders whose cancellation leaves and which are not ours."""
+    ours, _ = _split(world, world.book())
+    known = {order.venue_order_id for order in ours}
+    return [f"order {each} is to be cancelled and is not ours" for each in order_ids if each not in known]
 
 
 # --- parts
@@ -200,9 +247,19 @@ def _orders(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any
             continue
         if order.filled > Decimal(intent["quantity"]) or order.quantity > Decimal(intent["quantity"]):
             found.append(f"order {order.client_order_id} exceeds its intent of {intent['quantity']}")
+        if (order.limit_price, order.stop_price) != _prices(intent, attached=order.parent is not None):
+            found.append(f"order {order.client_order_id} has other prices than announced for {order.root}")
         if order.parent is None:
             seen[_decision_of(intent)] += 1
     return found + [f"{count} orders for one decision: {each}" for each, count in seen.items() if count > 1]
+
+
+def _prices(intent: Mapping[str, Any], *, attached: bool) -> tuple[Decimal, Decimal | None]:
+    """Limit and stop as announced: those of the order, or of the bracket it carries."""
+    if attached:
+        return Decimal(intent["bracket"]["target_price"]), Decimal(intent["bracket"]["stop_price"])
+    stop = intent.get("stop_price")
+    return Decimal(intent["limit_price"]), None if stop is None else Decimal(stop)
 
 
 def _lots(
@@ -246,14 +303,28 @@ def _converts(book: VenueBook, files: Iterable[AuditFile]) -> list[str]:
     return found + [f"conversion {key} was done {count} times" for key, count in done.items() if count > 1]
 
 
+def chain_of(world: Outside) -> list[str]:
+    """The digests of the objects that the ledger stands on, newest first; none before the first commit."""
+    ledger = world.ledger()
+    files = {file.digest: file for file in (audit_file(key, text) for key, text in world.audit_texts().items())}
+    return [] if ledger is None else _walked(files, ledger.audit_head)
+
+
+def _walked(by_digest: Mapping[str, AuditFile], head: str) -> list[str]:
+    found: list[str] = []
+    while head in by_digest and len(found) <= len(by_digest):
+        found.append(head)
+        head = by_digest[head].previous
+    return found
+
+
 def _chain(files: Iterable[AuditFile], ledger: Ledger) -> list[str]:
     by_digest = {file.digest: file for file in files}
-    head, steps = ledger.audit_head, 0
-    while head:
-        if head not in by_digest or steps > len(by_digest):
-            return [f"the audit chain breaks after {steps} objects, at {head}"]
-        head, steps = by_digest[head].previous, steps + 1
-    return [] if steps or not ledger.orders else ["the ledger has orders and no audit chain"]
+    chain = _walked(by_digest, ledger.audit_head)
+    head = by_digest[chain[-1]].previous if chain else ledger.audit_head
+    if head:
+        return [f"the audit chain breaks after {len(chain)} objects, at {head}"]
+    return [] if chain or not ledger.orders else ["the ledger has orders and no audit chain"]
 
 
 def _books(world: Outside, book: VenueBook, ledger: Ledger, ours: Iterable[VenueOrder]) -> list[str]:

@@ -17,20 +17,15 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
-from desk.sandbox.market import Listing
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
-from desk.sandbox.venue import Venue
 from simulation.nemesis import Nemesis
 from simulation.soak.market import SoakScenario
-from simulation.wire.wires import BUCKET, SWITCH, TABLE, VenueWire, VirtualClock
-from simulation.wire.world import _LIMITS, _PATIENCE, _PREFIX, WireWorld, wires
+from simulation.wire.wires import BUCKET, SWITCH, TABLE, VirtualClock
+from simulation.wire.world import _PREFIX, WireWorld, begun
 from simulation.world import SCOPE
-from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
-from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Timing
 from trader.model.codec import decode
-from trader.model.ids import Asset, Instant
+from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, Liquidity, OrderRecord
 from trader.ports import Ports
@@ -71,16 +66,8 @@ class SoakWorld(WireWorld):
         with super().invocation(owner, nemesis) as ports:
             yield replace(ports, clock=self.ours)
 
-    def _exchange(self) -> CoinbaseExchange:
-        ours, true = self.ours, self.clock
-        # What measures how long something took is not put forward or back.
-        timing = Timing(ours.seconds, true.seconds, true.wait, lambda low, high: (low + high) / 2)
-        key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
-        exchange = open_exchange(
-            Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, patience=_PATIENCE, timing=timing
-        )
-        exchange._transport._session.mount("http://", VenueWire(self._wires.hands))
-        return exchange
+    def _wall(self) -> float:
+        return self.ours.seconds()
 
     def set_switch(self, word: str | None) -> None:
         """Write any word into the kill switch, or take the parameter away."""
@@ -123,12 +110,14 @@ class SoakWorld(WireWorld):
         return [item.to_json()["Attributes"] for _, item in found]
 
     def audit_texts(self) -> Mapping[str, str]:
-        """Every object of the audit log by its key."""
+        """Every object of the audit log by its key; what lay there once has to lie there still, as it was."""
         keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys
-        for name in keys:
-            key = name.removeprefix(_PREFIX)
-            if key not in self._audit:
-                self._audit[key] = keys[name].value.decode()
+        listed = {name: keys[name].etag for name in keys}
+        changed = [key for key, tag in self._tags.items() if listed.get(key) != tag]
+        assert not changed, f"audit objects were changed or deleted: {changed}"
+        for name in listed.keys() - self._tags.keys():
+            self._audit[name.removeprefix(_PREFIX)] = keys[name].value.decode()
+        self._tags = listed
         return self._audit
 
 
@@ -152,21 +141,6 @@ _order_of = lru_cache(maxsize=4096)(lambda text: decode(OrderRecord, json.loads(
 
 @contextmanager
 def open_soak_world(scenario: SoakScenario) -> Iterator[SoakWorld]:
-    """Make the world before the first tick, with what the account's owner did by hand."""
-    once = wires()
-    once.clock.set(scenario.at(0, 0))
-    venue = Venue(
-        Listing(scenario.products, scenario.series),
-        once.clock,
-        settings=scenario.settings.simulation,
-        opening=dict[Asset, Any](scenario.opening),
-        options=VenueOptions(),
-        keys=[once.key],
-    )
-    with VenueServer(venue) as server:
-        world = SoakWorld(scenario, server)
-        for intent in scenario.foreign:
-            with world.invocation("the owner", Nemesis()) as ports:
-                assert ports.exchange is not None
-                ports.exchange.submit(intent)
+    """Make the world before the first tick."""
+    with begun(SoakWorld, scenario, scenario.at(0, 0), VenueOptions()) as world:
         yield world

@@ -13,6 +13,9 @@ from typing import Any
 from desk.recovery.place import RebuildOptions, write_rebuilt
 from simulation.checker import (
     against_the_switch,
+    cancels_of_others,
+    chain_of,
+    convert_too_early,
     open_converts,
     refusals,
     sent_too_early,
@@ -33,6 +36,7 @@ from trader.model.ledger import Ledger
 
 QUIET_BEATS = 3
 _PATIENCE = 1
+_SETTLED_AFTER = 2
 _GIVEN_UP_AFTER = 13
 
 #: What two histories must agree in; ids of the venue and times are theirs alone.
@@ -46,7 +50,10 @@ class Telling:
     world: WireWorld
     found: list[str] = field(default_factory=list)
     cycles: int = 0
+    #: Undisturbed cycles since the last that was disturbed.
+    calm: int = 0
     _bare: dict[str, int] = field(default_factory=dict)
+    _chain: list[str] = field(default_factory=list)
 
     def stage(self, beat: Beat) -> None:
         """Let time come to a tick, and the operator have his way."""
@@ -59,6 +66,7 @@ class Telling:
         nemesis, sent = nemesis or Nemesis(), set[str]()
         nemesis.watchers.append(lambda name, args: self._watch(nemesis, sent, name, args))
         self.cycles += 1
+        self.calm = 0
         try:
             with self.world.invocation(owner, nemesis) as ports:
                 return run_cycle(tick_of(beat), self.world.scenario.pipeline, ports)
@@ -75,11 +83,21 @@ class Telling:
             for lot, count in self._bare.items()
             if count > _PATIENCE
         ]
+        chain = chain_of(self.world)
+        if self._chain and chain[-len(self._chain) :] != self._chain:
+            self.found.append(f"the audit chain of {len(self._chain)} objects was left for one of {len(chain)}")
+        self._chain = chain
 
     def cycle(self, beat: Beat, owner: str) -> CycleReport | None:
-        """Run one undisturbed invocation, and look."""
+        """Run one undisturbed invocation, and look; after two of them all must be settled."""
+        calm = self.calm + 1
         report = self.invoke(beat, owner)
-        self.look(healthy=report is not None)
+        self.calm = calm
+        if report is None or report.outcome is CycleOutcome.ABORTED:
+            self.found.append(f"an undisturbed cycle ended as {report and report.reason}")
+        self.look(healthy=True)
+        if calm >= _SETTLED_AFTER:
+            self.found += unsettled(self.world)
         return report
 
     def play(self, beats: Sequence[Beat], owner: str) -> None:
@@ -105,8 +123,13 @@ class Telling:
     def _watch(self, nemesis: Nemesis, sent: set[str], name: str, args: tuple[Any, ...]) -> None:
         """Look at every order as it leaves: announced, remembered as it is, allowed by what the switch last said.
 
-        A second copy of an order, sent because the first was not answered, needs no second word of the switch.
+        A second copy of an order, sent because the first was not answered, needs no second word of the switch. A
+        conversion is an entry: announced, and allowed. Only orders of ours are cancelled.
         """
+        if name.startswith("venue POST /convert/"):
+            self.found += convert_too_early(self.world, body_of(args[0]), nemesis.word)
+        if name == "venue POST /orders/batch_cancel":
+            self.found += cancels_of_others(self.world, body_of(args[0])["order_ids"])
         if name != "venue POST /orders":
             return
         body = body_of(args[0])
@@ -180,6 +203,7 @@ class Verdict:
 
 def crash_case(scenario: Scenario, case: Case) -> Verdict:
     """Let a fault strike one call, start again, and play the scenario to its end."""
+    as_undisturbed = undisturbed(scenario).economy
     with open_wire_world(scenario) as world:
         telling = Telling(world)
         beat = telling.beats[case.tick]
@@ -193,7 +217,7 @@ def crash_case(scenario: Scenario, case: Case) -> Verdict:
         nemesis = Nemesis(case.call, case.fault)
         report = telling.invoke(beat, "struck", nemesis)
         if not nemesis.has_struck:
-            return Verdict(case, "not reached", compared=False, broken=())
+            return Verdict(case, "not reached", compared=False, broken=tuple(telling.found))
         telling.look(healthy=False)
         method = nemesis.trail[case.call - 1]
         converting = converting or is_converting(world) or "/convert/" in method
@@ -205,7 +229,7 @@ def crash_case(scenario: Scenario, case: Case) -> Verdict:
         # A lost reply is made good by asking again below the cycle, or the tick is run again: all must be the same.
         compared = not converting and (ended or case.restart is Restart.AT_ONCE)
         if compared:
-            telling.found += differences(dict(undisturbed(scenario).economy), economy_of(world))
+            telling.found += differences(dict(as_undisturbed), economy_of(world))
         return Verdict(case, method, compared, tuple(telling.found))
 
 
@@ -245,6 +269,7 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
 
 def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
     """Lose every item of the table after a tick, rebuild the ledger from audit and venue, and play on."""
+    as_undisturbed = undisturbed(scenario).economy
     with open_wire_world(scenario) as world:
         telling = Telling(world)
         telling.play(telling.beats[: index + 1], "before")
@@ -258,7 +283,7 @@ def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
         telling.found += differences(beside, _beside(world))
         telling.play(telling.beats[index + 1 :], "later")
         telling.conclude()
-        telling.found += differences(dict(undisturbed(scenario).economy), economy_of(world))
+        telling.found += differences(dict(as_undisturbed), economy_of(world))
         return tuple(telling.found)
 
 
@@ -277,12 +302,11 @@ def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:
 
 def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool) -> list[str]:
     """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not."""
-    other = seen[0] if seen else None
-    outcomes = [report.outcome if report is not None else None for report in (first, other)]
-    out = {CycleOutcome.SKIPPED, CycleOutcome.ABORTED}
+    outcomes = [report and report.outcome for report in (first, *seen)]
+    did = [outcome not in (None, CycleOutcome.SKIPPED, CycleOutcome.ABORTED) for outcome in outcomes]
     if is_twin:
-        return [] if (outcomes[0] in out) != (outcomes[1] in out) else [f"twins ended as {outcomes}"]
-    return [] if outcomes[0] in out and outcomes[1] not in out else [f"sleeper and other ended as {outcomes}"]
+        return [] if sorted(did) == [False, True] and None not in outcomes else [f"twins ended as {outcomes}"]
+    return [] if did == [False, True] and None not in outcomes else [f"sleeper and other ended as {outcomes}"]
 
 
 def economy_of(world: WireWorld) -> dict[str, Any]:

@@ -7,12 +7,12 @@ is played from its first tick.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from desk.recovery.aws import DynamoShelf, S3AuditReader
 from desk.recovery.place import Place
@@ -58,6 +58,7 @@ class Wires:
         self.clock = VirtualClock(START)
         self.aws = AwsWire(self.hands, self.clock)
         self.key: ApiKey = new_key()
+        self.world_is_open = False
 
 
 wires = cache(Wires)
@@ -75,6 +76,7 @@ class WireWorld:
         self.aws.reset(word)
         self._store = DynamoStateStore(self.aws.clients["dynamodb"], TABLE)
         self._audit: dict[str, str] = {}
+        self._tags: dict[str, str] = {}
 
     # --- what an invocation gets
 
@@ -98,9 +100,13 @@ class WireWorld:
         finally:
             exchange._transport.close()
 
+    def _wall(self) -> float:
+        """What our process takes for the time of day. What measures how long something took is the venue's clock."""
+        return self.clock.seconds()
+
     def _exchange(self) -> CoinbaseExchange:
         clock = self.clock
-        timing = Timing(clock.seconds, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
+        timing = Timing(self._wall, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
         key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
         exchange = open_exchange(
             Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, patience=_PATIENCE, timing=timing
@@ -181,14 +187,20 @@ class WireWorld:
         return [item for page in pages for item in page["Items"]]
 
     def audit_texts(self) -> Mapping[str, str]:
-        """Every object of the audit log by its key. Written once: what was read before is not read again."""
+        """Every object of the audit log by its key.
+
+        Written once: what was read before is not read again, but has to lie there still, as it was.
+        """
         s3 = self.aws.clients["s3"]
         with self._wires.hands.off():
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=_PREFIX):
-                for item in page.get("Contents", []):
-                    key = item["Key"].removeprefix(_PREFIX)
-                    if key not in self._audit:
-                        self._audit[key] = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read().decode()
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=_PREFIX)
+            listed = {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
+            changed = [key for key, tag in self._tags.items() if listed.get(key) != tag]
+            assert not changed, f"audit objects were changed or deleted: {changed}"
+            for key in listed.keys() - self._tags.keys():
+                body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+                self._audit[key.removeprefix(_PREFIX)] = body.decode()
+            self._tags = listed
         return self._audit
 
     def book(self) -> VenueBook:
@@ -238,23 +250,43 @@ class WireWorld:
         return found
 
 
+World = TypeVar("World", bound=WireWorld)
+
+
 @contextmanager
-def open_wire_world(scenario: Scenario, **options: Any) -> Iterator[WireWorld]:
-    """Make the world before the first tick, with what the account's owner did by hand."""
+def begun(
+    kind: Callable[[Any, VenueServer], World], scenario: Scenario, at: Instant, options: VenueOptions
+) -> Iterator[World]:
+    """Make a world before its first tick, with what the account's owner did by hand.
+
+    One at a time: the next one empties the AWS of this process.
+    """
     once = wires()
-    once.clock.set(START)
+    assert not once.world_is_open, "another world is still being played on this AWS"
+    once.world_is_open = True
+    once.clock.set(at)
     venue = Venue(
         Listing(scenario.products, scenario.series),
         once.clock,
         settings=scenario.settings.simulation,
         opening=dict[Asset, Any](scenario.opening),
-        options=VenueOptions(**options),
+        options=options,
         keys=[once.key],
     )
-    with VenueServer(venue) as server:
-        world = WireWorld(scenario, server)
-        for intent in scenario.foreign:
-            with world.invocation("the owner", Nemesis()) as ports:
-                assert ports.exchange is not None
-                ports.exchange.submit(intent)
+    try:
+        with VenueServer(venue) as server:
+            world = kind(scenario, server)
+            for intent in scenario.foreign:
+                with world.invocation("the owner", Nemesis()) as ports:
+                    assert ports.exchange is not None
+                    ports.exchange.submit(intent)
+            yield world
+    finally:
+        once.world_is_open = False
+
+
+@contextmanager
+def open_wire_world(scenario: Scenario, **options: Any) -> Iterator[WireWorld]:
+    """Make a world of a scenario that begins where its script does."""
+    with begun(WireWorld, scenario, START, VenueOptions(**options)) as world:
         yield world
