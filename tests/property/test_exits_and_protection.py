@@ -44,7 +44,7 @@ def state_of(lot: Lot, world: World, plan: Plan) -> str:
     """What is being done about a lot once the plan is committed."""
     ledger, market = world.portfolio.ledger, world.market
     orders = with_plan(ledger, plan).orders_of(lot.lot_id)
-    live = [record for record in orders if record.is_live and record.intent.client_order_id not in plan.cancels]
+    live = [record for record in orders if record.is_live and record.intent.client_order_id not in gone(plan)]
     if any(record.intent.leg is Leg.EXIT for record in live):
         return "exiting"
     covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
@@ -53,7 +53,9 @@ def state_of(lot: Lot, world: World, plan: Plan) -> str:
         return "protected"
     settled = market.now - world.settings.cycle.quiet_period_seconds
     if any(
-        record.intent.leg is Leg.ENTRY and record.intent.attach and (record.is_live or (record.over_at or 0) > settled)
+        record.intent.leg is Leg.ENTRY
+        and record.intent.attach
+        and (not record.status.is_terminal or (record.over_at or 0) > settled)
         for record in orders
     ):
         return "protected by the bracket that its entry carries"
@@ -82,7 +84,7 @@ def test_no_lot_is_sold_twice(world: World) -> None:
 
 @given(worlds())
 def test_exit_waits_for_the_brackets_it_replaces(world: World) -> None:
-    """Every live bracket of a lot to be sold is cancelled by the same plan, and the exit names it."""
+    """The exit names every live bracket of its lot, and takes them away itself, in its own turn."""
     plan, _ = plan_with_exits(world)
     for intent in plan.intents:
         if intent.leg is Leg.EXIT:
@@ -91,8 +93,8 @@ def test_exit_waits_for_the_brackets_it_replaces(world: World) -> None:
                 for record in world.portfolio.ledger.orders_of(intent.lot_id)
                 if record.intent.leg is Leg.PROTECTION and record.is_live
             }
-            assert brackets <= set(intent.after)
-            assert brackets <= set(plan.cancels)
+            assert brackets == set(intent.after)
+            assert brackets.isdisjoint(plan.cancels)
 
 
 @given(worlds())
@@ -143,13 +145,18 @@ def test_bracket_is_never_placed_outside_the_market(world: World) -> None:
             assert lot.bracket.stop_price < bid < lot.bracket.target_price
 
 
+def gone(plan: Plan) -> set[str]:
+    """What is cancelled by the plan, or by an exit of it before it leaves."""
+    return {*plan.cancels, *(each for intent in plan.intents for each in intent.after)}
+
+
 def on_sale(ledger: Ledger, lot: Lot, plan: Plan) -> Decimal:
     """What of a lot its orders may still sell."""
     return sum(
         (
             record.remaining
             for record in ledger.orders_of(lot.lot_id)
-            if record.intent.side is Side.SELL and record.is_live and record.intent.client_order_id not in plan.cancels
+            if record.intent.side is Side.SELL and record.is_live and record.intent.client_order_id not in gone(plan)
         ),
         ZERO,
     )

@@ -1,12 +1,13 @@
 """Send what was committed: cancels, conversions, remembered intents, new intents. Past here nothing raises VenueError.
 
-Everything sent is in the store already, under its final id. The switch is read again before every single order, and
-the clock is asked whether there is time: a withheld order that certainly never left is written off at once.
+Everything sent is in the store already, under its final id. The switch is read again before every single order (of a
+sale: before its bracket is cancelled), and the clock is asked whether there is time: a withheld order that certainly
+never left is written off at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from trader.cycle.gather import read_account, read_switch
@@ -27,7 +28,11 @@ from trader.stages.settlement import Note
 
 _POLLS = 4
 _POLL_SECONDS = 0.5
+#: A bracket is not cancelled with less time than this left for the sale that is to follow.
+_SALE_SECONDS = 10
 _PACING_MEMORY_SECONDS = 86_400
+
+_NO_TIME = "no time left in this invocation"
 
 Commit = Callable[[Ledger], None]
 
@@ -50,14 +55,17 @@ class Actor:
     notes: list[Note] = field(default_factory=list)
 
     def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
-        """Do the plan. The order of things is part of the design: less risk first."""
-        remembered = tuple(remembered)
-        self._cancel(self.ledger.cancels)
-        self._convert()
-        for order_id in remembered:
-            self._send(order_id, is_new=False)
-        for intent in plan.intents:
-            self._send(intent.client_order_id, is_new=True)
+        """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""
+        self._cancel(order_id for order_id in self.ledger.cancels if not self._lays_bare(order_id))
+        self._cancel_brackets(order_id for order_id in self.ledger.cancels if self._lays_bare(order_id))
+        orders = [(order_id, False) for order_id in remembered]
+        orders += [(intent.client_order_id, True) for intent in plan.intents]
+        for side in (Side.SELL, Side.BUY):
+            if side is Side.BUY:
+                self._convert()
+            for order_id, is_new in orders:
+                if self.ledger.orders[order_id].intent.side is side:
+                    self._send(order_id, is_new=is_new)
 
     def refresh(self) -> bool:
         """Read the account and reconcile; False if it could not be read."""
@@ -90,6 +98,17 @@ class Actor:
                 self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
         self._await_over(record.intent.client_order_id for record in wanted.values())
 
+    def _lays_bare(self, order_id: ClientOrderId) -> bool:
+        """Whether this is a bracket of a lot that we hold: without it the lot is at the market's mercy."""
+        record = self.ledger.orders.get(order_id)
+        return record is not None and record.intent.leg is Leg.PROTECTION and record.intent.lot_id in self.ledger.lots
+
+    def _cancel_brackets(self, order_ids: Iterable[ClientOrderId]) -> None:
+        """Cancel brackets whose lots are given up, unless the switch forbids to sell: then they stay."""
+        wanted = tuple(order_ids)
+        if wanted and self._may_send(Leg.EXIT):
+            self._cancel(wanted)
+
     def _await_over(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
         waiting = tuple(order_ids)
@@ -121,10 +140,23 @@ class Actor:
     # --- orders
 
     def _send(self, order_id: ClientOrderId, *, is_new: bool) -> None:
+        """Send one order, which is one turn: of a sale, the cancellation of its bracket is a part.
+
+        The switch is asked when the turn begins, and not again between the two: whoever was told HALT there would
+        have to leave a lot without its bracket for as long as HALT lasts.
+        """
         record = self.ledger.orders[order_id]
         if not record.is_in_doubt:
             return
-        reason = self._withheld_because(record.intent)
+        brackets = self._brackets_before(record.intent)
+        reason = self._forbidden_because(record.intent, seconds=_SALE_SECONDS if brackets else 0)
+        reason = reason or self._blocked_because(record.intent, beside=brackets)
+        if reason is None and brackets:
+            self._cancel(brackets)
+            record = self.ledger.orders[order_id]
+            if not record.is_in_doubt:
+                return
+            reason = self._blocked_because(record.intent)
         if reason is not None:
             self._withhold(record, reason, is_new=is_new)
             return
@@ -133,12 +165,29 @@ class Actor:
         body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
         self.notes.append((EventKind.ORDER_SUBMITTED, order_id, body))
 
-    def _withheld_because(self, intent: OrderIntent) -> str | None:
-        if not self._has_time():
-            return "no time left in this invocation"
-        if not self._may_send(intent.leg):
-            return "the kill switch forbids it"
+    def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
+        """Name the brackets at the venue that must go before a sale."""
+        records = (self.ledger.orders.get(ClientOrderId(needed)) for needed in intent.after)
+        return tuple(
+            record.intent.client_order_id
+            for record in records
+            if record is not None
+            and record.intent.leg is Leg.PROTECTION
+            and record.venue_order_id is not None
+            and not record.status.is_terminal
+        )
+
+    def _forbidden_because(self, intent: OrderIntent, seconds: int) -> str | None:
+        """Say what is against a turn before it begins; *seconds* are what it takes until its order leaves."""
+        if not self._has_time(seconds):
+            return _NO_TIME
+        return None if self._may_send(intent.leg) else "the kill switch forbids it"
+
+    def _blocked_because(self, intent: OrderIntent, beside: Collection[str] = ()) -> str | None:
+        """Say what is against an order when it is about to leave, *beside* what is cancelled just before."""
         for needed in intent.after:
+            if needed in beside:
+                continue
             order = self.ledger.orders.get(ClientOrderId(needed))
             if order is not None and order.is_live:
                 return f"order {needed} is not over"
@@ -150,14 +199,14 @@ class Actor:
             if lot is None or lot.quantity < intent.quantity:
                 return "the lot became smaller than the order"
         # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
-        return None if self._has_time() else "no time left in this invocation"
+        return None if self._has_time() else _NO_TIME
 
     def _may_send(self, leg: Leg) -> bool:
         switch = read_switch(self.ports)
         return switch is Switch.RUN if leg is Leg.ENTRY else switch is not Switch.HALT
 
-    def _has_time(self) -> bool:
-        return self.ports.clock.now() < self.stop_at
+    def _has_time(self, seconds: int = 0) -> bool:
+        return self.ports.clock.now() + seconds < self.stop_at
 
     def _withhold(self, record: OrderRecord, reason: str, *, is_new: bool) -> None:
         # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.

@@ -45,6 +45,10 @@ class Liquidity(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+#: The reason of a bracket that came with its entry.
+ATTACHED = "attached"
+
+
 @dataclass(frozen=True, slots=True)
 class Bracket:
     """Where a position ends by itself: a resting target and a stop trigger."""
@@ -84,6 +88,11 @@ class OrderIntent:
     fee_rate_max: Decimal = ZERO
     after: tuple[str, ...] = ()
     reason: str = ""
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether the venue made this bracket out of its entry, rather than out of an order of ours."""
+        return self.leg is Leg.PROTECTION and self.reason == ATTACHED
 
     @property
     def notional(self) -> Notional:

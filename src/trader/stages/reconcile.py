@@ -18,6 +18,7 @@ from trader.model.ledger import Dust, Ledger, Lot
 from trader.model.market import Balance
 from trader.model.money import ZERO, Quantity
 from trader.model.orders import (
+    ATTACHED,
     Fill,
     Leg,
     OrderIntent,
@@ -110,7 +111,7 @@ def _child_of(parent: OrderRecord, state: OrderState, prefix: str) -> OrderRecor
         stop_price=bracket.stop_price if bracket else None,
         lot_id=intent.lot_id,
         decided_at=intent.decided_at,
-        reason="attached",
+        reason=ATTACHED,
     )
     return OrderRecord(intent=child, status=OrderStatus.PENDING, venue_order_id=state.venue_order_id)
 

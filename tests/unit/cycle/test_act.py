@@ -20,6 +20,7 @@ from accidents.small_world import (
     answering,
     down,
     down_after,
+    listed,
     with_settings,
 )
 from factories import (
@@ -42,7 +43,7 @@ from trader.model.converts import ConvertRecord, ConvertStatus
 from trader.model.decisions import Plan
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.memory import Pacing
-from trader.model.money import Price
+from trader.model.money import Notional, Price
 from trader.model.orders import Accepted, Leg, Liquidity, OrderIntent, OrderStatus, Rejected, Submission, Unknown
 from trader.model.portfolio import Switch
 from trader.sim.book import VenueBook
@@ -297,6 +298,84 @@ def test_exit_is_withheld_if_the_bracket_filled_meanwhile() -> None:
     world.cycle()
 
     assert (sent, {}, []) == (world.sent(), world.ledger.lots, list(world.stored.live))
+
+
+def switched_by(world: World, word: str | None) -> Callable[..., Any]:
+    """A meddler that turns the switch, then lets the call be made."""
+
+    def call(original: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        world.switch.word = word
+        return original(*args, **named)
+
+    return call
+
+
+@pytest.mark.parametrize("word", [Switch.HALT, None, "nonsense"])
+def test_bracket_stays_where_the_switch_forbids_the_sale(word: str | None) -> None:
+    """Turned after the decision: a lot that must not be sold must not be laid bare either."""
+    world = a_world_to_exit()
+    sent, brackets = world.sent(), set(world.stored.live)
+    world.meddlers["store.commit"] = switched_by(world, word)
+
+    world.cycles(3)
+
+    assert (0, sent, brackets) == (world.sent("cancel"), world.sent(), set(world.stored.live))
+    assert 1 == len(brackets)
+
+
+def test_sale_is_one_turn_with_the_end_of_its_bracket() -> None:
+    """HALT that comes in between is met after the sale; before it, the lot would be bare for as long as HALT lasts."""
+    world = a_world_to_exit()
+    sent = world.sent()
+    world.meddlers["exchange.cancel"] = switched_by(world, Switch.HALT)
+
+    world.cycle()
+
+    assert (1, sent + 1, {}) == (world.sent("cancel"), world.sent(), world.ledger.lots)
+
+
+def test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket() -> None:
+    """Each sale asks for itself; what is told HALT keeps what protects it."""
+    wishes = iter([(a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=1))])
+    world = a_world(
+        strategy=Scripted(lambda _: next(wishes, ())), paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)}
+    )
+    world.cycles(1)
+    world.cycle()
+    world.clock.advance(3600)
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.switch, "word", Switch.HALT))(world)
+
+    world.cycles(3)
+
+    (lot,) = world.ledger.lots.values()
+    (bracket,) = world.stored.live.values()
+    assert (lot.quantity, lot.base) == (bracket.remaining, bracket.base)
+
+
+def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
+    """Ten seconds before sending ends; the next cycle has all of its time."""
+    world = a_world_to_exit()
+    brackets = set(world.stored.live)
+
+    world.cycle(seconds=30)
+    late = set(world.stored.live)
+    world.pass_bars()
+    world.cycle(seconds=31)
+
+    assert (brackets, {}) == (late, world.ledger.lots)
+
+
+def test_bracket_of_a_lot_too_small_to_sell_stays_under_halt() -> None:
+    """It was to go so that the lot can be written off; that can wait."""
+    world = a_world_to_exit()
+    brackets = set(world.stored.live)
+    coarse = [listed("SOL-USD", quote_size_min=Notional(1_000_000)), listed("BTC-USD")]
+    world.meddlers["market.products"] = answering(coarse)
+    world.meddlers["store.commit"] = switched_by(world, Switch.HALT)
+
+    world.cycles(2)
+
+    assert (0, brackets) == (world.sent("cancel"), set(world.stored.live))
 
 
 def _filled(world: World, order_id: VenueOrderId) -> VenueBook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from trader.model.decisions import Approval, Denial
@@ -18,9 +18,10 @@ from trader.stages.execution.market import Market, refused, sellable
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An exit order or why there is none, and the brackets that must be cancelled either way.
+    """An exit order, or why there is none, and what must be cancelled in that case.
 
-    A lot too small to sell loses its bracket too: then nothing of it is alive, and it is swept up as dust.
+    An exit that is sent takes its brackets away itself, in its own turn. A lot too small to sell loses its bracket too:
+    then nothing of it is alive, and it is swept up as dust. An entry that still buys for the lot ends.
     """
 
     intent: OrderIntent | None = None
@@ -33,8 +34,9 @@ def exit_order(
 ) -> Sale:
     """Sell a lot at once, at a bounded distance below the bid that widens with every attempt.
 
-    The order may leave only when the cancelled brackets are over; a bracket that the venue has not shown yet may have
-    sold the lot already, and it is waited for. Rounding: quantity down, price up.
+    The order may leave only when the lot's brackets are over. One that the venue has not shown yet, or of which we do
+    not know whether it exists, may have sold the lot already: it is waited for, and an entry that could still bring
+    one is ended. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -44,21 +46,19 @@ def exit_order(
         return Sale(denial=refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
     if quote is None or quote.is_crossed:
         return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
-    settled = Instant(market.now - quiet_seconds)
-    if any(_carries_bracket(record, ledger, settled) for record in ledger.orders_of(lot.lot_id)):
-        return Sale(denial=refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"}))
+    records = ledger.orders_of(lot.lot_id)
+    brackets = [record for record in records if record.intent.leg is Leg.PROTECTION and record.is_live]
+    awaited = [record for record in records if _awaits_bracket(record, ledger, Instant(market.now - quiet_seconds))]
+    if awaited or any(record.is_in_doubt for record in brackets):
+        denial = refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
+        return Sale(denial=denial, cancels=_ids(record for record in awaited if not record.status.is_terminal))
     attempt = exit_attempts(ledger, lot)
     slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
     price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
-    brackets = tuple(
-        record.intent.client_order_id
-        for record in ledger.orders_of(lot.lot_id)
-        if record.intent.leg is Leg.PROTECTION and record.is_live
-    )
     quantity = sellable(lot.quantity, product, quote.bid)
     if quantity <= 0:
         numbers = {"quantity": lot.quantity, "price": quote.bid, "min": product.quote_size_min}
-        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=brackets)
+        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=_ids(brackets))
     # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
     price = Price(max(price, ceil_to(product.quote_size_min / quantity, product.price_increment)))
     intent = OrderIntent(
@@ -76,10 +76,14 @@ def exit_order(
         lot_id=lot.lot_id,
         decided_at=market.now,
         attempt=attempt,
-        after=brackets,
+        after=_ids(brackets),
         reason=proposal.reason,
     )
-    return Sale(intent, cancels=brackets)
+    return Sale(intent)
+
+
+def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:
+    return tuple(record.intent.client_order_id for record in records)
 
 
 def exit_attempts(ledger: Ledger, lot: Lot) -> int:
@@ -121,24 +125,22 @@ def unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     for record in ledger.orders_of(lot.lot_id):
         if record.intent.side is Side.SELL and record.is_live:
             covered += record.remaining
-        elif _carries_bracket(record, ledger, settled):
+        elif _awaits_bracket(record, ledger, settled):
             return Quantity(0)
     return Quantity(max(lot.quantity - covered, ZERO))
 
 
-def _carries_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
-    """Whether this is an attached entry whose bracket the venue has not shown us yet.
+def _awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
+    """Whether this is an attached entry whose bracket the venue has not shown us yet, and still may.
 
     Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
+    Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
     """
     if record.intent.leg is not Leg.ENTRY or not record.intent.attach:
         return False
-    shown = any(
-        other.intent.leg is Leg.PROTECTION and other.venue_order_id == record.attached_order_id
-        for other in ledger.orders_of(record.intent.lot_id)
-    )
-    may_appear = record.is_live or (record.over_at is not None and record.over_at > settled)
-    return may_appear and not shown
+    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
+        return False
+    return not record.status.is_terminal or record.over_at is None or record.over_at > settled
 
 
 def _bracket_order(

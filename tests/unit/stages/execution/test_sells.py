@@ -30,7 +30,7 @@ from trader.model.ids import ClientOrderId, Instant, VenueOrderId, client_order_
 from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.orders import ATTACHED, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
 from trader.stages.execution import Market
 from trader.stages.execution.sells import Sale, exit_attempts, exit_order, protection_orders, unprotected
 
@@ -135,16 +135,26 @@ def test_exit_sells_no_more_than_the_venue_takes_at_once() -> None:
     assert Quantity(2) == sale.intent.quantity
 
 
-def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
-    """Every live one, in doubt too; those that are over are not waited for."""
+@pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT])
+def test_exit_waits_for_a_bracket_in_doubt(status: OrderStatus) -> None:
+    """It may have sold the lot already; the others stay meanwhile."""
     live = an_order_record(a_bracket_intent("b-1"))
-    doubtful = an_order_record(a_bracket_intent("b-2"), OrderStatus.IN_DOUBT)
+
+    sale = sell(held(live, an_order_record(a_bracket_intent("b-2"), status)))
+
+    assert sale.denial is not None
+    assert (None, DenialCode.ORDER_IN_DOUBT, ()) == (sale.intent, sale.denial.code, sale.cancels)
+
+
+def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
+    """Every live one, which the exit takes away itself; those that are over are not waited for."""
+    live = an_order_record(a_bracket_intent("b-1"))
     over = an_order_record(a_bracket_intent("b-3"), OrderStatus.CANCELLED)
 
-    sale = sell(held(live, doubtful, over))
+    sale = sell(held(live, over))
 
     assert sale.intent is not None
-    assert ("t247-b-1", "t247-b-2") == sale.cancels == sale.intent.after
+    assert (("t247-b-1",), ()) == (sale.intent.after, sale.cancels)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +293,10 @@ def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it
 
 @pytest.mark.parametrize(("over_ago", "waits"), [(None, True), (QUIET - 1, True), (QUIET, False)])
 def test_exit_waits_for_a_bracket_that_the_venue_has_yet_to_show(over_ago: int | None, waits: bool) -> None:
-    """It may have sold the lot already, and then the exit would sell coins of the account's owner."""
+    """It may have sold the lot already, and then the exit would sell coins of the account's owner.
+
+    An entry that still buys is ended, or it would be waited for as long as it lives.
+    """
     ledger = with_entry(OrderStatus.OPEN if over_ago is None else OrderStatus.FILLED, over_ago=over_ago)
 
     sale = sell(ledger, eth(bid="90"))
@@ -291,17 +304,30 @@ def test_exit_waits_for_a_bracket_that_the_venue_has_yet_to_show(over_ago: int |
     assert waits == (sale.intent is None)
     if waits:
         assert sale.denial is not None
-        assert (DenialCode.ORDER_IN_DOUBT, ()) == (sale.denial.code, sale.cancels)
+        assert DenialCode.ORDER_IN_DOUBT == sale.denial.code
+    assert ((LOT,) if over_ago is None else ()) == sale.cancels
 
 
-def test_exit_cancels_the_bracket_that_the_venue_has_shown() -> None:
-    """Then nothing is unseen, and nothing is waited for but its end."""
-    seen = an_order_record(a_bracket_intent(), venue_order_id=CHILD)
+def test_exit_does_not_wait_longer_because_fills_are_still_to_come() -> None:
+    """A finished entry that claims more than was listed stays live for ever if the rest is never listed."""
+    ledger = with_entry(OrderStatus.FILLED, over_ago=QUIET)
+    claiming = replace(ledger.orders[LOT], filled_claimed=Quantity(2))
 
-    sale = sell(with_entry(OrderStatus.FILLED, seen, over_ago=0), eth(bid="90"))
+    assert claiming.is_live
+    assert sell(ledger.with_order(claiming), eth(bid="90")).intent is not None
+
+
+@pytest.mark.parametrize("named", [CHILD, None])
+def test_exit_takes_away_the_bracket_that_the_venue_has_shown(named: VenueOrderId | None) -> None:
+    """Then nothing is unseen, also where the entry does not say which its bracket is."""
+    seen = an_order_record(a_bracket_intent(reason=ATTACHED), venue_order_id=CHILD)
+    ledger = with_entry(OrderStatus.FILLED, seen, over_ago=0)
+    ledger = ledger.with_order(replace(ledger.orders[LOT], attached_order_id=named))
+
+    sale = sell(ledger, eth(bid="90"))
 
     assert sale.intent is not None
-    assert (seen.intent.client_order_id,) == sale.intent.after == sale.cancels
+    assert ((seen.intent.client_order_id,), ()) == (sale.intent.after, sale.cancels)
 
 
 @pytest.mark.parametrize(("over_ago", "count"), [(QUIET - 1, 0), (QUIET, 1)])
@@ -313,7 +339,7 @@ def test_bracket_of_our_own_is_sent_once_the_venue_had_time_to_show_its_own(over
 @pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED])
 def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> None:
     """From then on only what is seen counts."""
-    seen = an_order_record(a_bracket_intent(quantity=Quantity("0.4")), venue_order_id=CHILD)
+    seen = an_order_record(a_bracket_intent(quantity=Quantity("0.4"), reason=ATTACHED), venue_order_id=CHILD)
     ledger = with_entry(status, seen, over_ago=0)
 
     assert Quantity("0.6") == unprotected(ledger, ledger.lots[LOT], SETTLED)
