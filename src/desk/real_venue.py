@@ -27,7 +27,13 @@ def http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> 
         if missing:
             raise ConfigError(tuple(f"environment: {name}: not set" for name in missing))
         credentials = Credentials(environment[_KEY], environment[_SECRET])
-        exchange = open_exchange(credentials, settings.execution.order_prefix, url, limits=limits)
+        exchange = open_exchange(
+            credentials,
+            settings.execution.order_prefix,
+            url,
+            limits=limits,
+            submit_seconds=settings.cycle.reserve_seconds,
+        )
         exchange.self_test()
         return exchange
 

@@ -13,7 +13,7 @@ from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.market_data import CoinbaseMarket
 from trader.adapters.coinbase.server_clock import ServerClock
-from trader.adapters.coinbase.submit import Submitter
+from trader.adapters.coinbase.submit import SUBMIT_SECONDS, Submitter
 from trader.adapters.coinbase.wire import read_fee_rates
 from trader.adapters.coinbase.wire_account import (
     KeyPermissions,
@@ -51,14 +51,13 @@ class CoinbaseExchange(CoinbaseMarket):
         clock: ServerClock | None = None,
         *,
         order_prefix: str,
-        submit_seconds: float = 15,
-        look_seconds: float = 10,
+        submit_seconds: float = SUBMIT_SECONDS,
     ) -> None:
         if not order_prefix:
             raise InvariantViolation("without an order prefix every order would be ours")
         super().__init__(transport, clock)
         self._prefix = order_prefix
-        self._submitter = Submitter(transport, budget_seconds=submit_seconds, look_seconds=look_seconds)
+        self._submitter = Submitter(transport, submit_seconds)
         self._parents: dict[str, bool] = {}
 
     # --- before anything else
@@ -177,8 +176,11 @@ def open_exchange(
     patience: Patience | None = None,
     timing: Timing | None = None,
     ca_file: str | None = None,
+    submit_seconds: float = SUBMIT_SECONDS,
 ) -> CoinbaseExchange:
     """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
+
+    One submission takes no longer than *submit_seconds*, however slow the venue is.
 
     Raises: ConfigError if the key's secret has no known shape.
     """
@@ -186,4 +188,4 @@ def open_exchange(
     clock = ServerClock(timing.wall)
     signer = signer_for(credentials, clock.now)
     transport = Transport(base_url, signer, limits=limits, patience=patience, timing=timing, ca_file=ca_file)
-    return CoinbaseExchange(transport, clock, order_prefix=order_prefix)
+    return CoinbaseExchange(transport, clock, order_prefix=order_prefix, submit_seconds=submit_seconds)

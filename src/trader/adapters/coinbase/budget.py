@@ -37,7 +37,8 @@ class Limits:
 class Patience:
     """How long we wait, and how often we ask again. Units: seconds.
 
-    ``read_seconds`` bounds one read with all its attempts, ``bulk_seconds`` a whole batch of parallel ones.
+    ``answer_seconds`` bounds the silence of an attempt, ``read_seconds`` one read with all its attempts, and
+    ``bulk_seconds`` a whole batch of parallel ones.
     """
 
     connect_seconds: float = 3

@@ -34,6 +34,7 @@ ROOT = "/api/v3/brokerage"
 
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
+_SHORTEST_WAIT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ class Transport:
         """Whether the private half can be asked."""
         return self._signed is not None
 
+    @property
+    def overrun_seconds(self) -> float:
+        """By how much an attempt may exceed the instant that bounds it: to connect, and a moment for the answer."""
+        return self.patience.connect_seconds + _SHORTEST_WAIT
+
     def close(self) -> None:
         """Let go of connections and threads."""
         self._session.close()
@@ -111,18 +117,22 @@ class Transport:
         if pool is not None:
             pool.shutdown()
 
-    def attempt(self, call: Call, answer_seconds: float | None = None) -> Answer | Failure:
-        """Send once, when it is our turn."""
+    def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
+        """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
+
+        A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded.
+        """
         if call.lane is not Lane.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
         for bucket in self._buckets[call.lane]:
             bucket.take()
         with self._lock:
             self.sent[call.lane] += 1
-        wait = self.patience.answer_seconds if answer_seconds is None else answer_seconds
+        now = self.timing.monotonic()
+        until = max(now + self.patience.read_seconds if until is None else until, now + _SHORTEST_WAIT)
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
         try:
-            answer = self._exchange(call, wait)
+            answer = self._exchange(call, min(self.patience.answer_seconds, until - now), until)
         except failures.CAUGHT as error:
             failure = failures.without_answer(str(call), error)
         else:
@@ -141,17 +151,18 @@ class Transport:
         except (ValueError, RecursionError):
             return failures.unreadable(str(call), answer.status)
 
-    def read(self, call: Call, until: float | None = None) -> Any:
+    def read(self, call: Call, until: float | None = None, attempts: int | None = None) -> Any:
         """Ask until there is an answer, patience ends, or the monotonic instant *until* has come. Raises VenueError."""
         end = self.timing.monotonic() + self.patience.read_seconds if until is None else until
+        attempts = self.patience.attempts if attempts is None else attempts
         auth_tried = False
-        for retry in range(self.patience.attempts):
-            found = self.judged(call, self.attempt(call))
+        for retry in range(attempts):
+            found = self.judged(call, self.attempt(call, end))
             if not isinstance(found, Failure):
                 return found
             delay = self._delay(found, retry, auth_tried=auth_tried)
             auth_tried = auth_tried or found.status == 401
-            if delay is None or retry + 1 == self.patience.attempts or self.timing.monotonic() + delay > end:
+            if delay is None or retry + 1 == attempts or self.timing.monotonic() + delay > end:
                 break
             if isinstance(found.error, VenueThrottled):
                 for bucket in self._buckets[call.lane]:
@@ -210,8 +221,7 @@ class Transport:
         ceiling = min(self.patience.backoff_seconds * 2**retry, self.patience.backoff_seconds_max)
         return max(self.timing.uniform(0, ceiling), failure.retry_after or 0)
 
-    def _exchange(self, call: Call, answer_seconds: float) -> Answer:
-        end = self.timing.monotonic() + self.patience.read_seconds
+    def _exchange(self, call: Call, answer_seconds: float, until: float) -> Answer:
         with self._session.request(
             call.method,
             self._root + call.path,
@@ -227,7 +237,7 @@ class Transport:
             body = bytearray()
             for chunk in response.iter_content(_CHUNK_BYTES):
                 body += chunk
-                if len(body) > _BODY_BYTES_MAX or self.timing.monotonic() > end:
+                if len(body) > _BODY_BYTES_MAX or self.timing.monotonic() > until:
                     raise requests.exceptions.ReadTimeout
             retry_after = _seconds(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.

@@ -8,7 +8,7 @@ from typing import Any
 from trader.adapters.coinbase.budget import Lane
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.reading import read_page
-from trader.errors import VenueProtocol
+from trader.errors import VenueProtocol, VenueUnavailable
 from trader.model.ids import Instant, rfc3339
 
 _PAGES_MAX = 400
@@ -18,15 +18,23 @@ Query = tuple[tuple[str, str], ...]
 
 
 def walk(
-    transport: Transport, path: str, key: str, query: Query, lane: Lane = Lane.PRIVATE, until: float | None = None
+    transport: Transport,
+    path: str,
+    key: str,
+    query: Query,
+    lane: Lane = Lane.PRIVATE,
+    until: float | None = None,
+    attempts: int | None = None,
 ) -> Iterator[Any]:
     """Yield the rows of every page. Half a list is no list.
 
-    Raises: VenueError, also if a cursor comes again or there is no end to the pages.
+    Raises: VenueError, also if a cursor comes again, there is no end to the pages, or *until* comes before the end.
     """
     page, cursors = query, set[str]()
-    for _ in range(_PAGES_MAX):
-        rows, cursor = read_page(transport.read(Call("GET", path, lane, page), until), key)
+    for number in range(_PAGES_MAX):
+        if number and until is not None and transport.timing.monotonic() >= until:
+            raise VenueUnavailable(f"{key}: there was no time to read more than {number} pages")
+        rows, cursor = read_page(transport.read(Call("GET", path, lane, page), until, attempts), key)
         yield from rows
         if cursor is None:
             return
@@ -42,10 +50,12 @@ def accounts(transport: Transport) -> Iterator[Any]:
     return walk(transport, "/accounts", "accounts", (("limit", _ROWS_PER_PAGE),))
 
 
-def orders(transport: Transport, since: Instant, until: float | None = None) -> Iterator[Any]:
+def orders(
+    transport: Transport, since: Instant, until: float | None = None, attempts: int | None = None
+) -> Iterator[Any]:
     """Yield every order created since, in any state: a filter by state would hide those in between."""
     query = (("product_type", "SPOT"), ("start_date", rfc3339(since)), ("limit", _ROWS_PER_PAGE))
-    return walk(transport, "/orders/historical/batch", "orders", query, until=until)
+    return walk(transport, "/orders/historical/batch", "orders", query, until=until, attempts=attempts)
 
 
 def fills(transport: Transport, since: Instant) -> Iterator[Any]:

@@ -46,10 +46,11 @@ HICCUPS = frozenset(
     }
 )
 
+SUBMIT_SECONDS = 20.0
+
 _BACKOFF = (0.5, 1.0, 2.0, 4.0)
 _LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
 _LISTED_BEFORE_SECONDS = 60
-_SHORTEST_WAIT = 1.0
 _HICCUPS_MAX = 2
 
 
@@ -65,17 +66,17 @@ class _Outcome:
 
 
 class Submitter:
-    """Sends orders.
+    """Sends orders. *seconds* are what one submission takes at most, however slow the venue is.
 
-    *budget_seconds*: after this no copy is sent. *look_seconds*: for how long a taken order may be nowhere to be
-    found, and how long it may be looked for in listings at the end.
+    Of what is left after the overruns of the last attempt and the last look, copies are sent in two thirds; in the
+    last third a taken order may be nowhere to be found, or an unanswered one is looked for in listings.
     """
 
-    def __init__(self, transport: Transport, *, budget_seconds: float = 15, look_seconds: float = 10) -> None:
+    def __init__(self, transport: Transport, seconds: float = SUBMIT_SECONDS) -> None:
         self._transport = transport
         self._timing = transport.timing
-        self._budget_seconds = budget_seconds
-        self._look_seconds = look_seconds
+        third = max(seconds - 2 * transport.overrun_seconds, 0) / 3
+        self._send_seconds, self._look_seconds = 2 * third, third
 
     def submit(self, intent: OrderIntent) -> Submission:
         """Send an intent, or send it again. Never raises VenueError."""
@@ -85,13 +86,14 @@ class Submitter:
 
     def _send(self, intent: OrderIntent) -> _Outcome:
         call = Call("POST", "/orders", body=order_body(intent))
-        end = self._timing.monotonic() + self._budget_seconds
+        end = self._timing.monotonic() + self._send_seconds
         outcome, unauthorised, hiccups = _Outcome(), 0, 0
         for delay in (*_BACKOFF, None):
             outcome, failure = self._attempt(intent, call, end, outcome)
             hiccups += outcome.refusal in HICCUPS
             is_over = outcome.order_id is not None or outcome.listed is not None
-            if is_over or (outcome.refusal is not None and not 0 < hiccups <= _HICCUPS_MAX):
+            is_refused = outcome.refusal is not None and (outcome.refusal not in HICCUPS or hiccups > _HICCUPS_MAX)
+            if is_over or is_refused:
                 break
             wait = 0.0 if delay is None else delay
             if failure is not None:
@@ -109,15 +111,15 @@ class Submitter:
         if in_doubt:
             try:
                 # One look, no patience: there is another after the next pause.
-                listed = self._listed(intent, self._timing.monotonic())
+                listed = self._listed(intent, end, attempts=1)
             except VenueError:
                 # Not looked, not sent.
                 return before, None
             if listed is not None:
                 return _Outcome(listed=listed, in_doubt=True), None
-        patience = self._transport.patience.answer_seconds
-        wait = min(patience, max(end - self._timing.monotonic(), _SHORTEST_WAIT))
-        found = self._transport.judged(call, self._transport.attempt(call, wait))
+            if self._timing.monotonic() >= end:
+                return before, None
+        found = self._transport.judged(call, self._transport.attempt(call, end))
         if isinstance(found, Failure):
             if found.status in (400, 403):
                 return _Outcome(refusal=str(found.error), in_doubt=in_doubt), found
@@ -166,9 +168,9 @@ class Submitter:
                 return Unknown(f"taken as {order_id}; {error}")
         return Unknown(f"taken as {order_id}, which cannot be found")
 
-    def _listed(self, intent: OrderIntent, until: float) -> OrderReply | None:
+    def _listed(self, intent: OrderIntent, until: float, attempts: int | None = None) -> OrderReply | None:
         since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
-        for row in listing.orders(self._transport, since, until):
+        for row in listing.orders(self._transport, since, until, attempts):
             if read_order_head(row).client_order_id == intent.client_order_id:
                 return read_order(row)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from unit.adapters.coinbase.stub import (
     HTML,
     FakeTime,
     Reply,
+    Request,
     Stub,
     a_page,
     a_wire_order,
@@ -130,7 +132,7 @@ def test_new_order_that_stays_unfound_is_unknown(venue: Stub, time: FakeTime) ->
     venue.on("GET", ORDER, NOT_FOUND)
 
     assert Unknown("taken as order-1, which cannot be found") == submit(venue, time)
-    assert 7 <= sum(time.waits) <= 10
+    assert 3 <= sum(time.waits) <= 4
 
 
 @pytest.mark.parametrize("reply", [Reply("", 500), Reply(HTML), Reply({"order": {}}), Reply("Unauthorized", 401)])
@@ -313,6 +315,38 @@ def test_retry_after_is_honoured_and_ends_the_sending_beyond_the_budget(venue: S
     assert [3.0] == time.waits
 
 
+def taking(time: FakeTime, seconds: float, *replies: Reply) -> Callable[[Request], Reply]:
+    """Answer after so long; the last reply stays."""
+    left = list(replies)
+
+    def reply(_: Request) -> Reply:
+        time.passed += seconds
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return reply
+
+
+def test_no_copy_leaves_once_the_time_for_sending_is_over(venue: Stub, time: FakeTime) -> None:
+    """Of 20 seconds, 4 may be overrun and 10.7 are for sending: a slow look does not add to them."""
+    venue.on("POST", ORDERS, Reply("", 500))
+    venue.on("GET", LISTING, taking(time, 10.2, NOTHING))
+
+    assert isinstance(submit(venue, time), Unknown)
+    assert 1 == len(bodies(venue))
+
+
+@pytest.mark.parametrize("lost", [Reply("", 500), Reply(taken())])
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 1.0])
+def test_submission_ends_in_the_time_it_was_given(venue: Stub, time: FakeTime, seconds: float, lost: Reply) -> None:
+    """However slow the answers, and whichever way they fail."""
+    venue.on("POST", ORDERS, taking(time, seconds, lost))
+    venue.on("GET", LISTING, taking(time, seconds, Reply("", 500)))
+    venue.on("GET", ORDER, taking(time, seconds, NOT_FOUND))
+
+    assert isinstance(an_exchange(venue, time, submit_seconds=20).submit(an_intent()), Unknown)
+    assert time.passed <= 20
+
+
 def test_nobody_at_home_is_unknown(time: FakeTime) -> None:
     """And raises nothing."""
     nowhere = Stub()
@@ -377,6 +411,14 @@ def test_trouble_of_the_venues_own_that_stays_is_a_rejection(venue: Stub, time: 
 
     assert Rejected("UNKNOWN_FAILURE_REASON") == submit(venue, time)
     assert 3 == len(bodies(venue))
+
+
+def test_another_refusal_after_trouble_of_the_venues_own_is_final(venue: Stub, time: FakeTime) -> None:
+    """It is about this order, and the next copy would be refused as well."""
+    venue.on("POST", ORDERS, Reply(refused(error="RISK_PROXY_FAILURE")), Reply(refused(error="INSUFFICIENT_FUND")))
+
+    assert Rejected("INSUFFICIENT_FUND") == submit(venue, time)
+    assert 2 == len(bodies(venue))
 
 
 @no_answer
