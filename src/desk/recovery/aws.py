@@ -55,8 +55,9 @@ class DynamoShelf:
         }
         condition = "attribute_not_exists(pk)"
         if found is not None:
-            values[":now"] = {"N": str(now)}
+            values |= {":now": {"N": str(now)}, ":was": {"N": str(found.epoch)}}
             condition = "(attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now) AND "
+            condition += "epoch = :was AND " if found.epoch else "(attribute_not_exists(epoch) OR epoch = :was) AND "
             condition += "ledger = :found" if found.text else "attribute_not_exists(ledger)"
             values |= {":found": {"S": found.text}} if found.text else {}
         request = {
@@ -76,6 +77,9 @@ class DynamoShelf:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
         there = self.find(scope)
+        if there is not None and (there.text, there.epoch) == (values[":ledger"]["S"], item.epoch):
+            # The client sent it again because the answer was lost, and met what it had written.
+            return
         if there is not None and there.is_held(now):
             raise LeaseHeld(there.owner, there.expires_at)
         raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)

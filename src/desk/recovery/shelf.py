@@ -62,7 +62,7 @@ def placed(there: Stored | None, found: Stored | None, ledger: Ledger, epoch: in
     """Decide what may be written in place of an item. Raises: LeaseHeld, VersionConflict."""
     if there is not None and there.is_held(now):
         raise LeaseHeld(there.owner, there.expires_at)
-    if (there and there.text) != (found and found.text):
+    if (there and (there.text, there.epoch)) != (found and (found.text, found.epoch)):
         raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)
     return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), ledger)
 

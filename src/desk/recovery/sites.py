@@ -21,7 +21,7 @@ from trader.adapters.local.clock import FixedClock, SystemClock
 from trader.adapters.local.files import FileAuditLog, FileBookStore, FileStateStore
 from trader.entry.wiring import Venue, exchange_of, scope_of
 from trader.errors import ConfigError, DataError
-from trader.model.ids import Instant, ProductId
+from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Bars, Depth, Granularity, Product, Quote
 from trader.model.settings import Mode, Settings
 from trader.ports import Clock
@@ -147,7 +147,7 @@ def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes
     from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
 
     dynamodb, s3, scope = client("dynamodb"), client("s3"), scope_of(settings)
-    clock: Clock = SystemClock() if where.now is None else FixedClock(where.now)
+    clock = _clock_on_aws(where.now)
     books: DynamoBookStore[VenueBook] = DynamoBookStore(dynamodb, table, scope, VenueBook)
     url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
     return Place(
@@ -161,6 +161,16 @@ def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes
         exchange=exchange_of(settings, _http(url, settings), clock, lambda: books if writes else Unsaved(books)),
         clock=clock,
     )
+
+
+def _clock_on_aws(at: Instant | None) -> Clock:
+    """Time on AWS is the machine's. As of an earlier instant one may look; a later one would end leases that last."""
+    machine = SystemClock()
+    if at is None:
+        return machine
+    if at > (now := machine.now()):
+        raise ConfigError(f"--at {rfc3339(at)}: leases on AWS end by the clock; allowed is {rfc3339(now)} or before")
+    return FixedClock(at)
 
 
 def _clock(where: Where, reader: AuditReader, settings: Settings) -> Clock:

@@ -78,6 +78,17 @@ def items_of(dynamodb: Any) -> dict[str, str]:
     return {item["sk"]["S"]: str(item) for item in dynamodb.scan(TableName="trader")["Items"]}
 
 
+@pytest.mark.parametrize("command", [["rebuild"], ["adopt", "--reason", "seen"]], ids=lambda each: each[0])
+def test_instant_after_the_clock_is_refused(aws: Any, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every lease would look as if it had run out, that of a cycle at work as well."""
+    before = items_of(aws)
+
+    code = run(*command, "--venue", "http://127.0.0.1:1", "--at", "2999-01-01", "--write")
+
+    assert (78, before) == (code, items_of(aws))
+    assert "--at 2999-01-01T00:00:00Z: leases on AWS end by the clock" in capsys.readouterr().err
+
+
 def test_venue_that_does_not_answer_ends_with_1_and_changes_nothing(
     aws: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

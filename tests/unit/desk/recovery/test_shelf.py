@@ -13,6 +13,9 @@ from moto import mock_aws
 from desk.recovery.aws import DynamoShelf, S3AuditReader
 from desk.recovery.shelf import FileShelf, Shelf
 from factories import SCOPE, a_ledger
+from simulation.nemesis import Fault, Nemesis
+from simulation.wire.wires import BUCKET, TABLE
+from simulation.wire.world import wires
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.local.files import FileStateStore
@@ -155,6 +158,40 @@ def test_item_under_a_lease_is_left_alone(bench: Bench) -> None:
 
     with pytest.raises(LeaseHeld, match="at work"):
         bench.shelf.put(SCOPE, found, a_ledger(), 9, NOW)
+
+
+def test_item_on_which_somebody_had_the_lease_meanwhile_is_left_alone(bench: Bench) -> None:
+    """Whoever had it may have written audit under the epoch that the new ledger would begin with."""
+    bench.commit()
+    found = bench.shelf.find(SCOPE)
+    bench.store.release(bench.store.acquire(SCOPE, "cycle", NOW, 120))
+
+    assert found is not None
+    with pytest.raises(VersionConflict):
+        bench.shelf.put(SCOPE, found, a_ledger(cash="1"), found.epoch + 1, NOW)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["nothing", "damaged"])
+def test_ledger_whose_answer_was_lost_is_there(before: bool) -> None:
+    """The client sends it again, and is refused by what it has just written."""
+    wires().aws.reset("RUN")
+    clients = wires().aws.clients
+    shelf = DynamoShelf(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
+    if before:
+        shelf.put(SCOPE, None, a_ledger(), 1, NOW)
+        key = {"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}}
+        text = {":text": {"S": "[1, 2"}}
+        clients["dynamodb"].update_item(
+            TableName=TABLE, Key=key, UpdateExpression="SET ledger = :text", ExpressionAttributeValues=text
+        )
+    found = shelf.find(SCOPE)
+
+    with wires().hands.of(Nemesis(1, Fault.LOST_REPLY)):
+        shelf.put(SCOPE, found, a_ledger(cash="1"), 7, NOW)
+
+    there = shelf.find(SCOPE)
+    assert there is not None
+    assert (a_ledger(cash="1"), 7, "") == (there.ledger, there.epoch, there.owner)
 
 
 def test_old_text_is_kept_byte_for_byte(bench: Bench) -> None:
