@@ -72,7 +72,7 @@ class Wire:
             if hasattr(cls, name):
                 read = core_schema.with_default_schema(read, default=getattr(cls, name))
             members[name] = core_schema.model_field(read, validation_alias=cls._theirs.get(name))
-        model = core_schema.model_schema(cls, core_schema.model_fields_schema(members))
+        model = core_schema.model_schema(cls, core_schema.model_fields_schema(members, model_name=cls.__name__))
         return core_schema.no_info_before_validator_function(_empty_is_missing, model)
 
 
