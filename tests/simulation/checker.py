@@ -17,15 +17,19 @@ from desk.cash_check import check_cash
 from desk.drill.switchboard import permits
 from simulation.outside import Outside
 from trader.model.codec import sha256_hex
-from trader.model.ids import ClientOrderId
+from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import ZERO
 from trader.model.orders import Fill, Leg, OrderIntent, OrderStatus, Side
+from trader.model.settings import Settings
 from trader.sim.book import VenueBook
 from trader.sim.orders import VenueOrder
 
-#: A market order of the shipped caps may exceed its share by what prices moved since the cap was computed.
+#: An order may exceed its share of the configured capital by what the equity has grown beyond that.
 _CAP_SLACK = Decimal("1.02")
+#: Here what is held counts at its cost, and in the caps at the market: what has fallen since leaves more room.
+_SUM_SLACK = Decimal("1.2")
+_DUST = Decimal("0.002")
 #: What reads the kill switch, and what ends the turn of an order: the order before it, or a commit. On either rig.
 _LOOKS = frozenset({"switch.read", "ssm.GetParameter"})
 _TURN_ENDS = frozenset(
@@ -58,7 +62,8 @@ def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
     found = [
         *_announcements(files),
         *_orders(ours, announced),
-        *_lots(ours, announced, world, largest or world.scenario.settings.app.capital),
+        *_lots(ours, announced),
+        *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
         *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.over_at),
         *_converts(book, files),
     ]
@@ -70,19 +75,15 @@ def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
 
 def unprotected(world: Outside) -> set[str]:
     """Name the lots of which the venue holds more than its live sell orders cover."""
-    book = world.book()
-    ours, _ = _split(world, book)
+    ours, _ = _split(world, world.book())
     announced = _announced(world)
-    held: defaultdict[str, Decimal] = defaultdict(Decimal)
     least = {product.base: product.base_size_min for product in world.scenario.products}
-    bases = {}
+    covered: defaultdict[str, Decimal] = defaultdict(Decimal)
     for order in ours:
-        lot = _lot_of(order, announced)
-        bases[lot] = order.base
-        held[lot] += order.filled if order.side is Side.BUY else -order.filled
         if order.side is Side.SELL and order.over_at is None:
-            held[lot] -= order.remaining
-    return {lot for lot, quantity in held.items() if quantity >= least[bases[lot]]}
+            covered[_lot_of(order, announced)] += order.remaining
+    held = _held(ours, announced)
+    return {lot for lot, (base, quantity) in held.items() if quantity - covered[lot] >= least[base]}
 
 
 def unsettled(world: Outside) -> list[str]:
@@ -102,27 +103,43 @@ def unsettled(world: Outside) -> list[str]:
     return found + [f"live order {each}: venue and ledger disagree" for each in sorted(live ^ believed, key=str)]
 
 
-def _unlike_the_venue(world: Outside, ours: Iterable[VenueOrder], ledger: Ledger) -> list[str]:
-    """Compare each lot with what the venue executed for it; what is left of lots that are closed is dust."""
-    announced = _announced(world)
-    held: defaultdict[str, Decimal] = defaultdict(Decimal)
-    left: defaultdict[str, Decimal] = defaultdict(Decimal)
-    bases = {}
+def _held(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Asset, Decimal]]:
+    """Say what the venue has executed for each lot, purchases less sales."""
+    held: dict[str, tuple[Asset, Decimal]] = {}
     for order in ours:
         lot = _lot_of(order, announced)
-        bases[lot] = order.base
-        held[lot] += order.filled if order.side is Side.BUY else -order.filled
-    lots: dict[str, Decimal] = {key: lot.quantity for key, lot in ledger.lots.items()}
-    found = [
-        f"lot {lot}: the ledger has {quantity}, the venue executed {held[lot]}"
-        for lot, quantity in lots.items()
-        if held[lot] != quantity
-    ]
-    for lot, quantity in held.items():
-        left[bases.get(lot, "")] += quantity if lot not in lots else ZERO
+        _, before = held.get(lot, (order.base, ZERO))
+        held[lot] = order.base, before + (order.filled if order.side is Side.BUY else -order.filled)
+    return held
+
+
+def _unlike_the_venue(world: Outside, ours: Iterable[VenueOrder], ledger: Ledger) -> list[str]:
+    """Compare each lot with what the venue executed for it; what is left of lots that are closed is dust."""
+    held = _held(ours, _announced(world))
+    found = []
+    for key, lot in ledger.lots.items():
+        _, executed = held.get(key, ("", ZERO))
+        if executed != lot.quantity:
+            found.append(f"lot {key}: the ledger has {lot.quantity}, the venue executed {executed}")
+    left: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for key, (base, executed) in held.items():
+        left[base] += executed if ClientOrderId(key) not in ledger.lots else ZERO
     for dust in ledger.dust:
         left[dust.base] -= dust.quantity
     return found + [f"{base}: {off} beyond lots and dust at the venue" for base, off in left.items() if off]
+
+
+def working_entries(world: Outside) -> list[str]:
+    """Name the purchases of ours that the venue still has on its book."""
+    ours, _ = _split(world, world.book())
+    return [order.client_order_id for order in ours if order.side is Side.BUY and order.over_at is None]
+
+
+def positions(world: Outside) -> list[str]:
+    """Name the lots of ours that the venue could still sell."""
+    least = {product.base: product.base_size_min for product in world.scenario.products}
+    ours, _ = _split(world, world.book())
+    return [lot for lot, (base, quantity) in _held(ours, _announced(world)).items() if quantity >= least[base]]
 
 
 def refusals(world: Outside) -> list[str]:
@@ -165,8 +182,12 @@ def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequenc
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
 
 
-def convert_too_early(world: Outside, body: Mapping[str, Any], word: str | None) -> list[str]:
-    """Say what was missing at the moment a conversion was quoted or committed; *word* is the switch's last answer."""
+def convert_too_early(world: Outside, body: Mapping[str, Any], word: str | None, *, moves: bool) -> list[str]:
+    """Say what was missing at the moment a conversion was quoted or committed; *word* is the switch's last answer.
+
+    Only the commit *moves* money, and only then must it still be open: a quote is good for nothing by itself, and who
+    was overtaken meanwhile cannot remember it.
+    """
     sides = (body["from_account"], body["to_account"])
     ledger = world.ledger()
     converts = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
@@ -174,7 +195,7 @@ def convert_too_early(world: Outside, body: Mapping[str, Any], word: str | None)
     found = []
     if sides not in {(each["source"], each["target"]) for each in converts}:
         found.append(f"a conversion of {sides} was sent without having been announced")
-    if sides not in {(each.intent.source, each.intent.target) for each in remembered if each.is_open}:
+    if sides not in {(each.intent.source, each.intent.target) for each in remembered if each.is_open or not moves}:
         found.append(f"a conversion of {sides} was sent before it was remembered")
     if not permits(word, Leg.ENTRY):
         found.append(f"a conversion of {sides} was sent although the kill switch last said {word}")
@@ -262,38 +283,60 @@ def _prices(intent: Mapping[str, Any], *, attached: bool) -> tuple[Decimal, Deci
     return Decimal(intent["limit_price"]), None if stop is None else Decimal(stop)
 
 
-def _lots(
-    ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], world: Outside, capital: Decimal
-) -> list[str]:
-    """Check sales against purchases lot by lot, and what is held and wanted of each asset against its cap."""
-    risk = world.scenario.settings.risk
-    cap = capital * risk.position_pct_max / 100 * _CAP_SLACK
-    ours = list(ours)
-    bought, sold, selling = Counter[str](), Counter[str](), Counter[str]()
+def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Check sales against purchases, lot by lot."""
+    bought, sold, selling = (defaultdict[str, Decimal](Decimal) for _ in range(3))
     for order in ours:
         lot = _lot_of(order, announced)
         if order.side is Side.BUY:
-            bought[lot] += order.filled  # type: ignore[assignment]
+            bought[lot] += order.filled
         else:
-            sold[lot] += order.filled  # type: ignore[assignment]
-            selling[lot] += order.remaining if order.over_at is None else 0  # type: ignore[assignment]
-    found = [
+            sold[lot] += order.filled
+            selling[lot] += order.remaining if order.over_at is None else ZERO
+    return [
         f"lot {lot}: {sold[lot]} sold and {selling[lot]} for sale of {bought[lot]} bought"
         for lot in sold
         if sold[lot] + selling[lot] > bought[lot]
     ]
-    wanted: defaultdict[str, Decimal] = defaultdict(Decimal)
-    entries: Counter[str] = Counter()
+
+
+def _caps(
+    ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], settings: Settings, capital: Decimal
+) -> list[str]:
+    """Check what is held and wanted against the caps: of one asset, of a cluster, of all; and how many there are."""
+    left, price, live = defaultdict[str, Decimal](Decimal), dict[str, Decimal](), set[str]()
+    bases: dict[str, str] = {}
     for order in ours:
-        if order.side is Side.BUY:
-            lot = _lot_of(order, announced)
-            quantity = Decimal(bought[lot] - sold[lot]) + (order.remaining if order.over_at is None else ZERO)
-            wanted[order.base] += quantity * order.limit_price
-            entries[order.base] += order.over_at is None or quantity >= Decimal("0.002")
-    found += [
-        f"{amount} of {base} is held or wanted, the cap is {cap}" for base, amount in wanted.items() if amount > cap
+        lot = _lot_of(order, announced)
+        bases[lot] = order.base
+        if order.side is Side.SELL:
+            left[lot] -= order.filled
+            continue
+        left[lot] += order.filled + (order.remaining if order.over_at is None else ZERO)
+        price[lot] = order.limit_price
+        live |= {lot} if order.over_at is None else set()
+    wanted, entries = defaultdict[str, Decimal](Decimal), Counter[str]()
+    for lot, base in bases.items():
+        wanted[base] += left[lot] * price.get(lot, ZERO)
+        entries[base] += lot in live or left[lot] >= _DUST
+    risk = settings.risk
+    groups = [(base, {base}, min(risk.position_pct_max, risk.product_pct_max), _CAP_SLACK) for base in wanted]
+    groups += [
+        (name, set(each.bases), each.allocation_max_pct, _SUM_SLACK)
+        for name, each in settings.universe.clusters.items()
     ]
-    return found + [f"{count} entries into {base} at once" for base, count in entries.items() if count > 1]
+    groups.append(("all assets", set(wanted), risk.total_pct_max, _SUM_SLACK))
+    found = [f"{count} entries into {base} at once" for base, count in entries.items() if count > 1]
+    for name, members, pct, slack in groups:
+        amount, cap = sum((wanted[base] for base in members & wanted.keys()), ZERO), capital * pct / 100
+        if amount > cap * slack:
+            found.append(f"{amount} of {name} is held or wanted, the cap is {cap}")
+    if (positions := sum(entries.values())) > risk.open_positions_max:
+        found.append(f"{positions} positions are open or wanted, the cap is {risk.open_positions_max}")
+    intents = [announced[order.root] for order in ours if order.side is Side.BUY and order.root in announced]
+    each_cycle = Counter(str(intent["cycle_id"]) for intent in intents)
+    most = risk.entries_per_cycle_max
+    return found + [f"{count} entries of one cycle, {cycle}" for cycle, count in each_cycle.items() if count > most]
 
 
 def _converts(book: VenueBook, files: Iterable[AuditFile]) -> list[str]:

@@ -84,6 +84,14 @@ PROTECTION = Scenario(
     {"execution.attach_brackets": False},
 )
 
+#: Two products at once, and room for one and a third under the cap on everything together.
+CAPPED = Scenario(
+    "capped",
+    _beats(0, 1, 2, 3, 5, 6),
+    {SOL: [*_DIP, *_calm(40)], ETH: [Bar(100.0), Bar(100.4), Bar(100.0, low=99.0), *_calm(40)]},
+    {**_NO_PACE, "risk.total_pct_max": 4, "risk.product_pct_max": 3},
+)
+
 _OWNERS_ORDER = OrderIntent(
     client_order_id=ClientOrderId("owner-by-hand"),
     cycle_id=CycleId("by hand"),
@@ -135,4 +143,4 @@ SLOW = Scenario(
     unmoved=frozenset({ADA_USDC}),
 )
 
-SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, MIXED)
+SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, CAPPED, MIXED)

@@ -17,8 +17,9 @@ from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
 from simulation.mutants.table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart, Story, Watch, differences, invoke
-from simulation.scenarios import CONVERT, ENTRY, MIXED, SOL
-from simulation.wire.story import Telling, beats_of, overtaken_case, undisturbed
+from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, MIXED, SOL
+from simulation.wire.cases import overtaken_case, switched_case, undisturbed
+from simulation.wire.telling import Telling, beats_of
 from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
 from trader.model.ids import Instant, client_order_id
@@ -197,6 +198,24 @@ def test_switch_that_is_read_once_is_seen_when_it_is_flipped_on_the_way_to_the_o
 
     assert is_sent
     demand(found, "nobody had asked the kill switch in its turn")
+
+
+def halted_at_the_commit_of_a_sale() -> Found:
+    """On SSM, while a lot whose time is over is to be sold; HALT stays for three ticks."""
+    trail = undisturbed(EXIT_BY_TIME).trails[3]
+    cancel = trail.index("venue POST /orders/batch_cancel")
+    commit = max(call for call, name in enumerate(trail[:cancel]) if name == "dynamodb.UpdateItem")
+    return switched_case(EXIT_BY_TIME, 3, commit + 1, Switch.HALT)
+
+
+def test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot(mutant: Mutant, demand: Tell) -> None:
+    """The sale is withheld, rightly; but nothing stands at the venue any more, and HALT forbids to put it back."""
+    assert () == halted_at_the_commit_of_a_sale()
+
+    with mutant.applied():
+        found = halted_at_the_commit_of_a_sale()
+
+    demand(found, "is unprotected after 2 healthy cycles")
 
 
 # --- rounding

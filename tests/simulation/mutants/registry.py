@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.cycle import gather
+from trader.cycle import act, gather
 from trader.cycle import run as cycle_run
 from trader.model import booking, ids
 from trader.model.portfolio import Portfolio
@@ -210,6 +210,23 @@ SWITCH_READ_ONCE = Mutant(
     (f"{_UNDISTURBED}[entry]", f"{_WIRE}[entry]"),
 )
 
+BRACKET_BEFORE_SWITCH = Mutant(
+    "bracket cancelled unasked",
+    "The bracket of a lot that is to be sold is cancelled before the kill switch is asked about the sale.",
+    (
+        Edit(
+            act.Actor._send,
+            "    reason = self._forbidden_because(",
+            "    self._cancel(brackets)\n    reason = self._forbidden_because(",
+        ),
+    ),
+    "test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot",
+    (
+        "tests/unit/cycle/test_act.py::test_bracket_stays_where_the_switch_forbids_the_sale",
+        "tests/unit/cycle/test_act.py::test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket",
+    ),
+)
+
 FLOOR_FOR_CEIL = Mutant(
     "floor for ceil",
     "What has to be converted for an entry is rounded down to the cent.",
@@ -227,5 +244,6 @@ MUTANTS = (
     DUPLICATES_BOOKED,
     AUDIT_AFTER_SENDING,
     SWITCH_READ_ONCE,
+    BRACKET_BEFORE_SWITCH,
     FLOOR_FOR_CEIL,
 )

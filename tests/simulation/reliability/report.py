@@ -20,13 +20,14 @@ from pathlib import Path
 from simulation.mutants.table import Row
 from simulation.mutants.table import rows as mutant_rows
 from simulation.order_life.visits import Visits, visits
-from simulation.reliability.text import TEXT
-from simulation.wire.assumptions import ASSUMPTIONS, Consequence, consequence
+from simulation.wire.assumptions import ALL_HOLD, ASSUMPTIONS, Consequence, consequence
+from simulation.wire.halts import SALES, Halted, halted
 from simulation.wire.outages import CYCLES, DEPENDENCIES, Observed, observed
-from simulation.wire.sweeps import Outcome, crash_jobs, outcome, overtaken_jobs, wipe_jobs
+from simulation.wire.sweeps import Outcome, every_job, outcome
 
 Line = Sequence[object]
 
+_PAGE = Path(__file__).with_name("page.md")
 _SOAKS = Path(__file__).parents[3] / "docs/soak-runs.txt"
 
 
@@ -36,6 +37,7 @@ class Findings:
 
     sweeps: Sequence[Outcome]
     outages: Sequence[Observed]
+    halts: Sequence[Halted]
     consequences: Sequence[Consequence]
     life: Visits
     mutants: Sequence[Row]
@@ -47,6 +49,12 @@ class Findings:
         return [
             *(line for each in self.sweeps for line in each.broken),
             *(f"without {each.dependency}, {each.cycle}: {line}" for each in self.outages for line in each.found),
+            *(line for each in self.halts for line in each.found),
+            *(
+                f"{each.doubled} orders were doubled, {each.noticed} of them noticed: {each.assumption}"
+                for each in self.consequences
+                if each.doubled > (0 if each.assumption == ALL_HOLD else each.noticed)
+            ),
             *(f"{each.test} lets a mutant pass: {each.mutant}" for each in self.mutants if not each.is_caught),
             *(f"no script takes the step {step}" for step in self.life.scripts.unvisited),
             *([f"{self.life.illegal} illegal steps"] if self.life.illegal else ()),
@@ -56,14 +64,14 @@ class Findings:
 def gathered(processes: int) -> Findings:
     """Play everything."""
     begun = time.monotonic()
-    jobs = [*crash_jobs(), *overtaken_jobs(), *wipe_jobs()]
     # Not forked: threads of a venue may be running here, and would be missing there.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        rows = pool.map(outcome, jobs, chunksize=8)
+        rows = pool.map(outcome, every_job(), chunksize=8)
         outages = pool.map(partial(_apply, observed), [(name, cycle) for name in DEPENDENCIES for cycle in CYCLES])
+        halts = pool.map(halted, SALES)
         consequences = pool.map(consequence, ASSUMPTIONS)
         life = pool.submit(visits)
-        played = list(rows), list(outages), list(consequences), life.result()
+        played = list(rows), list(outages), list(halts), list(consequences), life.result()
     return Findings(*played, mutant_rows(processes=processes), time.monotonic() - begun)
 
 
@@ -84,15 +92,22 @@ def _counted(rows: Sequence[Outcome]) -> tuple[int, int, int, int]:
 def text_of(found: Findings) -> str:
     """Write the document."""
     struck = Counter(each.method for each in found.sweeps if each.method != "not reached")
-    return TEXT.format(
+    return _PAGE.read_text(encoding="utf-8").format(
         sweeps=table(
-            ("sweep", "cycle", "cases", "requests", "compared", "violations"), "llrrrr", sweep_table(found.sweeps)
+            ("sweep", "cycle", "cases", "kinds of request", "compared", "violations"),
+            "llrrrr",
+            sweep_table(found.sweeps),
         ),
         struck=table(("request", "times"), "lr", struck.most_common()),
         outages=table(
             ("gone", "in a cycle of", "requests lost", "it ended", "placed", "bare", "the next one", "violations"),
             "llrlrrlr",
             [(*astuple(each)[:-1], len(each.found)) for each in found.outages],
+        ),
+        halts=table(
+            ("in a cycle of", "moments", "bare", "violations"),
+            "lrrr",
+            [(each.cycle, each.moments, each.bare, len(each.found)) for each in found.halts],
         ),
         consequences=table(
             ("assumption", "cases", "doubled", "noticed", "copies at most"),
@@ -132,9 +147,10 @@ def main() -> None:
         print(line)
     counts = Counter(each.sweep for each in found.sweeps if each.method != "not reached")
     print(
-        f"crash={counts['crash']} stall={counts['stall']} twin={counts['twin']} wipe={counts['wipe']} "
-        f"outages={len(found.outages)} assumptions={len(found.consequences)} "
-        f"violations={len(found.broken)} seconds={found.seconds:.0f}"
+        *(f"{sweep}={count}" for sweep, count in counts.items()),
+        f"outages={len(found.outages)} halts={sum(each.moments for each in found.halts)}",
+        f"assumptions={sum(each.cases for each in found.consequences)} mutants={len(found.mutants)}",
+        f"violations={len(found.broken)} seconds={found.seconds:.0f}",
     )
     sys.exit(bool(found.broken))
 

@@ -130,7 +130,14 @@ def random_scenario(chance: random.Random, name: str) -> SoakScenario:
         origin=origin,
         hours=tuple(_benchmark(chance)),
         products_of=cast,
-        rules=(*_BUSY, *(_NO_PACE if chance.random() < 0.8 else ()), *random_rules(chance).items()),
+        rules=(
+            *_BUSY,
+            *(_NO_PACE if chance.random() < 0.8 else ()),
+            # Caps that bind, the same for all of a world's life: the checker measures everything held by them.
+            ("risk.total_pct_max", chance.choice((25, 25, 4))),
+            ("risk.open_positions_max", chance.choice((8, 8, 1))),
+            *random_rules(chance).items(),
+        ),
     )
 
 

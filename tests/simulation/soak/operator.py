@@ -65,7 +65,7 @@ class Operator:
             self.tally.add(Kind.SWITCH_GARBAGE)
 
     def _set(self, word: str | None) -> None:
-        self.world.set_switch(word)
+        self.world.put_switch(word)
         self.word = word
 
     # --- the configuration

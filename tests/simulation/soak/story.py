@@ -16,17 +16,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
 
 from desk.sandbox.options import Lags
 from simulation.checker import (
     _announced,
     _split,
-    against_the_switch,
     open_converts,
-    sent_too_early,
     unprotected,
     unsettled,
     violations,
@@ -38,8 +35,7 @@ from simulation.soak.nemesis import Storm
 from simulation.soak.operator import Operator
 from simulation.soak.told import Log, Told
 from simulation.soak.world import Seen, open_soak_world
-from simulation.wire.wires import body_of
-from trader.adapters.coinbase.bodies import order_body
+from simulation.wire.watch import ChainWatch, Gate
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import LedgerCorrupt, StoreError, TraderError, VenueError
 from trader.model.facts import Tick
@@ -69,6 +65,7 @@ class SoakStory:
         self.climate = Climate.of(self.chance)
         self.bar = 0
         self.at = self.scenario.at(0)
+        self.chain = ChainWatch()
         self._bare: Counter[str] = Counter()
 
     def tell(self) -> Told:
@@ -155,8 +152,8 @@ class SoakStory:
         self.storm = storm
         if self.world.ours.ahead:
             storm.hit(Kind.CLOCK_SKEW)
-        sent: set[str] = set()
-        storm.watchers.append(lambda name, args: self._watch(storm, sent, name, args))
+        found: list[str] = []
+        Gate(self.world, storm, found)
         self.told.cycles += 1
         self.log.add(f"bar {self.bar}, tick {at}, now {self.world.clock.now()}, {self.world.ours.ahead:+}")
         report = self._run(at, storm)
@@ -164,7 +161,7 @@ class SoakStory:
         self.told.outcomes[outcome] += 1
         self.log.add(f"  = {outcome}")
         self.world.ours.ahead = before
-        self._look()
+        self._look(found)
         return report
 
     def _run(self, at: Instant, storm: Storm) -> CycleReport | None:
@@ -250,30 +247,13 @@ class SoakStory:
 
     # --- what is wrong
 
-    def _look(self) -> None:
-        """Check what must hold after any cycle."""
+    def _look(self, sent: Sequence[str]) -> None:
+        """Check what must hold after any cycle; *sent* is what was wrong with what left in it."""
         seen = Seen(self.world)
-        found = violations(seen, self.operator.largest_capital)
+        found = [*sent, *violations(seen, self.operator.largest_capital), *self.chain.look(seen)]
         ledger = self.world.ledger()
         if ledger is not None and Decimal(ledger.capital) not in self.operator.capitals:
             found.append(f"capital is {ledger.capital}, configured were {sorted(self.operator.capitals)}")
-        for each in found:
-            self._broke(each)
-
-    def _watch(self, storm: Storm, sent: set[str], name: str, args: tuple[Any, ...]) -> None:
-        """Look at every order as it leaves: announced, remembered as it is, allowed by what the switch last said.
-
-        A second copy of an order, sent because the first was not answered, needs no second word of the switch.
-        """
-        if name != "venue POST /orders":
-            return
-        key = body_of(args[0])["client_order_id"]
-        found = sent_too_early(self.world, key, lambda intent: order_body(intent) == args[0].body)
-        ledger = self.world.ledger()
-        record = ledger.orders.get(key) if ledger is not None else None
-        if record is not None and key not in sent:
-            found += against_the_switch(key, record.intent.leg, storm.word, storm.trail)
-        sent.add(key)
         for each in found:
             self._broke(each)
 

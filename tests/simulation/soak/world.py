@@ -1,33 +1,19 @@
-"""The world of a soak: the real adapters as in ``wire_world``, clocks that differ, rules that change on the way.
-
-An outsider here looks into moto's own tables and buckets instead of asking through boto: the same bytes, and a check
-after every cycle stays affordable.
-"""
+"""The world of a soak: the world of the sweeps, with clocks that differ, and rules that change on the way."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
-
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
-from moto.s3.models import s3_backends
 
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from simulation.nemesis import Nemesis
 from simulation.soak.market import SoakScenario
-from simulation.wire.wires import BUCKET, SWITCH, TABLE, VirtualClock
-from simulation.wire.world import _PREFIX, WireWorld, begun
-from simulation.world import SCOPE
-from trader.model.codec import decode
+from simulation.wire.wires import VirtualClock
+from simulation.wire.world import WireWorld, begun
 from trader.model.ids import Instant
-from trader.model.ledger import Ledger
-from trader.model.orders import Fill, Liquidity, OrderRecord
+from trader.model.orders import Fill, Liquidity
 from trader.ports import Ports
 
 
@@ -69,21 +55,7 @@ class SoakWorld(WireWorld):
     def _wall(self) -> float:
         return self.ours.seconds()
 
-    def set_switch(self, word: str | None) -> None:
-        """Write any word into the kill switch, or take the parameter away."""
-        with self._wires.hands.off():
-            ssm = self.aws.clients["ssm"]
-            if word is not None:
-                self.aws.put_switch(word)
-            elif ssm.describe_parameters()["Parameters"]:
-                ssm.delete_parameter(Name=SWITCH)
-
     # --- what an outsider sees
-
-    def ledger(self) -> Ledger | None:
-        """The ledger as stored."""
-        text = next((item["ledger"]["S"] for item in self._items("LEDGER") if "ledger" in item), None)
-        return None if text is None else _ledger_of(text)
 
     def stored_fills(self) -> Sequence[Fill]:
         """Every fill that was stored.
@@ -96,29 +68,8 @@ class SoakWorld(WireWorld):
             replace(fill, liquidity=told.get(fill.trade_id, fill.liquidity))
             if fill.liquidity is Liquidity.UNKNOWN
             else fill
-            for fill in (_fill_of(item["body"]["S"]) for item in self._items("FILL#"))
+            for fill in super().stored_fills()
         ]
-
-    def stored_orders(self) -> Sequence[OrderRecord]:
-        """Every order that was stored as finished."""
-        return [_order_of(item["body"]["S"]) for item in self._items("ORDER#")]
-
-    def _read_items(self, beginning: str) -> list[dict[str, Any]]:
-        table = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[TABLE]
-        rows = next((rows for key, rows in table.items.items() if key.value == SCOPE), {})
-        found = sorted((key.value, item) for key, item in rows.items() if key.value.startswith(beginning))
-        return [item.to_json()["Attributes"] for _, item in found]
-
-    def audit_texts(self) -> Mapping[str, str]:
-        """Every object of the audit log by its key; what lay there once has to lie there still, as it was."""
-        keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[BUCKET].keys
-        listed = {name: keys[name].etag for name in keys}
-        changed = [key for key, tag in self._tags.items() if listed.get(key) != tag]
-        assert not changed, f"audit objects were changed or deleted: {changed}"
-        for name in listed.keys() - self._tags.keys():
-            self._audit[name.removeprefix(_PREFIX)] = keys[name].value.decode()
-        self._tags = listed
-        return self._audit
 
 
 class Seen:
@@ -132,11 +83,6 @@ class Seen:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._world, name)
-
-
-_ledger_of = lru_cache(maxsize=64)(lambda text: decode(Ledger, json.loads(text)))
-_fill_of = lru_cache(maxsize=4096)(lambda text: decode(Fill, json.loads(text)))
-_order_of = lru_cache(maxsize=4096)(lambda text: decode(OrderRecord, json.loads(text)))
 
 
 @contextmanager

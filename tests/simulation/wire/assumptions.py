@@ -15,7 +15,8 @@ from desk.sandbox.options import Lags
 from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart
 from simulation.scenarios import ENTRY, EXIT_BY_TIME
-from simulation.wire.story import Telling, undisturbed
+from simulation.wire.cases import undisturbed
+from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
 from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome
@@ -34,8 +35,9 @@ class Assumption:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+ALL_HOLD = "all hold"
 ASSUMPTIONS = (
-    Assumption("all hold"),
+    Assumption(ALL_HOLD),
     Assumption("ids are not told apart", {"id_memory_seconds": 0}),
     Assumption("ids are forgotten after 60 s", {"id_memory_seconds": 60}),
     Assumption("orders and fills are listed 3 minutes late", {"lags": _LAGGING}),

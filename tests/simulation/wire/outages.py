@@ -9,7 +9,7 @@ from typing import Any
 from simulation.checker import unprotected
 from simulation.nemesis import Nemesis
 from simulation.scenarios import ENTRY, EXIT_BY_TIME, FLATTEN
-from simulation.wire.story import Telling
+from simulation.wire.telling import Telling
 from simulation.wire.world import open_wire_world
 from simulation.world import Scenario
 

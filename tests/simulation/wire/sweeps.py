@@ -5,6 +5,8 @@ crash      a fault at each call of a cycle; a dead cycle is started again in eac
 stall      a cycle freezes before each call; the tick is redelivered when its lease has run out, or the
            next tick comes, and runs whole; then the first wakes up
 twin       the same tick is delivered once more while the first is before each of its calls
+switch     the kill switch is turned before each call, to HALT and to another word in turn, and stays so
+dark       from each call to the end of its invocation nothing is answered, and nothing arrives or all does
 wipe       after each tick of each scenario every item of the table is lost; the ledger is rebuilt
 =========  =============================================================================================
 """
@@ -15,10 +17,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
 
-from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, SCENARIOS
-from simulation.wire.story import Case, beats_of, crash_case, faults_everywhere, overtaken_case, undisturbed, wiped_case
+from simulation.nemesis import Fault
+from simulation.rig import Restart
+from simulation.scenarios import CAPPED, CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, SCENARIOS
+from simulation.wire.cases import (
+    Case,
+    crash_case,
+    dark_case,
+    faults_everywhere,
+    overtaken_case,
+    switched_case,
+    undisturbed,
+    wiped_case,
+)
+from simulation.wire.telling import beats_of
 from simulation.world import Scenario
 from trader.model.ids import Instant
+from trader.model.portfolio import Switch
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,13 @@ TARGETS = (
     Target("reprice", REPRICE, 1),
     Target("convert", CONVERT, 0),
     Target("flatten", FLATTEN, 2),
+    Target("capped", CAPPED, 0),
     Target("recovery", EXIT_BY_TIME, 3, recovers=True),
+    Target("recovery", ENTRY, 0, recovers=True),
+    Target("recovery", CONVERT, 0, recovers=True),
 )
+_FIRST_TIMES = tuple(target for target in TARGETS if not target.recovers)
+_OTHER_WORDS = (Switch.FLATTEN, Switch.REDUCE_ONLY, None)
 #: How many calls a recovering cycle makes is not known before; those not reached are not counted.
 _MORE_CALLS = 8
 #: The jobs of a call repeat after 3 (stall, stall, twin) or 7 (faults and restarts): a choice must not keep that step.
@@ -67,6 +87,19 @@ class Overtaken:
         return f"{self.scenario}, tick {self.tick}: overtaken before call {self.call}, {self.seconds} s later"
 
 
+@dataclass(frozen=True, order=True)
+class Switched:
+    """One tick before one of whose calls the kill switch is turned; no word is a switch that is gone."""
+
+    scenario: str
+    tick: int
+    call: int
+    word: str | None
+
+    def __str__(self) -> str:
+        return f"{self.scenario}, tick {self.tick}: the switch says {self.word} from before call {self.call}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of one case, of whichever sweep. ``compared``: it was held against the undisturbed history."""
@@ -89,7 +122,7 @@ class Wiped:
         return f"{self.scenario}: wiped after tick {self.tick}"
 
 
-Job = tuple[str, str, Case | Overtaken | Wiped]
+Job = tuple[str, str, Case | Overtaken | Switched | Wiped]
 
 
 def crash_jobs() -> Iterator[Job]:
@@ -105,15 +138,35 @@ def crash_jobs() -> Iterator[Job]:
 
 def overtaken_jobs() -> Iterator[Job]:
     """Every call of every target: the same tick after its lease, the next tick, and a twin."""
-    for target in TARGETS:
-        if target.recovers:
-            continue
+    for target in _FIRST_TIMES:
         lease = target.scenario.settings.cycle.lease_seconds
         for call in range(1, len(undisturbed(target.scenario).trails[target.tick]) + 1):
             base = Overtaken(target.scenario.name, target.tick, call, lease)
             yield "stall", target.kind, base
             yield "stall", target.kind, replace(base, into_next=True)
             yield "twin", target.kind, replace(base, seconds=0)
+
+
+def switch_jobs() -> Iterator[Job]:
+    """Every call of every target: HALT, and one of the other words."""
+    for target in _FIRST_TIMES:
+        for call in range(1, len(undisturbed(target.scenario).trails[target.tick]) + 1):
+            for word in (Switch.HALT, _OTHER_WORDS[call % len(_OTHER_WORDS)]):
+                yield "switch", target.kind, Switched(target.scenario.name, target.tick, call, word)
+
+
+def dark_jobs() -> Iterator[Job]:
+    """Every call of every target: from there on requests are lost, or the answers to them."""
+    ways = tuple(Restart)
+    for target in _FIRST_TIMES:
+        for call in range(1, len(undisturbed(target.scenario).trails[target.tick]) + 1):
+            for fault in (Fault.LOST_REQUEST, Fault.LOST_REPLY):
+                yield "dark", target.kind, Case(target.scenario.name, target.tick, call, fault, ways[call % len(ways)])
+
+
+def every_job() -> list[Job]:
+    """All of them."""
+    return [*crash_jobs(), *overtaken_jobs(), *switch_jobs(), *dark_jobs(), *wipe_jobs()]
 
 
 def wipe_jobs() -> Iterator[Job]:
@@ -128,17 +181,20 @@ def outcome(job: Job) -> Outcome:
     sweep, kind, case = job
     scenario = next(each for each in SCENARIOS if each.name == case.scenario)
     if isinstance(case, Case):
-        done = crash_case(scenario, case)
+        done = (dark_case if sweep == "dark" else crash_case)(scenario, case)
         return Outcome(sweep, kind, done.method, done.compared, tuple(f"{case}: {each}" for each in done.broken))
     if isinstance(case, Wiped):
         found = wiped_case(scenario, case.tick)
         return Outcome(sweep, kind, "the table", compared=True, broken=tuple(f"{case}: {each}" for each in found))
+    method = undisturbed(scenario).trails[case.tick][case.call - 1]
+    if isinstance(case, Switched):
+        found = switched_case(scenario, case.tick, case.call, case.word)
+        return Outcome(sweep, kind, method, compared=False, broken=tuple(f"{case}: {each}" for each in found))
     beats = beats_of(scenario)
     beat = beats[case.tick]
     other = beats[case.tick + 1] if case.into_next else beat
     at = other.at if case.into_next else Instant(beat.at + case.seconds)
     found = overtaken_case(scenario, case.tick, case.call, other, at)
-    method = undisturbed(scenario).trails[case.tick][case.call - 1]
     return Outcome(sweep, kind, method, compared=False, broken=tuple(f"{case}: {each}" for each in found))
 
 

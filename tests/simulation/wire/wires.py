@@ -29,6 +29,7 @@ from trader.model.ids import Instant
 TABLE, BUCKET, SWITCH = "ledger", "audit", "/trader/kill-switch"
 _SERVICES = ("dynamodb", "s3", "ssm")
 _TRIES = 3
+_REAL_SECONDS = 60
 _TRY_AGAIN_SECONDS = 0.5
 _THROTTLES = {"ThrottlingException", "ProvisionedThroughputExceededException", "SlowDown", "RequestLimitExceeded"}
 
@@ -160,7 +161,11 @@ class VenueWire(HTTPAdapter):
         self.hands = hands
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send one request to the venue."""
+        """Send one request to the venue.
+
+        Its time-out is of real seconds, and time is virtual here: how busy this machine is must not decide anything.
+        """
+        kwargs["timeout"] = _REAL_SECONDS
         path = (request.url or "").partition("/api/v3/brokerage")[2].partition("?")[0]
         held: list[requests.Response] = []
 

@@ -1,151 +1,29 @@
-"""The loop on the real adapters: play a scenario with one fault in it, and look at the world after every cycle.
-
-Nothing is copied here: a case is a history of its own, from the first tick to three quiet ones after the last.
-"""
+"""Cases on the real adapters: a scenario with one thing gone wrong in it, told from its first tick to its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
 from desk.recovery.place import RebuildOptions, write_rebuilt
-from simulation.checker import (
-    against_the_switch,
-    cancels_of_others,
-    chain_of,
-    convert_too_early,
-    open_converts,
-    refusals,
-    sent_too_early,
-    unprotected,
-    unsettled,
-    violations,
-)
-from simulation.nemesis import Crash, Fault, Nemesis
+from simulation.checker import positions, refusals, working_entries
+from simulation.nemesis import Fault, Nemesis
 from simulation.rig import Restart, books_of, differences, is_converting
-from simulation.wire.wires import body_of
+from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
-from simulation.world import Beat, Scenario, tick_of
-from trader.adapters.coinbase.bodies import order_body
-from trader.cycle import CycleOutcome, CycleReport, run_cycle
-from trader.errors import StoreError
+from simulation.world import Beat, Scenario
+from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
+from trader.model.portfolio import Switch
 
-QUIET_BEATS = 3
-_PATIENCE = 1
-_SETTLED_AFTER = 2
-_GIVEN_UP_AFTER = 13
+_SWITCHED_BEATS = 3
+_FLAT_AFTER = 2
 
 #: What two histories must agree in; ids of the venue and times are theirs alone.
 _ECONOMY = ("cash", "capital", "converted", "closed", "books", "dust", "losses", "orders", "venue money")
-
-
-@dataclass
-class Telling:
-    """One history as it is told: invocations, and what was found wrong after each."""
-
-    world: WireWorld
-    found: list[str] = field(default_factory=list)
-    cycles: int = 0
-    #: Undisturbed cycles since the last that was disturbed.
-    calm: int = 0
-    _bare: dict[str, int] = field(default_factory=dict)
-    _chain: list[str] = field(default_factory=list)
-
-    def stage(self, beat: Beat) -> None:
-        """Let time come to a tick, and the operator have his way."""
-        self.world.clock.set(beat.at)
-        if beat.switch is not None:
-            self.world.put_switch(beat.switch)
-
-    def invoke(self, beat: Beat, owner: str, nemesis: Nemesis | None = None) -> CycleReport | None:
-        """Run one invocation; None if it died or could not even tell."""
-        nemesis, sent = nemesis or Nemesis(), set[str]()
-        nemesis.watchers.append(lambda name, args: self._watch(nemesis, sent, name, args))
-        self.cycles += 1
-        self.calm = 0
-        try:
-            with self.world.invocation(owner, nemesis) as ports:
-                return run_cycle(tick_of(beat), self.world.scenario.pipeline, ports)
-        except (Crash, StoreError):
-            return None
-
-    def look(self, *, healthy: bool) -> None:
-        """Check what must hold after any cycle; and count for how many healthy ones a lot has been bare."""
-        self.found += violations(self.world)
-        bare = unprotected(self.world)
-        self._bare = {lot: self._bare.get(lot, 0) + 1 for lot in bare} if healthy else {}
-        self.found += [
-            f"lot {lot} is unprotected after {count} healthy cycles"
-            for lot, count in self._bare.items()
-            if count > _PATIENCE
-        ]
-        chain = chain_of(self.world)
-        if self._chain and chain[-len(self._chain) :] != self._chain:
-            self.found.append(f"the audit chain of {len(self._chain)} objects was left for one of {len(chain)}")
-        self._chain = chain
-
-    def cycle(self, beat: Beat, owner: str) -> CycleReport | None:
-        """Run one undisturbed invocation, and look; after two of them all must be settled."""
-        calm = self.calm + 1
-        report = self.invoke(beat, owner)
-        self.calm = calm
-        if report is None or report.outcome is CycleOutcome.ABORTED:
-            self.found.append(f"an undisturbed cycle ended as {report and report.reason}")
-        self.look(healthy=True)
-        if calm >= _SETTLED_AFTER:
-            self.found += unsettled(self.world)
-        return report
-
-    def play(self, beats: Sequence[Beat], owner: str) -> None:
-        """Run undisturbed ticks one after the other."""
-        for beat in beats:
-            self.stage(beat)
-            self.cycle(beat, owner)
-
-    def conclude(self) -> None:
-        """Check what must hold at the end; a conversion in doubt is waited for until its quote is long dead."""
-        self.found += unsettled(self.world)
-        if not open_converts(self.world):
-            return
-        last = self.beats[-1].bar
-        self.play([Beat(last + _GIVEN_UP_AFTER), Beat(last + _GIVEN_UP_AFTER + 1)], "much later")
-        self.found += [f"conversion {each} is open for ever" for each in open_converts(self.world)]
-
-    @property
-    def beats(self) -> tuple[Beat, ...]:
-        """The scripted ticks, and the quiet ones after them."""
-        return beats_of(self.world.scenario)
-
-    def _watch(self, nemesis: Nemesis, sent: set[str], name: str, args: tuple[Any, ...]) -> None:
-        """Look at every order as it leaves: announced, remembered as it is, allowed by what the switch last said.
-
-        A second copy of an order, sent because the first was not answered, needs no second word of the switch. A
-        conversion is an entry: announced, and allowed. Only orders of ours are cancelled.
-        """
-        if name.startswith("venue POST /convert/"):
-            self.found += convert_too_early(self.world, body_of(args[0]), nemesis.word)
-        if name == "venue POST /orders/batch_cancel":
-            self.found += cancels_of_others(self.world, body_of(args[0])["order_ids"])
-        if name != "venue POST /orders":
-            return
-        body = body_of(args[0])
-        key = body["client_order_id"]
-        self.found += sent_too_early(self.world, key, lambda intent: order_body(intent) == args[0].body)
-        ledger = self.world.ledger()
-        record = ledger.orders.get(key) if ledger is not None else None
-        if record is not None and key not in sent:
-            self.found += against_the_switch(key, record.intent.leg, nemesis.word, nemesis.trail)
-        sent.add(key)
-
-
-def beats_of(scenario: Scenario) -> tuple[Beat, ...]:
-    """The scripted ticks of a scenario, and the quiet ones after them."""
-    last = scenario.beats[-1].bar
-    return (*scenario.beats, *(Beat(last + 1 + index) for index in range(QUIET_BEATS)))
 
 
 @dataclass(frozen=True)
@@ -243,6 +121,71 @@ def _start_again(telling: Telling, beat: Beat, restart: Restart) -> None:
     telling.cycle(beat, "restarted")
 
 
+class Dark(Nemesis):
+    """From one call to the end of its invocation nothing is answered: requests are lost, or the answers to them."""
+
+    def strike(
+        self, name: str, act: Callable[[], Any], lose: Callable[[], Any] | None, args: tuple[Any, ...] = ()
+    ) -> Any:
+        """Lose it, from the chosen call on."""
+        if 0 < self.dark_from <= len(self.trail) + 1:
+            self.at = len(self.trail) + 1
+        return super().strike(name, act, lose, args)
+
+    def __init__(self, dark_from: int, fault: Fault) -> None:
+        super().__init__(0, fault)
+        self.dark_from = dark_from
+
+
+def dark_case(scenario: Scenario, case: Case) -> Verdict:
+    """Let nothing be answered from one call of a tick on, start again, and play the scenario to its end."""
+    with open_wire_world(scenario) as world:
+        telling = Telling(world)
+        beat = telling.beats[case.tick]
+        telling.play(telling.beats[: case.tick], "before")
+        telling.stage(beat)
+        nemesis = Dark(case.call, case.fault)
+        report = telling.invoke(beat, "in the dark", nemesis)
+        if not nemesis.has_struck:
+            return Verdict(case, "not reached", compared=False, broken=tuple(telling.found))
+        telling.look(healthy=False)
+        if report is None or report.outcome is CycleOutcome.ABORTED:
+            _start_again(telling, beat, case.restart)
+        later = telling.beats[case.tick + 1 :]
+        telling.play([each for each in later if each.at >= world.clock.now()], "later")
+        telling.conclude()
+        return Verdict(case, nemesis.trail[case.call - 1], compared=False, broken=tuple(telling.found))
+
+
+def switched_case(scenario: Scenario, index: int, call: int, word: str | None) -> tuple[str, ...]:
+    """Turn the kill switch just before a call of a tick; let it stay so for three ticks, then say RUN.
+
+    What it must bring about, beside that nothing leaves which it forbids: from the next cycle on no entry of ours
+    works, and with FLATTEN two cycles later nothing is held.
+    """
+    with open_wire_world(scenario) as world:
+        telling = Telling(world)
+        beat = telling.beats[index]
+        telling.play(telling.beats[:index], "before")
+        telling.stage(beat)
+        telling.invoke(beat, "switched", Nemesis(hook_at=call, hook=lambda: world.put_switch(word)))
+        telling.look(healthy=True)
+        for count in range(1, _SWITCHED_BEATS + 1):
+            later = Beat(beat.bar + count)
+            telling.world.clock.set(later.at)
+            telling.cycle(later, "under the switch")
+            telling.found += [f"{each} still works {count} cycles after {word}" for each in working_entries(world)]
+            if word == Switch.FLATTEN and count >= _FLAT_AFTER:
+                telling.found += [f"{each} is still held {count} cycles after FLATTEN" for each in positions(world)]
+        world.put_switch(Switch.RUN)
+        for count in range(_SWITCHED_BEATS + 1, _SWITCHED_BEATS + 3):
+            later = Beat(beat.bar + count)
+            telling.world.clock.set(later.at)
+            telling.cycle(later, "running again")
+        telling.conclude()
+        return tuple(telling.found)
+
+
 def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: Instant) -> tuple[str, ...]:
     """Freeze a tick just before a call, run another invocation whole at some instant, and let the first wake up."""
     with open_wire_world(scenario) as world:
@@ -302,11 +245,18 @@ def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:
 
 def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool) -> list[str]:
     """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not."""
-    outcomes = [report and report.outcome for report in (first, *seen)]
-    did = [outcome not in (None, CycleOutcome.SKIPPED, CycleOutcome.ABORTED) for outcome in outcomes]
+    reports = (first, *seen)
+    outcomes, did = [report and report.outcome for report in reports], [_did(report) for report in reports]
     if is_twin:
         return [] if sorted(did) == [False, True] and None not in outcomes else [f"twins ended as {outcomes}"]
     return [] if did == [False, True] and None not in outcomes else [f"sleeper and other ended as {outcomes}"]
+
+
+def _did(report: CycleReport | None) -> bool:
+    """Whether an invocation did its tick: who abstained before there were books has done nothing."""
+    if report is None or report.after is None:
+        return False
+    return report.outcome not in (CycleOutcome.SKIPPED, CycleOutcome.ABORTED)
 
 
 def economy_of(world: WireWorld) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""What an invocation sends to the venue, looked at as it leaves; and whether the audit goes on from where it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulation.checker import (
+    against_the_switch,
+    cancels_of_others,
+    chain_of,
+    convert_too_early,
+    sent_too_early,
+)
+from simulation.nemesis import Nemesis
+from simulation.outside import Outside
+from simulation.wire.wires import body_of
+from trader.adapters.coinbase.bodies import order_body
+
+
+class Gate:
+    """Stands on the wires of one invocation; ``found`` is what it let pass and should not have been sent.
+
+    An order has been announced, is remembered as it is, and the kill switch was asked in its turn and allows it; a
+    second copy, sent because the first was not answered, needs no second word of the switch. A conversion is an entry:
+    announced, remembered, allowed. Only orders of ours are cancelled.
+    """
+
+    def __init__(self, world: Outside, nemesis: Nemesis, found: list[str]) -> None:
+        self._world, self._nemesis, self._found = world, nemesis, found
+        self._sent: set[str] = set()
+        nemesis.watchers.append(self._look)
+
+    def _look(self, name: str, args: tuple[Any, ...]) -> None:
+        if name == "venue POST /orders":
+            self._order(args[0])
+        elif name == "venue POST /orders/batch_cancel":
+            self._found += cancels_of_others(self._world, body_of(args[0])["order_ids"])
+        elif name.startswith("venue POST /convert/"):
+            moves, word = not name.endswith("/quote"), self._nemesis.word
+            self._found += convert_too_early(self._world, body_of(args[0]), word, moves=moves)
+
+    def _order(self, request: Any) -> None:
+        key = body_of(request)["client_order_id"]
+        self._found += sent_too_early(self._world, key, lambda intent: order_body(intent) == request.body)
+        ledger = self._world.ledger()
+        record = ledger.orders.get(key) if ledger is not None else None
+        if record is not None and key not in self._sent:
+            self._found += against_the_switch(key, record.intent.leg, self._nemesis.word, self._nemesis.trail)
+        self._sent.add(key)
+
+
+class ChainWatch:
+    """Remembers the chain of audit objects that the ledger stood on: it may only grow."""
+
+    def __init__(self) -> None:
+        self._chain: list[str] = []
+
+    def look(self, world: Outside) -> list[str]:
+        """Say so if the ledger stands on another chain than before."""
+        before, self._chain = self._chain, chain_of(world)
+        if not before or self._chain[-len(before) :] == before:
+            return []
+        return [f"the audit chain of {len(before)} objects was left for one of {len(self._chain)}"]
