@@ -50,6 +50,20 @@ def undisturbed(scenario: Scenario) -> Undisturbed:
         return Undisturbed(tuple(trails), economy_of(world), (*telling.found, *refusals(world)))
 
 
+@cache
+def recovering(scenario: Scenario, index: int, after: int) -> tuple[str, ...]:
+    """The calls of the second invocation of a tick whose first died after one of its calls."""
+    with open_wire_world(scenario) as world:
+        telling = Telling(world)
+        telling.play(telling.beats[:index], "before")
+        telling.stage(telling.beats[index])
+        telling.invoke(telling.beats[index], "dead", Nemesis(after, Fault.AFTER))
+        world.free_the_lease()
+        nemesis = Nemesis()
+        telling.invoke(telling.beats[index], "recovers", nemesis)
+        return tuple(nemesis.trail)
+
+
 @dataclass(frozen=True, order=True)
 class Case:
     """One fault at one call of one tick, and how the tick is started again; enough to play it again.
@@ -266,9 +280,9 @@ def economy_of(world: WireWorld) -> dict[str, Any]:
     return {**{name: books[name] for name in _ECONOMY}, "lots": lots}
 
 
-def faults_everywhere(scenario: Scenario, tick: int, *, after: int = 0, calls: int = 0) -> list[Case]:
+def faults_everywhere(scenario: Scenario, tick: int, *, after: int = 0) -> list[Case]:
     """Every call of a tick, struck before, after, and by a lost reply; a dead tick is started again in three ways."""
-    calls = calls or len(undisturbed(scenario).trails[tick])
+    calls = len(recovering(scenario, tick, after) if after else undisturbed(scenario).trails[tick])
     base = Case(scenario.name, tick, 0, Fault.BEFORE, Restart.AT_ONCE, after)
     found = []
     for call in range(1, calls + 1):

@@ -62,8 +62,6 @@ TARGETS = (
 )
 _FIRST_TIMES = tuple(target for target in TARGETS if not target.recovers)
 _OTHER_WORDS = (Switch.FLATTEN, Switch.REDUCE_ONLY, None)
-#: How many calls a recovering cycle makes is not known before; those not reached are not counted.
-_MORE_CALLS = 8
 #: The jobs of a call repeat after 3 (stall, stall, twin) or 7 (faults and restarts): a choice must not keep that step.
 _CYCLE_OF_JOBS = 2 * 3 * 7
 
@@ -129,10 +127,8 @@ def crash_jobs() -> Iterator[Job]:
     """Every call of every target, under each fault and each way of starting again."""
     for target in TARGETS:
         trail = undisturbed(target.scenario).trails[target.tick]
-        after, calls = 0, len(trail)
-        if target.recovers:
-            after, calls = _first_commit(trail), len(trail) + _MORE_CALLS
-        for case in faults_everywhere(target.scenario, target.tick, after=after, calls=calls):
+        after = _first_commit(trail) if target.recovers else 0
+        for case in faults_everywhere(target.scenario, target.tick, after=after):
             yield "crash", target.kind, case
 
 

@@ -13,7 +13,8 @@ from simulation.world import Beat, Scenario, tick_of
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
 
-_QUIET_BEATS = 3
+#: As many as must be enough to settle everything.
+_QUIET_BEATS = 2
 _PATIENCE = 1
 _SETTLED_AFTER = 2
 _GIVEN_UP_AFTER = 13
