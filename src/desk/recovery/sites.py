@@ -123,7 +123,7 @@ def _in_folder(settings: Settings, where: Where, home: Path, *, writes: bool) ->
         there = sorted(str(each.parent) for each in home.glob(f"*/scope={scope}"))
         hint = f"; allowed are {', '.join(there)}" if there else ""
         raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
-    clock = _clock(where, reader, settings)
+    clock = _clock_in_folder(where, reader, settings, writes=writes)
     books: FileBookStore[VenueBook] = FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook)
     venue = _http(where.venue, settings) if where.venue is not None else None
     return Place(
@@ -147,7 +147,7 @@ def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes
     from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
 
     dynamodb, s3, scope = client("dynamodb"), client("s3"), scope_of(settings)
-    clock = _clock_on_aws(where.now)
+    clock = _machine_clock(where.now, writes=writes)
     books: DynamoBookStore[VenueBook] = DynamoBookStore(dynamodb, table, scope, VenueBook)
     url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
     return Place(
@@ -163,22 +163,23 @@ def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes
     )
 
 
-def _clock_on_aws(at: Instant | None) -> Clock:
-    """Time on AWS is the machine's. As of an earlier instant one may look; a later one would end leases that last."""
+def _machine_clock(at: Instant | None, *, writes: bool) -> Clock:
+    """Leases that cycles take by the clock are judged by the clock; as of an earlier instant one may look."""
     machine = SystemClock()
     if at is None:
         return machine
-    if at > (now := machine.now()):
-        raise ConfigError(f"--at {rfc3339(at)}: leases on AWS end by the clock; allowed is {rfc3339(now)} or before")
+    if writes or at > (now := machine.now()):
+        allowed = "it without --write" if writes else f"{rfc3339(now)} or before"
+        raise ConfigError(f"--at {rfc3339(at)}: leases there end by the clock; allowed is {allowed}")
     return FixedClock(at)
 
 
-def _clock(where: Where, reader: AuditReader, settings: Settings) -> Clock:
+def _clock_in_folder(where: Where, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
     """Time of a recorded or synthetic market stands where the record ends; a real venue's is the machine's."""
+    if where.venue is not None:
+        return _machine_clock(where.now, writes=writes)
     if where.now is not None:
         return FixedClock(where.now)
-    if where.venue is not None:
-        return SystemClock()
     chain = read_chain(reader.texts(scope_of(settings)))
     ends = [event.at for each in chain.objects for event in each.events]
     return FixedClock(max(ends)) if ends else SystemClock()

@@ -19,6 +19,7 @@ from trader.model.facts import AccountView
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.memory import Pacing
+from trader.model.money import ZERO
 from trader.model.orders import Accepted, Leg, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
 from trader.model.portfolio import Switch
 from trader.model.settings import Settings
@@ -115,8 +116,9 @@ class Actor:
         for poll in range(_POLLS):
             if self.refresh() and not any(self.ledger.orders[each].is_live for each in waiting):
                 return
-            if poll + 1 < _POLLS and self._has_time():
-                self.ports.clock.wait(_POLL_SECONDS)
+            if poll + 1 == _POLLS or not self._has_time():
+                return
+            self.ports.clock.wait(_POLL_SECONDS)
 
     # --- conversions
 
@@ -149,8 +151,9 @@ class Actor:
         if not record.is_in_doubt:
             return
         brackets = self._brackets_before(record.intent)
-        reason = self._forbidden_because(record.intent, seconds=_SALE_SECONDS if brackets else 0)
-        reason = reason or self._blocked_because(record.intent, beside=brackets)
+        seconds = _SALE_SECONDS if brackets else 0
+        reason = self._forbidden_because(record.intent)
+        reason = reason or self._blocked_because(record.intent, beside=brackets, seconds=seconds)
         if reason is None and brackets:
             self._cancel(brackets)
             record = self.ledger.orders[order_id]
@@ -166,40 +169,55 @@ class Actor:
         self.notes.append((EventKind.ORDER_SUBMITTED, order_id, body))
 
     def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
-        """Name the brackets at the venue that must go before a sale."""
-        records = (self.ledger.orders.get(ClientOrderId(needed)) for needed in intent.after)
+        """Name the brackets at the venue that must go before an exit, those included that it was not decided with."""
+        if intent.leg is not Leg.EXIT:
+            return ()
         return tuple(
             record.intent.client_order_id
-            for record in records
-            if record is not None
-            and record.intent.leg is Leg.PROTECTION
+            for record in self.ledger.orders_of(intent.lot_id)
+            if record.intent.leg is Leg.PROTECTION
             and record.venue_order_id is not None
             and not record.status.is_terminal
         )
 
-    def _forbidden_because(self, intent: OrderIntent, seconds: int) -> str | None:
-        """Say what is against a turn before it begins; *seconds* are what it takes until its order leaves."""
-        if not self._has_time(seconds):
+    def _forbidden_because(self, intent: OrderIntent) -> str | None:
+        """Say what is against a turn before it begins."""
+        if not self._has_time():
             return _NO_TIME
         return None if self._may_send(intent.leg) else "the kill switch forbids it"
 
-    def _blocked_because(self, intent: OrderIntent, beside: Collection[str] = ()) -> str | None:
-        """Say what is against an order when it is about to leave, *beside* what is cancelled just before."""
+    def _blocked_because(self, intent: OrderIntent, beside: Collection[str] = (), seconds: int = 0) -> str | None:
+        """Say what is against an order when it is about to leave, *beside* what is cancelled just before.
+
+        *seconds* are what it takes until then.
+        """
         for needed in intent.after:
-            if needed in beside:
-                continue
             order = self.ledger.orders.get(ClientOrderId(needed))
-            if order is not None and order.is_live:
+            if needed not in beside and order is not None and order.is_live:
                 return f"order {needed} is not over"
             convert = self.ledger.converts.get(needed)
             if convert is not None and convert.status is not ConvertStatus.COMPLETED:
                 return f"conversion {needed} is not done"
-        if intent.side is Side.SELL:
-            lot = self.ledger.lots.get(intent.lot_id)
-            if lot is None or lot.quantity < intent.quantity:
-                return "the lot became smaller than the order"
+        if intent.side is Side.SELL and (reason := self._oversells(intent, beside)) is not None:
+            return reason
         # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
-        return None if self._has_time() else _NO_TIME
+        return None if self._has_time(seconds) else _NO_TIME
+
+    def _oversells(self, intent: OrderIntent, beside: Collection[str]) -> str | None:
+        """Say if the lot has not got what a sale wants, beside what other orders of ours may still sell of it."""
+        lot = self.ledger.lots.get(intent.lot_id)
+        if lot is None or lot.quantity < intent.quantity:
+            return "the lot became smaller than the order"
+        others = sum(
+            (
+                record.remaining
+                for record in self.ledger.orders_of(intent.lot_id)
+                if record.intent.side is Side.SELL
+                and record.intent.client_order_id not in {intent.client_order_id, *beside}
+            ),
+            ZERO,
+        )
+        return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
     def _may_send(self, leg: Leg) -> bool:
         switch = read_switch(self.ports)

@@ -129,7 +129,8 @@ def _open_live(settings: Settings, environment: Environment, limits: Limits) -> 
         settings.execution.order_prefix,
         environment.venue_url,
         limits=limits,
-        # Who sends until the reserve begins has settled what became of it when the reserve ends.
+        # Who sends until the reserve begins knows what became of it when the reserve ends; the next cycle settles it,
+        # if that took all of it.
         submit_seconds=settings.cycle.reserve_seconds,
     )
     exchange.self_test()

@@ -209,19 +209,23 @@ def test_remembered_intent_is_committed_as_sent_before_it_is_sent_again() -> Non
     assert [Instant(START + 60)] == stored
 
 
-def a_world_to_exit() -> World:
-    """SOL held with its bracket at the venue, its time up."""
+def a_world_to_exit(*, shows_bracket: bool = True, **world: Any) -> World:
+    """SOL held with its bracket at the venue, which may not have shown it yet; its time is up."""
     asked: list[int] = []
 
     def answer(_: Any) -> Any:
         asked.append(1)
         return (a_proposal("SOL-USD", max_hold_hours=1),) if len(asked) == 1 else ()
 
-    world = a_world(strategy=Scripted(answer), paths={SOL: a_path(DIP, *QUIET)})
-    world.cycles(1)
-    world.cycle()
-    world.clock.advance(3600)
-    return world
+    made = a_world(strategy=Scripted(answer), paths={SOL: a_path(DIP, *QUIET)}, **world)
+    made.cycles(1)
+    if not shows_bracket:
+        made.meddlers["exchange.orders"] = lambda original, since: [
+            each for each in original(since) if each.originating_order_id is None
+        ]
+    made.cycle()
+    made.clock.advance(3600)
+    return made
 
 
 def test_exit_leaves_once_its_bracket_is_over() -> None:
@@ -334,13 +338,18 @@ def test_sale_is_one_turn_with_the_end_of_its_bracket() -> None:
     assert (1, sent + 1, {}) == (world.sent("cancel"), world.sent(), world.ledger.lots)
 
 
+def a_world_with_two_lots_to_sell(**world: Any) -> World:
+    """ETH and SOL held, both by their brackets, the time of both up; ETH is sold first."""
+    wishes = iter([(a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=1))])
+    strategy = Scripted(lambda _: next(wishes, ()))
+    made = a_world(strategy=strategy, paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)}, **world)
+    made.cycles(1)
+    return made
+
+
 def test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket() -> None:
     """Each sale asks for itself; what is told HALT keeps what protects it."""
-    wishes = iter([(a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=1))])
-    world = a_world(
-        strategy=Scripted(lambda _: next(wishes, ())), paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)}
-    )
-    world.cycles(1)
+    world = a_world_with_two_lots_to_sell()
     world.cycle()
     world.clock.advance(3600)
     world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.switch, "word", Switch.HALT))(world)
@@ -363,6 +372,69 @@ def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
     world.cycle(seconds=31)
 
     assert (brackets, {}) == (late, world.ledger.lots)
+
+
+def test_bracket_is_not_cancelled_after_an_answer_of_the_switch_that_took_too_long() -> None:
+    """The time for the sale is looked at once more, after the switch."""
+    world = a_world_to_exit()
+    brackets = set(world.stored.live)
+
+    def slow(original: Callable[..., Any]) -> Any:
+        world.clock.advance(8)
+        return original()
+
+    world.meddlers["switch.read"] = slow
+    world.cycle(seconds=45)
+
+    assert (0, brackets) == (world.sent("cancel"), set(world.stored.live))
+
+
+def test_bracket_that_comes_to_light_while_acting_goes_before_the_sale() -> None:
+    """12: the sale was decided without it; sent beside it, it leaves a bracket that sells coins of the owner."""
+    world = a_world_with_two_lots_to_sell(opening={Asset("USD"): "10000", Asset("SOL"): "40"})
+
+    def listing(original: Callable[..., Any], since: Instant) -> Any:
+        is_late = not world.sent("cancel")
+        return [
+            each
+            for each in original(since)
+            if not (is_late and each.originating_order_id is not None and each.product_id == SOL)
+        ]
+
+    world.meddlers["exchange.orders"] = listing
+    world.cycle()
+    world.clock.advance(3600)
+    world.cycle()
+
+    assert ({}, []) == (world.ledger.lots, list(world.stored.live))
+    assert (2, Decimal(40)) == (world.sent("cancel"), world.total("SOL"))
+
+
+def test_remembered_sale_is_not_sent_beside_a_bracket_that_was_shown_meanwhile() -> None:
+    """12: the process died after the commit; the next one sees the bracket before it sends anything."""
+    world = a_world_to_exit(opening={Asset("USD"): "10000", Asset("SOL"): "40"}, shows_bracket=False)
+    world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
+    world.cycle()
+    undecided = len(world.stored.live)
+    world.meddlers.clear()
+    world.clock.advance(60)
+    world.cycle()
+
+    assert (1, [], {}) == (undecided, list(world.stored.live), world.ledger.lots)
+    assert Decimal(40) == world.total("SOL")
+
+
+def test_looking_whether_a_cancel_is_over_ends_when_time_does() -> None:
+    """The venue is slow, and the cancel takes: two looks, and the one at the end of every cycle."""
+    world = a_world_to_exit()
+    world.meddlers["exchange.cancel"] = answering({})
+    world.meddlers["exchange.balances"] = lambda original: (world.clock.advance(15), original())[1]
+    world.calls.clear()
+
+    world.cycle(seconds=60)
+
+    after = world.calls[world.calls.index("exchange.cancel") :]
+    assert 3 == after.count("exchange.balances")
 
 
 def test_bracket_of_a_lot_too_small_to_sell_stays_under_halt() -> None:

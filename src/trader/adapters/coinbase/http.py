@@ -120,7 +120,8 @@ class Transport:
     def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
         """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
 
-        A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded.
+        A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. An
+        answer that drips in, byte by byte, is bounded by the end of the invocation alone.
         """
         if call.lane is not Lane.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
@@ -233,12 +234,14 @@ class Transport:
             allow_redirects=False,
             stream=True,
         ) as response:
-            # Piece by piece, because a time-out only bounds the silence between two pieces.
-            body = bytearray()
+            # Piece by piece, because a time-out only bounds the silence between two pieces. What is complete is taken,
+            # however late it is.
+            body, is_late = bytearray(), False
             for chunk in response.iter_content(_CHUNK_BYTES):
                 body += chunk
-                if len(body) > _BODY_BYTES_MAX or self.timing.monotonic() > until:
+                if len(body) > _BODY_BYTES_MAX or is_late:
                     raise requests.exceptions.ReadTimeout
+                is_late = self.timing.monotonic() > until
             retry_after = _seconds(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.
             text = body.decode("utf-8", "replace")

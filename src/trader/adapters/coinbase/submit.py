@@ -47,6 +47,8 @@ HICCUPS = frozenset(
 )
 
 SUBMIT_SECONDS = 20.0
+#: A shorter time is none: the venue could not even be asked what became of an order.
+_LEAST_SECONDS = 3.0
 
 _BACKOFF = (0.5, 1.0, 2.0, 4.0)
 _LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
@@ -66,7 +68,7 @@ class _Outcome:
 
 
 class Submitter:
-    """Sends orders. *seconds* are what one submission takes at most, however slow the venue is.
+    """Sends orders. *seconds* are what one submission takes at most, however long the venue is silent.
 
     Of what is left after the overruns of the last attempt and the last look, copies are sent in two thirds; in the
     last third a taken order may be nowhere to be found, or an unanswered one is looked for in listings.
@@ -75,7 +77,7 @@ class Submitter:
     def __init__(self, transport: Transport, seconds: float = SUBMIT_SECONDS) -> None:
         self._transport = transport
         self._timing = transport.timing
-        third = max(seconds - 2 * transport.overrun_seconds, 0) / 3
+        third = max(seconds - 2 * transport.overrun_seconds, _LEAST_SECONDS) / 3
         self._send_seconds, self._look_seconds = 2 * third, third
 
     def submit(self, intent: OrderIntent) -> Submission:

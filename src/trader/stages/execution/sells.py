@@ -18,10 +18,10 @@ from trader.stages.execution.market import Market, refused, sellable
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """An exit order, or why there is none, and what must be cancelled in that case.
+    """An exit order, or why there is none, and what is to be cancelled at once.
 
     An exit that is sent takes its brackets away itself, in its own turn. A lot too small to sell loses its bracket too:
-    then nothing of it is alive, and it is swept up as dust. An entry that still buys for the lot ends.
+    then nothing of it is alive, and it is swept up as dust. An entry that still buys for the lot ends, either way.
     """
 
     intent: OrderIntent | None = None
@@ -46,19 +46,25 @@ def exit_order(
         return Sale(denial=refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
     if quote is None or quote.is_crossed:
         return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
-    records = ledger.orders_of(lot.lot_id)
+    records, settled = ledger.orders_of(lot.lot_id), Instant(market.now - quiet_seconds)
+    ends = _ids(record for record in records if record.intent.leg is Leg.ENTRY and _at_venue(record))
     brackets = [record for record in records if record.intent.leg is Leg.PROTECTION and record.is_live]
-    awaited = [record for record in records if _awaits_bracket(record, ledger, Instant(market.now - quiet_seconds))]
+    # What a finished bracket claims and nobody lists is waited for no longer than that; it is not sold again.
+    unlisted = [record for record in brackets if record.over_at is not None and record.over_at <= settled]
+    brackets = [record for record in brackets if record not in unlisted]
+    awaited = any(_awaits_bracket(record, ledger, settled) for record in records)
     if awaited or any(record.is_in_doubt for record in brackets):
         denial = refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
-        return Sale(denial=denial, cancels=_ids(record for record in awaited if not record.status.is_terminal))
+        return Sale(denial=denial, cancels=ends)
     attempt = exit_attempts(ledger, lot)
     slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
     price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
-    quantity = sellable(lot.quantity, product, quote.bid)
+    held = Quantity(max(lot.quantity - sum(record.remaining for record in unlisted), ZERO))
+    quantity = sellable(held, product, quote.bid)
     if quantity <= 0:
-        numbers = {"quantity": lot.quantity, "price": quote.bid, "min": product.quote_size_min}
-        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=_ids(brackets))
+        numbers = {"quantity": held, "price": quote.bid, "min": product.quote_size_min}
+        cancels = (*ends, *_ids(brackets))
+        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=cancels)
     # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
     price = Price(max(price, ceil_to(product.quote_size_min / quantity, product.price_increment)))
     intent = OrderIntent(
@@ -79,7 +85,11 @@ def exit_order(
         after=_ids(brackets),
         reason=proposal.reason,
     )
-    return Sale(intent)
+    return Sale(intent, cancels=ends)
+
+
+def _at_venue(record: OrderRecord) -> bool:
+    return record.venue_order_id is not None and not record.status.is_terminal
 
 
 def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:

@@ -15,7 +15,7 @@ from trader.adapters.coinbase.budget import Lane, Limits
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Answer, Call, Transport
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
-from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, SHORT, FakeTime, Reply, Stub
+from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, SHORT, FakeTime, Reply, Request, Stub
 
 GET = Call("GET", "/thing", Lane.PUBLIC)
 PRIVATE = Call("GET", "/thing", query=(("a", "1"), ("a", "2")))
@@ -324,6 +324,30 @@ def test_attempt_gives_back_what_there_was(venue: Stub, time: FakeTime) -> None:
 
 
 # --- batches
+
+
+def test_answer_that_is_complete_is_taken_however_late(venue: Stub, time: FakeTime) -> None:
+    """To throw it away would make a doubt of an order that was taken."""
+
+    def late(_: Request) -> Reply:
+        time.passed += 5
+        return OK
+
+    venue.on("POST", "/thing", late)
+
+    assert isinstance(a_transport(venue, time).attempt(POST, time.passed + 1), Answer)
+
+
+def test_answer_that_goes_on_beyond_its_time_is_given_up(venue: Stub, time: FakeTime) -> None:
+    """A body of several pieces: after the first that comes too late no more is waited for."""
+
+    def late(_: Request) -> Reply:
+        time.passed += 5
+        return Reply({"fine": "x" * 500_000})
+
+    venue.on("POST", "/thing", late)
+
+    assert isinstance(a_transport(venue, time).attempt(POST, time.passed + 1), Failure)
 
 
 def test_batch_answers_in_order_with_errors_in_their_places(venue: Stub, time: FakeTime) -> None:

@@ -317,6 +317,31 @@ def test_exit_does_not_wait_longer_because_fills_are_still_to_come() -> None:
     assert sell(ledger.with_order(claiming), eth(bid="90")).intent is not None
 
 
+@pytest.mark.parametrize(("over_ago", "quantity"), [(QUIET - 1, None), (QUIET, "0.6")])
+def test_fill_that_a_finished_bracket_claims_and_nobody_lists_is_waited_for_and_not_sold_again(
+    over_ago: int, quantity: str | None
+) -> None:
+    """It claims 0.4 of the lot: a quiet period later the rest is sold, and that is not."""
+    claims = {"filled_claimed": Quantity("0.4"), "over_at": Instant(NOW - over_ago)}
+    ledger = held(an_order_record(a_bracket_intent(), OrderStatus.CANCELLED, **claims))
+
+    sale = sell(ledger)
+
+    assert sale.intent is not None
+    expected = (Quantity(1), ("t247-bracket",)) if quantity is None else (Quantity(quantity), ())
+    assert expected == (sale.intent.quantity, sale.intent.after)
+
+
+def test_entry_that_still_buys_for_a_lot_that_is_sold_ends() -> None:
+    """Also where its bracket is there to be seen."""
+    seen = an_order_record(a_bracket_intent(reason=ATTACHED), venue_order_id=CHILD)
+
+    sale = sell(with_entry(OrderStatus.OPEN, seen), eth(bid="90"))
+
+    assert sale.intent is not None
+    assert (LOT,) == sale.cancels
+
+
 @pytest.mark.parametrize("named", [CHILD, None])
 def test_exit_takes_away_the_bracket_that_the_venue_has_shown(named: VenueOrderId | None) -> None:
     """Then nothing is unseen, also where the entry does not say which its bracket is."""
