@@ -20,7 +20,7 @@ from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import ZERO
-from trader.model.orders import Fill, Leg, OrderIntent, OrderStatus, Side
+from trader.model.orders import Fill, Leg, OrderIntent, OrderKind, OrderStatus, Side
 from trader.model.settings import Settings
 from trader.sim.book import VenueBook
 from trader.sim.orders import VenueOrder
@@ -36,6 +36,7 @@ _TURN_ENDS = frozenset(
     {
         "exchange.submit",
         "venue POST /orders",
+        "venue POST /convert/trade/*",
         "store.commit",
         "dynamodb.UpdateItem",
         "dynamodb.TransactWriteItems",
@@ -182,31 +183,47 @@ def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequenc
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
 
 
-def convert_too_early(world: Outside, body: Mapping[str, Any], word: str | None, *, moves: bool) -> list[str]:
+def convert_too_early(
+    world: Outside, body: Mapping[str, Any], word: str | None, trail: Sequence[str], *, moves: bool
+) -> list[str]:
     """Say what was missing at the moment a conversion was quoted or committed; *word* is the switch's last answer.
 
     Only the commit *moves* money, and only then must it still be open: a quote is good for nothing by itself, and who
-    was overtaken meanwhile cannot remember it.
+    was overtaken meanwhile cannot remember it. The amount is told with the quote; so is the switch asked before that.
     """
-    sides = (body["from_account"], body["to_account"])
+    sides, amount = (body["from_account"], body["to_account"]), None if moves else Decimal(body["amount"])
+
+    def is_this(source: str, target: str, of: Decimal) -> bool:
+        return (source, target) == sides and amount in (None, of)
+
     ledger = world.ledger()
-    converts = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
-    remembered = ledger.converts.values() if ledger is not None else ()
+    announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
+    remembered = [each for each in ledger.converts.values() if each.is_open or not moves] if ledger is not None else []
     found = []
-    if sides not in {(each["source"], each["target"]) for each in converts}:
+    if not any(is_this(each["source"], each["target"], Decimal(each["amount"])) for each in announced):
         found.append(f"a conversion of {sides} was sent without having been announced")
-    if sides not in {(each.intent.source, each.intent.target) for each in remembered if each.is_open or not moves}:
+    if not any(is_this(each.intent.source, each.intent.target, each.intent.amount) for each in remembered):
         found.append(f"a conversion of {sides} was sent before it was remembered")
-    if not permits(word, Leg.ENTRY):
-        found.append(f"a conversion of {sides} was sent although the kill switch last said {word}")
-    return found
+    if not moves:
+        return [*found, *against_the_switch(f"a conversion of {sides}", Leg.ENTRY, word, trail)]
+    return found if permits(word, Leg.ENTRY) else [*found, f"{sides} were converted, the kill switch last said {word}"]
 
 
-def cancels_of_others(world: Outside, order_ids: Iterable[str]) -> list[str]:
-    """Name the orders whose cancellation leaves and which are not ours."""
+def against_cancels(world: Outside, order_ids: Iterable[str], word: str | None, trail: Sequence[str]) -> list[str]:
+    """Say what is wrong with a cancellation as it leaves: an order is not ours, or it is the bracket of a lot that is
+    held, and the kill switch was not asked in its turn whether the lot may be sold.
+    """
     ours, _ = _split(world, world.book())
-    known = {order.venue_order_id for order in ours}
-    return [f"order {each} is to be cancelled and is not ours" for each in order_ids if each not in known]
+    known, held = {order.venue_order_id: order for order in ours}, set(positions(world))
+    announced = _announced(world)
+    found = []
+    for each in order_ids:
+        order = known.get(each)
+        if order is None:
+            found.append(f"order {each} is to be cancelled and is not ours")
+        elif order.kind is OrderKind.BRACKET_GTC and _lot_of(order, announced) in held:
+            found += against_the_switch(f"the end of bracket {each}", Leg.EXIT, word, trail)
+    return found
 
 
 # --- parts

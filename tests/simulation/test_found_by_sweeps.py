@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from simulation.nemesis import Fault, Nemesis
+from simulation.wire.halts import halted
 from simulation.wire.outages import observed
 from simulation.wire.wires import TABLE
 from simulation.wire.world import wires
@@ -114,3 +115,11 @@ def test_flatten_without_prices_leaves_the_bracket_where_it_is() -> None:
     assert seen.requests_lost > 0
     assert (0, 0) == (seen.placed, seen.bare)
     assert () == seen.found
+
+
+def test_halt_lays_bare_only_who_died_between_the_end_of_a_bracket_and_its_sale() -> None:
+    """Found by turning the switch before each call: the bracket had gone before the switch was asked about the sale."""
+    seen = halted("exit")
+
+    assert () == seen.found
+    assert 0 < seen.bare < seen.moments / 4

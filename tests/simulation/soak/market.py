@@ -136,6 +136,7 @@ def random_scenario(chance: random.Random, name: str) -> SoakScenario:
             # Caps that bind, the same for all of a world's life: the checker measures everything held by them.
             ("risk.total_pct_max", chance.choice((25, 25, 4))),
             ("risk.open_positions_max", chance.choice((8, 8, 1))),
+            ("universe.clusters.LAYER1.allocation_max_pct", chance.choice((10, 10, 3))),
             *random_rules(chance).items(),
         ),
     )

@@ -109,7 +109,7 @@ def crash_case(scenario: Scenario, case: Case) -> Verdict:
         nemesis = Nemesis(case.call, case.fault)
         report = telling.invoke(beat, "struck", nemesis)
         if not nemesis.has_struck:
-            return Verdict(case, "not reached", compared=False, broken=tuple(telling.found))
+            return Verdict(case, "not reached", compared=False, broken=(*telling.found, "the call was not reached"))
         telling.look(healthy=False)
         method = nemesis.trail[case.call - 1]
         converting = converting or is_converting(world) or "/convert/" in method
@@ -161,7 +161,7 @@ def dark_case(scenario: Scenario, case: Case) -> Verdict:
         nemesis = Dark(case.call, case.fault)
         report = telling.invoke(beat, "in the dark", nemesis)
         if not nemesis.has_struck:
-            return Verdict(case, "not reached", compared=False, broken=tuple(telling.found))
+            return Verdict(case, "not reached", compared=False, broken=(*telling.found, "the call was not reached"))
         telling.look(healthy=False)
         if report is None or report.outcome is CycleOutcome.ABORTED:
             _start_again(telling, beat, case.restart)
@@ -182,13 +182,16 @@ def switched_case(scenario: Scenario, index: int, call: int, word: str | None) -
         beat = telling.beats[index]
         telling.play(telling.beats[:index], "before")
         telling.stage(beat)
-        telling.invoke(beat, "switched", Nemesis(hook_at=call, hook=lambda: world.put_switch(word)))
+        nemesis = Nemesis(hook_at=call, hook=lambda: world.put_switch(word))
+        telling.invoke(beat, "switched", nemesis)
+        telling.found += [] if len(nemesis.trail) >= call else ["the call was not reached"]
         telling.look(healthy=True)
         for count in range(1, _SWITCHED_BEATS + 1):
             later = Beat(beat.bar + count)
             telling.world.clock.set(later.at)
             telling.cycle(later, "under the switch")
-            telling.found += [f"{each} still works {count} cycles after {word}" for each in working_entries(world)]
+            if word != Switch.RUN:
+                telling.found += [f"{each} still works {count} cycles after {word}" for each in working_entries(world)]
             if word == Switch.FLATTEN and count >= _FLAT_AFTER:
                 telling.found += [f"{each} is still held {count} cycles after FLATTEN" for each in positions(world)]
         world.put_switch(Switch.RUN)

@@ -16,6 +16,7 @@ from simulation.wire.cases import undisturbed
 from simulation.wire.telling import Telling
 from simulation.wire.world import open_wire_world
 from simulation.world import Beat, Scenario
+from trader.cycle import CycleOutcome
 from trader.model.portfolio import Switch
 
 SALES: Mapping[str, tuple[Scenario, int]] = {"exit": (EXIT_BY_TIME, 3), "flatten": (FLATTEN, 2)}
@@ -36,9 +37,13 @@ def halted(cycle: str) -> Halted:
     """Die after each call of a cycle that sells, say HALT, and look for three cycles."""
     scenario, tick = SALES[cycle]
     found: list[str] = []
-    calls = len(undisturbed(scenario).trails[tick])
-    bare = sum(_is_bare(scenario, tick, call, found) for call in range(1, calls + 1))
-    return Halted(cycle, calls, bare, tuple(found))
+    trail = undisturbed(scenario).trails[tick]
+    bare = {call for call in range(1, len(trail) + 1) if _is_bare(scenario, tick, call, found)}
+    sale = trail.index("venue POST /orders") + 1
+    cancel = max(call for call in range(1, sale) if trail[call - 1] == "venue POST /orders/batch_cancel")
+    if bare != (known := set(range(cancel, sale))):
+        found.append(f"a death in {cycle} lays bare at {sorted(bare)}; known are {sorted(known)}")
+    return Halted(cycle, len(trail), len(bare), tuple(found))
 
 
 def _is_bare(scenario: Scenario, tick: int, call: int, found: list[str]) -> bool:
@@ -53,7 +58,9 @@ def _is_bare(scenario: Scenario, tick: int, call: int, found: list[str]) -> bool
         for count in range(_CYCLES):
             later = Beat(beat.bar + count)
             world.clock.set(later.at)
-            telling.invoke(later, "halted")
+            report = telling.invoke(later, "halted")
+            if report is None or report.outcome not in (CycleOutcome.HALTED, CycleOutcome.SKIPPED):
+                telling.found.append(f"under HALT a cycle ended as {report and report.outcome}")
             telling.found += violations(world)
         found += [f"HALT after a death at call {call} of {scenario.name}: {each}" for each in telling.found]
         return bool(unprotected(world))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simulation.checker import (
+    against_cancels,
     against_the_switch,
-    cancels_of_others,
     chain_of,
     convert_too_early,
     sent_too_early,
@@ -22,7 +22,8 @@ class Gate:
 
     An order has been announced, is remembered as it is, and the kill switch was asked in its turn and allows it; a
     second copy, sent because the first was not answered, needs no second word of the switch. A conversion is an entry:
-    announced, remembered, allowed. Only orders of ours are cancelled.
+    announced, remembered, allowed. Only orders of ours are cancelled, and the bracket of a lot that is held only if the
+    switch was asked in its turn, and the lot may be sold.
     """
 
     def __init__(self, world: Outside, nemesis: Nemesis, found: list[str]) -> None:
@@ -34,10 +35,16 @@ class Gate:
         if name == "venue POST /orders":
             self._order(args[0])
         elif name == "venue POST /orders/batch_cancel":
-            self._found += cancels_of_others(self._world, body_of(args[0])["order_ids"])
+            ids, (word, trail) = body_of(args[0])["order_ids"], self._heard
+            self._found += against_cancels(self._world, ids, word, trail)
         elif name.startswith("venue POST /convert/"):
-            moves, word = not name.endswith("/quote"), self._nemesis.word
-            self._found += convert_too_early(self._world, body_of(args[0]), word, moves=moves)
+            (word, trail), moves = self._heard, not name.endswith("/quote")
+            self._found += convert_too_early(self._world, body_of(args[0]), word, trail, moves=moves)
+
+    @property
+    def _heard(self) -> tuple[str | None, list[str]]:
+        """What the kill switch last said, and what was sent so far."""
+        return self._nemesis.word, self._nemesis.trail
 
     def _order(self, request: Any) -> None:
         key = body_of(request)["client_order_id"]
@@ -45,7 +52,7 @@ class Gate:
         ledger = self._world.ledger()
         record = ledger.orders.get(key) if ledger is not None else None
         if record is not None and key not in self._sent:
-            self._found += against_the_switch(key, record.intent.leg, self._nemesis.word, self._nemesis.trail)
+            self._found += against_the_switch(key, record.intent.leg, *self._heard)
         self._sent.add(key)
 
 
