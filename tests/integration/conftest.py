@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,12 @@ class World:
         keys = [item["Key"] for item in self.s3.list_objects_v2(Bucket="audit").get("Contents", [])]
         bodies = [self.s3.get_object(Bucket="audit", Key=key)["Body"].read().decode() for key in sorted(keys)]
         return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+
+def a_tick(seconds_ago: int = 0) -> dict[str, str]:
+    """The event of a tick that was due just now, or a little earlier."""
+    at = datetime.fromtimestamp(int(time.time()) - seconds_ago, UTC)
+    return {"scheduled_time": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 @pytest.fixture

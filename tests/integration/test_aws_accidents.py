@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore import handlers
 
-from integration.conftest import World
-from integration.test_lambda_handler import a_tick, an_event
+from integration.conftest import World, a_tick
+from integration.test_lambda_handler import an_event
 from trader.entry import lambda_handler
 from trader.entry.lambda_handler import CycleAborted
 from trader.errors import ConfigError, LedgerCorrupt, MalformedData, StoreUnavailable

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from desk.drill.aws_calls import Recording, recorded
-from integration.conftest import World
+from integration.conftest import World, a_tick
 from integration.proof import MODES
-from integration.test_lambda_handler import a_tick
 
 WRITES = {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:TransactWriteItems"}
 QUIET = {"s3:PutObject", "ssm:GetParameter"}

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration.conftest import World
+from integration.conftest import World, a_tick
 from trader.errors import ConfigError, MalformedData
 
 EVENTS = Path(__file__).parents[2] / "events"
-
-
-def a_tick(seconds_ago: int = 0) -> dict[str, str]:
-    at = datetime.fromtimestamp(int(time.time()) - seconds_ago, UTC)
-    return {"scheduled_time": at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def an_event(name: str) -> Any:

@@ -13,11 +13,11 @@ import pytest
 from moto.core import set_initial_no_auth_action_count
 
 from desk.drill.aws_calls import Recording, permissions, recorded
-from integration.conftest import World
+from integration.conftest import World, a_tick
 from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering
 from integration.test_calls import cheap
-from integration.test_lambda_handler import EVENTS, a_tick, an_event
+from integration.test_lambda_handler import EVENTS, an_event
 from trader.adapters.aws import clients
 from trader.entry.lambda_handler import CycleAborted
 from trader.errors import MalformedData, StoreUnavailable, TraderError

@@ -15,7 +15,7 @@ from architecture.test_template import of_type, parsed, properties
 from desk.drill import cost
 from desk.invoke import by_process
 from desk.sandbox.server import VenueServer
-from integration.test_lambda_handler import a_tick
+from integration.conftest import a_tick
 
 STACK = "trader-by-any-name"
 TEMPLATE = parsed()
