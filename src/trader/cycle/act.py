@@ -57,8 +57,11 @@ class Actor:
 
     def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""
-        self._cancel(order_id for order_id in self.ledger.cancels if not self._lays_bare(order_id))
-        self._cancel_brackets(order_id for order_id in self.ledger.cancels if self._lays_bare(order_id))
+        brackets = tuple(order_id for order_id in self.ledger.cancels if self._lays_bare(order_id))
+        self._cancel(order_id for order_id in self.ledger.cancels if order_id not in brackets)
+        # They stay where the switch forbids to sell.
+        if brackets and self._may_send(Leg.EXIT):
+            self._cancel(brackets)
         orders = [(order_id, False) for order_id in remembered]
         orders += [(intent.client_order_id, True) for intent in plan.intents]
         for side in (Side.SELL, Side.BUY):
@@ -100,15 +103,9 @@ class Actor:
         self._await_over(record.intent.client_order_id for record in wanted.values())
 
     def _lays_bare(self, order_id: ClientOrderId) -> bool:
-        """Whether this is a bracket of a lot that we hold: without it the lot is at the market's mercy."""
+        """Whether this is the bracket of a lot that we hold; it goes when the lot is too small to be sold."""
         record = self.ledger.orders.get(order_id)
         return record is not None and record.intent.leg is Leg.PROTECTION and record.intent.lot_id in self.ledger.lots
-
-    def _cancel_brackets(self, order_ids: Iterable[ClientOrderId]) -> None:
-        """Cancel brackets whose lots are given up, unless the switch forbids to sell: then they stay."""
-        wanted = tuple(order_ids)
-        if wanted and self._may_send(Leg.EXIT):
-            self._cancel(wanted)
 
     def _await_over(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
