@@ -319,6 +319,7 @@ def a_risk_manager(
         max_tick_age_seconds=120,
         taker_fee_ratio=Decimal("0.009"),
         accounting_asset=USD,
+        quiet_seconds=60,
     )
 
 

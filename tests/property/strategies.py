@@ -156,6 +156,7 @@ class World:
             settings.cycle.max_tick_age_seconds,
             settings.exchange.assumed_taker_fee_ratio,
             settings.app.accounting_asset,
+            settings.cycle.quiet_period_seconds,
         )
 
     def __repr__(self) -> str:

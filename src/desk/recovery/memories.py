@@ -29,7 +29,7 @@ def marked(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     quotes: dict[ProductId, Quote] = {
         quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
     }
-    ledger = ExitEngine(settings.exits).with_peaks(ledger, quotes)
+    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).with_peaks(ledger, quotes)
     marks, _ = with_marks(ledger, quotes, pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk)
     return marks
 

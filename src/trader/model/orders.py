@@ -165,6 +165,9 @@ _TERMINAL = frozenset(
     }
 )
 
+#: Sums of fills and what an order claims may differ by this part of it (fact sheet, fills).
+_CLAIM_TOLERANCE = Decimal("1e-12")
+
 _AT_VENUE = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
 _VENUE_LIVE = frozenset(
     {
@@ -266,14 +269,22 @@ class OrderRecord:
     @property
     def remaining(self) -> Quantity:
         """Base units that can still fill; zero once the order is over and every claimed fill is booked."""
-        if self.status.is_terminal:
-            return Quantity(max(self.filled_claimed - self.filled, ZERO))
-        return Quantity(max(self.intent.quantity - self.filled, ZERO))
+        return self.unlisted if self.status.is_terminal else Quantity(max(self.intent.quantity - self.filled, ZERO))
+
+    @property
+    def unlisted(self) -> Quantity:
+        """Base units that the venue says were filled, and no fill of which it has listed; its rounding is none."""
+        missing = self.filled_claimed - self.filled
+        return Quantity(missing if missing > self.filled_claimed * _CLAIM_TOLERANCE else ZERO)
 
     @property
     def is_live(self) -> bool:
         """Whether it may still change the position: not terminal, or terminal with fills still to come."""
-        return not self.status.is_terminal or self.filled_claimed > self.filled
+        return not self.status.is_terminal or self.unlisted > 0
+
+    def is_awaited(self, settled: Instant) -> bool:
+        """Whether it, or fills of it, are still waited for; what was over by *settled* had its time to be listed."""
+        return not self.status.is_terminal or (self.unlisted > 0 and (self.over_at is None or self.over_at > settled))
 
     @property
     def is_in_doubt(self) -> bool:

@@ -23,9 +23,13 @@ from trader.model.portfolio import Switch
 
 @dataclass(frozen=True, slots=True)
 class ExitEngine:
-    """Settings bound to the judgement of one lot after the other."""
+    """Settings bound to the judgement of one lot after the other.
+
+    ``quiet_seconds``: so long a finished exit is waited for whose fills are not listed yet.
+    """
 
     settings: ExitsSettings
+    quiet_seconds: int
 
     def with_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
         """Remember the best bid each lot has seen; trailing stops hang from it."""
@@ -42,7 +46,7 @@ class ExitEngine:
         """Name every lot to be sold and why; a lot already being sold is left alone."""
         wishes = []
         for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
-            if lot.quantity <= 0 or _is_exiting(ledger, lot):
+            if lot.quantity <= 0 or _is_exiting(ledger, lot, Instant(now - self.quiet_seconds)):
                 continue
             quote = _usable(quotes.get(lot.product_id))
             reason = self._reason(ledger, lot, quote, regime, switch, now)
@@ -99,8 +103,8 @@ def _usable(quote: Quote | None) -> Quote | None:
     return None if quote is None or quote.is_crossed else quote
 
 
-def _is_exiting(ledger: Ledger, lot: Lot) -> bool:
-    return any(record.intent.leg is Leg.EXIT and record.is_live for record in ledger.orders_of(lot.lot_id))
+def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
+    return any(record.intent.leg is Leg.EXIT and record.is_awaited(settled) for record in ledger.orders_of(lot.lot_id))
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:

@@ -78,7 +78,7 @@ class Pipeline:
                 triggers.bars_needed(),
             ),
             triggers=triggers,
-            exits=ExitEngine(settings.exits),
+            exits=ExitEngine(settings.exits, settings.cycle.quiet_period_seconds),
             allocator=CapitalAllocator(settings.allocation, settings.strategies),
             risk=RiskManager(
                 settings.risk,
@@ -88,6 +88,7 @@ class Pipeline:
                 settings.cycle.max_tick_age_seconds,
                 settings.exchange.assumed_taker_fee_ratio,
                 settings.app.accounting_asset,
+                settings.cycle.quiet_period_seconds,
             ),
             execution=ExecutionEngine(settings),
         )

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from trader.model.decisions import Approval, Denial, Numbers, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, StrategyId, utc_day
+from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
 from trader.model.orders import Leg, Side
@@ -47,6 +47,7 @@ class RiskManager:
     max_tick_age_seconds: int
     taker_fee_ratio: Decimal
     accounting_asset: Asset
+    quiet_seconds: int
 
     def check_all(self, proposals: Sequence[TradeProposal], portfolio: Portfolio, regime: Regime) -> RiskReview:
         """Approve, trim or deny every proposal, each exactly once.
@@ -81,8 +82,9 @@ class RiskManager:
         lot = portfolio.ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
         if lot is None or lot.quantity <= 0 or lot.strategy != proposal.strategy:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
+        settled = Instant(portfolio.conditions.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
-            if record.intent.leg is Leg.EXIT and record.is_live:
+            if record.intent.leg is Leg.EXIT and record.is_awaited(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
         return None
 

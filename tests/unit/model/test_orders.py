@@ -112,3 +112,12 @@ def test_value_of_a_fill_leaves_the_fee_out() -> None:
 def test_units_of_an_intent_are_in_its_types() -> None:
     """Price times quantity."""
     assert Notional("199.8") == an_intent(limit_price=Price("99.90"), quantity=Quantity(2)).notional
+
+
+@pytest.mark.parametrize(("claimed", "live"), [("1", False), ("1.0000000000001", False), ("1.00001", True)])
+def test_claim_that_differs_from_the_fills_by_its_rounding_is_fulfilled(claimed: str, live: bool) -> None:
+    """Otherwise the order would be waited for, and its lot blocked, for ever."""
+    record = an_order_record(status=OrderStatus.FILLED, fills=(a_fill(quantity="1"),), filled_claimed=Quantity(claimed))
+
+    assert live == record.is_live
+    assert live == (record.remaining > 0)

@@ -41,6 +41,9 @@ def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
     return ledger.with_lot(replace(ledger.lots[ENTRY], **lot))
 
 
+QUIET = 60
+
+
 def quoted(bid: str | None, ask: str | None = None) -> dict[ProductId, Quote]:
     if bid is None:
         return {}
@@ -57,7 +60,7 @@ def reasons(
     ask: str | None = None,
     **settings: Any,
 ) -> list[str]:
-    engine = ExitEngine(replace(shipped_settings().exits, **settings))
+    engine = ExitEngine(replace(shipped_settings().exits, **settings), QUIET)
     return [wish.reason for wish in engine.propose(ledger, quoted(bid, ask), regime, switch, Instant(now))]
 
 
@@ -149,7 +152,7 @@ def test_trailing_arms_at_a_gain_and_sells_at_a_giveback(peak: str, bid: str, ex
 
 def test_peak_is_the_best_bid_ever_seen() -> None:
     """It rises with the bid and never falls."""
-    engine, ledger = ExitEngine(shipped_settings().exits), held(peak_price=Price(105))
+    engine, ledger = ExitEngine(shipped_settings().exits, QUIET), held(peak_price=Price(105))
 
     peaks = [engine.with_peaks(ledger, quoted(bid)).lots[ENTRY].peak_price for bid in ("104", "105", "106")]
 
@@ -158,7 +161,7 @@ def test_peak_is_the_best_bid_ever_seen() -> None:
 
 def test_peak_is_not_taken_from_a_crossed_quote() -> None:
     """That is no market."""
-    engine = ExitEngine(shipped_settings().exits)
+    engine = ExitEngine(shipped_settings().exits, QUIET)
 
     after = engine.with_peaks(held(peak_price=Price(105)), quoted("200", "100"))
 
@@ -211,7 +214,7 @@ def test_oldest_lot_is_sold_first() -> None:
     twin = replace(ledger.lots[ENTRY], lot_id=ClientOrderId("a-twin"))
     ledger = ledger.with_lot(older).with_lot(twin)
 
-    wishes = ExitEngine(shipped_settings().exits).propose(ledger, {}, Regime.CHOP, Switch.FLATTEN, NOW)
+    wishes = ExitEngine(shipped_settings().exits, QUIET).propose(ledger, {}, Regime.CHOP, Switch.FLATTEN, NOW)
 
     assert ["z-older", "a-twin", ENTRY] == [wish.lot_id for wish in wishes]
 
@@ -240,3 +243,12 @@ def test_bracket_with_nothing_left_does_not_hold_the_exit_back() -> None:
     )
 
     assert ([], ["target"]) == (reasons(resting, "112"), reasons(spent, "112"))
+
+
+@pytest.mark.parametrize(("over_ago", "expected"), [(QUIET - 1, []), (QUIET, ["time"])])
+def test_exit_whose_fills_are_never_listed_is_waited_for_a_quiet_period(over_ago: int, expected: list[str]) -> None:
+    """It claims one of three: then the rest is sold, whatever becomes of that one."""
+    over = {"filled_claimed": Quantity("0.3"), "over_at": Instant(NOW - over_ago)}
+    ledger = held(an_order_record(an_exit_intent(), OrderStatus.CANCELLED, **over), max_hold_until=NOW)
+
+    assert expected == reasons(ledger, "100")

@@ -14,8 +14,9 @@ def stale_orders(
     """Name the orders to cancel; only ours, and only those the venue has acknowledged.
 
     An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
-    goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect; that
-    of a lot which is sold is cancelled by the sale, so that a lot nobody can sell just now is not laid bare.
+    goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect, and a
+    bracket of ours when the one that came with the entry shows after all: both would sell. That of a lot which is sold
+    is cancelled by the sale, so that a lot nobody can sell just now is not laid bare.
     """
     return [
         record.intent.client_order_id
@@ -39,6 +40,15 @@ def _must_go(
         return now - intent.decided_at >= period_seconds
     if intent.leg is Leg.ENTRY:
         return intent.expires_at is not None and now >= intent.expires_at
+    if intent.leg is not Leg.PROTECTION:
+        return False
+    if switch is not Switch.HALT and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
+        return True
     entry = ledger.orders.get(intent.lot_id)
     entry_may_fill = entry is not None and entry.is_live
-    return intent.leg is Leg.PROTECTION and intent.lot_id not in ledger.lots and not entry_may_fill
+    return intent.lot_id not in ledger.lots and not entry_may_fill
+
+
+def _comes_with_entry(ledger: Ledger, lot_id: ClientOrderId) -> bool:
+    """Whether the bracket that came with the entry rests at the venue."""
+    return any(record.intent.is_attached and not record.status.is_terminal for record in ledger.orders_of(lot_id))

@@ -35,9 +35,13 @@ def refused(proposal: TradeProposal, code: DenialCode, numbers: Numbers) -> Deni
     return Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal)
 
 
-def sellable(quantity: Decimal, product: Product, price: Decimal) -> Quantity:
-    """Return what of a quantity the venue lets us sell at a price: rounded down, zero below a minimum."""
-    rounded = floor_to(min(quantity, product.base_size_max), product.base_increment)
+def sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:
+    """Return what of a quantity the venue lets us sell at a price, or at most at *highest*, at once.
+
+    Rounding: down, and zero below a minimum.
+    """
+    most = min(quantity, product.base_size_max, product.quote_size_max / (price if highest is None else highest))
+    rounded = floor_to(most, product.base_increment)
     if rounded < product.base_size_min or rounded * price < product.quote_size_min:
         return Quantity(0)
     return Quantity(rounded)

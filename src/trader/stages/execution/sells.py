@@ -48,10 +48,11 @@ def exit_order(
         return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
     records, settled = ledger.orders_of(lot.lot_id), Instant(market.now - quiet_seconds)
     ends = _ids(record for record in records if record.intent.leg is Leg.ENTRY and _at_venue(record))
-    brackets = [record for record in records if record.intent.leg is Leg.PROTECTION and record.is_live]
-    # What a finished bracket claims and nobody lists is waited for no longer than that; it is not sold again.
-    unlisted = [record for record in brackets if record.over_at is not None and record.over_at <= settled]
-    brackets = [record for record in brackets if record not in unlisted]
+    brackets = [record for record in records if record.intent.leg is Leg.PROTECTION and record.is_awaited(settled)]
+    # What a finished sale claims and nobody lists is waited for no longer than that; it is not sold again.
+    sold = sum(
+        (each.unlisted for each in records if each.intent.side is Side.SELL and not each.is_awaited(settled)), ZERO
+    )
     awaited = any(_awaits_bracket(record, ledger, settled) for record in records)
     if awaited or any(record.is_in_doubt for record in brackets):
         denial = refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
@@ -59,7 +60,7 @@ def exit_order(
     attempt = exit_attempts(ledger, lot)
     slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
     price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
-    held = Quantity(max(lot.quantity - sum(record.remaining for record in unlisted), ZERO))
+    held = max(lot.quantity - sold, ZERO)
     quantity = sellable(held, product, quote.bid)
     if quantity <= 0:
         numbers = {"quantity": held, "price": quote.bid, "min": product.quote_size_min}
@@ -119,7 +120,8 @@ def protection_orders(
             continue
         if not lot.bracket.stop_price < quote.bid < lot.bracket.target_price:
             continue
-        quantity = sellable(unprotected(ledger, lot, settled), product, lot.bracket.stop_price)
+        bracket = lot.bracket
+        quantity = sellable(unprotected(ledger, lot, settled), product, bracket.stop_price, bracket.target_price)
         if quantity > 0:
             orders.append(_bracket_order(ledger, lot, product, quantity, market, rules))
     return orders

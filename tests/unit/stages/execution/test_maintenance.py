@@ -18,7 +18,7 @@ from factories import (
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
-from trader.model.orders import OrderKind, OrderStatus
+from trader.model.orders import ATTACHED, OrderKind, OrderStatus
 from trader.model.portfolio import Switch
 from trader.stages.execution.maintenance import stale_orders
 
@@ -107,3 +107,21 @@ def test_flatten_cancels_entries_and_exits_and_leaves_brackets_to_the_sale() -> 
     )
 
     assert ["t247-exit", "t247-more"] == stale(ledger, switch=Switch.FLATTEN, entries_allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "expected"),
+    [
+        (Switch.RUN, OrderStatus.OPEN, ["t247-ours"]),
+        (Switch.HALT, OrderStatus.OPEN, []),
+        (Switch.RUN, OrderStatus.CANCELLED, []),
+    ],
+)
+def test_bracket_of_ours_goes_when_the_entrys_own_shows_after_all(
+    switch: Switch, status: OrderStatus, expected: list[str]
+) -> None:
+    """12: at the stop both would sell, one of them coins of the owner."""
+    ours, theirs = a_bracket_intent("ours"), a_bracket_intent("theirs", reason=ATTACHED)
+    ledger = a_held_ledger(an_intent(attach=True), an_order_record(ours), an_order_record(theirs, status))
+
+    assert expected == stale(ledger, switch=switch)

@@ -332,6 +332,27 @@ def test_fill_that_a_finished_bracket_claims_and_nobody_lists_is_waited_for_and_
     assert expected == (sale.intent.quantity, sale.intent.after)
 
 
+def test_fill_that_a_finished_exit_claims_and_nobody_lists_is_not_sold_again() -> None:
+    """The next exit sells the rest."""
+    claims = {"filled_claimed": Quantity("0.4"), "over_at": Instant(NOW - QUIET)}
+
+    sale = sell(held(an_order_record(an_exit_intent("before"), OrderStatus.CANCELLED, **claims)))
+
+    assert sale.intent is not None
+    assert Quantity("0.6") == sale.intent.quantity
+
+
+def test_sale_is_no_larger_than_the_venue_takes_in_quote() -> None:
+    """Of a lot worth more than that the rest is sold by the next exit, and covered by another bracket."""
+    product = a_product("ETH-USD", quote_size_max=Notional(56))
+
+    (bracket,) = protection_orders(held(), eth(product=product), RULE, QUIET, ())
+    sale = sell(held(), eth(product=product))
+
+    assert sale.intent is not None
+    assert (Quantity("0.5"), Quantity("0.56")) == (bracket.quantity, sale.intent.quantity)
+
+
 def test_entry_that_still_buys_for_a_lot_that_is_sold_ends() -> None:
     """Also where its bracket is there to be seen."""
     seen = an_order_record(a_bracket_intent(reason=ATTACHED), venue_order_id=CHILD)
