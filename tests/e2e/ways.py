@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from desk import invoke
@@ -81,8 +83,10 @@ def _container_way(folder: Path) -> Way:
 
 def _gateway(image: str, engine: Mapping[str, str]) -> str:
     """The address under which a container reaches what listens on this machine: tried, not believed."""
-    form = "{{(index .IPAM.Config 0).Gateway}}"
-    gateway = _run("docker", "network", "inspect", "bridge", "--format", form, **engine).strip()
+    form = "{{json (index .IPAM.Config 0)}}"
+    bridge = json.loads(_run("docker", "network", "inspect", "bridge", "--format", form, **engine))
+    # An engine that was just started may not say; then it has taken the first address.
+    gateway = bridge.get("Gateway") or str(ip_network(bridge["Subnet"])[1])
     try:
         listener = socket.create_server((gateway, 0))
     except OSError as error:
