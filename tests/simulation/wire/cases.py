@@ -138,6 +138,10 @@ def _start_again(telling: Telling, beat: Beat, restart: Restart) -> None:
 class Dark(Nemesis):
     """From one call to the end of its invocation nothing is answered: requests are lost, or the answers to them."""
 
+    def __init__(self, dark_from: int, fault: Fault) -> None:
+        super().__init__(0, fault)
+        self.dark_from = dark_from
+
     def strike(
         self, name: str, act: Callable[[], Any], lose: Callable[[], Any] | None, args: tuple[Any, ...] = ()
     ) -> Any:
@@ -145,10 +149,6 @@ class Dark(Nemesis):
         if 0 < self.dark_from <= len(self.trail) + 1:
             self.at = len(self.trail) + 1
         return super().strike(name, act, lose, args)
-
-    def __init__(self, dark_from: int, fault: Fault) -> None:
-        super().__init__(0, fault)
-        self.dark_from = dark_from
 
 
 def dark_case(scenario: Scenario, case: Case) -> Verdict:

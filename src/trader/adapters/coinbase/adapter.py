@@ -180,7 +180,7 @@ def open_exchange(
 ) -> CoinbaseExchange:
     """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
 
-    One submission takes no longer than *submit_seconds*, however slow the venue is.
+    One submission takes no longer than *submit_seconds*, however long the venue is silent.
 
     Raises: ConfigError if the key's secret has no known shape.
     """
