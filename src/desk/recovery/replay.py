@@ -33,7 +33,7 @@ from trader.model.orders import (
 )
 from trader.model.portfolio import with_flow
 from trader.model.settings import Settings
-from trader.stages.reconcile import Reconciled, is_resendable, reconcile
+from trader.stages.reconcile import Reconciled, reconcile, resendable
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
 _RANKS = {
@@ -246,9 +246,7 @@ class Replay:
         if not self.trades:
             self.ledger = ledger
             return
-        remembered = tuple(
-            record.intent.client_order_id for record in ledger.live_orders() if is_resendable(record, at, self.settings)
-        )
+        remembered = resendable(ledger, at, self.settings)
         ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
         if concluded or plan.intents or plan.converts or remembered or ledger.cancels:
             ledger = replace(

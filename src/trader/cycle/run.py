@@ -22,7 +22,7 @@ from trader.model.portfolio import Conditions, Switch, with_flow
 from trader.model.settings import Settings
 from trader.ports import Grant, Ports, audit_key
 from trader.stages.pipeline import Pipeline, next_health
-from trader.stages.reconcile import Reconciled, is_resendable, reconcile
+from trader.stages.reconcile import Reconciled, reconcile, resendable
 from trader.stages.record import Note, decision_notes, events_of
 
 #: How far back orders of ours are looked for before books are opened: far longer than any position is held.
@@ -178,7 +178,7 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
     if run.tick.decides and not resumes:
         _decide(run, switch, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
-    remembered = _resendable(run)
+    remembered = resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
     if run.ports.exchange is None or not (plan.intents or plan.converts or remembered or run.ledger.cancels):
         run.write_audit("decision", run.notes)
@@ -212,13 +212,6 @@ def _decide(run: _Run, switch: Switch, view: AccountView | None) -> None:
     run.decision = pipeline.conclude(draft, facts)
     run.notes += decision_notes(facts, run.decision, pipeline.settings.digest, ports.identity.code_version)
     run.ledger = run.decision.ledger
-
-
-def _resendable(run: _Run) -> tuple[ClientOrderId, ...]:
-    now, settings = run.ports.clock.now(), run.pipeline.settings
-    return tuple(
-        record.intent.client_order_id for record in run.ledger.live_orders() if is_resendable(record, now, settings)
-    )
 
 
 def _act(run: _Run, plan: Plan, remembered: Sequence[ClientOrderId]) -> None:

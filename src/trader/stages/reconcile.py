@@ -191,6 +191,13 @@ def is_resendable(record: OrderRecord, now: Instant, settings: Settings) -> bool
     return record.is_in_doubt and now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
 
 
+def resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
+    """Name the remembered intents that are to be sent once more."""
+    return tuple(
+        record.intent.client_order_id for record in ledger.live_orders() if is_resendable(record, now, settings)
+    )
+
+
 def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[Note]) -> Ledger:
     # The last instant at which a stalled invocation of ours could still have sent it is the end of its lease.
     wait = settings.cycle.quiet_period_seconds + settings.cycle.lease_seconds

@@ -55,12 +55,11 @@ def recovering(scenario: Scenario, index: int, after: int) -> tuple[str, ...]:
     """The calls of the second invocation of a tick whose first died after one of its calls."""
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        telling.play(telling.beats[:index], "before")
-        telling.stage(telling.beats[index])
-        telling.invoke(telling.beats[index], "dead", Nemesis(after, Fault.AFTER))
+        beat = telling.come_to(index)
+        telling.invoke(beat, "dead", Nemesis(after, Fault.AFTER))
         world.free_the_lease()
         nemesis = Nemesis()
-        telling.invoke(telling.beats[index], "recovers", nemesis)
+        telling.invoke(beat, "recovers", nemesis)
         return tuple(nemesis.trail)
 
 
@@ -98,9 +97,7 @@ def crash_case(scenario: Scenario, case: Case) -> Verdict:
     as_undisturbed = undisturbed(scenario).economy
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        beat = telling.beats[case.tick]
-        telling.play(telling.beats[: case.tick], "before")
-        telling.stage(beat)
+        beat = telling.come_to(case.tick)
         converting = False
         if case.after:
             telling.invoke(beat, "dead", Nemesis(case.after, Fault.AFTER))
@@ -155,9 +152,7 @@ def dark_case(scenario: Scenario, case: Case) -> Verdict:
     """Let nothing be answered from one call of a tick on, start again, and play the scenario to its end."""
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        beat = telling.beats[case.tick]
-        telling.play(telling.beats[: case.tick], "before")
-        telling.stage(beat)
+        beat = telling.come_to(case.tick)
         nemesis = Dark(case.call, case.fault)
         report = telling.invoke(beat, "in the dark", nemesis)
         if not nemesis.has_struck:
@@ -179,9 +174,7 @@ def switched_case(scenario: Scenario, index: int, call: int, word: str | None) -
     """
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        beat = telling.beats[index]
-        telling.play(telling.beats[:index], "before")
-        telling.stage(beat)
+        beat = telling.come_to(index)
         nemesis = Nemesis(hook_at=call, hook=lambda: world.put_switch(word))
         telling.invoke(beat, "switched", nemesis)
         telling.found += [] if len(nemesis.trail) >= call else ["the call was not reached"]
@@ -207,9 +200,7 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
     """Freeze a tick just before a call, run another invocation whole at some instant, and let the first wake up."""
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        beat = telling.beats[index]
-        telling.play(telling.beats[:index], "before")
-        telling.stage(beat)
+        beat = telling.come_to(index)
         seen: list[CycleReport | None] = []
 
         def meanwhile() -> None:

@@ -49,9 +49,7 @@ def halted(cycle: str) -> Halted:
 def _is_bare(scenario: Scenario, tick: int, call: int, found: list[str]) -> bool:
     with open_wire_world(scenario) as world:
         telling = Telling(world)
-        beat = telling.beats[tick]
-        telling.play(telling.beats[:tick], "before")
-        telling.stage(beat)
+        beat = telling.come_to(tick)
         telling.invoke(beat, "dies", Nemesis(call, Fault.AFTER))
         world.put_switch(Switch.HALT)
         world.free_the_lease()

@@ -26,7 +26,6 @@ class Telling:
 
     world: WireWorld
     found: list[str] = field(default_factory=list)
-    cycles: int = 0
     calm: int = 0
     _bare: dict[str, int] = field(default_factory=dict)
     _chain: ChainWatch = field(default_factory=ChainWatch)
@@ -37,11 +36,16 @@ class Telling:
         if beat.switch is not None:
             self.world.put_switch(beat.switch)
 
+    def come_to(self, index: int) -> Beat:
+        """Play the ticks before one undisturbed, let its time come, and return it."""
+        self.play(self.beats[:index], "before")
+        self.stage(self.beats[index])
+        return self.beats[index]
+
     def invoke(self, beat: Beat, owner: str, nemesis: Nemesis | None = None) -> CycleReport | None:
         """Run one invocation; None if it died or could not even tell."""
         nemesis = nemesis or Nemesis()
         Gate(self.world, nemesis, self.found)
-        self.cycles += 1
         self.calm = 0
         try:
             with self.world.invocation(owner, nemesis) as ports:

@@ -98,13 +98,14 @@ class AwsWire:
 
     def __init__(self, hands: Hands, clock: VirtualClock) -> None:
         self.hands, self.clock = hands, clock
-        botocore_stubber.enabled = True
         session = boto3.session.Session("wire", "wire", region_name="us-east-1")
         config = Config(retries={"total_max_attempts": _TRIES, "mode": "standard"})
         self.clients = {name: self._client(session, name, config) for name in _SERVICES}
 
     def reset(self, word: str) -> None:
         """Begin a new world: an empty table, an empty bucket, and a kill switch."""
+        # Whoever used moto's own switch in this process has turned it off behind him.
+        botocore_stubber.enabled = True
         moto_api_backend.reset()
         self.clients["dynamodb"].create_table(
             TableName=TABLE,
