@@ -71,6 +71,14 @@ check: lint ## lint, and the tests of the architecture
 test: lint ## everything: lint and all tests, those of the architecture included
 	$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: size
+size: .venv/.dev ## count modules and lines of code, without blanks, comments and docstrings
+	PYTHONPATH=src:tests $(BIN)/python -m architecture.size
+
+.PHONY: trace
+trace: .venv/.dev ## follow a product id and the trading state through one cycle: files and hops
+	PYTHONPATH=src:tests $(BIN)/python -m architecture.trace
+
 .PHONY: reliability
 reliability: .venv/.dev ## play every fault at every request of every kind of cycle; writes docs/reliability.md
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.reliability.report docs/reliability.md
