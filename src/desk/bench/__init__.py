@@ -1,1 +1,1 @@
-"""Benchmarks: each prints one last line of ``name=value`` pairs. They measure; they never pass or fail."""
+"""Benchmarks: each prints one last line of ``name=value`` pairs, and exits non-zero when its own limit is missed."""
