@@ -10,29 +10,29 @@ from typing import Any
 from factories_market import NOW, TIER_1, a_lot, a_product, a_quote, flat_bars, some_bars, universe_settings, with_move
 from factories_settings import shipped_settings
 from trader.model.booking import book_fill
-from trader.model.converts import ConvertIntent, ConvertRecord
+from trader.model.converts import ConversionIntent, ConversionRecord
 from trader.model.decisions import Approval, Denial, TradeProposal
-from trader.model.facts import AccountView, Candidate, Facts, StrategyContext
+from trader.model.facts import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, Lot, opening_ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
-from trader.model.memory import Marks, Regime, RegimeMemory
+from trader.model.memory import EquityMarks, Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import (
     Bracket,
     Fill,
-    Leg,
+    OrderPurpose,
     Liquidity,
     OrderIntent,
-    OrderKind,
+    OrderConfiguration,
     OrderRecord,
-    OrderState,
+    OrderStatusReport,
     OrderStatus,
     Side,
 )
 from trader.model.policy import RiskSettings, StrategySettings
-from trader.model.portfolio import Conditions, Portfolio, Switch
-from trader.stages.execution import Market
+from trader.model.portfolio import Conditions, Portfolio, TradingState
+from trader.stages.execution import ExecutionContext
 from trader.stages.risk import RiskManager
 
 __all__ = ["NOW", "a_lot", "a_product", "a_quote", "shipped_settings"]
@@ -65,15 +65,15 @@ def an_intent(
         base=Asset(base),
         quote=Asset(quote),
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=Quantity(1),
         limit_price=Price(100),
         lot_id=order_id,
         decided_at=NOW,
         expires_at=Instant(NOW + 2 * FIVE_MINUTES),
         bracket=Bracket(Price(94), Price(112)),
-        attach=True,
+        attach_bracket=True,
         max_hold_until=Instant(NOW + 48 * 3600),
     )
     intent = replace(intent, **over)
@@ -84,13 +84,13 @@ def an_exit_intent(name: str = "exit", *, lot: str = "entry", **over: Any) -> Or
     """An immediate sale of one unit down to 99.50, out of the lot that ``t247-<lot>`` opened."""
     plain: dict[str, Any] = {
         "side": Side.SELL,
-        "leg": Leg.EXIT,
-        "kind": OrderKind.LIMIT_IOC,
+        "purpose": OrderPurpose.EXIT,
+        "configuration": OrderConfiguration.LIMIT_IOC,
         "limit_price": Price("99.50"),
         "lot_id": ClientOrderId(PREFIX + lot),
         "expires_at": None,
         "bracket": None,
-        "attach": False,
+        "attach_bracket": False,
         "max_hold_until": None,
         "reason": "time",
     }
@@ -100,8 +100,8 @@ def an_exit_intent(name: str = "exit", *, lot: str = "entry", **over: Any) -> Or
 def a_bracket_intent(name: str = "bracket", *, lot: str = "entry", **over: Any) -> OrderIntent:
     """A protective order for one unit: target 112, stop 94."""
     plain: dict[str, Any] = {
-        "leg": Leg.PROTECTION,
-        "kind": OrderKind.BRACKET_GTC,
+        "purpose": OrderPurpose.PROTECTION,
+        "configuration": OrderConfiguration.BRACKET_GTC,
         "limit_price": Price(112),
         "stop_price": Price(94),
         "reason": "protection",
@@ -114,12 +114,12 @@ def an_order_record(
 ) -> OrderRecord:
     """An order that rests at the venue under ``venue-<client id>``; without a venue id where it is in doubt."""
     intent = an_intent() if intent is None else intent
-    unknown = status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.LAPSED)
+    unknown = status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT) or status.is_unseen
     record = OrderRecord(
         intent=intent,
         status=status,
         venue_order_id=None if unknown else venue_id_of(intent),
-        over_at=intent.decided_at if status.is_terminal else None,
+        final_at=intent.decided_at if status.is_final else None,
     )
     return replace(record, **over)
 
@@ -131,10 +131,10 @@ def venue_id_of(intent: OrderIntent) -> VenueOrderId:
 
 def an_order_state(
     intent: OrderIntent | None = None, status: OrderStatus = OrderStatus.OPEN, **over: Any
-) -> OrderState:
+) -> OrderStatusReport:
     """The same order as the venue lists it."""
     intent = an_intent() if intent is None else intent
-    state = OrderState(
+    state = OrderStatusReport(
         venue_order_id=venue_id_of(intent),
         client_order_id=intent.client_order_id,
         product_id=intent.product_id,
@@ -163,9 +163,9 @@ def a_fill(intent: OrderIntent | None = None, number: int = 1, **over: Any) -> F
     )
 
 
-def a_convert_intent(name: str = "convert-1", *, amount: str = "100", **over: Any) -> ConvertIntent:
+def a_convert_intent(name: str = "convert-1", *, amount: str = "100", **over: Any) -> ConversionIntent:
     """USDC into USD, decided now."""
-    return replace(ConvertIntent(name, CYCLE, USDC, USD, Notional(amount), NOW), **over)
+    return replace(ConversionIntent(name, CYCLE, USDC, USD, Notional(amount), NOW), **over)
 
 
 # --- the ledger
@@ -175,7 +175,7 @@ def a_ledger(
     *,
     working: Iterable[OrderIntent | OrderRecord] = (),
     lots: Iterable[Lot] = (),
-    converts: Iterable[ConvertRecord] = (),
+    conversions: Iterable[ConversionRecord] = (),
     cash: str | Mapping[Asset, str] = "10000",
     **over: Any,
 ) -> Ledger:
@@ -187,24 +187,24 @@ def a_ledger(
     ledger = replace(
         opening_ledger(SCOPE, USD, Notional(10_000)),
         cash={asset: Notional(amount) for asset, amount in amounts.items()},
-        marks=some_marks(),
+        equity_marks=some_marks(),
         lots={lot.lot_id: lot for lot in lots},
-        converts={record.intent.convert_id: record for record in converts},
+        conversions={record.intent.conversion_id: record for record in conversions},
     )
     for each in working:
         ledger = ledger.with_order(each if isinstance(each, OrderRecord) else OrderRecord(each, OrderStatus.IN_DOUBT))
     return replace(ledger, **over)
 
 
-def some_marks(day: str = "10000", week: str = "10000", peak: str = "10000") -> Marks:
+def some_marks(day: str = "10000", week: str = "10000", peak: str = "10000") -> EquityMarks:
     """Where the day, the week and the best of all times stood."""
-    return Marks("2026-11-22", Notional(day), "2026-W47", Notional(week), Notional(peak))
+    return EquityMarks("2026-11-22", Notional(day), "2026-W47", Notional(week), Notional(peak))
 
 
 def a_held_ledger(intent: OrderIntent | None = None, *more: OrderRecord, **over: Any) -> Ledger:
     """Books that hold what one entry bought: its filled order, its lot, the cash it left; and *more* orders."""
     entry = an_intent(decided_at=Instant(NOW - 3600)) if intent is None else intent
-    record = an_order_record(entry, OrderStatus.FILLED, filled_claimed=entry.quantity, over_at=NOW - 3500)
+    record = an_order_record(entry, OrderStatus.FILLED, reported_filled=entry.quantity, final_at=NOW - 3500)
     ledger = book_fill(a_ledger(working=[record]), entry.client_order_id, a_fill(entry))
     for each in more:
         ledger = ledger.with_order(each)
@@ -338,7 +338,7 @@ def a_sell_approval(lot: Lot, **over: Any) -> Approval:
 
 def a_market(
     *books: Product, quotes: Sequence[Quote] = (), tier: str = TIER_1, candidates: bool = True, **over: Any
-) -> Market:
+) -> ExecutionContext:
     """A market of these books, quoted 99.99 to 100.01, all of them candidates, aliases beside their canonical one."""
     listed = {book.product_id: book for book in books or (a_product("SOL-USD"),)}
     shown = {each.product_id: each for each in quotes}
@@ -346,7 +346,7 @@ def a_market(
     doors: dict[ProductId, list[Product]] = {}
     for book in listed.values():
         doors.setdefault(book.canonical_id, []).append(book)
-    plain = Market(
+    plain = ExecutionContext(
         cycle_id=CYCLE,
         now=NOW,
         scheduled_at=NOW,
@@ -386,17 +386,17 @@ def scripted(*answers: TradeProposal | Denial) -> Scripted:
 
 def some_facts(
     *, moves: Mapping[str, float] | None = None, ledger: Ledger | None = None, now: int = NOW, **over: Any
-) -> Facts:
+) -> CycleInputs:
     """A day of BTC, ETH, SOL, ADA and DOGE, all quiet at 100 but for what moves: percent over the last three bars."""
     walks = dict.fromkeys(("BTC-USD", "ETH-USD", "SOL-USD", "ADA-USD", "DOGE-USD"), 0.0) | dict(moves or {})
     bars = {ProductId(name): _walked(pct) for name, pct in walks.items()}
     quotes = {name: a_quote(name, mid=str(round(series.close[-1], 2)), time=now) for name, series in bars.items()}
-    books = a_ledger(regime=RegimeMemory(Regime.CHOP, Regime.CHOP)) if ledger is None else ledger
-    plain = Facts(
+    books = a_ledger(regime=RegimeState(Regime.CHOP, Regime.CHOP)) if ledger is None else ledger
+    plain = CycleInputs(
         cycle_id=CYCLE,
         now=Instant(now),
         scheduled_at=Instant(now),
-        switch=Switch.RUN,
+        trading_state=TradingState.RUN,
         ledger=books,
         products={name: a_product(name) for name in bars},
         quotes=quotes,

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trader.adapters.config_yaml import FILES, file_of, fit_settings
+from trader.adapters.config_yaml import FILES, find_file, fit_settings
 from trader.adapters.yaml_tree import read_tree
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
@@ -59,7 +59,7 @@ def with_override(trees: Trees, path: str, value: object) -> Trees:
     """
     changed = deepcopy(trees)
     *above, last = steps_of(path)
-    home: Any = changed[file_of(path)]
+    home: Any = changed[find_file(path)]
     for step in above:
         home = home[step]
     if isinstance(value, Gone):

@@ -8,15 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.memory import InMemoryBookStore
-from trader.model.converts import ConvertIntent
+from trader.adapters.local.memory import InMemorySimAccountStore
+from trader.model.converts import ConversionIntent
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId, instant_of
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Accepted, Bracket, Leg, OrderIntent, OrderKind, OrderState, Side, Submission
+from trader.model.orders import Accepted, Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatusReport, Side, Submission
 from trader.model.settings import FillModel, SimulationSettings
 from trader.ports import ExchangeAdapter
-from trader.sim.book import BookStore, VenueBook
+from trader.sim.book import SimAccountStore, SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.market import CandleMarket
 
@@ -102,7 +102,7 @@ class Venue:
         assert isinstance(submission, Accepted), submission
         return submission.venue_order_id
 
-    def order(self, venue_order_id: VenueOrderId) -> OrderState:
+    def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         """The order as listed now."""
         return {order.venue_order_id: order for order in self.exchange.orders(Instant(0))}[venue_order_id]
 
@@ -118,7 +118,7 @@ def a_simulated_venue(
     opening: Mapping[Asset, Decimal] | None = None,
     settings: SimulationSettings | None = None,
     product: Product | None = None,
-    books: BookStore | None = None,
+    books: SimAccountStore | None = None,
 ) -> Venue:
     """SimulatedExchange at START over a path, with 10,000 USD unless said otherwise."""
     clock = ManualClock(START)
@@ -127,7 +127,7 @@ def a_simulated_venue(
     other_door = replace(main, product_id=SOL_USDC, quote=USDC, alias=SOL)
     series = {(SOL, Granularity.FIVE_MINUTE): a_path(Bar()) if path is None else path}
     market = CandleMarket([main, other_door], series, rules, clock)
-    store: BookStore = InMemoryBookStore[VenueBook]() if books is None else books
+    store: SimAccountStore = InMemorySimAccountStore[SimAccount]() if books is None else books
     funds = {USD: Decimal(10_000)} if opening is None else opening
     return Venue(SimulatedExchange(market, market, rules, clock, store, opening=funds, order_prefix=PREFIX), clock)
 
@@ -142,8 +142,8 @@ def an_intent(name: str = "entry", **changes: Any) -> OrderIntent:
         base=BASE,
         quote=USD,
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=Quantity(2),
         limit_price=Price("99.90"),
         lot_id=ClientOrderId(PREFIX + name),
@@ -155,18 +155,18 @@ def an_intent(name: str = "entry", **changes: Any) -> OrderIntent:
 
 def a_protected_intent(name: str = "entry", stop: str = "95", target: str = "110", **changes: Any) -> OrderIntent:
     """The same with an attached bracket."""
-    return an_intent(name, bracket=Bracket(Price(stop), Price(target)), attach=True, **changes)
+    return an_intent(name, bracket=Bracket(Price(stop), Price(target)), attach_bracket=True, **changes)
 
 
 def a_taker(name: str = "taker", **changes: Any) -> OrderIntent:
     """An immediate-or-cancel buy of 2 at up to 101."""
-    ioc: dict[str, Any] = {"kind": OrderKind.LIMIT_IOC, "limit_price": Price(101), "expires_at": None}
+    ioc: dict[str, Any] = {"configuration": OrderConfiguration.LIMIT_IOC, "limit_price": Price(101), "expires_at": None}
     return an_intent(name, **{**ioc, **changes})
 
 
 def an_exit(name: str = "exit", **changes: Any) -> OrderIntent:
     """An immediate-or-cancel sale of 2 at down to 99."""
-    exit_: dict[str, Any] = {"side": Side.SELL, "leg": Leg.EXIT, "limit_price": Price(99)}
+    exit_: dict[str, Any] = {"side": Side.SELL, "purpose": OrderPurpose.EXIT, "limit_price": Price(99)}
     return a_taker(name, **{**exit_, **changes})
 
 
@@ -174,8 +174,8 @@ def a_bracket(name: str = "bracket", stop: str = "95", target: str = "110", **ch
     """A separate protective order for 2."""
     guard: dict[str, Any] = {
         "side": Side.SELL,
-        "leg": Leg.PROTECTION,
-        "kind": OrderKind.BRACKET_GTC,
+        "purpose": OrderPurpose.PROTECTION,
+        "configuration": OrderConfiguration.BRACKET_GTC,
         "limit_price": Price(target),
         "stop_price": Price(stop),
         "expires_at": None,
@@ -183,7 +183,7 @@ def a_bracket(name: str = "bracket", stop: str = "95", target: str = "110", **ch
     return an_intent(name, **{**guard, **changes})
 
 
-def a_convert(name: str = "c1", amount: str = "100", **changes: Any) -> ConvertIntent:
+def a_convert(name: str = "c1", amount: str = "100", **changes: Any) -> ConversionIntent:
     """USD into USDC."""
-    intent = ConvertIntent(name, CycleId("20261122T120000Z"), USD, USDC, Notional(amount), START)
+    intent = ConversionIntent(name, CycleId("20261122T120000Z"), USD, USDC, Notional(amount), START)
     return replace(intent, **changes)

@@ -60,7 +60,7 @@ class Invocation:
     said: str
 
 
-def by_sam(
+def invoke_by_sam(
     event: Path, built: Path, variables: Path, *, docker_host: str = "", config: Path | None = None
 ) -> Invocation:
     """Invoke what `sam build` made, in a container; *config* takes the place of the configuration that was built.
@@ -70,11 +70,11 @@ def by_sam(
     sam = find_sam()
     if sam is None:
         raise ConfigError("invoke: no sam found (SAM, .locker/sam, PATH)")
-    template = prepared(built, variables, config)
+    template = prepare_environment(built, variables, config)
     command = [str(sam), "local", "invoke", FUNCTION, "--template-file", str(template), "--event", str(event)]
     command += ["--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"]
     # This machine's, which is what it can run; the build has to be of the same.
-    command += ["--parameter-overrides", f"Architecture={architecture()}"]
+    command += ["--parameter-overrides", f"Architecture={find_architecture()}"]
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     # SAM asks STS for the account's number before each invocation: the sandbox's, or it waits for the real one in vain.
@@ -86,12 +86,12 @@ def by_sam(
     return Invocation(failed, answer, done.stderr + done.stdout)
 
 
-def architecture() -> str:
+def find_architecture() -> str:
     """Name this machine's architecture as the template does."""
     return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
-def by_process(event: Path, variables: Mapping[str, str], *, config: Path = CONFIG) -> Invocation:
+def invoke_by_process(event: Path, variables: Mapping[str, str], *, config: Path = CONFIG) -> Invocation:
     """Invoke the handler in a fresh interpreter, which is told nothing but the variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TRADER_", "POWERTOOLS_"))}
     command = [sys.executable, "-m", "desk.invoke", str(event)]
@@ -100,7 +100,7 @@ def by_process(event: Path, variables: Mapping[str, str], *, config: Path = CONF
     return Invocation(bool(done.returncode), _last_json(done.stdout), done.stderr + done.stdout)
 
 
-def prepared(built: Path, variables: Path, config: Path | None = None) -> Path:
+def prepare_environment(built: Path, variables: Path, config: Path | None = None) -> Path:
     """Write, beside the built template, one whose function declares every variable: SAM hands over no other.
 
     *config* is a folder of that name, alone in its own: that one becomes the layer.
@@ -122,7 +122,7 @@ def prepared(built: Path, variables: Path, config: Path | None = None) -> Path:
     return file
 
 
-def in_process(event: Path) -> int:
+def invoke_in_process(event: Path) -> int:
     """Call the handler here and now, and print what it answers. Raises: whatever it raises."""
     os.environ.setdefault("TRADER_CONFIG_DIR", str(CONFIG))
     from trader.entry.lambda_handler import handler  # noqa: PLC0415 - it reads the environment when imported
@@ -143,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not told.sam:
         if told.env_vars.is_file() and "TRADER_TABLE" not in os.environ:
             os.environ.update(_told(told.env_vars) | {"TRADER_CONFIG_DIR": str(CONFIG)})
-        return in_process(told.event)
-    invocation = by_sam(told.event, told.built, told.env_vars)
+        return invoke_in_process(told.event)
+    invocation = invoke_by_sam(told.event, told.built, told.env_vars)
     print(invocation.said, file=sys.stderr)
     print(json.dumps(invocation.answer), file=sys.stderr if invocation.failed else sys.stdout)
     return int(invocation.failed)

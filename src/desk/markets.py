@@ -14,13 +14,13 @@ from trader.model.ids import Instant
 from trader.model.market import Candle, Granularity, Product
 from trader.model.settings import Settings
 from trader.ports import Clock
-from trader.sim.market import CandleMarket, SeriesKey, product_from_candles
+from trader.sim.market import CandleMarket, SeriesKey, make_product
 from trader.sim.series import CandleSeries
-from trader.sim.synthetic import DEMO_SEED, synthetic_market
+from trader.sim.synthetic import DEMO_SEED, make_synthetic_market
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class MarketSetup:
     """A market and the settings that fit its bars. ``name`` tells its state apart from that of other markets."""
 
     name: str
@@ -34,13 +34,13 @@ class Stage:
         return CandleMarket(self.products, self.series, self.settings.simulation, clock)
 
 
-def synthetic_stage(settings: Settings, until: Instant, hours: int, seed: int = DEMO_SEED) -> Stage:
+def set_up_synthetic(settings: Settings, until: Instant, hours: int, seed: int = DEMO_SEED) -> MarketSetup:
     """Set up the synthetic market up to an instant."""
-    made = synthetic_market(seed, until, hours)
-    return Stage(f"synthetic-{seed}", f"synthetic market, seed {seed}", settings, made.products, made.series)
+    made = make_synthetic_market(seed, until, hours)
+    return MarketSetup(f"synthetic-{seed}", f"synthetic market, seed {seed}", settings, made.products, made.series)
 
 
-def candle_stage(settings: Settings, folder: Path, start: Instant, end: Instant) -> Stage:
+def set_up_candles(settings: Settings, folder: Path, start: Instant, end: Instant) -> MarketSetup:
     """Set up a market from a folder of candles that cover a window.
 
     The configured granularity is used where the folder has it for enough products, else the finest that it has; the
@@ -48,7 +48,7 @@ def candle_stage(settings: Settings, folder: Path, start: Instant, end: Instant)
     """
     candles = CandleFolder(folder)
     granularity = candles.choose_granularity(settings.bars.granularity, start, end)
-    settings = for_bars(settings, granularity)
+    settings = fit_settings(settings, granularity)
     accounting = settings.app.accounting_asset
     names = [name for name in candles.products(granularity, start, end) if name.endswith(f"-{accounting}")]
     if not names:
@@ -58,17 +58,17 @@ def candle_stage(settings: Settings, folder: Path, start: Instant, end: Instant)
     for name in names:
         rows = candles.load(name, granularity)
         series[name, granularity] = rows
-        products.append(product_from_candles(name, rows))
+        products.append(make_product(name, rows))
     wanted = settings.bars
     if (wanted.benchmark, wanted.benchmark_granularity) not in series:
         key = (wanted.benchmark, wanted.benchmark_granularity)
         if wanted.benchmark in candles.products(wanted.benchmark_granularity, start, end):
             series[key] = candles.load(*key)
     title = f"{folder.name}: {len(names)} products, {granularity}"
-    return Stage(f"candles-{_short(str(folder.resolve()))}", title, settings, products, series)
+    return MarketSetup(f"candles-{_short(str(folder.resolve()))}", title, settings, products, series)
 
 
-def for_bars(settings: Settings, granularity: Granularity) -> Settings:
+def fit_settings(settings: Settings, granularity: Granularity) -> Settings:
     """Fit the settings to bars of another length: no cycle is shorter than a bar, and memory lasts as many cycles."""
     if granularity is settings.bars.granularity:
         return settings

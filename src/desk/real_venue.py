@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.market_data import open_market
-from trader.entry.wiring import Venue, limits_of
+from trader.entry.wiring import VenueAccess, read_limits
 from trader.errors import ConfigError
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter
@@ -17,9 +17,9 @@ from trader.sim.tape import MarketTape
 _KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_LIVE_CONFIRMED"
 
 
-def http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> Venue:
+def open_http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> VenueAccess:
     """Open a venue at an address. The environment is searched for a key only to trade for real."""
-    limits = limits_of(settings)
+    limits = read_limits(settings)
     market = open_market(url, limits=limits)
 
     def open_live() -> ExchangeAdapter:
@@ -37,10 +37,10 @@ def http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> 
         exchange.self_test()
         return exchange
 
-    return Venue(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""))
+    return VenueAccess(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""))
 
 
-def folder_of(url: str) -> str:
+def name_folder(url: str) -> str:
     """Name the folder in which the state of trading at this address is kept."""
     host = urlsplit(url).netloc.replace(":", "-")
     if not host:

@@ -10,7 +10,7 @@ from trader.model.denials import DenialCode
 from trader.model.orders import TRANSITIONS, OrderStatus
 
 
-def tables() -> Mapping[str, str]:
+def write_tables() -> Mapping[str, str]:
     """Return every generated file, by its name in docs."""
     return {"denials.md": _denials(), "order-life.md": _order_life()}
 
@@ -34,13 +34,13 @@ def _denials() -> str:
 
 def _order_life() -> str:
     rows = [
-        f"| `{status}` | {'yes' if status.is_terminal else 'no'} | {_successors(status)} |" for status in OrderStatus
+        f"| `{status}` | {'yes' if status.is_final else 'no'} | {_successors(status)} |" for status in OrderStatus
     ]
     return "\n".join(
         [
             "# The life of an order: what may be observed after what",
             "",
-            "Generated from `src/trader/model/orders.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED and LAPSED are",
+            "Generated from `src/trader/model/orders.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED, WITHHELD and",
             "ours; the others are the venue's. An observation that is not in the row is an old page and is ignored.",
             "",
             "| status | terminal | may be followed by |",
@@ -58,7 +58,7 @@ def _successors(status: OrderStatus) -> str:
 def main() -> None:
     """Write the tables into the folder given, ``docs`` by default."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
-    for name, text in tables().items():
+    for name, text in write_tables().items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

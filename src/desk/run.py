@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from desk.cash_check import CashCheck, check_cash
-from desk.markets import Stage
+from desk.markets import MarketSetup
 from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.durable import locked
+from trader.adapters.local.durable import lock_file
 from trader.adapters.local.files import FileStateStore
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import Venue, local_ports, pipeline_of, scope_of
+from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline, make_scope
 from trader.errors import ConfigError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, cycle_id_at
@@ -23,7 +23,7 @@ from trader.model.money import ZERO
 from trader.model.orders import Side
 from trader.model.portfolio import equity_of
 from trader.ports import MarketData, Ports
-from trader.stages.portfolio import quotes_by_base
+from trader.stages.portfolio import index_quotes_by_base
 
 #: A cycle of a laptop has all the time it wants; in Lambda the deadline is real.
 _NO_DEADLINE = 10**9
@@ -47,34 +47,34 @@ class RunSummary:
     ledger: Ledger | None = None
 
 
-def tick_at(scheduled: Instant, now: Instant | None = None) -> Tick:
+def make_tick(scheduled: Instant, now: Instant | None = None) -> Tick:
     """Make the tick that was scheduled for an instant."""
     return Tick(cycle_id_at(scheduled), scheduled, Instant((now or scheduled) + _NO_DEADLINE))
 
 
 def run_ticks(
-    stage: Stage, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
+    stage: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
     """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself.
 
     One process at a time works in a folder. So whoever holds the lease there at the start is dead, and its tick can be
     run again at the very instant it was killed at, which nobody but a simulated clock could wait for.
     """
-    with locked(home / ".running"):
+    with lock_file(home / ".running"):
         return _run_ticks(stage, home, ticks, on_cycle)
 
 
 def _run_ticks(
-    stage: Stage, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
+    stage: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
     clock = ManualClock(Instant(0))
     market = stage.market(clock)
-    ports = local_ports(stage.settings, home, Venue(market, market), clock)
-    pipeline, summary = pipeline_of(stage.settings), RunSummary()
+    ports = build_local_ports(stage.settings, home, VenueAccess(market, market), clock)
+    pipeline, summary = build_pipeline(stage.settings), RunSummary()
     _free_the_lease(ports, stage)
     for at in ticks:
         clock.set(at)
-        report = run_cycle(tick_at(at), pipeline, ports)
+        report = run_cycle(make_tick(at), pipeline, ports)
         summary.ticks += 1
         summary.outcomes[report.outcome] += 1
         if report.decision is not None:
@@ -84,15 +84,15 @@ def _run_ticks(
     return summary
 
 
-def _free_the_lease(ports: Ports, stage: Stage) -> None:
+def _free_the_lease(ports: Ports, stage: MarketSetup) -> None:
     scope, owner = ports.identity.scope, ports.identity.owner
     grant = ports.store.acquire(scope, owner, _END_OF_TIME, stage.settings.cycle.lease_seconds)
     ports.store.release(grant)
 
 
-def _sum_up(summary: RunSummary, stage: Stage, home: Path, market: MarketData) -> None:
+def _sum_up(summary: RunSummary, stage: MarketSetup, home: Path, market: MarketData) -> None:
     """Take the totals from what is stored, so that a resumed run counts the part before the interruption too."""
-    store, scope = FileStateStore(home), scope_of(stage.settings)
+    store, scope = FileStateStore(home), make_scope(stage.settings)
     ledger = store.ledger(scope)
     if ledger is None:
         raise ConfigError("no cycle ran")
@@ -103,5 +103,5 @@ def _sum_up(summary: RunSummary, stage: Stage, home: Path, market: MarketData) -
     summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
     summary.equity_open = stage.settings.app.capital
     quotes = market.quotes([lot.product_id for lot in ledger.lots.values()])
-    summary.equity_close = equity_of(ledger, quotes_by_base(ledger, quotes), {})
+    summary.equity_close = equity_of(ledger, index_quotes_by_base(ledger, quotes), {})
     summary.cash_check = check_cash(stage.settings.app.capital, fills, ledger)

@@ -47,7 +47,7 @@ class Operate:
 Command = RunTick | SwitchChanged | Operate
 
 
-def command_of(event: object) -> Command:
+def parse_event(event: object) -> Command:
     """Read an event.
 
     ``{"scheduled_time": "2026-11-22T10:15:00Z"}`` is a tick, EventBridge's word that a parameter changed is a switch

@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from trader.errors import DataError
-from trader.model.converts import ConvertIntent, ConvertState
+from trader.model.converts import ConversionIntent, ConversionReport
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState, Submission
-from trader.model.portfolio import Switch
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
+from trader.model.portfolio import TradingState
 
 
 class MarketData(Protocol):
@@ -62,7 +62,7 @@ class ExchangeAdapter(MarketData, Protocol):
         """Ask for cancellation; True means the request was taken, not that the order is over. Raises VenueError."""
         ...
 
-    def orders(self, since: Instant) -> Sequence[OrderState]:
+    def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
         """Return our orders created since, in any state, children of attached brackets included. Raises VenueError.
 
         Absence proves nothing: listings lag.
@@ -73,21 +73,21 @@ class ExchangeAdapter(MarketData, Protocol):
         """Return the account's fills since, in any order. Raises VenueError."""
         ...
 
-    def convert_quote(self, intent: ConvertIntent) -> str:
+    def quote_conversion(self, intent: ConversionIntent) -> str:
         """Ask for a conversion and return the venue's id for it; nothing moves yet. Raises VenueError."""
         ...
 
-    def convert_commit(self, venue_convert_id: str, intent: ConvertIntent) -> None:
+    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
         """Do the conversion. Not idempotent. Raises VenueError, after which it may or may not have happened."""
         ...
 
-    def convert_state(self, venue_convert_id: str, intent: ConvertIntent) -> ConvertState:
+    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
         """Return how far a conversion got. Raises VenueError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class LeaseGrant:
     """The right to act for a scope: the lease, and the ledger as it was when the lease was taken.
 
     ``ledger`` is None if the scope has none yet. ``epoch`` fences: it rises with every lease taken.
@@ -104,7 +104,7 @@ class Grant:
 class StateStore(Protocol):
     """Where the ledger lives, one writer at a time."""
 
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         """Take the lease and read the ledger in one step.
 
         A lease that expired at *now* or before is taken over.
@@ -114,13 +114,13 @@ class StateStore(Protocol):
 
     def commit(
         self,
-        grant: Grant,
+        grant: LeaseGrant,
         ledger: Ledger,
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
         release: bool = False,
-    ) -> Grant:
+    ) -> LeaseGrant:
         """Replace the ledger if the lease is still ours, together with new fills and orders that finished.
 
         Atomic. A fill or order stored before is stored once. Returns the grant to use from here on.
@@ -128,7 +128,7 @@ class StateStore(Protocol):
         """
         ...
 
-    def release(self, grant: Grant) -> None:
+    def release(self, grant: LeaseGrant) -> None:
         """Give the lease back without writing a ledger. Raises: VersionConflict, StoreUnavailable."""
         ...
 
@@ -148,7 +148,7 @@ class AuditLog(Protocol):
 class KillSwitch(Protocol):
     """The operator's hand."""
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         """Return what is allowed now. Raises: TraderError if it cannot be read, which the cycle takes as HALT."""
         ...
 
@@ -182,7 +182,7 @@ class Ports:
     exchange: ExchangeAdapter | None
     store: StateStore
     audit: AuditLog
-    switch: KillSwitch
+    kill_switch: KillSwitch
     clock: Clock
     identity: Identity
 

@@ -13,9 +13,9 @@ from typing import Any
 from factories import RULES, SCOPE, Scripted, shipped_settings
 from factories_venue import START, STEP
 from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.memory import InMemoryAuditLog, InMemoryBookStore, InMemoryKillSwitch, InMemoryStateStore
+from trader.adapters.local.memory import InMemoryAuditLog, InMemorySimAccountStore, InMemoryKillSwitch, InMemoryStateStore
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import pipeline_of
+from trader.entry.wiring import build_pipeline
 from trader.errors import VenueUnavailable
 from trader.model.codec import digest_of
 from trader.model.facts import Tick
@@ -24,10 +24,10 @@ from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Side
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from trader.ports import Identity, Ports
-from trader.sim.book import VenueBook
+from trader.sim.book import SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.market import CandleMarket
 from trader.stages.pipeline import Pipeline
@@ -115,10 +115,10 @@ class World:
     pipeline: Pipeline
     market: CandleMarket
     venue: SimulatedExchange
-    book: InMemoryBookStore[VenueBook]
+    book: InMemorySimAccountStore[SimAccount]
     store: InMemoryStateStore = field(default_factory=InMemoryStateStore)
     audit: InMemoryAuditLog = field(default_factory=InMemoryAuditLog)
-    switch: InMemoryKillSwitch = field(default_factory=InMemoryKillSwitch)
+    kill_switch: InMemoryKillSwitch = field(default_factory=InMemoryKillSwitch)
     calls: list[str] = field(default_factory=list)
     meddlers: dict[str, Meddler] = field(default_factory=dict)
     trades: bool = True
@@ -130,7 +130,7 @@ class World:
             exchange=Meddled("exchange", self.venue, self) if self.trades else None,  # type: ignore[arg-type]
             store=Meddled("store", self.store, self),  # type: ignore[arg-type]
             audit=Meddled("audit", self.audit, self),  # type: ignore[arg-type]
-            switch=Meddled("switch", self.switch, self),  # type: ignore[arg-type]
+            kill_switch=Meddled("kill_switch", self.kill_switch, self),  # type: ignore[arg-type]
             clock=self.clock,
             identity=Identity(SCOPE, owner, "test"),
         )
@@ -162,7 +162,7 @@ class World:
         return ledger
 
     @property
-    def stored(self) -> VenueBook:
+    def stored(self) -> SimAccount:
         """What the venue remembers."""
         book = self.book.load()
         assert book is not None
@@ -178,7 +178,7 @@ class World:
 
     def buys(self) -> list[Any]:
         """Every purchase the venue ever took, resting ones last."""
-        return [o for o in (*self.stored.finished.values(), *self.stored.live.values()) if o.side is Side.BUY]
+        return [o for o in (*self.stored.finished.values(), *self.stored.active.values()) if o.side is Side.BUY]
 
 
 def down(*_: Any, **__: Any) -> Any:
@@ -203,7 +203,7 @@ def a_world(
     products: Sequence[Product] = (),
     strategy: Scripted | None = None,
     opening: Mapping[Asset, str] | None = None,
-    switch: Switch = Switch.RUN,
+    switch: TradingState = TradingState.RUN,
     trades: bool = True,
     **overrides: Any,
 ) -> World:
@@ -212,7 +212,7 @@ def a_world(
     *overrides* are key paths with two underscores for a point: ``risk__total_pct_max="10"``.
     """
     settings = shipped_settings({key.replace("__", "."): value for key, value in overrides.items()})
-    clock, book = ManualClock(START), InMemoryBookStore[VenueBook]()
+    clock, book = ManualClock(START), InMemorySimAccountStore[SimAccount]()
     series: dict[tuple[ProductId, Granularity], Sequence[Candle]] = {
         (product_id, Granularity.FIVE_MINUTE): (paths or {}).get(product_id, a_path(*[Bar()] * 288))
         for product_id in (BTC, ETH, SOL, *(paths or {}))
@@ -235,16 +235,16 @@ def a_world(
         order_prefix=settings.execution.order_prefix,
     )
     return World(
-        clock, pipeline_for(settings, strategy), market, venue, book, switch=InMemoryKillSwitch(switch), trades=trades
+        clock, pipeline_for(settings, strategy), market, venue, book, kill_switch=InMemoryKillSwitch(switch), trades=trades
     )
 
 
 def pipeline_for(settings: Settings, strategy: Scripted | None) -> Pipeline:
     """The shipped strategies, or one that a test scripts in their place."""
     if strategy is None:
-        return pipeline_of(settings)
+        return build_pipeline(settings)
     alone = replace(settings, strategies={RULES: settings.strategies[RULES]})
-    return Pipeline.of(replace(alone, digest=digest_of(alone)), {RULES: strategy})
+    return Pipeline.build(replace(alone, digest=digest_of(alone)), {RULES: strategy})
 
 
 def with_settings(world: World, strategy: Scripted | None = None, **overrides: Any) -> World:

@@ -37,17 +37,17 @@ from accidents.small_world import (
 from factories import PREFIX, SCOPE, Scripted, a_proposal, scripted, shipped_settings
 from factories_venue import START, STEP, an_intent
 from trader.cycle import CycleOutcome
-from trader.entry.wiring import Venue, exchange_of
+from trader.entry.wiring import VenueAccess, choose_exchange
 from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable
 from trader.model.decisions import Outcome, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.facts import StrategyContext
-from trader.model.feasibility import contradictions
+from trader.model.feasibility import find_contradictions
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import cash_imbalance
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, Leg, OrderIntent, OrderStatus, Side, Submission, Unknown
-from trader.model.portfolio import Switch
+from trader.model.orders import Fill, OrderPurpose, OrderIntent, OrderStatus, Side, Submission, Unknown
+from trader.model.portfolio import TradingState
 from trader.model.settings import Mode, Settings
 from trader.ports import ExchangeAdapter
 from trader.strategies import registry
@@ -141,7 +141,7 @@ def test_money_that_comes_and_goes_in_the_account_is_neither_gain_nor_loss(flow:
     assert before is not None
     assert after is not None
     assert before.equity == after.equity == Notional(10_000)
-    assert (before.ledger.marks, False) == (after.ledger.marks, after.ledger.drawdown_halt)
+    assert (before.ledger.equity_marks, False) == (after.ledger.equity_marks, after.ledger.drawdown_halt)
 
 
 @pytest.mark.parametrize("capital", ["300", "60000"])
@@ -154,7 +154,7 @@ def test_change_of_the_capital_is_a_flow_and_no_result(capital: str) -> None:
     changed = with_settings(world, wish, app__capital=capital, risk__position_pct_max=4)
     report = changed.cycle()
 
-    marks = changed.ledger.marks
+    marks = changed.ledger.equity_marks
     assert marks is not None
     assert {Notional(capital)} == {marks.day_equity, marks.week_equity, marks.peak_equity, changed.ledger.cash[USD]}
     assert report.decision is not None
@@ -187,12 +187,12 @@ def test_open_loss_counts_and_no_deposit_hides_it() -> None:
 def test_no_equity_is_ever_written_that_a_quote_did_not_give() -> None:
     """6: a new day begins while nobody quotes what we hold: its mark waits for the first price."""
     world = a_world_that_bought(*[Bar()] * 288)
-    before = world.ledger.marks
+    before = world.ledger.equity_marks
     world.clock.set(Instant(START + 12 * 3600))
 
     world.meddlers["market.quotes"] = answering({})
     blind = world.cycle()
-    after_blind = world.ledger.marks
+    after_blind = world.ledger.equity_marks
     del world.meddlers["market.quotes"]
     world.pass_bars()
     world.cycle()
@@ -200,8 +200,8 @@ def test_no_equity_is_ever_written_that_a_quote_did_not_give() -> None:
     assert blind.decision is not None
     assert (None, before) == (blind.decision.equity, after_blind)
     assert before is not None
-    assert world.ledger.marks is not None
-    assert ("2026-11-22", "2026-11-23") == (before.day, world.ledger.marks.day)
+    assert world.ledger.equity_marks is not None
+    assert ("2026-11-22", "2026-11-23") == (before.day, world.ledger.equity_marks.day)
 
 
 def test_first_marks_wait_for_the_first_equity() -> None:
@@ -213,7 +213,7 @@ def test_first_marks_wait_for_the_first_equity() -> None:
     world.cycles(1)
     world.cycle()
     text = json.loads(world.store.texts[SCOPE])
-    text["ledger"]["marks"] = None
+    text["ledger"]["equity_marks"] = None
     world.store.texts[SCOPE] = json.dumps(text)
 
     world.meddlers["market.quotes"] = answering({})
@@ -221,7 +221,7 @@ def test_first_marks_wait_for_the_first_equity() -> None:
     world.cycle()
 
     assert world.ledger.lots
-    assert world.ledger.marks is None
+    assert world.ledger.equity_marks is None
 
 
 # --- 7
@@ -246,7 +246,7 @@ def test_filled_and_resting_never_exceed_what_was_approved(volumes: list[float],
         world.meddlers["exchange.submit"] = meddlers.get(answers[number], lambda original, intent: original(intent))
         world.cycle()
         bought = sum(fill.notional for fill in world.stored.fills if fill.side is Side.BUY)
-        resting = sum(o.remaining * o.limit_price for o in world.stored.live.values() if o.side is Side.BUY)
+        resting = sum(o.remaining * o.limit_price for o in world.stored.active.values() if o.side is Side.BUY)
         assert bought + resting <= Decimal(300)
         assert all(order.filled <= order.quantity for order in world.buys())
         world.pass_bars()
@@ -287,7 +287,7 @@ def test_fills_read_again_and_again_are_booked_once(page: Any) -> None:
     world.meddlers["exchange.fills"] = page
     run_through(world)
 
-    assert straight.ledger.closed
+    assert straight.ledger.closed_lots
     assert straight.ledger == replace(world.ledger, audit_head=straight.ledger.audit_head)
     assert len(straight.store.fills(SCOPE)) == len(world.store.fills(SCOPE)) == len(world.stored.fills)
 
@@ -305,8 +305,8 @@ def test_fills_that_come_late_are_booked_all_the_same() -> None:
     world.meddlers["exchange.fills"] = half
     run_through(world)
 
-    assert (straight.ledger.cash, straight.ledger.books) == (world.ledger.cash, world.ledger.books)
-    assert set(straight.ledger.closed) == set(world.ledger.closed)
+    assert (straight.ledger.cash, straight.ledger.by_strategy) == (world.ledger.cash, world.ledger.by_strategy)
+    assert set(straight.ledger.closed_lots) == set(world.ledger.closed_lots)
 
 
 # --- 9
@@ -372,14 +372,14 @@ def test_sign_of_a_move_is_kept_end_to_end() -> None:
 # --- 11
 
 
-@pytest.mark.parametrize("switch", [Switch.RUN, Switch.REDUCE_ONLY])
-def test_position_beyond_its_stop_is_sold_though_nothing_else_happens(switch: Switch) -> None:
+@pytest.mark.parametrize("switch", [TradingState.RUN, TradingState.REDUCE_ONLY])
+def test_position_beyond_its_stop_is_sold_though_nothing_else_happens(switch: TradingState) -> None:
     """11: the venue's bracket is gone, no strategy says a word, entries are forbidden: it is exited."""
     world = a_world_that_bought(Bar(90))
-    world.venue.cancel([order.venue_order_id for order in world.stored.live.values()])
+    world.venue.cancel([order.venue_order_id for order in world.stored.active.values()])
     world.pass_bars()
 
-    world.switch.word = switch
+    world.kill_switch.word = switch
     report = world.cycle()
 
     assert report.decision is not None
@@ -403,13 +403,13 @@ def test_exit_runs_while_the_list_of_products_cannot_be_read() -> None:
     world = a_world_that_bought(universe__products_cache_minutes=0)
     world.pass_bars()
     world.meddlers["market.products"] = down
-    world.switch.word = Switch.FLATTEN
+    world.kill_switch.word = TradingState.FLATTEN
 
     report = world.cycle()
 
     assert report.outcome is CycleOutcome.ABSTAINED
     assert {} == world.ledger.lots
-    assert 1 == world.ledger.health.failed_cycles
+    assert 1 == world.ledger.failure_streak.failed_cycles
 
 
 # --- 12
@@ -429,28 +429,28 @@ def with_orders_of_the_owner(world: World) -> dict[str, Any]:
         world.venue.submit(replace(intent, client_order_id=ClientOrderId(name)))
 
     def everything(original: Callable[[Instant], Any], since: Instant) -> list[Any]:
-        theirs = [o.state() for o in world.stored.live.values() if not o.root.startswith(PREFIX)]
+        theirs = [o.report() for o in world.stored.active.values() if not o.root.startswith(PREFIX)]
         return [*original(since), *theirs]
 
     world.meddlers["exchange.orders"] = everything
-    return {key: order for key, order in world.stored.live.items() if order.client_order_id in by_hand}
+    return {key: order for key, order in world.stored.active.items() if order.client_order_id in by_hand}
 
 
-@pytest.mark.parametrize("switch", list(Switch))
-def test_coins_and_orders_of_the_owner_are_never_touched(switch: Switch) -> None:
+@pytest.mark.parametrize("switch", list(TradingState))
+def test_coins_and_orders_of_the_owner_are_never_touched(switch: TradingState) -> None:
     """12: nine tenths of the account are the owner's: under every word of the switch, from entry to exit."""
     world = a_world_that_bought(opening=FOREIGN, strategy=once(a_proposal("SOL-USD", max_hold_hours=1)))
     theirs = with_orders_of_the_owner(world)
 
-    world.switch.word = switch
+    world.kill_switch.word = switch
     world.cycles(16)
 
     ours = sum((lot.quantity for lot in world.ledger.lots.values()), Decimal(0))
-    assert theirs == {key: world.stored.live.get(key) for key in theirs}
+    assert theirs == {key: world.stored.active.get(key) for key in theirs}
     assert {"SOL": Decimal(900) + ours, "ETH": Decimal(50), "BTC": Decimal(1)} == {
         asset: world.total(asset) for asset in ("SOL", "ETH", "BTC")
     }
-    assert (switch is Switch.HALT) is (ours > 0)
+    assert (switch is TradingState.HALT) is (ours > 0)
     assert {} == world.ledger.reduce_only
 
 
@@ -514,7 +514,7 @@ def test_stable_coin_at_its_peg_is_converted_into_and_paid_with() -> None:
     world.cycle()
 
     assert {"ADA-USDC", "SOL-USD"} == {order.product_id for order in world.buys()}
-    assert 1 == len(world.stored.converts)
+    assert 1 == len(world.stored.conversions)
 
 
 def test_stable_coin_off_its_peg_is_not_bought_and_not_paid_with() -> None:
@@ -525,7 +525,7 @@ def test_stable_coin_off_its_peg_is_not_bought_and_not_paid_with() -> None:
 
     assert DenialCode.QUOTE_ASSET_MISSING is code_of(report, ADA_USDC)
     assert {"SOL-USD"} == {order.product_id for order in world.buys()}
-    assert {} == world.stored.converts
+    assert {} == world.stored.conversions
 
 
 def test_stable_coin_that_loses_its_peg_while_we_hold_it_stops_every_entry() -> None:
@@ -673,7 +673,7 @@ def test_order_the_venue_cannot_find_stays_in_doubt_until_a_quiet_period_is_over
     world.cycle()
 
     assert (DenialCode.PRODUCT_ENTRY_TOO_SOON, [OrderStatus.IN_DOUBT]) == (code_of(doubtful, SOL), in_doubt)
-    assert [OrderStatus.LAPSED] == [record.status for record in world.ledger.orders.values()]
+    assert [OrderStatus.ABANDONED] == [record.status for record in world.ledger.orders.values()]
     assert [] == world.buys()
 
 
@@ -756,7 +756,7 @@ def test_exit_into_an_empty_book_widens_step_by_step_and_not_without_end() -> No
     prices: list[Price] = []
 
     def nobody_buys(original: Callable[[OrderIntent], Submission], intent: OrderIntent) -> Submission:
-        if intent.leg is not Leg.EXIT:
+        if intent.purpose is not OrderPurpose.EXIT:
             return original(intent)
         prices.append(intent.limit_price)
         return original(replace(intent, limit_price=Price(100_000)))
@@ -812,9 +812,9 @@ def test_cap_trims_by_priority_and_refuses_no_batch() -> None:
 )
 def test_thresholds_under_which_nothing_could_pass_are_named_at_load(key: str, value: str, said: str) -> None:
     """26: the shipped set contradicts nothing; one number moved, and the check says which gate is dead."""
-    assert () == (*contradictions(shipped_settings()), *registry.contradictions(shipped_settings()))
+    assert () == (*find_contradictions(shipped_settings()), *registry.find_contradictions(shipped_settings()))
     settings = shipped_settings({key: value})
-    found = (*contradictions(settings), *registry.contradictions(settings))
+    found = (*find_contradictions(settings), *registry.find_contradictions(settings))
 
     assert any(said in line for line in found), found
 
@@ -836,7 +836,7 @@ def hands(settings: Settings) -> ExchangeAdapter | None:
     def open_live() -> ExchangeAdapter:
         raise AssertionError("the key was read")
 
-    return exchange_of(settings, Venue(world.market, world.market, open_live), world.clock, lambda: world.book)
+    return choose_exchange(settings, VenueAccess(world.market, world.market, open_live), world.clock, lambda: world.book)
 
 
 def test_shipped_configuration_hands_out_nothing_that_could_send_an_order() -> None:

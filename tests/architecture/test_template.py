@@ -12,8 +12,8 @@ import yaml
 
 from architecture.tree import ROOT
 from trader.adapters.config_yaml import load_settings
-from trader.dispatch import RunTick, SwitchChanged, command_of
-from trader.model.portfolio import Switch
+from trader.dispatch import RunTick, SwitchChanged, parse_event
+from trader.model.portfolio import TradingState
 from trader.model.settings import Mode
 
 Template = dict[str, Any]
@@ -242,9 +242,9 @@ def the_environment_is_complete(template: Template) -> list[str]:
 def the_switch_takes_its_words_only(template: Template) -> list[str]:
     """The four words and no other, in a parameter whose change invokes the function."""
     switch, words = properties(template, "KillSwitch"), template["Parameters"]["InitialSwitch"]["AllowedValues"]
-    found = [word for word in Switch if not re.search(switch["AllowedPattern"], word)]
+    found = [word for word in TradingState if not re.search(switch["AllowedPattern"], word)]
     found += [word for word in ("", "run", "RUNNING", "RUN ", "GO") if re.search(switch["AllowedPattern"], word)]
-    found += [] if set(words) == set(Switch) else ["InitialSwitch"]
+    found += [] if set(words) == set(TradingState) else ["InitialSwitch"]
     event = json.loads((ROOT / "events/kill-switch-changed.json").read_text(encoding="utf-8"))
     pattern = properties(template, "TradingFunction")["Events"]["KillSwitchChanged"]["Properties"]["Pattern"]
     rule = json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", json.dumps(pattern)))
@@ -464,7 +464,7 @@ def test_schedule_says_what_the_function_understands() -> None:
 
     text = tick["Input"].replace("<aws.scheduler.scheduled-time>", "2026-11-22T10:15:00Z")
 
-    assert isinstance(command_of(json.loads(text)), RunTick)
+    assert isinstance(parse_event(json.loads(text)), RunTick)
     assert "scheduled-time" in tick["Input"]
 
 
@@ -472,7 +472,7 @@ def test_event_of_the_rule_is_a_switch_change() -> None:
     """What the rule lets through is what dispatch takes for a change of the switch."""
     event = json.loads((ROOT / "events/kill-switch-changed.json").read_text(encoding="utf-8"))
 
-    assert isinstance(command_of(event), SwitchChanged)
+    assert isinstance(parse_event(event), SwitchChanged)
 
 
 def test_handler_emits_every_metric() -> None:

@@ -22,14 +22,14 @@ from types import CodeType, FrameType
 from typing import Any
 
 import trader
-from desk.markets import synthetic_stage
-from desk.run import tick_at
+from desk.markets import set_up_synthetic
+from desk.run import make_tick
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import FixedClock
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import Venue, local_ports, pipeline_of
+from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.model.ids import Instant
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(trader.__file__).parent
@@ -120,14 +120,14 @@ def watched(trails: list[Trail]) -> Iterator[None]:
 def play(trails: list[Trail]) -> CycleReport:
     """Run one PAPER cycle from empty books, the values followed."""
     settings = load_settings(ROOT / "config", {"TRADER_MODE": "PAPER"}).settings
-    stage = synthetic_stage(settings, AT, HOURS)
+    stage = set_up_synthetic(settings, AT, HOURS)
     clock = FixedClock(AT)
     market = stage.market(clock)
     with tempfile.TemporaryDirectory() as home:
-        ports = local_ports(stage.settings, Path(home), Venue(market, market), clock)
-        pipeline = pipeline_of(stage.settings)
+        ports = build_local_ports(stage.settings, Path(home), VenueAccess(market, market), clock)
+        pipeline = build_pipeline(stage.settings)
         with watched(trails):
-            return run_cycle(tick_at(AT), pipeline, ports)
+            return run_cycle(make_tick(AT), pipeline, ports)
 
 
 def main() -> None:
@@ -136,7 +136,7 @@ def main() -> None:
     assert report.decision is not None
     [product_id] = {intent.product_id for intent in report.decision.plan.intents}
     product = Trail(lambda value: isinstance(value, str) and value == product_id)
-    state = Trail(lambda value: value is Switch.RUN)
+    state = Trail(lambda value: value is TradingState.RUN)
     play([product, state])
     for name, trail in (("product", product), ("state", state)):
         print(f"{name}: {', '.join(sorted(trail.files))}")

@@ -13,17 +13,17 @@ import pytest
 from moto import mock_aws
 
 from trader.adapters.aws.audit_log import S3AuditLog
-from trader.adapters.aws.book_store import DynamoBookStore
+from trader.adapters.aws.book_store import DynamoSimAccountStore
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
-from trader.adapters.local.memory import InMemoryAuditLog, InMemoryBookStore, InMemoryKillSwitch, InMemoryStateStore
+from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileKillSwitch, FileStateStore
+from trader.adapters.local.memory import InMemoryAuditLog, InMemorySimAccountStore, InMemoryKillSwitch, InMemoryStateStore
 from trader.model.codec import decode
 from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.ports import AuditLog, KillSwitch, StateStore
-from trader.sim.book import BookStore, VenueBook
+from trader.sim.book import SimAccountStore, SimAccount
 
 pytest.register_assert_rewrite("contract.exchange_cases")
 
@@ -79,7 +79,7 @@ def _memory_switch(_: Path) -> SwitchBench:
 
 def _file_switch(home: Path) -> SwitchBench:
     path = home / "kill-switch"
-    FileKillSwitch(path).write(Switch.RUN)
+    FileKillSwitch(path).write(TradingState.RUN)
     return SwitchBench(FileKillSwitch(path), lambda word: path.unlink() if word is None else _put(path, word))
 
 
@@ -150,7 +150,7 @@ def _ssm_switch(_: Path) -> SwitchBench:
             # A parameter cannot be empty; a blank is the nearest an operator can get.
             ssm.put_parameter(Name="/trader/kill-switch", Value=word or " ", Type="String", Overwrite=True)
 
-    put(Switch.RUN)
+    put(TradingState.RUN)
     return SwitchBench(SsmKillSwitch(ssm, "/trader/kill-switch"), put)
 
 
@@ -173,10 +173,10 @@ KILL_SWITCHES: dict[str, Callable[[Path], SwitchBench]] = {
     "files": _file_switch,
     "aws": _ssm_switch,
 }
-BOOK_STORES: dict[str, Callable[[Path], BookStore]] = {
-    "memory": lambda _: InMemoryBookStore[VenueBook](),
-    "files": lambda home: FileBookStore(home / "book.json", VenueBook),
-    "aws": lambda _: DynamoBookStore(MotoAws().dynamodb, "trader", SCOPE, VenueBook),
+BOOK_STORES: dict[str, Callable[[Path], SimAccountStore]] = {
+    "memory": lambda _: InMemorySimAccountStore[SimAccount](),
+    "files": lambda home: FileSimAccountStore(home / "book.json", SimAccount),
+    "aws": lambda _: DynamoSimAccountStore(MotoAws().dynamodb, "trader", SCOPE, SimAccount),
 }
 
 

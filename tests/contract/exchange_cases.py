@@ -30,7 +30,7 @@ from factories_venue import (
     an_intent,
 )
 from trader.errors import VenueProtocol
-from trader.model.converts import ConvertStatus
+from trader.model.converts import ConversionStatus
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import FeeRates
 from trader.model.money import Price, Quantity
@@ -325,7 +325,7 @@ class ExchangeCases:
             (an_intent(quantity=Quantity(20_000)), "INVALID_QUOTE_SIZE_TOO_LARGE"),
             (an_intent(product_id=ProductId("NONE-USD")), "INVALID_PRODUCT_ID"),
             (an_intent(expires_at=START), "END_TIME_IS_IN_THE_PAST"),
-            (an_intent(bracket=Bracket(Price(101), Price(110)), attach=True), "INVALID_BRACKET_PRICES"),
+            (an_intent(bracket=Bracket(Price(101), Price(110)), attach_bracket=True), "INVALID_BRACKET_PRICES"),
             (a_bracket(stop="100"), "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
             (an_exit(), "INSUFFICIENT_FUND"),
         ],
@@ -371,23 +371,23 @@ class ExchangeCases:
         """The quote moves nothing; the commit moves all of it, one to one."""
         venue, intent = open_venue(), a_convert()
 
-        name = venue.exchange.convert_quote(intent)
-        quoted, before = venue.exchange.convert_state(name, intent), venue.money(USDC)
-        venue.exchange.convert_commit(name, intent)
-        done = venue.exchange.convert_state(name, intent)
+        name = venue.exchange.quote_conversion(intent)
+        quoted, before = venue.exchange.read_conversion(name, intent), venue.money(USDC)
+        venue.exchange.commit_conversion(name, intent)
+        done = venue.exchange.read_conversion(name, intent)
 
-        assert (ConvertStatus.QUOTED, Decimal(0)) == (quoted.status, before[0])
-        assert (ConvertStatus.COMPLETED, Decimal(100)) == (done.status, done.received)
+        assert (ConversionStatus.QUOTED, Decimal(0)) == (quoted.status, before[0])
+        assert (ConversionStatus.COMPLETED, Decimal(100)) == (done.status, done.received)
         assert (Decimal(9_900), Decimal(100)) == (venue.money(USD)[0], venue.money(USDC)[0])
 
     def test_conversion_committed_twice_moves_money_once(self, open_venue: OpenVenue) -> None:
         """The second commit is refused: it must not be retried blindly."""
         venue, intent = open_venue(), a_convert()
-        name = venue.exchange.convert_quote(intent)
-        venue.exchange.convert_commit(name, intent)
+        name = venue.exchange.quote_conversion(intent)
+        venue.exchange.commit_conversion(name, intent)
 
         with pytest.raises(VenueProtocol):
-            venue.exchange.convert_commit(name, intent)
+            venue.exchange.commit_conversion(name, intent)
 
         assert (Decimal(9_900), Decimal(100)) == (venue.money(USD)[0], venue.money(USDC)[0])
 

@@ -16,11 +16,11 @@ import pytest
 from architecture.tree import ROOT
 from factories_venue import an_exit, an_intent
 from trader.adapters.coinbase import reading, wire, wire_account, wire_orders
-from trader.adapters.coinbase.bodies import cancel_body, order_body
+from trader.adapters.coinbase.bodies import encode_cancel, encode_order
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, Liquidity, OrderKind, OrderState, OrderStatus, Side
+from trader.model.orders import Fill, Liquidity, OrderConfiguration, OrderStatusReport, OrderStatus, Side
 
 FOLDER = ROOT.parent / "shared" / "fixtures" / "coinbase"
 
@@ -65,7 +65,7 @@ def test_product_recorded_live() -> None:
     assert (Notional(1), Notional(150_000_000)) == (product.quote_size_min, product.quote_size_max)
     assert (Price("83306.04"), Notional("385375332.57")) == (product.price, product.volume_24h)
     assert Instant(1672531200) == product.listed_at
-    assert () == product.closed_gates()
+    assert () == product.trading_restrictions()
     assert (False, False) == (product.limit_only, product.post_only)
 
 
@@ -77,7 +77,7 @@ def test_product_recorded_with_a_key() -> None:
         product.product_id,
         product.price,
         product.volume_24h,
-        product.closed_gates(),
+        product.trading_restrictions(),
     )
 
 
@@ -117,7 +117,7 @@ def test_nine_spot_products_recorded() -> None:
     assert Quantity("11988060.178198761161369") == products[ProductId("XRP-USDT")].base_size_max
     assert Notional("2809244.1843") == products[ProductId("DOGE-USDT")].volume_24h
     assert Instant(1689277680) == products[ProductId("XRP-USDT")].listed_at
-    assert all(() == product.closed_gates() for product in products.values())
+    assert all(() == product.trading_restrictions() for product in products.values())
 
 
 # --- market
@@ -227,7 +227,7 @@ def test_filled_order_recorded() -> None:
     """The complete modern object: a post-only buy in three fills."""
     order = wire_orders.read_order_envelope(recorded("cotiq_get_order_filled"))
 
-    expected = OrderState(
+    expected = OrderStatusReport(
         venue_order_id=VenueOrderId("a4ab4709-0678-47b8-9151-0c3540b9f6f5"),
         client_order_id=ClientOrderId("9389d8f1-5d49-4e5d-9526-d046bec0fba7"),
         product_id=ProductId("BTC-EUR"),
@@ -239,7 +239,7 @@ def test_filled_order_recorded() -> None:
         quantity=Quantity("0.45646728"),
         limit_price=Price("24442.5"),
     )
-    assert expected == wire_orders.order_state(order)
+    assert expected == wire_orders.make_status_report(order)
     assert order.terms.post_only is True
     assert order.attached_terms is None
 
@@ -247,7 +247,7 @@ def test_filled_order_recorded() -> None:
 def test_open_order_recorded() -> None:
     """Zeros are text, the fee is empty, and nothing of that is an error."""
     order = wire_orders.read_order_envelope(recorded("ccxt_doc_order_get_limit_open_LTC-BTC"))
-    state = wire_orders.order_state(order)
+    state = wire_orders.make_status_report(order)
 
     assert (OrderStatus.OPEN, Side.SELL, Quantity(0), False) == (
         state.status,
@@ -266,7 +266,7 @@ def test_open_order_recorded() -> None:
 def test_order_sized_in_quote_recorded() -> None:
     """It has no size in base units, and filled more digits than the step allows."""
     rows, cursor = reading.read_page(recorded("ccxt_doc_orders_batch_BTC-USDT_market_buy_quote_size"), "orders")
-    (state,) = (wire_orders.order_state(wire_orders.read_order(row)) for row in rows)
+    (state,) = (wire_orders.make_status_report(wire_orders.read_order(row)) for row in rows)
 
     assert cursor is None
     assert (OrderStatus.FILLED, True, Quantity("0.000297920684505"), None, None) == (
@@ -364,7 +364,7 @@ def test_edit_recorded() -> None:
     raw = recorded("ccxt_doc_edit_order_success")
 
     assert raw["success"] is True
-    assert reading.first_words(raw["errors"], "edit_failure_reason", "preview_failure_reason") is None
+    assert reading.find_first_words(raw["errors"], "edit_failure_reason", "preview_failure_reason") is None
 
 
 def test_public_frames_recorded() -> None:
@@ -376,7 +376,7 @@ def test_public_frames_recorded() -> None:
     quotes = [wire.read_ticker({**event, **touch}, BTC) for event in trades]
 
     assert [Instant(1790735993), Instant(1790735992)] == [quote.time for quote in quotes if quote is not None]
-    assert [1790735993, 1790735993] == [reading.instant(frame["timestamp"]) for frame in frames[:2]]
+    assert [1790735993, 1790735993] == [reading.parse_instant(frame["timestamp"]) for frame in frames[:2]]
 
 
 def test_user_frames_recorded() -> None:
@@ -384,7 +384,7 @@ def test_user_frames_recorded() -> None:
     snapshot, _, heartbeat = recorded("fastmm_ws_user_envelopes_live_2026-09-30")
 
     assert [] == reading.read_rows(snapshot["events"][0], "orders")
-    assert 1790735835 == reading.instant(heartbeat["timestamp"])
+    assert 1790735835 == reading.parse_instant(heartbeat["timestamp"])
 
 
 def test_requests_recorded() -> None:
@@ -393,19 +393,19 @@ def test_requests_recorded() -> None:
 
     ioc = an_exit(
         "x",
-        kind=OrderKind.LIMIT_IOC,
+        configuration=OrderConfiguration.LIMIT_IOC,
         side=Side.BUY,
         product_id=ProductId("DOGE-USDT"),
         quantity=Quantity(10),
         limit_price=Price("0.05"),
         client_order_id=ClientOrderId("<uuid4>"),
     )
-    assert requests["limit IOC"]["body"] == json.loads(order_body(ioc))
+    assert requests["limit IOC"]["body"] == json.loads(encode_order(ioc))
 
-    post_only = json.loads(order_body(an_intent(quantity=Quantity(10), limit_price=Price("0.25"))))
+    post_only = json.loads(encode_order(an_intent(quantity=Quantity(10), limit_price=Price("0.25"))))
     terms = post_only["order_configuration"]["limit_limit_gtd"]
     del terms["end_time"]
     assert requests["limit buy post only"]["body"]["order_configuration"]["limit_limit_gtc"] == terms
 
     ids = (VenueOrderId("9fd0cadc-2ccc-45e8-b254-ea511c34e5b2"),)
-    assert requests["batch cancel"]["body"] == json.loads(cancel_body(ids))
+    assert requests["batch cancel"]["body"] == json.loads(encode_cancel(ids))

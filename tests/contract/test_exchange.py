@@ -31,7 +31,7 @@ from factories_venue import (
 )
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Limits, Timing
+from trader.adapters.coinbase.budget import RateLimits, Timing
 from trader.adapters.local.clock import ManualClock
 from trader.model.ids import Asset
 from trader.model.market import Candle, Granularity, Product
@@ -76,7 +76,7 @@ class TestCoinbaseOverHttp(ExchangeCases):
                     Credentials(server.key.name, server.key.secret),
                     PREFIX,
                     server.url,
-                    limits=Limits(10_000, 10_000, 10_000),
+                    limits=RateLimits(10_000, 10_000, 10_000),
                     timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
                 )
                 return Venue(exchange, clock)

@@ -6,11 +6,11 @@ import pytest
 
 from contract.conftest import SwitchBench
 from trader.errors import TraderError
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 
-@pytest.mark.parametrize("word", Switch)
-def test_each_word_is_read_as_it_was_set(switch_bench: SwitchBench, word: Switch) -> None:
+@pytest.mark.parametrize("word", TradingState)
+def test_each_word_is_read_as_it_was_set(switch_bench: SwitchBench, word: TradingState) -> None:
     """All four positions."""
     switch_bench.put(word)
 
@@ -37,6 +37,6 @@ def test_missing_switch_is_an_error(switch_bench: SwitchBench) -> None:
 def test_change_is_seen_at_the_next_read(switch_bench: SwitchBench) -> None:
     """Nothing is remembered between two reads."""
     before = switch_bench.switch.read()
-    switch_bench.put(Switch.HALT)
+    switch_bench.put(TradingState.HALT)
 
-    assert (Switch.RUN, Switch.HALT) == (before, switch_bench.switch.read())
+    assert (TradingState.RUN, TradingState.HALT) == (before, switch_bench.switch.read())

@@ -37,7 +37,7 @@ def a_fill(number: int = 1) -> Fill:
 
 
 def a_record(status: OrderStatus = OrderStatus.CANCELLED) -> OrderRecord:
-    return OrderRecord(an_intent(), status, VenueOrderId("order-1"), fills=(a_fill(),), over_at=START)
+    return OrderRecord(an_intent(), status, VenueOrderId("order-1"), fills=(a_fill(),), final_at=START)
 
 
 def test_first_lease_finds_no_ledger(state_bench: StoreBench) -> None:

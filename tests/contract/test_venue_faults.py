@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.sandbox.fault_matrix import ENDPOINTS, SUBMITTING, Row, rows
+from desk.sandbox.fault_matrix import ENDPOINTS, SUBMITTING, Row, run_matrix
 from desk.sandbox.faults import Fault
 
 TABLE = Path(__file__).parents[2] / "docs" / "venue-faults.md"
@@ -15,7 +15,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "venue-faults.md"
 @pytest.mark.parametrize("endpoint", SUBMITTING)
 def test_no_fault_doubles_an_order_or_misreports_it(endpoint: str) -> None:
     """Every fault, once and lasting, on sending an order and on reading it back."""
-    found = list(rows([endpoint]))
+    found = list(run_matrix([endpoint]))
 
     assert 2 * len(Fault) == len(found)
     assert [] == [row for row in found if not row.is_safe]

@@ -15,14 +15,14 @@ import pytest
 from desk import invoke
 from desk.sandbox.aws import Addresses, AwsSandbox
 from desk.sandbox.sam_tool import find_sam
-from e2e.ways import ROOT, Way, best_way
+from e2e.ways import ROOT, InvocationWay, best_way
 from e2e.world import PaperLife, World, entries, just_below
 
 OpenWorld = Callable[..., World]
 
 
 @pytest.fixture(scope="session")
-def way(tmp_path_factory: pytest.TempPathFactory) -> Way:
+def way(tmp_path_factory: pytest.TempPathFactory) -> InvocationWay:
     """TRADER_E2E=sam or process insists on one of them; otherwise the best that can be had, which may be none."""
     wanted = os.environ.get("TRADER_E2E", "")
     if not wanted and find_sam() is None:
@@ -31,7 +31,7 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Way:
 
 
 @pytest.fixture(autouse=True)
-def say_way(way: Way, capsys: pytest.CaptureFixture[str]) -> None:
+def say_way(way: InvocationWay, capsys: pytest.CaptureFixture[str]) -> None:
     """Which way it was stands in the output, whatever happens to captured text."""
     with capsys.disabled():
         sys.stdout.write(f"\n[invoked by {way.name}: {way.because}] ")
@@ -39,7 +39,7 @@ def say_way(way: Way, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def open_world(way: Way, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenWorld]:
+def open_world(way: InvocationWay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenWorld]:
     """Deploy in a mode, with parameters of the template and a configuration; all end with the last test."""
     bind = "127.0.0.1" if way.name == "process" else way.reached_as
     with ExitStack() as opened:
@@ -49,7 +49,7 @@ def open_world(way: Way, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
                 ROOT / "template.yaml",
                 addresses=Addresses(bind, way.reached_as),
                 name=f"trader-{time.monotonic_ns() % 10**9}",
-                parameters={"Mode": mode, "Architecture": invoke.architecture(), **(parameters or {})},
+                parameters={"Mode": mode, "Architecture": invoke.find_architecture(), **(parameters or {})},
             )
             opened.enter_context(sandbox)
             return World(sandbox, way, tmp_path_factory.mktemp(mode.lower()), config)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from desk.sandbox.orders import Order
-from desk.sandbox.wire_order import fill_body
+from desk.sandbox.wire_order import encode_fill
 from e2e.conftest import OpenWorld
 from e2e.ways import ROOT
 from e2e.world import World, a_tick, entries, just_below, working
@@ -42,7 +42,7 @@ def ids(orders: list[Order]) -> list[str]:
 
 def executed(world: World, side: str) -> list[tuple[str, ...]]:
     """The fills as the venue tells them."""
-    told = [fill_body(each) for each in world.sandbox.venue.venue.book.executions]
+    told = [encode_fill(each) for each in world.sandbox.venue.venue.account.executions]
     keys = ("order_id", "entry_id", "price", "size", "commission")
     return sorted(tuple(str(fill[key]) for key in keys) for fill in told if fill["side"] == side)
 
@@ -89,8 +89,8 @@ def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
     assert {1} == set(Counter(ids(at_the_venue(world, "BUY") + exits)).values())
     assert (len(wanted) + len(exits)) == posted(world)
     assert ([], {}) == (working(after), after["lots"])
-    assert not [order for order in world.sandbox.venue.venue.orders() if order.is_live]
-    assert {Decimal(0)} == {world.sandbox.venue.venue.book.totals[lot["base"]] for lot in lots.values()}
+    assert not [order for order in world.sandbox.venue.venue.orders() if order.is_active]
+    assert {Decimal(0)} == {world.sandbox.venue.venue.account.totals[lot["base"]] for lot in lots.values()}
 
     nowhere_is_the_key(world)
 

@@ -25,7 +25,7 @@ _SECONDS_MAX = 240
 
 
 @dataclass(frozen=True)
-class Way:
+class InvocationWay:
     """How, and why so; under which address the sandbox is reached from there."""
 
     name: str
@@ -37,11 +37,11 @@ class Way:
     def invoke(self, event: Path, variables: Path, names: dict[str, str], config: Path | None) -> Invocation:
         """Invoke once. *variables* is the file for SAM, *names* is what it says."""
         if self.name == "sam":
-            return invoke.by_sam(event, self.built, variables, docker_host=self.docker_host, config=config)
-        return invoke.by_process(event, names, config=config or invoke.CONFIG)
+            return invoke.invoke_by_sam(event, self.built, variables, docker_host=self.docker_host, config=config)
+        return invoke.invoke_by_process(event, names, config=config or invoke.CONFIG)
 
 
-def best_way(folder: Path, wanted: str) -> Way:
+def best_way(folder: Path, wanted: str) -> InvocationWay:
     """Insist on what is *wanted*, sam or process; otherwise take the best there is.
 
     Raises: LookupError, saying what there is not, if SAM in a container is wanted.
@@ -49,16 +49,16 @@ def best_way(folder: Path, wanted: str) -> Way:
     if wanted not in {"", "sam", "process"}:
         raise LookupError(f"TRADER_E2E: {wanted}; allowed are sam, process, or nothing")
     if wanted == "process":
-        return Way("process", "TRADER_E2E says so")
+        return InvocationWay("process", "TRADER_E2E says so")
     try:
         return _container_way(folder)
     except LookupError as error:
         if wanted == "sam":
             raise
-        return Way("process", str(error))
+        return InvocationWay("process", str(error))
 
 
-def _container_way(folder: Path) -> Way:
+def _container_way(folder: Path) -> InvocationWay:
     sam = find_sam()
     if sam is None:
         raise LookupError("no sam")
@@ -66,7 +66,7 @@ def _container_way(folder: Path) -> Way:
     found = re.search(r"DOCKER_HOST=(\S+)", said)
     docker_host = found[1] if found else os.environ.get("DOCKER_HOST", "")
     engine = {"DOCKER_HOST": docker_host} if docker_host else {}
-    architecture = invoke.architecture()
+    architecture = invoke.find_architecture()
     image = f"public.ecr.aws/lambda/python:3.13-{architecture}"
     # All that may be missing comes before the build, which would be for nothing.
     _run("docker", "image", "inspect", image, **engine)
@@ -78,7 +78,7 @@ def _container_way(folder: Path) -> Way:
         SAM_CLI_TELEMETRY="0",
         AWS_DEFAULT_REGION="us-east-1",
     )
-    return Way("sam", image, gateway, folder / "build/template.yaml", docker_host)
+    return InvocationWay("sam", image, gateway, folder / "build/template.yaml", docker_host)
 
 
 def _gateway(image: str, engine: Mapping[str, str]) -> str:

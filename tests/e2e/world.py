@@ -15,7 +15,7 @@ from typing import Any
 
 from desk.invoke import Invocation
 from desk.sandbox.aws import AwsSandbox
-from e2e.ways import Way
+from e2e.ways import InvocationWay
 
 Rows = list[dict[str, Any]]
 
@@ -36,7 +36,7 @@ def a_tick(seconds_ago: int = 0) -> dict[str, str]:
 class World:
     """One deployment in its sandbox. ``said`` is everything that its invocations wrote, log and answers."""
 
-    def __init__(self, sandbox: AwsSandbox, way: Way, folder: Path, config: Path | None = None) -> None:
+    def __init__(self, sandbox: AwsSandbox, way: InvocationWay, folder: Path, config: Path | None = None) -> None:
         self.sandbox, self._way, self._folder, self._config = sandbox, way, folder, config
         self._variables = sandbox.write(folder)
         self.names = sandbox.environment()
@@ -123,7 +123,7 @@ class World:
 
 def entries(ledger: Mapping[str, Any]) -> Rows:
     """The purchases among the orders of a ledger."""
-    return [each for each in ledger["orders"].values() if each["intent"]["leg"] == "ENTRY"]
+    return [each for each in ledger["orders"].values() if each["intent"]["purpose"] == "ENTRY"]
 
 
 def working(ledger: Mapping[str, Any]) -> Rows:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore import handlers
 
-from desk.drill.aws_calls import EVENT, AwsCall, permissions
+from desk.drill.aws_calls import EVENT, AwsCall, list_permissions
 from integration.grants import PLACE, REFERENCES
 from integration.proof import Asked
 
@@ -32,7 +32,7 @@ def asked_by(call: AwsCall, environment: Mapping[str, str]) -> set[Asked]:
     """
     mode = environment.get("TRADER_MODE", "DRY_RUN")
     try:
-        wanted = permissions(call)
+        wanted = list_permissions(call)
     except LookupError:
         wanted = {(call.name, "a resource nobody has named yet")}
     return {(mode, action, _in_the_template(resource, environment)) for action, resource in wanted}
@@ -46,7 +46,7 @@ def _in_the_template(resource: str, environment: Mapping[str, str]) -> str:
     return resource
 
 
-class Ear:
+class AwsCallRecorder:
     """What the function has asked for since the test began. What a test itself asks is not the function's."""
 
     def __init__(self) -> None:
@@ -70,5 +70,5 @@ class Ear:
 
 
 # For good, and before any session is made: whatever client a test comes to use, what the function asks is heard.
-EAR = Ear()
+EAR = AwsCallRecorder()
 handlers.BUILTIN_HANDLERS.append((EVENT, EAR.hear))

@@ -205,7 +205,7 @@ def test_order_is_stopped_by_a_switch_that_moved_after_the_decision(live: World,
     summary = live.invoke(a_tick())
 
     assert (0, {}) == (summary["orders_sent"], at_the_venue(live))
-    assert {"LAPSED"} == set(in_the_books(live).values())
+    assert {"WITHHELD"} == set(in_the_books(live).values())
 
 
 def test_switch_cancels_what_works_by_the_invocation_it_causes(live: World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.drill.aws_calls import Recording, recorded
+from desk.drill.aws_calls import Recording, record_calls
 from integration.conftest import World, a_tick
 from integration.proof import MODES
 
@@ -19,7 +19,7 @@ QUIET = {"s3:PutObject", "ssm:GetParameter"}
 @pytest.fixture
 def recording() -> Iterator[Recording]:
     """Stands before the world does, so that its clients are heard."""
-    with recorded() as made:
+    with record_calls() as made:
         yield made
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.drill.kill_switch import PARAMETER, Findings, drill, latencies_of, violations_of
+from desk.drill.kill_switch import PARAMETER, Findings, run_drill, list_latencies, find_violations
 from desk.drill.multi_order import Ran, Sent
 from desk.drill.switchboard import Flip, Look
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.facts import Tick
 from trader.model.ids import CycleId, Instant
-from trader.model.orders import Leg
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose
+from trader.model.portfolio import TradingState
 from trader.ports import KillSwitch
 
 REPORT = CycleReport(Tick(CycleId("20261122T101500Z"), Instant(0), Instant(55)), CycleOutcome.COMPLETED)
@@ -24,9 +24,9 @@ class ReadOnce:
 
     def __init__(self, inner: KillSwitch) -> None:
         self._inner = inner
-        self._word: Switch | None = None
+        self._word: TradingState | None = None
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         self._word = self._word or self._inner.read()
         return self._word
 
@@ -41,7 +41,7 @@ def deployed() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def found(deployed: None) -> Findings:
-    return drill(40, unreadable=2)
+    return run_drill(40, unreadable=2)
 
 
 def test_no_order_is_taken_after_the_flag_was_readable(found: Findings) -> None:
@@ -60,7 +60,7 @@ def test_unreadable_switch_lets_no_order_out(found: Findings) -> None:
 
 def test_switch_that_is_read_once_a_cycle_is_found_out() -> None:
     """The drill can fail: both its checks see the mutant."""
-    found = drill(10, wrap=ReadOnce, unreadable=1)
+    found = run_drill(10, wrap=ReadOnce, unreadable=1)
 
     assert found.violations
     assert found.unreadable_accepted > 0
@@ -80,9 +80,9 @@ RUN_THEN_HALT = [Flip(0.0, 0.1, "RUN"), Flip(5.0, 5.1, "HALT")]
 )
 def test_order_is_judged_by_the_last_look_of_its_own_turn(look: Look, expected: list[str]) -> None:
     """The order is handed over at 5.4; its turn began at 3."""
-    ran = Ran(REPORT, 1, [Sent("a", Leg.ENTRY, 5.4, 3.0)], {"a": 5.5})
+    ran = Ran(REPORT, 1, [Sent("a", OrderPurpose.ENTRY, 5.4, 3.0)], {"a": 5.5})
 
-    assert expected == violations_of(ran, [look], RUN_THEN_HALT)
+    assert expected == find_violations(ran, [look], RUN_THEN_HALT)
 
 
 def test_latency_ends_with_the_last_order_before_the_switch_lets_go_again() -> None:
@@ -90,6 +90,6 @@ def test_latency_ends_with_the_last_order_before_the_switch_lets_go_again() -> N
     flips = [*RUN_THEN_HALT, Flip(7.0, 7.1, "RUN")]
     ran = Ran(REPORT, 3, [], {"a": 5.2, "b": 5.4, "c": 8.0})
 
-    latencies, stops = latencies_of(ran, flips)
+    latencies, stops = list_latencies(ran, flips)
 
     assert ([pytest.approx(0.3)], 1) == (latencies, stops)

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.core import set_initial_no_auth_action_count
 
-from desk.drill.aws_calls import Recording, permissions, recorded
+from desk.drill.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
 from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering
@@ -28,7 +28,7 @@ SECRET = "secretsmanager:GetSecretValue"
 @pytest.fixture
 def recording() -> Iterator[Recording]:
     """Stands before the world does, so that its clients are heard."""
-    with recorded() as made:
+    with record_calls() as made:
         yield made
 
 
@@ -77,7 +77,7 @@ def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -
     for mode in MODES:
         recording.calls.clear()
         life_in(world, heard, mode)
-        wanted = {permission for call in recording.calls for permission in permissions(call)}
+        wanted = {permission for call in recording.calls for permission in list_permissions(call)}
         grants = of_its_own(mode)
         used |= {grant for each in wanted for grant in covering(grants, each)}
 

@@ -62,7 +62,7 @@ def test_lost_table_is_rebuilt_in_live_and_nothing_is_bought_again(
     assert (0, 0, "COMPLETED") == (dry, wet, summary["outcome"])
     assert not any("ledger" in item for item in nothing)
     assert {} != bought["lots"]
-    for name in ("cash", "lots", "closed", "dust", "capital", "orders"):
+    for name in ("cash", "lots", "closed_lots", "dust", "capital", "orders"):
         assert bought[name] == made[name], name
     assert before == sent(world)
     said = capsys.readouterr()

@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from architecture.test_template import of_type, parsed, properties
 from desk.drill import cost
-from desk.invoke import by_process
+from desk.invoke import invoke_by_process
 from desk.sandbox.server import VenueServer
 from integration.conftest import a_tick
 
@@ -77,7 +77,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         with VenueServer() as venue:
             variables = environment(venue.url)
             aws = furnished(f"http://127.0.0.1:{server.get_host_and_port()[1]}", variables)
-            invocation = by_process(tick, variables | aws)
+            invocation = invoke_by_process(tick, variables | aws)
     finally:
         server.stop()
     assert not invocation.failed, invocation.said

@@ -13,7 +13,7 @@ import pytest
 
 from architecture.test_template import Template, listed, parsed
 from desk.drill.aws_calls import AwsCall
-from desk.sandbox.sam_tool import cloudformation_of, find_sam
+from desk.sandbox.sam_tool import translate_template, find_sam
 from integration.ear import asked_by
 from integration.grants import REFERENCES, granted, of_its_own, statements_of_the_function
 from integration.proof import MODES, Asked, complaints
@@ -109,7 +109,7 @@ def test_call_that_nobody_thought_of_is_outside_the_grants() -> None:
 @pytest.mark.skipif(find_sam() is None, reason="SAM's translator is not here; make template installs it")
 def test_expansion_by_sam_grants_nothing_more() -> None:
     """What CloudFormation gets to see of the function's role is what stands in template.yaml."""
-    expanded = cloudformation_of(TESTS.parent / "template.yaml", "s3://bucket/key", "us-east-1")
+    expanded = translate_template(TESTS.parent / "template.yaml", "s3://bucket/key", "us-east-1")
 
     for mode in MODES:
         assert granted(mode) == granted(mode, expanded)

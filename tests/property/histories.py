@@ -14,7 +14,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from factories_market import NOW
-from trader.model.converts import ConvertIntent, ConvertRecord, ConvertState, ConvertStatus
+from trader.model.converts import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.facts import AccountView
 from trader.model.ids import (
     Asset,
@@ -33,11 +33,11 @@ from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import (
     Bracket,
     Fill,
-    Leg,
+    OrderPurpose,
     OrderIntent,
-    OrderKind,
+    OrderConfiguration,
     OrderRecord,
-    OrderState,
+    OrderStatusReport,
     OrderStatus,
     Side,
 )
@@ -50,7 +50,7 @@ STRATEGIES = (StrategyId("rules_engine"), StrategyId("mean_reversion"))
 PRODUCTS = (ProductId("BTC-USD"), ProductId("SOL-USDC"), ProductId("DOGE-USD"))
 CAPITAL = Notional("10000.01")
 
-#: Nothing in doubt lapses and nothing finished is forgotten before this.
+#: Nothing in doubt is given up and nothing finished is forgotten before this.
 PATIENCE_SECONDS = 100
 
 
@@ -63,7 +63,7 @@ class VenueOrderStory:
 
     intent: OrderIntent
     record: OrderRecord | None
-    states: tuple[OrderState, ...]
+    states: tuple[OrderStatusReport, ...]
     fills: tuple[Fill, ...]
 
 
@@ -73,7 +73,7 @@ class History:
 
     ledger: Ledger
     orders: tuple[VenueOrderStory, ...]
-    converts: tuple[ConvertState, ...]
+    converts: tuple[ConversionReport, ...]
     foreign: tuple[Fill, ...]
     views: tuple[AccountView, ...]
 
@@ -89,14 +89,14 @@ class History:
             balances=balances(),
             orders=tuple(order.states[-1] for order in self.orders),
             fills=(*self.fills, *self.foreign),
-            converts=self.converts,
+            conversions=self.converts,
         )
 
     def __repr__(self) -> str:
         lines = []
         for order in self.orders:
             intent = order.intent
-            lines.append(f"{intent.leg} {intent.client_order_id} {intent.quantity} at {intent.limit_price}")
+            lines.append(f"{intent.purpose} {intent.client_order_id} {intent.quantity} at {intent.limit_price}")
             lines += [f"  seen {state.status} {state.filled_quantity}" for state in order.states]
             lines += [
                 f"  {fill.trade_id} at +{fill.time - NOW}: {fill.quantity} x {fill.price}" for fill in order.fills
@@ -167,7 +167,7 @@ def _view(history: History, after: int, fills: int, orders: int, converts: int, 
         balances=balances(),
         orders=tuple(_some(states, orders, turn)),
         fills=tuple(_some(every, fills, turn)),
-        converts=tuple(_some(history.converts, converts, turn)),
+        conversions=tuple(_some(history.converts, converts, turn)),
     )
 
 
@@ -192,7 +192,7 @@ def _trade(
     price = Decimal(("97512.37", "241.7", "0.39217")[product])
     whole = sum(part for part, _, _ in steps) * increment
     entry = _entry(name, strategy, product, Quantity(whole if end == 3 else whole + increment), Price(price))
-    entry = replace(entry, attach=attached)
+    entry = replace(entry, attach_bracket=attached)
     buys: list[Fill] = []
     sales: list[Fill] = []
     held, at = Decimal(0), int(NOW)
@@ -222,7 +222,7 @@ def _story(
     start: int,
     child_of: OrderIntent | None = None,
 ) -> VenueOrderStory:
-    is_child = child_of is not None and child_of.attach
+    is_child = child_of is not None and child_of.attach_bracket
     states = []
     filled = Decimal(0)
     for fill in fills:
@@ -238,9 +238,9 @@ def _story(
     return VenueOrderStory(intent, None if is_child else record, tuple(states), tuple(fills))
 
 
-def _state(intent: OrderIntent, status: OrderStatus, filled: Decimal, parent: OrderIntent | None) -> OrderState:
+def _state(intent: OrderIntent, status: OrderStatus, filled: Decimal, parent: OrderIntent | None) -> OrderStatusReport:
     venue_id = VenueOrderId(f"v-{intent.client_order_id}")
-    return OrderState(
+    return OrderStatusReport(
         venue_order_id=venue_id,
         client_order_id=ClientOrderId(venue_id) if parent is not None else intent.client_order_id,
         product_id=intent.product_id,
@@ -263,8 +263,8 @@ def _entry(name: str, strategy: int, product: int, quantity: Quantity, price: Pr
         base=Asset(base),
         quote=Asset(quote),
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=quantity,
         limit_price=price,
         lot_id=ClientOrderId(name),
@@ -280,10 +280,10 @@ def _sale(entry: OrderIntent, attached: bool) -> OrderIntent:
         entry,
         client_order_id=ClientOrderId(f"{entry.client_order_id}-sale"),
         side=Side.SELL,
-        leg=Leg.PROTECTION if attached else Leg.EXIT,
-        kind=OrderKind.BRACKET_GTC if attached else OrderKind.LIMIT_IOC,
+        purpose=OrderPurpose.PROTECTION if attached else OrderPurpose.EXIT,
+        configuration=OrderConfiguration.BRACKET_GTC if attached else OrderConfiguration.LIMIT_IOC,
         bracket=None,
-        attach=False,
+        attach_bracket=False,
     )
 
 
@@ -306,18 +306,18 @@ def _foreign(number: int) -> Fill:
     return _fill(stranger, f"foreign-{number}", Decimal(1), Decimal(97_500), int(NOW) + number)
 
 
-def _with_converts(ledger: Ledger, cents: Sequence[int]) -> tuple[Ledger, tuple[ConvertState, ...]]:
+def _with_converts(ledger: Ledger, cents: Sequence[int]) -> tuple[Ledger, tuple[ConversionReport, ...]]:
     told = []
     for number, amount in enumerate(cents):
         moved = Notional(Decimal(amount) / 100)
         source, target = (USD, USDC) if amount % 2 else (USDC, USD)
-        intent = ConvertIntent(f"convert-{number}", CYCLE, source, target, moved, NOW)
-        ledger = ledger.with_convert(ConvertRecord(intent, ConvertStatus.QUOTED, f"vc-{number}"))
+        intent = ConversionIntent(f"convert-{number}", CYCLE, source, target, moved, NOW)
+        ledger = ledger.with_conversion(ConversionRecord(intent, ConversionStatus.QUOTED, f"vc-{number}"))
         done = amount % 3 > 0
         told.append(
-            ConvertState(
+            ConversionReport(
                 f"vc-{number}",
-                ConvertStatus.COMPLETED if done else ConvertStatus.FAILED,
+                ConversionStatus.COMPLETED if done else ConversionStatus.FAILED,
                 moved if done else Notional(0),
             )
         )

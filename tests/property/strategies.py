@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 
 from factories_market import NOW, flat_bars
 from factories_settings import shipped_settings
-from trader.model.converts import ConvertIntent, ConvertRecord
+from trader.model.converts import ConversionIntent, ConversionRecord
 from trader.model.decisions import Plan, RiskReview, TradeProposal
 from trader.model.facts import Candidate
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import FeeRates, Product, Quote
-from trader.model.memory import Marks, Regime
+from trader.model.memory import EquityMarks, Regime
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import Bracket, Fill, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
-from trader.model.portfolio import Conditions, Portfolio, Switch, equity_of
+from trader.model.orders import Bracket, Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
+from trader.model.portfolio import Conditions, Portfolio, TradingState, equity_of
 from trader.model.settings import Settings
-from trader.stages.execution import ExecutionEngine, Market
+from trader.stages.execution import ExecutionEngine, ExecutionContext
 from trader.stages.risk import RiskManager
 
 CYCLE = CycleId("20261122T101500Z")
@@ -131,7 +131,7 @@ class World:
 
     settings: Settings
     portfolio: Portfolio
-    market: Market
+    market: ExecutionContext
     regime: Regime
     proposals: tuple[TradeProposal, ...]
 
@@ -142,7 +142,7 @@ class World:
     def plan(self, review: RiskReview | None = None) -> Plan:
         """Let risk decide, and execution make orders of it."""
         approvals = (self.review() if review is None else review).approvals
-        allowed = self.portfolio.conditions.switch is Switch.RUN and self.multiplier > 0
+        allowed = self.portfolio.conditions.trading_state is TradingState.RUN and self.multiplier > 0
         return ExecutionEngine(self.settings).plan(approvals, self.portfolio, self.market, entries_allowed=allowed)
 
     def risk_manager(self) -> RiskManager:
@@ -162,17 +162,17 @@ class World:
     def __repr__(self) -> str:
         ledger, conditions = self.portfolio.ledger, self.portfolio.conditions
         lines = [
-            f"configuration {configurations().index(self.settings)}, {conditions.switch}, {self.regime}",
+            f"configuration {configurations().index(self.settings)}, {conditions.trading_state}, {self.regime}",
             f"equity {self.portfolio.equity}, pegs {dict(conditions.pegs)}, available {self.market.available}",
             f"cash { {asset: str(amount) for asset, amount in ledger.cash.items()} }",
             *(f"lot {each.strategy} {each.product_id} {each.quantity}" for each in ledger.lots.values()),
             *(
                 f"order {each.intent.strategy} {each.intent.side} {each.intent.quantity} {each.intent.product_id} at"
-                f" {each.intent.limit_price}: {each.status}, claimed {each.filled_claimed}, booked {each.filled}"
+                f" {each.intent.limit_price}: {each.status}, claimed {each.reported_filled}, booked {each.filled}"
                 for each in ledger.orders.values()
-                if each.is_live
+                if each.is_active
             ),
-            *(f"converting {each.intent.amount} {each.intent.source}" for each in ledger.converts.values()),
+            *(f"converting {each.intent.amount} {each.intent.source}" for each in ledger.conversions.values()),
             *(f"wish {each.strategy} {each.side} {each.base} {each.size_pct} %" for each in self.proposals),
         ]
         return "\n  ".join(["World:", *lines])
@@ -188,8 +188,8 @@ class World:
 
 def with_plan(ledger: Ledger, plan: Plan) -> Ledger:
     """The ledger once the plan is committed and nothing of it has been answered: all of it in doubt."""
-    for convert in plan.converts:
-        ledger = ledger.with_convert(ConvertRecord(convert))
+    for convert in plan.conversions:
+        ledger = ledger.with_conversion(ConversionRecord(convert))
     for intent in plan.intents:
         ledger = ledger.with_order(OrderRecord(intent, OrderStatus.IN_DOUBT, sent_at=NOW))
     return ledger
@@ -199,7 +199,7 @@ def with_plan(ledger: Ledger, plan: Plan) -> Ledger:
 
 _GUARDS = ("none", "bracket", "bracket in doubt", "half a bracket", "exit", "attached")
 # Those that are over several times, as an order that lives keeps others of its asset out.
-_STATUSES = (*OrderStatus, *(status for status in OrderStatus if status.is_terminal), OrderStatus.CANCELLED)
+_STATUSES = (*OrderStatus, *(status for status in OrderStatus if status.is_final), OrderStatus.CANCELLED)
 # Per mille filled, per mille of that booked.
 _PROGRESS = ((0, 0), (333, 1000), (500, 0), (500, 500), (1000, 1000), (1000, 0))
 
@@ -228,7 +228,7 @@ def _rarely(usual: Value, *rare: Value) -> st.SearchStrategy[Value]:
     return st.integers(0, 29).map(lambda number: rare[number - 17] if 17 <= number < 17 + len(rare) else usual)
 
 
-_SWITCHES = _rarely(Switch.RUN, Switch.REDUCE_ONLY, Switch.HALT, Switch.FLATTEN)
+_SWITCHES = _rarely(TradingState.RUN, TradingState.REDUCE_ONLY, TradingState.HALT, TradingState.FLATTEN)
 _REGIMES = st.one_of(_rarely(Regime.CHOP, Regime.CRASH, Regime.UNKNOWN), st.sampled_from((Regime.BULL, Regime.BEAR)))
 _PEGS = _rarely("1", "0.999", "1.002", "0.97", "")
 _SETTINGS = st.integers(0, 2).map(lambda number: configurations()[number])
@@ -256,7 +256,7 @@ _TIGHT_PURSES = st.sampled_from(((4, 96), (100, 0), (5, 95), (95, 5), (3, 97)))
 def worlds(
     draw: st.DrawFn,
     *,
-    switches: st.SearchStrategy[Switch] = _SWITCHES,
+    switches: st.SearchStrategy[TradingState] = _SWITCHES,
     regimes: st.SearchStrategy[Regime] = _REGIMES,
 ) -> World:
     """A portfolio in some state, the market around it, and proposals to buy and to sell."""
@@ -267,8 +267,8 @@ def worlds(
     if draw(_rarely(False, True, True)):
         source, target = draw(st.permutations((USD, USDC)))
         amount = Notional(draw(st.integers(1, 300)))
-        open_convert = ConvertIntent("open", CYCLE, source, target, amount, Instant(NOW - 300))
-        ledger = ledger.with_convert(ConvertRecord(open_convert))
+        open_convert = ConversionIntent("open", CYCLE, source, target, amount, Instant(NOW - 300))
+        ledger = ledger.with_conversion(ConversionRecord(open_convert))
     peg = draw(_PEGS)
     pegs = {USDC: Decimal(peg)} if peg else {}
     portfolio = _portfolio(ledger, quotes, pegs, draw(switches), draw(_BITS))
@@ -283,7 +283,7 @@ def eager_worlds(draw: st.DrawFn) -> World:
     # Small, so that many of them leave room; the wishes are as large as ever.
     lots = [((what, size // 5), situation) for (what, size), situation in draw(_FEW_LOTS)]
     ledger = _ledger(draw(_MONEY), draw(_TIGHT_PURSES), lots, draw(_FEW_ORDERS), _KINDS, quotes)
-    portfolio = _portfolio(ledger, quotes, {USDC: ONE}, Switch.RUN, draw(_BITS))
+    portfolio = _portfolio(ledger, quotes, {USDC: ONE}, TradingState.RUN, draw(_BITS))
     wishes = _wishes(draw(_MANY_BUYS), _KINDS)
     return World(draw(_BINDING), portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(wishes))
 
@@ -295,7 +295,7 @@ def plain_world(usd: int, usdc: int, *bases: str) -> World:
     ledger = Ledger(SCOPE, USD, Notional(usd + usdc), cash)
     names = [stock.base for stock in STOCKS]
     wishes = [_buy((STRATEGIES[0], names.index(base), 0), 500, 90 - rank) for rank, base in enumerate(bases)]
-    portfolio = _portfolio(ledger, quotes, {USDC: ONE}, Switch.RUN, 0)
+    portfolio = _portfolio(ledger, quotes, {USDC: ONE}, TradingState.RUN, 0)
     return World(configurations()[0], portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(wishes))
 
 
@@ -366,7 +366,7 @@ def _with_lot(
     quantity = Quantity(max(floor_to(amount / price, door.base_increment), door.base_increment))
     entry = _entry_intent(name, strategy, door, quantity, Price(price), attach=guard == "attached")
     record = OrderRecord(
-        entry, OrderStatus.FILLED, VenueOrderId(f"v-{name}"), filled_claimed=quantity, over_at=Instant(NOW - 300)
+        entry, OrderStatus.FILLED, VenueOrderId(f"v-{name}"), reported_filled=quantity, final_at=Instant(NOW - 300)
     )
     ledger = ledger.with_order(_filled(record, quantity)).with_lot(_lot(entry, quantity))
     return _with_guard(ledger, entry, guard)
@@ -379,12 +379,12 @@ def _with_guard(ledger: Ledger, entry: OrderIntent, guard: str) -> Ledger:
         entry,
         client_order_id=ClientOrderId(f"guard-{entry.client_order_id}"),
         side=Side.SELL,
-        leg=Leg.PROTECTION,
-        kind=OrderKind.BRACKET_GTC,
+        purpose=OrderPurpose.PROTECTION,
+        configuration=OrderConfiguration.BRACKET_GTC,
         limit_price=bracket.target_price,
         stop_price=bracket.stop_price,
         bracket=None,
-        attach=False,
+        attach_bracket=False,
         expires_at=None,
     )
     if guard in ("none", "attached"):
@@ -396,7 +396,7 @@ def _with_guard(ledger: Ledger, entry: OrderIntent, guard: str) -> Ledger:
         half = floor_to(sale.quantity / 2, _products()[sale.product_id].base_increment)
         record = replace(record, intent=replace(sale, quantity=Quantity(half)))
     elif guard == "exit":
-        exit_ = replace(sale, leg=Leg.EXIT, kind=OrderKind.LIMIT_IOC, limit_price=bracket.stop_price, stop_price=None)
+        exit_ = replace(sale, purpose=OrderPurpose.EXIT, configuration=OrderConfiguration.LIMIT_IOC, limit_price=bracket.stop_price, stop_price=None)
         record = OrderRecord(exit_, OrderStatus.IN_DOUBT)
     return ledger.with_order(record)
 
@@ -416,7 +416,7 @@ def _with_entry(
     quantity = Quantity(max(floor_to(amount / price, door.base_increment), door.base_increment))
     if status is OrderStatus.FILLED:
         filled = 1000
-    if status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.REJECTED, OrderStatus.LAPSED):
+    if status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.REJECTED) or status.is_unseen:
         filled = 0
     claimed = Quantity(floor_to(quantity * filled / 1000, door.base_increment))
     known = Quantity(floor_to(claimed * booked / 1000, door.base_increment))
@@ -426,8 +426,8 @@ def _with_entry(
         intent,
         status,
         None if in_doubt else VenueOrderId(f"v-{name}"),
-        filled_claimed=claimed,
-        over_at=NOW if status.is_terminal else None,
+        reported_filled=claimed,
+        final_at=NOW if status.is_final else None,
     )
     ledger = ledger.with_order(_filled(record, known))
     return ledger.with_lot(_lot(intent, known)) if known > 0 else ledger
@@ -445,8 +445,8 @@ def _entry_intent(
         base=door.base,
         quote=door.quote,
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=quantity,
         limit_price=price,
         lot_id=ClientOrderId(f"t247-{name}"),
@@ -455,7 +455,7 @@ def _entry_intent(
         bracket=Bracket(
             Price(floor_to(price * Decimal("0.94"), increment)), Price(ceil_to(price * Decimal("1.12"), increment))
         ),
-        attach=attach,
+        attach_bracket=attach,
         max_hold_until=Instant(NOW + 3600),
         fee_rate_max=FEES.maker,
     )
@@ -495,12 +495,12 @@ def _lot(entry: OrderIntent, quantity: Quantity) -> Lot:
 
 
 def _portfolio(
-    ledger: Ledger, quotes: Mapping[ProductId, Quote], pegs: Mapping[Asset, Decimal], switch: Switch, themes: int
+    ledger: Ledger, quotes: Mapping[ProductId, Quote], pegs: Mapping[Asset, Decimal], switch: TradingState, themes: int
 ) -> Portfolio:
     by_base = {lot.base: quotes[lot.product_id] for lot in ledger.lots.values()}
     equity = equity_of(ledger, by_base, pegs)
     if equity is not None:
-        ledger = replace(ledger, marks=Marks("2026-11-22", equity, "2026-W47", equity, equity))
+        ledger = replace(ledger, equity_marks=EquityMarks("2026-11-22", equity, "2026-W47", equity, equity))
     listed = configurations()[0].universe.clusters
     clusters = {
         Asset(stock.base): tuple(
@@ -515,7 +515,7 @@ def _portfolio(
     return Portfolio(ledger, Conditions(NOW, NOW, switch, pegs), by_base, clusters, tiers, equity)
 
 
-def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: int | None) -> Market:
+def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: int | None) -> ExecutionContext:
     candidates = {}
     for index, stock in enumerate(STOCKS):
         books = doors(index)
@@ -524,7 +524,7 @@ def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: in
     available = None
     if available_pct is not None:
         available = {asset: amount * available_pct / 100 for asset, amount in ledger.cash.items()}
-    return Market(CYCLE, NOW, NOW, _products(), quotes, candidates, FEES, available)
+    return ExecutionContext(CYCLE, NOW, NOW, _products(), quotes, candidates, FEES, available)
 
 
 def _buy(kind: Kind, size: int, conviction: int) -> TradeProposal:

@@ -18,7 +18,7 @@ from trader.model.codec import canonical_json, decode, digest_of, encode
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, OrderIntent, OrderRecord
-from trader.sim.book import VenueBook
+from trader.sim.book import SimAccount
 
 _NUMBERS = st.one_of(
     st.integers(-(10**9), 10**12).flatmap(lambda number: st.integers(0, 18).map(lambda p: (number, p))),
@@ -33,7 +33,7 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 st.register_type_strategy(str, st.text(max_size=6))
 st.register_type_strategy(int, st.integers(-(2**63), 2**63))
 
-KINDS = (Fill, OrderIntent, OrderRecord, VenueBook, Ledger)
+KINDS = (Fill, OrderIntent, OrderRecord, SimAccount, Ledger)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -64,8 +64,8 @@ def test_history_survives_text(history: History) -> None:
         assert (Price, Quantity, Notional) == (type(again.price), type(again.quantity), type(again.fee))
 
 
-@given(st.one_of(st.from_type(VenueBook), worlds().map(lambda world: world.portfolio.ledger)), st.randoms())
-def test_text_depends_on_the_value_alone(value: VenueBook | Ledger, chance: Any) -> None:
+@given(st.one_of(st.from_type(SimAccount), worlds().map(lambda world: world.portfolio.ledger)), st.randoms())
+def test_text_depends_on_the_value_alone(value: SimAccount | Ledger, chance: Any) -> None:
     """Entries put in another order, at any depth, or written and read before: the same bytes, the same digest."""
     text, shuffled = canonical_json(value), in_other_order(value, chance)
 

@@ -11,17 +11,17 @@ from property.strategies import World, with_plan, worlds
 from trader.model.decisions import Approval, Plan
 from trader.model.ledger import Ledger, Lot
 from trader.model.money import ZERO, floor_to
-from trader.model.orders import Leg, OrderKind, Side
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose, OrderConfiguration, Side
+from trader.model.portfolio import TradingState
 from trader.stages.exits import ExitEngine
 
-NORMAL = st.sampled_from((Switch.RUN, Switch.RUN, Switch.REDUCE_ONLY))
+NORMAL = st.sampled_from((TradingState.RUN, TradingState.RUN, TradingState.REDUCE_ONLY))
 
 
 def plan_with_exits(world: World) -> tuple[Plan, tuple[Approval, ...]]:
     """What a cycle would do: forced exits first, then what is proposed; and what risk let through."""
     ledger, market = world.portfolio.ledger, world.market
-    switch = world.portfolio.conditions.switch
+    switch = world.portfolio.conditions.trading_state
     forced = ExitEngine(world.settings.exits, world.settings.cycle.quiet_period_seconds).propose(
         ledger, market.quotes, world.regime, switch, market.now
     )
@@ -46,8 +46,8 @@ def state_of(lot: Lot, world: World, plan: Plan) -> str:
     """What is being done about a lot once the plan is committed."""
     ledger, market = world.portfolio.ledger, world.market
     orders = with_plan(ledger, plan).orders_of(lot.lot_id)
-    live = [record for record in orders if record.is_live and record.intent.client_order_id not in gone(plan)]
-    if any(record.intent.leg is Leg.EXIT for record in live):
+    live = [record for record in orders if record.is_active and record.intent.client_order_id not in gone(plan)]
+    if any(record.intent.purpose is OrderPurpose.EXIT for record in live):
         return "exiting"
     covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
     bare = lot.quantity - covered
@@ -55,9 +55,9 @@ def state_of(lot: Lot, world: World, plan: Plan) -> str:
         return "protected"
     settled = market.now - world.settings.cycle.quiet_period_seconds
     if any(
-        record.intent.leg is Leg.ENTRY
-        and record.intent.attach
-        and (not record.status.is_terminal or (record.over_at or 0) > settled)
+        record.intent.purpose is OrderPurpose.ENTRY
+        and record.intent.attach_bracket
+        and (not record.status.is_final or (record.final_at or 0) > settled)
         for record in orders
     ):
         return "protected by the bracket that its entry carries"
@@ -89,13 +89,13 @@ def test_exit_waits_for_the_brackets_it_replaces(world: World) -> None:
     """The exit names every live bracket of its lot, and takes them away itself, in its own turn."""
     plan, _ = plan_with_exits(world)
     for intent in plan.intents:
-        if intent.leg is Leg.EXIT:
+        if intent.purpose is OrderPurpose.EXIT:
             brackets = {
                 record.intent.client_order_id
                 for record in world.portfolio.ledger.orders_of(intent.lot_id)
-                if record.intent.leg is Leg.PROTECTION and record.is_live
+                if record.intent.purpose is OrderPurpose.PROTECTION and record.is_active
             }
-            assert brackets == set(intent.after)
+            assert brackets == set(intent.depends_on)
             assert brackets.isdisjoint(plan.cancels)
 
 
@@ -105,32 +105,32 @@ def test_only_our_acknowledged_or_replaced_orders_are_cancelled(world: World) ->
     plan, _ = plan_with_exits(world)
 
     assert len(plan.cancels) == len(set(plan.cancels))
-    assert all(world.portfolio.ledger.orders[order_id].is_live for order_id in plan.cancels)
+    assert all(world.portfolio.ledger.orders[order_id].is_active for order_id in plan.cancels)
 
 
-@given(worlds(switches=st.sampled_from((Switch.HALT, Switch.FLATTEN, Switch.REDUCE_ONLY))))
+@given(worlds(switches=st.sampled_from((TradingState.HALT, TradingState.FLATTEN, TradingState.REDUCE_ONLY))))
 def test_switch_is_obeyed_by_every_plan(world: World) -> None:
     """Nothing is bought unless the switch says RUN; with HALT nothing is sent and protection stays."""
     plan, _ = plan_with_exits(world)
-    switch = world.portfolio.conditions.switch
+    switch = world.portfolio.conditions.trading_state
 
-    assert Leg.ENTRY not in {intent.leg for intent in plan.intents}
-    assert () == plan.converts
-    if switch is Switch.HALT:
+    assert OrderPurpose.ENTRY not in {intent.purpose for intent in plan.intents}
+    assert () == plan.conversions
+    if switch is TradingState.HALT:
         assert () == plan.intents
-        cancelled = {world.portfolio.ledger.orders[order_id].intent.leg for order_id in plan.cancels}
-        assert Leg.PROTECTION not in cancelled
+        cancelled = {world.portfolio.ledger.orders[order_id].intent.purpose for order_id in plan.cancels}
+        assert OrderPurpose.PROTECTION not in cancelled
 
 
-@given(worlds(switches=st.just(Switch.FLATTEN)))
+@given(worlds(switches=st.just(TradingState.FLATTEN)))
 def test_flatten_offers_every_lot_for_sale(world: World) -> None:
     """Unless it is on its way out already, has no market, or is too small to be sold."""
     plan, _ = plan_with_exits(world)
-    selling = {intent.lot_id for intent in plan.intents if intent.leg is Leg.EXIT}
+    selling = {intent.lot_id for intent in plan.intents if intent.purpose is OrderPurpose.EXIT}
     refused = {denial.proposal.lot_id for denial in plan.denials if denial.proposal is not None}
     for lot in world.portfolio.ledger.lots.values():
         records = world.portfolio.ledger.orders_of(lot.lot_id)
-        leaving = any(record.intent.leg is Leg.EXIT and record.is_live for record in records)
+        leaving = any(record.intent.purpose is OrderPurpose.EXIT and record.is_active for record in records)
         assert leaving or lot.lot_id in selling | refused
 
 
@@ -138,7 +138,7 @@ def test_flatten_offers_every_lot_for_sale(world: World) -> None:
 def test_bracket_is_never_placed_outside_the_market(world: World) -> None:
     """A new bracket has the bid between its stop and its target, at prices no lower than the lot's."""
     for intent in world.plan().intents:
-        if intent.kind is OrderKind.BRACKET_GTC:
+        if intent.configuration is OrderConfiguration.BRACKET_GTC:
             bid, lot = world.market.quotes[intent.product_id].bid, world.portfolio.ledger.lots[intent.lot_id]
             assert intent.stop_price is not None
             assert lot.bracket.stop_price <= intent.stop_price
@@ -149,7 +149,7 @@ def test_bracket_is_never_placed_outside_the_market(world: World) -> None:
 
 def gone(plan: Plan) -> set[str]:
     """What is cancelled by the plan, or by an exit of it before it leaves."""
-    return {*plan.cancels, *(each for intent in plan.intents for each in intent.after)}
+    return {*plan.cancels, *(each for intent in plan.intents for each in intent.depends_on)}
 
 
 def on_sale(ledger: Ledger, lot: Lot, plan: Plan) -> Decimal:
@@ -158,7 +158,7 @@ def on_sale(ledger: Ledger, lot: Lot, plan: Plan) -> Decimal:
         (
             record.remaining
             for record in ledger.orders_of(lot.lot_id)
-            if record.intent.side is Side.SELL and record.is_live and record.intent.client_order_id not in gone(plan)
+            if record.intent.side is Side.SELL and record.is_active and record.intent.client_order_id not in gone(plan)
         ),
         ZERO,
     )

@@ -34,13 +34,13 @@ def after(ledger: Ledger, *views: AccountView) -> Ledger:
 
 def economy(ledger: Ledger) -> Mapping[str, object]:
     """Everything about money and ownership, and nothing about when we learnt of it."""
-    lots = {**ledger.lots, **ledger.closed}
+    lots = {**ledger.lots, **ledger.closed_lots}
     return {
         "cash": ledger.cash,
         "converted": ledger.converted,
-        "books": {
+        "by_strategy": {
             name: (book.cash_flow, book.realized, book.fees)
-            for name, book in ledger.books.items()
+            for name, book in ledger.by_strategy.items()
             if book != SubLedger()
         },
         "open": sorted(ledger.lots),
@@ -48,7 +48,7 @@ def economy(ledger: Ledger) -> Mapping[str, object]:
             key: (lot.quantity, lot.cost, lot.entry_fees, lot.realized, lot.opened_at) for key, lot in lots.items()
         },
         "orders": {
-            key: (record.status, record.filled_claimed, record.fills, record.venue_order_id)
+            key: (record.status, record.reported_filled, record.fills, record.venue_order_id)
             for key, record in ledger.orders.items()
         },
     }
@@ -70,7 +70,7 @@ def test_books_do_not_depend_on_the_order_of_the_views(history: History, chance:
     views = list(history.views)
     chance.shuffle(views)  # type: ignore[attr-defined]
     full = history.full_view()
-    turned = AccountView(full.read_at, full.balances, full.orders[::-1], full.fills[::-1], full.converts[::-1])
+    turned = AccountView(full.read_at, full.balances, full.orders[::-1], full.fills[::-1], full.conversions[::-1])
 
     assert economy(after(history.ledger, *history.views, full)) == economy(after(history.ledger, *views, turned))
 
@@ -107,7 +107,7 @@ def test_cash_follows_from_the_fills_after_every_view(history: History) -> None:
         assert not any(cash_imbalance(ledger).values())
         assert check_cash(CAPITAL, booked, ledger).difference == 0
         assert nonzero(cash_by_fractions(ledger)) == nonzero(ledger.cash)
-        for name, book in ledger.books.items():
+        for name, book in ledger.by_strategy.items():
             assert nonzero(flows(ledger, name)) == nonzero(book.cash_flow)
             assert Fraction(book.fees) == sum((Fraction(f.fee) for f in fills_of(ledger, name)), Fraction(0))
 
@@ -119,7 +119,7 @@ def test_lots_hold_what_was_bought_and_not_sold(history: History) -> None:
     for view in (*history.views, history.full_view()):
         ledger = after(ledger, view)
 
-        for lot in (*ledger.lots.values(), *ledger.closed.values()):
+        for lot in (*ledger.lots.values(), *ledger.closed_lots.values()):
             fills = [fill for record in ledger.orders_of(lot.lot_id) for fill in record.fills]
             assert lot.quantity >= 0
             assert Fraction(lot.quantity) == sum((signed(fill) for fill in fills), Fraction(0))
@@ -132,13 +132,13 @@ def test_lots_hold_what_was_bought_and_not_sold(history: History) -> None:
 def test_sub_ledgers_sum_to_the_ledger(history: History) -> None:
     """Cash flows and results of all strategies are those of the whole, to the smallest unit."""
     ledger = after(history.ledger, *history.views, history.full_view())
-    lots: list[Lot] = [*ledger.lots.values(), *ledger.closed.values()]
+    lots: list[Lot] = [*ledger.lots.values(), *ledger.closed_lots.values()]
 
     total = sum((Fraction(amount) for amount in ledger.cash.values()), Fraction(0))
-    parts = sum((Fraction(each) for book in ledger.books.values() for each in book.cash_flow.values()), Fraction(0))
+    parts = sum((Fraction(each) for book in ledger.by_strategy.values() for each in book.cash_flow.values()), Fraction(0))
     converted = sum((Fraction(each) for each in ledger.converted.values()), Fraction(0))
     assert total == Fraction(CAPITAL) + converted + parts
-    for name, book in ledger.books.items():
+    for name, book in ledger.by_strategy.items():
         assert Fraction(book.realized) == sum(
             (Fraction(lot.realized) for lot in lots if lot.strategy == name), Fraction(0)
         )
@@ -180,7 +180,7 @@ def test_every_round_trip_counts_once(history: History) -> None:
     """As many wins and losses as closed lots, however often the end of one was seen."""
     ledger = after(history.ledger, *history.views, history.full_view(), history.full_view())
 
-    assert len(ledger.closed) == sum(book.wins + book.losses for book in ledger.books.values())
+    assert len(ledger.closed_lots) == sum(book.wins + book.losses for book in ledger.by_strategy.values())
 
 
 def signed(fill: Fill) -> Fraction:

@@ -19,8 +19,8 @@ from trader.model.decisions import DenialCode, RiskReview, TradeProposal
 from trader.model.ids import Asset, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
-from trader.model.orders import Leg, OrderRecord, OrderStatus, Side
-from trader.model.portfolio import Portfolio, Switch
+from trader.model.orders import OrderPurpose, OrderRecord, OrderStatus, Side
+from trader.model.portfolio import Portfolio, TradingState
 
 Key = tuple[StrategyId, Asset]
 
@@ -31,7 +31,8 @@ OVER = frozenset(
         OrderStatus.EXPIRED,
         OrderStatus.FAILED,
         OrderStatus.REJECTED,
-        OrderStatus.LAPSED,
+        OrderStatus.WITHHELD,
+        OrderStatus.ABANDONED,
     }
 )
 #: All sorts of worlds, and as many in which several entries compete for what is left of caps and cash.
@@ -43,7 +44,7 @@ AGAINST_SALES = {DenialCode.SWITCH_NOT_RUN, DenialCode.POSITION_MISSING, DenialC
 def to_come(record: OrderRecord) -> Decimal:
     """What of an order may still fill: all that is not booked, or once it is over all that was claimed and is not."""
     booked = sum((fill.quantity for fill in record.fills), ZERO)
-    whole = record.filled_claimed if record.status in OVER else record.intent.quantity
+    whole = record.reported_filled if record.status in OVER else record.intent.quantity
     return max(whole - booked, ZERO)
 
 
@@ -113,8 +114,8 @@ def test_cash_is_never_promised_twice(world: World) -> None:
 
     for asset, cash in ledger.cash.items():
         spent = sum((each.cost_max for each in plan.intents if each.side is Side.BUY and each.quote == asset), ZERO)
-        given_away = sum((each.amount for each in plan.converts if each.source == asset), ZERO)
-        received = sum((each.amount for each in plan.converts if each.target == asset), ZERO)
+        given_away = sum((each.amount for each in plan.conversions if each.source == asset), ZERO)
+        received = sum((each.amount for each in plan.conversions if each.target == asset), ZERO)
         free = cash - promised(ledger, asset)
         free = free if available is None else min(free, available[asset])
         assert spent + given_away <= max(free, ZERO) + received, asset
@@ -126,13 +127,13 @@ def test_cash_is_never_promised_twice(world: World) -> None:
 def test_conversions_move_something_once(world: World) -> None:
     """A conversion is of more than nothing, named once, waited for by an order, and between two assets."""
     plan = world.plan()
-    event(f"{len(plan.converts)} conversions planned")
+    event(f"{len(plan.conversions)} conversions planned")
 
-    assert len(plan.converts) == len({each.convert_id for each in plan.converts})
-    for convert in plan.converts:
+    assert len(plan.conversions) == len({each.conversion_id for each in plan.conversions})
+    for convert in plan.conversions:
         assert convert.amount > 0
         assert convert.source != convert.target
-        assert any(convert.convert_id in intent.after for intent in plan.intents)
+        assert any(convert.conversion_id in intent.depends_on for intent in plan.intents)
 
 
 def test_two_conversions_of_one_size_are_two() -> None:
@@ -140,8 +141,8 @@ def test_two_conversions_of_one_size_are_two() -> None:
     world = plain_world(0, 10_000, "ADA", "ETH")
     plan = world.plan()
 
-    assert [Decimal("301.50")] * 2 == [convert.amount for convert in plan.converts]
-    assert 2 == len(with_plan(world.portfolio.ledger, plan).converts)
+    assert [Decimal("301.50")] * 2 == [convert.amount for convert in plan.conversions]
+    assert 2 == len(with_plan(world.portfolio.ledger, plan).conversions)
 
 
 @given(WORLDS)
@@ -194,7 +195,7 @@ def test_no_order_is_larger_than_its_approval(world: World) -> None:
         room[proposal.strategy, proposal.base, proposal.side] += amount  # type: ignore[assignment]
 
     for intent in plan.intents:
-        if intent.leg is not Leg.PROTECTION:
+        if intent.purpose is not OrderPurpose.PROTECTION:
             amount = intent.quantity if intent.side is Side.SELL else intent.notional
             room[intent.strategy, intent.base, intent.side] -= amount  # type: ignore[assignment]
     assert all(left >= 0 for left in room.values())
@@ -207,14 +208,14 @@ def test_sale_is_never_denied_by_what_guards_against_new_risk(world: World) -> N
     denied = {denial.code for denial in world.review().denials if id(denial.proposal) in sales}
 
     assert denied <= AGAINST_SALES
-    assert DenialCode.SWITCH_NOT_RUN not in denied or world.portfolio.conditions.switch is Switch.HALT
+    assert DenialCode.SWITCH_NOT_RUN not in denied or world.portfolio.conditions.trading_state is TradingState.HALT
 
 
 @given(WORLDS)
 def test_positions_and_entries_stay_within_their_counts(world: World) -> None:
     """No plan opens more positions than allowed at all, or enters more often than allowed in one cycle."""
     plan, ledger, risk = world.plan(), world.portfolio.ledger, world.settings.risk
-    entries = [intent for intent in plan.intents if intent.leg is Leg.ENTRY]
+    entries = [intent for intent in plan.intents if intent.purpose is OrderPurpose.ENTRY]
 
     was, now = positions(ledger), positions(with_plan(ledger, plan))
     assert len(entries) <= risk.entries_per_cycle_max
@@ -251,7 +252,7 @@ def promised(ledger: Ledger, asset: Asset) -> Decimal:
     buys = (each for each in ledger.orders.values() if each.intent.side is Side.BUY and each.intent.quote == asset)
     total = sum((each.intent.limit_price * to_come(each) * (1 + each.intent.fee_rate_max) for each in buys), ZERO)
     return total + sum(
-        (each.intent.amount for each in ledger.converts.values() if each.is_open and each.intent.source == asset), ZERO
+        (each.intent.amount for each in ledger.conversions.values() if each.is_open and each.intent.source == asset), ZERO
     )
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from property.strategies import World, eager_worlds, worlds
 from trader.model.money import ceil_to, floor_to, plain
-from trader.model.orders import Leg, OrderIntent, OrderKind, Side
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose, OrderIntent, OrderConfiguration, Side
+from trader.model.portfolio import TradingState
 
 INCREMENTS = st.builds(
     lambda digit, places: Decimal(digit).scaleb(-places), st.sampled_from((1, 1, 2, 5, 25)), st.integers(-2, 10)
@@ -22,7 +22,7 @@ VALUES = st.builds(
 #: Any finite decimal, whatever its exponent.
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20)
 
-RUNNING = st.one_of(worlds(switches=st.just(Switch.RUN)), eager_worlds())
+RUNNING = st.one_of(worlds(switches=st.just(TradingState.RUN)), eager_worlds())
 
 
 @given(VALUES, INCREMENTS)
@@ -89,7 +89,7 @@ def test_entry_costs_no_more_than_was_approved(world: World) -> None:
         approved[key] = approved.get(key, Fraction(0)) + Fraction(approval.notional)
 
     for intent in world.plan(review).intents:
-        if intent.leg is Leg.ENTRY:
+        if intent.purpose is OrderPurpose.ENTRY:
             room, fee = approved[intent.strategy, intent.base], 1 + Fraction(intent.fee_rate_max)
             assert Fraction(intent.quantity) * Fraction(intent.limit_price) <= room
             assert Fraction(intent.cost_max) <= room * fee
@@ -114,10 +114,10 @@ def test_everything_sent_fits_the_increments_of_its_product(world: World) -> Non
 def test_entry_never_pays_more_than_it_may(world: World) -> None:
     """A maker bids at most the best bid; a taker at least the ask and at most its tier's slippage above the mid."""
     for intent in world.plan().intents:
-        if intent.leg is not Leg.ENTRY:
+        if intent.purpose is not OrderPurpose.ENTRY:
             continue
         quote = world.market.quotes[intent.product_id]
-        if intent.kind is OrderKind.POST_ONLY_GTD:
+        if intent.configuration is OrderConfiguration.POST_ONLY_GTD:
             assert (
                 quote.bid - world.market.products[intent.product_id].price_increment < intent.limit_price <= quote.bid
             )
@@ -131,7 +131,7 @@ def test_exit_never_sells_below_its_slippage(world: World) -> None:
     """Never under the bid less the widest slippage, nor under that of its attempt; never more than the lot."""
     rules, ledger = world.settings.execution, world.portfolio.ledger
     for intent in world.plan().intents:
-        if intent.leg is not Leg.EXIT:
+        if intent.purpose is not OrderPurpose.EXIT:
             continue
         bid = world.market.quotes[intent.product_id].bid
         bps = rules.exit_slippage_bps + rules.exit_slippage_step_bps * intent.attempt
@@ -144,7 +144,7 @@ def test_bracket_is_rounded_towards_us(world: World) -> None:
     """Stop and target are never below the wished percentage, and the entry lies between them."""
     wishes = {(each.strategy, each.base): each for each in world.proposals if each.side is Side.BUY}
     for intent in world.plan().intents:
-        if intent.leg is not Leg.ENTRY:
+        if intent.purpose is not OrderPurpose.ENTRY:
             continue
         wish = wishes[intent.strategy, intent.base]
         stop, target = _bracket(intent)

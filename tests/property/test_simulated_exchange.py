@@ -30,7 +30,7 @@ from factories_venue import (
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, Bracket, OrderIntent, OrderKind, OrderState, Side
+from trader.model.orders import Accepted, Bracket, OrderIntent, OrderConfiguration, OrderStatusReport, Side
 from trader.model.settings import FillModel
 
 EVER = Instant(0)
@@ -113,8 +113,8 @@ def intended(first: int, second: int, number: int, now: Instant) -> OrderIntent:
     # Scrambled, as small numbers are drawn most.
     first, second = first * 67 % 1000, second * 37 % 1000 + 1
     price = Price(100 + Decimal(first - 500) / 200)
-    kind = (OrderKind.POST_ONLY_GTD, OrderKind.LIMIT_IOC, OrderKind.BRACKET_GTC)[first % 3]
-    side = Side.SELL if kind is OrderKind.BRACKET_GTC or second % 3 == 0 else Side.BUY
+    kind = (OrderConfiguration.POST_ONLY_GTD, OrderConfiguration.LIMIT_IOC, OrderConfiguration.BRACKET_GTC)[first % 3]
+    side = Side.SELL if kind is OrderConfiguration.BRACKET_GTC or second % 3 == 0 else Side.BUY
     # Of a buy, now and then as much as the money is worth, fees not thought of.
     most = Decimal(10_000) / price // Decimal("0.001") / 1000
     quantity = Decimal(second) / 200 if side is Side.SELL else most if second > 800 else Decimal(second) / 10
@@ -123,15 +123,15 @@ def intended(first: int, second: int, number: int, now: Instant) -> OrderIntent:
         product_id=SOL_USDC if second % 7 == 0 else SOL,
         quote=USDC if second % 7 == 0 else USD,
         side=side,
-        kind=kind,
+        configuration=kind,
         quantity=Quantity(quantity),
         limit_price=price,
-        expires_at=Instant(now + 1 + first * 2) if kind is OrderKind.POST_ONLY_GTD else None,
+        expires_at=Instant(now + 1 + first * 2) if kind is OrderConfiguration.POST_ONLY_GTD else None,
     )
-    if kind is OrderKind.BRACKET_GTC:
+    if kind is OrderConfiguration.BRACKET_GTC:
         return replace(intent, limit_price=Price("101.5"), stop_price=Price("98.5"))
     if side is Side.BUY and second % 2:
-        return replace(intent, bracket=Bracket(Price("98.5"), Price("101.5")), attach=True)
+        return replace(intent, bracket=Bracket(Price("98.5"), Price("101.5")), attach_bracket=True)
     return intent
 
 
@@ -140,7 +140,7 @@ def convert(venue: Venue, first: int, second: int, number: int) -> None:
     source, target = (USD, USDC) if first % 2 else (USDC, USD)
     intent = a_convert(f"c{number}", str(Decimal(second + 1) / 4), source=source, target=target)
     try:
-        venue.exchange.convert_commit(venue.exchange.convert_quote(intent), intent)
+        venue.exchange.commit_conversion(venue.exchange.quote_conversion(intent), intent)
     except VenueProtocol:
         event("conversion refused")
 
@@ -247,8 +247,8 @@ def test_bracket_protects_what_its_parent_bought(script: Script) -> None:
             parent = states[state.originating_order_id]
             assert state.quantity is not None
             assert 0 < state.quantity <= parent.filled_quantity
-            assert state.status.is_terminal or state.quantity == parent.filled_quantity
-            assert state.filled_quantity < state.quantity or parent.status.is_terminal
+            assert state.status.is_final or state.quantity == parent.filled_quantity
+            assert state.filled_quantity < state.quantity or parent.status.is_final
 
 
 @given(scripts(), st.lists(st.integers(1, STEP), max_size=12))
@@ -284,7 +284,7 @@ def test_slow_venue_shows_a_past_that_adds_up(script: Script) -> None:
     assert moved(venue)[BASE] == totals(venue)[BASE]
 
 
-def is_sold_as_ordered(price: Price, state: OrderState) -> bool:
+def is_sold_as_ordered(price: Price, state: OrderStatusReport) -> bool:
     """A sale keeps to its limit, except that a stop is served wherever the market is."""
     assert state.limit_price is not None
     return price >= state.limit_price or (state.stop_price is not None and price <= state.stop_price)

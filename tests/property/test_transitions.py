@@ -13,7 +13,7 @@ from property.histories import History, balances, histories
 from trader.model.facts import AccountView
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
-from trader.model.orders import Leg, OrderRecord, OrderState, OrderStatus, Side, may_follow
+from trader.model.orders import OrderPurpose, OrderRecord, OrderStatusReport, OrderStatus, Side, may_follow
 from trader.stages.reconcile import reconcile
 
 SETTINGS = shipped_settings()
@@ -23,14 +23,14 @@ TALES = st.lists(st.tuples(STATUSES, st.integers(0, 1000), st.integers(0, 120)),
 
 #: The documented ways out of an end: the last fill of what was cancelled or expired, and what was given up too soon.
 LAST_FILL = {(OrderStatus.CANCELLED, OrderStatus.FILLED), (OrderStatus.EXPIRED, OrderStatus.FILLED)}
-GIVEN_UP = {OrderStatus.REJECTED, OrderStatus.LAPSED}
-OURS_ALONE = {OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.REJECTED, OrderStatus.LAPSED}
+GIVEN_UP = {OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED}
+OURS_ALONE = {OrderStatus.INTENDED, OrderStatus.IN_DOUBT, *GIVEN_UP}
 
 
 @given(STATUSES, STATUSES)
 def test_only_documented_steps_leave_an_end(was: OrderStatus, told: OrderStatus) -> None:
     """From a terminal status: a last fill, or the venue's word on what we had given up; nothing else."""
-    if was.is_terminal and may_follow(was, told):
+    if was.is_final and may_follow(was, told):
         assert (was, told) in LAST_FILL or (was in GIVEN_UP and told not in OURS_ALONE)
 
 
@@ -49,7 +49,7 @@ def test_order_never_comes_back_to_life(
     """Through whole reconciliations: an end is left only by the documented ways, and the claim never shrinks."""
     story = next(order for order in history.orders if order.intent.side is Side.BUY)
     assert story.record is not None
-    record = replace(story.record, status=first, over_at=NOW if first.is_terminal else None)
+    record = replace(story.record, status=first, final_at=NOW if first.is_final else None)
     ledger, now = history.ledger.with_order(record), int(NOW)
 
     for told, filled, pause in tales:
@@ -58,17 +58,17 @@ def test_order_never_comes_back_to_life(
         ledger = heard(ledger, story.states[0], told, filled, now)
         after = ledger.orders.get(record.intent.client_order_id)
         if after is None:
-            assert not before.is_live
+            assert not before.is_active
             return
         assert_is_sound(after)
-        assert after.filled_claimed >= before.filled_claimed
-        # A doubt that nobody resolved in time lapses within the look that told nothing new.
+        assert after.reported_filled >= before.reported_filled
+        # A doubt that nobody resolved in time is given up within the look that told nothing new.
         assert (
-            after.status in {before.status, OrderStatus.LAPSED}
+            after.status in {before.status, OrderStatus.ABANDONED}
             or may_follow(before.status, after.status)
-            or (told is OrderStatus.IN_DOUBT and after.status is OrderStatus.LAPSED)
+            or (told is OrderStatus.IN_DOUBT and after.status is OrderStatus.ABANDONED)
         )
-        if before.status.is_terminal and after.status is not before.status:
+        if before.status.is_final and after.status is not before.status:
             assert (before.status, after.status) in LAST_FILL or before.status in GIVEN_UP
 
 
@@ -87,14 +87,14 @@ def test_children_of_a_parent_are_of_one_lot(history: History) -> None:
     """A bracket that the venue made is recognised by its parent: it protects that lot, for no more than was bought."""
     ledger = reconcile(history.ledger, history.full_view(), SETTINGS).ledger
     for record in ledger.orders.values():
-        if record.intent.leg is Leg.PROTECTION:
+        if record.intent.purpose is OrderPurpose.PROTECTION:
             parent = ledger.orders[record.intent.lot_id]
-            assert parent.intent.leg is Leg.ENTRY
+            assert parent.intent.purpose is OrderPurpose.ENTRY
             assert record.intent.quantity == parent.intent.quantity
             assert record.filled <= parent.filled
 
 
-def heard(ledger: Ledger, state: OrderState, told: OrderStatus, filled: int, now: int) -> Ledger:
+def heard(ledger: Ledger, state: OrderStatusReport, told: OrderStatus, filled: int, now: int) -> Ledger:
     """The ledger after a look at one order."""
     whole = ledger.orders[state.client_order_id].intent.quantity
     claim = type(whole)(whole * filled / 1000)
@@ -104,13 +104,13 @@ def heard(ledger: Ledger, state: OrderState, told: OrderStatus, filled: int, now
 
 def assert_is_sound(record: OrderRecord) -> None:
     """What must hold of a record at any moment."""
-    whole, over = record.intent.quantity, record.status.is_terminal
-    owed = record.filled_claimed - record.filled
-    assert 0 <= record.remaining <= max(whole, record.filled_claimed)
+    whole, over = record.intent.quantity, record.status.is_final
+    owed = record.reported_filled - record.filled
+    assert 0 <= record.remaining <= max(whole, record.reported_filled)
     assert record.remaining == max((owed if over else whole - record.filled), 0)
-    assert record.is_live == (not over or owed > 0)
-    assert record.is_live or record.remaining == 0
-    assert over == (record.over_at is not None)
+    assert record.is_active == (not over or owed > 0)
+    assert record.is_active or record.remaining == 0
+    assert over == (record.final_at is not None)
     assert record.open_cost >= 0
     assert not (record.is_in_doubt and over)
-    assert record.filled_claimed >= record.filled
+    assert record.reported_filled >= record.filled

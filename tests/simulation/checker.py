@@ -15,15 +15,15 @@ from typing import Any
 
 from desk.cash_check import check_cash
 from desk.drill.switchboard import permits
-from simulation.outside import Outside
+from simulation.outside import ObservedWorld
 from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import ZERO
-from trader.model.orders import Fill, Leg, OrderIntent, OrderKind, OrderStatus, Side
+from trader.model.orders import Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatus, Side
 from trader.model.settings import Settings
-from trader.sim.book import VenueBook
-from trader.sim.orders import VenueOrder
+from trader.sim.book import SimAccount
+from trader.sim.orders import SimOrder
 
 #: An order may exceed its share of the configured capital by what the equity has grown beyond that.
 _CAP_SLACK = Decimal("1.02")
@@ -31,7 +31,7 @@ _CAP_SLACK = Decimal("1.02")
 _SUM_SLACK = Decimal("1.2")
 _DUST = Decimal("0.002")
 #: What reads the kill switch, and what ends the turn of an order: the order before it, or a commit. On either rig.
-_LOOKS = frozenset({"switch.read", "ssm.GetParameter"})
+_LOOKS = frozenset({"kill_switch.read", "ssm.GetParameter"})
 _TURN_ENDS = frozenset(
     {
         "exchange.submit",
@@ -54,7 +54,7 @@ class AuditFile:
     converts: tuple[Mapping[str, Any], ...]
 
 
-def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
+def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str]:
     """Say what is wrong, if anything. *largest* is what the caps are measured by, if not the configured capital."""
     book, ledger = world.book(), world.ledger()
     files = [audit_file(key, text) for key, text in sorted(world.audit_texts().items())]
@@ -65,7 +65,7 @@ def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
         *_orders(ours, announced),
         *_lots(ours, announced),
         *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
-        *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.over_at),
+        *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.final_at),
         *_converts(book, files),
     ]
     if ledger is not None:
@@ -74,20 +74,20 @@ def violations(world: Outside, largest: Decimal | None = None) -> list[str]:
     return found
 
 
-def unprotected(world: Outside) -> set[str]:
+def unprotected(world: ObservedWorld) -> set[str]:
     """Name the lots of which the venue holds more than its live sell orders cover."""
     ours, _ = _split(world, world.book())
     announced = _announced(world)
     least = {product.base: product.base_size_min for product in world.scenario.products}
     covered: defaultdict[str, Decimal] = defaultdict(Decimal)
     for order in ours:
-        if order.side is Side.SELL and order.over_at is None:
+        if order.side is Side.SELL and order.final_at is None:
             covered[_lot_of(order, announced)] += order.remaining
     held = _held(ours, announced)
     return {lot for lot, (base, quantity) in held.items() if quantity - covered[lot] >= least[base]}
 
 
-def unsettled(world: Outside) -> list[str]:
+def unsettled(world: ObservedWorld) -> list[str]:
     """Say what is still open although two healthy cycles have passed: doubts, missing fills, a lease."""
     ledger = world.ledger()
     assert ledger is not None
@@ -99,12 +99,12 @@ def unsettled(world: Outside) -> list[str]:
     stored = {fill.trade_id for fill in world.stored_fills()}
     found += [f"fill {trade_id} of the venue was never booked" for trade_id in sorted(at_venue - stored)]
     found += _unlike_the_venue(world, ours, ledger)
-    live = {order.venue_order_id for order in ours if order.over_at is None}
-    believed = {record.venue_order_id for record in ledger.orders.values() if not record.status.is_terminal}
+    live = {order.venue_order_id for order in ours if order.final_at is None}
+    believed = {record.venue_order_id for record in ledger.orders.values() if not record.status.is_final}
     return found + [f"live order {each}: venue and ledger disagree" for each in sorted(live ^ believed, key=str)]
 
 
-def _held(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Asset, Decimal]]:
+def _held(ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[Asset, Decimal]]:
     """Say what the venue has executed for each lot, purchases less sales."""
     held: dict[str, tuple[Asset, Decimal]] = {}
     for order in ours:
@@ -114,7 +114,7 @@ def _held(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]
     return held
 
 
-def _unlike_the_venue(world: Outside, ours: Iterable[VenueOrder], ledger: Ledger) -> list[str]:
+def _unlike_the_venue(world: ObservedWorld, ours: Iterable[SimOrder], ledger: Ledger) -> list[str]:
     """Compare each lot with what the venue executed for it; what is left of lots that are closed is dust."""
     held = _held(ours, _announced(world))
     found = []
@@ -130,20 +130,20 @@ def _unlike_the_venue(world: Outside, ours: Iterable[VenueOrder], ledger: Ledger
     return found + [f"{base}: {off} beyond lots and dust at the venue" for base, off in left.items() if off]
 
 
-def working_entries(world: Outside) -> list[str]:
+def working_entries(world: ObservedWorld) -> list[str]:
     """Name the purchases of ours that the venue still has on its book."""
     ours, _ = _split(world, world.book())
-    return [order.client_order_id for order in ours if order.side is Side.BUY and order.over_at is None]
+    return [order.client_order_id for order in ours if order.side is Side.BUY and order.final_at is None]
 
 
-def positions(world: Outside) -> list[str]:
+def positions(world: ObservedWorld) -> list[str]:
     """Name the lots of ours that the venue could still sell."""
     least = {product.base: product.base_size_min for product in world.scenario.products}
     ours, _ = _split(world, world.book())
     return [lot for lot, (base, quantity) in _held(ours, _announced(world)).items() if quantity >= least[base]]
 
 
-def refusals(world: Outside) -> list[str]:
+def refusals(world: ObservedWorld) -> list[str]:
     """Name the orders that the venue refused: on an undisturbed market our rounding leaves it no reason to."""
     ledger = world.ledger()
     assert ledger is not None
@@ -151,14 +151,14 @@ def refusals(world: Outside) -> list[str]:
     return [f"{key} was refused: {each.note}" for key, each in every.items() if each.status is OrderStatus.REJECTED]
 
 
-def open_converts(world: Outside) -> list[str]:
+def open_converts(world: ObservedWorld) -> list[str]:
     """Name the conversions whose outcome is still to be learnt."""
     ledger = world.ledger()
     assert ledger is not None
-    return [key for key, record in ledger.converts.items() if record.is_open]
+    return [key for key, record in ledger.conversions.items() if record.is_open]
 
 
-def sent_too_early(world: Outside, order_id: str, is_same: Callable[[OrderIntent], bool]) -> list[str]:
+def sent_too_early(world: ObservedWorld, order_id: str, is_same: Callable[[OrderIntent], bool]) -> list[str]:
     """Say what was missing at the moment an order left: the record, or the ledger's memory of just this."""
     stored = world.ledger()
     found = []
@@ -172,7 +172,7 @@ def sent_too_early(world: Outside, order_id: str, is_same: Callable[[OrderIntent
     return found
 
 
-def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequence[str]) -> list[str]:
+def against_the_switch(order_id: str, leg: OrderPurpose, word: str | None, trail: Sequence[str]) -> list[str]:
     """Say what the kill switch had against an order, at the moment it left; its own call is the last of the *trail*.
 
     An answer of the switch is good for one order: asked for after the commit that remembers the order, and after the
@@ -184,7 +184,7 @@ def against_the_switch(order_id: str, leg: Leg, word: str | None, trail: Sequenc
 
 
 def convert_too_early(
-    world: Outside, body: Mapping[str, Any], word: str | None, trail: Sequence[str], *, moves: bool
+    world: ObservedWorld, body: Mapping[str, Any], word: str | None, trail: Sequence[str], *, moves: bool
 ) -> list[str]:
     """Say what was missing at the moment a conversion was quoted or committed; *word* is the switch's last answer.
 
@@ -198,18 +198,18 @@ def convert_too_early(
 
     ledger = world.ledger()
     announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
-    remembered = [each for each in ledger.converts.values() if each.is_open or not moves] if ledger is not None else []
+    remembered = [each for each in ledger.conversions.values() if each.is_open or not moves] if ledger is not None else []
     found = []
     if not any(is_this(each["source"], each["target"], Decimal(each["amount"])) for each in announced):
         found.append(f"a conversion of {sides} was sent without having been announced")
     if not any(is_this(each.intent.source, each.intent.target, each.intent.amount) for each in remembered):
         found.append(f"a conversion of {sides} was sent before it was remembered")
     if not moves:
-        return [*found, *against_the_switch(f"a conversion of {sides}", Leg.ENTRY, word, trail)]
-    return found if permits(word, Leg.ENTRY) else [*found, f"{sides} were converted, the kill switch last said {word}"]
+        return [*found, *against_the_switch(f"a conversion of {sides}", OrderPurpose.ENTRY, word, trail)]
+    return found if permits(word, OrderPurpose.ENTRY) else [*found, f"{sides} were converted, the kill switch last said {word}"]
 
 
-def against_cancels(world: Outside, order_ids: Iterable[str], word: str | None, trail: Sequence[str]) -> list[str]:
+def against_cancels(world: ObservedWorld, order_ids: Iterable[str], word: str | None, trail: Sequence[str]) -> list[str]:
     """Say what is wrong with a cancellation as it leaves: an order is not ours, or it is the bracket of a lot that is
     held, and the kill switch was not asked in its turn whether the lot may be sold.
     """
@@ -221,8 +221,8 @@ def against_cancels(world: Outside, order_ids: Iterable[str], word: str | None, 
         order = known.get(each)
         if order is None:
             found.append(f"order {each} is to be cancelled and is not ours")
-        elif order.kind is OrderKind.BRACKET_GTC and _lot_of(order, announced) in held:
-            found += against_the_switch(f"the end of bracket {each}", Leg.EXIT, word, trail)
+        elif order.configuration is OrderConfiguration.BRACKET_GTC and _lot_of(order, announced) in held:
+            found += against_the_switch(f"the end of bracket {each}", OrderPurpose.EXIT, word, trail)
     return found
 
 
@@ -240,30 +240,30 @@ def audit_file(key: str, text: str) -> AuditFile:
         sha256_hex(text),
         lines[0]["previous"],
         tuple(body["intent"] for body in intended if "intent" in body),
-        tuple(body["convert"] for body in intended if "convert" in body),
+        tuple(body["conversion"] for body in intended if "conversion" in body),
     )
 
 
-def _announced(world: Outside) -> dict[str, Mapping[str, Any]]:
+def _announced(world: ObservedWorld) -> dict[str, Mapping[str, Any]]:
     files = (audit_file(key, text) for key, text in world.audit_texts().items())
     return {each["client_order_id"]: each for file in files for each in file.intents}
 
 
-def _split(world: Outside, book: VenueBook) -> tuple[list[VenueOrder], list[VenueOrder]]:
+def _split(world: ObservedWorld, book: SimAccount) -> tuple[list[SimOrder], list[SimOrder]]:
     prefix = world.scenario.settings.execution.order_prefix
-    every = [*book.live.values(), *book.finished.values()]
+    every = [*book.active.values(), *book.finished.values()]
     ours = [order for order in every if order.root.startswith(prefix)]
     return ours, [order for order in every if not order.root.startswith(prefix)]
 
 
-def _lot_of(order: VenueOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
+def _lot_of(order: SimOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
     found = announced.get(order.root)
     return str(found["lot_id"]) if found is not None else str(order.root)
 
 
 def _decision_of(intent: Mapping[str, Any]) -> tuple[str, ...]:
-    lot = "" if intent["leg"] == Leg.ENTRY else intent["lot_id"]
-    names = ("cycle_id", "strategy", "product_id", "side", "leg", "attempt")
+    lot = "" if intent["purpose"] == OrderPurpose.ENTRY else intent["lot_id"]
+    names = ("cycle_id", "strategy", "product_id", "side", "purpose", "attempt")
     return (*(str(intent[name]) for name in names), lot)
 
 
@@ -275,7 +275,7 @@ def _announcements(files: Iterable[AuditFile]) -> list[str]:
     return [f"one decision, {len(names)} ids: {decision}" for decision, names in ids.items() if len(names) > 1]
 
 
-def _orders(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _orders(ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = []
     seen: Counter[tuple[str, ...]] = Counter()
     for order in ours:
@@ -300,7 +300,7 @@ def _prices(intent: Mapping[str, Any], *, attached: bool) -> tuple[Decimal, Deci
     return Decimal(intent["limit_price"]), None if stop is None else Decimal(stop)
 
 
-def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _lots(ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Check sales against purchases, lot by lot."""
     bought, sold, selling = (defaultdict[str, Decimal](Decimal) for _ in range(3))
     for order in ours:
@@ -309,7 +309,7 @@ def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]
             bought[lot] += order.filled
         else:
             sold[lot] += order.filled
-            selling[lot] += order.remaining if order.over_at is None else ZERO
+            selling[lot] += order.remaining if order.final_at is None else ZERO
     return [
         f"lot {lot}: {sold[lot]} sold and {selling[lot]} for sale of {bought[lot]} bought"
         for lot in sold
@@ -318,7 +318,7 @@ def _lots(ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]]
 
 
 def _caps(
-    ours: Iterable[VenueOrder], announced: Mapping[str, Mapping[str, Any]], settings: Settings, capital: Decimal
+    ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]], settings: Settings, capital: Decimal
 ) -> list[str]:
     """Check what is held and wanted against the caps: of one asset, of a cluster, of all; and how many there are."""
     left, price, live = defaultdict[str, Decimal](Decimal), dict[str, Decimal](), set[str]()
@@ -329,9 +329,9 @@ def _caps(
         if order.side is Side.SELL:
             left[lot] -= order.filled
             continue
-        left[lot] += order.filled + (order.remaining if order.over_at is None else ZERO)
+        left[lot] += order.filled + (order.remaining if order.final_at is None else ZERO)
         price[lot] = order.limit_price
-        live |= {lot} if order.over_at is None else set()
+        live |= {lot} if order.final_at is None else set()
     wanted, entries = defaultdict[str, Decimal](Decimal), Counter[str]()
     for lot, base in bases.items():
         wanted[base] += left[lot] * price.get(lot, ZERO)
@@ -356,14 +356,14 @@ def _caps(
     return found + [f"{count} entries of one cycle, {cycle}" for cycle, count in each_cycle.items() if count > most]
 
 
-def _converts(book: VenueBook, files: Iterable[AuditFile]) -> list[str]:
-    announced = {each["convert_id"] for file in files for each in file.converts}
-    done = Counter(each.convert_id for each in book.converts.values() if each.done_at is not None)
+def _converts(book: SimAccount, files: Iterable[AuditFile]) -> list[str]:
+    announced = {each["conversion_id"] for file in files for each in file.converts}
+    done = Counter(each.conversion_id for each in book.conversions.values() if each.done_at is not None)
     found = [f"conversion {key} was never announced" for key in done if key not in announced]
     return found + [f"conversion {key} was done {count} times" for key, count in done.items() if count > 1]
 
 
-def chain_of(world: Outside) -> list[str]:
+def chain_of(world: ObservedWorld) -> list[str]:
     """The digests of the objects that the ledger stands on, newest first; none before the first commit."""
     ledger = world.ledger()
     files = {file.digest: file for file in (audit_file(key, text) for key, text in world.audit_texts().items())}
@@ -387,7 +387,7 @@ def _chain(files: Iterable[AuditFile], ledger: Ledger) -> list[str]:
     return [] if chain or not ledger.orders else ["the ledger has orders and no audit chain"]
 
 
-def _books(world: Outside, book: VenueBook, ledger: Ledger, ours: Iterable[VenueOrder]) -> list[str]:
+def _books(world: ObservedWorld, book: SimAccount, ledger: Ledger, ours: Iterable[SimOrder]) -> list[str]:
     ids = {order.venue_order_id for order in ours}
     at_venue = {fill.trade_id: fill for fill in book.fills if fill.venue_order_id in ids}
     stored: dict[str, Fill] = {fill.trade_id: fill for fill in world.stored_fills()}

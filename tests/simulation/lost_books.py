@@ -4,34 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from desk.recovery.place import Place
-from desk.recovery.shelf import Stored, placed, stored_item
-from simulation.rig import story_of
+from desk.recovery.place import RecoveryStore
+from desk.recovery.shelf import StoredLedger, replace_item, read_stored_item
+from simulation.rig import fault_run_of
 from simulation.world import SCOPE, Scenario, Store, World
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
 
-class MemoryShelf:
+class InMemoryLedgerItems:
     """The items of the store in memory."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.aside: list[str] = []
 
-    def find(self, scope: Scope) -> Stored | None:
+    def find(self, scope: Scope) -> StoredLedger | None:
         text = self.store.texts.get(scope)
-        return None if text is None else stored_item(text, "memory")
+        return None if text is None else read_stored_item(text, "memory")
 
-    def put(self, scope: Scope, found: Stored | None, ledger: Ledger, epoch: int, now: Instant) -> None:
-        self.store.texts[scope] = placed(self.find(scope), found, ledger, epoch, now).text()
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+        self.store.texts[scope] = replace_item(self.find(scope), found, ledger, epoch, now).text()
 
     def set_aside(self, scope: Scope, text: str) -> str:
         self.aside.append(text)
         return "memory"
 
 
-class MemoryReader:
+class InMemoryAuditReader:
     """The audit in memory."""
 
     def __init__(self, world: World) -> None:
@@ -41,16 +41,16 @@ class MemoryReader:
         return dict(self._world.audit_texts())
 
 
-def the_place(world: World) -> Place:
+def the_store(world: World) -> RecoveryStore:
     """Everything of a world that a recovery touches."""
-    return Place(
+    return RecoveryStore(
         settings=world.scenario.settings,
         scope=SCOPE,
         owner="operator",
         store=world.store,
-        shelf=MemoryShelf(world.store),
+        items=InMemoryLedgerItems(world.store),
         audit=world.audit,
-        reader=MemoryReader(world),
+        reader=InMemoryAuditReader(world),
         exchange=world.exchange,
         clock=world.clock,
     )
@@ -58,13 +58,13 @@ def the_place(world: World) -> Place:
 
 def after_tick(scenario: Scenario, index: int) -> World:
     """The undisturbed world at the instant that a tick ended."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     world = story.openings[index + 1].fork()
     world.clock.set(story.beats[index].at)
     return world
 
 
-def wiped(world: World) -> World:
+def wipe(world: World) -> World:
     """The world without any item of the store: ledger, fills and finished orders are gone."""
     world.store.texts.clear()
     world.store._fills.clear()

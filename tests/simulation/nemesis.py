@@ -34,7 +34,7 @@ _FAILURES: dict[str, Callable[[str], Exception]] = {
     "market": VenueUnavailable,
     "exchange": VenueUnavailable,
     "store": StoreUnavailable,
-    "switch": StoreUnavailable,
+    "kill_switch": StoreUnavailable,
     "audit": AuditError,
 }
 
@@ -67,7 +67,7 @@ class Nemesis:
     def call(self, port: str, method: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
         """Make one call of a port, or what the fault leaves of it."""
         lose = None if port == "clock" else lambda: self._failure(port, method)
-        if port != "switch":
+        if port != "kill_switch":
             return self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)
         self.word = None
         self.word = self.strike(f"{port}.{method}", lambda: function(*args, **kwargs), lose, args)

@@ -8,10 +8,10 @@ from typing import Protocol
 from simulation.world import Scenario
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.sim.book import VenueBook
+from trader.sim.book import SimAccount
 
 
-class Outside(Protocol):
+class ObservedWorld(Protocol):
     """A world in memory or one on the real adapters; a checker cannot tell which."""
 
     @property
@@ -19,7 +19,7 @@ class Outside(Protocol):
         """The market, the settings and the ticks."""
         ...
 
-    def book(self) -> VenueBook:
+    def book(self) -> SimAccount:
         """The venue's own book, brought up to now."""
         ...
 

@@ -24,11 +24,11 @@ from simulation.checker import (
     violations,
 )
 from simulation.nemesis import Crash, Fault, Nemesis
-from simulation.outside import Outside
+from simulation.outside import ObservedWorld
 from simulation.world import SCOPE, Beat, Scenario, World, open_world, tick_of
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
-from trader.model.converts import ConvertStatus
+from trader.model.converts import ConversionStatus
 from trader.model.ids import Instant
 from trader.model.ledger import Lot
 from trader.model.orders import Fill
@@ -94,7 +94,7 @@ class _Hit:
 
 
 @dataclass
-class Story:
+class FaultRun:
     """A scenario and its undisturbed history, tick by tick."""
 
     scenario: Scenario
@@ -127,7 +127,7 @@ class Story:
     def _history(self) -> tuple[tuple[World, ...], tuple[tuple[str, ...], ...], tuple[str, ...]]:
         world, worlds, trails, found = open_world(self.scenario), [], [], Watch()
         for beat in self.beats:
-            set_stage(world, beat)
+            prepare_world(world, beat)
             worlds.append(world.fork())
             nemesis = Nemesis()
             report = invoke(world, beat, "undisturbed", nemesis, found)
@@ -196,7 +196,7 @@ class Story:
         for place, later in enumerate(self.beats[index + 1 :], start=index + 1):
             if self._is_on_track(world, place):
                 return replace(self.ending, violations=(*found.violations, *self.ending.violations))
-            set_stage(world, later)
+            prepare_world(world, later)
             report = invoke(world, later, "later", Nemesis(), found)
             found.after(world, healthy=report is not None)
         found.at_end(world)
@@ -218,7 +218,7 @@ class Story:
             return
         last = self.beats[-1].bar
         for bar in (last + 13, last + 14):
-            set_stage(world, Beat(bar))
+            prepare_world(world, Beat(bar))
             invoke(world, Beat(bar), "much later", Nemesis(), found)
             found.after(world, healthy=True)
         found.violations += [f"conversion {each} is open for ever" for each in open_converts(world)]
@@ -240,9 +240,9 @@ class Watch:
 
         def look(method: str, args: tuple[Any, ...]) -> None:
             if method == "exchange.submit":
-                order_id, leg = args[0].client_order_id, args[0].leg
+                order_id, purpose = args[0].client_order_id, args[0].purpose
                 self.violations += sent_too_early(world, order_id, args[0].__eq__)
-                self.violations += against_the_switch(order_id, leg, nemesis.word, nemesis.trail)
+                self.violations += against_the_switch(order_id, purpose, nemesis.word, nemesis.trail)
 
         return look
 
@@ -262,11 +262,11 @@ class Watch:
         self.violations += unsettled(world)
 
 
-def set_stage(world: World, beat: Beat) -> None:
+def prepare_world(world: World, beat: Beat) -> None:
     """Let time come to a tick, and the operator have his way."""
     world.clock.set(beat.at)
     if beat.switch is not None:
-        world.switch.word = beat.switch
+        world.kill_switch.word = beat.switch
 
 
 def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch) -> CycleReport | None:
@@ -278,24 +278,24 @@ def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch)
         return None
 
 
-def is_converting(world: Outside) -> bool:
+def is_converting(world: ObservedWorld) -> bool:
     """Whether a conversion is quoted and remembered, but was not done."""
     ledger, book = world.ledger(), world.book()
-    records = ledger.converts.values() if ledger is not None else ()
-    quoted = [record.venue_convert_id for record in records if record.status is ConvertStatus.QUOTED]
-    return any(book.converts[each].done_at is None for each in quoted if each is not None)
+    records = ledger.conversions.values() if ledger is not None else ()
+    quoted = [record.venue_conversion_id for record in records if record.status is ConversionStatus.QUOTED]
+    return any(book.conversions[each].done_at is None for each in quoted if each is not None)
 
 
 @cache
-def story_of(scenario: Scenario) -> Story:
+def fault_run_of(scenario: Scenario) -> FaultRun:
     """The story of a scenario, told once per process."""
-    return Story(scenario)
+    return FaultRun(scenario)
 
 
 # --- what is compared
 
 
-def books_of(world: Outside) -> dict[str, Any]:
+def books_of(world: ObservedWorld) -> dict[str, Any]:
     """The economic ledger, and everything at the venue; no epochs, no audit head, and no times.
 
     A tick that is run again later decides and trades that much later, within the same bar.
@@ -308,24 +308,24 @@ def books_of(world: Outside) -> dict[str, Any]:
         "capital": ledger.capital,
         "converted": dict(ledger.converted),
         "lots": {key: _lot(lot) for key, lot in ledger.lots.items()},
-        "closed": {key: _lot(lot) for key, lot in ledger.closed.items()},
-        "books": dict(ledger.books),
+        "closed": {key: _lot(lot) for key, lot in ledger.closed_lots.items()},
+        "books": dict(ledger.by_strategy),
         "dust": ledger.dust,
         "rests": {base: rest.reason for base, rest in ledger.cooldowns.items()},
-        "losses": ledger.streak.losses,
-        "entries": (ledger.pacing.trades_today, len(ledger.pacing.entries)),
+        "losses": ledger.loss_streak.losses,
+        "entries": (ledger.entry_pacing.trades_today, len(ledger.entry_pacing.entries)),
         "orders": {
             key: (record.status, record.intent.side, record.intent.quantity, record.intent.limit_price, record.filled)
             for key, record in orders.items()
         },
         "stored fills": {_fill(fill) for fill in world.stored_fills()},
         "venue orders": {
-            key: (each.client_order_id, each.side, each.kind, each.quantity, each.limit_price, each.status, each.filled)
-            for key, each in {**book.live, **book.finished}.items()
+            key: (each.client_order_id, each.side, each.configuration, each.quantity, each.limit_price, each.status, each.filled)
+            for key, each in {**book.active, **book.finished}.items()
         },
         "venue fills": {_fill(fill) for fill in book.fills},
         "venue money": dict(book.totals),
-        "venue converts": {each.convert_id: each.amount for each in book.converts.values() if each.done_at is not None},
+        "venue converts": {each.conversion_id: each.amount for each in book.conversions.values() if each.done_at is not None},
     }
 
 
@@ -337,7 +337,7 @@ def ledger_of(world: World) -> dict[str, Any]:
     ledger = world.ledger()
     assert ledger is not None
     plain = {name: getattr(ledger, name) for name in ledger.__dataclass_fields__ if name != "audit_head"}
-    return {**plain, "converts": {key: replace(each, venue_convert_id=None) for key, each in ledger.converts.items()}}
+    return {**plain, "conversions": {key: replace(each, venue_conversion_id=None) for key, each in ledger.conversions.items()}}
 
 
 def track_of(world: World) -> object:

@@ -7,8 +7,8 @@ from decimal import Decimal
 from simulation.world import START, Bar, Beat, Scenario, a_rise
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import Price, Quantity
-from trader.model.orders import Leg, OrderIntent, OrderKind, Side
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose, OrderIntent, OrderConfiguration, Side
+from trader.model.portfolio import TradingState
 
 SOL, ETH, ADA_USDC = ProductId("SOL-USD"), ProductId("ETH-USD"), ProductId("ADA-USDC")
 _PEGS = {ProductId("USDT-USD"): [Bar(1.0)] * 40, ProductId("USDT-USDC"): [Bar(1.0)] * 40}
@@ -29,7 +29,7 @@ def _calm(count: int, price: float = 100.2) -> list[Bar]:
     return [Bar(round(price + 0.02 * (index % 3), 2)) for index in range(count)]
 
 
-def _beats(*bars: int, **switches: Switch) -> tuple[Beat, ...]:
+def _beats(*bars: int, **switches: TradingState) -> tuple[Beat, ...]:
     return tuple(Beat(bar, switches.get(f"at_{bar}")) for bar in bars)
 
 
@@ -52,7 +52,7 @@ EXIT_BY_TIME = Scenario(
 #: The operator flattens one lot, and one entry that has not filled yet.
 FLATTEN = Scenario(
     "flatten",
-    _beats(0, 2, 3, 4, 5, at_3=Switch.FLATTEN),
+    _beats(0, 2, 3, 4, 5, at_3=TradingState.FLATTEN),
     {SOL: [*_DIP, *_calm(40)], ETH: [Bar(100.1), Bar(101.0), Bar(102.0), *_calm(40, 102.0)]},
     {**_NO_PACE, "execution.entry_ttl_cycles": 6},
 )
@@ -100,8 +100,8 @@ _OWNERS_ORDER = OrderIntent(
     base=Asset("SOL"),
     quote=Asset("USD"),
     side=Side.SELL,
-    leg=Leg.EXIT,
-    kind=OrderKind.POST_ONLY_GTD,
+    purpose=OrderPurpose.EXIT,
+    configuration=OrderConfiguration.POST_ONLY_GTD,
     quantity=Quantity(7),
     limit_price=Price(500),
     lot_id=ClientOrderId("owner-by-hand"),
@@ -113,7 +113,7 @@ _OWNERS_ORDER = OrderIntent(
 #: time exit; and the owner's own coins and order beside ours.
 MIXED = Scenario(
     "mixed",
-    _beats(0, 2, 3, 4, 5, 16, 17, 18, at_4=Switch.REDUCE_ONLY, at_5=Switch.RUN, at_18=Switch.FLATTEN),
+    _beats(0, 2, 3, 4, 5, 16, 17, 18, at_4=TradingState.REDUCE_ONLY, at_5=TradingState.RUN, at_18=TradingState.FLATTEN),
     {
         SOL: [Bar(100.0), Bar(100.0, low=99.0, volume=12), Bar(99.9, low=99.0, volume=9), *_calm(40)],
         ETH: [Bar(100.1), Bar(100.4), Bar(100.6), Bar(100.7, low=99.0, volume=0.015), *_calm(40, 101.0)],

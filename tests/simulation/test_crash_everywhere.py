@@ -11,13 +11,13 @@ process died, or could not store or     the same books, orders, fills and money;
 record, and is redelivered later        that the restart came later
 reply to a submission, a cancellation   the same: what was done is found by reading back
 or a conversion's commit was lost
-process died, nobody redelivers         the invariants only: the tick's decision is rightly lost or lapses
+process died, nobody redelivers         the invariants only: the tick's decision is rightly lost or given up
 any other call failed                   the invariants only: without that fact the tick does less, and says so
 ======================================  =======================================================================
 
 One hole is known and left open on purpose: a process that dies after it remembered the venue's id of a conversion and
 before the conversion was committed. Committing is not idempotent, so nobody commits it again; the entry it was to pay
-for lapses, the conversion is given up when its quote is long dead. There the invariants are demanded, not the ledger.
+for is given up, the conversion is given up when its quote is long dead. There the invariants are demanded, not the ledger.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from functools import cache
 import pytest
 
 from simulation.nemesis import Fault
-from simulation.rig import Case, Restart, Story, differences, story_of
+from simulation.rig import Case, Restart, FaultRun, differences, fault_run_of
 from simulation.scenarios import SCENARIOS
 from simulation.world import Scenario
 
@@ -38,13 +38,13 @@ _CALLS_MIN = 960
 _CASES_MIN = 11_520
 _COMPARED_MIN = 6_600
 
-_READ_BACK = ("exchange.submit", "exchange.cancel", "exchange.convert_commit")
+_READ_BACK = ("exchange.submit", "exchange.cancel", "exchange.commit_conversion")
 _PORT_METHODS = {
     "clock.now",
     "store.acquire",
     "store.commit",
     "audit.write",
-    "switch.read",
+    "kill_switch.read",
     "market.products",
     "market.quotes",
     "market.bars",
@@ -55,9 +55,9 @@ _PORT_METHODS = {
     "exchange.fills",
     "exchange.submit",
     "exchange.cancel",
-    "exchange.convert_quote",
-    "exchange.convert_commit",
-    "exchange.convert_state",
+    "exchange.quote_conversion",
+    "exchange.commit_conversion",
+    "exchange.read_conversion",
 }
 
 _names = [scenario.name for scenario in SCENARIOS]
@@ -75,7 +75,7 @@ class Sweep:
 @cache
 def sweep(scenario: Scenario, fault: Fault) -> Sweep:
     """Strike every call of every scripted tick, and start again in each of three ways."""
-    story, cases, compared, broken = story_of(scenario), 0, 0, []
+    story, cases, compared, broken = fault_run_of(scenario), 0, 0, []
     for index in range(len(scenario.beats)):
         for call in range(1, len(story.trails[index]) + 1):
             for restart in Restart:
@@ -86,7 +86,7 @@ def sweep(scenario: Scenario, fault: Fault) -> Sweep:
     return Sweep(cases, compared, tuple(broken))
 
 
-def broken_promises(case: Case, story: Story) -> list[str]:
+def broken_promises(case: Case, story: FaultRun) -> list[str]:
     """What is wrong with the end of a case, with what is needed to run it again."""
     found, demanded = list(case.ending.violations), comparison(case)
     if demanded == "everything":
@@ -113,7 +113,7 @@ def comparison(case: Case) -> str:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_names)
 def test_undisturbed_story_is_sound_and_does_something(scenario: Scenario) -> None:
     """What all cases are compared with breaks no invariant, is refused nothing, and has traded."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
 
     assert () == story.ending.violations
     assert story.ending.books["venue fills"]
@@ -131,7 +131,7 @@ def test_fault_at_any_call_ends_in_the_same_ledger(scenario: Scenario, fault: Fa
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_names)
 def test_crash_during_the_restart_ends_in_the_same_ledger(scenario: Scenario) -> None:
     """Seeded pairs of crashes, the second while the first is being made good."""
-    story, chance = story_of(scenario), random.Random(scenario.name)
+    story, chance = fault_run_of(scenario), random.Random(scenario.name)
     broken = []
     for _ in range(60):
         index = chance.randrange(len(scenario.beats))
@@ -148,7 +148,7 @@ def test_crash_during_the_restart_ends_in_the_same_ledger(scenario: Scenario) ->
 
 def test_the_sweep_is_as_wide_as_it_was() -> None:
     """Every method a cycle calls is struck, in as many places as ever."""
-    trails = [trail for each in SCENARIOS for trail in story_of(each).trails[: len(each.beats)]]
+    trails = [trail for each in SCENARIOS for trail in fault_run_of(each).trails[: len(each.beats)]]
 
     assert _PORT_METHODS == {method for trail in trails for method in trail}
     assert sum(len(trail) for trail in trails) >= _CALLS_MIN

@@ -16,14 +16,14 @@ from simulation.checker import violations
 from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
 from simulation.mutants.table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Restart, Story, Watch, differences, invoke
+from simulation.rig import Restart, FaultRun, Watch, differences, invoke
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, MIXED, SOL
 from simulation.wire.cases import overtaken_case, switched_case, undisturbed
 from simulation.wire.telling import Telling, beats_of
 from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
 from trader.model.ids import Instant, client_order_id
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 Found = Sequence[str]
 Tell = Callable[[Found, str], None]
@@ -52,20 +52,20 @@ def demand(record_property: Callable[[str, object], None]) -> Tell:
 
 def test_sending_before_remembering_is_seen_as_the_order_leaves(mutant: Mutant, demand: Tell) -> None:
     """Nothing need go wrong for it: the store is looked into at the moment of sending."""
-    assert () == Story(ENTRY).ending.violations
+    assert () == FaultRun(ENTRY).ending.violations
 
     with mutant.applied():
-        found = Story(ENTRY).ending.violations
+        found = FaultRun(ENTRY).ending.violations
 
     demand(found, "was sent before it was remembered")
 
 
 def test_recording_after_sending_is_seen_as_the_order_leaves(mutant: Mutant, demand: Tell) -> None:
     """At the end every record is there and the chain is whole; only who looks while the order leaves can tell."""
-    assert () == Story(ENTRY).ending.violations
+    assert () == FaultRun(ENTRY).ending.violations
 
     with mutant.applied():
-        found = Story(ENTRY).ending.violations
+        found = FaultRun(ENTRY).ending.violations
 
     demand(found, "was sent without having been announced")
 
@@ -75,7 +75,7 @@ def test_recording_after_sending_is_seen_as_the_order_leaves(mutant: Mutant, dem
 
 def redecided(restart: Restart) -> tuple[Found, Found]:
     """Crash after the record of a decision and before its commit: what is wrong at the end, and what is different."""
-    story = Story(ENTRY)
+    story = FaultRun(ENTRY)
     case = story.strike(0, story.trails[0].index("store.commit") + 1, Fault.BEFORE, restart)
     return case.ending.violations, differences(story.ending.books, case.ending.books)
 
@@ -133,7 +133,7 @@ def test_ignoring_doubt_is_seen_as_a_second_entry(mutant: Mutant, demand: Tell) 
     """The order in doubt is sent again, as it should be; the mutant buys once more beside it."""
     sound = two_ticks_with_an_unanswered_order()
     assert [] == violations(sound)
-    assert len(sound.book().live) == 1
+    assert len(sound.book().active) == 1
 
     with mutant.applied():
         found = violations(two_ticks_with_an_unanswered_order())
@@ -161,10 +161,10 @@ def test_sleeper_without_a_fence_is_seen_to_write_over_what_the_other_did(mutant
 
 def test_fill_booked_twice_is_seen_in_the_ledger(mutant: Mutant, demand: Tell) -> None:
     """A fill of a part of an order is listed in every cycle; of a whole order, its own size would stop the second."""
-    assert () == Story(MIXED).ending.violations
+    assert () == FaultRun(MIXED).ending.violations
 
     with mutant.applied():
-        found = Story(MIXED).ending.violations
+        found = FaultRun(MIXED).ending.violations
 
     demand(found, "was booked 2 times")
     assert any("the stored fills say" in each for each in found)
@@ -182,9 +182,9 @@ def halted_at_the_commit() -> tuple[Found, bool]:
     with open_wire_world(ENTRY) as world:
         telling = Telling(world)
         telling.stage(beat)
-        telling.invoke(beat, "halted", Nemesis(hook_at=call, hook=lambda: world.put_switch(Switch.HALT)))
+        telling.invoke(beat, "halted", Nemesis(hook_at=call, hook=lambda: world.put_switch(TradingState.HALT)))
         telling.look(healthy=True)
-        return telling.found, bool(world.venue.book.orders)
+        return telling.found, bool(world.venue.account.orders)
 
 
 def test_switch_that_is_read_once_is_seen_when_it_is_flipped_on_the_way_to_the_order(
@@ -205,7 +205,7 @@ def halted_at_the_commit_of_a_sale() -> Found:
     trail = undisturbed(EXIT_BY_TIME).trails[3]
     cancel = trail.index("venue POST /orders/batch_cancel")
     commit = max(call for call, name in enumerate(trail[:cancel]) if name == "dynamodb.UpdateItem")
-    return switched_case(EXIT_BY_TIME, 3, commit + 1, Switch.HALT)
+    return switched_case(EXIT_BY_TIME, 3, commit + 1, TradingState.HALT)
 
 
 def test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot(mutant: Mutant, demand: Tell) -> None:
@@ -223,10 +223,10 @@ def test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot(mut
 
 def test_rounding_down_is_seen_as_a_refusal_by_the_venue(mutant: Mutant, demand: Tell) -> None:
     """A conversion that is a cent short cannot pay for its entry."""
-    assert () == Story(CONVERT).ending.violations
+    assert () == FaultRun(CONVERT).ending.violations
 
     with mutant.applied():
-        found = Story(CONVERT).ending.violations
+        found = FaultRun(CONVERT).ending.violations
 
     demand(found, "was refused: INSUFFICIENT_FUND")
 

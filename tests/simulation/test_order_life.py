@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from simulation.order_life.life import OrderLife
+from simulation.order_life.life import LedgerUnderTest
 from simulation.order_life.model import Step, Tally, may_step
 from simulation.order_life.venue import Way
 from simulation.order_life.visits import visits
@@ -49,7 +49,8 @@ def test_table_is_what_its_rules_say() -> None:
     [
         (OrderStatus.FILLED, OrderStatus.OPEN),
         (OrderStatus.CANCELLED, OrderStatus.OPEN),
-        (OrderStatus.OPEN, OrderStatus.LAPSED),
+        (OrderStatus.OPEN, OrderStatus.ABANDONED),
+        (OrderStatus.IN_DOUBT, OrderStatus.WITHHELD),
         (OrderStatus.PENDING, OrderStatus.IN_DOUBT),
     ],
 )
@@ -63,7 +64,7 @@ def test_illegal_step_is_counted(step: Step) -> None:
 
 def test_order_that_another_invocation_took_up_is_not_given_up_too_soon() -> None:
     """It stalled for 99 seconds, sent, and died; the venue takes 45 seconds to list; nobody gives up in between."""
-    with OrderLife(Tally()) as life:
+    with LedgerUnderTest(Tally()) as life:
         life.venue.lag(listing=45)
         order_id = life.decide(way=None)
         life.resend(order_id, Way.CRASHED_AFTER, stall_seconds=99)
@@ -77,7 +78,7 @@ def test_order_that_another_invocation_took_up_is_not_given_up_too_soon() -> Non
 
 def test_order_that_may_have_left_stays_in_doubt_when_it_is_withheld() -> None:
     """The switch forbids sending it again; that says nothing of the first copy."""
-    with OrderLife(Tally()) as life:
+    with LedgerUnderTest(Tally()) as life:
         order_id = life.decide(way=Way.LOST_BEFORE)
         life.resend(order_id, Way.SWITCHED_OFF)
 
@@ -86,7 +87,7 @@ def test_order_that_may_have_left_stays_in_doubt_when_it_is_withheld() -> None:
 
 def test_older_view_takes_no_claim_back() -> None:
     """Filled and not told of its fills yet: a view from before changes nothing of that."""
-    with OrderLife(Tally()) as life:
+    with LedgerUnderTest(Tally()) as life:
         order_id = life.decide()
         life.look()
         life.venue.lag(fills=90)
@@ -96,5 +97,5 @@ def test_older_view_takes_no_claim_back() -> None:
         filled = life.ledger.orders[order_id]
         life.hear_again(1)
 
-        assert (OrderStatus.FILLED, 2, 0) == (filled.status, filled.filled_claimed, filled.filled)
+        assert (OrderStatus.FILLED, 2, 0) == (filled.status, filled.reported_filled, filled.filled)
         assert filled == life.ledger.orders[order_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Story, Watch, invoke, story_of
+from simulation.rig import FaultRun, Watch, invoke, fault_run_of
 from simulation.scenarios import SLOW
 from simulation.world import World
 from trader.model.ids import Instant
@@ -15,7 +15,7 @@ _EFFECTS = ("store.", "audit.", "exchange.submit", "exchange.cancel", "exchange.
 _CASES_MIN = 240
 
 
-def slowed(story: Story, slow: int, crash: int) -> tuple[World, Watch, tuple[str, ...], bool]:
+def slowed(story: FaultRun, slow: int, crash: int) -> tuple[World, Watch, tuple[str, ...], bool]:
     """Run the tick with one slow call and one crash; tell what was called and whether it died."""
     world, found, beat = story.openings[_TICK].fork(), Watch(), story.beats[_TICK]
     fault = Fault.AFTER if crash else None
@@ -27,7 +27,7 @@ def slowed(story: Story, slow: int, crash: int) -> tuple[World, Watch, tuple[str
 
 def test_stop_behind_the_back_of_a_cycle_is_booked_once_wherever_it_crashes() -> None:
     """Every call over a network is the slow one, and every later one with an effect the last; then the restart."""
-    story, cases, broken = story_of(SLOW), 0, []
+    story, cases, broken = fault_run_of(SLOW), 0, []
     for slow, method in enumerate(story.trails[_TICK], start=1):
         if method == "clock.now":
             continue
@@ -49,10 +49,10 @@ def test_stop_behind_the_back_of_a_cycle_is_booked_once_wherever_it_crashes() ->
 
 def test_fill_found_while_acting_is_stored_with_the_ledger_that_has_it() -> None:
     """The stop fills during the cancellation; the process dies after the conversion's id was remembered."""
-    story = story_of(SLOW)
+    story = fault_run_of(SLOW)
     trail = story.trails[_TICK]
     cancel = trail.index("exchange.cancel") + 1
-    quoted = trail.index("exchange.convert_quote") + 2
+    quoted = trail.index("exchange.quote_conversion") + 2
 
     world, found, _, died = slowed(story, cancel, quoted)
 

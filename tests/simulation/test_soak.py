@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulation.soak.kinds import LAG_SECONDS_MAX, Climate, Kind
+from simulation.soak.kinds import LAG_SECONDS_MAX, FaultPlan, FaultKind
 from simulation.soak.run import SoakReport, report_of, soak
-from simulation.soak.story import SoakStory
+from simulation.soak.story import SoakWorld
 from simulation.soak.told import Told
 from trader.cycle import CycleOutcome
 
@@ -21,12 +21,12 @@ _TESTS = Path(__file__).parents[1]
 _OFTEN_HIT = {f"strategies.rules_engine.settings.rules[{row}].hit_ratio": 0.95 for row in range(7)}
 
 
-class Foul(SoakStory):
+class Foul(SoakWorld):
     """A world that knows every kind of fault and trades a lot, so that few worlds are enough to meet them all."""
 
     def __init__(self, number: int) -> None:
         super().__init__(_SEED, number)
-        self.climate = Climate(frozenset(Kind), 0.7)
+        self.climate = FaultPlan(frozenset(FaultKind), 0.7)
         self.scenario = self.scenario.variant(_OFTEN_HIT)
 
 
@@ -34,9 +34,9 @@ def short_soak() -> SoakReport:
     """Play worlds until each kind has hit, and some more."""
     told: list[Told] = []
     for number in range(_WORLDS_MAX):
-        told.append(Foul(number).tell())
+        told.append(Foul(number).run())
         met = set[str]().union(*(each.tally.hits for each in told))
-        if told[-1].broken or (number + 1 >= _WORLDS_MIN and met >= {kind.value for kind in Kind}):
+        if told[-1].broken or (number + 1 >= _WORLDS_MIN and met >= {kind.value for kind in FaultKind}):
             break
     return report_of(_SEED, 0, told)
 
@@ -80,6 +80,6 @@ def test_line_for_machines_names_every_figure() -> None:
 
 def test_lags_stay_within_what_a_venue_is_given() -> None:
     """A venue may take its quiet period to show what it knows; a soak beyond it would ask for what nobody promised."""
-    quiet = SoakStory(_SEED, 0).scenario.settings.cycle.quiet_period_seconds
+    quiet = SoakWorld(_SEED, 0).scenario.settings.cycle.quiet_period_seconds
 
     assert quiet > LAG_SECONDS_MAX

@@ -15,7 +15,7 @@ import pytest
 
 from simulation.checker import violations
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Story, Watch, differences, invoke, is_converting, set_stage, story_of, track_of
+from simulation.rig import FaultRun, Watch, differences, invoke, is_converting, prepare_world, fault_run_of, track_of
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, PROTECTION, REPRICE, SCENARIOS
 from simulation.world import Beat, Scenario, World
 from trader.cycle import CycleOutcome, CycleReport
@@ -27,7 +27,7 @@ _UNPACED = (FLATTEN, REPRICE, MIXED)
 _CALLS_MIN = 870
 
 
-def stalled(story: Story, index: int, call: int, other: Beat, after_seconds: int) -> tuple[World, Watch, list[str]]:
+def stalled(story: FaultRun, index: int, call: int, other: Beat, after_seconds: int) -> tuple[World, Watch, list[str]]:
     """Freeze one tick at a call; run another invocation after some seconds; let the first wake up and end."""
     world, found, beat = story.openings[index].fork(), Watch(), story.beats[index]
     seen: list[CycleReport | None] = []
@@ -36,7 +36,7 @@ def stalled(story: Story, index: int, call: int, other: Beat, after_seconds: int
         if other is beat:
             world.clock.set(Instant(beat.at + after_seconds))
         else:
-            set_stage(world, other)
+            prepare_world(world, other)
         seen.append(invoke(world, other, "the other", Nemesis(), found))
 
     first = invoke(world, beat, "the first", Nemesis(hook_at=call, hook=meanwhile), found)
@@ -52,13 +52,13 @@ def stalled(story: Story, index: int, call: int, other: Beat, after_seconds: int
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scenario) -> None:
     """The redelivered tick did it all; the sleeper is fenced off, and what it still sent was the other's already."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     lease = scenario.settings.cycle.lease_seconds
     broken = []
     for index, beat in enumerate(scenario.beats):
         for call in range(1, len(story.trails[index]) + 1):
             world, found, wrong = stalled(story, index, call, beat, lease)
-            was_converting = is_converting(world) or story.trails[index][call - 1] == "exchange.convert_commit"
+            was_converting = is_converting(world) or story.trails[index][call - 1] == "exchange.commit_conversion"
             ending = story.finish(index, world, found)
             wrong += ending.violations
             if not was_converting:
@@ -71,7 +71,7 @@ def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scen
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_invocation_that_sleeps_into_the_next_tick_breaks_nothing(scenario: Scenario) -> None:
     """The next tick ran meanwhile, with what it found: other books perhaps, but sound ones."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     broken = []
     for index in range(len(scenario.beats) - 1):
         for call, method in enumerate(story.trails[index], start=1):
@@ -89,7 +89,7 @@ def test_invocation_that_sleeps_into_the_next_tick_breaks_nothing(scenario: Scen
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
     """Whoever comes second, at whatever call, does nothing; the end is the undisturbed one in every field."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     broken = []
     for index, beat in enumerate(scenario.beats):
         acquires = story.trails[index].index("store.acquire") + 1
@@ -117,7 +117,7 @@ def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 def test_finished_and_older_ticks_decide_nothing_new(scenario: Scenario) -> None:
     """Redelivered at once, and again after a later one, a tick is skipped and the world stays as it is."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     for index in range(len(scenario.beats)):
         world = after(story, index)
         before = track_of(world)
@@ -132,7 +132,7 @@ def test_finished_and_older_ticks_decide_nothing_new(scenario: Scenario) -> None
 
 def test_older_tick_does_not_disturb_an_unfinished_newer_one() -> None:
     """A tick crashed after its point of no return; an older one arrives late; then the newer one is redelivered."""
-    story = story_of(EXIT_BY_TIME)
+    story = fault_run_of(EXIT_BY_TIME)
     index = 3
     for call in range(1, len(story.trails[index]) + 1):
         world, found = story.openings[index].fork(), Watch()
@@ -151,12 +151,12 @@ def test_older_tick_does_not_disturb_an_unfinished_newer_one() -> None:
 
 def test_every_call_of_the_busy_stories_was_slept_at() -> None:
     """The sweep does not shrink unseen."""
-    calls = sum(len(trail) for each in _BUSY for trail in story_of(each).trails[: len(each.beats)])
+    calls = sum(len(trail) for each in _BUSY for trail in fault_run_of(each).trails[: len(each.beats)])
 
     assert calls >= _CALLS_MIN
 
 
-def after(story: Story, index: int) -> World:
+def after(story: FaultRun, index: int) -> World:
     """The undisturbed world after a tick, at that tick's instant."""
     world = story.openings[index].fork()
     invoke(world, story.beats[index], "undisturbed", Nemesis(), Watch())

@@ -18,9 +18,9 @@ import pytest
 from desk.recovery.chain import read_chain
 from desk.recovery.place import RebuildOptions, rebuild, write_rebuilt
 from desk.recovery.rebuild import Rebuilt
-from simulation.lost_books import MemoryShelf, after_tick, the_place, wiped
+from simulation.lost_books import InMemoryLedgerItems, after_tick, the_store, wipe
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Watch, books_of, differences, invoke, set_stage, story_of
+from simulation.rig import Watch, books_of, differences, invoke, prepare_world, fault_run_of
 from simulation.scenarios import ENTRY, SCENARIOS, SLOW
 from simulation.world import SCOPE, Scenario, World
 from trader.cycle import CycleOutcome
@@ -34,7 +34,7 @@ from trader.ports import audit_key
 
 CACHES = {"products", "fees"}
 #: Calls after which something has changed for good: the rest of a crash sweep would repeat these.
-EFFECTS = {"audit.write", "store.commit", "exchange.submit", "exchange.cancel", "exchange.convert_commit"}
+EFFECTS = {"audit.write", "store.commit", "exchange.submit", "exchange.cancel", "exchange.commit_conversion"}
 #: The sweep must not shrink unseen: it was 153 cases when this was written.
 CASES_MIN = 150
 _SLOW_SECONDS = 7
@@ -56,12 +56,12 @@ def stored_beside(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def play_on(world: World, index: int, *, same_tick: bool = False) -> Watch:
     """Let the rest of the story happen; the tick itself too, if it did not end."""
-    story, found = story_of(world.scenario), Watch()
+    story, found = fault_run_of(world.scenario), Watch()
     for place, beat in enumerate(story.beats[index:], start=index):
         if place == index and not same_tick:
             continue
         if place > index:
-            set_stage(world, beat)
+            prepare_world(world, beat)
         invoke(world, beat, "later", Nemesis(), found)
         found.after(world, healthy=True)
     found.at_end(world)
@@ -71,12 +71,12 @@ def play_on(world: World, index: int, *, same_tick: bool = False) -> Watch:
 @everywhere
 def test_rebuilt_ledger_is_the_lost_one_after_every_tick(scenario: Scenario) -> None:
     """Every field, the head of the audit included; every stored fill and finished order as well."""
-    for index in range(len(story_of(scenario).beats)):
+    for index in range(len(fault_run_of(scenario).beats)):
         world = after_tick(scenario, index)
         lost, beside = world.ledger(), stored_beside(world)
         assert lost is not None
 
-        made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+        made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
 
         assert [] == unlike(lost, made.ledger), f"after tick {index}"
         assert beside[0] == {fill.trade_id: fill for fill in made.fills}
@@ -87,17 +87,17 @@ def test_rebuilt_ledger_is_the_lost_one_after_every_tick(scenario: Scenario) -> 
 @everywhere
 def test_story_goes_on_with_the_rebuilt_ledger_as_if_nothing_had_happened(scenario: Scenario) -> None:
     """The same books, orders, fills and money at the end; and the end can be rebuilt again, rebuilds included."""
-    story = story_of(scenario)
+    story = fault_run_of(scenario)
     for index in range(len(story.beats)):
-        world = wiped(after_tick(scenario, index))
-        write_rebuilt(the_place(world), RebuildOptions())
+        world = wipe(after_tick(scenario, index))
+        write_rebuilt(the_store(world), RebuildOptions())
 
         found = play_on(world, index)
 
         assert [] == found.violations
         assert [] == differences(story.ending.books, books_of(world)), f"wiped after tick {index}"
         end = world.ledger()
-        made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+        made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
         assert end is not None
         assert [] == unlike(end, made.ledger)
 
@@ -108,7 +108,7 @@ def test_instants_are_the_lost_ones_wherever_a_call_was_slow(scenario: Scenario)
 
     Only asking the clock is never slow: when an entry counts for the pace, and when it is on record, is asked in a row.
     """
-    story, cases = story_of(scenario), 0
+    story, cases = fault_run_of(scenario), 0
     for index, beat in enumerate(scenario.beats):
         for call, method in enumerate(story.trails[index], start=1):
             if method == "clock.now":
@@ -120,7 +120,7 @@ def test_instants_are_the_lost_ones_wherever_a_call_was_slow(scenario: Scenario)
             lost = world.ledger()
             assert lost is not None
 
-            made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+            made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
 
             assert [] == unlike(lost, made.ledger), f"tick {index}, slow at call {call}"
             cases += 1
@@ -131,13 +131,13 @@ def test_ledger_lost_in_a_crash_is_rebuilt_and_the_tick_made_good() -> None:
     """The process dies after an effect and takes the item with it; then the same tick is run again."""
     cases, open_ends, broken = 0, 0, []
     for scenario in SCENARIOS:
-        story = story_of(scenario)
+        story = fault_run_of(scenario)
         for index in range(len(scenario.beats)):
             for call, method in enumerate(story.trails[index], start=1):
                 if method not in EFFECTS:
                     continue
                 world = story._hit(index, call, Fault.AFTER).world.fork()
-                made, _ = write_rebuilt(the_place(wiped(world)), RebuildOptions(converts=done_converts(world)))
+                made, _ = write_rebuilt(the_store(wipe(world)), RebuildOptions(conversions=done_converts(world)))
                 found = play_on(world, index, same_tick=True)
                 cases += 1
                 where = f"{scenario.name}: tick {index}, {method} at call {call}"
@@ -154,29 +154,29 @@ def test_ledger_lost_in_a_crash_is_rebuilt_and_the_tick_made_good() -> None:
 
 def done_converts(world: World) -> dict[str, str]:
     """The conversions that the venue did, by our ids: what an operator finds in the venue's own list."""
-    return {each.convert_id: key for key, each in world.book().converts.items() if each.done_at is not None}
+    return {each.conversion_id: key for key, each in world.book().conversions.items() if each.done_at is not None}
 
 
 def test_conversion_that_may_have_been_done_is_named_and_not_tried_again() -> None:
     """The venue's id of it stood in the lost ledger alone."""
     scenario = next(each for each in SCENARIOS if each.name == "convert")
-    story = story_of(scenario)
-    commit = story.trails[0].index("exchange.convert_commit") + 1
+    story = fault_run_of(scenario)
+    commit = story.trails[0].index("exchange.commit_conversion") + 1
     world = story._hit(0, commit, Fault.AFTER).world.fork()
 
-    made, _ = write_rebuilt(the_place(wiped(world)), RebuildOptions())
+    made, _ = write_rebuilt(the_store(wipe(world)), RebuildOptions())
 
     named = [each for each in made.unknown if each.startswith("conversion ")]
     invoke(world, story.beats[0], "again", Nemesis(), Watch())
     assert 1 == len(named)
-    assert 1 == len(world.book().converts)
+    assert 1 == len(world.book().conversions)
 
 
 def test_cycle_without_a_ledger_opens_no_books_beside_orders_of_ours() -> None:
     """It says what is missing and what to do, sends nothing, writes nothing, and gives the lease back."""
-    world = wiped(after_tick(ENTRY, 2))
-    story = story_of(ENTRY)
-    set_stage(world, story.beats[3])
+    world = wipe(after_tick(ENTRY, 2))
+    story = fault_run_of(ENTRY)
+    prepare_world(world, story.beats[3])
     before = world.book()
 
     report = invoke(world, story.beats[3], "unaware", Nemesis(), Watch())
@@ -198,9 +198,9 @@ class _Unlisted(Nemesis):
 
 def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
     """The item was lost, and a cycle that saw no order of ours ran on empty books; then the ledger is rebuilt."""
-    world = wiped(after_tick(ENTRY, 2))
-    story = story_of(ENTRY)
-    set_stage(world, story.beats[3])
+    world = wipe(after_tick(ENTRY, 2))
+    story = fault_run_of(ENTRY)
+    prepare_world(world, story.beats[3])
     invoke(world, story.beats[3], "unaware", _Unlisted(), Watch())
     lost = after_tick(ENTRY, 3).ledger()
     empty = world.ledger()
@@ -208,10 +208,10 @@ def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
     assert empty is not None
     assert (1, 0) == (len(lost.lots), len(empty.lots))
 
-    made, _ = write_rebuilt(the_place(world), RebuildOptions())
+    made, _ = write_rebuilt(the_store(world), RebuildOptions())
 
     twice = set(made.ledger.orders) - set(lost.orders)
-    assert (lost.cash, lost.lots, lost.books) == (made.ledger.cash, made.ledger.lots, made.ledger.books)
+    assert (lost.cash, lost.lots, lost.by_strategy) == (made.ledger.cash, made.ledger.lots, made.ledger.by_strategy)
     assert set(empty.orders) == twice, "what the empty books ordered is remembered beside the rest"
     assert any("opened a second time" in each for each in made.unknown)
     assert [] == play_on(world, 3).violations
@@ -227,12 +227,12 @@ def test_what_no_announced_intent_explains_is_listed_and_never_booked() -> None:
         entry,
         client_order_id=ClientOrderId(f"{world.scenario.settings.execution.order_prefix}nobody"),
         limit_price=Price(500),
-        attach=False,
+        attach_bracket=False,
         bracket=None,
     )
-    world.exchange.submit(replace(stranger, kind=type(entry.kind).LIMIT_IOC))
+    world.exchange.submit(replace(stranger, configuration=type(entry.configuration).LIMIT_IOC))
 
-    made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+    made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
 
     assert [stranger.client_order_id] == [state.client_order_id for state in made.foreign.orders]
     assert 1 == len(made.foreign.fills)
@@ -244,12 +244,12 @@ def test_what_no_announced_intent_explains_is_listed_and_never_booked() -> None:
 
 def test_epoch_goes_on_above_every_one_on_record() -> None:
     """An audit object is never written under a key twice, however often the item is lost."""
-    world = wiped(after_tick(ENTRY, 2))
+    world = wipe(after_tick(ENTRY, 2))
     highest = read_chain(world.audit_texts()).epoch
 
-    write_rebuilt(the_place(world), RebuildOptions())
+    write_rebuilt(the_store(world), RebuildOptions())
 
-    item = the_place(world).shelf.find(SCOPE)
+    item = the_store(world).items.find(SCOPE)
     assert item is not None
     assert highest < item.epoch
     assert "" == item.owner
@@ -257,11 +257,11 @@ def test_epoch_goes_on_above_every_one_on_record() -> None:
 
 def test_finished_tick_is_not_decided_again_on_a_rebuilt_ledger() -> None:
     """It carries how far the last cycle got."""
-    world = wiped(after_tick(ENTRY, 0))
-    write_rebuilt(the_place(world), RebuildOptions())
+    world = wipe(after_tick(ENTRY, 0))
+    write_rebuilt(the_store(world), RebuildOptions())
     before = set(world.audit_texts())
 
-    invoke(world, story_of(ENTRY).beats[0], "again", Nemesis(), Watch())
+    invoke(world, fault_run_of(ENTRY).beats[0], "again", Nemesis(), Watch())
 
     ledger = world.ledger()
     assert ledger is not None
@@ -277,7 +277,7 @@ def test_running_cycle_is_not_overwritten() -> None:
     before, objects = dict(world.store.texts), set(world.audit_texts())
 
     with pytest.raises(LeaseHeld, match="at work"):
-        write_rebuilt(the_place(world), RebuildOptions())
+        write_rebuilt(the_store(world), RebuildOptions())
 
     assert (before, objects) == (world.store.texts, set(world.audit_texts()))
 
@@ -290,15 +290,15 @@ def test_corrupt_item_is_replaced_and_kept(damaged: str) -> None:
     world = after_tick(ENTRY, 2)
     lost = world.ledger()
     world.store.texts[SCOPE] = damaged
-    place = the_place(world)
+    place = the_store(world)
 
     write_rebuilt(place, RebuildOptions())
 
     ledger = world.ledger()
-    assert isinstance(place.shelf, MemoryShelf)
+    assert isinstance(place.items, InMemoryLedgerItems)
     assert lost is not None
     assert ledger is not None
-    assert [damaged] == place.shelf.aside
+    assert [damaged] == place.items.aside
     assert ["audit_head"] == [each.split(":")[0] for each in unlike(lost, ledger)]
 
 
@@ -306,7 +306,7 @@ def test_sound_ledger_is_left_as_it_is_when_the_venue_fails() -> None:
     """And the lease is given back at once."""
     world = after_tick(ENTRY, 2)
     before = world.ledger()
-    place = replace(the_place(world), exchange=None, reader=Unreadable())
+    place = replace(the_store(world), exchange=None, reader=Unreadable())
 
     with pytest.raises(AuditError):
         write_rebuilt(place, RebuildOptions())
@@ -327,54 +327,54 @@ class Unreadable:
 
 def test_missing_object_is_a_refusal_unless_told() -> None:
     """Told to go on, it says what it trusts, and the drawdown peak does not fall."""
-    world = wiped(after_tick(ENTRY, 5))
+    world = wipe(after_tick(ENTRY, 5))
     keys = sorted(world.audit_texts())
     whole = rebuilt_of(world)
     del world.audit.texts[keys[3]]
 
     with pytest.raises(AuditError, match=r"the audit chain is broken: .* follows"):
-        rebuild(the_place(world), RebuildOptions())
+        rebuild(the_store(world), RebuildOptions())
 
-    made, _ = rebuild(the_place(world), RebuildOptions(broken_ok=True))
+    made, _ = rebuild(the_store(world), RebuildOptions(broken_ok=True))
     assert any("follows" in each for each in made.unknown)
-    assert whole.ledger.marks is not None
-    assert made.ledger.marks is not None
-    assert whole.ledger.marks.peak_equity <= made.ledger.marks.peak_equity
+    assert whole.ledger.equity_marks is not None
+    assert made.ledger.equity_marks is not None
+    assert whole.ledger.equity_marks.peak_equity <= made.ledger.equity_marks.peak_equity
 
 
 def test_changed_object_is_a_refusal() -> None:
     """One digit is enough."""
-    world = wiped(after_tick(ENTRY, 5))
+    world = wipe(after_tick(ENTRY, 5))
     key = next(key for key, text in sorted(world.audit_texts().items()) if "OrderIntended" in text)
     world.audit.texts[key] = world.audit.texts[key].replace('"limit_price":"99.97"', '"limit_price":"99.96"', 1)
 
     with pytest.raises(AuditError, match="the audit chain is broken"):
-        rebuild(the_place(world), RebuildOptions())
+        rebuild(the_store(world), RebuildOptions())
 
 
 def test_object_under_another_name_is_a_refusal() -> None:
     """A copy in another place is not the object."""
-    world = wiped(after_tick(ENTRY, 5))
+    world = wipe(after_tick(ENTRY, 5))
     key = sorted(world.audit_texts())[2]
     cycle = key.split("/")[-1].split("-")[0]
     world.audit.texts[audit_key(SCOPE, cycle, 77, "decision")] = world.audit.texts[key]  # type: ignore[arg-type]
 
     with pytest.raises(AuditError, match="says that it is"):
-        rebuild(the_place(world), RebuildOptions())
+        rebuild(the_store(world), RebuildOptions())
 
 
 def test_nothing_on_record_is_a_refusal() -> None:
     """An empty audit is more likely the wrong place than a new account."""
-    world = wiped(after_tick(ENTRY, 2))
+    world = wipe(after_tick(ENTRY, 2))
     world.audit.texts.clear()
 
     with pytest.raises(AuditError, match="nothing to rebuild from"):
-        rebuild(the_place(world), RebuildOptions())
+        rebuild(the_store(world), RebuildOptions())
 
 
 def rebuilt_of(world: World) -> Rebuilt:
     """The ledger made anew, nothing written."""
-    return rebuild(the_place(world), RebuildOptions())[0]
+    return rebuild(the_store(world), RebuildOptions())[0]
 
 
 def test_rebuilding_writes_nothing() -> None:

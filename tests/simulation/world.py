@@ -16,14 +16,14 @@ from functools import cached_property, lru_cache
 
 from factories_settings import shipped_settings
 from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.lease import LeaseItem, lease_item
+from trader.adapters.local.lease import LeaseItem, read_lease_item
 from trader.adapters.local.memory import (
     InMemoryAuditLog,
-    InMemoryBookStore,
+    InMemorySimAccountStore,
     InMemoryKillSwitch,
     InMemoryStateStore,
 )
-from trader.entry.wiring import pipeline_of
+from trader.entry.wiring import build_pipeline
 from trader.model.codec import sha256_hex
 from trader.model.facts import Tick
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id_at, instant_of
@@ -31,10 +31,10 @@ from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, OrderIntent, OrderRecord
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from trader.ports import Identity, Ports
-from trader.sim.book import VenueBook
+from trader.sim.book import SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.market import CandleMarket, SeriesKey
 from trader.sim.series import CandleSeries
@@ -54,7 +54,7 @@ class Beat:
     """One tick of a script: after which bar boundary, and what the operator set the switch to just before."""
 
     bar: int
-    switch: Switch | None = None
+    switch: TradingState | None = None
     late: int = 0
 
     @property
@@ -102,7 +102,7 @@ class Scenario:
     @cached_property
     def pipeline(self) -> Pipeline:
         """Every stage bound to the settings; stateless, so all runs share it."""
-        return pipeline_of(self.settings)
+        return build_pipeline(self.settings)
 
     @cached_property
     def products(self) -> tuple[Product, ...]:
@@ -184,7 +184,7 @@ class Store(InMemoryStateStore):
         return LeaseItem() if text is None else _item(text)
 
 
-_item = lru_cache(maxsize=512)(lambda text: lease_item(text, "the ledger in memory"))
+_item = lru_cache(maxsize=512)(lambda text: read_lease_item(text, "the ledger in memory"))
 
 
 @dataclass
@@ -194,8 +194,8 @@ class World:
     scenario: Scenario
     store: Store
     audit: InMemoryAuditLog
-    switch: InMemoryKillSwitch
-    books: InMemoryBookStore[VenueBook]
+    kill_switch: InMemoryKillSwitch
+    books: InMemorySimAccountStore[SimAccount]
     clock: ManualClock
 
     def __post_init__(self) -> None:
@@ -223,8 +223,8 @@ class World:
             self.scenario,
             store,
             audit,
-            InMemoryKillSwitch(self.switch.word),
-            InMemoryBookStore(self.books.load()),
+            InMemoryKillSwitch(self.kill_switch.word),
+            InMemorySimAccountStore(self.books.load()),
             copy(self.clock),
         )
 
@@ -232,13 +232,13 @@ class World:
         """Name the state: two worlds with one digest have one future."""
         parts = [self.store.texts, self.audit.texts, *self.store._fills.values(), *self.store._finished.values()]
         texts = [f"{key}={text}" for part in parts for key, text in part.items()]
-        return sha256_hex("|".join([*texts, str(self.switch.word), str(self.clock.at), repr(self.books.load())]))
+        return sha256_hex("|".join([*texts, str(self.kill_switch.word), str(self.clock.at), repr(self.books.load())]))
 
     def ports(self, owner: str, wrap: Callable[[str, object], object] | None = None) -> Ports:
         """The world as one invocation sees it; *wrap* may put something between."""
         parts = {
             name: wrap(name, getattr(self, name)) if wrap is not None else getattr(self, name)
-            for name in ("market", "exchange", "store", "audit", "switch", "clock")
+            for name in ("market", "exchange", "store", "audit", "kill_switch", "clock")
         }
         return Ports(**parts, identity=Identity(SCOPE, owner, "test"))  # type: ignore[arg-type]
 
@@ -262,7 +262,7 @@ class World:
         """Every object of the audit log by its key."""
         return self.audit.texts
 
-    def book(self) -> VenueBook:
+    def book(self) -> SimAccount:
         """The venue's own book, brought up to now."""
         self.exchange.balances()
         book = self.books.load()
@@ -277,7 +277,7 @@ class World:
 
 def open_world(scenario: Scenario) -> World:
     """The world before the first tick, with what the account's owner did by hand."""
-    world = World(scenario, Store(), InMemoryAuditLog(), InMemoryKillSwitch(), InMemoryBookStore(), ManualClock(START))
+    world = World(scenario, Store(), InMemoryAuditLog(), InMemoryKillSwitch(), InMemorySimAccountStore(), ManualClock(START))
     for intent in scenario.foreign:
         world.exchange.submit(intent)
     return world

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from factories_settings import shipped_settings, shipped_trees
-from trader.adapters.yaml_tree import leaves
+from trader.adapters.yaml_tree import iterate_leaves
 from trader.model.settings import Settings
 
 #: What comes of some settings: orders, verdicts, fills, questions to the venue. Never the settings themselves.
@@ -38,7 +38,7 @@ class Row:
 
 def shipped_keys() -> tuple[str, ...]:
     """Every key path that has a value, in the order of the files: rules, tiers and items of lists included."""
-    return tuple(path for tree in shipped_trees().values() for path, _ in leaves(tree))
+    return tuple(path for tree in shipped_trees().values() for path, _ in iterate_leaves(tree))
 
 
 def missing_rows(keys: Iterable[str], rows: Mapping[str, object]) -> tuple[str, ...]:

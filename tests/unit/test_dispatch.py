@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trader.dispatch import Command, Operate, Operation, RunTick, SwitchChanged, command_of
+from trader.dispatch import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.errors import MalformedData
 from trader.model.ids import Instant
 
@@ -35,7 +35,7 @@ def test_every_shipped_event_has_its_row() -> None:
 @pytest.mark.parametrize("name", sorted(UNDERSTOOD))
 def test_a_shipped_event_is_understood(name: str) -> None:
     """Each file asks for exactly what its name says."""
-    command = command_of(_read(EVENTS / name))
+    command = parse_event(_read(EVENTS / name))
 
     assert UNDERSTOOD[name] == command
 
@@ -44,7 +44,7 @@ def test_a_shipped_event_is_understood(name: str) -> None:
 def test_a_malformed_event_is_refused_in_one_line(path: Path) -> None:
     """What is not understood is named, with what would be."""
     with pytest.raises(MalformedData, match=r"allowed|object") as refusal:
-        command_of(_read(path))
+        parse_event(_read(path))
 
     assert 1 == len(str(refusal.value).splitlines())
 
@@ -52,11 +52,11 @@ def test_a_malformed_event_is_refused_in_one_line(path: Path) -> None:
 def test_an_instant_without_a_time_zone_is_refused() -> None:
     """Local time of some machine is nobody's schedule."""
     with pytest.raises(MalformedData, match="time zone"):
-        command_of({"scheduled_time": "2026-11-22T10:15:00"})
+        parse_event({"scheduled_time": "2026-11-22T10:15:00"})
 
 
 def test_an_instant_in_another_zone_is_the_same_instant() -> None:
     """A time zone is understood, not dropped."""
-    command = command_of({"scheduled_time": "2026-11-22T11:15:00.900+01:00"})
+    command = parse_event({"scheduled_time": "2026-11-22T11:15:00.900+01:00"})
 
     assert RunTick(TICK) == command

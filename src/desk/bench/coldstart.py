@@ -107,7 +107,7 @@ class Case:
     extra: Mapping[str, Any]
 
 
-def cases_of(build: Path, source: Path, scratch: Path, handler: str, python: Sequence[str]) -> list[Case]:
+def list_cases(build: Path, source: Path, scratch: Path, handler: str, python: Sequence[str]) -> list[Case]:
     """Lay out what is compared. Exits, saying why, where the artefact has no byte-code or does not run here."""
     function, packages = build / "TradingFunction", build / "DependenciesLayer" / "python"
     for folder in (function, packages):
@@ -136,7 +136,7 @@ def cases_of(build: Path, source: Path, scratch: Path, handler: str, python: Seq
     ]
 
 
-def measured(python: Sequence[str], cases: Sequence[Case], runs: int) -> dict[str, dict[str, float]]:
+def measure(python: Sequence[str], cases: Sequence[Case], runs: int) -> dict[str, dict[str, float]]:
     """Start each case *runs* times and return the median of every figure; one start of each is thrown away."""
     samples: dict[str, list[dict[str, float]]] = {case.name: [] for case in cases}
     for turn in range(runs + 1):
@@ -186,8 +186,8 @@ def main() -> None:
         parser.error(f"--runs {given.runs}: a median wants {RUNS_MIN} at least")
     python = _python()
     with tempfile.TemporaryDirectory() as scratch:
-        cases = cases_of(given.build.resolve(), given.source.resolve(), Path(scratch), given.handler, python)
-        figures = measured(python, cases, given.runs)
+        cases = list_cases(given.build.resolve(), given.source.resolve(), Path(scratch), given.handler, python)
+        figures = measure(python, cases, given.runs)
     for name, of in figures.items():
         print(f"{name}: {of['wall_ms']:.0f} ms, of it {of['cpu_ms']:.0f} processor, peak {of['peak_mb']:.1f} MB")
     wall = {name: of["wall_ms"] for name, of in figures.items()}

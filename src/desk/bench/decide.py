@@ -20,14 +20,14 @@ from pathlib import Path
 from statistics import median
 
 from trader.adapters.config_yaml import load_settings
-from trader.entry.wiring import pipeline_of, scope_of
-from trader.model.facts import Facts
+from trader.entry.wiring import build_pipeline, make_scope
+from trader.model.inputs import CycleInputs
 from trader.model.ids import Asset, Instant, ProductId, cycle_id_at
 from trader.model.ledger import opening_ledger
 from trader.model.market import Bars, Candle, Depth, FeeRates, Granularity, Product, Quote, bars_from_candles
-from trader.model.memory import Regime, RegimeMemory
+from trader.model.memory import Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 
 NOW = Instant(1_764_000_000)
@@ -47,8 +47,8 @@ _CASES = (("quiet", 30, 0), ("busy", 30, 5), ("wide", 100, 5), ("widest", 300, 5
 _JUDGED = ("quiet", "busy")
 
 
-def facts_of(settings: Settings, products: int, proposals: int) -> Facts:
-    """Make the facts of one cycle: *products* quiet markets, of which the first *proposals* have just jumped."""
+def make_inputs(settings: Settings, products: int, proposals: int) -> CycleInputs:
+    """Make the inputs of one cycle: *products* quiet markets, of which the first *proposals* have just jumped."""
     listed, quotes, bars, depth = {}, {}, {}, {}
     tier = settings.universe.tiers["tier_2_rotational"]
     for index, base in enumerate(tier.bases[:products]):
@@ -59,13 +59,13 @@ def facts_of(settings: Settings, products: int, proposals: int) -> Facts:
         quotes[product_id] = Quote(product_id, price, Price(price + Decimal("0.01")), NOW)
         bars[product_id] = series
         depth[product_id] = Depth(product_id, Notional(10_000_000), Notional(10_000_000))
-    ledger = opening_ledger(scope_of(settings), settings.app.accounting_asset, Notional(settings.app.capital))
-    return Facts(
+    ledger = opening_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
+    return CycleInputs(
         cycle_id=cycle_id_at(NOW),
         now=NOW,
         scheduled_at=NOW,
-        switch=Switch.RUN,
-        ledger=replace(ledger, regime=RegimeMemory(Regime.CHOP, Regime.CHOP)),
+        trading_state=TradingState.RUN,
+        ledger=replace(ledger, regime=RegimeState(Regime.CHOP, Regime.CHOP)),
         products=listed,
         quotes=quotes,
         bars=bars,
@@ -198,7 +198,7 @@ class Case:
         return (time.thread_time() - begun) / self.repeats
 
 
-def case_of(work: Callable[[], object]) -> Case:
+def make_case(work: Callable[[], object]) -> Case:
     """Find out how many calls make a sample; the first call, which fills caches, is not counted."""
     work()
     return Case(work, max(1, round(_SAMPLE_SECONDS / median(Case(work, 1).sample() for _ in range(5)))))
@@ -206,7 +206,7 @@ def case_of(work: Callable[[], object]) -> Case:
 
 def measure(cases: dict[str, Case], rounds: int = _ROUNDS) -> Case:
     """Sample every case in every round, each between two samples of the yardstick, which is given back."""
-    standard = case_of(yardstick)
+    standard = make_case(yardstick)
     gc.collect()
     gc.disable()
     try:
@@ -227,8 +227,8 @@ def measure(cases: dict[str, Case], rounds: int = _ROUNDS) -> Case:
 
 def _case(settings: Settings, products: int, proposals: int) -> tuple[Case, int]:
     fitted = with_products(settings, products)
-    facts, pipeline = facts_of(fitted, products, proposals), pipeline_of(fitted)
-    return case_of(lambda: pipeline.decide(facts)), len(pipeline.decide(facts).proposals)
+    inputs, pipeline = make_inputs(fitted, products, proposals), build_pipeline(fitted)
+    return make_case(lambda: pipeline.decide(inputs)), len(pipeline.decide(inputs).proposals)
 
 
 def main() -> None:

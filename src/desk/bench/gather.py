@@ -1,7 +1,7 @@
 """How long it takes to read 200 products from a venue 50 ms away, and whether the budget was kept on the way.
 
 The budget is judged where requests leave, on the transport's own clock: no second, however it lies, holds more turns
-than its lane's rate, and no request leaves before its turn. That much the buckets promise on any machine. They cannot
+than its group's rate, and no request leaves before its turn. That much the rate limiters promise on any machine. They cannot
 promise when a waiting thread is woken or how long the way takes: requests that leave late leave closer to those
 behind them, so on a busy machine a second may see one or two more depart or arrive than had their turn in it. Those
 counts and the seconds taken are printed, not judged.
@@ -30,8 +30,8 @@ from typing import Any
 import requests
 
 from trader.adapters.coinbase.adapter import CoinbaseExchange
-from trader.adapters.coinbase.auth import Credentials, signer_for
-from trader.adapters.coinbase.budget import Lane, Limits, Timing
+from trader.adapters.coinbase.auth import Credentials, choose_signer
+from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, Timing
 from trader.adapters.coinbase.failures import Failure
 from trader.adapters.coinbase.http import Answer, Call, Transport
 from trader.adapters.coinbase.server_clock import ServerClock
@@ -50,7 +50,7 @@ _ROUNDING = 1e-6
 class Departure:
     """One attempt: the instant its turn came, and the instant it left, both on the transport's monotonic clock."""
 
-    lane: Lane
+    group: RateLimitGroup
     due: float
     left: float
 
@@ -68,8 +68,8 @@ class _WatchedTiming:
     def turn(self) -> tuple[float, float]:
         """Return when the turn of the attempt just made came, and when it left.
 
-        A bucket reads the clock and sleeps until the turn, if that is later; the transport reads the clock again
-        before it sends. This holds for the lanes that are paid from one bucket, so for all but the fills.
+        A limiter reads the clock and sleeps until the turn, if that is later; the transport reads the clock again
+        before it sends. This holds for the groups that are paid from one limiter, so for all but the fills.
         """
         asked, left, *_ = self._thread.read
         slept = self._thread.slept
@@ -94,16 +94,16 @@ class _WatchedTiming:
 class WatchedTransport(Transport):
     """The transport as it is, and a note of every attempt that left."""
 
-    def __init__(self, url: str, credentials: Credentials, clock: ServerClock, limits: Limits) -> None:
+    def __init__(self, url: str, credentials: Credentials, clock: ServerClock, limits: RateLimits) -> None:
         self._watched = _WatchedTiming()
         self.departures: list[Departure] = []
-        super().__init__(url, signer_for(credentials, clock.now), limits=limits, timing=self._watched.timing())
+        super().__init__(url, choose_signer(credentials, clock.now), limits=limits, timing=self._watched.timing())
 
     def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
-        assert call.lane is not Lane.FILLS, "a request paid from two buckets has two turns"
+        assert call.group is not RateLimitGroup.FILLS, "a request paid from two limiters has two turns"
         self._watched.begin()
         found = super().attempt(call, until)
-        self.departures.append(Departure(call.lane, *self._watched.turn()))
+        self.departures.append(Departure(call.group, *self._watched.turn()))
         return found
 
 
@@ -133,7 +133,7 @@ class Gathered:
 
 
 @contextlib.contextmanager
-def venue_process(products: int, rtt_ms: float) -> Iterator[tuple[str, Credentials]]:
+def run_venue(products: int, rtt_ms: float) -> Iterator[tuple[str, Credentials]]:
     """Run the simulated venue on a free port; gives its address and a key for it."""
     command = [str(Path(sys.executable).with_name("trader")), "sandbox", "venue", "--port", "0"]
     options = ["--products", str(products), "--rtt", str(rtt_ms)]
@@ -164,7 +164,7 @@ def gather(exchange: CoinbaseExchange, url: str) -> Gathered:
     return Gathered(seconds, 7, products, sound, counted["totals"], counted["highest_per_second"], throttled)
 
 
-def with_ccxt(url: str, products: tuple[ProductId, ...]) -> tuple[float, int, int, dict[str, int]]:
+def gather_with_ccxt(url: str, products: tuple[ProductId, ...]) -> tuple[float, int, int, dict[str, int]]:
     """Fetch the same candles with ccxt: seconds, products that came, 429 answers, most requests in a second."""
     client = import_module("ccxt").coinbase()
     client.urls["api"]["rest"] = url
@@ -192,25 +192,25 @@ def _counts(url: str) -> tuple[dict[str, dict[str, int]], int]:
     return state["requests"], sum(seen["status"] == 429 for seen in state["log"])
 
 
-def is_budget_kept(departures: Iterable[Departure], arrived: dict[str, int], limits: Limits) -> bool:
+def is_budget_kept(departures: Iterable[Departure], arrived: dict[str, int], limits: RateLimits) -> bool:
     """Tell whether every request had a turn, none left before it, and no second holds more turns than allowed.
 
-    A bucket lets one go every 1/(0.92 × rate) seconds and none at once, so a second holds 8 turns of the public
-    lane's 8 and 14 of the private lane's 15.
+    A limiter lets one go every 1/(0.92 × rate) seconds and none at once, so a second holds 8 turns of the public
+    group's 8 and 14 of the private group's 15.
     """
     seen = tuple(departures)
-    for lane, rate in ((Lane.PUBLIC, limits.public_per_second), (Lane.PRIVATE, limits.private_per_second)):
-        turns = [each.due for each in seen if each.lane is lane]
-        if arrived[lane] > len(turns) or most_in_a_second(turns) > rate:
+    for group, rate in ((RateLimitGroup.PUBLIC, limits.public_per_second), (RateLimitGroup.PRIVATE, limits.private_per_second)):
+        turns = [each.due for each in seen if each.group is group]
+        if arrived[group] > len(turns) or most_in_a_second(turns) > rate:
             return False
     return all(each.left >= each.due - _ROUNDING for each in seen)
 
 
 def _departed(departures: Iterable[Departure]) -> str:
     seen = tuple(departures)
-    lanes = (Lane.PUBLIC, Lane.PRIVATE)
-    turns = {lane.value: most_in_a_second(each.due for each in seen if each.lane is lane) for lane in lanes}
-    left = {lane.value: most_in_a_second(each.left for each in seen if each.lane is lane) for lane in lanes}
+    groups = (RateLimitGroup.PUBLIC, RateLimitGroup.PRIVATE)
+    turns = {group.value: most_in_a_second(each.due for each in seen if each.group is group) for group in groups}
+    left = {group.value: most_in_a_second(each.left for each in seen if each.group is group) for group in groups}
     late = max((each.left - each.due for each in seen), default=0.0)
     return f"turns {turns}, departures {left}; latest departure {late * 1000:.1f} ms after its turn"
 
@@ -222,8 +222,8 @@ def main() -> None:
     parser.add_argument("--rtt-ms", type=float, default=50.0)
     parser.add_argument("--ccxt", action=argparse.BooleanOptionalAction, default=True)
     given = parser.parse_args()
-    limits = Limits()
-    with venue_process(given.products, given.rtt_ms) as (url, credentials):
+    limits = RateLimits()
+    with run_venue(given.products, given.rtt_ms) as (url, credentials):
         clock = ServerClock()
         transport = WatchedTransport(url, credentials, clock, limits)
         exchange = CoinbaseExchange(transport, clock, order_prefix="bench-")
@@ -232,7 +232,7 @@ def main() -> None:
         transport.departures.clear()
         done = gather(exchange, url)
         departures = tuple(transport.departures)
-        other = with_ccxt(url, done.products) if given.ccxt else None
+        other = gather_with_ccxt(url, done.products) if given.ccxt else None
     budget = max(
         done.requests["public"] / limits.public_per_second, done.requests["private"] / limits.private_per_second
     )

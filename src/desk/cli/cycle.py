@@ -16,13 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from desk.cli import tables
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
-from desk.markets import Stage, candle_stage, synthetic_stage
-from desk.run import run_ticks, tick_at
+from desk.markets import MarketSetup, set_up_candles, set_up_synthetic
+from desk.run import run_ticks, make_tick
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import FixedClock, SystemClock
 from trader.cycle import CycleReport, run_cycle
-from trader.dispatch import Operate, RunTick, command_of
-from trader.entry.wiring import Venue, local_ports, pipeline_of
+from trader.dispatch import Operate, RunTick, parse_event
+from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
@@ -69,7 +69,7 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     else:
         report = _on_stage(settings, home, now, candles, seed)
     if as_json:
-        print(json.dumps(tables.cycle_json(report), ensure_ascii=False))
+        print(json.dumps(tables.make_cycle_json(report), ensure_ascii=False))
     else:
         tables.print_cycle(report, open_console(160))
 
@@ -112,35 +112,35 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         summary = run_ticks(stage, folder, instants, on_cycle)
     (folder / _RUN_MARK).write_text(json.dumps({"finished": True}), encoding="utf-8")
     if as_json:
-        print(json.dumps(tables.run_json(summary), ensure_ascii=False))
+        print(json.dumps(tables.make_run_json(summary), ensure_ascii=False))
     else:
         tables.print_run(summary, open_console(160))
 
 
 def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> CycleReport:
     stage = (
-        candle_stage(settings, candles, now, now)
+        set_up_candles(settings, candles, now, now)
         if candles is not None
-        else synthetic_stage(settings, now, _SYNTHETIC_HOURS, seed)
+        else set_up_synthetic(settings, now, _SYNTHETIC_HOURS, seed)
     )
     _tell(stage)
     clock = FixedClock(now)
     market = stage.market(clock)
-    ports = local_ports(stage.settings, home / stage.name, Venue(market, market), clock)
-    return run_cycle(tick_at(now), pipeline_of(stage.settings), ports)
+    ports = build_local_ports(stage.settings, home / stage.name, VenueAccess(market, market), clock)
+    return run_cycle(make_tick(now), build_pipeline(stage.settings), ports)
 
 
 def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleReport:
-    from desk.real_venue import folder_of, http_venue
+    from desk.real_venue import name_folder, open_http_venue
 
     Console(stderr=True).print(f"market: {url}; mode: {settings.app.mode}", highlight=False)
-    ports = local_ports(settings, home / folder_of(url), http_venue(url, settings, os.environ), SystemClock())
-    return run_cycle(tick_at(now, ports.clock.now()), pipeline_of(settings), ports)
+    ports = build_local_ports(settings, home / name_folder(url), open_http_venue(url, settings, os.environ), SystemClock())
+    return run_cycle(make_tick(now, ports.clock.now()), build_pipeline(settings), ports)
 
 
 def _tick_of(at: str | None, event: Path | None) -> Instant:
     if event is not None:
-        command = command_of(json.loads(event.read_text(encoding="utf-8")))
+        command = parse_event(json.loads(event.read_text(encoding="utf-8")))
         if isinstance(command, Operate):
             raise ConfigError(f"{event}: {command.operation} does not run from this command; allowed is a tick")
         return command.scheduled_at if isinstance(command, RunTick) else command.changed_at
@@ -156,7 +156,7 @@ def _settings(config: Path, mode: Mode | None) -> Settings:
 
 def _window(
     settings: Settings, ticks: int | None, start: str | None, end: str | None, candles: Path | None, seed: int
-) -> tuple[Instant, Instant, Stage]:
+) -> tuple[Instant, Instant, MarketSetup]:
     """Settle first and last instant: --from and --to, or --ticks counted from the one or back from the other."""
     if candles is None:
         last = read_instant(end, "--to") if end is not None else SYNTHETIC_END
@@ -165,13 +165,13 @@ def _window(
         if ticks is not None and start is not None:
             last = Instant(first + ticks * period)
         hours = _SYNTHETIC_HOURS + max(last - first, 0) // 3600 + 1
-        stage = synthetic_stage(settings, last, hours, seed)
+        stage = set_up_synthetic(settings, last, hours, seed)
     else:
         if start is None or (end is None and ticks is None):
             raise ConfigError("with --candles, run needs --from, and --to or --ticks")
         first = read_instant(start, "--from")
         last = read_instant(end, "--to") if end is not None else Instant(first + 1)
-        stage = candle_stage(settings, candles, first, last)
+        stage = set_up_candles(settings, candles, first, last)
         if ticks is not None:
             last = Instant(first + ticks * stage.settings.cycle.period_seconds)
     if last <= first:
@@ -188,5 +188,5 @@ def _prepare(folder: Path) -> bool:
     return resumed
 
 
-def _tell(stage: Stage) -> None:
+def _tell(stage: MarketSetup) -> None:
     Console(stderr=True).print(f"market: {stage.title}; mode: {stage.settings.app.mode}", highlight=False)

@@ -13,14 +13,14 @@ from rich.console import Console
 
 from desk.cli import ledger_tables
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
-from desk.recovery.adopt import acknowledged, adopted_order, adopted_quantity, over_covered
-from desk.recovery.adopt_intents import Books, Quantities, Terms
-from desk.recovery.diff import differences
-from desk.recovery.place import Change, Place, RebuildOptions, rebuild, under_lease, write_rebuilt
-from desk.recovery.sites import Where, place_of, shelf_of
+from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
+from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms
+from desk.recovery.diff import find_differences
+from desk.recovery.place import Change, RecoveryStore, RebuildOptions, rebuild, change_under_lease, write_rebuilt
+from desk.recovery.sites import StoreLocation, locate, locate_items
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import SystemClock
-from trader.entry.wiring import scope_of
+from trader.entry.wiring import make_scope
 from trader.errors import ConfigError
 from trader.model.codec import encode
 from trader.model.ids import Asset, Instant
@@ -58,8 +58,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: cash, lots, protection, working orders, doubts, marks, rests, and who holds the lease."""
-    scope, now = scope_of(_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
-    stored = shelf_of(Where(home, table, bucket)).find(scope)
+    scope, now = make_scope(_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
+    stored = locate_items(StoreLocation(home, table, bucket)).find(scope)
     if stored is None:
         raise ConfigError(f"{scope}: there is no ledger; trader ledger rebuild makes one from the audit")
     if as_json:
@@ -85,17 +85,17 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     write: WriteOption = False,
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
-    where = Where(home, table, bucket, venue, _instant(at, "--at"))
+    where = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
     place, console = _place(config, mode, where, writes=write), open_console()
     options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(convert or []))
-    stored = place.shelf.find(place.scope)
+    stored = place.items.find(place.scope)
     if stored is not None and stored.problem:
         console.print(f"stored is no ledger: {stored.problem}", highlight=False, markup=False, soft_wrap=True)
     if write:
         made, kept = write_rebuilt(place, options)
     else:
         made, kept = rebuild(place, options)[0], ""
-    ledger_tables.print_change(differences(stored.ledger if stored is not None else None, made.ledger), console)
+    ledger_tables.print_change(find_differences(stored.ledger if stored is not None else None, made.ledger), console)
     ledger_tables.print_rebuilt(made, console)
     _finish(console, kept, write=write)
 
@@ -129,9 +129,9 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
 
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
-    where = Where(home, table, bucket, venue, _instant(at, "--at"))
+    where = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
     place, console = _place(config, mode, where, writes=write), open_console()
-    terms = Terms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
+    terms = AdoptionTerms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
     asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
     if len(asked) != 1:
@@ -140,29 +140,29 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     def change(ledger: Ledger, epoch: int) -> Change:
         books = _books(place, ledger, epoch)
         if wanted is not None:
-            return adopted_quantity(books, wanted, terms, reason)
+            return adopt_quantity(books, wanted, terms, reason)
         if order is not None:
-            return adopted_order(books, order, place.chain(), terms, reason)
-        return acknowledged(books, acknowledge or [], reason)
+            return adopt_order(books, order, place.chain(), terms, reason)
+        return acknowledge_mismatch(books, acknowledge or [], reason)
 
-    stored = place.shelf.find(place.scope)
+    stored = place.items.find(place.scope)
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{place.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
-    after = under_lease(place, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
-    ledger_tables.print_change(differences(stored.ledger, after), console)
-    for line in over_covered(after):
+    after = change_under_lease(place, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
+    ledger_tables.print_change(find_differences(stored.ledger, after), console)
+    for line in find_over_covered(after):
         console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
     _finish(console, "", write=write)
 
 
-def _books(place: Place, ledger: Ledger, epoch: int) -> Books:
+def _books(place: RecoveryStore, ledger: Ledger, epoch: int) -> AdoptionContext:
     if place.exchange is None:
         raise ConfigError(f"{place.scope}: in this mode nothing is ever sent, so nothing can be adopted")
-    return Books(place.settings, ledger, place.exchange, place.clock.now(), epoch)
+    return AdoptionContext(place.settings, ledger, place.exchange, place.clock.now(), epoch)
 
 
-def _place(config: Path, mode: Mode | None, where: Where, *, writes: bool) -> Place:
-    return place_of(_settings(config, mode), where, writes=writes)
+def _place(config: Path, mode: Mode | None, where: StoreLocation, *, writes: bool) -> RecoveryStore:
+    return locate(_settings(config, mode), where, writes=writes)
 
 
 def _settings(config: Path, mode: Mode | None) -> Settings:

@@ -8,18 +8,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from desk.recovery.diff import Line, described
+from desk.recovery.diff import Line, describe
 from desk.recovery.rebuild import Foreign, Rebuilt
-from desk.recovery.shelf import Stored
+from desk.recovery.shelf import StoredLedger
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, Lot, cash_imbalance
 from trader.model.money import ZERO, plain
-from trader.model.orders import Fill, Leg, OrderRecord, Side
+from trader.model.orders import Fill, OrderPurpose, OrderRecord, Side
 
 _SHOWN = 20
 
 
-def print_stored(scope: Scope, stored: Stored, now: Instant, console: Console) -> None:
+def print_stored(scope: Scope, stored: StoredLedger, now: Instant, console: Console) -> None:
     """Print the lease, and the ledger or why there is none."""
     ledger = stored.ledger
     lease = "free"
@@ -30,7 +30,7 @@ def print_stored(scope: Scope, stored: Stored, now: Instant, console: Console) -
         _print(console, f"no ledger: {stored.problem or 'none was committed yet'}")
         return
     mark = ledger.last_cycle
-    _print(console, f"last cycle {described(mark)}; audit head {ledger.audit_head or 'none'}")
+    _print(console, f"last cycle {describe(mark)}; audit head {ledger.audit_head or 'none'}")
     for table in (_cash(ledger), _lots(ledger), _orders(ledger), _rests(ledger)):
         if table.row_count:
             console.print(table)
@@ -51,11 +51,11 @@ def print_rebuilt(made: Rebuilt, console: Console) -> None:
     """Print what could not be known, and what is left out because nothing explains it."""
     for each in made.unknown:
         _print(console, f"not known: {each}")
-    for each in foreign_lines(made.foreign):
+    for each in describe_foreign(made.foreign):
         _print(console, each)
 
 
-def foreign_lines(foreign: Foreign) -> list[str]:
+def describe_foreign(foreign: Foreign) -> list[str]:
     """Say what the venue lists and no announced intent explains; the owner's own fills are only counted."""
     lines = [
         f"foreign, not booked: order {state.client_order_id or state.venue_order_id} carries our prefix, {state.side} "
@@ -80,10 +80,10 @@ def _cash(ledger: Ledger) -> Table:
     imbalance = cash_imbalance(ledger)
     for asset, amount in sorted(ledger.cash.items()):
         table.add_row(asset, plain(amount), plain(imbalance.get(asset, ZERO)))
-    for strategy, book in sorted(ledger.books.items()):
-        table.add_row(f"book {strategy}", described(book), "")
+    for strategy, book in sorted(ledger.by_strategy.items()):
+        table.add_row(f"book {strategy}", describe(book), "")
     for dust in ledger.dust:
-        table.add_row(f"dust of {dust.strategy}", described(dust), "")
+        table.add_row(f"dust of {dust.strategy}", describe(dust), "")
     return table
 
 
@@ -106,20 +106,20 @@ def _lots(ledger: Ledger) -> Table:
 
 
 def _protection(ledger: Ledger, lot: Lot) -> str:
-    live = [record for record in ledger.orders_of(lot.lot_id) if record.is_live]
+    live = [record for record in ledger.orders_of(lot.lot_id) if record.is_active]
     covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
     if covered:
         return f"{plain(covered)} by {', '.join(record.status for record in live if record.intent.side is Side.SELL)}"
-    return "by its entry" if any(r.intent.leg is Leg.ENTRY and r.intent.attach for r in live) else "NO"
+    return "by its entry" if any(r.intent.purpose is OrderPurpose.ENTRY and r.intent.attach_bracket for r in live) else "NO"
 
 
 def _orders(ledger: Ledger) -> Table:
     table = Table("order", "what", "for", "doubt", title="working orders and open conversions", title_justify="left")
-    for record in ledger.live_orders():
-        table.add_row(record.intent.client_order_id, described(record), record.intent.product_id, _doubt(record))
-    for name, convert in sorted(ledger.converts.items()):
+    for record in ledger.active_orders():
+        table.add_row(record.intent.client_order_id, describe(record), record.intent.product_id, _doubt(record))
+    for name, convert in sorted(ledger.conversions.items()):
         if convert.is_open:
-            table.add_row(name, described(convert), "conversion", convert.venue_convert_id or "not quoted")
+            table.add_row(name, describe(convert), "conversion", convert.venue_conversion_id or "not quoted")
     return table
 
 
@@ -131,8 +131,8 @@ def _doubt(record: OrderRecord) -> str:
 
 def _rests(ledger: Ledger) -> Table:
     table = Table("memory", "value", title="marks and rests", title_justify="left")
-    if ledger.marks is not None:
-        table.add_row("marks", described(ledger.marks))
+    if ledger.equity_marks is not None:
+        table.add_row("marks", describe(ledger.equity_marks))
     if ledger.unmarked_flow:
         table.add_row("flow not marked yet", plain(ledger.unmarked_flow))
     if ledger.drawdown_halt:
@@ -141,14 +141,14 @@ def _rests(ledger: Ledger) -> Table:
         table.add_row(f"reduce only {base}", why)
     for base, rest in sorted(ledger.cooldowns.items()):
         table.add_row(f"rest {base}", f"until {rfc3339(rest.until)} after {rest.reason}")
-    if ledger.streak.losses:
-        table.add_row("losses in a row", str(ledger.streak.losses))
-    if ledger.streak.rest_until:
-        table.add_row("rest after losses", f"until {rfc3339(ledger.streak.rest_until)}")
-    if ledger.health.failed_cycles:
-        table.add_row("failed cycles", str(ledger.health.failed_cycles))
+    if ledger.loss_streak.losses:
+        table.add_row("losses in a row", str(ledger.loss_streak.losses))
+    if ledger.loss_streak.cooldown_until:
+        table.add_row("rest after losses", f"until {rfc3339(ledger.loss_streak.cooldown_until)}")
+    if ledger.failure_streak.failed_cycles:
+        table.add_row("failed cycles", str(ledger.failure_streak.failed_cycles))
     table.add_row("regime", f"{ledger.regime.current}")
-    table.add_row("trades today", f"{ledger.pacing.trades_today} ({ledger.pacing.day or 'no day yet'})")
+    table.add_row("trades today", f"{ledger.entry_pacing.trades_today} ({ledger.entry_pacing.day or 'no day yet'})")
     return table
 
 

@@ -56,7 +56,7 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
-    from desk.sandbox.listings import crowd, scripted
+    from desk.sandbox.listings import many_products, add_script
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
@@ -66,9 +66,9 @@ def venue(  # noqa: PLR0913 - one argument for each option
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
     listing = _listing(candles, seed, begin, now)
     if products:
-        listing = crowd(listing, products)
+        listing = many_products(listing, products)
     if script is not None:
-        listing = scripted(listing, script, now)
+        listing = add_script(listing, script, now)
     options = VenueOptions(rate_limits=PUBLISHED_LIMITS if limits else {}, delay_seconds=rtt / 1000)
     opening = _opening(cash) if cash else USUAL_OPENING
     server = VenueServer(Venue(listing, ticking, opening=opening, options=options), host=bind, port=port)
@@ -86,11 +86,11 @@ def _group() -> None:
 
 
 def _listing(candles: Path | None, seed: int, begin: Instant | None, now: Instant) -> Listing:
-    from desk.sandbox.listings import from_folder, newest_in, seeded
+    from desk.sandbox.listings import load_folder, find_newest, make_seeded
 
     if candles is None:
-        return seeded(seed, now)
-    return from_folder(candles, newest_in(candles) if begin is None else begin, now)
+        return make_seeded(seed, now)
+    return load_folder(candles, find_newest(candles) if begin is None else begin, now)
 
 
 def _instant(text: str | None) -> Instant | None:
@@ -139,12 +139,12 @@ def up(
     folder: Annotated[Path, typer.Option(help="Where env.json and env.sh are written.")] = Path("var/sandbox"),
 ) -> None:
     """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them."""
-    from desk.invoke import architecture
+    from desk.invoke import find_architecture
     from desk.sandbox.aws import Addresses, AwsSandbox
 
     # The reachable address of 0.0.0.0 is this machine's own, unless one is named.
     addresses = Addresses(bind, reached_as or ("127.0.0.1" if bind == "0.0.0.0" else bind), aws_port, venue_port)  # noqa: S104
-    parameters = {"Mode": mode, "Architecture": architecture()}
+    parameters = {"Mode": mode, "Architecture": find_architecture()}
     with AwsSandbox(template, addresses=addresses, name=name, parameters=parameters) as sandbox:
         file = sandbox.write(folder)
         made = {"by_cloudformation": sandbox.stack.by_cloudformation, "by_calls": sandbox.stack.by_calls}

@@ -11,7 +11,7 @@ from rich.table import Table
 from desk.run import RunSummary
 from trader.cycle import CycleReport
 from trader.model.codec import encode
-from trader.model.decisions import Numbers, Outcome, Verdict
+from trader.model.decisions import Details, Outcome, Verdict
 from trader.model.ledger import Ledger
 from trader.model.money import plain
 from trader.model.orders import OrderIntent
@@ -33,7 +33,7 @@ def print_cycle(report: CycleReport, console: Console) -> None:
     decision = report.decision
     console.print(f"cycle {report.tick.cycle_id}: {report.outcome}" + (f" ({report.reason})" if report.reason else ""))
     if decision is not None:
-        equity = "unknown" if decision.equity is None else number(decision.equity)
+        equity = "unknown" if decision.equity is None else format_number(decision.equity)
         console.print(f"regime {decision.regime}, equity {equity}", highlight=False)
         console.print(_verdict_table(decision.verdicts))
         if decision.plan.intents:
@@ -45,7 +45,7 @@ def print_cycle(report: CycleReport, console: Console) -> None:
 def print_run(summary: RunSummary, console: Console) -> None:
     """Print the totals of a run, what was said how often, and the proof of the cash."""
     table = Table("figure", "value", title="run", title_justify="left")
-    for name, value in run_json(summary).items():
+    for name, value in make_run_json(summary).items():
         if name not in {"verdicts", "cash_check", "outcomes"}:
             table.add_row(name, str(value))
     console.print(table)
@@ -62,7 +62,7 @@ def print_run(summary: RunSummary, console: Console) -> None:
         )
 
 
-def cycle_json(report: CycleReport) -> dict[str, Any]:
+def make_cycle_json(report: CycleReport) -> dict[str, Any]:
     """Lay a cycle out as one object."""
     decision = report.decision
     return {
@@ -79,7 +79,7 @@ def cycle_json(report: CycleReport) -> dict[str, Any]:
     }
 
 
-def run_json(summary: RunSummary) -> dict[str, Any]:
+def make_run_json(summary: RunSummary) -> dict[str, Any]:
     """Lay a run out as one object."""
     return {
         "ticks": summary.ticks,
@@ -94,7 +94,7 @@ def run_json(summary: RunSummary) -> dict[str, Any]:
     }
 
 
-def number(value: Decimal | float | str) -> str:
+def format_number(value: Decimal | float | str) -> str:
     """Write a number for a person: six significant digits, no exponent."""
     if isinstance(value, (str, bool)):
         return str(value)
@@ -116,18 +116,18 @@ def _verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
             f"[{colour}]{verdict.outcome}[/]",
             verdict.stage,
             verdict.code or "",
-            _numbers(verdict.numbers),
+            _numbers(verdict.details),
         )
     return table
 
 
-def _numbers(numbers: Numbers) -> str:
+def _numbers(numbers: Details) -> str:
     """Show the numbers closest to deciding otherwise first; a refusal without limits shows what it has."""
     limits = {name: name + end for name in numbers for end in _LIMIT_ENDS if name + end in numbers}
     ranked = sorted(limits, key=lambda name: -_closeness(numbers[name], numbers[limits[name]]))
     shown = [each for name in ranked for each in (name, limits[name])]
     shown += [name for name in numbers if name not in shown]
-    return "  ".join(f"{name} {number(numbers[name])}" for name in shown[:_NUMBERS_SHOWN])
+    return "  ".join(f"{name} {format_number(numbers[name])}" for name in shown[:_NUMBERS_SHOWN])
 
 
 def _closeness(value: Decimal | float | str, limit: Decimal | float | str) -> float:
@@ -139,7 +139,7 @@ def _closeness(value: Decimal | float | str, limit: Decimal | float | str) -> fl
 
 
 def _order_table(intents: tuple[OrderIntent, ...], report: CycleReport) -> Table:
-    table = Table("order", "product", "side", "leg", "kind", "quantity", "price", "became", title="orders")
+    table = Table("order", "product", "side", "purpose", "configuration", "quantity", "price", "became", title="orders")
     orders = report.after.orders if report.after is not None else {}
     for intent in intents:
         record = orders.get(intent.client_order_id)
@@ -147,8 +147,8 @@ def _order_table(intents: tuple[OrderIntent, ...], report: CycleReport) -> Table
             intent.client_order_id,
             intent.product_id,
             intent.side,
-            intent.leg,
-            intent.kind,
+            intent.purpose,
+            intent.configuration,
             plain(intent.quantity),
             plain(intent.limit_price),
             f"{record.status}" + (f" {record.note}" if record.note else "") if record else "not sent",
@@ -159,10 +159,10 @@ def _order_table(intents: tuple[OrderIntent, ...], report: CycleReport) -> Table
 def _ledger_table(before: Ledger, after: Ledger) -> Table:
     table = Table("ledger", "before", "after", title="ledger", title_justify="left")
     for asset in sorted({*before.cash, *after.cash}):
-        table.add_row(f"cash {asset}", *(number(each.cash.get(asset, Decimal(0))) for each in (before, after)))
+        table.add_row(f"cash {asset}", *(format_number(each.cash.get(asset, Decimal(0))) for each in (before, after)))
     for lot_id in {**before.lots, **after.lots}:
         lots = [each.lots.get(lot_id) for each in (before, after)]
         name = next(f"lot {lot.product_id} ({lot.strategy})" for lot in lots if lot is not None)
-        table.add_row(name, *("" if lot is None else number(lot.quantity) for lot in lots))
-    table.add_row("live orders", *(str(len(each.live_orders())) for each in (before, after)))
+        table.add_row(name, *("" if lot is None else format_number(lot.quantity) for lot in lots))
+    table.add_row("live orders", *(str(len(each.active_orders())) for each in (before, after)))
     return table

@@ -63,7 +63,7 @@ class Recording:
 
 
 @contextmanager
-def recorded() -> Iterator[Recording]:
+def record_calls() -> Iterator[Recording]:
     """Hear every client of every session that is made from now on."""
     recording = Recording()
     hook = (EVENT, recording.hear)
@@ -86,7 +86,7 @@ def _caller() -> str:
     return ""
 
 
-def permissions(call: AwsCall) -> set[tuple[str, str]]:
+def list_permissions(call: AwsCall) -> set[tuple[str, str]]:
     """Return what the caller must be allowed: actions, each with the ARN it is asked for.
 
     A transaction has no action of its own: each of its parts needs what it would need alone. The account and the

@@ -27,7 +27,7 @@ import boto3
 from moto import mock_aws
 
 from desk.drill import prices
-from desk.drill.aws_calls import AwsCall, Recording, recorded
+from desk.drill.aws_calls import AwsCall, Recording, record_calls
 from desk.sandbox.server import VenueServer
 
 _CONFIG = Path(__file__).parents[3] / "config"
@@ -126,10 +126,10 @@ def _write_units(call: AwsCall, ledger_bytes: int) -> int:
 
 
 @contextlib.contextmanager
-def bench(config: Path) -> Iterator[Bench]:
+def open_bench(config: Path) -> Iterator[Bench]:
     """Put the function's world together: AWS by moto, the venue over HTTP, the shipped configuration in LIVE."""
     with contextlib.ExitStack() as stack:
-        recording = stack.enter_context(recorded())
+        recording = stack.enter_context(record_calls())
         stack.enter_context(mock_aws())
         venue = stack.enter_context(VenueServer())
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -173,7 +173,7 @@ def _environment(config: Path, venue: str) -> dict[str, str]:
 
 def measure(config: Path = _CONFIG) -> tuple[Measured, Measured, Measured]:
     """Run a cold, a quiet and a trading cycle, in this order."""
-    with bench(config) as made:
+    with open_bench(config) as made:
         made.put("REDUCE_ONLY")
         cold, quiet = made.cycle(3), made.cycle(2)
         made.put("RUN")
@@ -181,7 +181,7 @@ def measure(config: Path = _CONFIG) -> tuple[Measured, Measured, Measured]:
     return cold, quiet, trading
 
 
-def monthly(minutes: int, quiet: Measured, trading: Measured) -> dict[str, Decimal]:
+def price_month(minutes: int, quiet: Measured, trading: Measured) -> dict[str, Decimal]:
     """Return what a month costs at a period, by what is paid for. Units: US dollars."""
     cycles = DAYS * 24 * 60 / minutes
     trades = min(DAYS * TRADING_CYCLES_PER_DAY, cycles)
@@ -205,11 +205,11 @@ def monthly(minutes: int, quiet: Measured, trading: Measured) -> dict[str, Decim
         "Metrics": METRICS * prices.METRIC_MONTH.each,
         "Alarms": ALARMS * prices.ALARM_MONTH.each,
         "Dashboard": DASHBOARDS * prices.DASHBOARD_MONTH.each,
-        "Trifles": sum(trifles().values(), Decimal(0)),
+        "Trifles": sum(price_small_items().values(), Decimal(0)),
     }
 
 
-def trifles() -> dict[str, Decimal]:
+def price_small_items() -> dict[str, Decimal]:
     """Return what hardly counts, for amounts that are assumed and generous. Units: US dollars a month."""
     kept = prices.DYNAMODB_BYTE_MONTH.each + prices.DYNAMODB_RECOVERY_BYTE_MONTH.each
     return {
@@ -221,7 +221,7 @@ def trifles() -> dict[str, Decimal]:
     }
 
 
-def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
+def write_page(cold: Measured, quiet: Measured, trading: Measured) -> str:
     """Write the figures as a page."""
     names = sorted({*cold.calls, *quiet.calls, *trading.calls})
     rows = [f"| {name} | {_counts(name, (cold, quiet, trading))} |" for name in names]
@@ -236,7 +236,7 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
         f"| {title} | " + " | ".join(f"{getattr(each, of):,}" for each in (cold, quiet, trading)) + " |"
         for title, of in sizes.items()
     ]
-    costs = [monthly(minutes, quiet, trading) for minutes in PERIODS]
+    costs = [price_month(minutes, quiet, trading) for minutes in PERIODS]
     table = [f"| {name} | " + " | ".join(f"{cost[name]:.2f}" for cost in costs) + " |" for name in costs[0]]
     total = " | ".join(f"**{sum(cost.values()):.2f}**" for cost in costs)
     return "\n".join(
@@ -259,7 +259,7 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             "",
             f"Assumed, not measured: {SECONDS_PER_CYCLE} s a cycle at {MEMORY_GB} GB on arm64, and",
             f"{TRADING_CYCLES_PER_DAY} trading cycles a day; trifles are",
-            f"{', '.join(trifles())}.",
+            f"{', '.join(price_small_items())}.",
             "Records are kept for years: each further month kept adds its S3 line once more. The first three",
             "dashboards, ten alarms and ten metrics of an account are free. Requests to the venue are not priced: the",
             "first 100 GB a month that leave AWS cost nothing.",
@@ -267,7 +267,7 @@ def page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             f"Prices were looked up on {prices.LOOKED_UP} and stand in `src/desk/drill/prices.py`. AWS's pages show",
             "theirs by script and could not be read, so most sources quote its list; none was compared with a bill.",
             "",
-            *prices.rows(),
+            *prices.write_rows(),
             "",
         ]
     )
@@ -285,8 +285,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     cold, quiet, trading = measure()
     if given.page is not None:
-        given.page.write_text(page(cold, quiet, trading), encoding="utf-8")
-    costs = " ".join(f"usd_{minutes}min={sum(monthly(minutes, quiet, trading).values()):.2f}" for minutes in PERIODS)
+        given.page.write_text(write_page(cold, quiet, trading), encoding="utf-8")
+    costs = " ".join(f"usd_{minutes}min={sum(price_month(minutes, quiet, trading).values()):.2f}" for minutes in PERIODS)
     secret_reads = quiet.calls.get("secretsmanager:GetSecretValue", 0)
     print(
         f"quiet_dynamodb_writes={quiet.writes} quiet_s3_puts={quiet.calls.get('s3:PutObject', 0)} "

@@ -21,9 +21,9 @@ import boto3
 from moto import mock_aws
 
 from desk.drill.multi_order import Ran, Sent, Stage
-from desk.drill.switchboard import STOPPING, Flip, Look, Operator, WatchedSwitch, permits, readable
+from desk.drill.switchboard import STOPPING, Flip, Look, Operator, WatchedSwitch, permits, find_readable
 from trader.adapters.aws.kill_switch import SsmKillSwitch
-from trader.model.orders import Leg
+from trader.model.orders import OrderPurpose
 from trader.ports import KillSwitch
 
 PARAMETER = "/trader/drill/kill-switch"
@@ -54,7 +54,7 @@ class Findings:
     seconds: float = 0.0
 
 
-def drill(
+def run_drill(
     flips: int, seed: int = 4, *, config: Path = _CONFIG, wrap: Wrap | None = None, unreadable: int = _UNREADABLE_CYCLES
 ) -> Findings:
     """Run cycles until the switch has been flipped that often while one ran; then some whose switch is unreadable."""
@@ -93,8 +93,8 @@ def _one_cycle(found: Findings, stage: Stage, operator: Operator, switch: KillSw
     found.intended += ran.intended
     found.accepted += len(ran.accepted)
     found.withheld += ran.intended - len(ran.sent)
-    found.violations += violations_of(ran, watched.looks, operator.flips)
-    latencies, stops = latencies_of(ran, operator.flips)
+    found.violations += find_violations(ran, watched.looks, operator.flips)
+    latencies, stops = list_latencies(ran, operator.flips)
     found.latencies += latencies
     found.stops += stops
 
@@ -104,7 +104,7 @@ def _once(operator: Operator, word: str | None) -> None:
         operator.put(word)
 
 
-def violations_of(ran: Ran, looks: Sequence[Look], flips: Sequence[Flip]) -> list[str]:
+def find_violations(ran: Ran, looks: Sequence[Look], flips: Sequence[Flip]) -> list[str]:
     """Name every order that the venue took although each word that could be read then forbade it.
 
     An order's moment begins with the last look at the switch in its own turn, which is after the call before it
@@ -115,7 +115,7 @@ def violations_of(ran: Ran, looks: Sequence[Look], flips: Sequence[Flip]) -> lis
     found += [f"{name}: at the venue, and never handed over" for name in ran.accepted if name not in known]
     for sent in ran.sent:
         moment = _moment_of(sent, looks)
-        words = readable(flips, moment, sent.begun)
+        words = find_readable(flips, moment, sent.begun)
         if sent.client_order_id in ran.accepted and not any(permits(word, sent.leg) for word in words):
             found.append(f"{sent.client_order_id}: taken, the switch said {' then '.join(map(str, words))}")
     return found
@@ -126,29 +126,29 @@ def _moment_of(sent: Sent, looks: Sequence[Look]) -> float:
     return own[-1] if own else sent.begun
 
 
-def latencies_of(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
+def list_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
     """Measure, for every flip away from RUN, how long after it the last order was taken; and count such flips.
 
     A flip after which nothing was taken has no latency.
     """
     found, stops = [], 0
     for index, (before, flip) in enumerate(pairwise(flips), start=1):
-        if permits(flip.word, Leg.ENTRY) or not permits(before.word, Leg.ENTRY):
+        if permits(flip.word, OrderPurpose.ENTRY) or not permits(before.word, OrderPurpose.ENTRY):
             continue
         stops += 1
-        until = next((later.begun for later in flips[index + 1 :] if permits(later.word, Leg.ENTRY)), float("inf"))
+        until = next((later.begun for later in flips[index + 1 :] if permits(later.word, OrderPurpose.ENTRY)), float("inf"))
         after = [at - flip.done for at in ran.accepted.values() if flip.done < at < until]
         found += [max(after)] if after else []
     return found, stops
 
 
-def percentile(values: Sequence[float], share: float) -> float:
+def find_percentile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that so large a share of the values does not exceed; 0 if there are none."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
 
 
-def report(found: Findings, seed: int) -> str:
+def write_report(found: Findings, seed: int) -> str:
     """Write the findings as a page."""
     p50, p99, most = _latencies_ms(found)
     words = ", ".join(f"`{word}`" if word else "the parameter deleted" for word in STOPPING)
@@ -200,7 +200,7 @@ def report(found: Findings, seed: int) -> str:
 
 def _latencies_ms(found: Findings) -> tuple[float, float, float]:
     ms = [1000 * seconds for seconds in found.latencies]
-    return percentile(ms, 0.5), percentile(ms, 0.99), max(ms, default=0.0)
+    return find_percentile(ms, 0.5), find_percentile(ms, 0.99), max(ms, default=0.0)
 
 
 def main() -> None:
@@ -212,9 +212,9 @@ def main() -> None:
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    found = drill(given.flips, given.seed)
+    found = run_drill(given.flips, given.seed)
     if given.page is not None:
-        given.page.write_text(report(found, given.seed), encoding="utf-8")
+        given.page.write_text(write_report(found, given.seed), encoding="utf-8")
     for violation in found.violations:
         print(violation)
     p50, p99, most = _latencies_ms(found)

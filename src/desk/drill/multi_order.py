@@ -14,14 +14,14 @@ from typing import Any, cast
 
 from desk.sandbox.faults import Fault
 from desk.sandbox.keys import new_key
-from desk.sandbox.listings import seeded
+from desk.sandbox.listings import make_seeded
 from desk.sandbox.options import USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Limits
+from trader.adapters.coinbase.budget import RateLimits
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.memory import InMemoryAuditLog, InMemoryStateStore
@@ -30,14 +30,14 @@ from trader.model.decisions import TradeProposal
 from trader.model.facts import StrategyContext, Tick
 from trader.model.ids import Instant, ProductId, Scope, StrategyId, cycle_id_at
 from trader.model.market import Quote
-from trader.model.orders import Leg, OrderIntent, Side, Submission
+from trader.model.orders import OrderPurpose, OrderIntent, Side, Submission
 from trader.model.settings import Settings
-from trader.ports import ExchangeAdapter, Grant, Identity, KillSwitch, MarketData, Ports
+from trader.ports import ExchangeAdapter, LeaseGrant, Identity, KillSwitch, MarketData, Ports
 from trader.sim.market import CandleMarket
 from trader.stages.pipeline import Pipeline
 
 _ONE = StrategyId("rules_engine")
-_UNLIMITED = Limits(10_000, 10_000, 10_000, 8)
+_UNLIMITED = RateLimits(10_000, 10_000, 10_000, 8)
 _SECONDS = 55
 
 
@@ -46,7 +46,7 @@ class Sent:
     """One order that was handed to the adapter: when, and when the call before it at the venue had returned."""
 
     client_order_id: str
-    leg: Leg
+    leg: OrderPurpose
     begun: float
     turn_begun: float
 
@@ -56,9 +56,9 @@ class WatchedVenue(Venue):
 
     accepted: dict[str, float]
 
-    def create(self, request: OrderRequest, fate: Fault | None = None) -> Order:
+    def create(self, request: OrderRequest, planned_fault: Fault | None = None) -> Order:
         """Place an order. Raises: OrderRefused."""
-        order = super().create(request, fate)
+        order = super().create(request, planned_fault)
         self.accepted[request.client_order_id] = time.monotonic()
         return order
 
@@ -76,7 +76,7 @@ class WatchedExchange:
 
     def submit(self, intent: OrderIntent) -> Submission:
         """Send this intent."""
-        self.sent.append(Sent(intent.client_order_id, intent.leg, time.monotonic(), self.turn_begun))
+        self.sent.append(Sent(intent.client_order_id, intent.purpose, time.monotonic(), self.turn_begun))
         try:
             return self._inner.submit(intent)
         finally:
@@ -106,7 +106,7 @@ class _Store(InMemoryStateStore):
 
     on_commit: Callable[[], None]
 
-    def commit(self, *given: Any, **named: Any) -> Grant:
+    def commit(self, *given: Any, **named: Any) -> LeaseGrant:
         grant = super().commit(*given, **named)
         self.on_commit()
         return grant
@@ -139,7 +139,7 @@ class _BuysAll:
         ]
 
 
-def drill_settings(config: Path) -> Settings:
+def make_settings(config: Path) -> Settings:
     """Read the shipped configuration, and let a cycle send as many orders as there are products."""
     settings = load_settings(config, {}).settings
     hundred = Decimal(100)
@@ -175,10 +175,10 @@ class Stage:
     _numbers: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self._settings = drill_settings(self.config)
-        self._pipeline = Pipeline.of(self._settings, {_ONE: cast("Any", _BuysAll())})
+        self._settings = make_settings(self.config)
+        self._pipeline = Pipeline.build(self._settings, {_ONE: cast("Any", _BuysAll())})
         clock = SystemClock()
-        self._listing = seeded(now=clock.now())
+        self._listing = make_seeded(now=clock.now())
         self._market = CandleMarket(self._listing.products, self._listing.series, USUAL_RULES, clock)
         self._key = new_key()
 
@@ -199,7 +199,7 @@ class Stage:
                 exchange=cast("ExchangeAdapter", exchange),
                 store=store,
                 audit=InMemoryAuditLog(),
-                switch=switch,
+                kill_switch=switch,
                 clock=clock,
                 identity=Identity(Scope(f"LIVE#drill-{self._numbers}"), "drill", "drill"),
             )

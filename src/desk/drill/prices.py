@@ -160,14 +160,14 @@ SQS_REQUEST = Price(
 )
 
 
-def listed() -> list[Price]:
+def list_prices() -> list[Price]:
     """Every price, in the order of this file."""
     return [value for value in globals().values() if isinstance(value, Price)]
 
 
-def rows() -> Iterator[str]:
+def write_rows() -> Iterator[str]:
     """Write the prices as the rows of a table."""
     yield "| price | US dollars | per | source | dated |"
     yield "|---|--:|---|---|---|"
-    for each in listed():
+    for each in list_prices():
         yield f"| {each.what} | {each.usd:f} | {each.unit} | {each.source} | {each.dated or 'not stated'} |"

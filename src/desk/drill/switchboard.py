@@ -13,12 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from trader.model.orders import Leg
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose
+from trader.model.portfolio import TradingState
 from trader.ports import KillSwitch
 
 #: What a flip may write: every word that exists, one that does not, and no parameter at all.
-STOPPING: tuple[str | None, ...] = (Switch.HALT, Switch.REDUCE_ONLY, Switch.FLATTEN, "banana", None)
+STOPPING: tuple[str | None, ...] = (TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN, "banana", None)
 
 _BACK_TO_RUN = 0.6
 
@@ -40,14 +40,14 @@ class Look:
     done: float
 
 
-def permits(word: str | None, leg: Leg) -> bool:
+def permits(word: str | None, leg: OrderPurpose) -> bool:
     """Tell what the design says about a word: entries need RUN, nothing goes with HALT or an unreadable switch."""
-    if word is None or word not in list(Switch):
+    if word is None or word not in list(TradingState):
         return False
-    return word == Switch.RUN if leg is Leg.ENTRY else word != Switch.HALT
+    return word == TradingState.RUN if leg is OrderPurpose.ENTRY else word != TradingState.HALT
 
 
-def readable(flips: Sequence[Flip], begin: float, end: float) -> list[str | None]:
+def find_readable(flips: Sequence[Flip], begin: float, end: float) -> list[str | None]:
     """Return every word that a reader could have met between two instants; the first flip is the state before."""
     before = [flip for flip in flips if flip.done <= begin]
     during = [flip for flip in flips if flip.done > begin and flip.begun < end]
@@ -61,7 +61,7 @@ class WatchedSwitch:
         self._inner = inner
         self.looks: list[Look] = []
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         """Read the switch. Raises: TraderError, as it does."""
         begun = time.monotonic()
         try:
@@ -94,7 +94,7 @@ class Operator:
 
     def reset(self) -> None:
         """Put RUN there and forget what was."""
-        self.put(Switch.RUN)
+        self.put(TradingState.RUN)
         self.flips = self.flips[-1:]
 
     def begin(self) -> None:
@@ -112,7 +112,7 @@ class Operator:
 
     def _flip(self) -> None:
         while not self._stop.wait(self._chance.expovariate(1 / self._gap)):
-            runs = self.flips[-1].word == Switch.RUN
+            runs = self.flips[-1].word == TradingState.RUN
             is_back = not runs and self._chance.random() < _BACK_TO_RUN
             others = [word for word in STOPPING if word != self.flips[-1].word]
-            self.put(Switch.RUN if is_back else self._chance.choice(others))
+            self.put(TradingState.RUN if is_back else self._chance.choice(others))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from desk.recovery.adopt_intents import Books, Quantities, Terms, as_shown, purchase, sale
+from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms, make_as_shown, make_purchase, make_exit
 from desk.recovery.chain import Chain
-from desk.recovery.memories import lifted
+from desk.recovery.memories import lift_reduce_only
 from desk.recovery.place import Change
 from desk.recovery.rebuild import SLACK_SECONDS
 from desk.recovery.replay import ADOPTED
@@ -29,21 +29,21 @@ from trader.model.ids import (
 )
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState, OrderStatus, Side
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, OrderStatus, Side
 from trader.stages.reconcile import reconcile
-from trader.stages.settlement import Note
+from trader.stages.settlement import AuditNote
 
 
-def adopted_quantity(books: Books, wanted: Quantities, terms: Terms, reason: str) -> Change:
+def adopt_quantity(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
     """Book a purchase or a sale that we did not send. Raises: MissingData naming what is wrong or unsaid."""
     if not wanted.change or wanted.price < 0 or wanted.fee < 0:
         raise MissingData(
             f"quantity {wanted.change}, price {wanted.price}, fee {wanted.fee}: allowed is a quantity other than zero, "
             "and a price and a fee from zero up"
         )
-    intent = (purchase if wanted.change > 0 else sale)(books, wanted, terms, reason)
+    intent = (make_purchase if wanted.change > 0 else make_exit)(books, wanted, terms, reason)
     name = f"{ADOPTED}{books.epoch}"
-    state = OrderState(
+    report = OrderStatusReport(
         venue_order_id=VenueOrderId(name),
         client_order_id=intent.client_order_id,
         product_id=intent.product_id,
@@ -64,7 +64,7 @@ def adopted_quantity(books: Books, wanted: Quantities, terms: Terms, reason: str
         time=books.now,
     )
     view = read_account(books.exchange, books.ledger, books.now)
-    view = replace(view, orders=(*view.orders, state), fills=(*view.fills, fill))
+    view = replace(view, orders=(*view.orders, report), fills=(*view.fills, fill))
     body = {"what": "quantity", "asset": wanted.asset, "change": wanted.change, "price": wanted.price}
     change = _reconciled(books, books.ledger.with_order(OrderRecord(intent)), view, (body, intent), reason)
     if fill not in change.fills:
@@ -72,18 +72,18 @@ def adopted_quantity(books: Books, wanted: Quantities, terms: Terms, reason: str
     return change
 
 
-def adopted_order(books: Books, name: str, chain: Chain, terms: Terms, reason: str) -> Change:
+def adopt_order(books: AdoptionContext, name: str, chain: Chain, terms: AdoptionTerms, reason: str) -> Change:
     """Take an order that carries our prefix and is in no ledger into this one, with its own fills.
 
     If the audit announced it, it is taken as announced; else as the venue shows it. Raises: MissingData, VenueError.
     """
     since = Instant((chain.began_at if chain.began_at is not None else books.now) - SLACK_SECONDS)
-    state = next((each for each in books.exchange.orders(since) if each.client_order_id == name), None)
-    if state is None:
+    report = next((each for each in books.exchange.orders(since) if each.client_order_id == name), None)
+    if report is None:
         raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
     if name in books.ledger.orders:
         raise MissingData(f"order {name} is in the ledger already, {books.ledger.orders[ClientOrderId(name)].status}")
-    intent = _announced(chain, name) or as_shown(books, state, terms, reason)
+    intent = _announced(chain, name) or make_as_shown(books, report, terms, reason)
     ledger = books.ledger.with_order(OrderRecord(intent))
     view = read_account(books.exchange, ledger, books.now)
     orders, fills = books.exchange.orders(since), books.exchange.fills(since)
@@ -91,7 +91,7 @@ def adopted_order(books: Books, name: str, chain: Chain, terms: Terms, reason: s
     return _reconciled(books, ledger, view, ({"what": "order", "order": name}, intent), reason)
 
 
-def acknowledged(books: Books, assets: Sequence[str], reason: str) -> Change:
+def acknowledge_mismatch(books: AdoptionContext, assets: Sequence[str], reason: str) -> Change:
     """Lift a reduce-only that stays until a person looks. What is still missing at the venue comes back at once."""
     held = {base: why for base, why in books.ledger.reduce_only.items() if base in assets}
     if missing := [asset for asset in assets if asset not in held]:
@@ -99,13 +99,13 @@ def acknowledged(books: Books, assets: Sequence[str], reason: str) -> Change:
         raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
     view = read_account(books.exchange, books.ledger, books.now)
     body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
-    return _reconciled(books, lifted(books.ledger, assets), view, (body, None), reason)
+    return _reconciled(books, lift_reduce_only(books.ledger, assets), view, (body, None), reason)
 
 
-def over_covered(ledger: Ledger) -> list[str]:
+def find_over_covered(ledger: Ledger) -> list[str]:
     """Name the live sell orders that would sell more than what is left of their lot."""
     found = []
-    for record in ledger.live_orders():
+    for record in ledger.active_orders():
         lot = ledger.lots.get(record.intent.lot_id)
         held = lot.quantity if lot is not None else ZERO
         if record.intent.side is Side.SELL and record.remaining > held:
@@ -117,20 +117,20 @@ def over_covered(ledger: Ledger) -> list[str]:
 
 
 def _reconciled(
-    books: Books, ledger: Ledger, view: AccountView, what: tuple[Mapping[str, object], OrderIntent | None], reason: str
+    books: AdoptionContext, ledger: Ledger, view: AccountView, what: tuple[Mapping[str, object], OrderIntent | None], reason: str
 ) -> Change:
     if not reason.strip():
         raise MissingData("an adjustment needs a reason; it goes into the audit")
     body, intent = what
     done = reconcile(ledger, view, books.settings)
-    notes: list[Note] = [(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})]
+    notes: list[AuditNote] = [(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})]
     if intent is not None:
         notes.append((EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
     return Change(done.ledger, (*notes, *done.notes), done.new_fills, done.finished)
 
 
 def _announced(chain: Chain, name: str) -> OrderIntent | None:
-    for each in (*chain.objects, *chain.aside):
+    for each in (*chain.objects, *chain.orphaned):
         for event in each.events:
             told = event.body.get("intent") if event.kind == EventKind.ORDER_INTENDED else None
             if told is not None and told["client_order_id"] == name:

@@ -10,13 +10,13 @@ from trader.errors import MissingData
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId, client_order_id, cycle_id_at
 from trader.model.ledger import Ledger, Lot
 from trader.model.money import ZERO, Price, Quantity, plain
-from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderState, Side
+from trader.model.orders import Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatusReport, Side
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AdoptionTerms:
     """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it."""
 
     lot: str | None = None
@@ -38,7 +38,7 @@ class Quantities:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class AdoptionContext:
     """What an adoption is made on: the ledger, the venue, now, and an epoch to take ids from."""
 
     settings: Settings
@@ -48,7 +48,7 @@ class Books:
     epoch: int
 
 
-def purchase(books: Books, wanted: Quantities, terms: Terms, reason: str) -> OrderIntent:
+def make_purchase(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of a purchase that begins a lot. Raises: MissingData naming what is unsaid or too much."""
     beside = _lot(books.ledger, wanted.asset, terms.lot, required=False)
     quote = books.ledger.accounting_asset
@@ -63,7 +63,7 @@ def purchase(books: Books, wanted: Quantities, terms: Terms, reason: str) -> Ord
     return intent
 
 
-def sale(books: Books, wanted: Quantities, terms: Terms, reason: str) -> OrderIntent:
+def make_exit(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of a sale out of one lot. Raises: MissingData."""
     lot = _lot(books.ledger, wanted.asset, terms.lot, required=True)
     assert lot is not None
@@ -72,32 +72,32 @@ def sale(books: Books, wanted: Quantities, terms: Terms, reason: str) -> OrderIn
     return _exit(books, lot, Quantity(-wanted.change), Price(wanted.price), reason)
 
 
-def as_shown(books: Books, state: OrderState, terms: Terms, reason: str) -> OrderIntent:
+def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of an order from what the venue shows of it. Raises: MissingData."""
-    base = Asset(state.product_id.rpartition("-")[0])
-    if state.quantity is None or state.limit_price is None:
-        raise MissingData(f"order {state.client_order_id}: the venue does not say its size and price")
-    if state.side is Side.SELL:
+    base = Asset(report.product_id.rpartition("-")[0])
+    if report.quantity is None or report.limit_price is None:
+        raise MissingData(f"order {report.client_order_id}: the venue does not say its size and price")
+    if report.side is Side.SELL:
         lot = _lot(books.ledger, base, terms.lot, required=True)
         assert lot is not None
-        intent = _exit(books, lot, state.quantity, state.limit_price, reason)
-        if state.stop_price is not None:
-            intent = replace(intent, leg=Leg.PROTECTION, kind=OrderKind.BRACKET_GTC, stop_price=state.stop_price)
-        return replace(intent, client_order_id=state.client_order_id, decided_at=state.created_at)
-    intent = _entry(books, state.product_id, _lot(books.ledger, base, terms.lot, required=False), terms, reason)
+        intent = _exit(books, lot, report.quantity, report.limit_price, reason)
+        if report.stop_price is not None:
+            intent = replace(intent, purpose=OrderPurpose.PROTECTION, configuration=OrderConfiguration.BRACKET_GTC, stop_price=report.stop_price)
+        return replace(intent, client_order_id=report.client_order_id, decided_at=report.created_at)
+    intent = _entry(books, report.product_id, _lot(books.ledger, base, terms.lot, required=False), terms, reason)
     return replace(
         intent,
-        client_order_id=state.client_order_id,
-        lot_id=state.client_order_id,
-        decided_at=state.created_at,
-        kind=OrderKind.POST_ONLY_GTD,
-        quantity=state.quantity,
-        limit_price=state.limit_price,
-        attach=state.attached_order_id is not None,
+        client_order_id=report.client_order_id,
+        lot_id=report.client_order_id,
+        decided_at=report.created_at,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
+        quantity=report.quantity,
+        limit_price=report.limit_price,
+        attach_bracket=report.attached_order_id is not None,
     )
 
 
-def _entry(books: Books, product_id: ProductId, beside: Lot | None, terms: Terms, reason: str) -> OrderIntent:
+def _entry(books: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str) -> OrderIntent:
     base, _, quote = product_id.rpartition("-")
     strategy = terms.strategy or (beside.strategy if beside is not None else None)
     stop = terms.stop if terms.stop is not None else (beside.bracket.stop_price if beside is not None else None)
@@ -123,8 +123,8 @@ def _entry(books: Books, product_id: ProductId, beside: Lot | None, terms: Terms
         base=Asset(base),
         quote=Asset(quote),
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.LIMIT_IOC,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.LIMIT_IOC,
         quantity=Quantity(0),
         limit_price=Price(0),
         lot_id=name,
@@ -135,7 +135,7 @@ def _entry(books: Books, product_id: ProductId, beside: Lot | None, terms: Terms
     )
 
 
-def _exit(books: Books, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
+def _exit(books: AdoptionContext, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
     return OrderIntent(
         client_order_id=_name(books),
         cycle_id=cycle_id_at(books.now),
@@ -144,8 +144,8 @@ def _exit(books: Books, lot: Lot, quantity: Quantity, price: Price, reason: str)
         base=lot.base,
         quote=lot.quote,
         side=Side.SELL,
-        leg=Leg.EXIT,
-        kind=OrderKind.LIMIT_IOC,
+        purpose=OrderPurpose.EXIT,
+        configuration=OrderConfiguration.LIMIT_IOC,
         quantity=quantity,
         limit_price=price,
         lot_id=lot.lot_id,
@@ -154,7 +154,7 @@ def _exit(books: Books, lot: Lot, quantity: Quantity, price: Price, reason: str)
     )
 
 
-def _name(books: Books) -> ClientOrderId:
+def _name(books: AdoptionContext) -> ClientOrderId:
     return client_order_id(books.settings.execution.order_prefix, books.ledger.scope, ADOPTED, books.epoch)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from desk.recovery.shelf import Stored, placed
-from trader.adapters.aws.failures import error_code, translated
+from desk.recovery.shelf import StoredLedger, replace_item
+from trader.adapters.aws.failures import read_error_code, translate_errors
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
 from trader.model.codec import canonical_json, sha256_hex
@@ -20,7 +20,7 @@ _DIGITS = 12
 _PARALLEL = 16
 
 
-class DynamoShelf:
+class DynamoLedgerItems:
     """The items of a DynamoStateStore; what is set aside goes into the bucket of the audit, beside it."""
 
     def __init__(self, dynamodb: Any, table: str, s3: Any, bucket: str) -> None:
@@ -28,8 +28,8 @@ class DynamoShelf:
         self._s3, self._bucket = s3, bucket
         self._store = DynamoStateStore(dynamodb, table)
 
-    def find(self, scope: Scope) -> Stored | None:
-        with translated(f"ledger of {scope}", StoreUnavailable):
+    def find(self, scope: Scope) -> StoredLedger | None:
+        with translate_errors(f"ledger of {scope}", StoreUnavailable):
             reply = self._dynamodb.get_item(TableName=self._table, Key=_key(scope), ConsistentRead=True)
         item = reply.get("Item")
         if item is None:
@@ -42,10 +42,10 @@ class DynamoShelf:
         text = item.get("ledger", {}).get("S", "")
         owner = item.get("owner", {}).get("S", "")
         epoch, version, until = (int(item.get(name, {}).get("N", "0")) for name in ("epoch", "version", "expires_at"))
-        return Stored(text, owner, epoch, version, Instant(until), ledger, problem)
+        return StoredLedger(text, owner, epoch, version, Instant(until), ledger, problem)
 
-    def put(self, scope: Scope, found: Stored | None, ledger: Ledger, epoch: int, now: Instant) -> None:
-        item = placed(found, found, ledger, epoch, now)
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+        item = replace_item(found, found, ledger, epoch, now)
         values = {
             ":free": {"S": ""},
             ":epoch": {"N": str(item.epoch)},
@@ -69,12 +69,12 @@ class DynamoShelf:
             "ExpressionAttributeNames": {"#owner": "owner"},
             "ExpressionAttributeValues": values,
         }
-        with translated(f"ledger of {scope}", StoreUnavailable):
+        with translate_errors(f"ledger of {scope}", StoreUnavailable):
             try:
                 self._dynamodb.update_item(**request)
                 return
             except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
+                if read_error_code(error) != "ConditionalCheckFailedException":
                     raise
         there = self.find(scope)
         if there is not None and (there.text, there.epoch) == (values[":ledger"]["S"], item.epoch):
@@ -86,7 +86,7 @@ class DynamoShelf:
 
     def set_aside(self, scope: Scope, text: str) -> str:
         key = f"set-aside/scope={scope}/ledger-{sha256_hex(text)[:_DIGITS]}.json"
-        with translated(f"set aside {key}", StoreUnavailable):
+        with translate_errors(f"set aside {key}", StoreUnavailable):
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode())
         return f"s3://{self._bucket}/{key}"
 
@@ -103,7 +103,7 @@ class S3AuditReader:
         self._known: dict[str, str] = {}
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
-        with translated(f"audit of {scope}", AuditError):
+        with translate_errors(f"audit of {scope}", AuditError):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=f"{self._prefix}scope={scope}/"
             )

@@ -51,7 +51,7 @@ class Chain:
     """
 
     objects: tuple[ChainObject, ...] = ()
-    aside: tuple[ChainObject, ...] = ()
+    orphaned: tuple[ChainObject, ...] = ()
     openings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -63,14 +63,14 @@ class Chain:
     @property
     def epoch(self) -> int:
         """The highest epoch that ever wrote."""
-        return max((each.epoch for each in (*self.objects, *self.aside)), default=0)
+        return max((each.epoch for each in (*self.objects, *self.orphaned)), default=0)
 
     @property
     def began_at(self) -> Instant | None:
         """When the oldest record was written; None if there is none."""
         return min((event.at for each in self.objects for event in each.events), default=None)
 
-    def verified(self, *, broken_ok: bool = False) -> Chain:
+    def verify(self, *, broken_ok: bool = False) -> Chain:
         """Return this chain. Raises: AuditError naming the first break, unless breaks are taken as they are."""
         if self.problems and not broken_ok:
             more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""

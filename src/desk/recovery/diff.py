@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from trader.model.codec import canonical_json
-from trader.model.converts import ConvertRecord
+from trader.model.converts import ConversionRecord
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Dust, Ledger, Lot, SubLedger
-from trader.model.memory import Cooldown, CycleMark, Health, Marks, Membership, Streak
+from trader.model.memory import Cooldown, CycleMark, FailureStreak, EquityMarks, Membership, LossStreak
 from trader.model.money import plain
 from trader.model.orders import OrderRecord
 
@@ -29,7 +29,7 @@ class Line:
     becomes: str
 
 
-def differences(old: Ledger | None, new: Ledger) -> tuple[Line, ...]:
+def find_differences(old: Ledger | None, new: Ledger) -> tuple[Line, ...]:
     """List every difference that means something; without an old ledger everything the new one holds is one."""
     found: list[Line] = []
     for each in fields(new):
@@ -47,15 +47,15 @@ def differences(old: Ledger | None, new: Ledger) -> tuple[Line, ...]:
                 if before.get(key) != becomes.get(key)
             ]
         elif old is not None or becomes not in ((), "", False, None):
-            found.append(Line(each.name, "" if old is None else described(was), described(becomes)))
+            found.append(Line(each.name, "" if old is None else describe(was), describe(becomes)))
     return tuple(found)
 
 
 def _said(entries: Mapping[str, Any], key: str) -> str:
-    return described(entries[key]) if key in entries else ""
+    return describe(entries[key]) if key in entries else ""
 
 
-def described(value: Any) -> str:
+def describe(value: Any) -> str:
     """Say a value of the ledger in one line."""
     if isinstance(value, Decimal):
         return plain(value)
@@ -75,11 +75,11 @@ def _lot(lot: Lot) -> str:
 
 def _order(record: OrderRecord) -> str:
     intent = record.intent
-    order = f"{intent.leg} {intent.side} {plain(intent.quantity)} {intent.base} at {plain(intent.limit_price)}"
+    order = f"{intent.purpose} {intent.side} {plain(intent.quantity)} {intent.base} at {plain(intent.limit_price)}"
     return f"{order}: {record.status}, filled {plain(record.filled)}"
 
 
-def _convert(record: ConvertRecord) -> str:
+def _convert(record: ConversionRecord) -> str:
     intent = record.intent
     return f"{plain(intent.amount)} {intent.source} into {intent.target}: {record.status}"
 
@@ -98,7 +98,7 @@ def _rest(rest: Cooldown) -> str:
     return f"until {rfc3339(rest.until)} after {rest.reason}"
 
 
-def _marks(marks: Marks) -> str:
+def _marks(marks: EquityMarks) -> str:
     days = f"{marks.day} {plain(marks.day_equity)}, {marks.week} {plain(marks.week_equity)}"
     return f"{days}, peak {plain(marks.peak_equity)}"
 
@@ -111,12 +111,12 @@ _SAYINGS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "none",
     Lot: _lot,
     OrderRecord: _order,
-    ConvertRecord: _convert,
+    ConversionRecord: _convert,
     SubLedger: _book,
     Cooldown: _rest,
-    Streak: lambda streak: f"{streak.losses} lost in a row" + _until(streak.rest_until),
-    Health: lambda health: f"{health.failed_cycles} failed in a row" + _until(health.rest_until),
-    Membership: lambda each: ("in" if each.member else "out") + (f", {each.against} against" if each.against else ""),
+    LossStreak: lambda streak: f"{streak.losses} lost in a row" + _until(streak.cooldown_until),
+    FailureStreak: lambda streak: f"{streak.failed_cycles} failed in a row" + _until(streak.cooldown_until),
+    Membership: lambda each: ("in" if each.member else "out") + (f", {each.disagreeing_cycles} against" if each.disagreeing_cycles else ""),
     CycleMark: lambda mark: f"{mark.cycle_id} {mark.phase}",
-    Marks: _marks,
+    EquityMarks: _marks,
 }

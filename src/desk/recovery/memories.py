@@ -6,42 +6,42 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from desk.recovery.chain import Recorded
-from trader.cycle.act import after_submission
+from trader.cycle.act import apply_submission
 from trader.model.booking import book_dust
 from trader.model.codec import decode
 from trader.model.events import EventKind
 from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
-from trader.model.memory import Health, Marks, Membership, RegimeMemory
+from trader.model.memory import FailureStreak, EquityMarks, Membership, RegimeState
 from trader.model.orders import Accepted, Rejected, Submission, Unknown
 from trader.model.settings import Settings
 from trader.stages.exits import ExitEngine
-from trader.stages.portfolio import pegs, with_marks
+from trader.stages.portfolio import price_pegs, mark_equity
 
 _SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
 
-Memory = Callable[[Ledger, Recorded, Settings], Ledger]
+EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 
 
-def marked(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
+def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     """Mark the lots and the books with the quotes that the cycle saw."""
     quotes: dict[ProductId, Quote] = {
         quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
     }
-    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).with_peaks(ledger, quotes)
-    marks, _ = with_marks(ledger, quotes, pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk)
+    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, quotes)
+    marks, _ = mark_equity(ledger, quotes, price_pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk)
     return marks
 
 
-def checked(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     """Take marks and health as the record has them; a halt that a person has to lift is never lifted here."""
     body = event.body
-    marks: Marks | None = decode(Marks, body["marks"]) if body["marks"] is not None else None
+    marks: EquityMarks | None = decode(EquityMarks, body["equity_marks"]) if body["equity_marks"] is not None else None
     return replace(
         ledger,
-        marks=marks or ledger.marks,
-        health=decode(Health, body["health"]) if "health" in body else ledger.health,
+        equity_marks=marks or ledger.equity_marks,
+        failure_streak=decode(FailureStreak, body["failure_streak"]) if "failure_streak" in body else ledger.failure_streak,
         drawdown_halt=ledger.drawdown_halt or bool(body.get("drawdown_halt")),
     )
 
@@ -52,7 +52,7 @@ def _dusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 
 
 def _regime(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    return replace(ledger, regime=decode(RegimeMemory, event.body["memory"]))
+    return replace(ledger, regime=decode(RegimeState, event.body["state"]))
 
 
 def _universe(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
@@ -70,26 +70,26 @@ def _submitted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     if record is None or not record.is_in_doubt:
         return ledger
     said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
-    return ledger.with_order(after_submission(record, said, event.at))
+    return ledger.with_order(apply_submission(record, said, event.at))
 
 
 def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    return replace(ledger, health=decode(Health, event.body["health"]))
+    return replace(ledger, failure_streak=decode(FailureStreak, event.body["failure_streak"]))
 
 
 def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     """Lift what an operator lifted."""
-    return lifted(ledger, event.body.get("lifted", ()))
+    return lift_reduce_only(ledger, event.body.get("lifted", ()))
 
 
-def lifted(ledger: Ledger, bases: Collection[str]) -> Ledger:
+def lift_reduce_only(ledger: Ledger, bases: Collection[str]) -> Ledger:
     """Allow entries into these assets again; what is still missing at the venue forbids them again at once."""
     return replace(ledger, reduce_only={base: why for base, why in ledger.reduce_only.items() if base not in bases})
 
 
-MEMORIES: dict[str, Memory] = {
+EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.DUST_BOOKED: _dusted,
-    EventKind.FACTS_GATHERED: marked,
+    EventKind.INPUTS_GATHERED: mark_lots,
     EventKind.REGIME_ASSESSED: _regime,
     EventKind.UNIVERSE_SELECTED: _universe,
     EventKind.STRATEGIES_PROPOSED: _strategies,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from desk.recovery.audit_reading import AuditReader
 from desk.recovery.chain import Chain, read_chain
-from desk.recovery.rebuild import SLACK_SECONDS, ConvertIds, Rebuilt, account_of, rebuilt
-from desk.recovery.shelf import Shelf, Stored
+from desk.recovery.rebuild import SLACK_SECONDS, ConversionIds, Rebuilt, read_listed_account, rebuild_ledger
+from desk.recovery.shelf import LedgerItems, StoredLedger
 from trader.errors import AuditError, LeaseHeld, MissingData, StoreError, TraderError
 from trader.model.codec import digest_of, sha256_hex
 from trader.model.events import AuditObject, EventKind
@@ -17,20 +17,20 @@ from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
 from trader.model.settings import Settings
-from trader.ports import AuditLog, Clock, ExchangeAdapter, Grant, StateStore, audit_key
-from trader.stages.record import events_of
-from trader.stages.settlement import Note
+from trader.ports import AuditLog, Clock, ExchangeAdapter, LeaseGrant, StateStore, audit_key
+from trader.stages.record import stamp_notes
+from trader.stages.settlement import AuditNote
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecoveryStore:
     """One scope's books and what is needed to make them anew. Without an exchange nothing was ever sent."""
 
     settings: Settings
     scope: Scope
     owner: str
     store: StateStore
-    shelf: Shelf
+    items: LedgerItems
     audit: AuditLog
     reader: AuditReader
     exchange: ExchangeAdapter | None
@@ -47,7 +47,7 @@ class RebuildOptions:
 
     since: Instant | None = None
     broken_ok: bool = False
-    converts: ConvertIds | None = None
+    conversions: ConversionIds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Change:
     """What is to be written: the ledger, what is stored beside it, and what is recorded about it."""
 
     ledger: Ledger
-    notes: tuple[Note, ...]
+    notes: tuple[AuditNote, ...]
     fills: tuple[Fill, ...] = ()
     finished: tuple[OrderRecord, ...] = ()
 
 
-def rebuild(place: Place, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
+def rebuild(place: RecoveryStore, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
     """Make the ledger anew; nothing is written. Raises: AuditError for a broken chain, VenueError."""
     chain = _verified(place, options)
     listed = None
@@ -68,48 +68,48 @@ def rebuild(place: Place, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
         now = place.clock.now()
         oldest = chain.began_at if chain.began_at is not None else now
         since = options.since if options.since is not None else Instant(oldest - SLACK_SECONDS)
-        listed = account_of(place.exchange, chain, since, now, options.converts)
-    return rebuilt(place.settings, place.scope, chain, listed, options.converts), chain
+        listed = read_listed_account(place.exchange, chain, since, now, options.conversions)
+    return rebuild_ledger(place.settings, place.scope, chain, listed, options.conversions), chain
 
 
-def _verified(place: Place, options: RebuildOptions) -> Chain:
-    chain = place.chain().verified(broken_ok=options.broken_ok)
+def _verified(place: RecoveryStore, options: RebuildOptions) -> Chain:
+    chain = place.chain().verify(broken_ok=options.broken_ok)
     if not chain.objects:
         raise AuditError(f"no audit object of {place.scope} was found: there is nothing to rebuild from")
     return chain
 
 
-def write_rebuilt(place: Place, options: RebuildOptions) -> tuple[Rebuilt, str]:
+def write_rebuilt(place: RecoveryStore, options: RebuildOptions) -> tuple[Rebuilt, str]:
     """Make the ledger anew and store it; return it and where the old text lies, if there was one.
 
     Raises: LeaseHeld while a cycle runs, VersionConflict, AuditError, VenueError; then nothing was replaced.
     """
     _verified(place, options)
-    found = place.shelf.find(place.scope)
+    found = place.items.find(place.scope)
     if found is not None and found.is_held(place.clock.now()):
         raise LeaseHeld(found.owner, found.expires_at)
     if found is not None and found.ledger is not None:
         return _replaced(place, options, found)
     made, chain = rebuild(place, options)
-    kept = place.shelf.set_aside(place.scope, found.text) if found is not None and found.text else ""
+    kept = place.items.set_aside(place.scope, found.text) if found is not None and found.text else ""
     # Above every epoch on record: no key of the audit is ever written under twice, and no old grant is valid again.
     epoch = max(found.epoch if found is not None else 0, chain.epoch) + 1
-    ledger = recorded(place, epoch, _change(made, chain, found), "rebuild")
-    place.shelf.put(place.scope, found, ledger, epoch, place.clock.now())
+    ledger = record_change(place, epoch, _change(made, chain, found), "rebuild")
+    place.items.put(place.scope, found, ledger, epoch, place.clock.now())
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
     grant = place.store.acquire(place.scope, place.owner, place.clock.now(), place.settings.cycle.lease_seconds)
     place.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)
     return made, kept
 
 
-def _replaced(place: Place, options: RebuildOptions, found: Stored) -> tuple[Rebuilt, str]:
+def _replaced(place: RecoveryStore, options: RebuildOptions, found: StoredLedger) -> tuple[Rebuilt, str]:
     """Replace a sound ledger under the lease, as a cycle would."""
     grant = place.store.acquire(place.scope, place.owner, place.clock.now(), place.settings.cycle.lease_seconds)
     try:
         made, chain = rebuild(place, options)
-        kept = place.shelf.set_aside(place.scope, found.text)
+        kept = place.items.set_aside(place.scope, found.text)
         change = _change(made, chain, found)
-        ledger = recorded(place, grant.epoch, change, "rebuild")
+        ledger = record_change(place, grant.epoch, change, "rebuild")
         place.store.commit(grant, ledger, fills=change.fills, finished=change.finished, release=True)
     except TraderError:
         _give_back(place, grant)
@@ -117,7 +117,7 @@ def _replaced(place: Place, options: RebuildOptions, found: Stored) -> tuple[Reb
     return made, kept
 
 
-def under_lease(place: Place, part: str, change: Callable[[Ledger, int], Change]) -> Ledger:
+def change_under_lease(place: RecoveryStore, part: str, change: Callable[[Ledger, int], Change]) -> Ledger:
     """Change a sound ledger under the lease; the change is told the epoch.
 
     Raises: LeaseHeld, and what the change raises; then nothing is written.
@@ -127,7 +127,7 @@ def under_lease(place: Place, part: str, change: Callable[[Ledger, int], Change]
         if grant.ledger is None:
             raise MissingData(f"{place.scope}: there is no ledger; trader ledger rebuild makes one")
         made = change(grant.ledger, grant.epoch)
-        ledger = recorded(place, grant.epoch, made, part)
+        ledger = record_change(place, grant.epoch, made, part)
         place.store.commit(grant, ledger, fills=made.fills, finished=made.finished, release=True)
     except TraderError:
         _give_back(place, grant)
@@ -135,16 +135,16 @@ def under_lease(place: Place, part: str, change: Callable[[Ledger, int], Change]
     return ledger
 
 
-def recorded(place: Place, epoch: int, change: Change, part: str) -> Ledger:
+def record_change(place: RecoveryStore, epoch: int, change: Change, part: str) -> Ledger:
     """Write the audit object of a change and return the ledger anchored in it. Raises: AuditError."""
     now = place.clock.now()
     cycle_id = cycle_id_at(now)
     key = audit_key(place.scope, cycle_id, epoch, part)
-    events = events_of(change.notes, cycle_id, now)
+    events = stamp_notes(change.notes, cycle_id, now)
     return replace(change.ledger, audit_head=place.audit.write(AuditObject(key, change.ledger.audit_head, events)))
 
 
-def _change(made: Rebuilt, chain: Chain, found: Stored | None) -> Change:
+def _change(made: Rebuilt, chain: Chain, found: StoredLedger | None) -> Change:
     body = {
         "objects": len(chain.objects),
         "head": chain.head,
@@ -154,11 +154,11 @@ def _change(made: Rebuilt, chain: Chain, found: Stored | None) -> Change:
         "unknown": made.unknown,
         "foreign_orders": [state.venue_order_id for state in made.foreign.orders],
     }
-    note: Note = (EventKind.LEDGER_REBUILT, "ledger", body)
+    note: AuditNote = (EventKind.LEDGER_REBUILT, "ledger", body)
     return Change(made.ledger, (note, *made.notes), made.fills, made.finished)
 
 
-def _give_back(place: Place, grant: Grant) -> None:
+def _give_back(place: RecoveryStore, grant: LeaseGrant) -> None:
     # An operator's failure must not keep cycles out for as long as the lease would last.
     with contextlib.suppress(StoreError):
         place.store.release(grant)

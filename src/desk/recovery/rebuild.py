@@ -13,17 +13,17 @@ from decimal import Decimal
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
 from trader.model.codec import decode
-from trader.model.converts import ConvertIntent, ConvertRecord, ConvertStatus
+from trader.model.converts import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import EventKind
 from trader.model.facts import AccountView
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.money import ZERO, Notional
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderState
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter
 from trader.stages.reconcile import reconcile
-from trader.stages.settlement import Note
+from trader.stages.settlement import AuditNote
 
 #: Listings are asked for from a little before the oldest record: clocks differ.
 SLACK_SECONDS = 60
@@ -33,7 +33,7 @@ SLACK_SECONDS = 60
 class Foreign:
     """What the venue lists and no announced intent explains. ``ours`` are orders that carry our prefix all the same."""
 
-    orders: tuple[OrderState, ...] = ()
+    orders: tuple[OrderStatusReport, ...] = ()
     fills: tuple[Fill, ...] = ()
 
 
@@ -46,41 +46,41 @@ class Rebuilt:
     finished: tuple[OrderRecord, ...]
     unknown: tuple[str, ...]
     foreign: Foreign
-    notes: tuple[Note, ...]
+    notes: tuple[AuditNote, ...]
 
 
 #: The venue's ids of conversions by ours, as an operator found them.
-ConvertIds = Mapping[str, str]
+ConversionIds = Mapping[str, str]
 
 
-def account_of(
-    exchange: ExchangeAdapter, chain: Chain, since: Instant, now: Instant, converts: ConvertIds | None = None
+def read_listed_account(
+    exchange: ExchangeAdapter, chain: Chain, since: Instant, now: Instant, conversions: ConversionIds | None = None
 ) -> AccountView:
     """Read what the venue lists since an instant, and the conversions that an operator named. Raises: VenueError."""
     # Fills after orders, as in a cycle: a claimed fill that is not listed yet is waited for.
     balances, orders = exchange.balances(), tuple(exchange.orders(since))
     fills, announced = tuple(exchange.fills(since)), _announced_converts(chain)
-    states = tuple(
-        exchange.convert_state(venue_convert_id, announced[name])
-        for name, venue_convert_id in (converts or {}).items()
+    reports = tuple(
+        exchange.read_conversion(venue_conversion_id, announced[name])
+        for name, venue_conversion_id in (conversions or {}).items()
         if name in announced
     )
-    return AccountView(now, balances, orders, fills, states)
+    return AccountView(now, balances, orders, fills, reports)
 
 
-def rebuilt(
+def rebuild_ledger(
     settings: Settings,
     scope: Scope,
     chain: Chain,
     listed: AccountView | None,
-    converts: ConvertIds | None = None,
+    conversions: ConversionIds | None = None,
 ) -> Rebuilt:
     """Make the ledger of a scope anew.
 
     *listed* is what the venue lists since the oldest record; None where there is no venue, and then nothing that was
     announced was ever sent. Its conversions are those that *converts* names the venue's ids of.
     """
-    told = dict(converts or {})
+    told = dict(conversions or {})
     opening, unknown = _opening(settings, chain)
     ledger = opening_ledger(scope, settings.app.accounting_asset, opening)
     fills = {fill.trade_id: fill for fill in listed.fills} if listed is not None else {}
@@ -88,13 +88,13 @@ def rebuilt(
     replay = Replay(settings, ledger, fills, trades=listed is not None, careful=careful)
     replay.unknown += [*unknown, *chain.problems]
     for index, each in enumerate(chain.objects):
-        replay.retell(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
-    notes: list[Note] = []
+        replay.apply_object(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
+    notes: list[AuditNote] = []
     if listed is not None:
         notes += _settle_doubtful_converts(replay, listed.read_at, told)
-        notes += _remember_what_left(replay, chain.aside, listed.orders)
+        notes += _remember_what_left(replay, chain.orphaned, listed.orders)
         done = reconcile(replay.ledger, listed, settings)
-        replay.take(done)
+        replay.adopt(done)
         notes += done.notes
     replay.unknown += [*_not_recorded(replay), *_changed_configuration(replay, settings)]
     return Rebuilt(
@@ -118,37 +118,37 @@ def _opening(settings: Settings, chain: Chain) -> tuple[Notional, list[str]]:
     return opening, [f"capital: no record says what the books began with; taken as {opening}, from app.capital"]
 
 
-def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConvertIds) -> list[Note]:
+def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConversionIds) -> list[AuditNote]:
     """Never try a conversion again that may have been done: it is asked about under the id given, or given up."""
-    notes: list[Note] = []
+    notes: list[AuditNote] = []
     for name, intent in sorted(replay.doubtful.items()):
         if name in told:
-            record = ConvertRecord(intent, ConvertStatus.QUOTED, told[name])
+            record = ConversionRecord(intent, ConversionStatus.QUOTED, told[name])
         else:
-            record = ConvertRecord(intent, ConvertStatus.FAILED, over_at=now)
+            record = ConversionRecord(intent, ConversionStatus.FAILED, final_at=now)
             replay.unknown.append(
                 f"conversion {name} of {intent.amount} {intent.source} into {intent.target}: it may have been done; "
                 f"booked as not done and not tried again; if the venue did it, give its id: --convert {name}=ID"
             )
-            notes.append((EventKind.CONVERT_OBSERVED, f"{name}|given up", {"convert": record, "state": None}))
-        replay.ledger = replay.ledger.with_convert(record)
+            notes.append((EventKind.CONVERSION_OBSERVED, f"{name}|given up", {"conversion": record, "report": None}))
+        replay.ledger = replay.ledger.with_conversion(record)
     return notes
 
 
-def _announced_converts(chain: Chain) -> dict[str, ConvertIntent]:
+def _announced_converts(chain: Chain) -> dict[str, ConversionIntent]:
     announced = (
-        decode(ConvertIntent, event.body["convert"])
+        decode(ConversionIntent, event.body["conversion"])
         for each in chain.objects
         for event in each.events
-        if event.kind == EventKind.ORDER_INTENDED and "convert" in event.body
+        if event.kind == EventKind.ORDER_INTENDED and "conversion" in event.body
     )
-    return {intent.convert_id: intent for intent in announced}
+    return {intent.conversion_id: intent for intent in announced}
 
 
-def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderState]) -> list[Note]:
+def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderStatusReport]) -> list[AuditNote]:
     """Take an intent from an object that was put aside, if the venue has the order: then it did count."""
-    at_venue = {state.client_order_id for state in orders}
-    notes: list[Note] = []
+    at_venue = {report.client_order_id for report in orders}
+    notes: list[AuditNote] = []
     for each in aside:
         for event in each.events:
             if event.kind != EventKind.ORDER_INTENDED or "intent" not in event.body:
@@ -164,7 +164,7 @@ def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: It
 
 def _not_recorded(replay: Replay) -> list[str]:
     found = ["products, fees: caches; the next cycle reads them anew"]
-    if replay.ledger.marks is None:
+    if replay.ledger.equity_marks is None:
         found.append("marks: no record of an equity; the peak begins anew with the next cycle's")
     return found
 
@@ -186,11 +186,11 @@ def _foreign(replay: Replay, listed: AccountView | None) -> Foreign:
     booked = {fill.trade_id for fill in replay.fills}
     return Foreign(
         tuple(
-            state
-            for state in listed.orders
-            if state.venue_order_id not in known
-            and state.client_order_id not in names
-            and state.originating_order_id not in known
+            report
+            for report in listed.orders
+            if report.venue_order_id not in known
+            and report.client_order_id not in names
+            and report.originating_order_id not in known
         ),
         tuple(fill for fill in listed.fills if fill.trade_id not in booked),
     )

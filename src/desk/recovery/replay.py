@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
-from desk.recovery.memories import MEMORIES, checked
-from trader.cycle.act import intended
+from desk.recovery.memories import EVENT_HANDLERS, apply_risk_check
+from trader.cycle.act import remember_plan
 from trader.model.codec import decode
-from trader.model.converts import ConvertIntent, ConvertRecord, ConvertState, ConvertStatus
+from trader.model.converts import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
 from trader.model.facts import AccountView
@@ -28,18 +28,18 @@ from trader.model.orders import (
     Fill,
     OrderIntent,
     OrderRecord,
-    OrderState,
+    OrderStatusReport,
     OrderStatus,
 )
-from trader.model.portfolio import with_flow
+from trader.model.portfolio import record_flow
 from trader.model.settings import Settings
-from trader.stages.reconcile import Reconciled, reconcile, resendable
+from trader.stages.reconcile import Reconciled, reconcile, find_resendable
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
 _RANKS = {
     EventKind.ORDER_OBSERVED: 0,
     EventKind.FILL_APPLIED: 1,
-    EventKind.CONVERT_OBSERVED: 2,
+    EventKind.CONVERSION_OBSERVED: 2,
     EventKind.LOT_CLOSED: 3,
 }
 _PLENTY = Decimal(10) ** 30
@@ -65,23 +65,23 @@ class Replay:
     fills: list[Fill] = field(default_factory=list)
     finished: dict[ClientOrderId, OrderRecord] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    doubtful: dict[str, ConvertIntent] = field(default_factory=dict)
+    doubtful: dict[str, ConversionIntent] = field(default_factory=dict)
     configurations: list[str] = field(default_factory=list)
     _waiting: list[Recorded] = field(default_factory=list)
     _plan: Plan = field(default_factory=Plan)
     _new: frozenset[ClientOrderId] = frozenset()
-    _facts_at: Instant = field(default=Instant(0))
+    _inputs_at: Instant = field(default=Instant(0))
     _openings: int = 0
-    _telling: str = ""
+    _key: str = ""
     _deciding: bool = False
 
-    def take(self, done: Reconciled) -> None:
+    def adopt(self, done: Reconciled) -> None:
         """Adopt what a reconciliation found, and what of it is stored beside the ledger."""
         self.ledger = done.ledger
         self.fills += done.new_fills
         self.finished |= {record.intent.client_order_id: record for record in done.finished}
 
-    def retell(self, each: ChainObject, following: ChainObject | None) -> None:
+    def apply_object(self, each: ChainObject, following: ChainObject | None) -> None:
         """Apply one object. *following* tells whether the cycle came to its outcome."""
         at = each.events[-1].at if each.events else Instant(0)
         concluded = following is not None and (following.cycle_id, following.epoch, following.part) == (
@@ -91,7 +91,7 @@ class Replay:
         )
         abstained = any(event.kind == EventKind.CYCLE_SETTLED for event in each.events)
         self._plan, self._waiting = Plan(), []
-        self._telling, self._deciding = each.key, each.part == _DECISION
+        self._key, self._deciding = each.key, each.part == _DECISION
         # Every cycle that could read the account reconciled, and forgot what was old, with or without news to note.
         due = self.trades and each.part == _DECISION and not abstained
         for event in each.events:
@@ -101,14 +101,14 @@ class Replay:
             if self._waiting or (due and event.kind != EventKind.FLOW_RECORDED):
                 self._settle(event.at)
                 due = False
-            if (remember := MEMORIES.get(event.kind)) is not None:
+            if (remember := EVENT_HANDLERS.get(event.kind)) is not None:
                 self.ledger = remember(self.ledger, event, self.settings)
             if (act := _ACTS.get(event.kind)) is not None:
                 act(self, event)
         if self._waiting or (self.trades and (due or each.part == _OUTCOME)):
             self._settle(at)
         if each.part == _DECISION:
-            self._decided(each, at, concluded=concluded)
+            self._apply_decision(each, at, concluded=concluded)
         elif each.part == _OUTCOME:
             self.ledger = replace(self.ledger, cancels=(), last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
         self.ledger = replace(self.ledger, audit_head=each.digest)
@@ -129,24 +129,24 @@ class Replay:
         bodies = [(event.kind, event.body) for event in self._waiting]
         self._waiting = []
         at = Instant(max((int(body["read_at"]) for _, body in bodies if "read_at" in body), default=at))
-        states = tuple(
-            decode(OrderState, body["state"])
+        reports = tuple(
+            decode(OrderStatusReport, body["report"])
             for kind, body in bodies
-            if kind == EventKind.ORDER_OBSERVED and "state" in body
+            if kind == EventKind.ORDER_OBSERVED and "report" in body
         )
         fills = tuple(self._fill(body) for kind, body in bodies if "fill" in body)
-        converts = tuple(
-            state
+        conversions = tuple(
+            report
             for kind, body in bodies
-            if kind == EventKind.CONVERT_OBSERVED and (state := self._convert(body)) is not None
+            if kind == EventKind.CONVERSION_OBSERVED and (report := self._convert(body)) is not None
         )
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
                 self._introduce(ClientOrderId(body["order"]), decode(Fill, body["fill"]))
-        self.take(reconcile(self.ledger, AccountView(at, self._plenty(), states, fills, converts), self.settings))
+        self.adopt(reconcile(self.ledger, AccountView(at, self._plenty(), reports, fills, conversions), self.settings))
         for kind, body in bodies:
-            if kind == EventKind.ORDER_OBSERVED and "state" not in body:
-                self._lapse(ClientOrderId(body["order"]), at)
+            if kind == EventKind.ORDER_OBSERVED and "report" not in body:
+                self._abandon(ClientOrderId(body["order"]), at)
 
     def _fill(self, body: Mapping[str, Any]) -> Fill:
         told: Fill = decode(Fill, body["fill"])
@@ -165,26 +165,26 @@ class Replay:
         if record is not None and record.venue_order_id is None:
             self.ledger = self.ledger.with_order(replace(record, venue_order_id=fill.venue_order_id))
 
-    def _convert(self, body: Mapping[str, Any]) -> ConvertState | None:
+    def _convert(self, body: Mapping[str, Any]) -> ConversionReport | None:
         if "error" in body:
-            intent: ConvertIntent = decode(ConvertIntent, body["convert"])
-            self.doubtful[intent.convert_id] = intent
+            intent: ConversionIntent = decode(ConversionIntent, body["conversion"])
+            self.doubtful[intent.conversion_id] = intent
             return None
-        record: ConvertRecord = decode(ConvertRecord, body["convert"])
-        self.doubtful.pop(record.intent.convert_id, None)
-        if body["state"] is None:
+        record: ConversionRecord = decode(ConversionRecord, body["conversion"])
+        self.doubtful.pop(record.intent.conversion_id, None)
+        if body["report"] is None:
             # Given up without the venue's word: it never got as far as a quote.
-            self.ledger = self.ledger.with_convert(record)
+            self.ledger = self.ledger.with_conversion(record)
             return None
         # Opened again, so that the venue's word on it moves the cash.
-        self.ledger = self.ledger.with_convert(replace(record, status=ConvertStatus.QUOTED, over_at=None))
-        state: ConvertState = decode(ConvertState, body["state"])
-        return state
+        self.ledger = self.ledger.with_conversion(replace(record, status=ConversionStatus.QUOTED, final_at=None))
+        report: ConversionReport = decode(ConversionReport, body["report"])
+        return report
 
-    def _lapse(self, key: ClientOrderId, at: Instant) -> None:
+    def _abandon(self, key: ClientOrderId, at: Instant) -> None:
         record = self.ledger.orders.get(key)
         if record is not None and record.is_in_doubt:
-            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=at))
+            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=at))
 
     def _plenty(self) -> dict[Asset, Balance]:
         """Balances under which nothing is missing: what is missing now, the venue says at the end."""
@@ -194,39 +194,39 @@ class Replay:
 
     # --- what was decided and done
 
-    def flow(self, event: Recorded) -> None:
+    def apply_flow(self, event: Recorded) -> None:
         if event.body.get("opening"):
             self._openings += 1
             if self._openings > 1:
                 self.unknown.append(
-                    f"{self._telling}: the books were opened a second time; both records are folded into one"
+                    f"{self._key}: the books were opened a second time; both records are folded into one"
                 )
             return
-        self.ledger = with_flow(self.ledger, Notional(event.body["change"]))
+        self.ledger = record_flow(self.ledger, Notional(event.body["change"]))
 
-    def facts(self, event: Recorded) -> None:
-        self._facts_at = Instant(event.body["now"])
+    def apply_inputs(self, event: Recorded) -> None:
+        self._inputs_at = Instant(event.body["now"])
         if event.body["config"] not in self.configurations:
             self.configurations.append(str(event.body["config"]))
 
-    def risk(self, event: Recorded) -> None:
+    def apply_risk(self, event: Recorded) -> None:
         """Take the marks as recorded; a record with gaps never lowers the peak."""
-        before = self.ledger.marks
-        ledger = checked(self.ledger, event, self.settings)
-        if self.careful and before is not None and ledger.marks is not None:
-            peak = max(before.peak_equity, ledger.marks.peak_equity)
-            ledger = replace(ledger, marks=replace(ledger.marks, peak_equity=peak))
-        kept = {base: rest for base, rest in ledger.cooldowns.items() if self._facts_at < rest.until}
+        before = self.ledger.equity_marks
+        ledger = apply_risk_check(self.ledger, event, self.settings)
+        if self.careful and before is not None and ledger.equity_marks is not None:
+            peak = max(before.peak_equity, ledger.equity_marks.peak_equity)
+            ledger = replace(ledger, equity_marks=replace(ledger.equity_marks, peak_equity=peak))
+        kept = {base: rest for base, rest in ledger.cooldowns.items() if self._inputs_at < rest.until}
         self.ledger = replace(ledger, cooldowns=kept)
 
-    def execution(self, event: Recorded) -> None:
+    def apply_execution(self, event: Recorded) -> None:
         self._plan = replace(self._plan, cancels=tuple(ClientOrderId(name) for name in event.body["cancels"]))
 
-    def intent(self, event: Recorded) -> None:
+    def apply_intent(self, event: Recorded) -> None:
         """Collect what was announced; an operator's announcement takes effect at once."""
-        if "convert" in event.body:
-            convert = decode(ConvertIntent, event.body["convert"])
-            self._plan = replace(self._plan, converts=(*self._plan.converts, convert))
+        if "conversion" in event.body:
+            conversion = decode(ConversionIntent, event.body["conversion"])
+            self._plan = replace(self._plan, conversions=(*self._plan.conversions, conversion))
             return
         order: OrderIntent = decode(OrderIntent, event.body["intent"])
         if self._deciding:
@@ -234,36 +234,36 @@ class Replay:
         else:
             self.ledger = self.ledger.with_order(OrderRecord(order))
 
-    def withheld(self, event: Recorded) -> None:
+    def apply_withheld(self, event: Recorded) -> None:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
         if record is not None and record.is_in_doubt and record.intent.client_order_id in self._new:
-            lapsed = replace(record, status=OrderStatus.LAPSED, over_at=event.at, note=str(event.body["reason"]))
-            self.ledger = self.ledger.with_order(lapsed)
+            withheld = replace(record, status=OrderStatus.WITHHELD, final_at=event.at, note=str(event.body["reason"]))
+            self.ledger = self.ledger.with_order(withheld)
 
-    def _decided(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
+    def _apply_decision(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
         plan, self._new = self._plan, frozenset()
         ledger = replace(self.ledger, last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
         if not self.trades:
             self.ledger = ledger
             return
-        remembered = resendable(ledger, at, self.settings)
+        resent = find_resendable(ledger, at, self.settings)
         ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
-        if concluded or plan.intents or plan.converts or remembered or ledger.cancels:
+        if concluded or plan.intents or plan.conversions or resent or ledger.cancels:
             ledger = replace(
-                intended(ledger, plan, remembered, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED)
+                remember_plan(ledger, plan, resent, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED)
             )
         self.ledger, self._new = ledger, frozenset(intent.client_order_id for intent in plan.intents)
         if not concluded:
             # It died on the way: a conversion may have been quoted, even done, without a line about it.
-            waiting = (record for record in ledger.converts.values() if record.status is ConvertStatus.INTENDED)
-            self.doubtful |= {record.intent.convert_id: record.intent for record in waiting}
+            waiting = (record for record in ledger.conversions.values() if record.status is ConversionStatus.INTENDED)
+            self.doubtful |= {record.intent.conversion_id: record.intent for record in waiting}
 
 
 _ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
-    EventKind.FLOW_RECORDED: Replay.flow,
-    EventKind.FACTS_GATHERED: Replay.facts,
-    EventKind.RISK_CHECKED: Replay.risk,
-    EventKind.EXECUTION_PLANNED: Replay.execution,
-    EventKind.ORDER_INTENDED: Replay.intent,
-    EventKind.ORDER_WITHHELD: Replay.withheld,
+    EventKind.FLOW_RECORDED: Replay.apply_flow,
+    EventKind.INPUTS_GATHERED: Replay.apply_inputs,
+    EventKind.RISK_CHECKED: Replay.apply_risk,
+    EventKind.EXECUTION_PLANNED: Replay.apply_execution,
+    EventKind.ORDER_INTENDED: Replay.apply_intent,
+    EventKind.ORDER_WITHHELD: Replay.apply_withheld,
 }

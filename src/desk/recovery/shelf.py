@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from trader.adapters.local.durable import locked, replace_text
+from trader.adapters.local.durable import lock_file, replace_text
 from trader.adapters.local.files import FileStateStore
-from trader.adapters.local.lease import LeaseItem, lease_item
+from trader.adapters.local.lease import LeaseItem, read_lease_item
 from trader.errors import LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
@@ -23,7 +23,7 @@ _DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredLedger:
     """What lies in the store: the lease, the text of the ledger, and the ledger or why that text is none."""
 
     text: str
@@ -39,14 +39,14 @@ class Stored:
         return bool(self.owner) and self.expires_at > now
 
 
-class Shelf(Protocol):
+class LedgerItems(Protocol):
     """The place of the ledger items."""
 
-    def find(self, scope: Scope) -> Stored | None:
+    def find(self, scope: Scope) -> StoredLedger | None:
         """Read the item without a lease and without writing; None if there is none. Raises: StoreUnavailable."""
         ...
 
-    def put(self, scope: Scope, found: Stored | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
         """Put a ledger where none is, or where something is that is no ledger; the lease is free afterwards.
 
         One conditional write. Raises: LeaseHeld, VersionConflict if it is no longer as found, StoreUnavailable.
@@ -58,7 +58,7 @@ class Shelf(Protocol):
         ...
 
 
-def placed(there: Stored | None, found: Stored | None, ledger: Ledger, epoch: int, now: Instant) -> LeaseItem:
+def replace_item(there: StoredLedger | None, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> LeaseItem:
     """Decide what may be written in place of an item. Raises: LeaseHeld, VersionConflict."""
     if there is not None and there.is_held(now):
         raise LeaseHeld(there.owner, there.expires_at)
@@ -67,16 +67,16 @@ def placed(there: Stored | None, found: Stored | None, ledger: Ledger, epoch: in
     return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), ledger)
 
 
-def stored_item(text: str, where: str) -> Stored:
+def read_stored_item(text: str, where: str) -> StoredLedger:
     """Read an item of the local stores, as far as it can be read."""
     try:
-        item = lease_item(text, where)
+        item = read_lease_item(text, where)
     except LedgerCorrupt as error:
         return replace(_lease_of(text), problem=str(error))
-    return Stored(text, item.owner, item.epoch, item.version, item.expires_at, item.ledger)
+    return StoredLedger(text, item.owner, item.epoch, item.version, item.expires_at, item.ledger)
 
 
-def _lease_of(text: str) -> Stored:
+def _lease_of(text: str) -> StoredLedger:
     """Save the lease out of a damaged item, if that much of it is left."""
     try:
         plain = json.loads(text)
@@ -86,16 +86,16 @@ def _lease_of(text: str) -> Stored:
     numbers = [plain.get(name) for name in ("epoch", "version", "expires_at")]
     epoch, version, expires_at = (number if type(number) is int else 0 for number in numbers)
     owner = plain.get("owner")
-    return Stored(text, owner if isinstance(owner, str) else "", epoch, version, Instant(expires_at), None)
+    return StoredLedger(text, owner if isinstance(owner, str) else "", epoch, version, Instant(expires_at), None)
 
 
-class FileShelf:
+class FileLedgerItems:
     """The items of a FileStateStore."""
 
     def __init__(self, home: Path) -> None:
         self._store = FileStateStore(home)
 
-    def find(self, scope: Scope) -> Stored | None:
+    def find(self, scope: Scope) -> StoredLedger | None:
         path = self._path(scope)
         try:
             content = path.read_bytes()
@@ -103,13 +103,13 @@ class FileShelf:
             return None
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error}") from error
-        return stored_item(content.decode("utf-8", errors="surrogateescape"), str(path))
+        return read_stored_item(content.decode("utf-8", errors="surrogateescape"), str(path))
 
-    def put(self, scope: Scope, found: Stored | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
         path = self._path(scope)
         try:
-            with locked(path.parent / ".lock"):
-                replace_text(path, placed(self.find(scope), found, ledger, epoch, now).text())
+            with lock_file(path.parent / ".lock"):
+                replace_text(path, replace_item(self.find(scope), found, ledger, epoch, now).text())
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error}") from error
 

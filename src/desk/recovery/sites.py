@@ -15,17 +15,17 @@ from pathlib import Path
 
 from desk.recovery.audit_reading import AuditReader, FolderAuditReader
 from desk.recovery.chain import read_chain
-from desk.recovery.place import Place
-from desk.recovery.shelf import FileShelf, Shelf
+from desk.recovery.place import RecoveryStore
+from desk.recovery.shelf import FileLedgerItems, LedgerItems
 from trader.adapters.local.clock import FixedClock, SystemClock
-from trader.adapters.local.files import FileAuditLog, FileBookStore, FileStateStore
-from trader.entry.wiring import Venue, exchange_of, scope_of
+from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
+from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
 from trader.errors import ConfigError, DataError
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Bars, Depth, Granularity, Product, Quote
 from trader.model.settings import Mode, Settings
 from trader.ports import Clock
-from trader.sim.book import BookStore, VenueBook
+from trader.sim.book import SimAccountStore, SimAccount
 from trader.sim.tape import Traded
 
 _SECONDS = 60
@@ -33,7 +33,7 @@ VENUE = "https://api.coinbase.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class StoreLocation:
     """What the options say: a folder, or a table and a bucket; the venue's address; now, if it is not now."""
 
     home: Path | None = None
@@ -75,21 +75,21 @@ class ClosedMarket:
         return Traded(_SECONDS, ())
 
 
-class Unsaved:
+class ReadOnlyAccountStore:
     """A book that may be read and changed, and is never saved."""
 
-    def __init__(self, books: BookStore) -> None:
+    def __init__(self, books: SimAccountStore) -> None:
         self._books = books
-        self._changed: VenueBook | None = None
+        self._changed: SimAccount | None = None
 
-    def load(self) -> VenueBook | None:
+    def load(self) -> SimAccount | None:
         return self._changed if self._changed is not None else self._books.load()
 
-    def save(self, book: VenueBook) -> None:
+    def save(self, book: SimAccount) -> None:
         self._changed = book
 
 
-def place_of(settings: Settings, where: Where, *, writes: bool) -> Place:
+def locate(settings: Settings, where: StoreLocation, *, writes: bool) -> RecoveryStore:
     """Put a place together from the options. Raises: ConfigError."""
     _check(where)
     if where.table is not None and where.bucket is not None:
@@ -97,26 +97,26 @@ def place_of(settings: Settings, where: Where, *, writes: bool) -> Place:
     return _in_folder(settings, where, where.home or Path(), writes=writes)
 
 
-def shelf_of(where: Where) -> Shelf:
+def locate_items(where: StoreLocation) -> LedgerItems:
     """Open the place of the ledger items and nothing else: no venue, no key. Raises: ConfigError."""
     if where.table is not None and where.bucket is not None:
-        from desk.recovery.aws import DynamoShelf  # noqa: PLC0415 - a laptop needs no boto3
-        from trader.adapters.aws.clients import client  # noqa: PLC0415
+        from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
+        from trader.adapters.aws.clients import open_client  # noqa: PLC0415
 
-        return DynamoShelf(client("dynamodb"), where.table, client("s3"), where.bucket)
+        return DynamoLedgerItems(open_client("dynamodb"), where.table, open_client("s3"), where.bucket)
     _check(where)
-    return FileShelf(where.home or Path())
+    return FileLedgerItems(where.home or Path())
 
 
-def _check(where: Where) -> None:
+def _check(where: StoreLocation) -> None:
     if (where.table is None) != (where.bucket is None):
         raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
     if where.home is None and where.table is None:
         raise ConfigError("--home is not given; allowed is a folder, or --table and --bucket")
 
 
-def _in_folder(settings: Settings, where: Where, home: Path, *, writes: bool) -> Place:
-    scope, store = scope_of(settings), FileStateStore(home)
+def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: bool) -> RecoveryStore:
+    scope, store = make_scope(settings), FileStateStore(home)
     audit = home / "audit"
     reader = FolderAuditReader(audit)
     if not store.folder(scope).exists() and not (audit / f"scope={scope}").exists():
@@ -124,41 +124,41 @@ def _in_folder(settings: Settings, where: Where, home: Path, *, writes: bool) ->
         hint = f"; allowed are {', '.join(there)}" if there else ""
         raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
     clock = _clock_in_folder(where, reader, settings, writes=writes)
-    books: FileBookStore[VenueBook] = FileBookStore(home / f"venue-{settings.app.account}.json", VenueBook)
+    books: FileSimAccountStore[SimAccount] = FileSimAccountStore(home / f"venue-{settings.app.account}.json", SimAccount)
     venue = _http(where.venue, settings) if where.venue is not None else None
-    return Place(
+    return RecoveryStore(
         settings=settings,
         scope=scope,
         owner=_owner(),
         store=store,
-        shelf=FileShelf(home),
+        items=FileLedgerItems(home),
         audit=FileAuditLog(audit),
         reader=reader,
-        exchange=exchange_of(settings, venue or _closed(), clock, lambda: books if writes else Unsaved(books)),
+        exchange=choose_exchange(settings, venue or _closed(), clock, lambda: books if writes else ReadOnlyAccountStore(books)),
         clock=clock,
     )
 
 
-def _on_aws(settings: Settings, where: Where, table: str, bucket: str, *, writes: bool) -> Place:
-    from desk.recovery.aws import DynamoShelf, S3AuditReader  # noqa: PLC0415 - a laptop needs no boto3
+def _on_aws(settings: Settings, where: StoreLocation, table: str, bucket: str, *, writes: bool) -> RecoveryStore:
+    from desk.recovery.aws import DynamoLedgerItems, S3AuditReader  # noqa: PLC0415 - a laptop needs no boto3
     from trader.adapters.aws.audit_log import S3AuditLog  # noqa: PLC0415
-    from trader.adapters.aws.book_store import DynamoBookStore  # noqa: PLC0415
-    from trader.adapters.aws.clients import client  # noqa: PLC0415
+    from trader.adapters.aws.book_store import DynamoSimAccountStore  # noqa: PLC0415
+    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
     from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
 
-    dynamodb, s3, scope = client("dynamodb"), client("s3"), scope_of(settings)
+    dynamodb, s3, scope = open_client("dynamodb"), open_client("s3"), make_scope(settings)
     clock = _machine_clock(where.now, writes=writes)
-    books: DynamoBookStore[VenueBook] = DynamoBookStore(dynamodb, table, scope, VenueBook)
+    books: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
     url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
-    return Place(
+    return RecoveryStore(
         settings=settings,
         scope=scope,
         owner=_owner(),
         store=DynamoStateStore(dynamodb, table),
-        shelf=DynamoShelf(dynamodb, table, s3, bucket),
+        items=DynamoLedgerItems(dynamodb, table, s3, bucket),
         audit=S3AuditLog(s3, bucket),
         reader=S3AuditReader(s3, bucket),
-        exchange=exchange_of(settings, _http(url, settings), clock, lambda: books if writes else Unsaved(books)),
+        exchange=choose_exchange(settings, _http(url, settings), clock, lambda: books if writes else ReadOnlyAccountStore(books)),
         clock=clock,
     )
 
@@ -174,38 +174,38 @@ def _machine_clock(at: Instant | None, *, writes: bool) -> Clock:
     return FixedClock(at)
 
 
-def _clock_in_folder(where: Where, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
+def _clock_in_folder(where: StoreLocation, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
     """Time of a recorded or synthetic market stands where the record ends; a real venue's is the machine's."""
     if where.venue is not None:
         return _machine_clock(where.now, writes=writes)
     if where.now is not None:
         return FixedClock(where.now)
-    chain = read_chain(reader.texts(scope_of(settings)))
+    chain = read_chain(reader.texts(make_scope(settings)))
     ends = [event.at for each in chain.objects for event in each.events]
     return FixedClock(max(ends)) if ends else SystemClock()
 
 
-def _http(url: str, settings: Settings) -> Venue:
+def _http(url: str, settings: Settings) -> VenueAccess:
     """Open the venue at an address; the key comes from the environment, or from the secret that it names."""
-    from desk.real_venue import http_venue  # noqa: PLC0415
+    from desk.real_venue import open_http_venue  # noqa: PLC0415
 
     name = os.environ.get("TRADER_SECRET")
     if not name or settings.app.mode is not Mode.LIVE:
-        return http_venue(url, settings, os.environ)
-    return http_venue(url, settings, {**os.environ, **_secret(name)})
+        return open_http_venue(url, settings, os.environ)
+    return open_http_venue(url, settings, {**os.environ, **_secret(name)})
 
 
 def _secret(name: str) -> dict[str, str]:
-    from trader.adapters.aws.clients import client  # noqa: PLC0415
+    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
     from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415
 
-    secret = read_secret(client("secretsmanager"), name)
+    secret = read_secret(open_client("secretsmanager"), name)
     return {"COINBASE_API_KEY": secret.key_name, "COINBASE_API_SECRET": secret.private_key}
 
 
-def _closed() -> Venue:
+def _closed() -> VenueAccess:
     market = ClosedMarket()
-    return Venue(market, market)
+    return VenueAccess(market, market)
 
 
 def _owner() -> str:

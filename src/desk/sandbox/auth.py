@@ -16,7 +16,7 @@ _ISSUERS = frozenset({"cdp", "coinbase-cloud"})
 _BEARER = re.compile(r"Bearer\s+(\S+)")
 
 
-def authenticated(
+def authenticate(
     header: str, method: str, path: str, keys: Mapping[str, ApiKey], options: VenueOptions, clocks: Sequence[int]
 ) -> ApiKey:
     """Return the key a request was signed with.

@@ -13,13 +13,13 @@ from trader.model.market import Balance
 from trader.model.money import ZERO
 
 
-class Book:
+class VenueAccount:
     """What the account has and what it asked for. Orders are frozen values; each change appends one more."""
 
     def __init__(self, opening: Mapping[Asset, Decimal]) -> None:
         self.totals: dict[Asset, Decimal] = dict(opening)
         self.orders: dict[VenueOrderId, Order] = {}
-        self.live: dict[VenueOrderId, Order] = {}
+        self.active: dict[VenueOrderId, Order] = {}
         self.by_client_id: dict[str, VenueOrderId] = {}
         self.executions: list[Execution] = []
         self.matched_until: dict[ProductId, Instant] = {}
@@ -31,12 +31,12 @@ class Book:
         order = replace(order, updated=at)
         self._past.setdefault(order.order_id, []).append(order)
         self.orders[order.order_id] = order
-        if order.is_live:
-            self.live[order.order_id] = order
+        if order.is_active:
+            self.active[order.order_id] = order
             self.matched_until.setdefault(order.core.product_id, order.core.created_at)
-        elif self.live.pop(order.order_id, None) is not None:
+        elif self.active.pop(order.order_id, None) is not None:
             product_id = order.core.product_id
-            if all(other.core.product_id != product_id for other in self.live.values()):
+            if all(other.core.product_id != product_id for other in self.active.values()):
                 self.matched_until.pop(product_id, None)
         return order
 
@@ -48,20 +48,20 @@ class Book:
 
     def available(self, asset: Asset) -> Decimal:
         """What of an asset is free to spend, now."""
-        held = sum((order.hold[1] for order in self.live.values() if order.hold[0] == asset), ZERO)
+        held = sum((order.hold[1] for order in self.active.values() if order.hold[0] == asset), ZERO)
         return self.totals.get(asset, ZERO) - held
 
     def balances(self, seen_until: Micros) -> Mapping[Asset, Balance]:
         """Return every wallet as it was at a moment."""
         totals = dict(self.totals)
-        orders = self.live.values() if seen_until == END_OF_TIME else self.seen_orders(seen_until)
+        orders = self.active.values() if seen_until == END_OF_TIME else self.seen_orders(seen_until)
         if seen_until != END_OF_TIME:
             for at, asset, amount in reversed(self._changes):
                 if at > seen_until:
                     totals[asset] -= amount
         holds: dict[Asset, Decimal] = {}
         for order in orders:
-            if order.is_live:
+            if order.is_active:
                 asset, amount = order.hold
                 holds[asset] = holds.get(asset, ZERO) + amount
         return {
@@ -88,4 +88,4 @@ class Book:
 
     def is_settled(self, order: Order, seen_until: Micros) -> bool:
         """Tell whether the venue is done with an order."""
-        return order.over is not None and order.over <= seen_until
+        return order.final_since is not None and order.final_since <= seen_until

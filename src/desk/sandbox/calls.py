@@ -25,7 +25,7 @@ class Call:
     query: Query
     body: JsonObject
     key: ApiKey | None = None
-    fate: Fault | None = None
+    planned_fault: Fault | None = None
 
 
 Endpoint = Callable[[Venue, Call], object]

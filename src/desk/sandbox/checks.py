@@ -12,7 +12,7 @@ from trader.model.orders import Side
 from trader.sim.fills import would_cross
 
 
-def refusal(
+def why_reject(
     request: OrderRequest, product: Product, touch: Quote | None, last: Price | None, now: Instant
 ) -> str | None:
     """Return the venue's reason for refusing, or None."""
@@ -26,22 +26,22 @@ def refusal(
     )
 
 
-def closed_gate(product: Product) -> str | None:
+def find_restriction(product: Product) -> str | None:
     """Return why nothing at all can be placed on a product."""
-    closed = product.closed_gates()
+    closed = product.trading_restrictions()
     if not closed:
         return None
     return "TRADING_DISABLED" if "trading_disabled" in closed else "ORDER_ENTRY_DISABLED"
 
 
 def _gate(request: OrderRequest, product: Product) -> str | None:
-    closed = closed_gate(product)
+    closed = find_restriction(product)
     if closed is not None:
         return closed
-    is_taker = request.kind is OrderType.MARKET or request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
-    if (product.limit_only and request.kind is OrderType.MARKET) or (product.post_only and is_taker):
+    is_taker = request.order_type is OrderType.MARKET or request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
+    if (product.limit_only and request.order_type is OrderType.MARKET) or (product.post_only and is_taker):
         return "NOT_ALLOWED_BY_MARKET_STATE"
-    if request.kind is OrderType.BRACKET and request.side is Side.BUY:
+    if request.order_type is OrderType.BRACKET and request.side is Side.BUY:
         return "INVALID_BRACKET_ORDER_SIDE"
     return None
 
@@ -85,7 +85,7 @@ def _prices(request: OrderRequest, product: Product) -> str | None:
 
 
 def _bracket(request: OrderRequest, touch: Quote | None) -> str | None:
-    if request.kind is OrderType.BRACKET and request.stop_price is not None and request.limit_price is not None:
+    if request.order_type is OrderType.BRACKET and request.stop_price is not None and request.limit_price is not None:
         return "INVALID_BRACKET_PRICES" if request.stop_price >= request.limit_price else None
     if request.attached is None:
         return None
@@ -105,13 +105,13 @@ def _end_time(request: OrderRequest, now: Instant) -> str | None:
 def _against_market(request: OrderRequest, touch: Quote | None, last: Price | None) -> str | None:
     # Protection is taken even where nobody trades just now: it waits for a price.
     if touch is None or last is None:
-        return None if request.kind is OrderType.BRACKET else "INVALID_NO_LIQUIDITY"
+        return None if request.order_type is OrderType.BRACKET else "INVALID_NO_LIQUIDITY"
     limit, stop = request.limit_price, request.stop_price
     if limit is not None and request.post_only and would_cross(request.side, limit, touch):
         return "INVALID_LIMIT_PRICE_POST_ONLY"
-    if request.kind is OrderType.BRACKET and stop is not None and stop >= touch.bid:
+    if request.order_type is OrderType.BRACKET and stop is not None and stop >= touch.bid:
         return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
-    if request.kind is OrderType.STOP_LIMIT and stop is not None and limit is not None:
+    if request.order_type is OrderType.STOP_LIMIT and stop is not None and limit is not None:
         return _stop_limit(request.side, stop, limit, last, upward=request.stops_upward)
     return None
 

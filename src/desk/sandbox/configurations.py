@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from desk.sandbox.moments import moment_of, second_of
+from desk.sandbox.moments import parse_moment, to_second
 from desk.sandbox.orders import OrderRequest, OrderType, TimeInForce
-from desk.sandbox.reasons import OrderRefused, market_sell_in_quote
-from desk.sandbox.replies import JsonObject, invalid, not_a_value
+from desk.sandbox.reasons import OrderRefused, refuse_market_sell_in_quote
+from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_value
 from trader.model.ids import Instant
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket, Side
@@ -55,48 +55,48 @@ _NOT_HERE = frozenset({"market_market_fok", "twap_limit_gtd", "scaled_limit_gtc"
 _DIRECTIONS = {"STOP_DIRECTION_STOP_UP": True, "STOP_DIRECTION_STOP_DOWN": False}
 
 
-def snake_keys(value: object) -> object:
+def convert_to_snake_keys(value: object) -> object:
     """Accept the camel case of proto JSON: ``baseSize`` is ``base_size``."""
     if isinstance(value, dict):
-        return {_CAMEL.sub(lambda match: "_" + match[1].lower(), key): snake_keys(each) for key, each in value.items()}
-    return [snake_keys(each) for each in value] if isinstance(value, list) else value
+        return {_CAMEL.sub(lambda match: "_" + match[1].lower(), key): convert_to_snake_keys(each) for key, each in value.items()}
+    return [convert_to_snake_keys(each) for each in value] if isinstance(value, list) else value
 
 
-def side_of(body: JsonObject) -> Side:
+def read_side(body: JsonObject) -> Side:
     """Read the side. Raises: Refusal."""
     try:
-        return Side(text_in(body, "side"))
+        return Side(read_text(body, "side"))
     except ValueError as error:
-        raise not_a_value("side", text_in(body, "side")) from error
+        raise refuse_value("side", read_text(body, "side")) from error
 
 
-def text_in(body: JsonObject, name: str) -> str:
+def read_text(body: JsonObject, name: str) -> str:
     """Read a text member; one that is absent is empty. Raises: Refusal for a number, which proto JSON refuses too."""
     value = body.get(name, "")
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise invalid(f"invalid value for string field {name}: {value!r}")
+        raise refuse_invalid(f"invalid value for string field {name}: {value!r}")
     return value
 
 
-def configuration_of(body: JsonObject) -> JsonObject:
+def read_configuration(body: JsonObject) -> JsonObject:
     """Return the configuration as it was sent, with the members the venue adds to its echo. Raises: Refusal."""
     given = body.get("order_configuration") or {}
     if not isinstance(given, dict) or not all(isinstance(part, dict) for part in given.values()):
-        raise invalid("order_configuration must be an object")
+        raise refuse_invalid("order_configuration must be an object")
     echo = {}
     for name, part in given.items():
         if name not in _VARIANTS and name not in _NOT_HERE:
-            raise invalid(f'unknown field "{name}" in order_configuration')
+            raise refuse_invalid(f'unknown field "{name}" in order_configuration')
         added = dict.fromkeys(_VARIANTS[name].echoed, False) if name in _VARIANTS else {}
         echo[name] = {**added, **part}
     return echo
 
 
-def request_of(body: JsonObject, configuration: JsonObject) -> OrderRequest:
+def read_request(body: JsonObject, configuration: JsonObject) -> OrderRequest:
     """Read an order. Raises: Refusal, OrderRefused."""
-    side, (name, part) = side_of(body), _only_one(configuration)
+    side, (name, part) = read_side(body), _only_one(configuration)
     variant = _VARIANTS[name]
     for needed in variant.needs:
         if needed == "end_time" and not part.get(needed):
@@ -106,7 +106,7 @@ def request_of(body: JsonObject, configuration: JsonObject) -> OrderRequest:
     base, quote = _number(part, "base_size"), _number(part, "quote_size")
     if variant.kind is OrderType.MARKET:
         if quote is not None and side is Side.SELL:
-            raise market_sell_in_quote()
+            raise refuse_market_sell_in_quote()
         if (base is None) == (quote is None):
             raise OrderRefused("INVALID_ORDER_CONFIG", error="UNSUPPORTED_ORDER_CONFIGURATION")
     elif quote is not None:
@@ -117,13 +117,13 @@ def request_of(body: JsonObject, configuration: JsonObject) -> OrderRequest:
     stop = _number(part, "stop_trigger_price" if variant.kind is OrderType.BRACKET else "stop_price")
     post_only = part.get("post_only") or False
     if not isinstance(post_only, bool):
-        raise invalid(f"invalid value for bool field post_only: {post_only!r}")
+        raise refuse_invalid(f"invalid value for bool field post_only: {post_only!r}")
     return OrderRequest(
-        client_order_id=text_in(body, "client_order_id"),
-        product_id=text_in(body, "product_id"),
+        client_order_id=read_text(body, "client_order_id"),
+        product_id=read_text(body, "product_id"),
         side=side,
         configuration=configuration,
-        kind=variant.kind,
+        order_type=variant.kind,
         time_in_force=variant.time_in_force,
         base_size=Quantity(base) if base is not None else None,
         quote_size=Notional(quote) if quote is not None else None,
@@ -147,7 +147,7 @@ def _only_one(configuration: JsonObject) -> tuple[str, JsonObject]:
 
 
 def _number(part: JsonObject, name: str) -> str | None:
-    text = text_in(part, name)
+    text = read_text(part, name)
     if not text:
         return None
     if not _PLAIN_NUMBER.fullmatch(text):
@@ -156,18 +156,18 @@ def _number(part: JsonObject, name: str) -> str | None:
 
 
 def _goes_up(part: JsonObject) -> bool:
-    word = text_in(part, "stop_direction")
+    word = read_text(part, "stop_direction")
     if word not in _DIRECTIONS:
-        raise not_a_value("stop_direction", word)
+        raise refuse_value("stop_direction", word)
     return _DIRECTIONS[word]
 
 
 def _end_time(part: JsonObject) -> Instant:
-    text = text_in(part, "end_time")
+    text = read_text(part, "end_time")
     try:
-        return second_of(moment_of(text))
+        return to_second(parse_moment(text))
     except ValueError as error:
-        raise invalid(f"invalid value for timestamp field end_time: {text!r}") from error
+        raise refuse_invalid(f"invalid value for timestamp field end_time: {text!r}") from error
 
 
 def _attached(body: JsonObject, variant: _Variant) -> tuple[Bracket | None, JsonObject | None]:

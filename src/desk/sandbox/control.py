@@ -8,11 +8,11 @@ from dataclasses import asdict, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from desk.sandbox.listings import print_of
+from desk.sandbox.listings import read_print
 from desk.sandbox.moments import END_OF_TIME
-from desk.sandbox.replies import JsonObject, Refusal, Reply, invalid, json_reply, not_found
+from desk.sandbox.replies import JsonObject, Refusal, Reply, refuse_invalid, reply_json, refuse_not_found
 from desk.sandbox.venue import Venue
-from desk.sandbox.wire_order import fill_body, order_body
+from desk.sandbox.wire_order import encode_fill, encode_order
 from trader.adapters.local.clock import ManualClock
 from trader.model.ids import Asset, Instant
 from trader.model.money import plain
@@ -33,20 +33,20 @@ _SETTABLE = frozenset(
 )
 
 
-def controlled(venue: Venue, method: str, path: str, body: bytes) -> Reply:
+def handle_control(venue: Venue, method: str, path: str, body: bytes) -> Reply:
     """Do what was asked on the control path. Anyone who can reach it may: it is for a machine of one's own."""
     action = _ACTIONS.get((method, path.removeprefix(PREFIX)))
     try:
         if action is None:
-            raise not_found(f"{method} {path} is no control path")
+            raise refuse_not_found(f"{method} {path} is no control path")
         given = json.loads(body) if body.strip() else {}
         with venue.lock:
             venue.advance()
-            return json_reply(action(venue, given))
+            return reply_json(action(venue, given))
     except Refusal as refused:
         return refused.reply()
     except (ValueError, TypeError, KeyError, InvalidOperation) as error:
-        return invalid(f"{type(error).__name__}: {error}").reply()
+        return refuse_invalid(f"{type(error).__name__}: {error}").reply()
 
 
 def _add_faults(venue: Venue, given: Any) -> object:
@@ -78,15 +78,15 @@ def _set_clock(venue: Venue, given: Any) -> object:
 
 
 def _print(venue: Venue, given: Any) -> object:
-    venue.matching.print(print_of(given, venue.time.now()))
+    venue.matching.print(read_print(given, venue.time.now()))
     return {}
 
 
 def _deposit(venue: Venue, given: Any) -> object:
     asset, amount = Asset(str(given["asset"])), Decimal(str(given["amount"]))
-    if venue.book.available(asset) + amount < 0:
-        raise invalid(f"only {venue.book.available(asset)} {asset} is free")
-    venue.book.move(asset, amount, venue.time.moment())
+    if venue.account.available(asset) + amount < 0:
+        raise refuse_invalid(f"only {venue.account.available(asset)} {asset} is free")
+    venue.account.move(asset, amount, venue.time.moment())
     return _balances(venue)
 
 
@@ -103,7 +103,7 @@ def _set_options(venue: Venue, given: Any) -> object:
 def _change_product(venue: Venue, given: Any) -> object:
     name = str(given.pop("product_id"))
     if venue.market.product(name) is None:
-        raise not_found(f"there is no {name}")
+        raise refuse_not_found(f"there is no {name}")
     venue.market.change(name, **{key: value for key, value in given.items() if isinstance(value, bool)})
     return {}
 
@@ -112,8 +112,8 @@ def _state(venue: Venue, _: Any) -> object:
     return {
         "now": venue.time.now(),
         "balances": _balances(venue),
-        "orders": [order_body(venue, order) for order in venue.book.seen_orders(END_OF_TIME)],
-        "fills": [fill_body(each) for each in venue.book.seen_executions(END_OF_TIME)],
+        "orders": [encode_order(venue, order) for order in venue.account.seen_orders(END_OF_TIME)],
+        "fills": [encode_fill(each) for each in venue.account.seen_executions(END_OF_TIME)],
         "requests": {"totals": venue.traffic.totals(), "highest_per_second": venue.traffic.highest()},
         "log": [asdict(seen) for seen in venue.traffic.log()[-500:]],
     }
@@ -127,7 +127,7 @@ def _forget_requests(venue: Venue, _: Any) -> object:
 def _balances(venue: Venue) -> JsonObject:
     return {
         asset: {"available": plain(balance.available), "hold": plain(balance.hold)}
-        for asset, balance in venue.book.balances(END_OF_TIME).items()
+        for asset, balance in venue.account.balances(END_OF_TIME).items()
     }
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from desk.sandbox.book import Book
-from desk.sandbox.moments import Micros, VenueTime, after
-from desk.sandbox.names import uuid_from
-from desk.sandbox.replies import JsonObject, invalid, not_found
+from desk.sandbox.book import VenueAccount
+from desk.sandbox.moments import Micros, VenueTime, add_seconds
+from desk.sandbox.names import derive_uuid
+from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_not_found
 from trader.model.ids import Asset
 from trader.model.money import plain
 
@@ -31,11 +31,11 @@ class Conversion:
     committed: Micros | None = None
 
 
-class ConvertDesk:
+class ConversionDesk:
     """Quotes and commits over the venue's book. Raises: Refusal."""
 
     def __init__(
-        self, book: Book, time: VenueTime, new_number: Callable[[], int], asset_of: Callable[[str], str]
+        self, book: VenueAccount, time: VenueTime, new_number: Callable[[], int], asset_of: Callable[[str], str]
     ) -> None:
         self._book = book
         self._time = time
@@ -47,16 +47,16 @@ class ConvertDesk:
         """Offer a conversion. Asked again, it is another one."""
         here, there = Asset(self._asset_of(source)), Asset(self._asset_of(target))
         if frozenset({here, there}) not in _PAIRS:
-            raise invalid("Unsupported account in this conversion")
+            raise refuse_invalid("Unsupported account in this conversion")
         try:
             wanted = Decimal(amount)
         except InvalidOperation as error:
-            raise invalid("amount is not a number") from error
+            raise refuse_invalid("amount is not a number") from error
         if not wanted.is_finite() or wanted <= 0:
-            raise invalid("amount must be positive")
+            raise refuse_invalid("amount must be positive")
         if wanted > self._book.available(here):
-            raise invalid("Insufficient balance in source account")
-        trade_id = uuid_from(f"convert|{self._new_number()}")
+            raise refuse_invalid("Insufficient balance in source account")
+        trade_id = derive_uuid(f"convert|{self._new_number()}")
         self.known[trade_id] = Conversion(trade_id, here, there, wanted, self._time.moment())
         return self.known[trade_id]
 
@@ -64,11 +64,11 @@ class ConvertDesk:
         """Do it. A second commit is refused: the first one did it."""
         found = self.find(trade_id, source, target)
         if found.committed is not None:
-            raise invalid("trade was committed already")
-        if self._time.has_come(after(found.quoted, _QUOTE_SECONDS)):
-            raise invalid("quote has expired")
+            raise refuse_invalid("trade was committed already")
+        if self._time.has_come(add_seconds(found.quoted, _QUOTE_SECONDS)):
+            raise refuse_invalid("quote has expired")
         if found.amount > self._book.available(found.source):
-            raise invalid("Insufficient balance in source account")
+            raise refuse_invalid("Insufficient balance in source account")
         at = self._time.moment()
         self._book.move(found.source, -found.amount, at)
         self._book.move(found.target, found.amount, at)
@@ -79,10 +79,10 @@ class ConvertDesk:
         """Look a conversion up; the two accounts have to be named again."""
         found = self.known.get(trade_id)
         if found is None or (self._asset_of(source), self._asset_of(target)) != (found.source, found.target):
-            raise not_found("convert trade not found")
+            raise refuse_not_found("convert trade not found")
         return found
 
-    def body(self, conversion: Conversion, lag_seconds: float) -> JsonObject:
+    def encode(self, conversion: Conversion, lag_seconds: float) -> JsonObject:
         """Write a conversion down."""
         source, target = conversion.source, conversion.target
 
@@ -130,11 +130,11 @@ class ConvertDesk:
     def _status(self, conversion: Conversion, lag_seconds: float) -> str:
         if conversion.committed is None:
             return "CREATED"
-        return "COMPLETED" if self._time.has_come(after(conversion.committed, lag_seconds)) else "STARTED"
+        return "COMPLETED" if self._time.has_come(add_seconds(conversion.committed, lag_seconds)) else "STARTED"
 
 
 def _account(asset: str) -> str:
-    return uuid_from(f"account|{asset}")
+    return derive_uuid(f"account|{asset}")
 
 
 def _ledger(asset: str) -> JsonObject:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _KEPT = 5
 
 
-def edited(venue: Venue, order_id: str, price: Price, size: Quantity) -> str:
+def edit_order(venue: Venue, order_id: str, price: Price, size: Quantity) -> str:
     """Change an order; the answer is a reason, or nothing if it was done. *size* includes what is filled already."""
-    order = venue.book.orders.get(VenueOrderId(order_id))
+    order = venue.account.orders.get(VenueOrderId(order_id))
     if order is None:
         return "ORDER_NOT_FOUND"
     reason = _refusal(order, price, size)
@@ -36,12 +36,12 @@ def edited(venue: Venue, order_id: str, price: Price, size: Quantity) -> str:
         edits=(*order.edits, Edit(price, size, at))[-_KEPT:],
     )
     asset, hold = changed.hold
-    if hold > venue.book.available(asset) + order.hold[1]:
+    if hold > venue.account.available(asset) + order.hold[1]:
         return "INSUFFICIENT_FUND"
     touch = venue.market.touch(core.product_id)
     if order.post_only and touch is not None and would_cross(core.side, price, touch):
         return "INVALID_EDITED_PRICE"
-    venue.book.put(changed, at)
+    venue.account.put(changed, at)
     if not order.post_only:
         venue.matching.arrive(changed, venue.time.moment())
     return ""
@@ -49,7 +49,7 @@ def edited(venue: Venue, order_id: str, price: Price, size: Quantity) -> str:
 
 def _refusal(order: Order, price: Price, size: Quantity) -> str:
     core = order.core
-    if order.kind is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
+    if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
         return "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
     if core.status is not OrderStatus.OPEN:
         return "ONLY_OPEN_ORDERS_CAN_BE_EDITED"

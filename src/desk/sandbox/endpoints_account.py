@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from desk.sandbox.calls import Call, Route
-from desk.sandbox.configurations import text_in
+from desk.sandbox.configurations import read_text
 from desk.sandbox.keys import Permission
 from desk.sandbox.moments import END_OF_TIME
-from desk.sandbox.names import PORTFOLIO_ID, uuid_from
-from desk.sandbox.replies import JsonObject, invalid, not_found
+from desk.sandbox.names import PORTFOLIO_ID, derive_uuid
+from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_not_found
 from desk.sandbox.venue import Venue
 from trader.model.ids import Asset
 from trader.model.market import Balance
@@ -30,7 +30,7 @@ def list_accounts(venue: Venue, call: Call) -> JsonObject:
     if cursor:
         names = [row["uuid"] for row in rows]
         if cursor not in names:
-            raise invalid("invalid cursor")
+            raise refuse_invalid("invalid cursor")
         begin = names.index(cursor) + 1
     page = rows[begin : begin + limit]
     more = begin + limit < len(rows)
@@ -42,10 +42,10 @@ def get_account(venue: Venue, call: Call) -> JsonObject:
     for row in _accounts(venue):
         if row["uuid"] == call.arguments["uuid"]:
             return {"account": row}
-    raise not_found("account not found")
+    raise refuse_not_found("account not found")
 
 
-def key_permissions(_: Venue, call: Call) -> JsonObject:
+def get_key_permissions(_: Venue, call: Call) -> JsonObject:
     """Tell what this key may do."""
     assert call.key is not None
     may = call.key.permissions
@@ -58,10 +58,10 @@ def key_permissions(_: Venue, call: Call) -> JsonObject:
     }
 
 
-def transaction_summary(venue: Venue, _: Call) -> JsonObject:
+def get_transaction_summary(venue: Venue, _: Call) -> JsonObject:
     """Tell the fee tier. Totals are numbers or text, as the venue pleases; rates are always text."""
-    value = sum((each.value for each in venue.book.executions), ZERO)
-    fees = sum((each.fill.fee for each in venue.book.executions), ZERO)
+    value = sum((each.value for each in venue.account.executions), ZERO)
+    fees = sum((each.fill.fee for each in venue.account.executions), ZERO)
 
     def total(amount: Decimal) -> object:
         return plain(amount) if venue.options.totals_are_text else float(amount)
@@ -85,32 +85,32 @@ def transaction_summary(venue: Venue, _: Call) -> JsonObject:
         "advanced_trade_only_fees": total(fees),
         "coinbase_pro_volume": total(ZERO),
         "coinbase_pro_fees": total(ZERO),
-        "total_balance": plain(venue.book.totals.get(Asset("USD"), ZERO)),
+        "total_balance": plain(venue.account.totals.get(Asset("USD"), ZERO)),
         "has_promo_fee": False,
         "volume_breakdown": [{"volume_type": "VOLUME_TYPE_SPOT", "volume": total(value)}],
         "has_cost_plus_commission": False,
     }
 
 
-def convert_quote(venue: Venue, call: Call) -> JsonObject:
+def create_conversion_quote(venue: Venue, call: Call) -> JsonObject:
     """Offer a conversion."""
     body = call.body
-    offer = venue.converts.quote(*(text_in(body, name) for name in ("from_account", "to_account", "amount")))
-    return venue.converts.body(offer, venue.options.lags.convert)
+    offer = venue.conversions.quote(*(read_text(body, name) for name in ("from_account", "to_account", "amount")))
+    return venue.conversions.encode(offer, venue.options.lags.convert)
 
 
-def convert_commit(venue: Venue, call: Call) -> JsonObject:
+def commit_conversion(venue: Venue, call: Call) -> JsonObject:
     """Do a conversion that was offered."""
-    sides = (text_in(call.body, "from_account"), text_in(call.body, "to_account"))
-    done = venue.converts.commit(call.arguments["trade_id"], *sides)
-    return venue.converts.body(done, venue.options.lags.convert)
+    sides = (read_text(call.body, "from_account"), read_text(call.body, "to_account"))
+    done = venue.conversions.commit(call.arguments["trade_id"], *sides)
+    return venue.conversions.encode(done, venue.options.lags.convert)
 
 
-def convert_state(venue: Venue, call: Call) -> JsonObject:
+def get_conversion(venue: Venue, call: Call) -> JsonObject:
     """Look a conversion up."""
     sides = (call.query.text("from_account"), call.query.text("to_account"))
-    found = venue.converts.find(call.arguments["trade_id"], *sides)
-    return venue.converts.body(found, venue.options.lags.convert)
+    found = venue.conversions.find(call.arguments["trade_id"], *sides)
+    return venue.conversions.encode(found, venue.options.lags.convert)
 
 
 def list_portfolios(_: Venue, __: Call) -> JsonObject:
@@ -118,15 +118,15 @@ def list_portfolios(_: Venue, __: Call) -> JsonObject:
     return {"portfolios": [_PORTFOLIO]}
 
 
-def portfolio_breakdown(venue: Venue, call: Call) -> JsonObject:
+def get_portfolio_breakdown(venue: Venue, call: Call) -> JsonObject:
     """Break the portfolio down, with the floats that make this endpoint unfit for accounting."""
     if call.arguments["uuid"] != PORTFOLIO_ID:
-        raise not_found("portfolio not found")
-    cash = venue.book.totals.get(Asset("USD"), ZERO)
+        raise refuse_not_found("portfolio not found")
+    cash = venue.account.totals.get(Asset("USD"), ZERO)
     positions = [
         {
             "asset": asset,
-            "account_uuid": uuid_from(f"account|{asset}"),
+            "account_uuid": derive_uuid(f"account|{asset}"),
             "total_balance_crypto": float(balance.total),
             "available_to_trade_crypto": float(balance.available),
             "total_balance_fiat": float(balance.total),
@@ -134,7 +134,7 @@ def portfolio_breakdown(venue: Venue, call: Call) -> JsonObject:
             "allocation": 0.0,
             "is_cash": asset in FIAT,
         }
-        for asset, balance in venue.book.balances(END_OF_TIME).items()
+        for asset, balance in venue.account.balances(END_OF_TIME).items()
     ]
     total = {"value": plain(cash), "currency": "USD"}
     return {
@@ -148,21 +148,21 @@ def portfolio_breakdown(venue: Venue, call: Call) -> JsonObject:
     }
 
 
-def payment_methods(_: Venue, __: Call) -> JsonObject:
+def list_payment_methods(_: Venue, __: Call) -> JsonObject:
     """Name one bank."""
     return {"payment_methods": [_BANK]}
 
 
-def payment_method(_: Venue, call: Call) -> JsonObject:
+def get_payment_method(_: Venue, call: Call) -> JsonObject:
     """Return the bank."""
     if call.arguments["id"] != _BANK["id"]:
-        raise not_found("payment method not found")
+        raise refuse_not_found("payment method not found")
     return {"payment_method": _BANK}
 
 
 _PORTFOLIO: JsonObject = {"name": "Default", "uuid": PORTFOLIO_ID, "type": "DEFAULT", "deleted": False}
 _BANK: JsonObject = {
-    "id": uuid_from("bank"),
+    "id": derive_uuid("bank"),
     "type": "ACH",
     "name": "TEST BANK ******1234",
     "currency": "USD",
@@ -179,7 +179,7 @@ _BANK: JsonObject = {
 def _accounts(venue: Venue) -> list[JsonObject]:
     seen = venue.time.seen_until(venue.options.lags.balance)
     rows = []
-    for asset, balance in venue.book.balances(seen).items():
+    for asset, balance in venue.account.balances(seen).items():
         rows.append(_row(asset, balance, "ACCOUNT_TYPE_FIAT" if asset in FIAT else "ACCOUNT_TYPE_CRYPTO"))
         if venue.options.vault_rows and asset not in FIAT:
             rows.append(_row(asset, Balance(asset, Decimal(1), ZERO), "ACCOUNT_TYPE_VAULT"))
@@ -190,7 +190,7 @@ def _row(asset: str, balance: Balance, kind: str) -> JsonObject:
     is_vault = kind == "ACCOUNT_TYPE_VAULT"
     name = f"Cash ({asset})" if asset in FIAT else f"{asset} {'Vault' if is_vault else 'Wallet'}"
     return {
-        "uuid": uuid_from(f"vault|{asset}" if is_vault else f"account|{asset}"),
+        "uuid": derive_uuid(f"vault|{asset}" if is_vault else f"account|{asset}"),
         "name": name,
         "currency": asset,
         "available_balance": {"value": plain(balance.available), "currency": asset},
@@ -210,13 +210,13 @@ def _row(asset: str, balance: Balance, kind: str) -> JsonObject:
 ROUTES = (
     Route("GET", "/accounts", list_accounts),
     Route("GET", "/accounts/{uuid}", get_account),
-    Route("GET", "/key_permissions", key_permissions),
-    Route("GET", "/transaction_summary", transaction_summary),
-    Route("POST", "/convert/quote", convert_quote, Permission.TRADE),
-    Route("POST", "/convert/trade/{trade_id}", convert_commit, Permission.TRADE),
-    Route("GET", "/convert/trade/{trade_id}", convert_state),
+    Route("GET", "/key_permissions", get_key_permissions),
+    Route("GET", "/transaction_summary", get_transaction_summary),
+    Route("POST", "/convert/quote", create_conversion_quote, Permission.TRADE),
+    Route("POST", "/convert/trade/{trade_id}", commit_conversion, Permission.TRADE),
+    Route("GET", "/convert/trade/{trade_id}", get_conversion),
     Route("GET", "/portfolios", list_portfolios),
-    Route("GET", "/portfolios/{uuid}", portfolio_breakdown),
-    Route("GET", "/payment_methods", payment_methods),
-    Route("GET", "/payment_methods/{id}", payment_method),
+    Route("GET", "/portfolios/{uuid}", get_portfolio_breakdown),
+    Route("GET", "/payment_methods", list_payment_methods),
+    Route("GET", "/payment_methods/{id}", get_payment_method),
 )

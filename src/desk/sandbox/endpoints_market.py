@@ -6,14 +6,14 @@ from decimal import Decimal
 
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.market import Level
-from desk.sandbox.moments import micros, text_of
-from desk.sandbox.replies import JsonObject, Refusal, invalid, not_a_value, not_found
+from desk.sandbox.moments import to_micros, to_text
+from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_value, refuse_not_found
 from desk.sandbox.venue import Venue
-from desk.sandbox.wire_product import product_body
+from desk.sandbox.wire_product import encode_product
 from trader.model.ids import ProductId
 from trader.model.market import Granularity, Product
 from trader.model.money import BPS, plain
-from trader.sim.fills import price_of
+from trader.sim.fills import to_price
 
 _PRODUCT_TYPES = frozenset({"UNKNOWN_PRODUCT_TYPE", "SPOT", "FUTURE", "EQUITY", "OPTION_GROUP", "FUTURE_GROUP"})
 _SORT_ORDERS = frozenset(
@@ -29,12 +29,12 @@ _LEVELS_MAX = 1000
 _ALL = 2**31
 
 
-def server_time(venue: Venue, _: Call) -> JsonObject:
+def get_server_time(venue: Venue, _: Call) -> JsonObject:
     """Tell the venue's time, in camel case as this one endpoint does."""
     seconds = venue.server_seconds()
     fraction = venue.time.moment() % 1_000_000
     return {
-        "iso": text_of(micros(seconds))[:19] + "Z",
+        "iso": to_text(to_micros(seconds))[:19] + "Z",
         "epochSeconds": str(seconds),
         "epochMillis": str(seconds * 1000 + fraction // 1000),
     }
@@ -56,7 +56,7 @@ def list_products(venue: Venue, call: Call) -> JsonObject:
     else:
         found.sort(key=lambda each: -each.volume_24h)
     page = found[offset : offset + limit]
-    bodies = [product_body(venue, each, tells_view_only=tells_view_only) for each in page]
+    bodies = [encode_product(venue, each, tells_view_only=tells_view_only) for each in page]
     return {"products": bodies, "num_products": len(bodies), "pagination": None}
 
 
@@ -65,7 +65,7 @@ def get_product(venue: Venue, call: Call) -> JsonObject:
     product = _product(venue, call)
     tells_view_only = call.key is not None and call.query.flag("get_tradability_status")
     current = next(each for each in venue.market.products() if each.product_id == product.product_id)
-    return product_body(venue, current, tells_view_only=tells_view_only)
+    return encode_product(venue, current, tells_view_only=tells_view_only)
 
 
 def get_candles(venue: Venue, call: Call) -> JsonObject:
@@ -74,14 +74,14 @@ def get_candles(venue: Venue, call: Call) -> JsonObject:
     start, end = call.query.seconds("start"), call.query.seconds("end")
     word = call.query.text("granularity")
     if start is None or end is None or not word:
-        raise invalid("start, end and granularity are required")
+        raise refuse_invalid("start, end and granularity are required")
     try:
         granularity = Granularity(word)
     except ValueError as error:
-        raise not_a_value("granularity", word) from error
+        raise refuse_value("granularity", word) from error
     limit = call.query.count("limit", venue.options.candle_window_max, venue.options.candle_window_max)
     if end < start or (end - start) // granularity.seconds + 1 > venue.options.candle_window_max:
-        raise invalid(
+        raise refuse_invalid(
             "start and end argument is invalid - number of candles requested should be less than "
             f"{venue.options.candle_window_max}"
         )
@@ -90,11 +90,11 @@ def get_candles(venue: Venue, call: Call) -> JsonObject:
         "candles": [
             {
                 "start": str(row.start),
-                "low": plain(price_of(row.low)),
-                "high": plain(price_of(row.high)),
-                "open": plain(price_of(row.open)),
-                "close": plain(price_of(row.close)),
-                "volume": plain(price_of(row.volume)),
+                "low": plain(to_price(row.low)),
+                "high": plain(to_price(row.high)),
+                "open": plain(to_price(row.open)),
+                "close": plain(to_price(row.close)),
+                "volume": plain(to_price(row.volume)),
             }
             for row in reversed(rows[-limit:])
         ]
@@ -115,9 +115,9 @@ def get_ticker(venue: Venue, call: Call) -> JsonObject:
             {
                 "trade_id": str(row.start % 100_000_000 * 10 + index % 10),
                 "product_id": product.product_id,
-                "price": plain(price_of(row.close)),
-                "size": plain(price_of(row.volume)),
-                "time": text_of(micros(row.start)),
+                "price": plain(to_price(row.close)),
+                "size": plain(to_price(row.volume)),
+                "time": to_text(to_micros(row.start)),
                 "side": "SELL" if row.start % 2 else "BUY",
                 "bid": "",
                 "ask": "",
@@ -140,7 +140,7 @@ def get_book(venue: Venue, call: Call) -> JsonObject:
             "product_id": product.product_id,
             "bids": _levels(bids),
             "asks": _levels(asks),
-            "time": text_of(venue.time.moment()),
+            "time": to_text(venue.time.moment()),
         },
         "last": "",
         "mid_market": "",
@@ -155,14 +155,14 @@ def get_book(venue: Venue, call: Call) -> JsonObject:
     return body
 
 
-def best_bid_ask(venue: Venue, call: Call) -> JsonObject:
+def get_best_bid_ask(venue: Venue, call: Call) -> JsonObject:
     """Return one level a side of each product asked for, or of all. A side without a market is empty."""
     wanted = call.query.many("product_ids")
     names = [product.product_id for product in venue.market.products()]
     books = []
     for product_id in (name for name in names if not wanted or name in wanted):
         bids, asks = venue.market.levels(product_id, 1)
-        at = text_of(venue.time.moment())
+        at = to_text(venue.time.moment())
         books.append({"product_id": product_id, "bids": _levels(bids), "asks": _levels(asks), "time": at})
     return {"pricebooks": books}
 
@@ -176,10 +176,10 @@ def _known(venue: Venue, call: Call, product_id: str) -> Product:
     if product is not None:
         return product
     if not product_id:
-        raise invalid("valid product_id is required")
+        raise refuse_invalid("valid product_id is required")
     if call.key is None:
-        raise not_found(f"Product {product_id} not supported", details=False)
-    raise not_found("valid product_id is required")
+        raise refuse_not_found(f"Product {product_id} not supported", details=False)
+    raise refuse_not_found("valid product_id is required")
 
 
 def _levels(levels: list[Level]) -> list[JsonObject]:
@@ -195,8 +195,8 @@ _TWINS = (
 )
 
 ROUTES = (
-    Route("GET", "/time", server_time, None),
-    Route("GET", "/best_bid_ask", best_bid_ask),
+    Route("GET", "/time", get_server_time, None),
+    Route("GET", "/best_bid_ask", get_best_bid_ask),
     *(Route("GET", template, endpoint) for template, endpoint in _TWINS),
     *(Route("GET", "/market" + template, endpoint, None, cached=True) for template, endpoint in _TWINS),
 )

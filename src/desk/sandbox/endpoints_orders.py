@@ -7,15 +7,15 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 from desk.sandbox.calls import Call, Route
-from desk.sandbox.configurations import CLIENT_ORDER_ID_MAX, configuration_of, request_of, side_of, text_in
+from desk.sandbox.configurations import CLIENT_ORDER_ID_MAX, read_configuration, read_request, read_side, read_text
 from desk.sandbox.endpoints_preview import edit_preview, preview
 from desk.sandbox.keys import Permission
-from desk.sandbox.moments import END_OF_TIME, after
+from desk.sandbox.moments import END_OF_TIME, add_seconds
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
 from desk.sandbox.reasons import OrderRefused
-from desk.sandbox.replies import JsonObject, Refusal, invalid, not_a_value, not_found
+from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_value, refuse_not_found
 from desk.sandbox.venue import Venue
-from desk.sandbox.wire_order import fill_body, order_body
+from desk.sandbox.wire_order import encode_fill, encode_order
 from trader.model.money import Price, Quantity
 from trader.model.orders import Side
 
@@ -57,23 +57,23 @@ _Row = TypeVar("_Row", Order, Execution)
 def create(venue: Venue, call: Call) -> JsonObject:
     """Place an order; a client id that was used before is answered with the old order and the new request."""
     body = call.body
-    name = text_in(body, "client_order_id")
+    name = read_text(body, "client_order_id")
     if not name or len(name) > CLIENT_ORDER_ID_MAX:
-        raise invalid(f"client_order_id must have 1 to {CLIENT_ORDER_ID_MAX} characters")
-    side, configuration = side_of(body), configuration_of(body)
+        raise refuse_invalid(f"client_order_id must have 1 to {CLIENT_ORDER_ID_MAX} characters")
+    side, configuration = read_side(body), read_configuration(body)
     try:
         order = venue.known(name)
         if order is not None and venue.options.duplicate_id_is_rejected:
             raise OrderRefused("DUPLICATE_CLIENT_ORDER_ID")
         if order is None:
-            order = venue.create(request_of(body, configuration), call.fate)
+            order = venue.create(read_request(body, configuration), call.planned_fault)
     except OrderRefused as refused:
         return refused.body(configuration)
     return {
         "success": True,
         "success_response": {
             "order_id": order.order_id,
-            "product_id": text_in(body, "product_id"),
+            "product_id": read_text(body, "product_id"),
             "side": side,
             "client_order_id": name,
             "attached_order_id": order.core.child or "",
@@ -85,7 +85,7 @@ def create(venue: Venue, call: Call) -> JsonObject:
 def edit(venue: Venue, call: Call) -> JsonObject:
     """Change price and size of a working limit order; both have to be given, or they count as zero."""
     price, size = (_amount(call.body, name) for name in ("price", "size"))
-    reason = venue.edit(text_in(call.body, "order_id"), Price(price), Quantity(size))
+    reason = venue.edit(read_text(call.body, "order_id"), Price(price), Quantity(size))
     none = "UNKNOWN_PREVIEW_FAILURE_REASON"
     if not reason:
         return {"success": True, "errors": []}
@@ -103,14 +103,14 @@ def batch_cancel(venue: Venue, call: Call) -> JsonObject:
     """Take requests to cancel, one row for each id in the order given."""
     names = call.body.get("order_ids")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise invalid("order_ids must be a list of strings")
+        raise refuse_invalid("order_ids must be a list of strings")
     if len(names) > _CANCELS_MAX:
         raise Refusal(400, "InvalidArgument", f"Too many orderIDs entered, limit is {_CANCELS_MAX}")
     if not all(names):
-        raise invalid("order_ids must not be empty")
+        raise refuse_invalid("order_ids must not be empty")
     rows = []
     for name in names:
-        reason = venue.cancel(name, call.fate)
+        reason = venue.cancel(name, call.planned_fault)
         told = reason or "UNKNOWN_CANCEL_FAILURE_REASON"
         rows.append({"success": not reason, "failure_reason": told, "order_id": name})
     return {"results": rows}
@@ -119,11 +119,11 @@ def batch_cancel(venue: Venue, call: Call) -> JsonObject:
 def get_order(venue: Venue, call: Call) -> JsonObject:
     """Return one order; for a moment after its creation it is not found."""
     name = call.arguments["order_id"]
-    order = venue.book.seen(name, END_OF_TIME)
+    order = venue.account.seen(name, END_OF_TIME)
     lag = venue.options.lags.order
-    if order is None or (lag > 0 and not venue.time.has_come(after(order.created, lag))):
-        raise not_found("order with this orderID was not found")
-    return {"order": order_body(venue, order)}
+    if order is None or (lag > 0 and not venue.time.has_come(add_seconds(order.created, lag))):
+        raise refuse_not_found("order with this orderID was not found")
+    return {"order": encode_order(venue, order)}
 
 
 def list_orders(venue: Venue, call: Call) -> JsonObject:
@@ -137,14 +137,14 @@ def list_orders(venue: Venue, call: Call) -> JsonObject:
     kind_of_product = query.choice("product_type", _PRODUCT_TYPES, "SPOT")
     start, end = query.moment("start_date"), query.moment("end_date")
     sort = query.choice("sort_by", _ORDER_SORTS)
-    seen = venue.book.seen_orders(venue.time.seen_until(venue.options.lags.listing))
+    seen = venue.account.seen_orders(venue.time.seen_until(venue.options.lags.listing))
     found = [
         order
         for order in seen
         if (not names or order.order_id in names)
         and (not products or order.core.product_id in products)
         and (not statuses or order.core.status in statuses)
-        and (not kinds or order.kind in kinds)
+        and (not kinds or order.order_type in kinds)
         and (not times or order.time_in_force in times)
         and (side in {"", "UNKNOWN_ORDER_SIDE"} or order.core.side == side)
         and (start is None or order.created >= start)
@@ -154,7 +154,7 @@ def list_orders(venue: Venue, call: Call) -> JsonObject:
         found = []
     page, cursor = _page(_sorted_orders(found, sort), call)
     return {
-        "orders": [order_body(venue, order) for order in page],
+        "orders": [encode_order(venue, order) for order in page],
         "sequence": "0",
         "has_next": bool(cursor),
         "cursor": cursor,
@@ -171,11 +171,11 @@ def list_fills(venue: Venue, call: Call) -> JsonObject:
     sort = query.choice("sort_by", _FILL_SORTS)
     found = [
         each
-        for each in venue.book.seen_executions(venue.time.seen_until(venue.options.lags.fills))
+        for each in venue.account.seen_executions(venue.time.seen_until(venue.options.lags.fills))
         if (not orders or each.fill.venue_order_id in orders)
         and (not trades or each.fill.trade_id in trades)
         and (not products or each.fill.product_id in products)
-        and (not kinds or venue.book.orders[each.fill.venue_order_id].kind in kinds)
+        and (not kinds or venue.account.orders[each.fill.venue_order_id].order_type in kinds)
         and (side in {"", "UNKNOWN_ORDER_SIDE"} or each.fill.side == side)
         and (start is None or each.at >= start)
         and (end is None or each.at <= end)
@@ -185,7 +185,7 @@ def list_fills(venue: Venue, call: Call) -> JsonObject:
     page, _ = _page(found, call)
     # A page that is not full carries a cursor too; only an empty one ends the list.
     cursor = str(_CURSOR_OFFSET + _position(call) + len(page)) if page else ""
-    return {"fills": [fill_body(each) for each in page], "cursor": cursor}
+    return {"fills": [encode_fill(each) for each in page], "cursor": cursor}
 
 
 def _page(rows: Sequence[_Row], call: Call) -> tuple[Sequence[_Row], str]:
@@ -208,11 +208,11 @@ def _sorted_orders(found: list[Order], sort: str) -> list[Order]:
 
 
 def _amount(body: JsonObject, name: str) -> Decimal:
-    text = text_in(body, name) or "0"
+    text = read_text(body, name) or "0"
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise not_a_value(name, text) from error
+        raise refuse_value(name, text) from error
     return value if value.is_finite() else Decimal(0)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from desk.sandbox.calls import Call
-from desk.sandbox.configurations import configuration_of, request_of, side_of, text_in
-from desk.sandbox.names import uuid_from
+from desk.sandbox.configurations import read_configuration, read_request, read_side, read_text
+from desk.sandbox.names import derive_uuid
 from desk.sandbox.orders import Order, OrderRequest
-from desk.sandbox.placing import placed
+from desk.sandbox.placing import place_order
 from desk.sandbox.reasons import OrderRefused
-from desk.sandbox.replies import JsonObject, not_found
+from desk.sandbox.replies import JsonObject, refuse_not_found
 from desk.sandbox.venue import Venue
 from trader.model.ids import VenueOrderId
 from trader.model.money import plain
@@ -30,10 +30,10 @@ _ZEROES = (
 
 def preview(venue: Venue, call: Call) -> JsonObject:
     """Estimate an order. Not enough money is told with the totals; what makes no sense has no totals."""
-    side, configuration = side_of(call.body), configuration_of(call.body)
-    preview_id = uuid_from(f"preview|{venue.new_number()}")
+    side, configuration = read_side(call.body), read_configuration(call.body)
+    preview_id = derive_uuid(f"preview|{venue.new_number()}")
     try:
-        order, errors = _checked(venue, request_of(call.body, configuration))
+        order, errors = _checked(venue, read_request(call.body, configuration))
     except OrderRefused as refused:
         return _without_totals(refused.preview_reason, preview_id)
     value, fee, base = venue.estimate(order)
@@ -59,11 +59,11 @@ def preview(venue: Venue, call: Call) -> JsonObject:
 
 def edit_preview(venue: Venue, call: Call) -> JsonObject:
     """Estimate a change, as if the whole order were placed anew."""
-    order = venue.book.orders.get(VenueOrderId(text_in(call.body, "order_id")))
+    order = venue.account.orders.get(VenueOrderId(read_text(call.body, "order_id")))
     if order is None:
-        raise not_found("order with this orderID was not found")
-    size = Decimal(text_in(call.body, "size") or "0")
-    price = Decimal(text_in(call.body, "price") or "0")
+        raise refuse_not_found("order with this orderID was not found")
+    size = Decimal(read_text(call.body, "size") or "0")
+    price = Decimal(read_text(call.body, "price") or "0")
     rules = venue.settings
     value = size * price
     fee = value * (rules.maker_fee_ratio if order.post_only else rules.taker_fee_ratio)
@@ -91,7 +91,7 @@ def _checked(venue: Venue, request: OrderRequest) -> tuple[Order, list[str]]:
         product = venue.market.product(request.product_id)
         if refused.reason != "INSUFFICIENT_FUND" or product is None:
             raise
-        return placed(request, product, venue.market.touch(product.product_id), venue), [refused.preview_reason]
+        return place_order(request, product, venue.market.touch(product.product_id), venue), [refused.preview_reason]
 
 
 def _without_totals(reason: str, preview_id: str) -> JsonObject:

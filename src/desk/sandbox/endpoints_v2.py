@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.endpoints_account import FIAT
-from desk.sandbox.moments import END_OF_TIME, micros, text_of
-from desk.sandbox.names import uuid_from
+from desk.sandbox.moments import END_OF_TIME, to_micros, to_text
+from desk.sandbox.names import derive_uuid
 from desk.sandbox.replies import JsonObject
 from desk.sandbox.venue import Venue
 from trader.model.money import plain
@@ -13,17 +13,17 @@ from trader.model.money import plain
 _OPENED = "2024-01-02T10:20:30Z"
 
 
-def currencies(_: Venue, __: Call) -> JsonObject:
+def list_currencies(_: Venue, __: Call) -> JsonObject:
     """List fiat currencies."""
     return {"data": [{"id": asset, "name": asset, "min_size": "0.01"} for asset in sorted(FIAT)]}
 
 
-def crypto_currencies(venue: Venue, _: Call) -> JsonObject:
+def list_crypto_currencies(venue: Venue, _: Call) -> JsonObject:
     """List the assets that are traded."""
     assets = sorted({asset for product in venue.market.products() for asset in (product.base, product.quote)} - FIAT)
     rows = [
         {
-            "asset_id": uuid_from(f"asset|{asset}"),
+            "asset_id": derive_uuid(f"asset|{asset}"),
             "code": asset,
             "name": asset,
             "color": "#0433FF",
@@ -37,7 +37,7 @@ def crypto_currencies(venue: Venue, _: Call) -> JsonObject:
     return {"data": rows}
 
 
-def exchange_rates(venue: Venue, call: Call) -> JsonObject:
+def get_exchange_rates(venue: Venue, call: Call) -> JsonObject:
     """Tell how much of each asset one unit of a currency is."""
     currency = call.query.text("currency", "USD")
     rates = {currency: "1"}
@@ -47,11 +47,11 @@ def exchange_rates(venue: Venue, call: Call) -> JsonObject:
     return {"data": {"currency": currency, "rates": rates}}
 
 
-def accounts(venue: Venue, _: Call) -> JsonObject:
+def list_accounts(venue: Venue, _: Call) -> JsonObject:
     """List wallets in the older shape."""
     rows = [
         {
-            "id": uuid_from(f"account|{asset}"),
+            "id": derive_uuid(f"account|{asset}"),
             "name": f"{asset} Wallet",
             "primary": False,
             "type": "fiat" if asset in FIAT else "wallet",
@@ -60,24 +60,24 @@ def accounts(venue: Venue, _: Call) -> JsonObject:
             "created_at": _OPENED,
             "updated_at": _OPENED,
             "resource": "account",
-            "resource_path": f"/v2/accounts/{uuid_from(f'account|{asset}')}",
+            "resource_path": f"/v2/accounts/{derive_uuid(f'account|{asset}')}",
         }
-        for asset, balance in venue.book.balances(END_OF_TIME).items()
+        for asset, balance in venue.account.balances(END_OF_TIME).items()
     ]
     page = {"ending_before": None, "starting_after": None, "limit": 100, "order": "desc", "next_uri": None}
     return {"pagination": page, "data": rows}
 
 
-def server_time(venue: Venue, _: Call) -> JsonObject:
+def get_server_time(venue: Venue, _: Call) -> JsonObject:
     """Tell the time in the older shape."""
     seconds = venue.server_seconds()
-    return {"data": {"iso": text_of(micros(seconds))[:19] + "Z", "epoch": seconds}}
+    return {"data": {"iso": to_text(to_micros(seconds))[:19] + "Z", "epoch": seconds}}
 
 
 ROUTES = (
-    Route("GET", "/v2/currencies", currencies, None),
-    Route("GET", "/v2/currencies/crypto", crypto_currencies, None),
-    Route("GET", "/v2/exchange-rates", exchange_rates, None),
-    Route("GET", "/v2/time", server_time, None),
-    Route("GET", "/v2/accounts", accounts),
+    Route("GET", "/v2/currencies", list_currencies, None),
+    Route("GET", "/v2/currencies/crypto", list_crypto_currencies, None),
+    Route("GET", "/v2/exchange-rates", get_exchange_rates, None),
+    Route("GET", "/v2/time", get_server_time, None),
+    Route("GET", "/v2/accounts", list_accounts),
 )

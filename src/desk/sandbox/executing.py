@@ -6,25 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 
-from desk.sandbox.book import Book
-from desk.sandbox.moments import Micros, second_of
-from desk.sandbox.names import uuid_from
+from desk.sandbox.book import VenueAccount
+from desk.sandbox.moments import Micros, to_second
+from desk.sandbox.names import derive_uuid
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
 from trader.model.ids import TradeId
 from trader.model.money import ZERO, Notional, Quantity, floor_to, notional, plain
 from trader.model.orders import Fill, Liquidity, OrderStatus, Side
 from trader.model.settings import SimulationSettings
 from trader.sim.orders import Execution as Trade
-from trader.sim.orders import VenueOrder, child_of, round_up_fee
+from trader.sim.orders import SimOrder, make_attached_bracket, round_up_fee
 
 _QUOTE_PLACES = Decimal("1e-16")
 _BASE_PLACES = Decimal("1e-15")
 
 
-class Till:
+class Settlement:
     """Where executions are booked. ``slices`` is how many fills are made of each."""
 
-    def __init__(self, book: Book, settings: SimulationSettings, new_number: Callable[[], int]) -> None:
+    def __init__(self, book: VenueAccount, settings: SimulationSettings, new_number: Callable[[], int]) -> None:
         self._book = book
         self._settings = settings
         self._new_number = new_number
@@ -32,14 +32,14 @@ class Till:
 
     def end(self, order: Order, status: OrderStatus, at: Micros, **told: str) -> Order:
         """Finish an order, which frees its hold."""
-        core = replace(order.core, status=status, over_at=second_of(at))
-        return self._book.put(replace(order, core=core, over=at, cancel_at=None, **told), at)  # type: ignore[arg-type]
+        core = replace(order.core, status=status, final_at=to_second(at))
+        return self._book.put(replace(order, core=core, final_since=at, cancel_at=None, **told), at)  # type: ignore[arg-type]
 
-    def fill_rest(self, order: Order, at: Micros) -> Order:
+    def fill_remaining(self, order: Order, at: Micros) -> Order:
         """Execute all that is left of a resting order at its own price."""
         return self.execute(order, Trade(order.core.limit_price, order.core.remaining, Liquidity.MAKER), at)
 
-    def spend(self, order: Order, amount: Notional, execution: Trade, shown: Notional, at: Micros) -> Order:
+    def buy_for(self, order: Order, amount: Notional, execution: Trade, shown: Notional, at: Micros) -> Order:
         """Buy for an amount that includes the fee; what is bought is rounded to no increment."""
         rate, price = self._settings.taker_fee_ratio, execution.price
         value = (amount / (1 + rate)).quantize(_QUOTE_PLACES, ROUND_DOWN)
@@ -69,7 +69,7 @@ class Till:
         if order.core.remaining > 0:
             return order
         order = self.end(order, OrderStatus.FILLED, at)
-        parent = self._book.live.get(order.core.parent) if order.core.parent is not None else None
+        parent = self._book.active.get(order.core.parent) if order.core.parent is not None else None
         if parent is not None:
             # Nothing may be bought that nothing protects.
             self.end(parent, OrderStatus.CANCELLED, at)
@@ -88,14 +88,14 @@ class Till:
     def _booked(self, order: Order, execution: Trade, value: Notional, fee: Notional, at: Micros) -> Order:
         core, sequence = order.core, self._new_number()
         fill = Fill(
-            trade_id=TradeId(uuid_from(f"trade|{core.venue_order_id}|{core.executions}")),
+            trade_id=TradeId(derive_uuid(f"trade|{core.venue_order_id}|{core.executions}")),
             venue_order_id=core.venue_order_id,
             product_id=core.product_id,
             side=core.side,
             price=execution.price,
             quantity=execution.quantity,
             fee=fee,
-            time=second_of(at),
+            time=to_second(at),
             liquidity=execution.liquidity,
         )
         self._book.executions.append(Execution(fill, at, sequence, value, order.quote_size is not None))
@@ -124,16 +124,16 @@ class Till:
         quantity = Quantity(floor_to(quantity, order.core.base_increment))
         child = self._book.orders.get(order.core.child)
         if child is None and quantity > 0:
-            core = replace(child_of(order.core, quantity, second_of(at)), status=OrderStatus.OPEN, over_at=None)
+            core = replace(make_attached_bracket(order.core, quantity, to_second(at)), status=OrderStatus.OPEN, final_at=None)
             self._book.put(_bracket_order(order, core, at, self._new_number()), at)
-        elif child is not None and child.is_live:
+        elif child is not None and child.is_active:
             core = replace(child.core, quantity=Quantity(child.core.quantity + quantity))
             configuration = {"trigger_bracket_gtc": {**child.configuration["trigger_bracket_gtc"]}}
             configuration["trigger_bracket_gtc"]["base_size"] = plain(core.quantity)
             self._book.put(replace(child, core=core, configuration=configuration), at)
 
 
-def _bracket_order(parent: Order, core: VenueOrder, at: Micros, sequence: int) -> Order:
+def _bracket_order(parent: Order, core: SimOrder, at: Micros, sequence: int) -> Order:
     assert parent.core.bracket is not None
     part = {
         "base_size": plain(core.quantity),
@@ -142,7 +142,7 @@ def _bracket_order(parent: Order, core: VenueOrder, at: Micros, sequence: int) -
     }
     return Order(
         core=core,
-        kind=OrderType.BRACKET,
+        order_type=OrderType.BRACKET,
         time_in_force=TimeInForce.GTC,
         configuration={"trigger_bracket_gtc": part},
         created=at,
@@ -152,4 +152,4 @@ def _bracket_order(parent: Order, core: VenueOrder, at: Micros, sequence: int) -
 
 
 def _was_stopped(order: Order, execution: Trade) -> bool:
-    return order.kind is OrderType.BRACKET and execution.liquidity is Liquidity.TAKER
+    return order.order_type is OrderType.BRACKET and execution.liquidity is Liquidity.TAKER

@@ -14,27 +14,27 @@ from decimal import Decimal
 from pathlib import Path
 
 from desk.sandbox.faults import Fault
-from desk.sandbox.listings import seeded
+from desk.sandbox.listings import make_seeded
 from desk.sandbox.market import Listing
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.local.clock import ManualClock
 from trader.errors import VenueError
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId
 from trader.model.market import Granularity
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Accepted, Leg, OrderIntent, OrderKind, Rejected, Side, Unknown
+from trader.model.orders import Accepted, OrderPurpose, OrderIntent, OrderConfiguration, Rejected, Side, Unknown
 
 NOW = Instant(1_767_225_600)
 PREFIX = "t247-"
 _BTC = ProductId("BTC-USD")
 _ETH = ProductId("ETH-USD")
 _FOR_EVER = 0
-_FAST = Limits(10_000, 10_000, 10_000, 4)
+_FAST = RateLimits(10_000, 10_000, 10_000, 4)
 
 Work = Callable[[CoinbaseExchange, VenueOrderId], object]
 
@@ -54,16 +54,16 @@ ENDPOINTS: dict[str, tuple[str, str, Work]] = {
     "GET /time": ("GET", "/time", lambda exchange, _: exchange.server_time()),
     "GET orders": ("GET", "/orders/historical/batch", lambda exchange, _: exchange.orders(Instant(0))),
     "GET fills": ("GET", "/orders/historical/fills", lambda exchange, _: exchange.fills(Instant(0))),
-    "POST /orders": ("POST", "/orders$", lambda exchange, _: exchange.submit(an_order("probe"))),
-    "POST /orders, read-back": ("GET", "/orders/historical/", lambda exchange, _: exchange.submit(an_order("probe"))),
+    "POST /orders": ("POST", "/orders$", lambda exchange, _: exchange.submit(make_order("probe"))),
+    "POST /orders, read-back": ("GET", "/orders/historical/", lambda exchange, _: exchange.submit(make_order("probe"))),
     "POST /orders/batch_cancel": ("POST", "/orders/batch_cancel", lambda exchange, known: exchange.cancel([known])),
-    "POST /orders/preview": ("POST", "/orders/preview", lambda exchange, _: exchange.preview(an_order("probe"))),
-    "POST /convert/quote": ("POST", "/convert/quote", lambda exchange, _: exchange.convert_quote(a_convert())),
+    "POST /orders/preview": ("POST", "/orders/preview", lambda exchange, _: exchange.preview(make_order("probe"))),
+    "POST /convert/quote": ("POST", "/convert/quote", lambda exchange, _: exchange.quote_conversion(make_conversion())),
     "POST /convert/trade": ("POST", "/convert/trade", lambda exchange, _: _converted(exchange)),
     "GET /convert/trade": (
         "GET",
         "/convert/trade",
-        lambda exchange, _: exchange.convert_state(exchange.convert_quote(a_convert()), a_convert()),
+        lambda exchange, _: exchange.read_conversion(exchange.quote_conversion(make_conversion()), make_conversion()),
     ),
 }
 SUBMITTING = ("POST /orders", "POST /orders, read-back")
@@ -88,7 +88,7 @@ class Row:
         return self.endpoint not in SUBMITTING or not (self.returned.startswith("Rejected") and self.orders)
 
 
-def an_order(name: str) -> OrderIntent:
+def make_order(name: str) -> OrderIntent:
     """Make a small post-only buy far below the market."""
     order_id = ClientOrderId(PREFIX + name)
     return OrderIntent(
@@ -99,8 +99,8 @@ def an_order(name: str) -> OrderIntent:
         base=Asset("BTC"),
         quote=Asset("USD"),
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=Quantity("0.001"),
         limit_price=Price("50000"),
         lot_id=order_id,
@@ -110,15 +110,15 @@ def an_order(name: str) -> OrderIntent:
     )
 
 
-def a_convert() -> ConvertIntent:
+def make_conversion() -> ConversionIntent:
     """Convert a little cash."""
     cycle_id = CycleId("20260101T000000Z")
-    return ConvertIntent("convert", cycle_id, Asset("USD"), Asset("USDC"), Notional(10), NOW)
+    return ConversionIntent("convert", cycle_id, Asset("USD"), Asset("USDC"), Notional(10), NOW)
 
 
-def rows(endpoints: Iterable[str] = tuple(ENDPOINTS), faults: Iterable[Fault] = tuple(Fault)) -> Iterator[Row]:
+def run_matrix(endpoints: Iterable[str] = tuple(ENDPOINTS), faults: Iterable[Fault] = tuple(Fault)) -> Iterator[Row]:
     """Try every fault on every endpoint, once and lasting, each on a venue of its own."""
-    listing = seeded(now=NOW)
+    listing = make_seeded(now=NOW)
     faults = tuple(faults)
     for endpoint in endpoints:
         for fault in faults:
@@ -134,11 +134,11 @@ def _row(listing: Listing, endpoint: str, fault: Fault, *, lasting: bool) -> Row
             PREFIX,
             server.url,
             limits=_FAST,
-            patience=Patience(answer_seconds=0.15),
+            timeouts=TimeoutPolicy(answer_seconds=0.15),
             # Back-off passes quickly; what is observed is what is sent, not how long it takes.
             timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
         )
-        known = exchange.submit(an_order("known"))
+        known = exchange.submit(make_order("known"))
         known_id = known.venue_order_id if isinstance(known, Accepted) else VenueOrderId("none")
         server.venue.faults.add(fault, method, path, count=_FOR_EVER if lasting else 1)
         before = len(server.venue.traffic.log())
@@ -150,7 +150,7 @@ def _row(listing: Listing, endpoint: str, fault: Fault, *, lasting: bool) -> Row
 
 
 def _converted(exchange: CoinbaseExchange) -> str:
-    exchange.convert_commit(exchange.convert_quote(a_convert()), a_convert())
+    exchange.commit_conversion(exchange.quote_conversion(make_conversion()), make_conversion())
     return "committed"
 
 
@@ -164,7 +164,7 @@ def _said(work: Work, exchange: CoinbaseExchange, known: VenueOrderId) -> str:
     return type(answer).__name__ if isinstance(answer, Accepted) else "answer"
 
 
-def as_markdown(found: Iterable[Row]) -> str:
+def write_markdown(found: Iterable[Row]) -> str:
     """Lay the rows out as a table."""
     lines = [
         "# What the venue's failures come to",
@@ -188,7 +188,7 @@ def as_markdown(found: Iterable[Row]) -> str:
 
 def main() -> None:
     """Write the table, and print its last line."""
-    text = as_markdown(rows())
+    text = write_markdown(run_matrix())
     Path(sys.argv[1] if len(sys.argv) > 1 else "docs/venue-faults.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text.splitlines()[-1] + "\n")
 

@@ -50,7 +50,7 @@ class Fault(StrEnum):
     CANCEL_FILL_RACE = "cancel_fill_race"
 
     @property
-    def is_fate(self) -> bool:
+    def is_planned(self) -> bool:
         """Whether it befalls the order, not the answer."""
         return self in _FATES
 

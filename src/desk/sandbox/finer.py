@@ -15,7 +15,7 @@ from trader.model.market import Candle
 _SIGNIFICANT = 12
 
 
-def pieces(bar: Candle, seconds: int, step: int) -> list[Candle]:
+def split(bar: Candle, seconds: int, step: int) -> list[Candle]:
     """Cut a bar of *seconds* into bars of *step* seconds."""
     count = seconds // step
     if count <= 1:
@@ -30,7 +30,7 @@ def pieces(bar: Candle, seconds: int, step: int) -> list[Candle]:
     return made
 
 
-def so_far(bar: Candle, seconds: int, now: Instant) -> Candle | None:
+def partial(bar: Candle, seconds: int, now: Instant) -> Candle | None:
     """Return what was seen of a bar at an instant within it; None before it began."""
     if now < bar.start:
         return None
@@ -38,17 +38,17 @@ def so_far(bar: Candle, seconds: int, now: Instant) -> Candle | None:
         return bar
     minute = min(60, seconds)
     seen = []
-    for piece in pieces(bar, seconds, minute):
+    for piece in split(bar, seconds, minute):
         if piece.start + minute <= now:
             seen.append(piece)
         elif piece.start <= now:
             share = (now - piece.start + 1) / (minute + 1)
             volume = float(format(piece.volume * share, f".{_SIGNIFICANT}g"))
             seen.append(Candle(piece.start, piece.open, piece.open, piece.open, piece.open, volume))
-    return merged(seen, bar.start)
+    return merge(seen, bar.start)
 
 
-def merged(rows: Sequence[Candle], start: int) -> Candle:
+def merge(rows: Sequence[Candle], start: int) -> Candle:
     """Put candles that follow one another into one that starts at *start*."""
     return Candle(
         start,

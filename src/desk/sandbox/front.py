@@ -11,16 +11,16 @@ from desk.sandbox import endpoints_account, endpoints_market, endpoints_orders, 
 from desk.sandbox.auth import demand
 from desk.sandbox.calls import Call, Route, RouteTable
 from desk.sandbox.canned import CANNED
-from desk.sandbox.configurations import snake_keys
+from desk.sandbox.configurations import convert_to_snake_keys
 from desk.sandbox.control import PREFIX as CONTROL
-from desk.sandbox.control import controlled
+from desk.sandbox.control import handle_control
 from desk.sandbox.faults import Fault
 from desk.sandbox.moments import Micros
 from desk.sandbox.query import Query
-from desk.sandbox.replies import JsonObject, Refusal, Reply, Unauthorized, html_reply, invalid, json_reply, text_reply
-from desk.sandbox.traffic import Seen, class_of
+from desk.sandbox.replies import JsonObject, Refusal, Reply, Unauthorized, reply_html, refuse_invalid, reply_json, reply_text
+from desk.sandbox.traffic import Seen, classify
 from desk.sandbox.venue import Venue
-from desk.sandbox.wreckage import Delivery, wrecked
+from desk.sandbox.wreckage import Delivery, corrupt_reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Request:
     body: bytes
 
 
-class Front:
+class App:
     """Stands between the sockets and the venue; any number of threads may be in it."""
 
     def __init__(self, venue: Venue) -> None:
@@ -48,19 +48,19 @@ class Front:
         """Answer a request, or decide how it goes wrong."""
         venue = self.venue
         if request.path.startswith(CONTROL):
-            return Delivery(controlled(venue, request.method, request.path, request.body))
-        kind = class_of(request.path)
+            return Delivery(handle_control(venue, request.method, request.path, request.body))
+        kind = classify(request.path)
         is_granted = venue.traffic.count(kind)
         if venue.options.delay_seconds > 0:
             time.sleep(venue.options.delay_seconds)
         rule = venue.faults.pick(request.method, request.path)
         reply = None
         if rule is None or not rule.fault.replaces or rule.executed:
-            fate = rule.fault if rule is not None and rule.fault.is_fate else None
-            reply = self._reply(request, fate) if is_granted else html_reply("Too many requests", 429)
+            fate = rule.fault if rule is not None and rule.fault.is_planned else None
+            reply = self._reply(request, fate) if is_granted else reply_html("Too many requests", 429)
             reply = replace(reply, headers=(*reply.headers, *venue.traffic.headers(kind)))
-        is_wrecked = rule is not None and not rule.fault.is_fate
-        delivery = wrecked(rule, reply) if rule is not None and is_wrecked else Delivery(reply)
+        is_wrecked = rule is not None and not rule.fault.is_planned
+        delivery = corrupt_reply(rule, reply) if rule is not None and is_wrecked else Delivery(reply)
         status = delivery.reply.status if delivery.reply is not None else 0
         name = rule.fault.value if rule is not None else ""
         venue.traffic.note(Seen(time.monotonic(), request.method, request.path, request.query, kind, status, name))
@@ -72,17 +72,17 @@ class Front:
             if found is None:
                 raise Refusal(404, "unknown", "Not Found")
             route, arguments = found
-            call = Call(request.path, arguments, Query(request.query), {}, fate=fate)
+            call = Call(request.path, arguments, Query(request.query), {}, planned_fault=fate)
             if route.permission is None:
                 return self._public(route, call, request)
             key = self.venue.authenticate(request.headers.get("authorization", ""), request.method, request.path)
             demand(key, route.permission)
             canned = CANNED.get(request.headers.get("x-sandbox", ""))
             if canned is not None:
-                return json_reply(canned)
+                return reply_json(canned)
             return self._asked(route, replace(call, key=key, body=_body(request)))
         except Unauthorized:
-            return text_reply("Unauthorized", 401)
+            return reply_text("Unauthorized", 401)
         except Refusal as refused:
             return refused.reply()
 
@@ -107,7 +107,7 @@ class Front:
     def _asked(self, route: Route, call: Call) -> Reply:
         with self.venue.lock:
             self.venue.advance()
-            return json_reply(route.endpoint(self.venue, call))
+            return reply_json(route.endpoint(self.venue, call))
 
 
 def _body(request: Request) -> JsonObject:
@@ -115,9 +115,9 @@ def _body(request: Request) -> JsonObject:
     if request.method == "GET" or not request.body.strip():
         return {}
     try:
-        body = snake_keys(json.loads(request.body))
+        body = convert_to_snake_keys(json.loads(request.body))
     except ValueError as error:
-        raise invalid("invalid JSON body") from error
+        raise refuse_invalid("invalid JSON body") from error
     if not isinstance(body, dict):
-        raise invalid("the body must be a JSON object")
+        raise refuse_invalid("the body must be a JSON object")
     return body

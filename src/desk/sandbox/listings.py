@@ -13,9 +13,9 @@ from trader.adapters.local.candle_folder import CandleFolder
 from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Granularity, Product
-from trader.sim.market import SeriesKey, product_from_candles
+from trader.sim.market import SeriesKey, make_product
 from trader.sim.series import CandleSeries
-from trader.sim.synthetic import DEMO_SEED, synthetic_market
+from trader.sim.synthetic import DEMO_SEED, make_synthetic_market
 
 #: How much history a venue shows, and how far its market goes on by itself.
 HISTORY_HOURS = 400
@@ -25,11 +25,11 @@ _DAY = 86_400
 _HOUR = 3600
 
 
-def seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS) -> Listing:
+def make_seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS) -> Listing:
     """Make the synthetic market up to *now*, and let another stretch of it follow at the prices reached."""
-    past = synthetic_market(seed, now, HISTORY_HOURS)
+    past = make_synthetic_market(seed, now, HISTORY_HOURS)
     until = Instant(now // 300 * 300 + ahead_hours * _HOUR)
-    future = synthetic_market(seed + 1, until, ahead_hours)
+    future = make_synthetic_market(seed + 1, until, ahead_hours)
     series: dict[SeriesKey, CandleSeries] = {}
     for key, each in past.series.items():
         if key[1] is Granularity.FIVE_MINUTE:
@@ -38,7 +38,7 @@ def seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = 
     return Listing(past.products, series)
 
 
-def from_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> Listing:
+def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> Listing:
     """Read the candles around *at*, and move them in time by whole days so that *at* is the day of *now*.
 
     Each product is read at the finest length there is. Raises: ConfigError if no product trades then.
@@ -55,13 +55,13 @@ def from_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEA
             rows = [row for row in candles.load(name, granularity) if first <= row.start <= last]
             if rows and rows[0].start <= at:
                 series[name, granularity] = CandleSeries(granularity, [_moved(row, shift) for row in rows])
-                products.append(product_from_candles(name, rows))
+                products.append(make_product(name, rows))
     if not products:
         raise ConfigError(f"{folder}: no candles around {at}")
-    return Listing(_with_other_doors(products), series)
+    return Listing(_with_aliases(products), series)
 
 
-def newest_in(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
+def find_newest(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
     """Return an instant of a folder of candles that has history before it and, as far as possible, a future."""
     candles = CandleFolder(folder)
     spans = [candles.span(name, each) for each in candles.granularities() for name in candles.products(each)]
@@ -70,7 +70,7 @@ def newest_in(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
     return Instant(max(max(end for _, end in spans) - ahead_hours * _HOUR, min(start for start, _ in spans) + _DAY))
 
 
-def scripted(listing: Listing, file: Path, start: Instant) -> Listing:
+def add_script(listing: Listing, file: Path, start: Instant) -> Listing:
     """Add the prints of a file: one JSON object a line with ``after`` (seconds), ``product_id``, ``price``, ``volume``.
 
     Raises: ConfigError naming the line.
@@ -81,13 +81,13 @@ def scripted(listing: Listing, file: Path, start: Instant) -> Listing:
             continue
         try:
             row = json.loads(line)
-            prints.append(print_of(row, Instant(start + int(row.get("after", 0)))))
+            prints.append(read_print(row, Instant(start + int(row.get("after", 0)))))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{file}, line {number}: {error}") from error
     return replace(listing, script=sorted([*listing.script, *prints], key=lambda each: each.at))
 
 
-def print_of(row: Mapping[str, object], at: Instant) -> Print:
+def read_print(row: Mapping[str, object], at: Instant) -> Print:
     """Read a print. Raises: KeyError, ValueError."""
     price, volume = row.get("price"), row.get("volume", "1000000")
     try:
@@ -97,7 +97,7 @@ def print_of(row: Mapping[str, object], at: Instant) -> Print:
     return Print(at, ProductId(str(row["product_id"])), *amounts)
 
 
-def crowd(listing: Listing, count: int) -> Listing:
+def many_products(listing: Listing, count: int) -> Listing:
     """List *count* products that all follow the ones given, for measurements with many of them."""
     originals = [product for product in listing.products if product.alias is None]
     products = list(originals[:count])
@@ -128,7 +128,7 @@ def _moved(row: Candle, shift: int) -> Candle:
     return row._replace(start=row.start + shift)
 
 
-def _with_other_doors(products: Sequence[Product]) -> list[Product]:
+def _with_aliases(products: Sequence[Product]) -> list[Product]:
     """Offer the USD books in USDC too, as the venue does."""
     names = {product.product_id for product in products}
     doors = []

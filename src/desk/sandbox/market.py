@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from desk.sandbox.finer import merged, pieces, so_far
+from desk.sandbox.finer import merge, split, partial
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity, Product, Quote
 from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.settings import SimulationSettings
 from trader.ports import Clock
-from trader.sim.fills import price_of
+from trader.sim.fills import to_price
 from trader.sim.market import CandleMarket, SeriesKey
 from trader.sim.series import CandleSeries
 from trader.sim.tape import Traded
@@ -87,7 +87,7 @@ class VenueMarket:
         now = self._clock.now()
         series = self._finest_of(product_id)
         rows = series.between(Instant(now - _DAY), now)
-        return merged(rows, now - _DAY) if rows else None
+        return merge(rows, now - _DAY) if rows else None
 
     # --- what can be hit
 
@@ -112,9 +112,9 @@ class VenueMarket:
             return None
         size = series.granularity.seconds
         for bar in series.between(now, Instant(now + size)):
-            seen = so_far(bar, size, now)
+            seen = partial(bar, size, now)
             closed = seen if seen is not None else closed
-        return price_of(closed.close)
+        return to_price(closed.close)
 
     def shown(self, product_id: ProductId) -> Notional:
         """Return what rests on one side of the book: after a print, as much as was printed."""
@@ -158,7 +158,7 @@ class VenueMarket:
         rows = () if self._last_print(product_id) is not None else series.between(since, until)
         return Traded(series.granularity.seconds, rows)
 
-    def doors(self, product_id: ProductId) -> list[ProductId]:
+    def aliases(self, product_id: ProductId) -> list[ProductId]:
         """Name all products that share a book."""
         name = self._canonical(product_id)
         return [each.product_id for each in self._products.values() if each.canonical_id == name]
@@ -181,7 +181,7 @@ class VenueMarket:
             if each.price is not None and start <= bucket <= end and each.at <= now:
                 price = float(each.price)
                 buckets.setdefault(bucket, []).append(Candle(bucket, price, price, price, price, float(each.volume)))
-        return [merged(group, bucket) for bucket, group in sorted(buckets.items())]
+        return [merge(group, bucket) for bucket, group in sorted(buckets.items())]
 
     def trades(self, product_id: ProductId, count: int, start: int | None, end: int | None) -> list[Candle]:
         """Return bars that stand for one trade each, newest first: its instant as start, its price as close."""
@@ -225,17 +225,17 @@ class VenueMarket:
         size = base.granularity.seconds
         if step < size:
             bars = base.between(Instant(start), Instant(end + 2 * size))
-            cut = [piece for bar in bars for piece in pieces(bar, size, step) if start <= piece.start <= end]
-            seen = [so_far(piece, step, now) for piece in cut]
+            cut = [piece for bar in bars for piece in split(bar, size, step) if start <= piece.start <= end]
+            seen = [partial(piece, step, now) for piece in cut]
             return [piece for piece in seen if piece is not None]
         longer = self._longer(product_id, granularity)
         rows = list(longer.between(Instant(start + step - 1), min(now, Instant(end + step))))
         running = now // step * step
         if not start <= running <= end:
             return rows
-        parts = [so_far(bar, size, now) for bar in base.between(Instant(running), Instant(now + size))]
+        parts = [partial(bar, size, now) for bar in base.between(Instant(running), Instant(now + size))]
         seen_parts = [part for part in parts if part is not None]
-        return [*rows, merged(seen_parts, running)] if seen_parts else rows
+        return [*rows, merge(seen_parts, running)] if seen_parts else rows
 
     def _longer(self, product_id: ProductId, granularity: Granularity) -> CandleSeries:
         name = self._canonical(product_id)
@@ -243,5 +243,5 @@ class VenueMarket:
         if key not in self._series:
             base = self._finest_of(product_id)
             fits = granularity.seconds % base.granularity.seconds == 0
-            self._series[key] = base.aggregated(granularity) if fits else CandleSeries(granularity, ())
+            self._series[key] = base.aggregate(granularity) if fits else CandleSeries(granularity, ())
         return self._series[key]

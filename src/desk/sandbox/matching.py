@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from desk.sandbox.book import Book
-from desk.sandbox.executing import Till
+from desk.sandbox.book import VenueAccount
+from desk.sandbox.executing import Settlement
 from desk.sandbox.faults import Fault
 from desk.sandbox.market import Print, VenueMarket
-from desk.sandbox.moments import Micros, VenueTime, after, second_of
+from desk.sandbox.moments import Micros, VenueTime, add_seconds, to_second
 from desk.sandbox.orders import Order, OrderType, TimeInForce
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Quote
@@ -28,39 +28,39 @@ class Matching:
 
     def __init__(
         self,
-        book: Book,
+        book: VenueAccount,
         market: VenueMarket,
         settings: SimulationSettings,
         time: VenueTime,
-        till: Till,
+        settlement: Settlement,
     ) -> None:
         self._book = book
         self._market = market
         self._settings = settings
         self._time = time
-        self._till = till
+        self._settlement = settlement
 
     # --- time passes
 
     def advance(self) -> None:
         """Bring every live order up to now."""
         now = self._time.now()
-        for order in list(self._book.live.values()):
+        for order in list(self._book.active.values()):
             if order.is_pending and order.on_book is not None and self._time.has_come(order.on_book):
                 self.arrive(order, self._time.moment())
-        for product_id in sorted({order.core.product_id for order in self._book.live.values()}):
+        for product_id in sorted({order.core.product_id for order in self._book.active.values()}):
             self._match_product(product_id, now)
         for order in self._resting(None):
             deadline = _deadline(order)
             if deadline is not None and self._time.has_come(deadline):
-                self._lapse(order, deadline)
+                self._expire(order, deadline)
 
     def print(self, printed: Print) -> None:
         """Match what rests against one trade."""
         bar = self._market.print(printed)
         if bar is None:
             return
-        for product_id in self._market.doors(printed.product_id):
+        for product_id in self._market.aliases(printed.product_id):
             self._match_bar(product_id, bar, printed.at)
 
     # --- one order
@@ -68,24 +68,24 @@ class Matching:
     def arrive(self, order: Order, at: Micros) -> Order:
         """Put an accepted order on the book, and execute what can be executed at once."""
         order = self._book.put(replace(order, core=replace(order.core, status=OrderStatus.OPEN)), at)
-        if order.fate is not None and order.fate is not Fault.CANCEL_FILL_RACE:
-            return self._befall(order, at)
+        if order.planned_fault is not None and order.planned_fault is not Fault.CANCEL_FILL_RACE:
+            return self._apply_fault(order, at)
         touch = self._market.touch(order.core.product_id)
-        if order.kind is OrderType.MARKET:
+        if order.order_type is OrderType.MARKET:
             order = self._at_market(order, touch, at)
-        elif order.kind is OrderType.LIMIT and not order.post_only and touch is not None:
+        elif order.order_type is OrderType.LIMIT and not order.post_only and touch is not None:
             order = self._at_limit(order, touch, at)
-        if order.is_live and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
-            order = self._till.end(order, OrderStatus.CANCELLED, at)
+        if order.is_active and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
+            order = self._settlement.end(order, OrderStatus.CANCELLED, at)
         return order
 
     # --- on arrival
 
-    def _befall(self, order: Order, at: Micros) -> Order:
-        if order.fate is Fault.ACCEPTED_THEN_FAILED:
+    def _apply_fault(self, order: Order, at: Micros) -> Order:
+        if order.planned_fault is Fault.ACCEPTED_THEN_FAILED:
             told = {"reject_reason": "HOLD_FAILURE", "reject_message": "order could not be placed"}
-            return self._till.end(order, OrderStatus.FAILED, at, **told)
-        if order.fate is Fault.PARTIAL_THEN_CANCELLED:
+            return self._settlement.end(order, OrderStatus.FAILED, at, **told)
+        if order.planned_fault is Fault.PARTIAL_THEN_CANCELLED:
             half = floor_to(order.core.quantity / 2, order.core.base_increment)
             touch = self._market.touch(order.core.product_id)
             hit = None if touch is None else touch.ask if order.core.side is Side.BUY else touch.bid
@@ -93,23 +93,23 @@ class Matching:
             price = order.core.limit_price if is_resting or hit is None else hit
             if half > 0:
                 liquidity = Liquidity.MAKER if is_resting else Liquidity.TAKER
-                order = self._till.execute(order, Trade(price, Quantity(half), liquidity), at)
-        return self._till.end(order, OrderStatus.CANCELLED, at, cancel_message="cancelled by the venue")
+                order = self._settlement.execute(order, Trade(price, Quantity(half), liquidity), at)
+        return self._settlement.end(order, OrderStatus.CANCELLED, at, cancel_message="cancelled by the venue")
 
     def _at_limit(self, order: Order, touch: Quote, at: Micros) -> Order:
         shown = self._market.shown(order.core.product_id)
-        execution = fills.take(order.core, touch, shown, self._settings)
+        execution = fills.fill_marketable(order.core, touch, shown, self._settings)
         if execution is None:
             return order
         if order.time_in_force is TimeInForce.FOK and execution.quantity < order.core.quantity:
             return order
-        return self._till.execute(order, execution, at)
+        return self._settlement.execute(order, execution, at)
 
     def _at_market(self, order: Order, touch: Quote | None, at: Micros) -> Order:
         if touch is None:
             return order
         shown = self._market.shown(order.core.product_id)
-        execution = fills.take(order.core, touch, shown, self._settings)
+        execution = fills.fill_marketable(order.core, touch, shown, self._settings)
         if execution is None:
             return order
         if order.quote_size is None:
@@ -117,8 +117,8 @@ class Matching:
                 unit = execution.price * (1 + self._settings.taker_fee_ratio)
                 paid_for = floor_to(order.reserved / unit, order.core.base_increment)
                 execution = replace(execution, quantity=Quantity(min(execution.quantity, paid_for)))
-            return self._till.execute(order, execution, at) if execution.quantity > 0 else order
-        return self._till.spend(order, order.quote_size, execution, shown, at)
+            return self._settlement.execute(order, execution, at) if execution.quantity > 0 else order
+        return self._settlement.buy_for(order, order.quote_size, execution, shown, at)
 
     # --- while resting
 
@@ -135,37 +135,37 @@ class Matching:
     def _match_bar(self, product_id: ProductId, bar: Candle, end: Instant) -> None:
         served = set()
         for seen in self._resting(product_id):
-            order = self._book.live.get(seen.order_id)
+            order = self._book.active.get(seen.order_id)
             # Only bars that began after the order existed; an attached bracket was already served with its parent.
             if order is None or order.is_pending or bar.start < order.core.created_at or order.core.parent in served:
                 continue
             deadline, at = _deadline(order), self._time.within(end)
-            if deadline is not None and second_of(deadline) < end:
-                self._lapse(order, deadline)
-            elif order.kind is OrderType.BRACKET:
-                execution = fills.guard(order.core, bar, self._settings, entered=False)
+            if deadline is not None and to_second(deadline) < end:
+                self._expire(order, deadline)
+            elif order.order_type is OrderType.BRACKET:
+                execution = fills.fill_bracket(order.core, bar, self._settings, entered=False)
                 if execution is not None:
-                    self._till.execute(order, execution, at)
+                    self._settlement.execute(order, execution, at)
             elif order.waits_for_stop:
                 self._try_stop(order, bar, at)
-            elif execution := fills.rest(order.core, bar, self._settings):
-                self._till.execute(order, execution, at)
+            elif execution := fills.fill_resting(order.core, bar, self._settings):
+                self._settlement.execute(order, execution, at)
                 served.add(order.order_id)
                 self._stop_out(order, bar, at)
 
     def _stop_out(self, parent: Order, bar: Candle, at: Micros) -> None:
-        child = self._book.live.get(parent.core.child) if parent.core.child is not None else None
+        child = self._book.active.get(parent.core.child) if parent.core.child is not None else None
         if child is None:
             return
-        execution = fills.guard(child.core, bar, self._settings, entered=True)
+        execution = fills.fill_bracket(child.core, bar, self._settings, entered=True)
         if execution is not None:
-            self._till.execute(child, execution, at)
+            self._settlement.execute(child, execution, at)
 
     def _try_stop(self, order: Order, bar: Candle, at: Micros) -> None:
         """Trigger a stop that the bar reached, and take from the market as far as its limit allows."""
         stop = order.stop_price
         assert stop is not None
-        low, high, opened = fills.price_of(bar.low), fills.price_of(bar.high), fills.price_of(bar.open)
+        low, high, opened = fills.to_price(bar.low), fills.to_price(bar.high), fills.to_price(bar.open)
         if (high < stop) if order.stops_upward else (low > stop):
             return
         order = self._book.put(replace(order, is_triggered=True), at)
@@ -173,26 +173,26 @@ class Matching:
         half = traded_at * self._settings.spread_bps / BPS / 2
         increment = order.core.price_increment
         bid, ask = floor_to(traded_at - half, increment), ceil_to(traded_at + half, increment)
-        touch = Quote(order.core.product_id, Price(bid), Price(ask), second_of(at))
+        touch = Quote(order.core.product_id, Price(bid), Price(ask), to_second(at))
         volume = Decimal(str(bar.volume)) * self._settings.volume_share_ratio
-        execution = fills.take(order.core, touch, notional(traded_at, volume), self._settings)
+        execution = fills.fill_marketable(order.core, touch, notional(traded_at, volume), self._settings)
         if execution is not None:
-            self._till.execute(order, execution, at)
+            self._settlement.execute(order, execution, at)
 
-    def _lapse(self, order: Order, deadline: Micros) -> None:
+    def _expire(self, order: Order, deadline: Micros) -> None:
         if order.cancel_at == deadline:
-            self._till.end(order, OrderStatus.CANCELLED, deadline)
+            self._settlement.end(order, OrderStatus.CANCELLED, deadline)
         else:
-            self._till.end(order, OrderStatus.EXPIRED, deadline)
+            self._settlement.end(order, OrderStatus.EXPIRED, deadline)
 
     def _resting(self, product_id: ProductId | None) -> list[Order]:
-        live = (order for order in self._book.live.values() if product_id in {None, order.core.product_id})
+        live = (order for order in self._book.active.values() if product_id in {None, order.core.product_id})
         return sorted(live, key=lambda order: order.sequence)
 
 
 def _deadline(order: Order) -> Micros | None:
     expires = order.core.expires_at
-    ends = [] if expires is None else [after(Micros(0), expires)]
+    ends = [] if expires is None else [add_seconds(Micros(0), expires)]
     if order.cancel_at is not None:
         ends.append(order.cancel_at)
     return min(ends) if ends else None

@@ -60,27 +60,27 @@ class VenueTime:
         return moment // _SECOND <= self.now() if self.is_virtual else moment <= time.time_ns() // 1000
 
 
-def micros(second: int, fraction: float = 0.0) -> Micros:
+def to_micros(second: int, fraction: float = 0.0) -> Micros:
     """Return the moment a second begins, or a fraction of a second later."""
     return Micros(second * _SECOND + round(fraction * _SECOND))
 
 
-def second_of(moment: Micros) -> Instant:
+def to_second(moment: Micros) -> Instant:
     """Return the whole second a moment lies in."""
     return Instant(moment // _SECOND)
 
 
-def after(moment: Micros, seconds: float) -> Micros:
+def add_seconds(moment: Micros, seconds: float) -> Micros:
     """Return the moment that many seconds later."""
     return Micros(moment + round(seconds * _SECOND))
 
 
-def text_of(moment: Micros) -> str:
+def to_text(moment: Micros) -> str:
     """Write a moment as the venue does: RFC 3339 with six decimals."""
     return (_EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def moment_of(text: str) -> Micros:
+def parse_moment(text: str) -> Micros:
     """Read RFC 3339, with or without a fraction. Raises: ValueError."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:

@@ -7,15 +7,15 @@ import uuid
 from trader.model.codec import sha256_hex
 
 
-def uuid_from(text: str) -> str:
+def derive_uuid(text: str) -> str:
     """Derive a UUID."""
     return str(uuid.UUID(sha256_hex(text)[:32], version=4))
 
 
-def entry_from(text: str) -> str:
+def derive_entry_id(text: str) -> str:
     """Derive 64 hexadecimal digits, as entries of a statement are numbered."""
     return sha256_hex(text)
 
 
-USER_ID = uuid_from("user")
-PORTFOLIO_ID = uuid_from("portfolio")
+USER_ID = derive_uuid("user")
+PORTFOLIO_ID = derive_uuid("portfolio")

@@ -12,7 +12,7 @@ from desk.sandbox.replies import JsonObject
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket, Fill, OrderStatus, Side
-from trader.sim.orders import VenueOrder
+from trader.sim.orders import SimOrder
 
 
 class OrderType(StrEnum):
@@ -41,7 +41,7 @@ class OrderRequest:
     product_id: str
     side: Side
     configuration: JsonObject
-    kind: OrderType
+    order_type: OrderType
     time_in_force: TimeInForce
     base_size: Quantity | None = None
     quote_size: Notional | None = None
@@ -71,8 +71,8 @@ class Order:
     stop-limit orders; a bracket has its own in ``core``. ``fate`` is what a fault has in store for it.
     """
 
-    core: VenueOrder
-    kind: OrderType
+    core: SimOrder
+    order_type: OrderType
     time_in_force: TimeInForce
     configuration: JsonObject
     created: Micros
@@ -87,7 +87,7 @@ class Order:
     filled_value: Notional = Notional(0)
     fees: Decimal = Decimal(0)
     last_fill: Micros | None = None
-    over: Micros | None = None
+    final_since: Micros | None = None
     on_book: Micros | None = None
     cancel_at: Micros | None = None
     cancel_message: str = ""
@@ -95,7 +95,7 @@ class Order:
     reject_message: str = ""
     edits: tuple[Edit, ...] = ()
     attached_configuration: JsonObject | None = None
-    fate: Fault | None = None
+    planned_fault: Fault | None = None
 
     @property
     def order_id(self) -> VenueOrderId:
@@ -103,14 +103,14 @@ class Order:
         return self.core.venue_order_id
 
     @property
-    def is_live(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it can still fill."""
-        return not self.core.status.is_terminal
+        return not self.core.status.is_final
 
     @property
     def waits_for_stop(self) -> bool:
         """Whether a stop has to be reached before it works."""
-        return self.kind is OrderType.STOP_LIMIT and not self.is_triggered
+        return self.order_type is OrderType.STOP_LIMIT and not self.is_triggered
 
     @property
     def is_pending(self) -> bool:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from desk.sandbox.moments import second_of
-from desk.sandbox.names import uuid_from
+from desk.sandbox.moments import to_second
+from desk.sandbox.names import derive_uuid
 from desk.sandbox.orders import Order, OrderRequest, OrderType
 from trader.model.ids import ClientOrderId, VenueOrderId
 from trader.model.market import Product, Quote
 from trader.model.money import ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import OrderKind, OrderStatus, Side
-from trader.sim.orders import VenueOrder
+from trader.model.orders import OrderConfiguration, OrderStatus, Side
+from trader.sim.orders import SimOrder
 
 if TYPE_CHECKING:
     from desk.sandbox.venue import Venue
 
 
-def placed(request: OrderRequest, product: Product, touch: Quote | None, venue: Venue) -> Order:
+def place_order(request: OrderRequest, product: Product, touch: Quote | None, venue: Venue) -> Order:
     """Turn a request that passed every check into an order.
 
     A market order gets a limit of its own: as far from the touch as the venue's price protection lets it go.
@@ -26,8 +26,8 @@ def placed(request: OrderRequest, product: Product, touch: Quote | None, venue: 
     rules = venue.settings
     at, sequence = venue.time.moment(), venue.new_number()
     limit, quantity, reserved = _terms(request, product, touch, venue)
-    name = uuid_from(f"order|{request.client_order_id}|{sequence}")
-    core = VenueOrder(
+    name = derive_uuid(f"order|{request.client_order_id}|{sequence}")
+    core = SimOrder(
         venue_order_id=VenueOrderId(name),
         client_order_id=ClientOrderId(request.client_order_id),
         root=ClientOrderId(request.client_order_id),
@@ -35,22 +35,22 @@ def placed(request: OrderRequest, product: Product, touch: Quote | None, venue: 
         base=product.base,
         quote=product.quote,
         side=request.side,
-        kind=OrderKind.BRACKET_GTC if request.kind is OrderType.BRACKET else OrderKind.LIMIT_IOC,
+        configuration=OrderConfiguration.BRACKET_GTC if request.order_type is OrderType.BRACKET else OrderConfiguration.LIMIT_IOC,
         quantity=quantity,
         limit_price=limit,
-        created_at=second_of(at),
+        created_at=to_second(at),
         price_increment=product.price_increment,
         base_increment=product.base_increment,
         fee_rate=rules.maker_fee_ratio if request.post_only else rules.taker_fee_ratio,
-        stop_price=request.stop_price if request.kind is OrderType.BRACKET else None,
+        stop_price=request.stop_price if request.order_type is OrderType.BRACKET else None,
         expires_at=request.end_time,
         bracket=request.attached,
-        child=VenueOrderId(uuid_from(f"child|{name}")) if request.attached is not None else None,
+        child=VenueOrderId(derive_uuid(f"child|{name}")) if request.attached is not None else None,
         status=OrderStatus.PENDING,
     )
     return Order(
         core=core,
-        kind=request.kind,
+        order_type=request.order_type,
         time_in_force=request.time_in_force,
         configuration=request.configuration,
         created=at,
@@ -59,7 +59,7 @@ def placed(request: OrderRequest, product: Product, touch: Quote | None, venue: 
         post_only=request.post_only,
         quote_size=request.quote_size,
         reserved=reserved,
-        stop_price=request.stop_price if request.kind is OrderType.STOP_LIMIT else None,
+        stop_price=request.stop_price if request.order_type is OrderType.STOP_LIMIT else None,
         stops_upward=request.stops_upward,
         attached_configuration=request.attached_configuration,
     )
@@ -69,7 +69,7 @@ def _terms(
     request: OrderRequest, product: Product, touch: Quote | None, venue: Venue
 ) -> tuple[Price, Quantity, Decimal | None]:
     """Return limit, quantity, and what a market buy reserves."""
-    if request.kind is not OrderType.MARKET:
+    if request.order_type is not OrderType.MARKET:
         assert request.limit_price is not None
         assert request.base_size is not None
         return request.limit_price, request.base_size, None
@@ -87,5 +87,5 @@ def _terms(
     # As much as the worst price costs, or all there is, as long as that pays the price of now.
     factor = ONE + venue.settings.taker_fee_ratio
     now, worst = touch.ask * request.base_size * factor, ceiling * request.base_size * factor
-    free = venue.book.available(product.quote)
+    free = venue.account.available(product.quote)
     return ceiling, request.base_size, max(now, min(worst, free))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import parse_qs
 
-from desk.sandbox.moments import Micros, moment_of
-from desk.sandbox.replies import invalid, not_a_value
+from desk.sandbox.moments import Micros, parse_moment
+from desk.sandbox.replies import refuse_invalid, refuse_value
 
 
 class Query:
@@ -28,7 +28,7 @@ class Query:
         """Read a boolean; clients write it as they please."""
         value = self.text(name, "false").lower()
         if value not in {"true", "false", "1", "0", ""}:
-            raise not_a_value(name, self.text(name))
+            raise refuse_value(name, self.text(name))
         return value in {"true", "1"}
 
     def count(self, name: str, default: int, most: int) -> int:
@@ -37,7 +37,7 @@ class Query:
         if not value:
             return default
         if not value.lstrip("-").isdigit():
-            raise not_a_value(name, value)
+            raise refuse_value(name, value)
         return min(int(value), most) if int(value) > 0 else default
 
     def choices(self, name: str, known: Collection[str]) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class Query:
         values = self.many(name)
         for value in values:
             if value not in known:
-                raise not_a_value(name, value)
+                raise refuse_value(name, value)
         return values
 
     def choice(self, name: str, known: Collection[str], default: str = "") -> str:
@@ -59,9 +59,9 @@ class Query:
         if not value:
             return None
         try:
-            return moment_of(value)
+            return parse_moment(value)
         except ValueError as error:
-            raise not_a_value(name, value) from error
+            raise refuse_value(name, value) from error
 
     def seconds(self, name: str) -> int | None:
         """Read a UNIX time in whole seconds."""
@@ -69,7 +69,7 @@ class Query:
         if not value:
             return None
         if not value.isdigit():
-            raise invalid(f"{name} must be a UNIX timestamp in seconds")
+            raise refuse_invalid(f"{name} must be a UNIX timestamp in seconds")
         return int(value)
 
     def cursor(self, offset: int) -> int | None:
@@ -78,5 +78,5 @@ class Query:
         if not value:
             return None
         if not value.isdigit() or int(value) < offset:
-            raise invalid("invalid cursor")
+            raise refuse_invalid("invalid cursor")
         return int(value) - offset

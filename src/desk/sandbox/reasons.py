@@ -72,7 +72,7 @@ class OrderRefused(Exception):
         return "PREVIEW_INVALID_ORDER_CONFIG" if self.reason in _NEW_ORDER_ONLY else f"PREVIEW_{self.reason}"
 
 
-def market_sell_in_quote() -> OrderRefused:
+def refuse_market_sell_in_quote() -> OrderRefused:
     """Refuse a market sale that says how much money it wants."""
     return OrderRefused(
         "INVALID_ORDER_CONFIG",
@@ -81,6 +81,6 @@ def market_sell_in_quote() -> OrderRefused:
     )
 
 
-def wallet_missing() -> OrderRefused:
+def refuse_missing_wallet() -> OrderRefused:
     """Refuse an order whose funds would come out of a wallet that does not exist."""
     return OrderRefused("UNKNOWN_FAILURE_REASON", "account is not available")

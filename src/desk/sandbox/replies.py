@@ -50,38 +50,38 @@ class Refusal(Exception):
         body = {"error": self.error, "error_details": self.message, "message": self.message}
         if not self.details:
             del body["error_details"]
-        return json_reply(body, self.status)
+        return reply_json(body, self.status)
 
 
 class Unauthorized(Exception):
     """A request whose token is refused. The client is told one word; the reason is for the log."""
 
 
-def json_reply(value: object, status: int = 200) -> Reply:
+def reply_json(value: object, status: int = 200) -> Reply:
     """Answer with JSON."""
     return Reply(status, json.dumps(value, separators=(",", ":")).encode())
 
 
-def text_reply(text: str, status: int) -> Reply:
+def reply_text(text: str, status: int) -> Reply:
     """Answer with plain text."""
     return Reply(status, text.encode(), "text/plain; charset=utf-8")
 
 
-def html_reply(title: str, status: int) -> Reply:
+def reply_html(title: str, status: int) -> Reply:
     """Answer with a page of several kilobytes, as the edge in front of the venue does."""
     return Reply(status, _HTML.format(title=title, padding="padding " * 400).encode(), "text/html; charset=UTF-8")
 
 
-def invalid(message: str) -> Refusal:
+def refuse_invalid(message: str) -> Refusal:
     """Refuse an argument."""
     return Refusal(400, "INVALID_ARGUMENT", message)
 
 
-def not_a_value(field: str, value: str) -> Refusal:
+def refuse_value(field: str, value: str) -> Refusal:
     """Refuse a word that an enum does not know."""
     return Refusal(400, "unknown", f'parsing field "{field}": "{value}" is not a valid value')
 
 
-def not_found(message: str, *, details: bool = True) -> Refusal:
+def refuse_not_found(message: str, *, details: bool = True) -> Refusal:
     """Say that there is no such thing."""
     return Refusal(404, "NOT_FOUND", message, details=details)

@@ -23,7 +23,7 @@ def find_sam() -> Path | None:
     return next((each for each in _USUAL if each.is_file()), Path(on_path) if on_path else None)
 
 
-def cloudformation_of(template: Path, artefact: str, region: str) -> dict[str, Any]:
+def translate_template(template: Path, artefact: str, region: str) -> dict[str, Any]:
     """Translate a SAM template to CloudFormation. Raises: ConfigError if there is no SAM, or if it refuses."""
     sam = find_sam()
     if sam is None:

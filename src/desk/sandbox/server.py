@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from desk.sandbox.front import Front, Request
+from desk.sandbox.front import App, Request
 from desk.sandbox.keys import ApiKey
 from desk.sandbox.venue import Venue
 from desk.sandbox.wreckage import Delivery
@@ -31,7 +31,7 @@ class VenueServer:
 
     def __init__(self, venue: Venue | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.venue = venue or Venue()
-        self._server = _Server((host, port), Front(self.venue))
+        self._server = _Server((host, port), App(self.venue))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
@@ -86,7 +86,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], front: Front) -> None:
+    def __init__(self, address: tuple[str, int], front: App) -> None:
         self.front = front
         self.closing = threading.Event()
         self.bugs: list[BaseException] = []

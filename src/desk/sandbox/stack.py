@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.sandbox import stack_rest
-from desk.sandbox.sam_tool import cloudformation_of
+from desk.sandbox.sam_tool import translate_template
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -52,10 +52,10 @@ def create_stack(
         return session.client(service, endpoint_url=endpoint)
 
     _upload_artefact(client("s3"))
-    plain = cloudformation_of(template, f"s3://{_BUCKET}/{_KEY}", REGION)
+    plain = translate_template(template, f"s3://{_BUCKET}/{_KEY}", REGION)
     secrets = {key: each for key, each in plain["Resources"].items() if each["Type"] == _KEY_STORE}
     arns = {key: _create_secret(client, name, key, each, secret_value) for key, each in secrets.items()}
-    rest = stack_rest.lacking(plain)
+    rest = stack_rest.missing_resources(plain)
     alarms = {
         key: f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}-{key}"
         for key, each in rest.items()
@@ -68,7 +68,7 @@ def create_stack(
     }
     plain = _with_known(plain, arns | alarms)
     rest = _with_known(rest, arns | alarms)
-    asked = stack_rest.references(rest)
+    asked = stack_rest.list_references(rest)
     outputs = _deploy(client("cloudformation"), name, plain, asked, parameters)
     by_calls = stack_rest.create(name, rest, outputs.asked, client)
     return Stack(

@@ -14,12 +14,12 @@ Client = Callable[[str], Any]
 Properties = dict[str, Any]
 
 
-def lacking(template: Mapping[str, Any]) -> dict[str, Properties]:
+def missing_resources(template: Mapping[str, Any]) -> dict[str, Properties]:
     """Pick the resources that are made here, by their logical names."""
     return {name: each for name, each in template["Resources"].items() if each["Type"] in _CALLS}
 
 
-def references(resources: Mapping[str, Properties]) -> dict[str, Any]:
+def list_references(resources: Mapping[str, Properties]) -> dict[str, Any]:
     """Collect what moto has to resolve: each intrinsic function in the properties, and each condition."""
     found = {}
     for name, each in resources.items():

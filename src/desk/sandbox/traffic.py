@@ -32,7 +32,7 @@ class Seen:
     fault: str
 
 
-def class_of(path: str) -> str:
+def classify(path: str) -> str:
     """Tell which budget a request counts against."""
     if path.endswith("/orders/historical/fills"):
         return "fills"

@@ -9,23 +9,23 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from desk.sandbox.auth import authenticated
-from desk.sandbox.book import Book
-from desk.sandbox.checks import refusal
-from desk.sandbox.converts import ConvertDesk
-from desk.sandbox.edits import edited
-from desk.sandbox.executing import Till
+from desk.sandbox.auth import authenticate
+from desk.sandbox.book import VenueAccount
+from desk.sandbox.checks import why_reject
+from desk.sandbox.converts import ConversionDesk
+from desk.sandbox.edits import edit_order
+from desk.sandbox.executing import Settlement
 from desk.sandbox.faults import Fault, FaultScript
 from desk.sandbox.keys import ApiKey, new_key
-from desk.sandbox.listings import seeded
+from desk.sandbox.listings import make_seeded
 from desk.sandbox.market import Listing, Print, VenueMarket
 from desk.sandbox.matching import Matching
-from desk.sandbox.moments import VenueTime, after
-from desk.sandbox.names import uuid_from
+from desk.sandbox.moments import VenueTime, add_seconds
+from desk.sandbox.names import derive_uuid
 from desk.sandbox.options import USUAL_OPENING, USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest, OrderType
-from desk.sandbox.placing import placed
-from desk.sandbox.reasons import OrderRefused, wallet_missing
+from desk.sandbox.placing import place_order
+from desk.sandbox.reasons import OrderRefused, refuse_missing_wallet
 from desk.sandbox.traffic import Traffic
 from trader.adapters.local.clock import SystemClock
 from trader.model.ids import Asset, ProductId, VenueOrderId
@@ -56,20 +56,20 @@ class Venue:
     ) -> None:
         self.lock = threading.RLock()
         self.time = VenueTime(clock or SystemClock())
-        given = listing or seeded(now=self.time.now())
+        given = listing or make_seeded(now=self.time.now())
         self.settings = settings
         self.options = options or VenueOptions()
         self.market = VenueMarket(given, settings, self.time.clock)
-        self.book = Book(opening)
+        self.account = VenueAccount(opening)
         self.faults = FaultScript()
         self.traffic = Traffic(self.options.rate_limits)
         keys = [new_key()] if keys is None else keys
         self.keys = {key.name: key for key in keys}
         self._numbers = count(1)
-        self.till = Till(self.book, settings, self.new_number)
-        self.till.slices = self.options.slices
-        self.matching = Matching(self.book, self.market, settings, self.time, self.till)
-        self.converts = ConvertDesk(self.book, self.time, self.new_number, self.asset_of)
+        self.settlement = Settlement(self.account, settings, self.new_number)
+        self.settlement.slices = self.options.slices
+        self.matching = Matching(self.account, self.market, settings, self.time, self.settlement)
+        self.conversions = ConversionDesk(self.account, self.time, self.new_number, self.asset_of)
         self._script = list(given.script)
         self._opened = self.time.moment()
 
@@ -89,7 +89,7 @@ class Venue:
         """Replace options, such as ``lags=Lags(fills=5)``."""
         with self.lock:
             self.options = replace(self.options, **changes)
-            self.till.slices = self.options.slices
+            self.settlement.slices = self.options.slices
             self.traffic.limit(self.options.rate_limits)
 
     def set_price(self, product_id: str, price: str | None, volume: str = "1000000") -> None:
@@ -103,13 +103,13 @@ class Venue:
         """Pay in, or out if the amount is negative, as the account's owner might at any time."""
         with self.lock:
             self.advance()
-            self.book.move(Asset(asset), Decimal(amount), self.time.moment())
+            self.account.move(Asset(asset), Decimal(amount), self.time.moment())
 
     def orders(self) -> list[Order]:
         """Return every order as it is now, oldest first."""
         with self.lock:
             self.advance()
-            return sorted(self.book.orders.values(), key=lambda order: order.sequence)
+            return sorted(self.account.orders.values(), key=lambda order: order.sequence)
 
     # --- for the endpoints
 
@@ -128,7 +128,7 @@ class Venue:
         clocks = [self.server_seconds()]
         if self.time.is_virtual:
             clocks.append(SystemClock().now())
-        return authenticated(header, method, path, self.keys, self.options, clocks)
+        return authenticate(header, method, path, self.keys, self.options, clocks)
 
     def server_seconds(self) -> int:
         """Return the time as the venue itself believes it to be."""
@@ -136,7 +136,7 @@ class Venue:
 
     def asset_of(self, account: str) -> str:
         """Return the currency of an account, named by its currency or by its UUID."""
-        return next((asset for asset in self.book.totals if uuid_from(f"account|{asset}") == account), account)
+        return next((asset for asset in self.account.totals if derive_uuid(f"account|{asset}") == account), account)
 
     def check(self, request: OrderRequest) -> Order:
         """Return the order a request would become. Raises: OrderRefused."""
@@ -144,60 +144,60 @@ class Venue:
         if product is None:
             raise OrderRefused("INVALID_PRODUCT_ID")
         touch, last = self.market.touch(product.product_id), self.market.last(product.product_id)
-        reason = refusal(request, product, touch, last, self.time.now())
+        reason = why_reject(request, product, touch, last, self.time.now())
         if reason is not None:
             raise OrderRefused(reason)
-        order = placed(request, product, touch, self)
+        order = place_order(request, product, touch, self)
         asset, hold = order.hold
-        if request.side is Side.BUY and asset not in self.book.totals:
-            raise wallet_missing()
-        if hold > self.book.available(asset):
+        if request.side is Side.BUY and asset not in self.account.totals:
+            raise refuse_missing_wallet()
+        if hold > self.account.available(asset):
             raise OrderRefused("INSUFFICIENT_FUND")
         return order
 
-    def create(self, request: OrderRequest, fate: Fault | None = None) -> Order:
+    def create(self, request: OrderRequest, planned_fault: Fault | None = None) -> Order:
         """Place an order. Raises: OrderRefused."""
-        order = replace(self.check(request), fate=fate)
+        order = replace(self.check(request), planned_fault=planned_fault)
         at = order.created
         pending = self.options.lags.pending
-        working = sum(1 for other in self.book.live.values() if other.core.product_id == order.core.product_id)
-        order = self.book.put(replace(order, on_book=after(at, pending)), at)
-        self.book.by_client_id[request.client_order_id] = order.order_id
+        working = sum(1 for other in self.account.active.values() if other.core.product_id == order.core.product_id)
+        order = self.account.put(replace(order, on_book=add_seconds(at, pending)), at)
+        self.account.by_client_id[request.client_order_id] = order.order_id
         if working >= self.options.open_orders_max:
-            return self.till.end(order, OrderStatus.FAILED, at, reject_reason="TOO_MANY_OPEN_ORDERS")
+            return self.settlement.end(order, OrderStatus.FAILED, at, reject_reason="TOO_MANY_OPEN_ORDERS")
         return order if pending > 0 else self.matching.arrive(order, self.time.moment())
 
     def known(self, client_order_id: str) -> Order | None:
         """Return the order that has this client id already, as far as the venue remembers ids."""
-        order_id, memory = self.book.by_client_id.get(client_order_id), self.options.id_memory_seconds
-        order = None if order_id is None else self.book.orders[order_id]
+        order_id, memory = self.account.by_client_id.get(client_order_id), self.options.id_memory_seconds
+        order = None if order_id is None else self.account.orders[order_id]
         if order is None or memory is None:
             return order
-        return None if self.time.has_come(after(order.created, memory)) else order
+        return None if self.time.has_come(add_seconds(order.created, memory)) else order
 
-    def cancel(self, order_id: str, fate: Fault | None = None) -> str:
+    def cancel(self, order_id: str, planned_fault: Fault | None = None) -> str:
         """Ask for a cancellation; the answer is a reason, or nothing if it was taken."""
-        order = self.book.orders.get(VenueOrderId(order_id))
+        order = self.account.orders.get(VenueOrderId(order_id))
         if order is None:
             return "UNKNOWN_CANCEL_ORDER"
-        if not order.is_live:
+        if not order.is_active:
             return "ORDER_IS_FULLY_FILLED" if order.core.status is OrderStatus.FILLED else "UNKNOWN_CANCEL_ORDER"
         if order.cancel_at is not None:
             return "DUPLICATE_CANCEL_REQUEST"
         at = self.time.moment()
-        if Fault.CANCEL_FILL_RACE in {fate, order.fate} and not order.waits_for_stop:
-            self.till.fill_rest(order, at)
+        if Fault.CANCEL_FILL_RACE in {planned_fault, order.planned_fault} and not order.waits_for_stop:
+            self.settlement.fill_remaining(order, at)
         elif self.options.lags.cancel > 0:
             core = replace(order.core, status=OrderStatus.CANCEL_QUEUED)
-            cancel_at = after(at, self.options.lags.cancel)
-            self.book.put(replace(order, core=core, cancel_at=cancel_at), at)
+            cancel_at = add_seconds(at, self.options.lags.cancel)
+            self.account.put(replace(order, core=core, cancel_at=cancel_at), at)
         else:
-            self.till.end(order, OrderStatus.CANCELLED, at)
+            self.settlement.end(order, OrderStatus.CANCELLED, at)
         return ""
 
     def edit(self, order_id: str, price: Price, size: Quantity) -> str:
         """Change a working limit order; the answer is a reason, or nothing if it was done."""
-        return edited(self, order_id, price, size)
+        return edit_order(self, order_id, price, size)
 
     def estimate(self, order: Order) -> tuple[Decimal, Decimal, Decimal]:
         """Return value, fee and base quantity an order would come to, if all of it executes."""
@@ -206,7 +206,7 @@ class Venue:
             value = (order.quote_size / (1 + rules.taker_fee_ratio)).quantize(_PLACES)
             return value, order.quote_size - value, core.quantity.quantize(_PLACES)
         price = core.limit_price
-        if order.kind is OrderType.MARKET:
+        if order.order_type is OrderType.MARKET:
             touch = self.market.touch(core.product_id)
             price = price if touch is None else touch.ask if core.side is Side.BUY else touch.bid
         rate = rules.maker_fee_ratio if order.post_only else rules.taker_fee_ratio

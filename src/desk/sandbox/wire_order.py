@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from desk.sandbox.moments import text_of
-from desk.sandbox.names import PORTFOLIO_ID, USER_ID, entry_from
+from desk.sandbox.moments import to_text
+from desk.sandbox.names import PORTFOLIO_ID, USER_ID, derive_entry_id
 from desk.sandbox.orders import Execution, Order, OrderType
 from desk.sandbox.replies import JsonObject
 from trader.model.money import ZERO, plain
@@ -29,13 +29,13 @@ _ELSEWHERE: JsonObject = {
 }
 
 
-def order_body(venue: Venue, order: Order) -> JsonObject:
+def encode_order(venue: Venue, order: Order) -> JsonObject:
     """Write an order as it was at the moment it is shown from."""
     core = order.core
     sign = 1 if core.side is Side.BUY else -1
-    hold = order.hold[1] if order.is_live else ZERO
+    hold = order.hold[1] if order.is_active else ZERO
     settled_until = venue.time.seen_until(venue.options.lags.settled)
-    is_settled = order.over is not None and order.over <= settled_until
+    is_settled = order.final_since is not None and order.final_since <= settled_until
     return {
         "order_id": core.venue_order_id,
         "product_id": core.product_id,
@@ -45,7 +45,7 @@ def order_body(venue: Venue, order: Order) -> JsonObject:
         "client_order_id": core.client_order_id,
         "status": core.status,
         "time_in_force": order.time_in_force,
-        "created_time": text_of(order.created),
+        "created_time": to_text(order.created),
         "completion_percentage": _completion(order),
         "filled_size": plain(core.filled),
         "average_filled_price": _average(order),
@@ -58,7 +58,7 @@ def order_body(venue: Venue, order: Order) -> JsonObject:
         "size_inclusive_of_fees": order.quote_size is not None,
         "total_value_after_fees": plain(order.filled_value + sign * order.fees),
         "trigger_status": _trigger_status(order),
-        "order_type": order.kind,
+        "order_type": order.order_type,
         "reject_reason": order.reject_reason,
         "settled": is_settled,
         "product_type": "SPOT",
@@ -66,9 +66,9 @@ def order_body(venue: Venue, order: Order) -> JsonObject:
         "cancel_message": order.cancel_message,
         "order_placement_source": "RETAIL_ADVANCED",
         "outstanding_hold_amount": plain(hold),
-        "last_fill_time": text_of(order.last_fill) if order.last_fill is not None else None,
+        "last_fill_time": to_text(order.last_fill) if order.last_fill is not None else None,
         "edit_history": [
-            {"price": plain(edit.price), "size": plain(edit.size), "replace_accept_timestamp": text_of(edit.at)}
+            {"price": plain(edit.price), "size": plain(edit.size), "replace_accept_timestamp": to_text(edit.at)}
             for edit in reversed(order.edits)
         ],
         "retail_portfolio_id": PORTFOLIO_ID,
@@ -79,25 +79,25 @@ def order_body(venue: Venue, order: Order) -> JsonObject:
         "commission_detail_total": _commission(order),
         "workable_size": plain(core.remaining),
         "workable_size_completion_pct": _completion(order),
-        "last_update_time": text_of(order.updated),
+        "last_update_time": to_text(order.updated),
     } | _ELSEWHERE
 
 
-def fill_body(execution: Execution) -> JsonObject:
+def encode_fill(execution: Execution) -> JsonObject:
     """Write a fill. The size of one that was asked for in quote is in quote."""
     fill = execution.fill
     return {
-        "entry_id": entry_from(f"entry|{fill.trade_id}"),
+        "entry_id": derive_entry_id(f"entry|{fill.trade_id}"),
         "trade_id": fill.trade_id,
         "order_id": fill.venue_order_id,
         # The venue's own matching engine counts nanoseconds; no client may trip over that.
-        "trade_time": text_of(execution.at)[:-1] + f"{execution.sequence % 1000:03d}Z",
+        "trade_time": to_text(execution.at)[:-1] + f"{execution.sequence % 1000:03d}Z",
         "trade_type": "FILL",
         "price": plain(fill.price),
         "size": plain(execution.value if execution.size_in_quote else fill.quantity),
         "commission": plain(fill.fee),
         "product_id": fill.product_id,
-        "sequence_timestamp": text_of(execution.at),
+        "sequence_timestamp": to_text(execution.at),
         "liquidity_indicator": fill.liquidity,
         "size_in_quote": execution.size_in_quote,
         "user_id": USER_ID,
@@ -139,6 +139,6 @@ def _average(order: Order) -> str:
 
 def _trigger_status(order: Order) -> str:
     # A plain order has no trigger, and this is how the venue says so.
-    if order.kind not in {OrderType.STOP_LIMIT, OrderType.BRACKET}:
+    if order.order_type not in {OrderType.STOP_LIMIT, OrderType.BRACKET}:
         return "INVALID_ORDER_TYPE"
     return "STOP_TRIGGERED" if order.is_triggered else "STOP_PENDING"

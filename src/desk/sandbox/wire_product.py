@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from desk.sandbox.moments import micros, text_of
+from desk.sandbox.moments import to_micros, to_text
 from desk.sandbox.replies import JsonObject
 from desk.sandbox.venue import Venue
 from trader.model.market import Product
 from trader.model.money import plain
-from trader.sim.fills import price_of
+from trader.sim.fills import to_price
 
 _NAMES = {
     "ADA": "Cardano",
@@ -35,7 +35,7 @@ _BLANK = (
 )
 
 
-def product_body(venue: Venue, product: Product, *, tells_view_only: bool) -> JsonObject:
+def encode_product(venue: Venue, product: Product, *, tells_view_only: bool) -> JsonObject:
     """Write a product. ``view_only`` is told only to those who asked on the private path."""
     day = venue.market.day(product.product_id)
     last = venue.market.last(product.product_id)
@@ -44,7 +44,7 @@ def product_body(venue: Venue, product: Product, *, tells_view_only: bool) -> Js
         "product_id": product.product_id,
         "price": plain(last) if last is not None else "",
         "price_percentage_change_24h": format(change, ".12f") if change is not None else "",
-        "volume_24h": plain(price_of(day.volume)) if day is not None else "",
+        "volume_24h": plain(to_price(day.volume)) if day is not None else "",
         "volume_percentage_change_24h": "0" if day is not None else "",
         "base_increment": plain(product.base_increment),
         "quote_increment": plain(product.quote_increment),
@@ -69,7 +69,7 @@ def product_body(venue: Venue, product: Product, *, tells_view_only: bool) -> Js
         "fcm_trading_session_details": None,
         "mid_market_price": "",
         "alias": product.alias or "",
-        "alias_to": [name for name in venue.market.doors(product.product_id) if name != product.product_id]
+        "alias_to": [name for name in venue.market.aliases(product.product_id) if name != product.product_id]
         if product.alias is None
         else [],
         "base_display_symbol": product.base,
@@ -79,10 +79,10 @@ def product_body(venue: Venue, product: Product, *, tells_view_only: bool) -> Js
         "display_name": product.product_id,
         "product_venue": "CBE",
         "approximate_quote_24h_volume": plain(product.volume_24h),
-        "new_at": text_of(micros(product.listed_at or _LISTED))[:19] + "Z",
+        "new_at": to_text(to_micros(product.listed_at or _LISTED))[:19] + "Z",
         "is_alpha_testing": False,
-        "high_24h": plain(price_of(day.high)) if day is not None else "",
-        "low_24h": plain(price_of(day.low)) if day is not None else "",
+        "high_24h": plain(to_price(day.high)) if day is not None else "",
+        "low_24h": plain(to_price(day.low)) if day is not None else "",
         "hidden_from_discovery": False,
     }
     return body | dict.fromkeys(_BLANK, "")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from desk.sandbox.faults import Fault, FaultRule
-from desk.sandbox.replies import Refusal, Reply, html_reply, json_reply, not_found, text_reply
+from desk.sandbox.replies import Refusal, Reply, reply_html, reply_json, refuse_not_found, reply_text
 
 _ENUMS = frozenset(
     {
@@ -58,7 +58,7 @@ class Delivery:
     is_cut: bool = False
 
 
-def wrecked(rule: FaultRule, answer: Reply | None) -> Delivery:
+def corrupt_reply(rule: FaultRule, answer: Reply | None) -> Delivery:
     """Return what the client gets in place of, or made of, the true answer; None stands for one never made."""
     fault = rule.fault
     if fault in {Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER}:
@@ -86,7 +86,7 @@ def _damaged(fault: Fault, answer: Reply) -> Reply:
     rewrite = _REWRITES.get(fault)
     if rewrite is None or not answer.content_type.startswith("application/json"):
         return answer
-    return replace(answer, body=json_reply(rewrite(json.loads(answer.body))).body)
+    return replace(answer, body=reply_json(rewrite(json.loads(answer.body))).body)
 
 
 def _with_new_members(value: object) -> object:
@@ -131,17 +131,17 @@ def _withheld(value: object) -> object:
 
 
 _REPLACED: Mapping[Fault, Callable[[], Reply]] = {
-    Fault.RATE_LIMITED_HTML: lambda: html_reply("Too many requests", 429),
-    Fault.RATE_LIMITED_JSON: lambda: json_reply(
+    Fault.RATE_LIMITED_HTML: lambda: reply_html("Too many requests", 429),
+    Fault.RATE_LIMITED_JSON: lambda: reply_json(
         {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}, 429
     ),
-    Fault.UNAUTHORIZED: lambda: text_reply("Unauthorized", 401),
+    Fault.UNAUTHORIZED: lambda: reply_text("Unauthorized", 401),
     Fault.FORBIDDEN: lambda: Refusal(403, "PERMISSION_DENIED", "Target Account Not Tradable").reply(),
-    Fault.NOT_FOUND: lambda: not_found("order with this orderID was not found").reply(),
+    Fault.NOT_FOUND: lambda: refuse_not_found("order with this orderID was not found").reply(),
     Fault.INTERNAL_ERROR: lambda: Refusal(500, "INTERNAL", "").reply(),
-    Fault.BAD_GATEWAY: lambda: html_reply("502 Bad Gateway", 502),
-    Fault.UNAVAILABLE: lambda: html_reply("503 Service Unavailable", 503),
-    Fault.REJECTED_WITHOUT_REASON: lambda: json_reply(_WITHOUT_REASON),
+    Fault.BAD_GATEWAY: lambda: reply_html("502 Bad Gateway", 502),
+    Fault.UNAVAILABLE: lambda: reply_html("503 Service Unavailable", 503),
+    Fault.REJECTED_WITHOUT_REASON: lambda: reply_json(_WITHOUT_REASON),
 }
 _REWRITES: Mapping[Fault, Callable[[object], object]] = {
     Fault.UNKNOWN_ENUMS: _with_new_members,

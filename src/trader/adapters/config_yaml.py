@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trader.adapters.settings_shape import fit, unknown_key
-from trader.adapters.yaml_tree import Tree, child, leaves, read_tree
+from trader.adapters.settings_shape import fit, describe_unknown_key
+from trader.adapters.yaml_tree import Tree, join_path, iterate_leaves, read_tree
 from trader.errors import ConfigError
 from trader.model.codec import digest_of, encode
-from trader.model.feasibility import contradictions
+from trader.model.feasibility import find_contradictions
 from trader.model.policy import StrategySettings
 from trader.model.settings import Mode, Settings
 from trader.strategies import registry
@@ -75,10 +75,10 @@ def load_settings(directory: Path, environment: Mapping[str, str]) -> LoadedSett
     """
     trees = {name: _read(directory / name) for name in FILES}
     unreadable = [f"{name}: {problem}" for name, tree in trees.items() for problem in tree.problems]
-    return settings_from_trees({name: tree.root for name, tree in trees.items()}, environment, unreadable)
+    return parse_settings({name: tree.root for name, tree in trees.items()}, environment, unreadable)
 
 
-def settings_from_trees(
+def parse_settings(
     trees: Trees, environment: Mapping[str, str] | None = None, unreadable: list[str] | None = None
 ) -> LoadedSettings:
     """Validate what the files say, by file name; the way in for tests and for settings that a program varies.
@@ -89,24 +89,24 @@ def settings_from_trees(
     problems = [*(unreadable or ()), *_misplaced(trees), *_strange_variables(environment)]
     merged = {section: tree[section] for name, tree in trees.items() for section in FILES[name] if section in tree}
     overruled = _overruled(merged, environment)
-    sources = {path: overruled.get(path) or file_of(path) for path, _ in leaves(merged)}
+    sources = {path: overruled.get(path) or find_file(path) for path, _ in iterate_leaves(merged)}
     settings, misfits = fit_settings(merged)
     # A file that could not be read has said so; that all its sections are missing would say it again.
     problems += [
-        f"{sources.get(path) or file_of(path)}: {path}: {what}"
+        f"{sources.get(path) or find_file(path)}: {path}: {what}"
         for path, what in misfits
-        if path in merged or "." in path or trees.get(file_of(path))
+        if path in merged or "." in path or trees.get(find_file(path))
     ]
     if settings is None or problems:
         raise ConfigError(tuple(problems))
-    if found := (*_unsafe(settings), *contradictions(settings), *registry.contradictions(settings)):
-        raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or file_of(line)}: {line}" for line in found))
+    if found := (*_unsafe(settings), *find_contradictions(settings), *registry.find_contradictions(settings)):
+        raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or find_file(line)}: {line}" for line in found))
     settings = replace(settings, digest=digest_of(settings))
-    in_force = ((path, value) for path, value in leaves(encode(settings)) if path != "digest")
+    in_force = ((path, value) for path, value in iterate_leaves(encode(settings)) if path != "digest")
     return LoadedSettings(settings, {path: Sourced(value, sources.get(path, _CODE)) for path, value in in_force})
 
 
-def file_of(path: str) -> str:
+def find_file(path: str) -> str:
     """Name the file a key path, or a line that starts with one, belongs in."""
     section = path.partition(".")[0].partition("[")[0].partition(":")[0]
     return next((name for name, sections in FILES.items() if section in sections), "config")
@@ -126,9 +126,9 @@ def _misplaced(trees: Trees) -> Iterator[str]:
     for name, tree in trees.items():
         for section in tree:
             if section not in FILES[name]:
-                home = file_of(section)
+                home = find_file(section)
                 yield f"{name}: {section}: " + (
-                    f"belongs in {home}" if home in FILES else unknown_key(section, FILES[name])
+                    f"belongs in {home}" if home in FILES else describe_unknown_key(section, FILES[name])
                 )
 
 
@@ -163,9 +163,9 @@ def fit_settings(merged: Mapping[str, Any]) -> tuple[Settings | None, list[tuple
     sections = merged.get("strategies")
     for name, section in sections.items() if isinstance(sections, Mapping) else ():
         try:
-            kind = registry.settings_class(name)
+            kind = registry.find_settings_class(name)
         except ConfigError:
-            problems.append((child("strategies", name), unknown_key(name, registry.names())))
+            problems.append((join_path("strategies", name), describe_unknown_key(name, registry.list_names())))
             continue
         if isinstance(section, Mapping) and "settings" in section:
             own[name], found = fit(kind, section["settings"], f"strategies.{name}.settings")

@@ -20,7 +20,7 @@ import pydantic.fields  # noqa: F401
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
 
-from trader.adapters.yaml_tree import child
+from trader.adapters.yaml_tree import join_path
 from trader.model.bounds import Between, Matching
 
 #: What pydantic adds to the place of an error when a mapping's key, not its value, is meant.
@@ -87,9 +87,9 @@ def _problem(kind: Any, path: str, name: str, loc: tuple[int | str, ...], error:
     steps = tuple(step for step in loc if step != _KEY_MARK)
     here = path
     for step in steps:
-        here = child(here, step)
+        here = join_path(here, step)
     if name == "unexpected_keyword_argument":
-        return here, unknown_key(str(steps[-1]), known_keys(_kind_at(kind, steps[:-1])))
+        return here, describe_unknown_key(str(steps[-1]), list_keys(_kind_at(kind, steps[:-1])))
     if _KEY_MARK in loc:
         return here, f"unknown key; allowed is {_allowed(_key_kind(_kind_at(kind, steps[:-1])))}"
     if name == "missing":
@@ -101,13 +101,13 @@ def _problem(kind: Any, path: str, name: str, loc: tuple[int | str, ...], error:
     return here, f"{_shown(value)} is {is_what}; allowed is {_allowed(_kind_at(kind, steps))}"
 
 
-def unknown_key(key: str, known: tuple[str, ...]) -> str:
+def describe_unknown_key(key: str, known: tuple[str, ...]) -> str:
     """Say that there is no such key, and which ones are closest; all of them if none is close."""
     close = difflib.get_close_matches(key, known, n=3)
     return f"unknown key; closest: {', '.join(close)}" if close else f"unknown key; allowed: {', '.join(known)}"
 
 
-def known_keys(kind: Any) -> tuple[str, ...]:
+def list_keys(kind: Any) -> tuple[str, ...]:
     """Name the keys of a settings class, in the order they are declared."""
     return tuple(each.name for each in fields(_bare(kind)))
 

@@ -50,19 +50,19 @@ def read_tree(text: str) -> Tree:
     return Tree(root, tuple(problems))
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def iterate_leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Name every value that has no keys below it, as ``risk.pegs.USDT[0]``; an empty list or mapping is one."""
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from leaves(item, child(path, key))
+            yield from iterate_leaves(item, join_path(path, key))
     elif isinstance(value, (list, tuple)) and value:
         for index, item in enumerate(value):
-            yield from leaves(item, f"{path}[{index}]")
+            yield from iterate_leaves(item, f"{path}[{index}]")
     else:
         yield path, value
 
 
-def child(path: str, key: object) -> str:
+def join_path(path: str, key: object) -> str:
     """Append a key to a key path; a number is the place in a list."""
     if isinstance(key, int):
         return f"{path}[{key}]"
@@ -91,7 +91,7 @@ def _mapping(node: Any, path: str, problems: list[str], above: tuple[int, ...]) 
             continue
         # A key is always text: an asset called ON or NO keeps its name.
         key = str(key_node.value)
-        where = child(path, key)
+        where = join_path(path, key)
         if key in found:
             problems.append(f"{where}: is there twice, on lines {lines[key]} and {line}; once is allowed")
             continue

@@ -10,27 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from trader.cycle.gather import read_account, read_switch
+from trader.cycle.gather import read_account, read_trading_state
 from trader.errors import VenueError
-from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.converts import ConversionRecord, ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
 from trader.model.facts import AccountView
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
-from trader.model.memory import Pacing
+from trader.model.memory import EntryPacing
 from trader.model.money import ZERO
-from trader.model.orders import Accepted, Leg, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
-from trader.model.portfolio import Switch
+from trader.model.orders import Accepted, OrderPurpose, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, Ports
 from trader.stages.reconcile import Reconciled, reconcile
-from trader.stages.settlement import Note
+from trader.stages.settlement import AuditNote
 
 _POLLS = 4
 _POLL_SECONDS = 0.5
 #: A bracket is not cancelled with less time than this left for the sale that is to follow.
-_SALE_SECONDS = 10
+_EXIT_SECONDS = 10
 _PACING_MEMORY_SECONDS = 86_400
 
 _NO_TIME = "no time left in this invocation"
@@ -39,7 +39,7 @@ Commit = Callable[[Ledger], None]
 
 
 @dataclass(slots=True)
-class Actor:
+class Executor:
     """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave.
 
     ``keep`` is told of every reconciliation at once: fills and finished orders must be stored by the same write as
@@ -52,17 +52,17 @@ class Actor:
     exchange: ExchangeAdapter
     stop_at: Instant
     commit: Commit
-    keep: Callable[[Reconciled], None]
-    notes: list[Note] = field(default_factory=list)
+    on_reconciled: Callable[[Reconciled], None]
+    notes: list[AuditNote] = field(default_factory=list)
 
-    def act(self, plan: Plan, remembered: Iterable[ClientOrderId]) -> None:
+    def execute(self, plan: Plan, resent: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""
-        brackets = tuple(order_id for order_id in self.ledger.cancels if self._lays_bare(order_id))
+        brackets = tuple(order_id for order_id in self.ledger.cancels if self._unprotects_lot(order_id))
         self._cancel(order_id for order_id in self.ledger.cancels if order_id not in brackets)
         # They stay where the switch forbids to sell.
-        if brackets and self._may_send(Leg.EXIT):
+        if brackets and self._may_send(OrderPurpose.EXIT):
             self._cancel(brackets)
-        orders = [(order_id, False) for order_id in remembered]
+        orders = [(order_id, False) for order_id in resent]
         orders += [(intent.client_order_id, True) for intent in plan.intents]
         for side in (Side.SELL, Side.BUY):
             if side is Side.BUY:
@@ -80,14 +80,14 @@ class Actor:
         done = reconcile(self.ledger, view, self.settings)
         self.ledger = done.ledger
         self.notes += done.notes
-        self.keep(done)
+        self.on_reconciled(done)
         return True
 
     def _cancel(self, order_ids: Iterable[ClientOrderId]) -> None:
         wanted = {
             record.venue_order_id: record
             for record in (self.ledger.orders[order_id] for order_id in order_ids if order_id in self.ledger.orders)
-            if record.venue_order_id is not None and not record.status.is_terminal
+            if record.venue_order_id is not None and not record.status.is_final
         }
         if not wanted:
             return
@@ -100,18 +100,18 @@ class Actor:
             for venue_order_id, record in wanted.items():
                 body = {"order": record.intent.client_order_id, "taken": taken.get(venue_order_id, False)}
                 self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
-        self._await_over(record.intent.client_order_id for record in wanted.values())
+        self._await_final(record.intent.client_order_id for record in wanted.values())
 
-    def _lays_bare(self, order_id: ClientOrderId) -> bool:
+    def _unprotects_lot(self, order_id: ClientOrderId) -> bool:
         """Whether this is the bracket of a lot that we hold; it goes when the lot is too small to be sold."""
         record = self.ledger.orders.get(order_id)
-        return record is not None and record.intent.leg is Leg.PROTECTION and record.intent.lot_id in self.ledger.lots
+        return record is not None and record.intent.purpose is OrderPurpose.PROTECTION and record.intent.lot_id in self.ledger.lots
 
-    def _await_over(self, order_ids: Iterable[ClientOrderId]) -> None:
+    def _await_final(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
         waiting = tuple(order_ids)
         for poll in range(_POLLS):
-            if self.refresh() and not any(self.ledger.orders[each].is_live for each in waiting):
+            if self.refresh() and not any(self.ledger.orders[each].is_active for each in waiting):
                 return
             if poll + 1 == _POLLS or not self._has_time():
                 return
@@ -121,19 +121,19 @@ class Actor:
 
     def _convert(self) -> None:
         """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
-        for record in tuple(self.ledger.converts.values()):
-            if record.status is not ConvertStatus.INTENDED or not (self._may_send(Leg.ENTRY) and self._has_time()):
+        for record in tuple(self.ledger.conversions.values()):
+            if record.status is not ConversionStatus.INTENDED or not (self._may_send(OrderPurpose.ENTRY) and self._has_time()):
                 continue
             try:
-                venue_id = self.exchange.convert_quote(record.intent)
-                quoted = replace(record, status=ConvertStatus.QUOTED, venue_convert_id=venue_id)
-                self.ledger = self.ledger.with_convert(quoted)
+                venue_id = self.exchange.quote_conversion(record.intent)
+                quoted = replace(record, status=ConversionStatus.QUOTED, venue_conversion_id=venue_id)
+                self.ledger = self.ledger.with_conversion(quoted)
                 self.commit(self.ledger)
-                self.exchange.convert_commit(venue_id, record.intent)
+                self.exchange.commit_conversion(venue_id, record.intent)
             except VenueError as error:
-                body = {"convert": record.intent, "error": str(error)}
-                self.notes.append((EventKind.CONVERT_OBSERVED, f"{record.intent.convert_id}|doubt", body))
-        if any(record.is_open for record in self.ledger.converts.values()):
+                body = {"conversion": record.intent, "error": str(error)}
+                self.notes.append((EventKind.CONVERSION_OBSERVED, f"{record.intent.conversion_id}|doubt", body))
+        if any(record.is_open for record in self.ledger.conversions.values()):
             self.refresh()
 
     # --- orders
@@ -148,59 +148,59 @@ class Actor:
         if not record.is_in_doubt:
             return
         brackets = self._brackets_before(record.intent)
-        seconds = _SALE_SECONDS if brackets else 0
-        reason = self._forbidden_because(record.intent)
-        reason = reason or self._blocked_because(record.intent, beside=brackets, seconds=seconds)
+        seconds = _EXIT_SECONDS if brackets else 0
+        reason = self._why_not_begin(record.intent)
+        reason = reason or self._why_not_send(record.intent, beside=brackets, seconds=seconds)
         if reason is None and brackets:
             self._cancel(brackets)
             record = self.ledger.orders[order_id]
             if not record.is_in_doubt:
                 return
-            reason = self._blocked_because(record.intent)
+            reason = self._why_not_send(record.intent)
         if reason is not None:
             self._withhold(record, reason, is_new=is_new)
             return
         submission = self.exchange.submit(record.intent)
-        self.ledger = self.ledger.with_order(after_submission(record, submission, self.ports.clock.now()))
+        self.ledger = self.ledger.with_order(apply_submission(record, submission, self.ports.clock.now()))
         body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
         self.notes.append((EventKind.ORDER_SUBMITTED, order_id, body))
 
     def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the brackets at the venue that must go before an exit, those included that it was not decided with."""
-        if intent.leg is not Leg.EXIT:
+        if intent.purpose is not OrderPurpose.EXIT:
             return ()
         return tuple(
             record.intent.client_order_id
             for record in self.ledger.orders_of(intent.lot_id)
-            if record.intent.leg is Leg.PROTECTION
+            if record.intent.purpose is OrderPurpose.PROTECTION
             and record.venue_order_id is not None
-            and not record.status.is_terminal
+            and not record.status.is_final
         )
 
-    def _forbidden_because(self, intent: OrderIntent) -> str | None:
+    def _why_not_begin(self, intent: OrderIntent) -> str | None:
         """Say what is against a turn before it begins."""
         if not self._has_time():
             return _NO_TIME
-        return None if self._may_send(intent.leg) else "the kill switch forbids it"
+        return None if self._may_send(intent.purpose) else "the kill switch forbids it"
 
-    def _blocked_because(self, intent: OrderIntent, beside: Collection[str] = (), seconds: int = 0) -> str | None:
+    def _why_not_send(self, intent: OrderIntent, beside: Collection[str] = (), seconds: int = 0) -> str | None:
         """Say what is against an order when it is about to leave, *beside* what is cancelled just before.
 
         *seconds* are what it takes until then.
         """
-        for needed in intent.after:
+        for needed in intent.depends_on:
             order = self.ledger.orders.get(ClientOrderId(needed))
-            if needed not in beside and order is not None and order.is_live:
+            if needed not in beside and order is not None and order.is_active:
                 return f"order {needed} is not over"
-            convert = self.ledger.converts.get(needed)
-            if convert is not None and convert.status is not ConvertStatus.COMPLETED:
+            conversion = self.ledger.conversions.get(needed)
+            if conversion is not None and conversion.status is not ConversionStatus.COMPLETED:
                 return f"conversion {needed} is not done"
-        if intent.side is Side.SELL and (reason := self._oversells(intent, beside)) is not None:
+        if intent.side is Side.SELL and (reason := self._why_oversells(intent, beside)) is not None:
             return reason
         # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
         return None if self._has_time(seconds) else _NO_TIME
 
-    def _oversells(self, intent: OrderIntent, beside: Collection[str]) -> str | None:
+    def _why_oversells(self, intent: OrderIntent, beside: Collection[str]) -> str | None:
         """Say if the lot has not got what a sale wants, beside what other orders of ours may still sell of it."""
         lot = self.ledger.lots.get(intent.lot_id)
         if lot is None or lot.quantity < intent.quantity:
@@ -216,9 +216,9 @@ class Actor:
         )
         return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
-    def _may_send(self, leg: Leg) -> bool:
-        switch = read_switch(self.ports)
-        return switch is Switch.RUN if leg is Leg.ENTRY else switch is not Switch.HALT
+    def _may_send(self, purpose: OrderPurpose) -> bool:
+        state = read_trading_state(self.ports)
+        return state is TradingState.RUN if purpose is OrderPurpose.ENTRY else state is not TradingState.HALT
 
     def _has_time(self, seconds: int = 0) -> bool:
         return self.ports.clock.now() + seconds < self.stop_at
@@ -227,12 +227,12 @@ class Actor:
         # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.
         if is_new:
             now = self.ports.clock.now()
-            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=now, note=reason))
+            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.WITHHELD, final_at=now, note=reason))
         body = {"order": record.intent.client_order_id, "reason": reason}
         self.notes.append((EventKind.ORDER_WITHHELD, record.intent.client_order_id, body))
 
 
-def after_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
+def apply_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
     """Say what a submission makes of an order: Unknown is doubt, not failure."""
     if isinstance(submission, Accepted):
         return replace(
@@ -243,34 +243,34 @@ def after_submission(record: OrderRecord, submission: Submission, now: Instant) 
             sent_at=None,
         )
     if isinstance(submission, Rejected):
-        return replace(record, status=OrderStatus.REJECTED, over_at=now, sent_at=None, note=submission.reason)
+        return replace(record, status=OrderStatus.REJECTED, final_at=now, sent_at=None, note=submission.reason)
     return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
 
 
-def intended(ledger: Ledger, plan: Plan, remembered: Iterable[ClientOrderId], now: Instant) -> Ledger:
+def remember_plan(ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], now: Instant) -> Ledger:
     """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
 
     Of what is sent again it says since when: if we stall or die around sending, the wait for it counts from here.
     A reprice is not a new entry: only first attempts count as entries.
     """
-    for order_id in remembered:
+    for order_id in resent:
         ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now))
-    for convert in plan.converts:
-        ledger = ledger.with_convert(ConvertRecord(convert))
+    for conversion in plan.conversions:
+        ledger = ledger.with_conversion(ConversionRecord(conversion))
     for intent in plan.intents:
         ledger = ledger.with_order(OrderRecord(intent))
-    day, old = utc_day(now), ledger.pacing
-    entries = [intent for intent in plan.intents if intent.leg is Leg.ENTRY and intent.attempt == 0]
-    trades = sum(intent.leg is not Leg.PROTECTION for intent in plan.intents)
-    pacing = Pacing(
+    day, old = utc_day(now), ledger.entry_pacing
+    entries = [intent for intent in plan.intents if intent.purpose is OrderPurpose.ENTRY and intent.attempt == 0]
+    trades = sum(intent.purpose is not OrderPurpose.PROTECTION for intent in plan.intents)
+    pacing = EntryPacing(
         day=day,
         trades_today=(old.trades_today if old.day == day else 0) + trades,
         entries=(*(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS), *(now for _ in entries)),
         last_entry={**old.last_entry, **{intent.base: now for intent in entries}},
     )
-    return replace(ledger, pacing=pacing)
+    return replace(ledger, entry_pacing=pacing)
 
 
-def stop_sending_at(deadline: Instant, lease_until: Instant, reserve_seconds: int) -> Instant:
+def compute_send_deadline(deadline: Instant, lease_until: Instant, reserve_seconds: int) -> Instant:
     """Return the instant from which no order may leave: in time to settle, and well inside the lease."""
     return Instant(min(deadline, lease_until) - reserve_seconds)

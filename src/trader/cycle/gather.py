@@ -7,27 +7,27 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trader.errors import DataError, MissingData, TraderError, VenueError
-from trader.model.facts import AccountView, Facts, Tick
+from trader.model.facts import AccountView, CycleInputs, Tick
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, FeeRates, Product, Quote
 from trader.model.memory import FeeCache, ProductCache
 from trader.model.orders import OrderIntent
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, MarketData, Ports
 from trader.stages.pipeline import Pipeline
-from trader.stages.reconcile import fills_wanted_since
+from trader.stages.reconcile import find_fills_start
 
 _SLACK_SECONDS = 60
 
 
-def read_switch(ports: Ports) -> Switch:
+def read_trading_state(ports: Ports) -> TradingState:
     """Read the kill switch; unreadable is HALT."""
     try:
-        return ports.switch.read()
+        return ports.kill_switch.read()
     except TraderError:
-        return Switch.HALT
+        return TradingState.HALT
 
 
 def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> AccountView:
@@ -35,27 +35,27 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> Acc
 
     Raises: VenueError if any part cannot be read; half a view is no view.
     """
-    since = fills_wanted_since(ledger, _SLACK_SECONDS)
+    since = find_fills_start(ledger, _SLACK_SECONDS)
     balances = exchange.balances()
     orders = tuple(exchange.orders(since)) if since is not None else ()
     # Fills after orders: a claimed fill that is not listed yet is waited for, an unclaimed one is booked.
     fills = tuple(exchange.fills(since)) if since is not None else ()
-    converts = tuple(
-        exchange.convert_state(record.venue_convert_id, record.intent)
-        for record in ledger.converts.values()
-        if record.is_open and record.venue_convert_id is not None
+    conversions = tuple(
+        exchange.read_conversion(record.venue_conversion_id, record.intent)
+        for record in ledger.conversions.values()
+        if record.is_open and record.venue_conversion_id is not None
     )
-    return AccountView(now, balances, orders, fills, converts)
+    return AccountView(now, balances, orders, fills, conversions)
 
 
-def gather(
+def gather_inputs(
     tick: Tick,
     ledger: Ledger,
     balances: Mapping[Asset, Balance] | None,
-    switch: Switch,
+    state: TradingState,
     pipeline: Pipeline,
     ports: Ports,
-) -> tuple[Facts, Ledger]:
+) -> tuple[CycleInputs, Ledger]:
     """Read everything a decision needs but the order books. Returns the ledger with its caches refreshed.
 
     A market that cannot be read at all gives facts without quotes and bars: then nothing is entered, and what can be
@@ -77,18 +77,18 @@ def gather(
     products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
     try:
         quotes = _quotes(products, ports.market)
-        wanted = pipeline.universe.wanted(products, quotes, now, held)
+        wanted = pipeline.universe.products_needing_bars(products, quotes, now, held)
         bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
         benchmark = _benchmark(settings, ports.market, now)
         ledger = _with_fees(ledger, settings, ports.exchange, now)
         fees = ledger.fees.rates if ledger.fees else fees
     except VenueError:
         complete = False
-    facts = Facts(
+    inputs = CycleInputs(
         cycle_id=tick.cycle_id,
         now=now,
         scheduled_at=tick.scheduled_at,
-        switch=switch,
+        trading_state=state,
         ledger=ledger,
         products=products,
         quotes=quotes,
@@ -98,17 +98,17 @@ def gather(
         available=_available(balances),
         complete=complete,
     )
-    return facts, ledger
+    return inputs, ledger
 
 
-def with_depth(facts: Facts, product_ids: tuple[ProductId, ...], settings: Settings, market: MarketData) -> Facts:
+def add_depth(inputs: CycleInputs, product_ids: tuple[ProductId, ...], settings: Settings, market: MarketData) -> CycleInputs:
     """Add the order books of the products somebody wants to buy; without them those are denied."""
     if not product_ids:
-        return facts
+        return inputs
     try:
-        return replace(facts, depth=market.depth(product_ids, settings.universe.depth_band_bps))
+        return replace(inputs, depth=market.depth(product_ids, settings.universe.depth_band_bps))
     except VenueError:
-        return facts
+        return inputs
 
 
 def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decimal] | None:
@@ -123,7 +123,7 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
     ours: tuple[Lot | OrderIntent, ...] = (
         *ledger.lots.values(),
-        *(record.intent for record in ledger.live_orders()),
+        *(record.intent for record in ledger.active_orders()),
     )
     known = {product.product_id for product in cache.products} if cache is not None else set()
     is_fresh = cache is not None and now - cache.fetched_at < minutes * 60

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from trader.cycle.act import Actor, intended, stop_sending_at
-from trader.cycle.gather import gather, read_account, read_switch, with_depth
+from trader.cycle.act import Executor, remember_plan, compute_send_deadline
+from trader.cycle.gather import gather_inputs, read_account, read_trading_state, add_depth
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
 from trader.model.decisions import Decision, Plan
 from trader.model.events import AuditObject, EventKind
 from trader.model.facts import AccountView, Tick
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, opening_ledger
-from trader.model.memory import CycleMark, CyclePhase, Health
+from trader.model.memory import CycleMark, CyclePhase, FailureStreak
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Conditions, Switch, with_flow
+from trader.model.portfolio import Conditions, TradingState, record_flow
 from trader.model.settings import Settings
-from trader.ports import Grant, Ports, audit_key
-from trader.stages.pipeline import Pipeline, next_health
-from trader.stages.reconcile import Reconciled, reconcile, resendable
-from trader.stages.record import Note, decision_notes, events_of
+from trader.ports import LeaseGrant, Ports, audit_key
+from trader.stages.pipeline import Pipeline, count_failure
+from trader.stages.reconcile import Reconciled, reconcile, find_resendable
+from trader.stages.record import AuditNote, record_decision, stamp_notes
 
 #: How far back orders of ours are looked for before books are opened: far longer than any position is held.
 _LOOK_BACK_SECONDS = 90 * 86_400
@@ -50,7 +50,7 @@ class CycleReport:
     after: Ledger | None = None
     decision: Decision | None = None
     new_fills: tuple[Fill, ...] = ()
-    notes: tuple[Note, ...] = ()
+    notes: tuple[AuditNote, ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,16 +60,16 @@ class _Run:
     tick: Tick
     pipeline: Pipeline
     ports: Ports
-    grant: Grant
+    grant: LeaseGrant
     before: Ledger
     ledger: Ledger
-    notes: list[Note] = field(default_factory=list)
+    notes: list[AuditNote] = field(default_factory=list)
     pending_fills: list[Fill] = field(default_factory=list)
     all_fills: list[Fill] = field(default_factory=list)
     finished: list[OrderRecord] = field(default_factory=list)
     decision: Decision | None = None
 
-    def take(self, done: Reconciled) -> None:
+    def adopt(self, done: Reconciled) -> None:
         """Adopt what a reconciliation found."""
         self.ledger = done.ledger
         self.keep(done)
@@ -81,10 +81,10 @@ class _Run:
         self.all_fills += done.new_fills
         self.finished += done.finished
 
-    def write_audit(self, part: str, notes: Sequence[Note]) -> None:
+    def write_audit(self, part: str, notes: Sequence[AuditNote]) -> None:
         """Store one audit object and make it the head of the chain. Raises: AuditError."""
         key = audit_key(self.grant.scope, self.tick.cycle_id, self.grant.epoch, part)
-        events = events_of(notes, self.tick.cycle_id, self.ports.clock.now())
+        events = stamp_notes(notes, self.tick.cycle_id, self.ports.clock.now())
         head = self.ports.audit.write(AuditObject(key, self.ledger.audit_head, events))
         self.ledger = replace(self.ledger, audit_head=head)
 
@@ -125,7 +125,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, settings.cycle.lease_seconds)
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
-    if grant.ledger is None and (against := _against_opening(settings, ports, now)) is not None:
+    if grant.ledger is None and (against := _opening_blocker(settings, ports, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *against)
     ledger = grant.ledger or opening_ledger(
@@ -142,10 +142,10 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     try:
         return _run(run, resumes=mark is not None and mark.cycle_id == tick.cycle_id)
     except (AuditError, VersionConflict, StoreUnavailable) as error:
-        return _aborted(run, error)
+        return _abort(run, error)
 
 
-def _against_opening(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
+def _opening_blocker(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
     """Say why empty books must not be opened: whoever has orders at the venue has had books before.
 
     A ledger that was lost would be replaced by one that knows of no position, and buys them all again.
@@ -166,69 +166,69 @@ def _against_opening(settings: Settings, ports: Ports, now: Instant) -> tuple[Cy
 
 
 def _run(run: _Run, *, resumes: bool) -> CycleReport:
-    run.ledger = _with_capital(run)
-    switch = read_switch(run.ports)
+    run.ledger = _record_capital_change(run)
+    state = read_trading_state(run.ports)
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
             view = read_account(run.ports.exchange, run.ledger, run.ports.clock.now())
         except VenueError as error:
-            return _abstained(run, f"the account could not be read: {error}")
-        run.take(reconcile(run.ledger, view, run.pipeline.settings))
+            return _abstain(run, f"the account could not be read: {error}")
+        run.adopt(reconcile(run.ledger, view, run.pipeline.settings))
     if run.tick.decides and not resumes:
-        _decide(run, switch, view)
+        _decide(run, state, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
-    remembered = resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
+    resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
-    if run.ports.exchange is None or not (plan.intents or plan.converts or remembered or run.ledger.cancels):
+    if run.ports.exchange is None or not (plan.intents or plan.conversions or resent or run.ledger.cancels):
         run.write_audit("decision", run.notes)
         run.commit(phase=CyclePhase.FINISHED, release=True)
-        return _concluded(run, switch)
-    run.ledger = intended(run.ledger, plan, remembered, run.ports.clock.now())
+        return _conclude(run, state)
+    run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now())
     run.write_audit("decision", run.notes)
     run.commit(phase=CyclePhase.COMMITTED)
     written = len(run.notes)
-    _act(run, plan, remembered)
+    _act(run, plan, resent)
     run.write_audit("outcome", run.notes[written:])
     run.commit(phase=CyclePhase.FINISHED, release=True)
-    return _concluded(run, switch)
+    return _conclude(run, state)
 
 
-def _with_capital(run: _Run) -> Ledger:
+def _record_capital_change(run: _Run) -> Ledger:
     """Record a change of the configured capital as the flow it is."""
     change = Notional(run.pipeline.settings.app.capital - run.ledger.capital)
     if change == 0:
         return run.ledger
     run.notes.append((EventKind.FLOW_RECORDED, str(run.pipeline.settings.app.capital), {"change": change}))
-    return with_flow(run.ledger, change)
+    return record_flow(run.ledger, change)
 
 
-def _decide(run: _Run, switch: Switch, view: AccountView | None) -> None:
+def _decide(run: _Run, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
-    facts, run.ledger = gather(run.tick, run.ledger, balances, switch, pipeline, ports)
-    draft = pipeline.propose(facts)
-    facts = with_depth(facts, draft.products_to_buy(), pipeline.settings, ports.market)
-    run.decision = pipeline.conclude(draft, facts)
-    run.notes += decision_notes(facts, run.decision, pipeline.settings.digest, ports.identity.code_version)
+    inputs, run.ledger = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports)
+    partial = pipeline.propose(inputs)
+    inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
+    run.decision = pipeline.conclude(partial, inputs)
+    run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
     run.ledger = run.decision.ledger
 
 
-def _act(run: _Run, plan: Plan, remembered: Sequence[ClientOrderId]) -> None:
+def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     exchange = run.ports.exchange
     if exchange is None:
         return
     settings = run.pipeline.settings
-    actor = Actor(
+    actor = Executor(
         ledger=run.ledger,
         settings=settings,
         ports=run.ports,
         exchange=exchange,
-        stop_at=stop_sending_at(run.tick.deadline, run.grant.expires_at, settings.cycle.reserve_seconds),
+        stop_at=compute_send_deadline(run.tick.deadline, run.grant.expires_at, settings.cycle.reserve_seconds),
         commit=lambda ledger: _commit_within(run, ledger),
-        keep=run.keep,
+        on_reconciled=run.keep,
     )
-    actor.act(plan, remembered)
+    actor.execute(plan, resent)
     actor.refresh()
     run.ledger = replace(actor.ledger, cancels=())
     run.notes += actor.notes
@@ -239,33 +239,33 @@ def _commit_within(run: _Run, ledger: Ledger) -> None:
     run.commit(phase=CyclePhase.COMMITTED)
 
 
-def _concluded(run: _Run, switch: Switch) -> CycleReport:
-    if switch is Switch.HALT:
+def _conclude(run: _Run, state: TradingState) -> CycleReport:
+    if state is TradingState.HALT:
         return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     if run.decision is not None and not run.decision.complete:
         return run.report(CycleOutcome.ABSTAINED, "too much market data is missing for any entry")
     return run.report(CycleOutcome.COMPLETED)
 
 
-def _abstained(run: _Run, reason: str) -> CycleReport:
+def _abstain(run: _Run, reason: str) -> CycleReport:
     """End a cycle that cannot know where it stands: count the failure, change nothing else, try again next tick."""
     now = run.ports.clock.now()
     conditions = Conditions(now, run.tick.scheduled_at, data_complete=False)
-    health: Health = next_health(run.ledger.health, run.pipeline.settings, conditions)
-    run.ledger = replace(run.ledger, health=health)
-    run.notes.append((EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "health": health}))
+    streak: FailureStreak = count_failure(run.ledger.failure_streak, run.pipeline.settings, conditions)
+    run.ledger = replace(run.ledger, failure_streak=streak)
+    run.notes.append((EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
     run.write_audit("decision", run.notes)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return run.report(CycleOutcome.ABSTAINED, reason)
 
 
-def _aborted(run: _Run, error: Exception) -> CycleReport:
+def _abort(run: _Run, error: Exception) -> CycleReport:
     """Stop where we are. What was committed is finished by the next cycle; the lease is given back if it is ours."""
     _give_back(run.ports, run.grant)
     return run.report(CycleOutcome.ABORTED, f"{type(error).__name__}: {error}")
 
 
-def _give_back(ports: Ports, grant: Grant) -> None:
+def _give_back(ports: Ports, grant: LeaseGrant) -> None:
     # Another may have taken it over meanwhile; and a lease that stays ends by itself.
     with contextlib.suppress(VersionConflict, StoreUnavailable):
         ports.store.release(grant)

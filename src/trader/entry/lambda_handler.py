@@ -17,11 +17,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
-from trader.dispatch import Operate, Operation, RunTick, SwitchChanged, command_of
+from trader.dispatch import Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.entry.runtime import Runtime
 from trader.errors import TraderError
 from trader.model.ids import Instant
-from trader.stages.portfolio import unprotected_lots
+from trader.stages.portfolio import find_unprotected_lots
 
 
 class _Redacting(LambdaPowertoolsFormatter):
@@ -56,7 +56,7 @@ def _get_runtime() -> Runtime:
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Do what the event asks for. Raises: whatever went wrong, after it was logged."""
     try:
-        command = command_of(event)
+        command = parse_event(event)
         runtime = _get_runtime()
         if isinstance(command, Operate) and command.operation is Operation.STATUS:
             return runtime.status()
@@ -70,7 +70,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
         raise
-    return _concluded(report)
+    return _conclude(report)
 
 
 def _instant_of(command: Any, runtime: Runtime) -> Instant:
@@ -80,7 +80,7 @@ def _instant_of(command: Any, runtime: Runtime) -> Instant:
     return command.changed_at if isinstance(command, SwitchChanged) else runtime.ports.clock.now()
 
 
-def _concluded(report: CycleReport) -> dict[str, Any]:
+def _conclude(report: CycleReport) -> dict[str, Any]:
     outcome = report.outcome
     summary = {"cycle": report.tick.cycle_id, "outcome": outcome.value, "reason": report.reason}
     sent = sum(kind == "OrderSubmitted" for kind, _, _ in report.notes)
@@ -90,7 +90,7 @@ def _concluded(report: CycleReport) -> dict[str, Any]:
         "CyclesHalted": outcome is CycleOutcome.HALTED,
         "CyclesAborted": outcome is CycleOutcome.ABORTED,
         "OrdersSent": sent,
-        "UnprotectedPositions": len(unprotected_lots(report.after)) if report.after else 0,
+        "UnprotectedPositions": len(find_unprotected_lots(report.after)) if report.after else 0,
     }
     for name, count in counted.items():
         metrics.add_metric(name, MetricUnit.Count, int(count))

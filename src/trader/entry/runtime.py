@@ -11,27 +11,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trader.adapters.aws.audit_log import S3AuditLog
-from trader.adapters.aws.clients import client
+from trader.adapters.aws.clients import open_client
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.coinbase.budget import Limits
+from trader.adapters.coinbase.budget import RateLimits
 from trader.adapters.coinbase.market_data import open_market
 from trader.adapters.config_yaml import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
-from trader.entry.wiring import Venue, exchange_of, identity_of, limits_of, pipeline_of
+from trader.entry.wiring import VenueAccess, choose_exchange, make_identity, read_limits, build_pipeline
 from trader.errors import ConfigError, TraderError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, KillSwitch, Ports
 from trader.stages.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from trader.sim.book import BookStore
+    from trader.sim.book import SimAccountStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class FlattenSwitch:
 
     switch: KillSwitch
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         """Return FLATTEN unless the switch itself forbids everything. Raises: TraderError if it cannot be read."""
-        return Switch.HALT if self.switch.read() is Switch.HALT else Switch.FLATTEN
+        return TradingState.HALT if self.switch.read() is TradingState.HALT else TradingState.FLATTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +58,29 @@ class Runtime:
         """Read the environment and the configuration, and put the world together. Raises: ConfigError, TraderError."""
         environment = Environment.read(variables)
         settings = load_settings(environment.config_dir, variables).settings
-        identity, clock = identity_of(settings), SystemClock()
-        dynamodb = client("dynamodb")
+        identity, clock = make_identity(settings), SystemClock()
+        dynamodb = open_client("dynamodb")
         store = DynamoStateStore(dynamodb, environment.table)
-        limits = limits_of(settings)
+        limits = read_limits(settings)
         market = open_market(environment.venue_url, limits=limits)
-        venue = Venue(
+        access = VenueAccess(
             market,
-            open_live=partial(_open_live, settings, environment, limits),
+            open_live_exchange=partial(_open_live, settings, environment, limits),
             live_confirmed=environment.live_confirmed,
         )
-        books = partial(_paper_books, dynamodb, environment.table, identity.scope)
-        exchange = exchange_of(settings, venue, clock, books)
+        account_store = partial(_open_account_store, dynamodb, environment.table, identity.scope)
+        exchange = choose_exchange(settings, access, clock, account_store)
         ports = Ports(
             # A venue we have a key for is also read with it: bulk quotes, and a budget of our own.
             market=exchange or market,
             exchange=exchange,
             store=store,
-            audit=S3AuditLog(client("s3"), environment.audit_bucket),
-            switch=SsmKillSwitch(client("ssm"), environment.kill_switch),
+            audit=S3AuditLog(open_client("s3"), environment.audit_bucket),
+            kill_switch=SsmKillSwitch(open_client("ssm"), environment.kill_switch),
             clock=clock,
             identity=identity,
         )
-        return Runtime(pipeline_of(settings), ports, store)
+        return Runtime(build_pipeline(settings), ports, store)
 
     def run(
         self, scheduled_at: Instant, remaining_seconds: int, *, flatten: bool = False, decides: bool = True
@@ -88,14 +88,14 @@ class Runtime:
         """Run the cycle of an instant, done before the time that is left runs out."""
         deadline = Instant(self.ports.clock.now() + remaining_seconds)
         tick = Tick(cycle_id_at(scheduled_at), scheduled_at, deadline, decides)
-        ports = replace(self.ports, switch=FlattenSwitch(self.ports.switch)) if flatten else self.ports
+        ports = replace(self.ports, kill_switch=FlattenSwitch(self.ports.kill_switch)) if flatten else self.ports
         return run_cycle(tick, self.pipeline, ports)
 
     def status(self) -> dict[str, Any]:
         """Say how things stand, without taking the lease or asking the venue."""
         ledger: Ledger | None = self.store.ledger(self.ports.identity.scope)
         try:
-            switch: str = self.ports.switch.read()
+            switch: str = self.ports.kill_switch.read()
         except TraderError:
             switch = "unreadable"
         summary: dict[str, Any] = {"scope": self.ports.identity.scope, "switch": switch}
@@ -104,26 +104,26 @@ class Runtime:
                 "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
                 "cash": {asset: str(amount) for asset, amount in ledger.cash.items()},
                 "lots": len(ledger.lots),
-                "live_orders": len(ledger.live_orders()),
+                "active_orders": len(ledger.active_orders()),
             }
         return summary
 
 
-def _paper_books(dynamodb: Any, table: str, scope: Scope) -> BookStore:
-    from trader.adapters.aws.book_store import DynamoBookStore  # noqa: PLC0415 - see the module's docstring
-    from trader.sim.book import VenueBook  # noqa: PLC0415
+def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountStore:
+    from trader.adapters.aws.book_store import DynamoSimAccountStore  # noqa: PLC0415 - see the module's docstring
+    from trader.sim.book import SimAccount  # noqa: PLC0415
 
-    return DynamoBookStore(dynamodb, table, scope, VenueBook)
+    return DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
 
 
-def _open_live(settings: Settings, environment: Environment, limits: Limits) -> ExchangeAdapter:
+def _open_live(settings: Settings, environment: Environment, limits: RateLimits) -> ExchangeAdapter:
     from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415 - see the module's docstring
     from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415
     from trader.adapters.coinbase.auth import Credentials  # noqa: PLC0415
 
     if not environment.secret:
         raise ConfigError("environment: TRADER_SECRET: not set; LIVE needs the name of the secret with the API key")
-    secret = read_secret(client("secretsmanager"), environment.secret)
+    secret = read_secret(open_client("secretsmanager"), environment.secret)
     exchange = open_exchange(
         Credentials(secret.key_name, secret.private_key),
         settings.execution.order_prefix,

@@ -22,61 +22,61 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trader import __version__
-from trader.adapters.coinbase.budget import Limits
+from trader.adapters.coinbase.budget import RateLimits
 from trader.errors import ConfigError
 from trader.model.ids import Scope
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Mode, Settings
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
 
 if TYPE_CHECKING:
-    from trader.sim.book import BookStore
+    from trader.sim.book import SimAccountStore
     from trader.sim.tape import Tape
 
 _CONFIRMED = "yes"
 
 
 @dataclass(frozen=True, slots=True)
-class Venue:
+class VenueAccess:
     """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
 
     Without a ``tape`` a simulated order meets the market itself. ``open_live`` is called for LIVE only: before that no
     key is read. It is None where a market cannot be traded on.
     """
 
-    market: MarketData
-    tape: Tape | None = None
-    open_live: Callable[[], ExchangeAdapter] | None = None
+    market_data: MarketData
+    fill_prices: Tape | None = None
+    open_live_exchange: Callable[[], ExchangeAdapter] | None = None
     live_confirmed: str = ""
 
 
-def scope_of(settings: Settings) -> Scope:
+def make_scope(settings: Settings) -> Scope:
     """Name whose books these are: ``PAPER#main``. Modes never share a ledger."""
     return Scope(f"{settings.app.mode}#{settings.app.account}")
 
 
-def pipeline_of(settings: Settings) -> Pipeline:
+def build_pipeline(settings: Settings) -> Pipeline:
     """Bind every stage and every enabled strategy to the settings."""
-    return Pipeline.of(settings, registry.build(settings.strategies))
+    return Pipeline.build(settings, registry.build(settings.strategies))
 
 
-def identity_of(settings: Settings) -> Identity:
+def make_identity(settings: Settings) -> Identity:
     """Say who runs this cycle. Random on purpose: two processes are never one; no id of an order depends on it."""
-    return Identity(scope_of(settings), f"pid-{os.getpid()}-{secrets.token_hex(4)}", __version__)
+    return Identity(make_scope(settings), f"pid-{os.getpid()}-{secrets.token_hex(4)}", __version__)
 
 
-def limits_of(settings: Settings) -> Limits:
+def read_limits(settings: Settings) -> RateLimits:
     """Read the request budgets from the settings."""
     exchange = settings.exchange
-    return Limits(
+    return RateLimits(
         exchange.public_per_second, exchange.private_per_second, exchange.fills_per_second, exchange.parallel_requests
     )
 
 
-def exchange_of(
-    settings: Settings, venue: Venue, clock: Clock, books: Callable[[], BookStore]
+def choose_exchange(
+    settings: Settings, access: VenueAccess, clock: Clock, open_accounts: Callable[[], SimAccountStore]
 ) -> ExchangeAdapter | None:
     """Hand out what may send orders in this mode; *books* makes the place where a simulated venue keeps its own.
 
@@ -86,51 +86,51 @@ def exchange_of(
         case Mode.DRY_RUN:
             return None
         case Mode.PAPER:
-            return _simulated(settings, venue, clock, books())
+            return _open_simulated(settings, access, clock, open_accounts())
         case Mode.LIVE:
-            if venue.open_live is None or (reasons := _against_live(settings, venue)):
-                raise ConfigError(reasons if venue.open_live else "app.mode: LIVE does not run on this market")
-            return venue.open_live()
+            if access.open_live_exchange is None or (reasons := _live_blockers(settings, access)):
+                raise ConfigError(reasons if access.open_live_exchange else "app.mode: LIVE does not run on this market")
+            return access.open_live_exchange()
 
 
-def _simulated(settings: Settings, venue: Venue, clock: Clock, books: BookStore) -> ExchangeAdapter:
+def _open_simulated(settings: Settings, access: VenueAccess, clock: Clock, open_accounts: SimAccountStore) -> ExchangeAdapter:
     from trader.sim.exchange import SimulatedExchange  # noqa: PLC0415 - see the module's docstring
     from trader.sim.tape import MarketTape  # noqa: PLC0415
 
     return SimulatedExchange(
-        venue.market,
-        MarketTape(venue.market) if venue.tape is None else venue.tape,
+        access.market_data,
+        MarketTape(access.market_data) if access.fill_prices is None else access.fill_prices,
         settings.simulation,
         clock,
-        books,
+        open_accounts,
         opening={settings.app.accounting_asset: settings.app.capital},
         order_prefix=settings.execution.order_prefix,
     )
 
 
-def _against_live(settings: Settings, venue: Venue) -> tuple[str, ...]:
+def _live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
     reasons = []
     if settings.exchange.read_only:
         reasons.append("exchange.read_only: true forbids LIVE; allowed is false")
-    if venue.live_confirmed != _CONFIRMED:
-        reasons.append(f"LiveTradingConfirmed: {venue.live_confirmed or 'not set'} forbids LIVE; allowed is yes")
+    if access.live_confirmed != _CONFIRMED:
+        reasons.append(f"LiveTradingConfirmed: {access.live_confirmed or 'not set'} forbids LIVE; allowed is yes")
     return tuple(reasons)
 
 
-def local_ports(settings: Settings, home: Path, venue: Venue, clock: Clock) -> Ports:
+def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:
     """Put a cycle's world together from files in a folder and a market that is given.
 
     The folder's kill switch is created with RUN on first use, beside the first ledger; from then on a missing file
     means that it cannot be read.
     """
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
-    from trader.sim.book import VenueBook  # noqa: PLC0415
+    from trader.sim.book import SimAccount  # noqa: PLC0415
 
     path = home / f"venue-{settings.app.account}.json"
-    exchange = exchange_of(settings, venue, clock, lambda: files.FileBookStore(path, VenueBook))
-    identity = identity_of(settings)
+    exchange = choose_exchange(settings, access, clock, lambda: files.FileSimAccountStore(path, SimAccount))
+    identity = make_identity(settings)
     store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")
     if not store.folder(identity.scope).exists():
-        switch.write(Switch.RUN)
+        switch.write(TradingState.RUN)
     audit = files.FileAuditLog(home / "audit")
-    return Ports(venue.market, exchange, store, audit, switch, clock, identity)
+    return Ports(access.market_data, exchange, store, audit, switch, clock, identity)

@@ -13,7 +13,7 @@ from trader.errors import InvariantViolation
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Dust, Ledger, Lot, SubLedger
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
-from trader.model.orders import Fill, Leg, OrderRecord, Side
+from trader.model.orders import Fill, OrderPurpose, OrderRecord, Side
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
 _SIZE_TOLERANCE = Decimal("1e-12")
@@ -46,9 +46,9 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     change = fill.notional - fill.fee if fill.side is Side.SELL else -(fill.notional + fill.fee)
     strategy = record.intent.strategy
     ledger = ledger.with_cash(record.intent.quote, change, strategy)
-    book = ledger.books[strategy]
+    book = ledger.by_strategy[strategy]
     ledger = replace(
-        ledger, books={**ledger.books, strategy: replace(book, fees=Notional(book.fees + fill.fee))}
+        ledger, by_strategy={**ledger.by_strategy, strategy: replace(book, fees=Notional(book.fees + fill.fee))}
     ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
     return _with_rebuilt_lot(ledger, record.intent.lot_id)
 
@@ -59,20 +59,20 @@ def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 
 def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     records = ledger.orders_of(lot_id)
-    old = ledger.lots.get(lot_id) or ledger.closed.get(lot_id)
+    old = ledger.lots.get(lot_id) or ledger.closed_lots.get(lot_id)
     lot = _fold(records, old)
     if lot is None:
         return ledger
     gained = lot.realized - (old.realized if old else ZERO)
-    book = ledger.books.get(lot.strategy, SubLedger())
-    books = {**ledger.books, lot.strategy: replace(book, realized=Notional(book.realized + gained))}
-    closed = {key: other for key, other in ledger.closed.items() if key != lot_id}
-    return replace(ledger, books=books, closed=closed).with_lot(lot)
+    book = ledger.by_strategy.get(lot.strategy, SubLedger())
+    books = {**ledger.by_strategy, lot.strategy: replace(book, realized=Notional(book.realized + gained))}
+    closed = {key: other for key, other in ledger.closed_lots.items() if key != lot_id}
+    return replace(ledger, by_strategy=books, closed_lots=closed).with_lot(lot)
 
 
 def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
     records = tuple(records)
-    entry = next((record for record in records if record.intent.leg is Leg.ENTRY), None)
+    entry = next((record for record in records if record.intent.purpose is OrderPurpose.ENTRY), None)
     if entry is None or entry.intent.bracket is None or entry.intent.max_hold_until is None:
         raise InvariantViolation(f"no entry with a bracket is remembered for {[r.intent.lot_id for r in records]}")
     quantity = cost = fees = realized = ZERO
@@ -125,4 +125,4 @@ def would_oversell(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:
 def book_dust(ledger: Ledger, lot: Lot) -> Ledger:
     """Write off what is left of a lot below what the venue lets us sell; the quantity stays on the dust list."""
     dust = Dust(lot.strategy, lot.base, lot.quantity, Notional(lot.cost + lot.entry_fees))
-    return replace(ledger.with_closed(lot), dust=(*ledger.dust, dust))
+    return replace(ledger.with_closed_lot(lot), dust=(*ledger.dust, dust))

@@ -9,7 +9,7 @@ from trader.model.ids import Asset, CycleId, Instant
 from trader.model.money import Notional
 
 
-class ConvertStatus(StrEnum):
+class ConversionStatus(StrEnum):
     """How far a conversion of one quote asset into another got."""
 
     INTENDED = "INTENDED"
@@ -19,10 +19,10 @@ class ConvertStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ConvertIntent:
+class ConversionIntent:
     """A conversion as decided. Committing it is not idempotent at the venue: it is never blindly retried."""
 
-    convert_id: str
+    conversion_id: str
     cycle_id: CycleId
     source: Asset
     target: Asset
@@ -31,24 +31,24 @@ class ConvertIntent:
 
 
 @dataclass(frozen=True, slots=True)
-class ConvertState:
+class ConversionReport:
     """A conversion as the venue reports it; *received* is in the target asset."""
 
-    venue_convert_id: str
-    status: ConvertStatus
+    venue_conversion_id: str
+    status: ConversionStatus
     received: Notional
 
 
 @dataclass(frozen=True, slots=True)
-class ConvertRecord:
+class ConversionRecord:
     """What the ledger remembers of a conversion. QUOTED with an id means the commit may have happened."""
 
-    intent: ConvertIntent
-    status: ConvertStatus = ConvertStatus.INTENDED
-    venue_convert_id: str | None = None
-    over_at: Instant | None = None
+    intent: ConversionIntent
+    status: ConversionStatus = ConversionStatus.INTENDED
+    venue_conversion_id: str | None = None
+    final_at: Instant | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether its outcome is still to be learnt."""
-        return self.status in (ConvertStatus.INTENDED, ConvertStatus.QUOTED)
+        return self.status in (ConversionStatus.INTENDED, ConversionStatus.QUOTED)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
 from trader.model.ledger import Ledger
@@ -17,7 +17,7 @@ from trader.model.money import ONE, ZERO, Notional, Quantity
 from trader.model.orders import OrderIntent, Side
 
 #: The numbers behind a verdict. Money and percentages are Decimal, statistics float, ids text.
-Numbers = Mapping[str, Decimal | float | int | str]
+Details = Mapping[str, Decimal | float | int | str]
 
 
 class TriggerKind(StrEnum):
@@ -63,7 +63,7 @@ class Trigger:
     confidence: float
     move: float
     confirmations: Confirmations
-    measures: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
@@ -109,7 +109,7 @@ class Denial:
     product_id: ProductId
     code: DenialCode
     stage: str
-    numbers: Numbers = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
     strategy: StrategyId | None = None
     proposal: TradeProposal | None = None
 
@@ -159,7 +159,7 @@ class Verdict:
     outcome: Outcome
     stage: str
     code: DenialCode | None
-    numbers: Numbers
+    details: Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Plan:
 
     intents: tuple[OrderIntent, ...] = ()
     cancels: tuple[ClientOrderId, ...] = ()
-    converts: tuple[ConvertIntent, ...] = ()
+    conversions: tuple[ConversionIntent, ...] = ()
     denials: tuple[Denial, ...] = ()
     trims: tuple[Trim, ...] = ()
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.errors import DataError
-from trader.model.converts import ConvertState
+from trader.model.converts import ConversionReport
 from trader.model.decisions import Denial, Trigger
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
 from trader.model.memory import Membership, Regime
-from trader.model.orders import Fill, OrderState
-from trader.model.portfolio import Switch
+from trader.model.orders import Fill, OrderStatusReport
+from trader.model.portfolio import TradingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class AccountView:
 
     read_at: Instant
     balances: Mapping[Asset, Balance]
-    orders: tuple[OrderState, ...] = ()
+    orders: tuple[OrderStatusReport, ...] = ()
     fills: tuple[Fill, ...] = ()
-    converts: tuple[ConvertState, ...] = ()
+    conversions: tuple[ConversionReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CycleInputs:
     """The world as one cycle read it, the ledger already reconciled with the venue.
 
     ``products`` and ``quotes`` are by product id, aliases included; ``bars`` holds a series or the reason there is
@@ -53,7 +53,7 @@ class Facts:
     cycle_id: CycleId
     now: Instant
     scheduled_at: Instant
-    switch: Switch
+    trading_state: TradingState
     ledger: Ledger
     products: Mapping[ProductId, Product]
     quotes: Mapping[ProductId, Quote]
@@ -73,7 +73,7 @@ class Candidate:
     """
 
     product: Product
-    books: tuple[Product, ...]
+    listings: tuple[Product, ...]
     tier: str
     quote: Quote
     bars: Bars

@@ -8,13 +8,13 @@ from trader.model.policy import ByRegime, TriggersSettings
 from trader.model.settings import Settings
 
 
-def contradictions(settings: Settings) -> tuple[str, ...]:
+def find_contradictions(settings: Settings) -> tuple[str, ...]:
     """Name every window that the bars do not fill, and every threshold that always or never decides."""
     checks = (_windows, _thresholds, _strengths)
     return tuple(line for check in checks for line in check(settings))
 
 
-def bars_needed(settings: Settings) -> Mapping[str, int]:
+def count_bars_needed(settings: Settings) -> Mapping[str, int]:
     """Say for every key that is a number of bars how many closed bars it takes to compute.
 
     A return takes one bar more than it spans, a crossing two, and a low that is compared with the low before it
@@ -42,7 +42,7 @@ def bars_needed(settings: Settings) -> Mapping[str, int]:
 
 def _windows(settings: Settings) -> Iterator[str]:
     count = settings.bars.count
-    for key, needed in bars_needed(settings).items():
+    for key, needed in count_bars_needed(settings).items():
         if needed > count:
             yield f"{key}: takes {needed} bars, but only {count} are read; allowed is what bars.count {count} covers"
     move, turn = settings.triggers.price_move, settings.triggers.reversal

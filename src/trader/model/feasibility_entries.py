@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
-from trader.model.feasibility_money import best_multiplier
+from trader.model.feasibility_money import find_best_multiplier
 from trader.model.ids import Instant, ProductId
 from trader.model.market import FeeRates, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, plain, share
@@ -19,7 +19,7 @@ from trader.model.settings import Settings, TierSettings
 _PLACES = Decimal("0.0001")
 
 
-class Terms(Protocol):
+class TradeTerms(Protocol):
     """What a strategy's settings, or one rule of them, say about a trade."""
 
     @property
@@ -30,7 +30,7 @@ class Terms(Protocol):
     def hit_ratio(self) -> Decimal: ...
 
 
-def stakes(key: str, risk_pct: Decimal, volatility_target_pct: Decimal, edge_multiple: Decimal) -> Iterator[str]:
+def check_stakes(key: str, risk_pct: Decimal, volatility_target_pct: Decimal, edge_multiple: Decimal) -> Iterator[str]:
     """Name stakes of nothing, and an edge gate that asks for nothing."""
     if risk_pct == 0:
         yield f"{key}.risk_per_trade_pct: 0 makes every size 0; allowed is above 0"
@@ -40,14 +40,14 @@ def stakes(key: str, risk_pct: Decimal, volatility_target_pct: Decimal, edge_mul
         yield f"{key}.edge_multiple: 0 lets trades pass that do not earn their cost; allowed is above 0"
 
 
-def window(key: str, needed: int, settings: Settings) -> Iterator[str]:
+def check_window(key: str, needed: int, settings: Settings) -> Iterator[str]:
     """Name a window that the bars do not fill."""
     count = settings.bars.count
     if needed > count:
         yield f"{key}: takes {needed} bars, but only {count} are read; allowed is what bars.count {count} covers"
 
 
-def edge(key: str, terms: Terms, multiple: Decimal, settings: Settings) -> Iterator[str]:
+def check_edge(key: str, terms: TradeTerms, multiple: Decimal, settings: Settings) -> Iterator[str]:
     """Name an expected earning that does not cover the cost in any tier, at the tier's widest spread."""
     edge_pct = expected_edge_pct(terms.target_pct, terms.stop_pct, terms.hit_ratio)
     needed = {
@@ -62,11 +62,11 @@ def edge(key: str, terms: Terms, multiple: Decimal, settings: Settings) -> Itera
         )
 
 
-def size(key: str, factor: Decimal, settings: Settings) -> Iterator[str]:
+def check_size(key: str, factor: Decimal, settings: Settings) -> Iterator[str]:
     """Name a proposal that is below the smallest order in every tier, at the largest size it can have."""
     capital, least = settings.app.capital, settings.risk.notional_min
     base = max((tier.base_size_pct for tier in settings.universe.tiers.values()), default=ZERO)
-    largest = share(capital, base * factor * best_multiplier(settings))
+    largest = share(capital, base * factor * find_best_multiplier(settings))
     after_fees = largest * (ONE - settings.exchange.assumed_taker_fee_ratio)
     if after_fees < least:
         yield (

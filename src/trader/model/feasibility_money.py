@@ -14,7 +14,7 @@ from trader.model.settings import Settings
 TRADED_REGIMES = (Regime.BULL, Regime.CHOP, Regime.BEAR)
 
 
-def contradictions(settings: Settings) -> tuple[str, ...]:
+def find_contradictions(settings: Settings) -> tuple[str, ...]:
     """Name every combination under which no order could be made, or a cap could never decide."""
     checks = (_caps, _sizes, _quotes, _converts, _orders)
     return tuple(line for check in checks for line in check(settings))
@@ -23,7 +23,7 @@ def contradictions(settings: Settings) -> tuple[str, ...]:
 def _caps(settings: Settings) -> Iterator[str]:
     """Each cap must lie below the next wider one, or the wider one is the only one that ever decides."""
     risk = settings.risk
-    multiplier = best_multiplier(settings)
+    multiplier = find_best_multiplier(settings)
     largest = risk.position_pct_max * multiplier
     if largest > risk.product_pct_max > 0:
         yield (
@@ -42,7 +42,7 @@ def _sizes(settings: Settings) -> Iterator[str]:
     """The largest order that every cap together allows must be worth sending."""
     risk, capital = settings.risk, settings.app.capital
     weight = max((each.weight_pct for each in settings.strategies.values() if each.enabled), default=ZERO)
-    everywhere = (risk.position_pct_max * best_multiplier(settings), risk.product_pct_max, risk.total_pct_max, weight)
+    everywhere = (risk.position_pct_max * find_best_multiplier(settings), risk.product_pct_max, risk.total_pct_max, weight)
     for name, tier in settings.universe.tiers.items():
         largest = share(capital, min(*everywhere, tier.allocation_max_pct))
         after_fees = largest * (ONE - settings.exchange.assumed_taker_fee_ratio)
@@ -88,15 +88,15 @@ def _prices(asset: Asset, accounting: Asset, products: tuple[str, ...]) -> bool:
 
 def _converts(settings: Settings) -> Iterator[str]:
     execution = settings.execution
-    if execution.auto_convert and not execution.convert_pairs:
-        yield "execution.convert_pairs: none, but execution.auto_convert is true; allowed is at least one, or false"
-    for pair in execution.convert_pairs:
+    if execution.auto_convert and not execution.conversion_pairs:
+        yield "execution.conversion_pairs: none, but execution.auto_convert is true; allowed is at least one, or false"
+    for pair in execution.conversion_pairs:
         source, target = pair.split("-")
         if source == target:
-            yield f"execution.convert_pairs: {pair} converts nothing; allowed is two different assets"
+            yield f"execution.conversion_pairs: {pair} converts nothing; allowed is two different assets"
         for asset in sorted({source, target} - set(execution.preferred_quotes)):
             yield (
-                f"execution.convert_pairs: {pair} needs {asset}; "
+                f"execution.conversion_pairs: {pair} needs {asset}; "
                 f"allowed is what execution.preferred_quotes has: {', '.join(execution.preferred_quotes)}"
             )
 
@@ -122,6 +122,6 @@ def _orders(settings: Settings) -> Iterator[str]:
         yield f"execution.exit_slippage_bps_max: {plain(most)} would sell for nothing; allowed is less than 10000"
 
 
-def best_multiplier(settings: Settings) -> Decimal:
+def find_best_multiplier(settings: Settings) -> Decimal:
     """How much the kindest regime enlarges a position."""
     return max((settings.regime.size_multiplier.get(each, ZERO) for each in TRADED_REGIMES), default=ZERO)

@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from trader.model.converts import ConvertRecord
+from trader.model.converts import ConversionRecord
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
 from trader.model.memory import (
     Cooldown,
     CycleMark,
     FeeCache,
-    Health,
-    Marks,
+    FailureStreak,
+    EquityMarks,
     Membership,
-    Pacing,
+    EntryPacing,
     ProductCache,
-    RegimeMemory,
-    Streak,
+    RegimeState,
+    LossStreak,
 )
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.orders import Bracket, OrderRecord
@@ -106,24 +106,24 @@ class Ledger:
     capital: Notional
     cash: Mapping[Asset, Notional]
     lots: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
-    closed: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
+    closed_lots: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
     orders: Mapping[ClientOrderId, OrderRecord] = field(default_factory=dict)
-    converts: Mapping[str, ConvertRecord] = field(default_factory=dict)
+    conversions: Mapping[str, ConversionRecord] = field(default_factory=dict)
     converted: Mapping[Asset, Notional] = field(default_factory=dict)
-    books: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
+    by_strategy: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
     dust: tuple[Dust, ...] = ()
-    marks: Marks | None = None
+    equity_marks: EquityMarks | None = None
     unmarked_flow: Notional = Notional(0)
-    pacing: Pacing = Pacing()
+    entry_pacing: EntryPacing = EntryPacing()
     cooldowns: Mapping[Asset, Cooldown] = field(default_factory=dict)
-    streak: Streak = Streak()
-    regime: RegimeMemory = RegimeMemory()
+    loss_streak: LossStreak = LossStreak()
+    regime: RegimeState = RegimeState()
     membership: Mapping[ProductId, Membership] = field(default_factory=dict)
     products: ProductCache | None = None
     fees: FeeCache | None = None
     depegged: Mapping[Asset, Instant] = field(default_factory=dict)
     strategy_runs: Mapping[StrategyId, Instant] = field(default_factory=dict)
-    health: Health = Health()
+    failure_streak: FailureStreak = FailureStreak()
     reduce_only: Mapping[Asset, str] = field(default_factory=dict)
     drawdown_halt: bool = False
     cancels: tuple[ClientOrderId, ...] = ()
@@ -140,27 +140,27 @@ class Ledger:
             Position(strategy, product_id, lots[0].base, tuple(lots)) for (strategy, product_id), lots in groups.items()
         )
 
-    def live_orders(self) -> tuple[OrderRecord, ...]:
+    def active_orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still change something, in the order they were decided."""
-        live = (record for record in self.orders.values() if record.is_live)
+        live = (record for record in self.orders.values() if record.is_active)
         return tuple(sorted(live, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
 
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""
         return replace(self, orders={**self.orders, record.intent.client_order_id: record})
 
-    def with_convert(self, record: ConvertRecord) -> Ledger:
+    def with_conversion(self, record: ConversionRecord) -> Ledger:
         """Remember this conversion, replacing what was known of it."""
-        return replace(self, converts={**self.converts, record.intent.convert_id: record})
+        return replace(self, conversions={**self.conversions, record.intent.conversion_id: record})
 
     def with_lot(self, lot: Lot) -> Ledger:
         """Keep this lot, replacing what was known of it."""
         return replace(self, lots={**self.lots, lot.lot_id: lot})
 
-    def with_closed(self, lot: Lot) -> Ledger:
+    def with_closed_lot(self, lot: Lot) -> Ledger:
         """Move a lot that is sold out, or written off as dust, out of the open ones."""
         lots = {key: other for key, other in self.lots.items() if key != lot.lot_id}
-        return replace(self, lots=lots, closed={**self.closed, lot.lot_id: lot})
+        return replace(self, lots=lots, closed_lots={**self.closed_lots, lot.lot_id: lot})
 
     def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
         """Return every remembered order that opened, closes or protects this lot."""
@@ -171,17 +171,17 @@ class Ledger:
         ledger = replace(self, cash=_added(self.cash, asset, change))
         if strategy is None:
             return replace(ledger, converted=_added(self.converted, asset, change))
-        book = self.books.get(strategy, SubLedger())
+        book = self.by_strategy.get(strategy, SubLedger())
         return replace(
-            ledger, books={**self.books, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))}
+            ledger, by_strategy={**self.by_strategy, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))}
         )
 
-    def forgetting(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:
+    def without(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:
         """Forget closed lots and finished orders."""
         lots, orders = set(lot_ids), set(order_ids)
         return replace(
             self,
-            closed={key: lot for key, lot in self.closed.items() if key not in lots},
+            closed_lots={key: lot for key, lot in self.closed_lots.items() if key not in lots},
             orders={key: record for key, record in self.orders.items() if key not in orders},
         )
 
@@ -201,7 +201,7 @@ def cash_imbalance(ledger: Ledger) -> Mapping[Asset, Decimal]:
     Cash = capital paid in + conversions + the cash flows of every sub-ledger. Units: per quote asset.
     """
     expected: dict[Asset, Decimal] = {ledger.accounting_asset: Decimal(ledger.capital)}
-    for flows in (ledger.converted, *(book.cash_flow for book in ledger.books.values())):
+    for flows in (ledger.converted, *(book.cash_flow for book in ledger.by_strategy.values())):
         for asset, change in flows.items():
             expected[asset] = expected.get(asset, ZERO) + change
     assets = sorted(set(expected) | set(ledger.cash))

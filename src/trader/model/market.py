@@ -84,7 +84,7 @@ class Product:
         """The product whose book this is."""
         return self.alias or self.product_id
 
-    def closed_gates(self) -> tuple[str, ...]:
+    def trading_restrictions(self) -> tuple[str, ...]:
         """Name every flag that forbids opening a position here; empty if none does.
 
         ``post_only`` is not among them (entries are post-only), ``limit_only`` neither (we send limits only).

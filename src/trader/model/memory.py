@@ -22,7 +22,7 @@ class Regime(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class EquityMarks:
     """Equity at the start of the UTC day and week, and its peak; scaled along with every deposit or withdrawal."""
 
     day: str
@@ -33,7 +33,7 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
-class Pacing:
+class EntryPacing:
     """When we last did what."""
 
     day: str = ""
@@ -51,15 +51,15 @@ class Cooldown:
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
+class LossStreak:
     """Losing round trips in a row, over the whole book, and the rest they earned."""
 
     losses: int = 0
-    rest_until: Instant = Instant(0)
+    cooldown_until: Instant = Instant(0)
 
 
 @dataclass(frozen=True, slots=True)
-class RegimeMemory:
+class RegimeState:
     """The regime in force, and a different one that must hold for some cycles before it takes over."""
 
     current: Regime = Regime.UNKNOWN
@@ -72,7 +72,7 @@ class Membership:
     """Whether a product is in the universe, and for how many cycles the checks have said otherwise."""
 
     member: bool
-    against: int = 0
+    disagreeing_cycles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class FeeCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class FailureStreak:
     """Cycles in a row that the venue or the data failed, and the rest they earned."""
 
     failed_cycles: int = 0
-    rest_until: Instant = Instant(0)
+    cooldown_until: Instant = Instant(0)
 
 
 class CyclePhase(StrEnum):

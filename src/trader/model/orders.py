@@ -21,7 +21,7 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
-class OrderKind(StrEnum):
+class OrderConfiguration(StrEnum):
     """The few kinds of order we ever send."""
 
     POST_ONLY_GTD = "POST_ONLY_GTD"
@@ -29,7 +29,7 @@ class OrderKind(StrEnum):
     BRACKET_GTC = "BRACKET_GTC"
 
 
-class Leg(StrEnum):
+class OrderPurpose(StrEnum):
     """What an order is for."""
 
     ENTRY = "ENTRY"
@@ -73,8 +73,8 @@ class OrderIntent:
     base: Asset
     quote: Asset
     side: Side
-    leg: Leg
-    kind: OrderKind
+    purpose: OrderPurpose
+    configuration: OrderConfiguration
     quantity: Quantity
     limit_price: Price
     lot_id: ClientOrderId
@@ -83,16 +83,16 @@ class OrderIntent:
     stop_price: Price | None = None
     expires_at: Instant | None = None
     bracket: Bracket | None = None
-    attach: bool = False
+    attach_bracket: bool = False
     max_hold_until: Instant | None = None
     fee_rate_max: Decimal = ZERO
-    after: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     reason: str = ""
 
     @property
     def is_attached(self) -> bool:
         """Whether the venue made this bracket out of its entry, rather than out of an order of ours."""
-        return self.leg is Leg.PROTECTION and self.reason == ATTACHED
+        return self.purpose is OrderPurpose.PROTECTION and self.reason == ATTACHED
 
     @property
     def notional(self) -> Notional:
@@ -131,7 +131,10 @@ Submission = Accepted | Rejected | Unknown
 
 
 class OrderStatus(StrEnum):
-    """Ours before the venue has it, the venue's from then on."""
+    """Ours before the venue has it, the venue's from then on.
+
+    WITHHELD certainly never left. ABANDONED was given up after a doubt: it may still come alive.
+    """
 
     INTENDED = "INTENDED"
     IN_DOUBT = "IN_DOUBT"
@@ -146,30 +149,37 @@ class OrderStatus(StrEnum):
     EXPIRED = "EXPIRED"
     FAILED = "FAILED"
     REJECTED = "REJECTED"
-    LAPSED = "LAPSED"
+    WITHHELD = "WITHHELD"
+    ABANDONED = "ABANDONED"
 
     @property
-    def is_terminal(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing more can happen to the order itself; fills may still be reported late."""
-        return self in _TERMINAL
+        return self in _FINAL
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it ended without the venue ever having had it, as far as we know: it counts as no try."""
+        return self in (OrderStatus.WITHHELD, OrderStatus.ABANDONED)
 
 
-_TERMINAL = frozenset(
+_FINAL = frozenset(
     {
         OrderStatus.FILLED,
         OrderStatus.CANCELLED,
         OrderStatus.EXPIRED,
         OrderStatus.FAILED,
         OrderStatus.REJECTED,
-        OrderStatus.LAPSED,
+        OrderStatus.WITHHELD,
+        OrderStatus.ABANDONED,
     }
 )
 
 #: Sums of fills and what an order claims may differ by this part of it (fact sheet, fills).
-_CLAIM_TOLERANCE = Decimal("1e-12")
+_REPORT_TOLERANCE = Decimal("1e-12")
 
 _AT_VENUE = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
-_VENUE_LIVE = frozenset(
+_VENUE_ACTIVE = frozenset(
     {
         OrderStatus.PENDING,
         OrderStatus.QUEUED,
@@ -179,23 +189,24 @@ _VENUE_LIVE = frozenset(
         OrderStatus.UNKNOWN_ORDER_STATUS,
     }
 )
-_VENUE_OVER = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
+_VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
 
 #: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
 #: create and the first look) and the venue changes its mind in a few documented ways: a cancel that was accepted and
 #: then filled, a CANCELLED order whose last fill turns it FILLED, an acceptance that FAILED afterwards, an order
-#: given up as LAPSED or REJECTED that shows up after all. What never happens is a finished order coming back to
+#: given up as ABANDONED or REJECTED that shows up after all. What never happens is a finished order coming back to
 #: life: that is an old page, and it is ignored.
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.INTENDED: _AT_VENUE | {OrderStatus.IN_DOUBT},
-    OrderStatus.IN_DOUBT: _AT_VENUE,
-    **{status: (_VENUE_LIVE | _VENUE_OVER) - {status} for status in _VENUE_LIVE},
+    OrderStatus.IN_DOUBT: _AT_VENUE - {OrderStatus.WITHHELD},
+    **{status: (_VENUE_ACTIVE | _VENUE_FINAL) - {status} for status in _VENUE_ACTIVE},
     OrderStatus.FILLED: frozenset(),
     OrderStatus.CANCELLED: frozenset({OrderStatus.FILLED}),
     OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
     OrderStatus.FAILED: frozenset(),
-    OrderStatus.REJECTED: _VENUE_LIVE | _VENUE_OVER,
-    OrderStatus.LAPSED: _VENUE_LIVE | _VENUE_OVER,
+    OrderStatus.REJECTED: _VENUE_ACTIVE | _VENUE_FINAL,
+    OrderStatus.WITHHELD: _VENUE_ACTIVE | _VENUE_FINAL,
+    OrderStatus.ABANDONED: _VENUE_ACTIVE | _VENUE_FINAL,
 }
 
 
@@ -205,7 +216,7 @@ def may_follow(current: OrderStatus, observed: OrderStatus) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderState:
+class OrderStatusReport:
     """One order as the venue reports it."""
 
     venue_order_id: VenueOrderId
@@ -255,10 +266,10 @@ class OrderRecord:
     status: OrderStatus = OrderStatus.INTENDED
     venue_order_id: VenueOrderId | None = None
     attached_order_id: VenueOrderId | None = None
-    filled_claimed: Quantity = Quantity(0)
+    reported_filled: Quantity = Quantity(0)
     fills: tuple[Fill, ...] = ()
     sent_at: Instant | None = None
-    over_at: Instant | None = None
+    final_at: Instant | None = None
     note: str = ""
 
     @property
@@ -269,22 +280,22 @@ class OrderRecord:
     @property
     def remaining(self) -> Quantity:
         """Base units that can still fill; zero once the order is over and every claimed fill is booked."""
-        return self.unlisted if self.status.is_terminal else Quantity(max(self.intent.quantity - self.filled, ZERO))
+        return self.unreported_quantity if self.status.is_final else Quantity(max(self.intent.quantity - self.filled, ZERO))
 
     @property
-    def unlisted(self) -> Quantity:
+    def unreported_quantity(self) -> Quantity:
         """Base units that the venue says were filled, and no fill of which it has listed; its rounding is none."""
-        missing = self.filled_claimed - self.filled
-        return Quantity(missing if missing > self.filled_claimed * _CLAIM_TOLERANCE else ZERO)
+        missing = self.reported_filled - self.filled
+        return Quantity(missing if missing > self.reported_filled * _REPORT_TOLERANCE else ZERO)
 
     @property
-    def is_live(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it may still change the position: not terminal, or terminal with fills still to come."""
-        return not self.status.is_terminal or self.unlisted > 0
+        return not self.status.is_final or self.unreported_quantity > 0
 
-    def is_awaited(self, settled: Instant) -> bool:
+    def awaits_fills(self, settled: Instant) -> bool:
         """Whether it, or fills of it, are still waited for; what was over by *settled* had its time to be listed."""
-        return not self.status.is_terminal or (self.unlisted > 0 and (self.over_at is None or self.over_at > settled))
+        return not self.status.is_final or (self.unreported_quantity > 0 and (self.final_at is None or self.final_at > settled))
 
     @property
     def is_in_doubt(self) -> bool:

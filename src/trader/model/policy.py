@@ -201,7 +201,7 @@ class RiskSettings:
     """What is never exceeded. Percentages of the bot's equity."""
 
     failed_cycles_max: AtLeastOne
-    failed_rest_minutes: Count
+    failed_cooldown_minutes: Count
     day_loss_pct_max: Pct
     week_loss_pct_max: Pct
     drawdown_pct_max: Pct
@@ -213,9 +213,9 @@ class RiskSettings:
     cooldown_loss_minutes: Count
     cooldown_stop_minutes: Count
     loss_streak_max: AtLeastOne
-    loss_streak_rest_minutes: Count
+    loss_streak_cooldown_minutes: Count
     peg_min: Ratio
-    peg_rest_minutes: Count
+    peg_cooldown_minutes: Count
     pegs: Mapping[AssetName, tuple[ProductName, ...]]
     open_positions_max: Count
     entries_per_cycle_max: Count
@@ -239,7 +239,7 @@ class ExecutionSettings:
     order_prefix: OrderPrefix
     preferred_quotes: tuple[AssetName, ...]
     auto_convert: bool
-    convert_pairs: tuple[AssetPair, ...]
+    conversion_pairs: tuple[AssetPair, ...]
     attach_brackets: bool
     entry_ttl_cycles: AtLeastOne
     max_reprices: Count

@@ -10,12 +10,12 @@ from enum import StrEnum
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
-from trader.model.memory import Marks
+from trader.model.memory import EquityMarks
 from trader.model.money import HUNDRED, ZERO, Notional, notional
-from trader.model.orders import Leg
+from trader.model.orders import OrderPurpose
 
 
-class Switch(StrEnum):
+class TradingState(StrEnum):
     """What the operator allows. Anything unreadable is HALT."""
 
     RUN = "RUN"
@@ -30,7 +30,7 @@ class Conditions:
 
     now: Instant
     scheduled_at: Instant
-    switch: Switch = Switch.RUN
+    trading_state: TradingState = TradingState.RUN
     pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
     data_complete: bool = True
 
@@ -67,15 +67,15 @@ class Portfolio:
         for record in self.ledger.orders.values():
             intent = record.intent
             wanted = (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy)
-            if wanted and intent.leg is Leg.ENTRY and record.is_live:
+            if wanted and intent.purpose is OrderPurpose.ENTRY and record.is_active:
                 total += notional(intent.limit_price, record.remaining)
         return Notional(total)
 
     def free_cash(self, quote: Asset) -> Notional:
         """Cash of one quote asset that no working or doubtful buy, and no open conversion, can still take."""
-        taken = sum((r.open_cost for r in self.ledger.orders.values() if r.intent.quote == quote and r.is_live), ZERO)
+        taken = sum((r.open_cost for r in self.ledger.orders.values() if r.intent.quote == quote and r.is_active), ZERO)
         taken += sum(
-            (c.intent.amount for c in self.ledger.converts.values() if c.is_open and c.intent.source == quote), ZERO
+            (c.intent.amount for c in self.ledger.conversions.values() if c.is_open and c.intent.source == quote), ZERO
         )
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
 
@@ -99,7 +99,7 @@ def equity_of(ledger: Ledger, quotes: Mapping[Asset, Quote], pegs: Mapping[Asset
     return Notional(total)
 
 
-def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
+def advance_equity_marks(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
     """Carry the marks forward: a new UTC day or week starts at today's equity, the peak only rises.
 
     Without an equity nothing is written: no mark is ever invented.
@@ -108,12 +108,12 @@ def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
         return ledger
     if ledger.unmarked_flow:
         ledger = _after_flow(ledger, equity)
-    day, week, old = utc_day(now), utc_week(now), ledger.marks
+    day, week, old = utc_day(now), utc_week(now), ledger.equity_marks
     if old is None:
-        return replace(ledger, marks=Marks(day, equity, week, equity, equity))
+        return replace(ledger, equity_marks=EquityMarks(day, equity, week, equity, equity))
     return replace(
         ledger,
-        marks=Marks(
+        equity_marks=EquityMarks(
             day=day,
             day_equity=old.day_equity if old.day == day else equity,
             week=week,
@@ -123,7 +123,7 @@ def marked(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
     )
 
 
-def with_flow(ledger: Ledger, amount: Notional) -> Ledger:
+def record_flow(ledger: Ledger, amount: Notional) -> Ledger:
     """Record a deposit (positive) or withdrawal (negative): cash and capital move at once.
 
     The marks follow when the equity is next known, see ``marked``: until then nobody knows what share it was.
@@ -142,13 +142,13 @@ def _after_flow(ledger: Ledger, equity: Notional) -> Ledger:
 
     So a withdrawal cannot trip a stop, and a deposit cannot hide a loss. Nothing was there before: marks begin anew.
     """
-    before, marks = equity - ledger.unmarked_flow, ledger.marks
+    before, marks = equity - ledger.unmarked_flow, ledger.equity_marks
     ledger = replace(ledger, unmarked_flow=Notional(0))
     if marks is None or before <= 0 or equity <= 0:
-        return replace(ledger, marks=None)
+        return replace(ledger, equity_marks=None)
     return replace(
         ledger,
-        marks=replace(
+        equity_marks=replace(
             marks,
             day_equity=Notional(marks.day_equity * equity / before),
             week_equity=Notional(marks.week_equity * equity / before),

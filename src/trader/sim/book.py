@@ -15,31 +15,31 @@ from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional, Quantity, notional
 from trader.model.orders import Fill, OrderStatus, Side
-from trader.sim.orders import Execution, VenueConvert, VenueOrder, child_of, fill_of, rewound, round_up_fee
+from trader.sim.orders import Execution, SimConversion, SimOrder, make_attached_bracket, make_fill, rewind_order, round_up_fee
 
 #: How long finished orders and their fills are remembered: far longer than any ledger asks back.
 MEMORY_SECONDS = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class VenueBook:
+class SimAccount:
     """Money, orders, fills and conversions. ``matched_until`` says per product up to where the tape was read."""
 
     totals: Mapping[Asset, Decimal] = field(default_factory=dict)
-    live: Mapping[VenueOrderId, VenueOrder] = field(default_factory=dict)
-    finished: Mapping[VenueOrderId, VenueOrder] = field(default_factory=dict)
+    active: Mapping[VenueOrderId, SimOrder] = field(default_factory=dict)
+    finished: Mapping[VenueOrderId, SimOrder] = field(default_factory=dict)
     fills: tuple[Fill, ...] = ()
-    converts: Mapping[str, VenueConvert] = field(default_factory=dict)
+    conversions: Mapping[str, SimConversion] = field(default_factory=dict)
     matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
 
-    def order(self, venue_order_id: VenueOrderId) -> VenueOrder | None:
+    def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
         """Find an order, live or finished."""
-        return self.live.get(venue_order_id) or self.finished.get(venue_order_id)
+        return self.active.get(venue_order_id) or self.finished.get(venue_order_id)
 
     def balances(self) -> Mapping[Asset, Balance]:
         """Split what is owned into what is free and what live orders hold."""
         holds: dict[Asset, Decimal] = {}
-        for order in self.live.values():
+        for order in self.active.values():
             asset, amount = order.hold
             holds[asset] = holds.get(asset, ZERO) + amount
         return {
@@ -52,28 +52,28 @@ class VenueBook:
         balance = self.balances().get(asset)
         return balance.available if balance is not None else ZERO
 
-    def with_change(self, asset: Asset, change: Decimal) -> VenueBook:
+    def with_change(self, asset: Asset, change: Decimal) -> SimAccount:
         """Add to what is owned of an asset."""
         return replace(self, totals={**self.totals, asset: self.totals.get(asset, ZERO) + change})
 
-    def with_convert(self, convert: VenueConvert) -> VenueBook:
+    def with_conversion(self, conversion: SimConversion) -> SimAccount:
         """Keep a conversion, replacing what was known of it."""
-        return replace(self, converts={**self.converts, convert.venue_convert_id: convert})
+        return replace(self, conversions={**self.conversions, conversion.venue_conversion_id: conversion})
 
-    def with_order(self, order: VenueOrder) -> VenueBook:
+    def with_order(self, order: SimOrder) -> SimAccount:
         """Put an order on the book. The first of its product starts the reading of the tape."""
         matched = self.matched_until
         if order.product_id not in matched:
             matched = {**matched, order.product_id: order.created_at}
-        return replace(self, live={**self.live, order.venue_order_id: order}, matched_until=matched)
+        return replace(self, active={**self.active, order.venue_order_id: order}, matched_until=matched)
 
-    def with_matched(self, product_id: ProductId, until: Instant) -> VenueBook:
+    def with_matched_until(self, product_id: ProductId, until: Instant) -> SimAccount:
         """Note how far the tape was read, as long as anything of the product is live."""
         if product_id not in self.matched_until:
             return self
         return replace(self, matched_until={**self.matched_until, product_id: until})
 
-    def executed(self, order: VenueOrder, execution: Execution, at: Instant, rate: Decimal) -> VenueBook:
+    def apply_execution(self, order: SimOrder, execution: Execution, at: Instant, rate: Decimal) -> SimAccount:
         """Move the money of one execution, grow the attached bracket, finish what is full.
 
         Rounding: the fee of an order is rounded up once over all its fills, so they never cost more than its hold.
@@ -82,7 +82,7 @@ class VenueBook:
         value = notional(execution.price, execution.quantity)
         due = order.fee_due + value * rate
         fee = Notional(round_up_fee(due) - order.fee_charged)
-        fill = fill_of(order, execution, fee, at)
+        fill = make_fill(order, execution, fee, at)
         sign = 1 if order.side is Side.BUY else -1
         order = replace(
             order,
@@ -91,69 +91,69 @@ class VenueBook:
             fee_due=due,
             fee_charged=Notional(order.fee_charged + fee),
         )
-        book = self.with_change(order.base, sign * execution.quantity).with_change(order.quote, -sign * value - fee)
-        book = replace(book, fills=(*book.fills, fill), live={**book.live, order.venue_order_id: order})
-        book = _protected(book, order, execution.quantity, at)
+        account = self.with_change(order.base, sign * execution.quantity).with_change(order.quote, -sign * value - fee)
+        account = replace(account, fills=(*account.fills, fill), active={**account.active, order.venue_order_id: order})
+        account = _grow_bracket(account, order, execution.quantity, at)
         if order.remaining > 0:
-            return book
-        book = book.ended(order.venue_order_id, OrderStatus.FILLED, at)
-        if order.parent is not None and order.parent in book.live:
-            book = book.ended(order.parent, OrderStatus.CANCELLED, at)
-        return book
+            return account
+        account = account.end_order(order.venue_order_id, OrderStatus.FILLED, at)
+        if order.parent is not None and order.parent in account.active:
+            account = account.end_order(order.parent, OrderStatus.CANCELLED, at)
+        return account
 
-    def ended(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> VenueBook:
+    def end_order(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> SimAccount:
         """Finish an order, which frees its hold, and forget what was over long before."""
-        over = replace(self.live[venue_order_id], status=status, over_at=at)
-        live = {key: order for key, order in self.live.items() if key != venue_order_id}
+        over = replace(self.active[venue_order_id], status=status, final_at=at)
+        live = {key: order for key, order in self.active.items() if key != venue_order_id}
         oldest = at - MEMORY_SECONDS
-        kept = {key: order for key, order in self.finished.items() if (order.over_at or at) >= oldest}
+        kept = {key: order for key, order in self.finished.items() if (order.final_at or at) >= oldest}
         fills = self.fills
         if fills and fills[0].time < oldest:
             fills = tuple(fill for fill in fills if fill.time >= oldest)
         matched = self.matched_until
         if all(order.product_id != over.product_id for order in live.values()):
             matched = {name: until for name, until in matched.items() if name != over.product_id}
-        return replace(self, live=live, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
+        return replace(self, active=live, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
 
-    def seen_at(self, at: Instant) -> VenueBook:
+    def as_of(self, at: Instant) -> SimAccount:
         """Undo what happened after an instant, for a venue whose answers lag."""
         late = [fill for fill in self.fills if fill.time > at]
-        book = replace(self, fills=tuple(fill for fill in self.fills if fill.time <= at))
-        orders = {key: rewound(order, late, at) for key, order in {**self.finished, **self.live}.items()}
+        account = replace(self, fills=tuple(fill for fill in self.fills if fill.time <= at))
+        orders = {key: rewind_order(order, late, at) for key, order in {**self.finished, **self.active}.items()}
         orders = {key: order for key, order in orders.items() if order.created_at <= at}
         for fill in late:
             order = self.order(fill.venue_order_id)
             if order is not None:
                 sign = 1 if fill.side is Side.BUY else -1
-                book = book.with_change(order.base, -sign * fill.quantity)
-                book = book.with_change(order.quote, sign * fill.notional + fill.fee)
-        for convert in self.converts.values():
-            if convert.done_at is not None and convert.done_at > at:
-                book = book.with_change(convert.source, convert.amount).with_change(convert.target, -convert.amount)
+                account = account.with_change(order.base, -sign * fill.quantity)
+                account = account.with_change(order.quote, sign * fill.notional + fill.fee)
+        for conversion in self.conversions.values():
+            if conversion.done_at is not None and conversion.done_at > at:
+                account = account.with_change(conversion.source, conversion.amount).with_change(conversion.target, -conversion.amount)
         return replace(
-            book,
-            live={key: order for key, order in orders.items() if not order.status.is_terminal},
-            finished={key: order for key, order in orders.items() if order.status.is_terminal},
+            account,
+            active={key: order for key, order in orders.items() if not order.status.is_final},
+            finished={key: order for key, order in orders.items() if order.status.is_final},
         )
 
 
-class BookStore(Protocol):
+class SimAccountStore(Protocol):
     """Where the book lies between calls. Raises StoreError."""
 
-    def load(self) -> VenueBook | None:
+    def load(self) -> SimAccount | None:
         """Return the book as last saved; None if there never was one."""
         ...
 
-    def save(self, book: VenueBook) -> None:
+    def save(self, account: SimAccount) -> None:
         """Replace the book, wholly or not at all."""
         ...
 
 
-def _protected(book: VenueBook, order: VenueOrder, quantity: Quantity, at: Instant) -> VenueBook:
+def _grow_bracket(account: SimAccount, order: SimOrder, quantity: Quantity, at: Instant) -> SimAccount:
     # A bracket that is over stays over; what its parent buys afterwards has to be protected by somebody else.
-    if order.child is None or order.child in book.finished:
-        return book
-    child = book.live.get(order.child)
+    if order.child is None or order.child in account.finished:
+        return account
+    child = account.active.get(order.child)
     if child is None:
-        return book.with_order(child_of(order, quantity, at))
-    return book.with_order(replace(child, quantity=Quantity(child.quantity + quantity)))
+        return account.with_order(make_attached_bracket(order, quantity, at))
+    return account.with_order(replace(child, quantity=Quantity(child.quantity + quantity)))

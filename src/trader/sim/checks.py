@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from trader.model.ids import Instant
 from trader.model.market import Product, Quote
-from trader.model.orders import OrderIntent, OrderKind, Side
+from trader.model.orders import OrderIntent, OrderConfiguration, Side
 from trader.sim.fills import would_cross
 
 
-def refusal(intent: OrderIntent, product: Product, touch: Quote | None, now: Instant) -> str | None:
+def why_reject(intent: OrderIntent, product: Product, touch: Quote | None, now: Instant) -> str | None:
     """Return the venue's reason for refusing, or None."""
     return (
         _gate(intent, product)
@@ -23,14 +23,14 @@ def refusal(intent: OrderIntent, product: Product, touch: Quote | None, now: Ins
 
 
 def _gate(intent: OrderIntent, product: Product) -> str | None:
-    closed = product.closed_gates()
+    closed = product.trading_restrictions()
     if "trading_disabled" in closed:
         return "TRADING_DISABLED"
     if closed:
         return "ORDER_ENTRY_DISABLED"
-    if product.post_only and intent.kind is OrderKind.LIMIT_IOC:
+    if product.post_only and intent.configuration is OrderConfiguration.LIMIT_IOC:
         return "NOT_ALLOWED_BY_MARKET_STATE"
-    if intent.kind is OrderKind.BRACKET_GTC and intent.side is Side.BUY:
+    if intent.configuration is OrderConfiguration.BRACKET_GTC and intent.side is Side.BUY:
         return "INVALID_BRACKET_ORDER_SIDE"
     return None
 
@@ -54,7 +54,7 @@ def _prices(intent: OrderIntent, product: Product) -> str | None:
         return "INVALID_PRICE_PRECISION"
     if intent.stop_price is not None and not _fits(intent.stop_price, increment):
         return "INVALID_STOP_PRICE_PRECISION"
-    if intent.attach and intent.bracket is not None:
+    if intent.attach_bracket and intent.bracket is not None:
         if not _fits(intent.bracket.target_price, increment):
             return "INVALID_ATTACHED_TAKE_PROFIT_PRICE_PRECISION"
         if not _fits(intent.bracket.stop_price, increment):
@@ -63,11 +63,11 @@ def _prices(intent: OrderIntent, product: Product) -> str | None:
 
 
 def _bracket(intent: OrderIntent) -> str | None:
-    if intent.kind is OrderKind.BRACKET_GTC:
+    if intent.configuration is OrderConfiguration.BRACKET_GTC:
         if intent.stop_price is None:
             return "INVALID_BRACKET_STOP_TRIGGER_PRICE"
         return "INVALID_BRACKET_PRICES" if intent.stop_price >= intent.limit_price else None
-    if intent.attach and intent.bracket is not None:
+    if intent.attach_bracket and intent.bracket is not None:
         if intent.side is Side.SELL:
             return "BRACKET_ORDER_NOT_SUPPORTED"
         if not intent.bracket.stop_price < intent.limit_price < intent.bracket.target_price:
@@ -76,7 +76,7 @@ def _bracket(intent: OrderIntent) -> str | None:
 
 
 def _end_time(intent: OrderIntent, now: Instant) -> str | None:
-    if intent.kind is not OrderKind.POST_ONLY_GTD:
+    if intent.configuration is not OrderConfiguration.POST_ONLY_GTD:
         return None
     if intent.expires_at is None:
         return "GTD_ORDERS_MUST_HAVE_END_TIME"
@@ -86,10 +86,10 @@ def _end_time(intent: OrderIntent, now: Instant) -> str | None:
 def _against_market(intent: OrderIntent, touch: Quote | None) -> str | None:
     # Protection is taken even where nobody trades just now: it waits for a price.
     if touch is None:
-        return None if intent.kind is OrderKind.BRACKET_GTC else "INVALID_NO_LIQUIDITY"
-    if intent.kind is OrderKind.POST_ONLY_GTD and would_cross(intent.side, intent.limit_price, touch):
+        return None if intent.configuration is OrderConfiguration.BRACKET_GTC else "INVALID_NO_LIQUIDITY"
+    if intent.configuration is OrderConfiguration.POST_ONLY_GTD and would_cross(intent.side, intent.limit_price, touch):
         return "INVALID_LIMIT_PRICE_POST_ONLY"
-    if intent.kind is OrderKind.BRACKET_GTC and intent.stop_price is not None and intent.stop_price >= touch.bid:
+    if intent.configuration is OrderConfiguration.BRACKET_GTC and intent.stop_price is not None and intent.stop_price >= touch.bid:
         return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
     return None
 

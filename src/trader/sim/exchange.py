@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from trader.errors import DataError, StoreError, VenueError, VenueProtocol, VenueUnavailable
 from trader.model.codec import sha256_hex
-from trader.model.converts import ConvertIntent, ConvertState, ConvertStatus
+from trader.model.converts import ConversionIntent, ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import ZERO, Notional
@@ -20,8 +20,8 @@ from trader.model.orders import (
     Accepted,
     Fill,
     OrderIntent,
-    OrderKind,
-    OrderState,
+    OrderConfiguration,
+    OrderStatusReport,
     OrderStatus,
     Rejected,
     Side,
@@ -30,11 +30,11 @@ from trader.model.orders import (
 )
 from trader.model.settings import SimulationSettings
 from trader.ports import Clock, MarketData
-from trader.sim.book import BookStore, VenueBook
-from trader.sim.checks import refusal
-from trader.sim.fills import take
-from trader.sim.matching import charged, matched
-from trader.sim.orders import VenueConvert, VenueOrder, venue_id
+from trader.sim.book import SimAccountStore, SimAccount
+from trader.sim.checks import why_reject
+from trader.sim.fills import fill_marketable
+from trader.sim.matching import book_execution, match_all
+from trader.sim.orders import SimConversion, SimOrder, derive_venue_id
 from trader.sim.tape import Tape
 
 #: The one conversion the venue offers, one to one and free.
@@ -56,7 +56,7 @@ class SimulatedExchange:
         tape: Tape,
         settings: SimulationSettings,
         clock: Clock,
-        books: BookStore,
+        accounts: SimAccountStore,
         *,
         opening: Mapping[Asset, Decimal],
         order_prefix: str = "",
@@ -65,7 +65,7 @@ class SimulatedExchange:
         self._tape = tape
         self._settings = settings
         self._clock = clock
-        self._books = books
+        self._books = accounts
         self._opening = opening
         self._prefix = order_prefix
         self._products: tuple[Instant, Mapping[ProductId, Product]] | None = None
@@ -99,10 +99,10 @@ class SimulatedExchange:
 
         Raises: VenueProtocol if more is taken out than is free.
         """
-        book = self._advanced()
-        if book.available(asset) + amount < 0:
-            raise VenueProtocol(f"{book.available(asset)} {asset} is free, {-amount} was asked for")
-        self._save(book.with_change(asset, amount))
+        account = self._advanced()
+        if account.available(asset) + amount < 0:
+            raise VenueProtocol(f"{account.available(asset)} {asset} is free, {-amount} was asked for")
+        self._save(account.with_change(asset, amount))
 
     # --- orders
 
@@ -113,64 +113,64 @@ class SimulatedExchange:
             return Unknown(str(error))
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
-        book, now = self._advanced(), self._clock.now()
+        account, now = self._advanced(), self._clock.now()
         taken: dict[VenueOrderId, bool] = {}
         for venue_order_id in venue_order_ids:
-            order = book.live.get(venue_order_id)
+            order = account.active.get(venue_order_id)
             if order is not None:
-                book = book.ended(venue_order_id, OrderStatus.CANCELLED, now)
+                account = account.end_order(venue_order_id, OrderStatus.CANCELLED, now)
             taken[venue_order_id] = taken.get(venue_order_id, False) or order is not None
-        self._save(book)
+        self._save(account)
         return taken
 
-    def orders(self, since: Instant) -> Sequence[OrderState]:
-        book = self._visible()
+    def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
+        account = self._visible()
         ours = (
             order
-            for order in (*book.finished.values(), *book.live.values())
+            for order in (*account.finished.values(), *account.active.values())
             if order.created_at >= since and order.root.startswith(self._prefix)
         )
-        return tuple(order.state() for order in sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
+        return tuple(order.report() for order in sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
 
     def fills(self, since: Instant) -> Sequence[Fill]:
         return tuple(fill for fill in self._visible().fills if fill.time >= since)
 
     # --- conversions
 
-    def convert_quote(self, intent: ConvertIntent) -> str:
-        book = self._advanced()
+    def quote_conversion(self, intent: ConversionIntent) -> str:
+        account = self._advanced()
         if {intent.source, intent.target} != CONVERTIBLE:
             raise VenueProtocol(f"no conversion of {intent.source} into {intent.target}")
-        if not 0 < intent.amount <= book.available(intent.source):
-            raise VenueProtocol(f"{book.available(intent.source)} {intent.source} is free, not {intent.amount}")
-        asked = sum(1 for each in book.converts.values() if each.convert_id == intent.convert_id)
-        name = sha256_hex(f"convert|{intent.convert_id}|{asked}")[:32]
-        convert = VenueConvert(name, intent.convert_id, intent.source, intent.target, intent.amount)
-        self._save(book.with_convert(convert))
+        if not 0 < intent.amount <= account.available(intent.source):
+            raise VenueProtocol(f"{account.available(intent.source)} {intent.source} is free, not {intent.amount}")
+        asked = sum(1 for each in account.conversions.values() if each.conversion_id == intent.conversion_id)
+        name = sha256_hex(f"convert|{intent.conversion_id}|{asked}")[:32]
+        conversion = SimConversion(name, intent.conversion_id, intent.source, intent.target, intent.amount)
+        self._save(account.with_conversion(conversion))
         return name
 
-    def convert_commit(self, venue_convert_id: str, intent: ConvertIntent) -> None:
-        book = self._advanced()
-        convert = _known_convert(book, venue_convert_id, intent)
-        if convert.status is not ConvertStatus.QUOTED:
-            raise VenueProtocol(f"conversion {venue_convert_id} is {convert.status} already")
-        if convert.amount > book.available(convert.source):
-            self._save(book.with_convert(replace(convert, status=ConvertStatus.FAILED)))
-            raise VenueProtocol(f"{book.available(convert.source)} {convert.source} is free, not {convert.amount}")
-        done = replace(convert, status=ConvertStatus.COMPLETED, done_at=self._clock.now())
-        book = book.with_change(convert.source, -convert.amount).with_change(convert.target, convert.amount)
-        self._save(book.with_convert(done))
+    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
+        account = self._advanced()
+        conversion = _known_convert(account, venue_convert_id, intent)
+        if conversion.status is not ConversionStatus.QUOTED:
+            raise VenueProtocol(f"conversion {venue_convert_id} is {conversion.status} already")
+        if conversion.amount > account.available(conversion.source):
+            self._save(account.with_conversion(replace(conversion, status=ConversionStatus.FAILED)))
+            raise VenueProtocol(f"{account.available(conversion.source)} {conversion.source} is free, not {conversion.amount}")
+        done = replace(conversion, status=ConversionStatus.COMPLETED, done_at=self._clock.now())
+        account = account.with_change(conversion.source, -conversion.amount).with_change(conversion.target, conversion.amount)
+        self._save(account.with_conversion(done))
 
-    def convert_state(self, venue_convert_id: str, intent: ConvertIntent) -> ConvertState:
-        convert = _known_convert(self._advanced(), venue_convert_id, intent)
-        received = convert.amount if convert.status is ConvertStatus.COMPLETED else Notional(0)
-        return ConvertState(venue_convert_id, convert.status, received)
+    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
+        conversion = _known_convert(self._advanced(), venue_convert_id, intent)
+        received = conversion.amount if conversion.status is ConversionStatus.COMPLETED else Notional(0)
+        return ConversionReport(venue_convert_id, conversion.status, received)
 
     # --- inside
 
     def _submit(self, intent: OrderIntent) -> Submission:
-        book, now = self._advanced(), self._clock.now()
-        known = book.order(venue_id(intent.client_order_id, 0))
+        account, now = self._advanced(), self._clock.now()
+        known = account.order(derive_venue_id(intent.client_order_id, 0))
         if known is not None:
             # As at Coinbase: the first order with this id is the answer, even if this request differs from it.
             return Accepted(known.venue_order_id, known.child)
@@ -178,43 +178,43 @@ class SimulatedExchange:
         if product is None:
             return Rejected("INVALID_PRODUCT_ID")
         touch = self._tape.touch(intent.product_id)
-        reason = refusal(intent, product, touch, now)
+        reason = why_reject(intent, product, touch, now)
         if reason is not None:
             return Rejected(reason)
         order = self._order(intent, product, now)
         asset, hold = order.hold
-        if hold > book.available(asset):
+        if hold > account.available(asset):
             return Rejected("INSUFFICIENT_FUND")
-        book = book.with_order(order)
-        if order.kind is OrderKind.LIMIT_IOC and touch is not None:
-            book = self._taken(book, order, touch, now)
-        self._save(book)
+        account = account.with_order(order)
+        if order.configuration is OrderConfiguration.LIMIT_IOC and touch is not None:
+            account = self._taken(account, order, touch, now)
+        self._save(account)
         return Accepted(order.venue_order_id, order.child)
 
-    def _taken(self, book: VenueBook, order: VenueOrder, touch: Quote, now: Instant) -> VenueBook:
+    def _taken(self, account: SimAccount, order: SimOrder, touch: Quote, now: Instant) -> SimAccount:
         depth = self._market.depth([order.product_id], _DEPTH_BAND_BPS).get(order.product_id)
         shown = Notional(0)
         if depth is not None:
             shown = depth.ask_notional if order.side is Side.BUY else depth.bid_notional
-        execution = take(order, touch, shown, self._settings)
+        execution = fill_marketable(order, touch, shown, self._settings)
         if execution is not None:
-            book = charged(book, order, execution, now, self._settings)
-        if order.venue_order_id in book.live:
-            book = book.ended(order.venue_order_id, OrderStatus.CANCELLED, now)
-        return book
+            account = book_execution(account, order, execution, now, self._settings)
+        if order.venue_order_id in account.active:
+            account = account.end_order(order.venue_order_id, OrderStatus.CANCELLED, now)
+        return account
 
-    def _order(self, intent: OrderIntent, product: Product, now: Instant) -> VenueOrder:
-        is_maker = intent.kind is OrderKind.POST_ONLY_GTD
-        attached = intent.bracket if intent.attach else None
-        return VenueOrder(
-            venue_order_id=venue_id(intent.client_order_id, 0),
+    def _order(self, intent: OrderIntent, product: Product, now: Instant) -> SimOrder:
+        is_maker = intent.configuration is OrderConfiguration.POST_ONLY_GTD
+        attached = intent.bracket if intent.attach_bracket else None
+        return SimOrder(
+            venue_order_id=derive_venue_id(intent.client_order_id, 0),
             client_order_id=intent.client_order_id,
             root=intent.client_order_id,
             product_id=intent.product_id,
             base=product.base,
             quote=product.quote,
             side=intent.side,
-            kind=intent.kind,
+            configuration=intent.configuration,
             quantity=intent.quantity,
             limit_price=intent.limit_price,
             created_at=now,
@@ -224,7 +224,7 @@ class SimulatedExchange:
             stop_price=intent.stop_price,
             expires_at=intent.expires_at if is_maker else None,
             bracket=attached,
-            child=venue_id(intent.client_order_id, 1) if attached is not None else None,
+            child=derive_venue_id(intent.client_order_id, 1) if attached is not None else None,
         )
 
     def _product(self, product_id: ProductId, now: Instant) -> Product | None:
@@ -233,32 +233,32 @@ class SimulatedExchange:
             self._products = now, {product.product_id: product for product in self._market.products()}
         return self._products[1].get(product_id)
 
-    def _visible(self) -> VenueBook:
+    def _visible(self) -> SimAccount:
         lag = self._settings.visibility_lag_seconds
-        book = self._advanced()
-        return book.seen_at(Instant(self._clock.now() - lag)) if lag else book
+        account = self._advanced()
+        return account.as_of(Instant(self._clock.now() - lag)) if lag else account
 
-    def _advanced(self) -> VenueBook:
+    def _advanced(self) -> SimAccount:
         try:
             stored = self._books.load()
         except StoreError as error:
             raise VenueUnavailable(f"the simulated book cannot be read: {error}") from error
-        opened = VenueBook(totals=dict(self._opening)) if stored is None else stored
-        book = matched(opened, self._tape, self._settings, self._clock.now())
-        if book is not stored:
-            self._save(book)
-        return book
+        opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
+        account = match_all(opened, self._tape, self._settings, self._clock.now())
+        if account is not stored:
+            self._save(account)
+        return account
 
-    def _save(self, book: VenueBook) -> None:
-        assert all(amount >= ZERO for amount in book.totals.values()), f"negative balance: {book.totals}"
+    def _save(self, account: SimAccount) -> None:
+        assert all(amount >= ZERO for amount in account.totals.values()), f"negative balance: {account.totals}"
         try:
-            self._books.save(book)
+            self._books.save(account)
         except StoreError as error:
             raise VenueUnavailable(f"the simulated book cannot be saved: {error}") from error
 
 
-def _known_convert(book: VenueBook, venue_convert_id: str, intent: ConvertIntent) -> VenueConvert:
-    convert = book.converts.get(venue_convert_id)
-    if convert is None or (convert.convert_id, convert.amount) != (intent.convert_id, intent.amount):
+def _known_convert(account: SimAccount, venue_convert_id: str, intent: ConversionIntent) -> SimConversion:
+    conversion = account.conversions.get(venue_convert_id)
+    if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
         raise VenueProtocol(f"there is no conversion {venue_convert_id} of {intent.amount} {intent.source}")
-    return convert
+    return conversion

@@ -17,7 +17,7 @@ from trader.model.market import Candle, Quote
 from trader.model.money import BPS, ZERO, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.orders import Liquidity, Side
 from trader.model.settings import FillModel, SimulationSettings
-from trader.sim.orders import Execution, VenueOrder
+from trader.sim.orders import Execution, SimOrder
 
 
 def would_cross(side: Side, limit_price: Price, touch: Quote) -> bool:
@@ -25,7 +25,7 @@ def would_cross(side: Side, limit_price: Price, touch: Quote) -> bool:
     return limit_price >= touch.ask if side is Side.BUY else limit_price <= touch.bid
 
 
-def take(order: VenueOrder, touch: Quote, depth: Notional, settings: SimulationSettings) -> Execution | None:
+def fill_marketable(order: SimOrder, touch: Quote, depth: Notional, settings: SimulationSettings) -> Execution | None:
     """Execute against the touch right now, as an immediate-or-cancel limit does.
 
     Market impact makes the price worse, but never worse than the limit. No more is taken than the book shows.
@@ -45,14 +45,14 @@ def take(order: VenueOrder, touch: Quote, depth: Notional, settings: SimulationS
     return _execution(Price(price), min(order.remaining, shown), Liquidity.TAKER)
 
 
-def rest(order: VenueOrder, bar: Candle, settings: SimulationSettings) -> Execution | None:
+def fill_resting(order: SimOrder, bar: Candle, settings: SimulationSettings) -> Execution | None:
     """Fill a resting limit from one bar, at its own price."""
     if not _is_reached(order.side, order.limit_price, bar, order.price_increment, settings):
         return None
     return _execution(order.limit_price, min(order.remaining, _volume(order, bar, settings)), Liquidity.MAKER)
 
 
-def guard(order: VenueOrder, bar: Candle, settings: SimulationSettings, *, entered: bool) -> Execution | None:
+def fill_bracket(order: SimOrder, bar: Candle, settings: SimulationSettings, *, entered: bool) -> Execution | None:
     """Execute a bracket from one bar: its stop before its target, since a bar does not tell which came first.
 
     A triggered stop sells everything as a taker: at the stop, or at the open if the bar opened below it, less half
@@ -63,18 +63,18 @@ def guard(order: VenueOrder, bar: Candle, settings: SimulationSettings, *, enter
     # Floats keep the order of the decimals they come from, so this refuses nothing that the exact test would accept.
     if bar.low > float(order.stop_price) and bar.high < float(order.limit_price):
         return None
-    low = price_of(bar.low)
+    low = to_price(bar.low)
     if low <= order.stop_price:
-        served = min(order.stop_price, price_of(bar.open))
+        served = min(order.stop_price, to_price(bar.open))
         if settings.fills is FillModel.PESSIMISTIC:
             served = min(served, low)
         worse = (settings.spread_bps / 2 + settings.impact_bps) / BPS
         price = max(floor_to(served * (1 - worse), order.price_increment), order.price_increment)
         return _execution(Price(price), order.remaining, Liquidity.TAKER)
-    return None if entered else rest(order, bar, settings)
+    return None if entered else fill_resting(order, bar, settings)
 
 
-def price_of(value: float) -> Price:
+def to_price(value: float) -> Price:
     """Turn a candle's number back into the decimal text it was read from."""
     return Price(str(value))
 
@@ -82,11 +82,11 @@ def price_of(value: float) -> Price:
 def _is_reached(side: Side, limit: Price, bar: Candle, increment: Price, settings: SimulationSettings) -> bool:
     through = ZERO if settings.fills is FillModel.OPTIMISTIC else increment
     if side is Side.BUY:
-        return bar.low <= float(limit) and price_of(bar.low) <= limit - through
-    return bar.high >= float(limit) and price_of(bar.high) >= limit + through
+        return bar.low <= float(limit) and to_price(bar.low) <= limit - through
+    return bar.high >= float(limit) and to_price(bar.high) >= limit + through
 
 
-def _volume(order: VenueOrder, bar: Candle, settings: SimulationSettings) -> Decimal:
+def _volume(order: SimOrder, bar: Candle, settings: SimulationSettings) -> Decimal:
     part = Decimal(str(bar.volume)) * settings.volume_share_ratio * _share_factor(settings)
     return floor_to(part, order.base_increment)
 

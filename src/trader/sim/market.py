@@ -17,7 +17,7 @@ from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
 from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.settings import SimulationSettings
 from trader.ports import Clock
-from trader.sim.fills import price_of
+from trader.sim.fills import to_price
 from trader.sim.series import CandleSeries
 from trader.sim.tape import Traded
 
@@ -123,7 +123,7 @@ class CandleMarket:
         finest = self._finest_of(product_id)
         if finest.starts and granularity.seconds % finest.granularity.seconds:
             return None
-        longer = finest.aggregated(granularity) if finest.starts else CandleSeries(granularity, ())
+        longer = finest.aggregate(granularity) if finest.starts else CandleSeries(granularity, ())
         self._series[product_id, granularity] = longer
         return longer
 
@@ -148,18 +148,18 @@ class CandleMarket:
         return replace(
             product,
             volume_24h=Notional(self._day_notional(product.product_id, now)),
-            price=price_of(last.close) if last is not None else None,
+            price=to_price(last.close) if last is not None else None,
         )
 
     def _quote(self, product_id: ProductId, middle: float, now: Instant) -> Quote:
         increment = self._products[product_id].price_increment
-        mid = price_of(middle)
+        mid = to_price(middle)
         half = mid * self._settings.spread_bps / BPS / 2
         bid, ask = floor_to(mid - half, increment), ceil_to(mid + half, increment)
         return Quote(product_id, Price(bid), Price(ask if ask > bid else bid + increment), now)
 
 
-def product_from_candles(product_id: ProductId, candles: Sequence[Candle], alias: ProductId | None = None) -> Product:
+def make_product(product_id: ProductId, candles: Sequence[Candle], alias: ProductId | None = None) -> Product:
     """Make up the metadata of a product of which only candles are known.
 
     The price increment is what the closes of the newest candles show, one odd price in a hundred aside.
@@ -188,5 +188,5 @@ def _price_increment(candles: Sequence[Candle]) -> Price:
 
 
 def _decimals(value: float) -> int:
-    exponent = price_of(value).normalize().as_tuple().exponent
+    exponent = to_price(value).normalize().as_tuple().exponent
     return max(-exponent, 0) if isinstance(exponent, int) else 0

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trader.model.codec import sha256_hex
-from trader.model.converts import ConvertStatus
+from trader.model.converts import ConversionStatus
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, notional
-from trader.model.orders import Bracket, Fill, Liquidity, OrderKind, OrderState, OrderStatus, Side
+from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, OrderStatus, Side
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
 FEE_INCREMENT = Decimal("1e-12")
@@ -26,7 +26,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class VenueOrder:
+class SimOrder:
     """One order as the venue keeps it.
 
     ``child`` is the id its attached bracket has, or will have once the first fill gives it a size; ``parent`` points
@@ -41,7 +41,7 @@ class VenueOrder:
     base: Asset
     quote: Asset
     side: Side
-    kind: OrderKind
+    configuration: OrderConfiguration
     quantity: Quantity
     limit_price: Price
     created_at: Instant
@@ -54,7 +54,7 @@ class VenueOrder:
     parent: VenueOrderId | None = None
     child: VenueOrderId | None = None
     status: OrderStatus = OrderStatus.OPEN
-    over_at: Instant | None = None
+    final_at: Instant | None = None
     filled: Quantity = Quantity(0)
     executions: int = 0
     fee_due: Decimal = ZERO
@@ -73,9 +73,9 @@ class VenueOrder:
         fee = round_up_fee(notional(self.limit_price, self.quantity) * self.fee_rate) - self.fee_charged
         return self.quote, notional(self.limit_price, self.remaining) + max(fee, ZERO)
 
-    def state(self) -> OrderState:
+    def report(self) -> OrderStatusReport:
         """Report the order as the adapter's caller knows orders."""
-        return OrderState(
+        return OrderStatusReport(
             venue_order_id=self.venue_order_id,
             client_order_id=self.client_order_id,
             product_id=self.product_id,
@@ -83,7 +83,7 @@ class VenueOrder:
             status=self.status,
             filled_quantity=self.filled,
             created_at=self.created_at,
-            settled=self.status.is_terminal,
+            settled=self.status.is_final,
             attached_order_id=self.child,
             originating_order_id=self.parent,
             quantity=self.quantity,
@@ -93,19 +93,19 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class VenueConvert:
+class SimConversion:
     """One conversion quote, and what became of it."""
 
-    venue_convert_id: str
-    convert_id: str
+    venue_conversion_id: str
+    conversion_id: str
     source: Asset
     target: Asset
     amount: Notional
-    status: ConvertStatus = ConvertStatus.QUOTED
+    status: ConversionStatus = ConversionStatus.QUOTED
     done_at: Instant | None = None
 
 
-def venue_id(client_order_id: ClientOrderId, number: int) -> VenueOrderId:
+def derive_venue_id(client_order_id: ClientOrderId, number: int) -> VenueOrderId:
     """Derive the venue's id of an order (0) or of its attached bracket (1): the same in every run."""
     return VenueOrderId(sha256_hex(f"order|{client_order_id}|{number}")[:32])
 
@@ -115,7 +115,7 @@ def round_up_fee(fee: Decimal) -> Decimal:
     return ceil_to(fee, FEE_INCREMENT)
 
 
-def fill_of(order: VenueOrder, execution: Execution, fee: Notional, at: Instant) -> Fill:
+def make_fill(order: SimOrder, execution: Execution, fee: Notional, at: Instant) -> Fill:
     """Write down an execution, under an id that follows from the order and the number of the fill."""
     return Fill(
         trade_id=TradeId(sha256_hex(f"trade|{order.venue_order_id}|{order.executions}")[:32]),
@@ -130,7 +130,7 @@ def fill_of(order: VenueOrder, execution: Execution, fee: Notional, at: Instant)
     )
 
 
-def child_of(parent: VenueOrder, quantity: Quantity, at: Instant) -> VenueOrder:
+def make_attached_bracket(parent: SimOrder, quantity: Quantity, at: Instant) -> SimOrder:
     """Make the bracket that protects what a parent has bought; it is born with the first fill."""
     assert parent.child is not None
     assert parent.bracket is not None
@@ -140,7 +140,7 @@ def child_of(parent: VenueOrder, quantity: Quantity, at: Instant) -> VenueOrder:
         # The venue names it, not we: a reader that looks for our prefix here would not find it at Coinbase either.
         client_order_id=ClientOrderId(parent.child),
         side=Side.SELL,
-        kind=OrderKind.BRACKET_GTC,
+        configuration=OrderConfiguration.BRACKET_GTC,
         quantity=quantity,
         limit_price=parent.bracket.target_price,
         stop_price=parent.bracket.stop_price,
@@ -156,16 +156,16 @@ def child_of(parent: VenueOrder, quantity: Quantity, at: Instant) -> VenueOrder:
     )
 
 
-def rewound(order: VenueOrder, late: Sequence[Fill], at: Instant) -> VenueOrder:
+def rewind_order(order: SimOrder, late: Sequence[Fill], at: Instant) -> SimOrder:
     """Show an order as it was at an instant, given all fills after it."""
     own = [fill for fill in late if fill.venue_order_id == order.venue_order_id]
     grown = [fill for fill in late if fill.venue_order_id == order.parent]
-    is_over = order.over_at is not None and order.over_at <= at
+    is_over = order.final_at is not None and order.final_at <= at
     return replace(
         order,
         quantity=Quantity(order.quantity - sum((fill.quantity for fill in grown), ZERO)),
         filled=Quantity(order.filled - sum((fill.quantity for fill in own), ZERO)),
         fee_charged=Notional(order.fee_charged - sum((fill.fee for fill in own), ZERO)),
         status=order.status if is_over else OrderStatus.OPEN,
-        over_at=order.over_at if is_over else None,
+        final_at=order.final_at if is_over else None,
     )

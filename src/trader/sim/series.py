@@ -69,7 +69,7 @@ class CandleSeries:
         low, high = bisect_left(self.starts, now - 86_400), bisect_right(self.starts, now - step)
         return self._notional_until[high] - self._notional_until[low] if low < high else 0.0
 
-    def aggregated(self, granularity: Granularity) -> CandleSeries:
+    def aggregate(self, granularity: Granularity) -> CandleSeries:
         """Put the candles into longer bars; a bar lacks what its candles lack.
 
         Raises: ConfigError if the longer bar is not a multiple of this one.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Granularity, Product
-from trader.sim.market import SeriesKey, product_from_candles
+from trader.sim.market import SeriesKey, make_product
 from trader.sim.series import CandleSeries
 
 #: With this seed the newest bars hold a rise that the shipped rules act on, a fall, and quiet products.
@@ -71,7 +71,7 @@ class SyntheticMarket:
     series: Mapping[SeriesKey, CandleSeries]
 
 
-def synthetic_market(seed: int, until: Instant, hours: int = 170) -> SyntheticMarket:
+def make_synthetic_market(seed: int, until: Instant, hours: int = 170) -> SyntheticMarket:
     """Make up *hours* of candles; the last one is the newest that is closed at *until*."""
     end = until // _STEP * _STEP
     count = hours * 3600 // _STEP
@@ -85,9 +85,9 @@ def synthetic_market(seed: int, until: Instant, hours: int = 170) -> SyntheticMa
         product_id = ProductId(character.product_id)
         candles = tuple(_walk(character, seed, end - count * _STEP, count, finale))
         series[product_id, Granularity.FIVE_MINUTE] = CandleSeries(Granularity.FIVE_MINUTE, candles)
-        products.append(product_from_candles(product_id, candles))
+        products.append(make_product(product_id, candles))
     benchmark = series[_BENCHMARK, Granularity.FIVE_MINUTE]
-    series[_BENCHMARK, Granularity.ONE_HOUR] = benchmark.aggregated(Granularity.ONE_HOUR)
+    series[_BENCHMARK, Granularity.ONE_HOUR] = benchmark.aggregate(Granularity.ONE_HOUR)
     other_door = replace(products[0], product_id=ProductId("BTC-USDC"), quote=Asset("USDC"), alias=_BENCHMARK)
     return SyntheticMarket((*products, other_door), series)
 

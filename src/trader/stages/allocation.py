@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId
 from trader.model.policy import AllocationSettings, StrategySettings
@@ -37,17 +37,17 @@ class CapitalAllocator:
             and (strategy_id not in last_runs or now - last_runs[strategy_id] >= section.every_minutes * 60)
         )
 
-    def allocate(self, forced: Sequence[TradeProposal], wishes: Sequence[TradeProposal]) -> Allocated:
+    def allocate(self, exits: Sequence[TradeProposal], proposals: Sequence[TradeProposal]) -> Allocated:
         """Settle the conflicts between strategies, and between them and the *forced* exits, which always stand.
 
         A strategy's sale and another's purchase of the same asset net out: neither is sent, both are recorded.
         Of two purchases the one with the larger conviction stands.
         """
         denials: list[Denial] = []
-        forced_lots = {proposal.lot_id for proposal in forced}
-        sells = _best_first(p for p in wishes if p.reduces and p.lot_id not in forced_lots)
-        buys = _best_first(p for p in wishes if not p.reduces)
-        leaving = {proposal.base for proposal in forced}
+        exiting_lots = {proposal.lot_id for proposal in exits}
+        sells = _best_first(p for p in proposals if p.reduces and p.lot_id not in exiting_lots)
+        buys = _best_first(p for p in proposals if not p.reduces)
+        leaving = {proposal.base for proposal in exits}
         buys = self._without_opposed(buys, leaving, denials)
         if self.settings.net_opposed:
             wanted = {proposal.base for proposal in buys}
@@ -56,7 +56,7 @@ class CapitalAllocator:
             buys = self._without_opposed(buys, offered, denials)
         buys = self._one_per_product(buys, denials)
         buys = self._within_trade_caps(buys, denials)
-        return Allocated((*forced, *sells, *buys), tuple(denials))
+        return Allocated((*exits, *sells, *buys), tuple(denials))
 
     def _without_opposed(
         self, proposals: Sequence[TradeProposal], opposed: Iterable[Asset], denials: list[Denial]
@@ -64,8 +64,8 @@ class CapitalAllocator:
         against = set(opposed)
         for proposal in proposals:
             if proposal.base in against:
-                numbers = {"side": proposal.side.value, "conviction": proposal.conviction}
-                denials.append(_denial(proposal, DenialCode.STRATEGIES_OPPOSED, numbers))
+                details = {"side": proposal.side.value, "conviction": proposal.conviction}
+                denials.append(_denial(proposal, DenialCode.STRATEGIES_OPPOSED, details))
         return [proposal for proposal in proposals if proposal.base not in against]
 
     def _one_per_product(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
@@ -75,12 +75,12 @@ class CapitalAllocator:
         for proposal in buys:
             winner = winners.setdefault(proposal.base, proposal)
             if winner is not proposal:
-                numbers: Numbers = {
+                details: Details = {
                     "conviction": proposal.conviction,
                     "peer": winner.strategy,
                     "best": winner.conviction,
                 }
-                denials.append(_denial(proposal, DenialCode.CONVICTION_BELOW_PEER, numbers))
+                denials.append(_denial(proposal, DenialCode.CONVICTION_BELOW_PEER, details))
         return list(winners.values())
 
     def _within_trade_caps(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
@@ -100,5 +100,5 @@ def _best_first(proposals: Iterable[TradeProposal]) -> list[TradeProposal]:
     return sorted(proposals, key=lambda p: (-p.conviction, p.product_id, p.strategy))
 
 
-def _denial(proposal: TradeProposal, code: DenialCode, numbers: Numbers) -> Denial:
-    return Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal)
+def _denial(proposal: TradeProposal, code: DenialCode, details: Details) -> Denial:
+    return Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal)

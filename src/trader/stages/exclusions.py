@@ -6,13 +6,13 @@ Metadata first, then the market's size and age, then the quote, then the bars: w
 from __future__ import annotations
 
 from trader.errors import DataError, MissingData, StaleData
-from trader.model.decisions import Numbers
+from trader.model.decisions import Details
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, utc_day
 from trader.model.market import Bars, Product, Quote
 from trader.model.settings import TierSettings, UniverseSettings
 
-Refusal = tuple[DenialCode, Numbers]
+Refusal = tuple[DenialCode, Details]
 
 _SECONDS_PER_DAY = 86400
 
@@ -30,12 +30,12 @@ DATA_FAILURES = frozenset(
 )
 
 
-def of_metadata(product: Product, settings: UniverseSettings, now: Instant) -> Refusal | None:
+def check_metadata(product: Product, settings: UniverseSettings, now: Instant) -> Refusal | None:
     """Refuse what the venue has closed or what we never trade: NOT_TRADABLE, EXCLUDED, STABLE_BASE, BANNED.
 
     A ban ends at the start of its date, UTC.
     """
-    if gates := product.closed_gates():
+    if gates := product.trading_restrictions():
         return DenialCode.NOT_TRADABLE, {"gates": ", ".join(gates)}
     if product.base in settings.never_trade:
         return DenialCode.EXCLUDED, {"base": product.base}
@@ -47,7 +47,7 @@ def of_metadata(product: Product, settings: UniverseSettings, now: Instant) -> R
     return None
 
 
-def of_market(product: Product, tier: TierSettings, settings: UniverseSettings, now: Instant) -> Refusal | None:
+def check_market(product: Product, tier: TierSettings, settings: UniverseSettings, now: Instant) -> Refusal | None:
     """Refuse what is too cheap, too thin or too young: PRICE_BELOW_MIN, VOLUME_BELOW_MIN, LISTING_TOO_NEW.
 
     A product whose listing the venue does not date passes: only its oldest ones are undated, and a young one cannot
@@ -64,12 +64,12 @@ def of_market(product: Product, tier: TierSettings, settings: UniverseSettings, 
     if product.listed_at is not None:
         age_days = (now - product.listed_at) // _SECONDS_PER_DAY
         if age_days < settings.listing_age_days_min:
-            numbers: Numbers = {"age_days": age_days, "age_days_min": settings.listing_age_days_min}
-            return DenialCode.LISTING_TOO_NEW, numbers
+            details: Details = {"age_days": age_days, "age_days_min": settings.listing_age_days_min}
+            return DenialCode.LISTING_TOO_NEW, details
     return None
 
 
-def of_quote(quote: Quote | None, tier: TierSettings, settings: UniverseSettings, now: Instant) -> Refusal | None:
+def check_quote(quote: Quote | None, tier: TierSettings, settings: UniverseSettings, now: Instant) -> Refusal | None:
     """Refuse a quote that is no market to trade on: QUOTE_MISSING, _STALE, _CROSSED, SPREAD_EXCEEDS_MAX."""
     if quote is None:
         return DenialCode.QUOTE_MISSING, {}
@@ -84,7 +84,7 @@ def of_quote(quote: Quote | None, tier: TierSettings, settings: UniverseSettings
     return None
 
 
-def of_bars(bars: Bars | DataError | None, gap_ratio_max: float, count_min: int) -> Refusal | None:
+def check_bars(bars: Bars | DataError | None, gap_ratio_max: float, count_min: int) -> Refusal | None:
     """Refuse bars that cannot be trusted: DATA_MISSING, _STALE, _MALFORMED, _GAPPED, HISTORY_TOO_SHORT."""
     if bars is None:
         return DenialCode.DATA_MISSING, {"reason": "not read"}

@@ -16,9 +16,9 @@ from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.memory import Regime
 from trader.model.money import HUNDRED, ONE, ZERO, Price
-from trader.model.orders import Leg, OrderKind, Side
+from trader.model.orders import OrderPurpose, OrderConfiguration, Side
 from trader.model.policy import ExitsSettings
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ExitEngine:
     settings: ExitsSettings
     quiet_seconds: int
 
-    def with_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
+    def raise_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
         """Remember the best bid each lot has seen; trailing stops hang from it."""
         lots = dict(ledger.lots)
         for lot_id, lot in ledger.lots.items():
@@ -41,23 +41,23 @@ class ExitEngine:
         return replace(ledger, lots=lots)
 
     def propose(
-        self, ledger: Ledger, quotes: Mapping[ProductId, Quote], regime: Regime, switch: Switch, now: Instant
+        self, ledger: Ledger, quotes: Mapping[ProductId, Quote], regime: Regime, state: TradingState, now: Instant
     ) -> tuple[TradeProposal, ...]:
         """Name every lot to be sold and why; a lot already being sold is left alone."""
-        wishes = []
+        proposals = []
         for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
             if lot.quantity <= 0 or _is_exiting(ledger, lot, Instant(now - self.quiet_seconds)):
                 continue
             quote = _usable(quotes.get(lot.product_id))
-            reason = self._reason(ledger, lot, quote, regime, switch, now)
+            reason = self._reason(ledger, lot, quote, regime, state, now)
             if reason is not None:
-                wishes.append(exit_proposal(lot, reason))
-        return tuple(wishes)
+                proposals.append(propose_exit(lot, reason))
+        return tuple(proposals)
 
     def _reason(
-        self, ledger: Ledger, lot: Lot, quote: Quote | None, regime: Regime, switch: Switch, now: Instant
+        self, ledger: Ledger, lot: Lot, quote: Quote | None, regime: Regime, state: TradingState, now: Instant
     ) -> str | None:
-        if switch is Switch.FLATTEN:
+        if state is TradingState.FLATTEN:
             return "flatten"
         if now >= lot.max_hold_until:
             return "time"
@@ -84,7 +84,7 @@ class ExitEngine:
         )
 
 
-def exit_proposal(lot: Lot, reason: str) -> TradeProposal:
+def propose_exit(lot: Lot, reason: str) -> TradeProposal:
     """Propose to sell all of one lot."""
     return TradeProposal(
         strategy=lot.strategy,
@@ -104,12 +104,12 @@ def _usable(quote: Quote | None) -> Quote | None:
 
 
 def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
-    return any(record.intent.leg is Leg.EXIT and record.is_awaited(settled) for record in ledger.orders_of(lot.lot_id))
+    return any(record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled) for record in ledger.orders_of(lot.lot_id))
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:
     # The target is already a resting order there, as a maker; cancelling it to sell as a taker would cost the fee.
     return any(
-        record.intent.kind is OrderKind.BRACKET_GTC and not record.status.is_terminal and record.remaining > 0
+        record.intent.configuration is OrderConfiguration.BRACKET_GTC and not record.status.is_final and record.remaining > 0
         for record in ledger.orders_of(lot.lot_id)
     )

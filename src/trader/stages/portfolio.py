@@ -9,24 +9,24 @@ from typing import Any
 
 from trader.model.booking import book_dust
 from trader.model.events import EventKind
-from trader.model.facts import Facts
+from trader.model.facts import CycleInputs
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.market import Product, Quote
 from trader.model.money import Notional
-from trader.model.orders import Leg
+from trader.model.orders import OrderPurpose
 from trader.model.policy import RiskSettings
-from trader.model.portfolio import equity_of, loss_pct, marked
+from trader.model.portfolio import equity_of, loss_pct, advance_equity_marks
 
-Note = tuple[EventKind, str, Mapping[str, Any]]
+AuditNote = tuple[EventKind, str, Mapping[str, Any]]
 
 
-def quotes_by_base(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Mapping[Asset, Quote]:
+def index_quotes_by_base(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Mapping[Asset, Quote]:
     """Pick, for every asset held, the quote of the product it is held on."""
     return {lot.base: quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes}
 
 
-def pegs(quotes: Mapping[ProductId, Quote], paths: Mapping[Asset, tuple[ProductId, ...]]) -> Mapping[Asset, Decimal]:
+def price_pegs(quotes: Mapping[ProductId, Quote], paths: Mapping[Asset, tuple[ProductId, ...]]) -> Mapping[Asset, Decimal]:
     """Price each stable quote asset: the mid of the first product on its path, divided by those that follow.
 
     An asset with a missing or crossed quote on its path has no price here; nobody assumes it is worth 1.
@@ -43,14 +43,14 @@ def pegs(quotes: Mapping[ProductId, Quote], paths: Mapping[Asset, tuple[ProductI
     return prices
 
 
-def sweep_dust(facts: Facts, ledger: Ledger) -> tuple[Ledger, tuple[Note, ...]]:
+def sweep_dust(inputs: CycleInputs, ledger: Ledger) -> tuple[Ledger, tuple[AuditNote, ...]]:
     """Write off lots below what the venue sells, once no order of theirs is alive. The rest of the world goes on."""
-    notes: list[Note] = []
+    notes: list[AuditNote] = []
     for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
-        product, quote = facts.products.get(lot.product_id), facts.quotes.get(lot.product_id)
+        product, quote = inputs.products.get(lot.product_id), inputs.quotes.get(lot.product_id)
         if product is None or quote is None or quote.is_crossed:
             continue
-        if any(record.is_live for record in ledger.orders_of(lot.lot_id)):
+        if any(record.is_active for record in ledger.orders_of(lot.lot_id)):
             continue
         if _is_sellable(lot.quantity, product, quote):
             continue
@@ -65,23 +65,23 @@ def _is_sellable(quantity: Decimal, product: Product, quote: Quote) -> bool:
     return whole >= product.base_size_min and whole * quote.bid >= product.quote_size_min
 
 
-def with_marks(
+def mark_equity(
     ledger: Ledger, quotes: Mapping[ProductId, Quote], prices: Mapping[Asset, Decimal], now: Instant, risk: RiskSettings
 ) -> tuple[Ledger, Notional | None]:
     """Compute the equity and carry the marks forward; remember a lost peg, and a drawdown until a person clears it."""
-    equity = equity_of(ledger, quotes_by_base(ledger, quotes), prices)
-    ledger = marked(ledger, equity, now)
+    equity = equity_of(ledger, index_quotes_by_base(ledger, quotes), prices)
+    ledger = advance_equity_marks(ledger, equity, now)
     depegged = {**ledger.depegged, **{asset: now for asset, price in prices.items() if price < risk.peg_min}}
-    rested = {asset: at for asset, at in depegged.items() if now - at < risk.peg_rest_minutes * 60}
+    rested = {asset: at for asset, at in depegged.items() if now - at < risk.peg_cooldown_minutes * 60}
     halted = ledger.drawdown_halt or (
         equity is not None
-        and ledger.marks is not None
-        and loss_pct(ledger.marks.peak_equity, equity) >= risk.drawdown_pct_max
+        and ledger.equity_marks is not None
+        and loss_pct(ledger.equity_marks.peak_equity, equity) >= risk.drawdown_pct_max
     )
     return replace(ledger, depegged=rested, drawdown_halt=halted), equity
 
 
-def unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
+def find_unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
     """Name the lots that no live sell order and no attached entry covers at this moment."""
     return tuple(
         sorted(
@@ -89,7 +89,7 @@ def unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
             for lot in ledger.lots.values()
             if lot.quantity > 0
             and not any(
-                record.is_live and (record.intent.leg is not Leg.ENTRY or record.intent.attach)
+                record.is_active and (record.intent.purpose is not OrderPurpose.ENTRY or record.intent.attach_bracket)
                 for record in ledger.orders_of(lot.lot_id)
             )
         )

@@ -20,17 +20,17 @@ from trader.model.money import ZERO, Quantity
 from trader.model.orders import (
     ATTACHED,
     Fill,
-    Leg,
+    OrderPurpose,
     OrderIntent,
-    OrderKind,
+    OrderConfiguration,
     OrderRecord,
-    OrderState,
+    OrderStatusReport,
     OrderStatus,
     Side,
     may_follow,
 )
 from trader.model.settings import Settings
-from trader.stages.settlement import Note, close_lots, settle_converts
+from trader.stages.settlement import AuditNote, close_lots, settle_conversions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Reconciled:
     """The ledger afterwards, what was learnt, and what is to be stored beside the ledger."""
 
     ledger: Ledger
-    notes: tuple[Note, ...] = ()
+    notes: tuple[AuditNote, ...] = ()
     new_fills: tuple[Fill, ...] = ()
     finished: tuple[OrderRecord, ...] = ()
 
 
-def fills_wanted_since(ledger: Ledger, slack_seconds: int) -> Instant | None:
+def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
     """Return the instant from which orders and fills must be read; None if no order is remembered."""
     decided = [record.intent.decided_at for record in ledger.orders.values()]
     return Instant(min(decided) - slack_seconds) if decided else None
@@ -54,11 +54,11 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
 
     Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
     """
-    notes: list[Note] = []
+    notes: list[AuditNote] = []
     ledger = _observe_orders(ledger, view, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = _resolve_doubts(ledger, view.read_at, settings, notes)
-    ledger = settle_converts(ledger, view, settings.cycle, notes)
+    ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
     ledger = _check_balances(ledger, view.balances, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
@@ -70,29 +70,29 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
 # --- orders
 
 
-def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes: list[Note]) -> Ledger:
+def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes: list[AuditNote]) -> Ledger:
     by_venue_id = {
         record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
     }
     # Parents first: a child is recognised by its parent's venue id.
-    for state in sorted(view.orders, key=lambda each: (each.originating_order_id is not None, each.created_at)):
-        key = state.client_order_id if state.client_order_id in ledger.orders else by_venue_id.get(state.venue_order_id)
-        if key is None and state.originating_order_id in by_venue_id:
-            parent = ledger.orders[by_venue_id[state.originating_order_id]]
-            child = _child_of(parent, state, settings.execution.order_prefix)
+    for report in sorted(view.orders, key=lambda each: (each.originating_order_id is not None, each.created_at)):
+        key = report.client_order_id if report.client_order_id in ledger.orders else by_venue_id.get(report.venue_order_id)
+        if key is None and report.originating_order_id in by_venue_id:
+            parent = ledger.orders[by_venue_id[report.originating_order_id]]
+            child = _child_of(parent, report, settings.execution.order_prefix)
             key = child.intent.client_order_id
             ledger = ledger.with_order(child)
         if key is None:
-            if state.client_order_id.startswith(settings.execution.order_prefix) and not state.status.is_terminal:
-                body = {"reason": "an open order carries our prefix and is not in the ledger", "order": state}
-                notes.append((EventKind.MISMATCH_FOUND, state.venue_order_id, body))
+            if report.client_order_id.startswith(settings.execution.order_prefix) and not report.status.is_final:
+                body = {"reason": "an open order carries our prefix and is not in the ledger", "order": report}
+                notes.append((EventKind.MISMATCH_FOUND, report.venue_order_id, body))
             continue
-        by_venue_id[state.venue_order_id] = key
-        ledger = _observe(ledger, ledger.orders[key], state, view.read_at, notes)
+        by_venue_id[report.venue_order_id] = key
+        ledger = _observe(ledger, ledger.orders[key], report, view.read_at, notes)
     return ledger
 
 
-def _child_of(parent: OrderRecord, state: OrderState, prefix: str) -> OrderRecord:
+def _child_of(parent: OrderRecord, report: OrderStatusReport, prefix: str) -> OrderRecord:
     """Give the attached bracket a record of its own, under an id derived from its parent's."""
     intent = parent.intent
     bracket = intent.bracket
@@ -104,8 +104,8 @@ def _child_of(parent: OrderRecord, state: OrderState, prefix: str) -> OrderRecor
         base=intent.base,
         quote=intent.quote,
         side=Side.SELL,
-        leg=Leg.PROTECTION,
-        kind=OrderKind.BRACKET_GTC,
+        purpose=OrderPurpose.PROTECTION,
+        configuration=OrderConfiguration.BRACKET_GTC,
         quantity=intent.quantity,
         limit_price=bracket.target_price if bracket else intent.limit_price,
         stop_price=bracket.stop_price if bracket else None,
@@ -113,26 +113,26 @@ def _child_of(parent: OrderRecord, state: OrderState, prefix: str) -> OrderRecor
         decided_at=intent.decided_at,
         reason=ATTACHED,
     )
-    return OrderRecord(intent=child, status=OrderStatus.PENDING, venue_order_id=state.venue_order_id)
+    return OrderRecord(intent=child, status=OrderStatus.PENDING, venue_order_id=report.venue_order_id)
 
 
-def _observe(ledger: Ledger, record: OrderRecord, state: OrderState, now: Instant, notes: list[Note]) -> Ledger:
-    status = state.status if may_follow(record.status, state.status) else record.status
+def _observe(ledger: Ledger, record: OrderRecord, report: OrderStatusReport, now: Instant, notes: list[AuditNote]) -> Ledger:
+    status = report.status if may_follow(record.status, report.status) else record.status
     seen = replace(
         record,
         status=status,
-        venue_order_id=state.venue_order_id,
-        attached_order_id=state.attached_order_id or record.attached_order_id,
-        filled_claimed=Quantity(max(record.filled_claimed, state.filled_quantity)),
+        venue_order_id=report.venue_order_id,
+        attached_order_id=report.attached_order_id or record.attached_order_id,
+        reported_filled=Quantity(max(record.reported_filled, report.filled_quantity)),
         sent_at=None,
-        over_at=record.over_at or (now if status.is_terminal else None),
+        final_at=record.final_at or (now if status.is_final else None),
     )
-    if not status.is_terminal:
-        seen = replace(seen, over_at=None)
+    if not status.is_final:
+        seen = replace(seen, final_at=None)
     if seen == record:
         return ledger
     if status is not record.status:
-        body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "state": state}
+        body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "report": report}
         notes.append((EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
     return ledger.with_order(seen)
 
@@ -140,7 +140,7 @@ def _observe(ledger: Ledger, record: OrderRecord, state: OrderState, now: Instan
 # --- fills
 
 
-def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tuple[Ledger, tuple[Fill, ...]]:
+def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) -> tuple[Ledger, tuple[Fill, ...]]:
     owner: dict[VenueOrderId, ClientOrderId] = {
         record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
     }
@@ -163,16 +163,16 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[Note]) -> tu
             continue
         ledger = book_fill(ledger, key, fill)
         record = ledger.orders[key]
-        ledger = ledger.with_order(replace(record, filled_claimed=Quantity(max(record.filled_claimed, record.filled))))
+        ledger = ledger.with_order(replace(record, reported_filled=Quantity(max(record.reported_filled, record.filled))))
         booked.append(fill)
         notes.append((EventKind.FILL_APPLIED, fill.trade_id, {"order": key, "fill": fill}))
     return ledger, tuple(booked)
 
 
-def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[Note]) -> Ledger:
+def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
     """A sale waits for its purchase, unless the purchase is over and booked: then nothing will ever cover it."""
     entry = ledger.orders.get(record.intent.lot_id)
-    if entry is None or entry.is_live:
+    if entry is None or entry.is_active:
         return ledger
     body = {"reason": "a sale exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
     notes.append((EventKind.MISMATCH_FOUND, fill.trade_id, body))
@@ -191,14 +191,14 @@ def is_resendable(record: OrderRecord, now: Instant, settings: Settings) -> bool
     return record.is_in_doubt and now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
 
 
-def resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
+def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
     """Name the remembered intents that are to be sent once more."""
     return tuple(
-        record.intent.client_order_id for record in ledger.live_orders() if is_resendable(record, now, settings)
+        record.intent.client_order_id for record in ledger.active_orders() if is_resendable(record, now, settings)
     )
 
 
-def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[Note]) -> Ledger:
+def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
     # The last instant at which a stalled invocation of ours could still have sent it is the end of its lease.
     wait = settings.cycle.quiet_period_seconds + settings.cycle.lease_seconds
     for key, record in sorted(ledger.orders.items()):
@@ -207,22 +207,22 @@ def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: lis
         last_sent = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
         if now - last_sent < wait:
             continue
-        body = {"order": key, "was": record.status, "is": OrderStatus.LAPSED, "quiet_seconds": now - last_sent}
-        notes.append((EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.LAPSED}", body))
-        ledger = ledger.with_order(replace(record, status=OrderStatus.LAPSED, over_at=now))
+        body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}
+        notes.append((EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.ABANDONED}", body))
+        ledger = ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=now))
     return ledger
 
 
 # --- balances
 
 
-def _check_balances(ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[Note]) -> Ledger:
+def _check_balances(ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[AuditNote]) -> Ledger:
     """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only."""
     busy = {
         record.intent.base
         for record in ledger.orders.values()
         # A bracket may rest for days; one that is over and whose fills are still to come is another matter.
-        if record.is_live and (record.intent.leg is not Leg.PROTECTION or record.status.is_terminal)
+        if record.is_active and (record.intent.purpose is not OrderPurpose.PROTECTION or record.status.is_final)
     }
     held: dict[Asset, Decimal] = {}
     parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
@@ -258,9 +258,9 @@ def _forget(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, 
         lot_id
         for lot_id, records in sorted(by_lot.items())
         if lot_id not in ledger.lots
-        and all(not r.is_live and r.over_at is not None and now - r.over_at >= memory_seconds for r in records)
+        and all(not r.is_active and r.final_at is not None and now - r.final_at >= memory_seconds for r in records)
     ]
     finished = tuple(
         sorted((r for lot_id in gone_lots for r in by_lot[lot_id]), key=lambda r: r.intent.client_order_id)
     )
-    return ledger.forgetting(gone_lots, (r.intent.client_order_id for r in finished)), finished
+    return ledger.without(gone_lots, (r.intent.client_order_id for r in finished)), finished

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trader.errors import DataError
 from trader.model.market import Bars
-from trader.model.memory import Regime, RegimeMemory
+from trader.model.memory import Regime, RegimeState
 from trader.model.policy import RegimeSettings
 from trader.stages import indicators
 
@@ -25,10 +25,10 @@ class RegimeReading:
     raw: Regime
     trend_pct: float | None
     volatility_pct: float | None
-    memory: RegimeMemory
+    state: RegimeState
 
 
-def assess(benchmark: Bars | DataError, memory: RegimeMemory, settings: RegimeSettings) -> RegimeReading:
+def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSettings) -> RegimeReading:
     """Read the market and decide which regime is in force.
 
     A crash is in force at once; any other change, the way out of a crash included, once it has been read for
@@ -38,9 +38,9 @@ def assess(benchmark: Bars | DataError, memory: RegimeMemory, settings: RegimeSe
     as the memory's candidate and is resumed with the next reading: an outage is neither evidence for a change nor a
     way round the confirmation.
     """
-    before = _resumed(memory)
+    before = _resumed(state)
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
-        return RegimeReading(Regime.UNKNOWN, None, None, RegimeMemory(Regime.UNKNOWN, before.current, 0))
+        return RegimeReading(Regime.UNKNOWN, None, None, RegimeState(Regime.UNKNOWN, before.current, 0))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
     volatility_pct = indicators.annualised_volatility(benchmark, len(benchmark) - 1) * 100
     raw = classify(trend_pct, volatility_pct, settings)
@@ -56,13 +56,13 @@ def classify(trend_pct: float, volatility_pct: float, settings: RegimeSettings) 
     return Regime.BEAR if trend_pct <= -settings.bear_trend_pct else Regime.CHOP
 
 
-def _resumed(memory: RegimeMemory) -> RegimeMemory:
+def _resumed(state: RegimeState) -> RegimeState:
     # Only an outage leaves a candidate beside UNKNOWN: it is the regime that was in force before.
-    return RegimeMemory(memory.candidate) if memory.current is Regime.UNKNOWN else memory
+    return RegimeState(state.candidate) if state.current is Regime.UNKNOWN else state
 
 
-def _next(memory: RegimeMemory, raw: Regime, confirm_cycles: int) -> RegimeMemory:
-    if raw in (memory.current, Regime.CRASH) or memory.current is Regime.UNKNOWN:
-        return RegimeMemory(raw)
-    held = memory.held_cycles + 1 if memory.candidate is raw else 1
-    return RegimeMemory(raw) if held >= confirm_cycles else RegimeMemory(memory.current, raw, held)
+def _next(state: RegimeState, raw: Regime, confirm_cycles: int) -> RegimeState:
+    if raw in (state.current, Regime.CRASH) or state.current is Regime.UNKNOWN:
+        return RegimeState(raw)
+    held = state.held_cycles + 1 if state.candidate is raw else 1
+    return RegimeState(raw) if held >= confirm_cycles else RegimeState(state.current, raw, held)

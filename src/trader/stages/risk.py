@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trader.model.decisions import Approval, Denial, Numbers, RiskReview, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
-from trader.model.orders import Leg, Side
+from trader.model.orders import OrderPurpose, Side
 from trader.model.policy import RiskSettings, StrategySettings
-from trader.model.portfolio import Portfolio, Switch, loss_pct
+from trader.model.portfolio import Portfolio, TradingState, loss_pct
 from trader.model.settings import UniverseSettings
 
 STAGE = "risk"
 _HOUR = 3600
 
-Refusal = tuple[DenialCode, Numbers]
+Refusal = tuple[DenialCode, Details]
 #: One cap: its code, the most it allows, and what counts against it already.
 Cap = tuple[DenialCode, Decimal, Decimal]
 
@@ -32,7 +32,7 @@ class _Tally:
     opened: set[tuple[StrategyId, Asset]] = field(default_factory=set)
     approved: list[tuple[TradeProposal, Notional]] = field(default_factory=list)
 
-    def sum(self, wanted: Callable[[TradeProposal], bool]) -> Decimal:
+    def total(self, wanted: Callable[[TradeProposal], bool]) -> Decimal:
         return sum((amount for proposal, amount in self.approved if wanted(proposal)), ZERO)
 
 
@@ -70,21 +70,21 @@ class RiskManager:
                 if refusal is None:
                     refusal = self._size(proposal, portfolio, regime, tally, approvals, trims)
             if refusal is not None:
-                code, numbers = refusal
-                denials.append(Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal))
+                code, details = refusal
+                denials.append(Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal))
         return RiskReview(tuple(approvals), tuple(trims), tuple(denials))
 
     # --- sells
 
     def _refuse_sell(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        if portfolio.conditions.switch is Switch.HALT:
-            return DenialCode.SWITCH_NOT_RUN, {"switch": Switch.HALT.value}
+        if portfolio.conditions.trading_state is TradingState.HALT:
+            return DenialCode.SWITCH_NOT_RUN, {"trading_state": TradingState.HALT.value}
         lot = portfolio.ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
         if lot is None or lot.quantity <= 0 or lot.strategy != proposal.strategy:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
         settled = Instant(portfolio.conditions.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
-            if record.intent.leg is Leg.EXIT and record.is_awaited(settled):
+            if record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
         return None
 
@@ -105,9 +105,9 @@ class RiskManager:
         )
 
     def _switch_and_ledger(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        switch = portfolio.conditions.switch
-        if switch is not Switch.RUN:
-            return DenialCode.SWITCH_NOT_RUN, {"switch": switch.value}
+        state = portfolio.conditions.trading_state
+        if state is not TradingState.RUN:
+            return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
         why = portfolio.ledger.reduce_only.get(proposal.base)
         return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None
 
@@ -118,7 +118,7 @@ class RiskManager:
             return DenialCode.TICK_STALE, {"age_seconds": age, "limit": self.max_tick_age_seconds}
         if not conditions.data_complete:
             return DenialCode.DATA_INCOMPLETE, {}
-        rest = portfolio.ledger.health.rest_until - conditions.now
+        rest = portfolio.ledger.failure_streak.cooldown_until - conditions.now
         return (DenialCode.VENUE_UNHEALTHY, {"rest_seconds": rest}) if rest > 0 else None
 
     def _regime(self, regime: Regime) -> Refusal | None:
@@ -128,7 +128,7 @@ class RiskManager:
         return (DenialCode.REGIME_CRASH, {"size_multiplier": multiplier}) if multiplier <= 0 else None
 
     def _loss_stops(self, portfolio: Portfolio) -> Refusal | None:
-        marks, equity, limits = portfolio.ledger.marks, portfolio.equity, self.settings
+        marks, equity, limits = portfolio.ledger.equity_marks, portfolio.equity, self.settings
         if equity is None or marks is None:
             return DenialCode.EQUITY_UNKNOWN, {}
         for code, start, limit in (
@@ -144,21 +144,21 @@ class RiskManager:
         return None
 
     def _pacing(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
-        pacing, now, limits = portfolio.ledger.pacing, portfolio.conditions.now, self.settings
+        pacing, now, limits = portfolio.ledger.entry_pacing, portfolio.conditions.now, self.settings
         trades = (pacing.trades_today if pacing.day == utc_day(now) else 0) + tally.entries
         if trades >= limits.trades_per_day_max:
             return DenialCode.DAY_TRADES_EXCEED_MAX, {"trades": trades, "limit": limits.trades_per_day_max}
         recent = [at for at in pacing.entries if now - at < _HOUR]
         if len(recent) + tally.entries >= limits.entries_per_hour_max:
-            numbers = {"entries": len(recent) + tally.entries, "limit": limits.entries_per_hour_max}
-            return DenialCode.HOUR_ENTRIES_EXCEED_MAX, numbers
+            details = {"entries": len(recent) + tally.entries, "limit": limits.entries_per_hour_max}
+            return DenialCode.HOUR_ENTRIES_EXCEED_MAX, details
         since = now - max(recent, default=now - _HOUR)
         if since < limits.entry_spacing_seconds:
             return DenialCode.ENTRY_TOO_SOON, {"seconds": since, "limit": limits.entry_spacing_seconds}
         last = pacing.last_entry.get(proposal.base)
         if last is not None and now - last < limits.product_spacing_minutes * 60:
-            numbers = {"seconds": now - last, "limit": limits.product_spacing_minutes * 60}
-            return DenialCode.PRODUCT_ENTRY_TOO_SOON, numbers
+            details = {"seconds": now - last, "limit": limits.product_spacing_minutes * 60}
+            return DenialCode.PRODUCT_ENTRY_TOO_SOON, details
         return None
 
     def _cooldowns(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
@@ -166,7 +166,7 @@ class RiskManager:
         cooldown = portfolio.ledger.cooldowns.get(proposal.base)
         if cooldown is not None and now < cooldown.until:
             return DenialCode.PRODUCT_COOLING, {"after": cooldown.reason, "seconds_left": cooldown.until - now}
-        rest = portfolio.ledger.streak.rest_until - now
+        rest = portfolio.ledger.loss_streak.cooldown_until - now
         return (DenialCode.LOSSES_COOLING, {"seconds_left": rest}) if rest > 0 else None
 
     def _pegs(self, portfolio: Portfolio) -> Refusal | None:
@@ -181,7 +181,7 @@ class RiskManager:
             if price < self.settings.peg_min:
                 return DenialCode.PEG_BELOW_MIN, {"asset": asset, "price": price, "limit": self.settings.peg_min}
         for asset, seen in sorted(portfolio.ledger.depegged.items()):
-            left = seen + self.settings.peg_rest_minutes * 60 - now
+            left = seen + self.settings.peg_cooldown_minutes * 60 - now
             if left > 0 and portfolio.ledger.cash.get(asset, ZERO) > 0:
                 return DenialCode.PEG_BELOW_MIN, {"asset": asset, "seconds_left": left}
         return None
@@ -193,14 +193,14 @@ class RiskManager:
         if (proposal.strategy, proposal.base) in tally.opened:
             return DenialCode.ORDER_WORKING, {"order": "approved in this very review"}
         for record in portfolio.ledger.orders.values():
-            if record.intent.base == proposal.base and record.intent.side is Side.BUY and record.is_live:
+            if record.intent.base == proposal.base and record.intent.side is Side.BUY and record.is_active:
                 code = DenialCode.ORDER_IN_DOUBT if record.is_in_doubt else DenialCode.ORDER_WORKING
                 return code, {"order": record.intent.client_order_id, "status": record.status.value}
         held = {(lot.strategy, lot.base) for lot in portfolio.ledger.lots.values()}
         held |= {
             (r.intent.strategy, r.intent.base)
             for r in portfolio.ledger.orders.values()
-            if r.intent.leg is Leg.ENTRY and r.is_live
+            if r.intent.purpose is OrderPurpose.ENTRY and r.is_active
         }
         held |= tally.opened
         if (proposal.strategy, proposal.base) not in held and len(held) >= limits.open_positions_max:
@@ -231,8 +231,8 @@ class RiskManager:
         amount = Notional(min(wish, room))
         trimmed = amount < wish
         if amount * (ONE - self.taker_fee_ratio) < self.settings.notional_min:
-            numbers = {"wish": wish, "room": room, "limit": limit, "used": used, "min": self.settings.notional_min}
-            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), numbers
+            details = {"wish": wish, "room": room, "limit": limit, "used": used, "min": self.settings.notional_min}
+            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), details
         if trimmed:
             trims.append(Trim(proposal, amount, code))
         approvals.append(Approval(proposal, notional=amount))
@@ -255,7 +255,7 @@ class RiskManager:
                 return (bases is None or p.base in bases) and (of is None or p.strategy == of)
 
             exposures = [None] if bases is None else bases
-            used = sum((portfolio.exposure(base=each, strategy=of) for each in exposures), ZERO) + tally.sum(counts)
+            used = sum((portfolio.exposure(base=each, strategy=of) for each in exposures), ZERO) + tally.total(counts)
             caps.append((code, share(equity, pct), used))
 
         cap(DenialCode.POSITION_EXCEEDS_MAX, limits.position_pct_max * multiplier, [base], strategy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trader.model.decisions import Confirmations, Denial, Numbers, Trigger
+from trader.model.decisions import Confirmations, Denial, Details, Trigger
 from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
@@ -13,7 +13,7 @@ from trader.model.market import Bars
 from trader.model.memory import Regime
 from trader.model.policy import TriggersSettings
 from trader.stages import indicators, trigger_kinds
-from trader.stages.trigger_kinds import Measures, Sighting
+from trader.stages.trigger_kinds import Features, Signal
 
 STAGE = "triggers"
 
@@ -33,7 +33,7 @@ class TriggerEngine:
         denials: list[Denial] = []
         bars_min = self.bars_needed()
         for product_id, candidate in candidates.items():
-            found = self._look(product_id, candidate.bars, regime, bars_min)
+            found = self._evaluate(product_id, candidate.bars, regime, bars_min)
             if isinstance(found, Trigger):
                 triggers.append(found)
             else:
@@ -41,8 +41,8 @@ class TriggerEngine:
         triggers.sort(key=lambda trigger: (-trigger.score, trigger.product_id))
         limit = self.settings.per_cycle_max
         for rank, trigger in enumerate(triggers[limit:], start=limit + 1):
-            numbers = {"rank": rank, "rank_max": limit, "score": trigger.score, "score_min": triggers[limit - 1].score}
-            denials.append(Denial(trigger.product_id, DenialCode.TRIGGERS_EXCEED_MAX, STAGE, numbers))
+            details = {"rank": rank, "rank_max": limit, "score": trigger.score, "score_min": triggers[limit - 1].score}
+            denials.append(Denial(trigger.product_id, DenialCode.TRIGGERS_EXCEED_MAX, STAGE, details))
         return Detection({trigger.product_id: trigger for trigger in triggers[:limit]}, tuple(denials))
 
     def bars_needed(self) -> int:
@@ -64,18 +64,18 @@ class TriggerEngine:
             indicators.confirmation_bars(each.confirmations),
         )
 
-    def _look(self, product_id: ProductId, bars: Bars, regime: Regime, bars_min: int) -> Trigger | Denial:
+    def _evaluate(self, product_id: ProductId, bars: Bars, regime: Regime, bars_min: int) -> Trigger | Denial:
         if len(bars) < bars_min:
-            numbers: Numbers = {"bars": len(bars), "bars_min": bars_min}
-            return Denial(product_id, DenialCode.HISTORY_TOO_SHORT, STAGE, numbers)
+            details: Details = {"bars": len(bars), "bars_min": bars_min}
+            return Denial(product_id, DenialCode.HISTORY_TOO_SHORT, STAGE, details)
         if outlier := self._outlier(bars):
             return Denial(product_id, DenialCode.PRICE_OUTLIER, STAGE, outlier)
-        measures = trigger_kinds.measure(bars, self.settings)
-        best, signs = self._best(bars, measures, regime)
+        features = trigger_kinds.compute_features(bars, self.settings)
+        best, signs = self._best(bars, features, regime)
         if best is None:
-            numbers = self._nearness(bars, measures, regime)
-            return Denial(product_id, DenialCode.TRIGGER_MISSING, STAGE, numbers)
-        if quiet := self._quietness(bars):
+            details = self._distance_to_trigger(bars, features, regime)
+            return Denial(product_id, DenialCode.TRIGGER_MISSING, STAGE, details)
+        if quiet := self._low_volatility(bars):
             return Denial(product_id, DenialCode.VOLATILITY_TOO_LOW, STAGE, {**quiet, "kind": best.kind.value})
         return Trigger(
             product_id=product_id,
@@ -85,28 +85,28 @@ class TriggerEngine:
             confidence=best.confidence,
             move=best.move,
             confirmations=signs or indicators.confirmations(bars, self.settings.confirmations),
-            measures=_as_numbers(measures),
+            features=_as_numbers(features),
         )
 
-    def _best(self, bars: Bars, measures: Measures, regime: Regime) -> tuple[Sighting | None, Confirmations | None]:
+    def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:
         """Return the strongest sighting, and the confirmations if they had to be computed."""
         settings, close = self.settings, bars.close[-1]
         signs, turned = None, None
-        if trigger_kinds.is_bouncing(settings.reversal, measures, close):
+        if trigger_kinds.is_bouncing(settings.reversal, features, close):
             signs = indicators.confirmations(bars, settings.confirmations)
-            turned = trigger_kinds.reversal(settings.reversal, measures, close, signs)
+            turned = trigger_kinds.detect_reversal(settings.reversal, features, close, signs)
         seen = (
-            trigger_kinds.price_move(settings.price_move, regime, measures),
-            trigger_kinds.volume_spike(settings.volume_spike, regime, measures),
-            trigger_kinds.breakout(settings.breakout, measures, bars, settings.atr_bars),
+            trigger_kinds.detect_price_move(settings.price_move, regime, features),
+            trigger_kinds.detect_volume_spike(settings.volume_spike, regime, features),
+            trigger_kinds.detect_breakout(settings.breakout, features, bars, settings.atr_bars),
             turned,
-            trigger_kinds.momentum(settings.momentum, measures, bars),
+            trigger_kinds.detect_momentum(settings.momentum, features, bars),
         )
         # max keeps the first of equals: the order above is the order of preference.
         best = max(filter(None, seen), key=lambda each: each.strength * each.confidence, default=None)
         return best, signs
 
-    def _outlier(self, bars: Bars) -> Numbers | None:
+    def _outlier(self, bars: Bars) -> Details | None:
         """Give the numbers of a last close far from the bars before it that hardly anybody traded at.
 
         The mean leaves the last bar out: an outlier must not vouch for itself.
@@ -126,7 +126,7 @@ class TriggerEngine:
             "volume_ratio_min": settings.outlier_volume_ratio,
         }
 
-    def _quietness(self, bars: Bars) -> Numbers | None:
+    def _low_volatility(self, bars: Bars) -> Details | None:
         """Give the numbers of a market too quiet to pay for a trade.
 
         The average true range of the last ``atr_bars`` is held against the median over ``atr_windows`` neighbouring
@@ -138,31 +138,31 @@ class TriggerEngine:
             return None
         return {"atr": ranges[-1], "atr_min": limit}
 
-    def _nearness(self, bars: Bars, measures: Measures, regime: Regime) -> Numbers:
+    def _distance_to_trigger(self, bars: Bars, features: Features, regime: Regime) -> Details:
         """Say how close every kind came to firing, its limit beside it."""
         settings, close = self.settings, bars.close[-1]
         return {
-            "short_move_pct": measures.short_return * 100,
+            "short_move_pct": features.short_return * 100,
             "short_move_pct_min": settings.price_move.short_pct.at(regime),
-            "long_move_pct": measures.long_return * 100,
+            "long_move_pct": features.long_return * 100,
             "long_move_pct_min": settings.price_move.long_pct.at(regime),
-            "volume_ratio": measures.volume_ratio,
+            "volume_ratio": features.volume_ratio,
             "volume_ratio_min": settings.volume_spike.ratio.at(regime),
-            "above_high_pct": (close / measures.high_before - 1) * 100,
-            "bounce_pct": (close / measures.low - 1) * 100,
+            "above_high_pct": (close / features.high_before - 1) * 100,
+            "bounce_pct": (close / features.low - 1) * 100,
             "bounce_pct_min": settings.reversal.bounce_pct_min,
-            "momentum_pct": measures.momentum * 100,
+            "momentum_pct": features.momentum * 100,
             "momentum_pct_min": settings.momentum.move_min_pct,
         }
 
 
-def _as_numbers(measures: Measures) -> Mapping[str, float]:
+def _as_numbers(features: Features) -> Mapping[str, float]:
     return {
-        "short_return": measures.short_return,
-        "long_return": measures.long_return,
-        "volume_ratio": measures.volume_ratio,
-        "high_before": measures.high_before,
-        "low": measures.low,
-        "low_age": float(measures.low_age),
-        "momentum": measures.momentum,
+        "short_return": features.short_return,
+        "long_return": features.long_return,
+        "volume_ratio": features.volume_ratio,
+        "high_before": features.high_before,
+        "low": features.low,
+        "low_age": float(features.low_age),
+        "momentum": features.momentum,
     }

@@ -25,14 +25,14 @@ from trader.stages.exclusions import Refusal
 STAGE = "universe"
 
 
-class _Entrant(NamedTuple):
+class UniverseRow(NamedTuple):
     """A base asset under consideration; *product_id* names it even where the venue has no product."""
 
     base: Asset
     tier: str
     product_id: ProductId
     product: Product | None
-    books: tuple[Product, ...]
+    listings: tuple[Product, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +44,29 @@ class UniverseManager:
     preferred_quotes: tuple[Asset, ...]
     bars_count_min: int
 
-    def shortlist(self, products: Iterable[Product], keep: frozenset[Asset]) -> tuple[Product, ...]:
+    def shortlist(self, products: Iterable[Product], held: frozenset[Asset]) -> tuple[Product, ...]:
         """Reduce the venue's whole list to what can matter, by product id.
 
         That is every book of each configured, held (*keep*) or discovered base, and every product of a held one.
         """
         by_base = _by_base(products)
-        chosen = {product for entrant in self._entrants(by_base, keep) for product in entrant.books}
-        chosen.update(product for base in keep for product in by_base.get(base, ()))
+        chosen = {product for row in self._rows(by_base, held) for product in row.listings}
+        chosen.update(product for base in held for product in by_base.get(base, ()))
         return tuple(sorted(chosen, key=lambda product: product.product_id))
 
-    def wanted(
+    def products_needing_bars(
         self,
         products: Mapping[ProductId, Product],
         quotes: Mapping[ProductId, Quote],
         now: Instant,
-        keep: frozenset[Asset],
+        held: frozenset[Asset],
     ) -> tuple[ProductId, ...]:
         """Name the products worth reading candles of: held, or passing every check that needs no bars."""
         return tuple(
-            entrant.product_id
-            for entrant in self._entrants(_by_base(products.values()), keep)
-            if entrant.product is not None
-            and (entrant.base in keep or self._refusal_before_bars(entrant, quotes, now) is None)
+            row.product_id
+            for row in self._rows(_by_base(products.values()), held)
+            if row.product is not None
+            and (row.base in held or self._refusal_before_bars(row, quotes, now) is None)
         )
 
     def select(
@@ -76,7 +76,7 @@ class UniverseManager:
         bars: Mapping[ProductId, Bars | DataError],
         membership: Mapping[ProductId, Membership],
         now: Instant,
-        keep: frozenset[Asset],
+        held: frozenset[Asset],
     ) -> UniverseSelection:
         """Run every check on every base; each ends as a candidate or with the first denial it met.
 
@@ -84,39 +84,39 @@ class UniverseManager:
         quote, bars), then HYSTERESIS. Nothing bypasses a check: a member that fails one is not tradable now, however
         long it stays a member. Hysteresis only holds back who passes and is not a member yet.
         """
-        entrants = self._entrants(_by_base(products.values()), keep)
-        refusals = {entrant.product_id: self._refusal(entrant, quotes, bars, now) for entrant in entrants}
+        rows = self._rows(_by_base(products.values()), held)
+        refusals = {row.product_id: self._refusal(row, quotes, bars, now) for row in rows}
         standing = self._standing({each: refusal is None for each, refusal in refusals.items()}, membership)
         candidates: dict[ProductId, Candidate] = {}
         denials: list[Denial] = []
-        for base, tier, product_id, product, books in entrants:
+        for base, tier, product_id, product, listings in rows:
             refusal, series, member = refusals[product_id], bars.get(product_id), standing[product_id]
             if refusal is None and not member.member:
-                numbers = {"cycles": member.against, "cycles_min": self.settings.enter_after_cycles}
-                refusal = DenialCode.HYSTERESIS, numbers
+                details = {"cycles": member.disagreeing_cycles, "cycles_min": self.settings.enter_after_cycles}
+                refusal = DenialCode.HYSTERESIS, details
             if refusal is not None:
                 denials.append(Denial(product_id, refusal[0], STAGE, {"tier": tier, "base": base, **refusal[1]}))
             elif product is not None and isinstance(series, Bars):
-                candidates[product_id] = Candidate(product, books, tier, quotes[product_id], series)
+                candidates[product_id] = Candidate(product, listings, tier, quotes[product_id], series)
         return UniverseSelection(
-            considered=tuple(entrant.product_id for entrant in entrants),
+            considered=tuple(row.product_id for row in rows),
             candidates=candidates,
             denials=tuple(denials),
             membership=standing,
-            tiers={entrant.base: entrant.tier for entrant in entrants},
+            tiers={row.base: row.tier for row in rows},
         )
 
-    def depth_denial(self, candidate: Candidate, depth: Depth | None) -> Denial | None:
+    def check_depth(self, candidate: Candidate, depth: Depth | None) -> Denial | None:
         """Refuse to buy from a book that is too thin near the mid, or that was not read. Judged on the asks."""
         product_id, limit = candidate.product.product_id, self.settings.tiers[candidate.tier].depth_min
         if depth is None:
             return Denial(product_id, DenialCode.DEPTH_MISSING, STAGE, {"depth_min": limit})
         if depth.ask_notional < limit:
-            numbers = {"depth": depth.ask_notional, "depth_min": limit}
-            return Denial(product_id, DenialCode.DEPTH_BELOW_MIN, STAGE, numbers)
+            details = {"depth": depth.ask_notional, "depth_min": limit}
+            return Denial(product_id, DenialCode.DEPTH_BELOW_MIN, STAGE, details)
         return None
 
-    def clusters_of(
+    def assign_clusters(
         self, candidates: Mapping[ProductId, Candidate], proposed: Collection[Asset], held: Collection[Asset]
     ) -> Mapping[Asset, tuple[str, ...]]:
         """Name the clusters of every proposed and held asset.
@@ -159,28 +159,28 @@ class UniverseManager:
 
     def _refusal(
         self,
-        entrant: _Entrant,
+        row: UniverseRow,
         quotes: Mapping[ProductId, Quote],
         bars: Mapping[ProductId, Bars | DataError],
         now: Instant,
     ) -> Refusal | None:
-        return self._refusal_before_bars(entrant, quotes, now) or exclusions.of_bars(
-            bars.get(entrant.product_id), self.triggers_max_gap_ratio, self.bars_count_min
+        return self._refusal_before_bars(row, quotes, now) or exclusions.check_bars(
+            bars.get(row.product_id), self.triggers_max_gap_ratio, self.bars_count_min
         )
 
     def _refusal_before_bars(
-        self, entrant: _Entrant, quotes: Mapping[ProductId, Quote], now: Instant
+        self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant
     ) -> Refusal | None:
-        product = entrant.product
+        product = row.product
         if product is None:
             return DenialCode.PRODUCT_MISSING, {}
         if product.quote not in self.preferred_quotes:
             return DenialCode.QUOTE_ASSET_UNSUPPORTED, {"quote": product.quote}
-        tier = self.settings.tiers[entrant.tier]
+        tier = self.settings.tiers[row.tier]
         return (
-            exclusions.of_metadata(product, self.settings, now)
-            or exclusions.of_market(product, tier, self.settings, now)
-            or exclusions.of_quote(quotes.get(entrant.product_id), tier, self.settings, now)
+            exclusions.check_metadata(product, self.settings, now)
+            or exclusions.check_market(product, tier, self.settings, now)
+            or exclusions.check_quote(quotes.get(row.product_id), tier, self.settings, now)
         )
 
     def _standing(
@@ -198,10 +198,10 @@ class UniverseManager:
         if passed is before.member:
             return Membership(before.member)
         needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
-        against = before.against + 1
+        against = before.disagreeing_cycles + 1
         return Membership(passed) if against >= needed else Membership(before.member, against)
 
-    def _entrants(self, by_base: Mapping[Asset, Sequence[Product]], keep: frozenset[Asset]) -> tuple[_Entrant, ...]:
+    def _rows(self, by_base: Mapping[Asset, Sequence[Product]], held: frozenset[Asset]) -> tuple[UniverseRow, ...]:
         """Name each base to consider once: configured ones as listed, then discovered by volume, then held ones."""
         tiers = sorted(self.settings.tiers)
         placed = {base: tier for tier in tiers for base in self.settings.tiers[tier].bases}
@@ -210,14 +210,14 @@ class UniverseManager:
                 placed.update(dict.fromkeys(self._discovered(by_base, tier, placed), tier))
         # A held base that nobody lists is judged like a discovered one; by the last tier where none discovers.
         dynamic = next((tier for tier in tiers if self.settings.tiers[tier].discover_max), tiers[-1])
-        placed.update((base, dynamic) for base in sorted(keep) if base not in placed)
-        return tuple(self._entrant(base, tier, by_base.get(base, ())) for base, tier in placed.items())
+        placed.update((base, dynamic) for base in sorted(held) if base not in placed)
+        return tuple(self._row(base, tier, by_base.get(base, ())) for base, tier in placed.items())
 
-    def _entrant(self, base: Asset, tier: str, products: Sequence[Product]) -> _Entrant:
+    def _row(self, base: Asset, tier: str, products: Sequence[Product]) -> UniverseRow:
         product = self._canonical(products)
         if product is None:
-            return _Entrant(base, tier, ProductId(f"{base}-{self.preferred_quotes[0]}"), None, ())
-        return _Entrant(base, tier, product.product_id, product, self._books(product, products))
+            return UniverseRow(base, tier, ProductId(f"{base}-{self.preferred_quotes[0]}"), None, ())
+        return UniverseRow(base, tier, product.product_id, product, self._listings(product, products))
 
     def _canonical(self, products: Sequence[Product]) -> Product | None:
         # An alias stands in where its canonical product has no quote asset we use; so does, last, any product at all.
@@ -232,7 +232,7 @@ class UniverseManager:
             default=None,
         )
 
-    def _books(self, product: Product, products: Sequence[Product]) -> tuple[Product, ...]:
+    def _listings(self, product: Product, products: Sequence[Product]) -> tuple[Product, ...]:
         same = (
             each
             for each in products
@@ -258,7 +258,7 @@ class UniverseManager:
             and product.volume_24h >= limits.volume_24h_min
             and product.price is not None
             and product.price >= limits.price_min
-            and not product.closed_gates()
+            and not product.trading_restrictions()
         )
         ranked = sorted(found, key=lambda product: (-product.volume_24h, product.product_id))
         return tuple(product.base for product in ranked[: limits.discover_max])

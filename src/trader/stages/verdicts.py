@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from trader.model.decisions import Denial, Numbers, Outcome, Plan, Verdict
+from trader.model.decisions import Denial, Details, Outcome, Plan, Verdict
 from trader.model.ids import ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ZERO
-from trader.model.orders import Leg, OrderIntent
+from trader.model.orders import OrderPurpose, OrderIntent
 
-_OUTCOMES = {Leg.EXIT: Outcome.EXITING, Leg.ENTRY: Outcome.ENTERING, Leg.PROTECTION: Outcome.PROTECTING}
+_OUTCOMES = {OrderPurpose.EXIT: Outcome.EXITING, OrderPurpose.ENTRY: Outcome.ENTERING, OrderPurpose.PROTECTION: Outcome.PROTECTING}
 _RANK = (Outcome.EXITING, Outcome.ENTERING, Outcome.PROTECTING)
 
 
-def verdicts(
+def give_verdicts(
     considered: Sequence[ProductId],
     ledger: Ledger,
     quotes: Mapping[ProductId, Quote],
@@ -29,12 +29,12 @@ def verdicts(
     """
     listed = _Listing(considered)
     orders: dict[ProductId, OrderIntent] = {}
-    for intent in sorted(plan.intents, key=lambda each: _RANK.index(_OUTCOMES[each.leg])):
-        orders.setdefault(listed.door_of(intent.product_id), intent)
+    for intent in sorted(plan.intents, key=lambda each: _RANK.index(_OUTCOMES[each.purpose])):
+        orders.setdefault(listed.alias_of(intent.product_id), intent)
     lots: dict[ProductId, list[Lot]] = {}
     for lot in ledger.lots.values():
-        lots.setdefault(listed.door_of(lot.product_id), []).append(lot)
-    last = {listed.door_of(denial.product_id): denial for denial in denials}
+        lots.setdefault(listed.alias_of(lot.product_id), []).append(lot)
+    last = {listed.alias_of(denial.product_id): denial for denial in denials}
     every = dict.fromkeys((*considered, *orders, *lots))
     return tuple(
         _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
@@ -49,7 +49,7 @@ class _Listing:
         self._known = frozenset(considered)
         self._by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
 
-    def door_of(self, product_id: ProductId) -> ProductId:
+    def alias_of(self, product_id: ProductId) -> ProductId:
         if product_id in self._known:
             return product_id
         return self._by_base.get(_base_of(product_id), product_id)
@@ -67,25 +67,25 @@ def _verdict(
     quotes: Mapping[ProductId, Quote],
 ) -> Verdict:
     if order is not None:
-        numbers: Numbers = {
+        details: Details = {
             "notional": order.notional,
             "quantity": order.quantity,
             "price": order.limit_price,
             "reason": order.reason,
         }
-        return Verdict(product_id, _OUTCOMES[order.leg], "execution", None, numbers)
+        return Verdict(product_id, _OUTCOMES[order.purpose], "execution", None, details)
     if lots:
         return Verdict(product_id, Outcome.HELD, "exits", denial.code if denial else None, _held(lots, quotes))
     if denial is None:
         return Verdict(product_id, Outcome.REFUSED, "strategies", None, {})
-    return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.numbers)
+    return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.details)
 
 
-def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Numbers:
+def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Details:
     quantity = sum((lot.quantity for lot in lots), ZERO)
     cost = sum((lot.cost for lot in lots), ZERO)
     quote = quotes.get(lots[0].product_id)
-    numbers: dict[str, object] = {"quantity": quantity, "cost": cost}
+    details: dict[str, object] = {"quantity": quantity, "cost": cost}
     if quote is not None and not quote.is_crossed and cost > 0:
-        numbers["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
-    return numbers  # type: ignore[return-value]
+        details["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
+    return details  # type: ignore[return-value]

@@ -34,7 +34,7 @@ class Strategy(Protocol):
         ...
 
 
-def risked_size_pct(
+def compute_risked_size_pct(
     *,
     stop_pct: Decimal,
     volatility: float,
@@ -52,6 +52,6 @@ def risked_size_pct(
     return min(size, base_size_pct)
 
 
-def rounded_size_pct(size_pct: Decimal) -> Decimal:
+def round_size_pct(size_pct: Decimal) -> Decimal:
     """Cut a size to twelve significant digits. Rounding: down, so that it never grows."""
     return _SIZE_DIGITS.create_decimal(size_pct)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import ProductId, StrategyId
@@ -17,7 +17,7 @@ from trader.model.ledger import Lot
 from trader.model.money import ZERO, from_float
 from trader.model.orders import Side
 from trader.stages import indicators
-from trader.strategies.base import STAGE, risked_size_pct, rounded_size_pct
+from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class MeanReversion:
         for product_id, candidate in context.candidates.items():
             bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
             if len(candidate.bars) < bars_min:
-                numbers: Numbers = {"bars": len(candidate.bars), "bars_min": bars_min}
-                answers.append(self._denial(product_id, DenialCode.HISTORY_TOO_SHORT, numbers))
+                details: Details = {"bars": len(candidate.bars), "bars_min": bars_min}
+                answers.append(self._denial(product_id, DenialCode.HISTORY_TOO_SHORT, details))
                 continue
             z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
             lots = [lot for lot in context.lots if lot.base == candidate.product.base]
@@ -75,8 +75,8 @@ class MeanReversion:
             elif z >= -self.settings.exit_z:
                 answers.extend(self._exit(lot, z) for lot in lots)
             else:
-                numbers = {"lots": len(lots), "z": z, "z_exit": -self.settings.exit_z}
-                answers.append(self._denial(product_id, DenialCode.POSITION_HELD, numbers))
+                details = {"lots": len(lots), "z": z, "z_exit": -self.settings.exit_z}
+                answers.append(self._denial(product_id, DenialCode.POSITION_HELD, details))
         return answers
 
     def _entry(
@@ -88,9 +88,9 @@ class MeanReversion:
         edge = expected_edge_pct(settings.target_pct, settings.stop_pct, settings.hit_ratio)
         needed = hurdle_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
         if edge <= needed:
-            numbers: Numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": settings.hit_ratio}
-            return self._denial(product_id, DenialCode.EDGE_BELOW_COST, numbers)
-        size = risked_size_pct(
+            details: Details = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": settings.hit_ratio}
+            return self._denial(product_id, DenialCode.EDGE_BELOW_COST, details)
+        size = compute_risked_size_pct(
             stop_pct=settings.stop_pct,
             volatility=indicators.annualised_volatility(candidate.bars, settings.volatility_bars),
             base_size_pct=context.base_size_pct[product_id],
@@ -104,7 +104,7 @@ class MeanReversion:
             product_id=product_id,
             base=candidate.product.base,
             side=Side.BUY,
-            size_pct=rounded_size_pct(size * settings.size_factor * from_float(settings.confidence)),
+            size_pct=round_size_pct(size * settings.size_factor * from_float(settings.confidence)),
             confidence=settings.confidence,
             conviction=components["strength"] + components["confidence"],
             reason=f"below its mean: z {z:+.2f} of {settings.band_bars} closes",
@@ -130,8 +130,8 @@ class MeanReversion:
             lot_id=lot.lot_id,
         )
 
-    def _denial(self, product_id: ProductId, code: DenialCode, numbers: Numbers) -> Denial:
-        return Denial(product_id, code, STAGE, numbers, strategy=self.strategy_id)
+    def _denial(self, product_id: ProductId, code: DenialCode, details: Details) -> Denial:
+        return Denial(product_id, code, STAGE, details, strategy=self.strategy_id)
 
 
 STRATEGY = MeanReversion

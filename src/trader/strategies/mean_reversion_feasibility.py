@@ -12,18 +12,18 @@ from trader.model.settings import Settings
 from trader.strategies.mean_reversion import MeanReversionSettings
 
 
-def contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[str, ...]:
+def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[str, ...]:
     """Name what keeps it from ever buying, and a strength that says nothing."""
     own = settings.strategies[strategy_id].settings
     assert isinstance(own, MeanReversionSettings)
     key = f"strategies.{strategy_id}.settings"
     return (
         *_band(key, own),
-        *entries.stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
-        *entries.window(f"{key}.band_bars", own.band_bars, settings),
-        *entries.window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
-        *entries.edge(key, own, own.edge_multiple, settings),
-        *entries.size(key, own.size_factor * from_float(own.confidence), settings),
+        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
+        *entries.check_window(f"{key}.band_bars", own.band_bars, settings),
+        *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
+        *entries.check_edge(key, own, own.edge_multiple, settings),
+        *entries.check_size(key, own.size_factor * from_float(own.confidence), settings),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from trader.model.bounds import BarCount, Between, FloatRatio, Pct
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, Direction, Numbers, TradeProposal, Trigger, TriggerKind
+from trader.model.decisions import Denial, Direction, Details, TradeProposal, Trigger, TriggerKind
 from trader.model.denials import DenialCode
 from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import StrategyId
@@ -22,7 +22,7 @@ from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.model.policy import RuleSettings
 from trader.stages import indicators
-from trader.strategies.base import STAGE, risked_size_pct, rounded_size_pct
+from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
 _MAY_ANSWER_A_FALL = frozenset({TriggerKind.PRICE_MOVE, TriggerKind.MOMENTUM})
 
@@ -83,13 +83,13 @@ class RulesEngine:
         for trigger in context.triggers.values():
             rule = rules.get((trigger.kind, trigger.direction))
             if rule is None:
-                numbers: Numbers = {
+                details: Details = {
                     "kind": trigger.kind.value,
                     "direction": trigger.direction.value,
                     "move_pct": trigger.move * 100,
                     "strength": trigger.strength,
                 }
-                answers.append(self._denial(trigger, DenialCode.RULE_MISSING, numbers))
+                answers.append(self._denial(trigger, DenialCode.RULE_MISSING, details))
             else:
                 answers.append(self._answer(trigger, rule, context))
         return answers
@@ -100,27 +100,27 @@ class RulesEngine:
         if held:
             return self._denial(trigger, DenialCode.POSITION_HELD, {"lots": held})
         if trigger.confirmations.count < rule.confirmations_min:
-            numbers: Numbers = {
+            details: Details = {
                 "confirmations": trigger.confirmations.count,
                 "confirmations_min": rule.confirmations_min,
             }
-            return self._denial(trigger, DenialCode.CONFIRMATIONS_BELOW_MIN, numbers)
+            return self._denial(trigger, DenialCode.CONFIRMATIONS_BELOW_MIN, details)
         if abs(trigger.move) * 100 < rule.move_pct_min:
-            numbers = {"move_pct": trigger.move * 100, "move_pct_min": rule.move_pct_min}
-            return self._denial(trigger, DenialCode.MOVE_BELOW_MIN, numbers)
+            details = {"move_pct": trigger.move * 100, "move_pct_min": rule.move_pct_min}
+            return self._denial(trigger, DenialCode.MOVE_BELOW_MIN, details)
         components = self._components(trigger, is_core=trigger.product_id in context.core_products)
         conviction = _conviction(components)
         if conviction < self.settings.conviction_min:
-            numbers = {"conviction": conviction, "conviction_min": self.settings.conviction_min, **components}
-            return self._denial(trigger, DenialCode.CONVICTION_BELOW_MIN, numbers)
+            details = {"conviction": conviction, "conviction_min": self.settings.conviction_min, **components}
+            return self._denial(trigger, DenialCode.CONVICTION_BELOW_MIN, details)
         edge = expected_edge_pct(rule.target_pct, rule.stop_pct, rule.hit_ratio)
         needed = hurdle_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
         if edge <= needed:
-            numbers = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": rule.hit_ratio}
-            return self._denial(trigger, DenialCode.EDGE_BELOW_COST, numbers)
+            details = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": rule.hit_ratio}
+            return self._denial(trigger, DenialCode.EDGE_BELOW_COST, details)
         if len(candidate.bars) <= self.settings.volatility_bars:
-            numbers = {"bars": len(candidate.bars), "bars_min": self.settings.volatility_bars + 1}
-            return self._denial(trigger, DenialCode.HISTORY_TOO_SHORT, numbers)
+            details = {"bars": len(candidate.bars), "bars_min": self.settings.volatility_bars + 1}
+            return self._denial(trigger, DenialCode.HISTORY_TOO_SHORT, details)
         base_size_pct = context.base_size_pct[trigger.product_id]
         return self._proposal(trigger, rule, candidate, base_size_pct, components)
 
@@ -132,7 +132,7 @@ class RulesEngine:
         base_size_pct: Decimal,
         components: Mapping[str, float],
     ) -> TradeProposal:
-        size = risked_size_pct(
+        size = compute_risked_size_pct(
             stop_pct=rule.stop_pct,
             volatility=indicators.annualised_volatility(candidate.bars, self.settings.volatility_bars),
             base_size_pct=base_size_pct,
@@ -144,7 +144,7 @@ class RulesEngine:
             product_id=trigger.product_id,
             base=candidate.product.base,
             side=Side.BUY,
-            size_pct=rounded_size_pct(size * rule.size_factor * from_float(trigger.confidence)),
+            size_pct=round_size_pct(size * rule.size_factor * from_float(trigger.confidence)),
             confidence=trigger.confidence,
             conviction=_conviction(components),
             reason=_reason(trigger),
@@ -170,8 +170,8 @@ class RulesEngine:
             "core": settings.boost_core * is_core,
         }
 
-    def _denial(self, trigger: Trigger, code: DenialCode, numbers: Numbers) -> Denial:
-        return Denial(trigger.product_id, code, STAGE, numbers, strategy=self.strategy_id)
+    def _denial(self, trigger: Trigger, code: DenialCode, details: Details) -> Denial:
+        return Denial(trigger.product_id, code, STAGE, details, strategy=self.strategy_id)
 
 
 def _conviction(components: Mapping[str, float]) -> float:

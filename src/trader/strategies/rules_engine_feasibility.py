@@ -21,20 +21,20 @@ class Reach(NamedTuple):
     strongest: tuple[float, float]
 
 
-def contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[str, ...]:
+def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[str, ...]:
     """Name every rule that no trigger can satisfy, and a conviction gate that never opens or never closes."""
     own = settings.strategies[strategy_id].settings
     assert isinstance(own, RulesEngineSettings)
     key = f"strategies.{strategy_id}.settings"
     return (
         *_conviction(key, own, settings),
-        *entries.stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
-        *entries.window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
+        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
+        *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
         *(line for index, rule in enumerate(own.rules) for line in _rule(f"{key}.rules[{index}]", rule, own, settings)),
     )
 
 
-def reach(kind: TriggerKind, triggers: TriggersSettings) -> Reach:
+def compute_reach(kind: TriggerKind, triggers: TriggersSettings) -> Reach:
     """Say how weak and how strong a trigger of this kind can be, over all regimes."""
     move, spike = triggers.price_move, triggers.volume_spike
     turn, momentum = triggers.reversal, triggers.momentum
@@ -63,7 +63,7 @@ def _conviction(key: str, own: RulesEngineSettings, settings: Settings) -> Itera
     signs = sorted((own.boost_above_vwap, own.boost_higher_low, own.boost_rsi, own.boost_bounce))
     lowest, highest = [], []
     for index, rule in enumerate(own.rules):
-        span = reach(rule.trigger, settings.triggers)
+        span = compute_reach(rule.trigger, settings.triggers)
         turned = settings.triggers.reversal.confirmations_min if rule.trigger is TriggerKind.REVERSAL else 0
         least = sum(signs[: max(rule.confirmations_min, turned)])
         lowest.append(_weighed(own, span.weakest) + least)
@@ -85,6 +85,6 @@ def _weighed(own: RulesEngineSettings, seen: tuple[float, float]) -> float:
 
 
 def _rule(key: str, rule: RuleSettings, own: RulesEngineSettings, settings: Settings) -> Iterator[str]:
-    yield from entries.edge(key, rule, own.edge_multiple, settings)
-    confidence = from_float(reach(rule.trigger, settings.triggers).strongest[1])
-    yield from entries.size(key, rule.size_factor * confidence, settings)
+    yield from entries.check_edge(key, rule, own.edge_multiple, settings)
+    confidence = from_float(compute_reach(rule.trigger, settings.triggers).strongest[1])
+    yield from entries.check_size(key, rule.size_factor * confidence, settings)

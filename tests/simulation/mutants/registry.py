@@ -120,7 +120,7 @@ IDS_FROM_THE_CLOCK = Mutant(
     (
         Edit(entries._intent, "ledger.scope,\n        market.cycle_id,", "ledger.scope,\n        market.now,"),
         Edit(sells._order_id, "market.cycle_id", "market.now"),
-        Edit(purse.Purse.spend, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
+        Edit(purse.BuyingPower.use, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
     ),
     "test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later",
     (f"{_STRUCK}[entry-after]",),
@@ -182,10 +182,10 @@ AUDIT_AFTER_SENDING = Mutant(
             '    run.write_audit("decision", run.notes)\n'
             "    run.commit(phase=CyclePhase.COMMITTED)\n"
             "    written = len(run.notes)\n"
-            "    _act(run, plan, remembered)\n",
+            "    _act(run, plan, resent)\n",
             "    run.commit(phase=CyclePhase.COMMITTED)\n"
             "    written = len(run.notes)\n"
-            "    _act(run, plan, remembered)\n"
+            "    _act(run, plan, resent)\n"
             '    run.write_audit("decision", run.notes[:written])\n',
         ),
     ),
@@ -198,11 +198,11 @@ SWITCH_READ_ONCE = Mutant(
     "The first answer of the kill switch is believed for the rest of the cycle.",
     (
         Edit(
-            gather.read_switch,
-            "        return ports.switch.read()\n",
-            "        said = vars(ports.switch)\n"
+            gather.read_trading_state,
+            "        return ports.kill_switch.read()\n",
+            "        said = vars(ports.kill_switch)\n"
             '        if "said" not in said:\n'
-            '            said["said"] = ports.switch.read()\n'
+            '            said["said"] = ports.kill_switch.read()\n'
             '        return said["said"]\n',
         ),
     ),
@@ -215,9 +215,9 @@ BRACKET_BEFORE_SWITCH = Mutant(
     "The bracket of a lot that is to be sold is cancelled before the kill switch is asked about the sale.",
     (
         Edit(
-            act.Actor._send,
-            "    reason = self._forbidden_because(",
-            "    self._cancel(brackets)\n    reason = self._forbidden_because(",
+            act.Executor._send,
+            "    reason = self._why_not_begin(",
+            "    self._cancel(brackets)\n    reason = self._why_not_begin(",
         ),
     ),
     "test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot",
@@ -230,7 +230,7 @@ BRACKET_BEFORE_SWITCH = Mutant(
 FLOOR_FOR_CEIL = Mutant(
     "floor for ceil",
     "What has to be converted for an entry is rounded down to the cent.",
-    (Edit(purse.Purse.spend, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
+    (Edit(purse.BuyingPower.use, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
     "test_rounding_down_is_seen_as_a_refusal_by_the_venue",
     (f"{_UNDISTURBED}[convert]",),
 )

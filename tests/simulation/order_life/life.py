@@ -13,7 +13,7 @@ from simulation.order_life.model import Model, Patience, Tally, name_of
 from simulation.order_life.truth import too_soon_forgotten, unsettled, untrue, went_back
 from simulation.order_life.venue import CancelWay, Crashed, LifeVenue, Way
 from trader.adapters.local.memory import InMemoryAuditLog, InMemoryKillSwitch, InMemoryStateStore
-from trader.cycle.act import Actor, intended, stop_sending_at
+from trader.cycle.act import Executor, remember_plan, compute_send_deadline
 from trader.cycle.gather import read_account
 from trader.errors import VenueError
 from trader.model.decisions import Plan
@@ -23,7 +23,7 @@ from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderIntent, OrderRecord, OrderStatus
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.ports import Identity, Ports
 from trader.stages.reconcile import Reconciled, is_resendable, reconcile
 
@@ -38,7 +38,7 @@ PATIENCE = Patience(
 _VIEWS_KEPT = 8
 
 
-class OrderLife:
+class LedgerUnderTest:
     """Orders from decision to oblivion. Each operation is an invocation of ours, or something that happens meanwhile.
 
     Raises: AssertionError as soon as ledger, model and venue cannot all be right, with everything that was done.
@@ -61,7 +61,7 @@ class OrderLife:
         self._committed = self.ledger, self.model.snapshot(), self.booked
         self._stack = ExitStack()
 
-    def __enter__(self) -> OrderLife:
+    def __enter__(self) -> LedgerUnderTest:
         self._stack.enter_context(self.venue)
         return self
 
@@ -90,7 +90,7 @@ class OrderLife:
             limit_price=Price(price),
             decided_at=now,
             expires_at=Instant(now + life_seconds),
-            attach=attach,
+            attach_bracket=attach,
         )
         self._commit(intent)
         if way is None:
@@ -103,7 +103,7 @@ class OrderLife:
         """Sell a lot out, after its other orders are cancelled, as the plan does."""
         now = self._begin(f"sell {lot_id} at {limit}, {way}")
         lot = self.ledger.lots[lot_id]
-        working = tuple(each.intent.client_order_id for each in self.ledger.orders_of(lot_id) if each.is_live)
+        working = tuple(each.intent.client_order_id for each in self.ledger.orders_of(lot_id) if each.is_active)
         intent = an_exit_intent(
             f"exit-{self.tally.done}",
             product_id=SOL,
@@ -111,7 +111,7 @@ class OrderLife:
             limit_price=Price(limit),
             lot_id=lot_id,
             decided_at=now,
-            after=working,
+            depends_on=working,
         )
         self._commit(intent)
         self._act(Plan(intents=(intent,)), cancels=working, way=way)
@@ -176,7 +176,7 @@ class OrderLife:
 
     def working(self) -> list[ClientOrderId]:
         """Orders the ledger has at the venue."""
-        found = (each for each in self.ledger.orders.values() if each.venue_order_id and not each.status.is_terminal)
+        found = (each for each in self.ledger.orders.values() if each.venue_order_id and not each.status.is_final)
         return sorted(each.intent.client_order_id for each in found)
 
     def status_of(self, order_id: ClientOrderId) -> OrderStatus:
@@ -193,7 +193,7 @@ class OrderLife:
 
     def _commit(self, intent: OrderIntent) -> None:
         self.model.decided(intent.client_order_id, intent.decided_at)
-        self._take(intended(self.ledger, Plan(intents=(intent,)), (), self.clock.now()))
+        self._take(remember_plan(self.ledger, Plan(intents=(intent,)), (), self.clock.now()))
 
     def _act(
         self,
@@ -209,19 +209,19 @@ class OrderLife:
         if remembered:
             self._take_up(remembered, now)
         self._committed = self.ledger, self.model.snapshot(), set(self.booked)
-        self.switch.word = Switch.HALT if way is Way.SWITCHED_OFF else Switch.RUN
-        actor = Actor(
+        self.switch.word = TradingState.HALT if way is Way.SWITCHED_OFF else TradingState.RUN
+        actor = Executor(
             ledger=replace(self.ledger, cancels=cancels),
             settings=SETTINGS,
             ports=self._ports(),
             exchange=venue.exchange,
-            stop_at=stop_sending_at(Instant(now + 600), lease_until, CYCLE.reserve_seconds),
+            stop_at=compute_send_deadline(Instant(now + 600), lease_until, CYCLE.reserve_seconds),
             commit=self._take,
-            keep=self._keep,
+            on_reconciled=self._keep,
         )
         venue.expect(way)
         try:
-            actor.act(plan, remembered)
+            actor.execute(plan, remembered)
         except Crashed:
             self.ledger, snapshot, self.booked = self._committed
             self.model.restore(snapshot)
@@ -241,7 +241,7 @@ class OrderLife:
         """Commit that these are about to be sent again, as a cycle does before it sends anything."""
         for key in remembered:
             self.model.taken_up(key, now)
-        self._take(intended(self.ledger, Plan(), remembered, now))
+        self._take(remember_plan(self.ledger, Plan(), remembered, now))
 
     def _ports(self) -> Ports:
         exchange = self.venue.exchange

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from simulation.order_life.life import OrderLife
+from simulation.order_life.life import LedgerUnderTest
 from simulation.order_life.model import WORKING, Tally
 from simulation.order_life.venue import CancelWay, Way
 from trader.model.ids import ClientOrderId
-from trader.model.orders import Leg, OrderStatus, Side
+from trader.model.orders import OrderPurpose, OrderStatus, Side
 
 EXAMPLES, STEPS = 110, 40
 _ORDERS_MAX = 8
@@ -44,7 +44,7 @@ class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        self.life = self._stack.enter_context(OrderLife(self.tally))
+        self.life = self._stack.enter_context(LedgerUnderTest(self.tally))
         self.entries: list[ClientOrderId] = []
 
     def teardown(self) -> None:
@@ -146,7 +146,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 7), word=st.sampled_from(_WORDS))
     def say(self, which: int, word: OrderStatus) -> None:
         venue = self.life.venue
-        orders = [order for order in venue.orders().values() if order.is_live and order.core.side is Side.BUY]
+        orders = [order for order in venue.orders().values() if order.is_active and order.core.side is Side.BUY]
         if orders:
             order = orders[which % len(orders)]
             if word is not OrderStatus.FAILED or not order.core.filled:
@@ -161,7 +161,7 @@ class OrderMachine(RuleBasedStateMachine):
         orders = [
             order
             for order in venue.orders().values()
-            if order.core.status in ended and order.core.side is Side.BUY and (order.core.over_at or 0) >= soon
+            if order.core.status in ended and order.core.side is Side.BUY and (order.core.final_at or 0) >= soon
         ]
         if orders:
             order = orders[which % len(orders)]
@@ -173,9 +173,9 @@ class OrderMachine(RuleBasedStateMachine):
         ledger = self.life.ledger
         found = []
         for lot_id in sorted(ledger.lots):
-            legs = [record.intent.leg for record in ledger.orders_of(lot_id)]
+            legs = [record.intent.purpose for record in ledger.orders_of(lot_id)]
             entry = ledger.orders[lot_id]
-            if Leg.EXIT not in legs and (not entry.intent.attach or Leg.PROTECTION in legs):
+            if OrderPurpose.EXIT not in legs and (not entry.intent.attach_bracket or OrderPurpose.PROTECTION in legs):
                 found.append(lot_id)
         return found
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
-from trader.model.orders import TRANSITIONS, Accepted, OrderRecord, OrderState, OrderStatus, Rejected, Submission
+from trader.model.orders import TRANSITIONS, Accepted, OrderRecord, OrderStatusReport, OrderStatus, Rejected, Submission
 
 Step = tuple[OrderStatus, OrderStatus]
 
 IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.IN_DOUBT})
-GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.LAPSED})
+GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED})
 OVER = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
 WORKING = frozenset(OrderStatus) - IN_DOUBT - GIVEN_UP - OVER
 
@@ -29,6 +29,8 @@ def may_step(was: OrderStatus, then: OrderStatus) -> bool:
     if then is was or then is OrderStatus.INTENDED:
         return False
     if then is OrderStatus.IN_DOUBT:
+        return was is OrderStatus.INTENDED
+    if then is OrderStatus.WITHHELD:
         return was is OrderStatus.INTENDED
     if then in GIVEN_UP:
         return was in IN_DOUBT
@@ -122,9 +124,9 @@ class Model:
     def withheld(self, order_id: ClientOrderId, *, is_new: bool) -> None:
         """It was not sent: only if it was never sent before, that settles it."""
         if is_new:
-            self._believe(order_id, OrderStatus.LAPSED)
+            self._believe(order_id, OrderStatus.WITHHELD)
 
-    def told(self, states: Iterable[OrderState], at: Instant) -> None:
+    def told(self, states: Iterable[OrderStatusReport], at: Instant) -> None:
         """The venue listed orders; what it did not list proves nothing until patience ends."""
         for state in sorted(states, key=lambda each: each.originating_order_id is not None):
             name = self._name_of(state)
@@ -136,7 +138,7 @@ class Model:
         for name, belief in self.beliefs.items():
             last = max(belief.sent_at or belief.decided_at, belief.decided_at)
             if belief.status in IN_DOUBT and at - last >= self.patience.wait:
-                self._believe(name, OrderStatus.LAPSED)
+                self._believe(name, OrderStatus.ABANDONED)
                 if name in self.left and at - self.left[name] < self.patience.quiet:
                     self.complaints.append(f"{name} was given up {at - self.left[name]} s after it was last sent")
 
@@ -160,7 +162,7 @@ class Model:
     def _believe(self, name: str, status: OrderStatus) -> None:
         self.beliefs[name] = replace(self.beliefs[name], status=status)
 
-    def _name_of(self, state: OrderState) -> str | None:
+    def _name_of(self, state: OrderStatusReport) -> str | None:
         if state.client_order_id in self.beliefs:
             return state.client_order_id
         known = self.venue_ids.get(state.venue_order_id)

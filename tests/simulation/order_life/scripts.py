@@ -7,9 +7,10 @@ word into the venue's book; it is heard over the socket like any other.
 
 from __future__ import annotations
 
-from simulation.order_life.life import CYCLE, PATIENCE, OrderLife
+from simulation.order_life.life import CYCLE, PATIENCE, LedgerUnderTest
 from simulation.order_life.model import GIVEN_UP, IN_DOUBT, WORKING, Tally
 from simulation.order_life.venue import Way
+from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.model.ids import ClientOrderId
 from trader.model.orders import TRANSITIONS, OrderStatus
 
@@ -21,15 +22,19 @@ def directed() -> Tally:
     """Take every legal step once; a row of the table is a life of its own."""
     tally = Tally()
     for was, row in TRANSITIONS.items():
-        with OrderLife(tally) as life:
+        with LedgerUnderTest(tally) as life:
             for then in sorted(row):
                 take(life, was, then)
                 life.settle()
     return tally
 
 
-def take(life: OrderLife, was: OrderStatus, then: OrderStatus) -> None:
+def take(life: LedgerUnderTest, was: OrderStatus, then: OrderStatus) -> None:
     """Bring an order to a status, then to the next. Raises: AssertionError if the ledger follows to neither."""
+    if then is OrderStatus.WITHHELD:
+        # It is withheld by the invocation that decided it, or never.
+        assert life.status_of(life.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)) is then
+        return
     # What is to be at the venue later must have left already, though nobody may know.
     order_id = _brought_to(life, was, is_at_venue=then not in IN_DOUBT | GIVEN_UP)
     assert life.status_of(order_id) is was, f"{was} -> {then} begins with {life.status_of(order_id)}"
@@ -37,16 +42,22 @@ def take(life: OrderLife, was: OrderStatus, then: OrderStatus) -> None:
     assert life.status_of(order_id) is then, f"{was} -> {then} ends with {life.status_of(order_id)}"
 
 
-def _brought_to(life: OrderLife, status: OrderStatus, *, is_at_venue: bool) -> ClientOrderId:
+def _brought_to(life: LedgerUnderTest, status: OrderStatus, *, is_at_venue: bool) -> ClientOrderId:
     if status is OrderStatus.INTENDED:
         way = Way.CRASHED_AFTER if is_at_venue else None
         return life.decide(way=way, life_seconds=_LIFE_SECONDS)
-    if status in {OrderStatus.IN_DOUBT, OrderStatus.LAPSED}:
+    if status in {OrderStatus.IN_DOUBT, OrderStatus.ABANDONED}:
         life.venue.lag(listing=_HIDDEN)
         order_id = life.decide(way=Way.LOST_AFTER if is_at_venue else Way.LOST_BEFORE, life_seconds=_LIFE_SECONDS)
-        if status is OrderStatus.LAPSED:
+        if status is OrderStatus.ABANDONED:
             life.wait(PATIENCE.resend + PATIENCE.wait)
             life.look()
+        return order_id
+    if status is OrderStatus.WITHHELD:
+        order_id = life.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)
+        if is_at_venue:
+            # No code of ours does this; should it happen all the same, what the venue shows is believed.
+            CoinbaseExchange.submit(life.venue.exchange, life.ledger.orders[order_id].intent)
         return order_id
     if status is OrderStatus.REJECTED:
         return life.decide(way=Way.REFUSED_YET_TAKEN, life_seconds=_LIFE_SECONDS)
@@ -56,12 +67,12 @@ def _brought_to(life: OrderLife, status: OrderStatus, *, is_at_venue: bool) -> C
     return order_id
 
 
-def _led_to(life: OrderLife, order_id: ClientOrderId, status: OrderStatus) -> None:
+def _led_to(life: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
     if status is OrderStatus.IN_DOUBT:
         life.resend(order_id, Way.LOST_BEFORE)
     elif status is OrderStatus.REJECTED:
         life.resend(order_id, Way.REFUSED)
-    elif status is OrderStatus.LAPSED:
+    elif status is OrderStatus.ABANDONED:
         life.wait(CYCLE.max_tick_age_seconds + PATIENCE.wait)
         life.look()
     elif status is OrderStatus.PENDING and life.status_of(order_id) in IN_DOUBT:
@@ -70,7 +81,7 @@ def _led_to(life: OrderLife, order_id: ClientOrderId, status: OrderStatus) -> No
         _said(life, order_id, status)
 
 
-def _said(life: OrderLife, order_id: ClientOrderId, status: OrderStatus) -> None:
+def _said(life: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
     """Let the venue come to a status, by itself where it does, and be heard."""
     life.venue.lag()
     order = life.venue.order_of(order_id)

@@ -35,8 +35,8 @@ def untrue(venue: LifeVenue, record: OrderRecord) -> Iterator[str]:
     # An answer that takes an order says no more than that it is pending.
     if record.status not in {OrderStatus.PENDING, *venue.statuses_of(record.venue_order_id)}:
         yield f"{name_of(record)} was never {record.status}"
-    if max(record.filled_claimed, record.filled) > truth[2]:
-        yield f"{name_of(record)}: filled {record.filled}, claimed {record.filled_claimed}, true is {truth[2]}"
+    if max(record.reported_filled, record.filled) > truth[2]:
+        yield f"{name_of(record)}: filled {record.filled}, claimed {record.reported_filled}, true is {truth[2]}"
     fills = venue.fills_of(record.venue_order_id)
     yield from (f"{each} is not the venue's" for each in record.fills if fills.get(each.trade_id) != each)
 
@@ -45,7 +45,7 @@ def went_back(old: OrderRecord | None, new: OrderRecord) -> Iterator[str]:
     """Fills, the venue's claim and its id of an order are never taken back."""
     if old is None:
         return
-    if new.filled_claimed < old.filled_claimed or not set(old.fills) <= set(new.fills):
+    if new.reported_filled < old.reported_filled or not set(old.fills) <= set(new.fills):
         yield f"{name_of(new)} went back from {old} to {new}"
     if old.venue_order_id not in {None, new.venue_order_id}:
         yield f"{name_of(new)} was {old.venue_order_id} and is {new.venue_order_id}"
@@ -54,7 +54,7 @@ def went_back(old: OrderRecord | None, new: OrderRecord) -> Iterator[str]:
 def too_soon_forgotten(venue: LifeVenue, record: OrderRecord) -> Iterator[str]:
     """What is dropped from the ledger is over at the venue, and all of it is booked."""
     truth = truth_of(venue, record)
-    if truth is not None and not (truth[0].is_terminal and truth[1] == {each.trade_id for each in record.fills}):
+    if truth is not None and not (truth[0].is_final and truth[1] == {each.trade_id for each in record.fills}):
         yield f"{name_of(record)} was forgotten as {record.status} and is {truth}"
 
 

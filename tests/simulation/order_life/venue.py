@@ -13,21 +13,21 @@ from desk.sandbox.faults import Fault
 from desk.sandbox.keys import Algorithm, ApiKey, new_key
 from desk.sandbox.market import Listing
 from desk.sandbox.moments import END_OF_TIME, Micros
-from desk.sandbox.names import entry_from
+from desk.sandbox.names import derive_entry_id
 from desk.sandbox.options import Lags
 from desk.sandbox.orders import Order
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from factories_venue import SOL, START, USD, Bar, a_path, a_product, a_simulation
 from trader.adapters.coinbase.adapter import CoinbaseExchange
-from trader.adapters.coinbase.auth import Credentials, signer_for
-from trader.adapters.coinbase.budget import Limits, Timing
+from trader.adapters.coinbase.auth import Credentials, choose_signer
+from trader.adapters.coinbase.budget import RateLimits, Timing
 from trader.adapters.coinbase.http import Transport
 from trader.adapters.coinbase.server_clock import ServerClock
 from trader.adapters.local.clock import ManualClock
 from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.market import Granularity
-from trader.model.orders import Fill, OrderIntent, OrderState, OrderStatus, Submission
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport, OrderStatus, Submission
 
 #: How long the venue knows a client id. We may never depend on more.
 ID_MEMORY_SECONDS = 600
@@ -108,7 +108,7 @@ class Witnessed(CoinbaseExchange):
         self.crash = ""
         self.stall_seconds = 0
         self.answer: tuple[ClientOrderId, Submission] | None = None
-        self.listed: tuple[OrderState, ...] = ()
+        self.listed: tuple[OrderStatusReport, ...] = ()
         self.left: dict[str, Instant] = {}
 
     def submit(self, intent: OrderIntent) -> Submission:
@@ -122,7 +122,7 @@ class Witnessed(CoinbaseExchange):
         self.answer = (intent.client_order_id, answer)
         return answer
 
-    def orders(self, since: Instant) -> tuple[OrderState, ...]:
+    def orders(self, since: Instant) -> tuple[OrderStatusReport, ...]:
         self.listed = tuple(super().orders(since))
         return self.listed
 
@@ -146,8 +146,8 @@ class LifeVenue:
         time = _Stillness()
         timing = Timing(monotonic=time.monotonic, sleep=time.sleep, uniform=lambda low, _: low)
         clock = ServerClock(timing.wall)
-        signer = signer_for(Credentials(_key().name, _key().secret), clock.now)
-        transport = Transport(self.server.url, signer, limits=Limits(10**6, 10**6, 10**6), timing=timing)
+        signer = choose_signer(Credentials(_key().name, _key().secret), clock.now)
+        transport = Transport(self.server.url, signer, limits=RateLimits(10**6, 10**6, 10**6), timing=timing)
         self.exchange = Witnessed(transport, clock, self.order_prefix, self.clock)
 
     def __enter__(self) -> LifeVenue:
@@ -190,20 +190,20 @@ class LifeVenue:
         with self.venue.lock:
             at = self.venue.time.moment()
             if status is OrderStatus.FILLED:
-                self.venue.till.fill_rest(order, at)
-            elif status.is_terminal:
-                self.venue.till.end(order, status, at)
+                self.venue.settlement.fill_remaining(order, at)
+            elif status.is_final:
+                self.venue.settlement.end(order, status, at)
             else:
                 # Pending for ever: the venue would put it on the book with the next request.
                 on_book = _NEVER if status is OrderStatus.PENDING else order.on_book
-                self.venue.book.put(replace(order, core=replace(order.core, status=status), on_book=on_book), at)
+                self.venue.account.put(replace(order, core=replace(order.core, status=status), on_book=on_book), at)
 
     def forget_ids(self) -> None:
         """Drop client ids that are older than the venue's memory."""
         with self.venue.lock:
-            for key, order_id in tuple(self.venue.book.by_client_id.items()):
-                if self.clock.now() - self.venue.book.orders[order_id].core.created_at > ID_MEMORY_SECONDS:
-                    del self.venue.book.by_client_id[key]
+            for key, order_id in tuple(self.venue.account.by_client_id.items()):
+                if self.clock.now() - self.venue.account.orders[order_id].core.created_at > ID_MEMORY_SECONDS:
+                    del self.venue.account.by_client_id[key]
 
     # --- what is true
 
@@ -211,7 +211,7 @@ class LifeVenue:
         """Every order as it is now."""
         with self.venue.lock:
             self.venue.advance()
-            return dict(self.venue.book.orders)
+            return dict(self.venue.account.orders)
 
     def order_of(self, client_order_id: ClientOrderId) -> Order | None:
         """The order under a client id, whether or not the venue still knows the id."""
@@ -221,13 +221,13 @@ class LifeVenue:
 
     def fills_of(self, order_id: VenueOrderId) -> Mapping[str, Fill]:
         """What an order was filled with, by the id that the venue tells for it: the entry's, not the trade's."""
-        found = (each.fill for each in self.venue.book.executions if each.fill.venue_order_id == order_id)
-        named = (replace(fill, trade_id=TradeId(entry_from(f"entry|{fill.trade_id}"))) for fill in found)
+        found = (each.fill for each in self.venue.account.executions if each.fill.venue_order_id == order_id)
+        named = (replace(fill, trade_id=TradeId(derive_entry_id(f"entry|{fill.trade_id}"))) for fill in found)
         return {fill.trade_id: fill for fill in named}
 
     def statuses_of(self, order_id: VenueOrderId) -> Iterator[OrderStatus]:
         """Every status an order ever had, newest first."""
-        seen = self.venue.book.seen(order_id, END_OF_TIME)
+        seen = self.venue.account.seen(order_id, END_OF_TIME)
         while seen is not None:
             yield seen.core.status
-            seen = self.venue.book.seen(order_id, Micros(seen.updated - 1))
+            seen = self.venue.account.seen(order_id, Micros(seen.updated - 1))

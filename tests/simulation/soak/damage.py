@@ -11,66 +11,66 @@ from botocore.awsrequest import AWSResponse
 
 from desk.sandbox.faults import Fault, FaultRule
 from desk.sandbox.replies import Reply
-from desk.sandbox.wreckage import wrecked
-from simulation.soak.kinds import Kind
+from desk.sandbox.wreckage import corrupt_reply
+from simulation.soak.kinds import FaultKind
 from trader.model.ids import Instant, rfc3339
 
 #: In place of the venue's answer; the venue never hears of it.
 INSTEAD = {
-    Kind.THROTTLED_PAGE: Fault.RATE_LIMITED_HTML,
-    Kind.THROTTLED_JSON: Fault.RATE_LIMITED_JSON,
-    Kind.INTERNAL_ERROR: Fault.INTERNAL_ERROR,
-    Kind.BAD_GATEWAY: Fault.BAD_GATEWAY,
-    Kind.UNAVAILABLE: Fault.UNAVAILABLE,
-    Kind.UNAUTHORIZED: Fault.UNAUTHORIZED,
-    Kind.FORBIDDEN: Fault.FORBIDDEN,
-    Kind.NOT_FOUND: Fault.NOT_FOUND,
-    Kind.WITHOUT_REASON: Fault.REJECTED_WITHOUT_REASON,
+    FaultKind.THROTTLED_PAGE: Fault.RATE_LIMITED_HTML,
+    FaultKind.THROTTLED_JSON: Fault.RATE_LIMITED_JSON,
+    FaultKind.INTERNAL_ERROR: Fault.INTERNAL_ERROR,
+    FaultKind.BAD_GATEWAY: Fault.BAD_GATEWAY,
+    FaultKind.UNAVAILABLE: Fault.UNAVAILABLE,
+    FaultKind.UNAUTHORIZED: Fault.UNAUTHORIZED,
+    FaultKind.FORBIDDEN: Fault.FORBIDDEN,
+    FaultKind.NOT_FOUND: Fault.NOT_FOUND,
+    FaultKind.WITHOUT_REASON: Fault.REJECTED_WITHOUT_REASON,
 }
 #: Made of the venue's answer.
 DAMAGE = {
-    Kind.TRUNCATED: Fault.TRUNCATED,
-    Kind.EMPTY: Fault.EMPTY,
-    Kind.UNKNOWN_ENUMS: Fault.UNKNOWN_ENUMS,
-    Kind.EXTRA_KEYS: Fault.EXTRA_KEYS,
-    Kind.NUMBERS_FOR_TEXT: Fault.NUMBERS_FOR_TEXT,
-    Kind.PROOF_TOKEN: Fault.PROOF_TOKEN_REQUIRED,
+    FaultKind.TRUNCATED: Fault.TRUNCATED,
+    FaultKind.EMPTY: Fault.EMPTY,
+    FaultKind.UNKNOWN_ENUMS: Fault.UNKNOWN_ENUMS,
+    FaultKind.EXTRA_KEYS: Fault.EXTRA_KEYS,
+    FaultKind.NUMBERS_FOR_TEXT: Fault.NUMBERS_FOR_TEXT,
+    FaultKind.PROOF_TOKEN: Fault.PROOF_TOKEN_REQUIRED,
 }
 #: Done by the venue itself, on the socket or in its book.
 BY_VENUE = {
-    Kind.RESET_BEFORE: Fault.RESET_BEFORE,
-    Kind.RESET_AFTER: Fault.RESET_AFTER,
-    Kind.CUT_OFF: Fault.CUT_OFF,
+    FaultKind.RESET_BEFORE: Fault.RESET_BEFORE,
+    FaultKind.RESET_AFTER: Fault.RESET_AFTER,
+    FaultKind.CUT_OFF: Fault.CUT_OFF,
 }
 FATES = {
-    Kind.ACCEPTED_THEN_FAILED: Fault.ACCEPTED_THEN_FAILED,
-    Kind.PARTIAL_THEN_CANCELLED: Fault.PARTIAL_THEN_CANCELLED,
-    Kind.POST_ONLY_RACE: Fault.POST_ONLY_RACE,
-    Kind.CANCEL_FILL_RACE: Fault.CANCEL_FILL_RACE,
+    FaultKind.ACCEPTED_THEN_FAILED: Fault.ACCEPTED_THEN_FAILED,
+    FaultKind.PARTIAL_THEN_CANCELLED: Fault.PARTIAL_THEN_CANCELLED,
+    FaultKind.POST_ONLY_RACE: Fault.POST_ONLY_RACE,
+    FaultKind.CANCEL_FILL_RACE: Fault.CANCEL_FILL_RACE,
 }
 _STALE_SECONDS = 900
 
 
 def instead(fault: Fault) -> requests.Response:
     """What comes in place of the venue's answer."""
-    reply = wrecked(FaultRule(fault), None).reply
+    reply = corrupt_reply(FaultRule(fault), None).reply
     assert reply is not None
     return _response(reply)
 
 
-def damaged(kind: Kind, response: requests.Response, now: Instant) -> tuple[requests.Response, bool]:
+def damaged(kind: FaultKind, response: requests.Response, now: Instant) -> tuple[requests.Response, bool]:
     """Damage an answer; and tell whether that made a difference."""
     body = response.content
     reply = Reply(response.status_code, body, response.headers.get("Content-Type", ""))
     if response.status_code != 200:
         made = body
-    elif kind is Kind.GARBLED:
+    elif kind is FaultKind.GARBLED:
         half = len(body) // 2
         made = body[:half].replace(b":", b"%", 1) + body[half:].replace(b'"', b"\xff", 1)
-    elif kind in (Kind.CROSSED_QUOTES, Kind.STALE_QUOTES):
+    elif kind in (FaultKind.CROSSED_QUOTES, FaultKind.STALE_QUOTES):
         made = _worse_quotes(kind, body, now)
     else:
-        changed = wrecked(FaultRule(DAMAGE[kind]), reply).reply
+        changed = corrupt_reply(FaultRule(DAMAGE[kind]), reply).reply
         assert changed is not None
         made = changed.body
     return _response(Reply(reply.status, made, reply.content_type)), made != body
@@ -85,11 +85,11 @@ def _response(reply: Reply) -> requests.Response:
     return response
 
 
-def _worse_quotes(kind: Kind, body: bytes, now: Instant) -> bytes:
+def _worse_quotes(kind: FaultKind, body: bytes, now: Instant) -> bytes:
     """Turn bid and ask round, or make the quotes a quarter of an hour old."""
     told = json.loads(body)
     for book in told.get("pricebooks", []):
-        if kind is Kind.CROSSED_QUOTES:
+        if kind is FaultKind.CROSSED_QUOTES:
             book["bids"], book["asks"] = book["asks"], book["bids"]
         else:
             book["time"] = rfc3339(Instant(now - _STALE_SECONDS))

@@ -15,7 +15,7 @@ from enum import StrEnum
 from desk.sandbox.options import Lags
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """One kind of fault. The word before the colon says where."""
 
     CRASH_BEFORE = "process: dies before a request leaves"
@@ -93,74 +93,74 @@ class Kind(StrEnum):
 
 
 #: Faults of single requests to the venue, and how often among them.
-VENUE_KINDS: Mapping[Kind, float] = {
-    Kind.LOST_REQUEST: 1,
-    Kind.LOST_REPLY: 1,
-    Kind.RESET_BEFORE: 0.5,
-    Kind.RESET_AFTER: 0.5,
-    Kind.CUT_OFF: 0.5,
-    Kind.THROTTLED_PAGE: 1.5,
-    Kind.THROTTLED_JSON: 1.5,
-    Kind.INTERNAL_ERROR: 1,
-    Kind.BAD_GATEWAY: 1,
-    Kind.UNAVAILABLE: 1,
-    Kind.UNAUTHORIZED: 0.7,
-    Kind.FORBIDDEN: 0.3,
-    Kind.NOT_FOUND: 0.3,
-    Kind.TRUNCATED: 1,
-    Kind.EMPTY: 0.7,
-    Kind.GARBLED: 0.7,
-    Kind.UNKNOWN_ENUMS: 1,
-    Kind.PROOF_TOKEN: 0.5,
-    Kind.CROSSED_QUOTES: 2,
-    Kind.STALE_QUOTES: 2,
+VENUE_KINDS: Mapping[FaultKind, float] = {
+    FaultKind.LOST_REQUEST: 1,
+    FaultKind.LOST_REPLY: 1,
+    FaultKind.RESET_BEFORE: 0.5,
+    FaultKind.RESET_AFTER: 0.5,
+    FaultKind.CUT_OFF: 0.5,
+    FaultKind.THROTTLED_PAGE: 1.5,
+    FaultKind.THROTTLED_JSON: 1.5,
+    FaultKind.INTERNAL_ERROR: 1,
+    FaultKind.BAD_GATEWAY: 1,
+    FaultKind.UNAVAILABLE: 1,
+    FaultKind.UNAUTHORIZED: 0.7,
+    FaultKind.FORBIDDEN: 0.3,
+    FaultKind.NOT_FOUND: 0.3,
+    FaultKind.TRUNCATED: 1,
+    FaultKind.EMPTY: 0.7,
+    FaultKind.GARBLED: 0.7,
+    FaultKind.UNKNOWN_ENUMS: 1,
+    FaultKind.PROOF_TOKEN: 0.5,
+    FaultKind.CROSSED_QUOTES: 2,
+    FaultKind.STALE_QUOTES: 2,
 }
 #: What befalls only requests that change something.
-ORDER_KINDS: Mapping[Kind, float] = {
-    Kind.ERROR_AFTER_WORK: 1.5,
-    Kind.WITHOUT_REASON: 1,
-    Kind.ACCEPTED_THEN_FAILED: 1,
-    Kind.PARTIAL_THEN_CANCELLED: 1.5,
-    Kind.POST_ONLY_RACE: 1,
-    Kind.CANCEL_FILL_RACE: 8,
+ORDER_KINDS: Mapping[FaultKind, float] = {
+    FaultKind.ERROR_AFTER_WORK: 1.5,
+    FaultKind.WITHOUT_REASON: 1,
+    FaultKind.ACCEPTED_THEN_FAILED: 1,
+    FaultKind.PARTIAL_THEN_CANCELLED: 1.5,
+    FaultKind.POST_ONLY_RACE: 1,
+    FaultKind.CANCEL_FILL_RACE: 8,
 }
 #: What an answer may bear all at once, and an honest client shrugs off: the largest chance of each.
-BURDENS: Mapping[Kind, float] = {Kind.EXTRA_KEYS: 0.95, Kind.NUMBERS_FOR_TEXT: 0.9, Kind.SLOW: 0.85}
-AWS_KINDS: Mapping[Kind, float] = {
-    Kind.AWS_LOST_REQUEST: 1,
-    Kind.AWS_LOST_REPLY: 1,
-    Kind.AWS_THROTTLED: 2,
-    Kind.AWS_ERROR: 1,
-    Kind.AWS_ERROR_AFTER_WORK: 1,
+BURDENS: Mapping[FaultKind, float] = {FaultKind.EXTRA_KEYS: 0.95, FaultKind.NUMBERS_FOR_TEXT: 0.9, FaultKind.SLOW: 0.85}
+AWS_KINDS: Mapping[FaultKind, float] = {
+    FaultKind.AWS_LOST_REQUEST: 1,
+    FaultKind.AWS_LOST_REPLY: 1,
+    FaultKind.AWS_THROTTLED: 2,
+    FaultKind.AWS_ERROR: 1,
+    FaultKind.AWS_ERROR_AFTER_WORK: 1,
 }
 #: What happens between two requests, once an invocation at most.
-EVENT_KINDS: Mapping[Kind, float] = {
-    Kind.CRASH_BEFORE: 0.12,
-    Kind.CRASH_AFTER: 0.12,
-    Kind.STALLED_INTO_SAME: 0.08,
-    Kind.STALLED_INTO_NEXT: 0.08,
-    Kind.TWIN: 0.08,
-    Kind.PRINT: 0.5,
-    Kind.SWITCH_WITHIN: 0.10,
-    Kind.CLOCK_STEP: 0.12,
+EVENT_KINDS: Mapping[FaultKind, float] = {
+    FaultKind.CRASH_BEFORE: 0.12,
+    FaultKind.CRASH_AFTER: 0.12,
+    FaultKind.STALLED_INTO_SAME: 0.08,
+    FaultKind.STALLED_INTO_NEXT: 0.08,
+    FaultKind.TWIN: 0.08,
+    FaultKind.PRINT: 0.5,
+    FaultKind.SWITCH_WITHIN: 0.10,
+    FaultKind.CLOCK_STEP: 0.12,
 }
 #: What one service refuses to do for a whole tick.
-OUTAGES: Mapping[Kind, str] = {Kind.TABLE_OUT: "dynamodb", Kind.BUCKET_OUT: "s3", Kind.PARAMETER_OUT: "ssm"}
-TICK_KINDS: Mapping[Kind, float] = {
-    Kind.DUPLICATE_TICK: 0.12,
-    Kind.OLD_TICK: 0.08,
-    Kind.LATE_TICK: 0.05,
-    Kind.TABLE_OUT: 0.02,
-    Kind.BUCKET_OUT: 0.02,
-    Kind.PARAMETER_OUT: 0.02,
-    Kind.CLOCK_SKEW: 0.25,
-    Kind.VENUE_CLOCK: 0.10,
-    Kind.SWITCH_BETWEEN: 0.12,
-    Kind.OTHER_RULES: 0.05,
-    Kind.OTHER_CAPITAL: 0.04,
-    Kind.OTHER_UNIVERSE: 0.04,
+OUTAGES: Mapping[FaultKind, str] = {FaultKind.TABLE_OUT: "dynamodb", FaultKind.BUCKET_OUT: "s3", FaultKind.PARAMETER_OUT: "ssm"}
+TICK_KINDS: Mapping[FaultKind, float] = {
+    FaultKind.DUPLICATE_TICK: 0.12,
+    FaultKind.OLD_TICK: 0.08,
+    FaultKind.LATE_TICK: 0.05,
+    FaultKind.TABLE_OUT: 0.02,
+    FaultKind.BUCKET_OUT: 0.02,
+    FaultKind.PARAMETER_OUT: 0.02,
+    FaultKind.CLOCK_SKEW: 0.25,
+    FaultKind.VENUE_CLOCK: 0.10,
+    FaultKind.SWITCH_BETWEEN: 0.12,
+    FaultKind.OTHER_RULES: 0.05,
+    FaultKind.OTHER_CAPITAL: 0.04,
+    FaultKind.OTHER_UNIVERSE: 0.04,
 }
-LAG_KINDS = tuple(kind for kind in Kind if kind.value.startswith("lag:"))
+LAG_KINDS = tuple(kind for kind in FaultKind if kind.value.startswith("lag:"))
 
 #: The venue has its quiet period, 60 s as shipped, to show what it knows. A venue that needs longer is not one that
 #: the system promises to survive, so the longest lag stays below.
@@ -170,45 +170,45 @@ _ON_IN_A_TICK = 0.6
 
 
 @dataclass(frozen=True)
-class Gust:
+class FaultMix:
     """How hard it blows in one tick: the share of requests struck, by which kinds, and what else is to happen."""
 
-    venue: Mapping[Kind, float] = field(default_factory=dict)
-    orders: Mapping[Kind, float] = field(default_factory=dict)
-    burdens: Mapping[Kind, float] = field(default_factory=dict)
-    aws: Mapping[Kind, float] = field(default_factory=dict)
-    events: Mapping[Kind, float] = field(default_factory=dict)
-    ticks: frozenset[Kind] = frozenset()
+    venue: Mapping[FaultKind, float] = field(default_factory=dict)
+    orders: Mapping[FaultKind, float] = field(default_factory=dict)
+    burdens: Mapping[FaultKind, float] = field(default_factory=dict)
+    aws: Mapping[FaultKind, float] = field(default_factory=dict)
+    events: Mapping[FaultKind, float] = field(default_factory=dict)
+    ticks: frozenset[FaultKind] = frozenset()
     lags: Lags = field(default_factory=Lags)
     slices: int = 1
 
     @property
-    def outages(self) -> Mapping[str, Kind]:
+    def outages(self) -> Mapping[str, FaultKind]:
         """Which services are out."""
         return {OUTAGES[kind]: kind for kind in OUTAGES if kind in self.ticks}
 
 
-CALM = Gust()
+CALM = FaultMix()
 
 
 @dataclass(frozen=True)
-class Climate:
+class FaultPlan:
     """Which kinds a world knows at all."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[FaultKind]
     strength: float
 
     @staticmethod
-    def of(chance: random.Random, kinds: Iterable[Kind] = tuple(Kind)) -> Climate:
+    def of(chance: random.Random, kinds: Iterable[FaultKind] = tuple(FaultKind)) -> FaultPlan:
         """Draw one."""
-        return Climate(frozenset(k for k in kinds if chance.random() < _ON_IN_A_WORLD), chance.uniform(0.6, 1.0))
+        return FaultPlan(frozenset(k for k in kinds if chance.random() < _ON_IN_A_WORLD), chance.uniform(0.6, 1.0))
 
-    def gust(self, chance: random.Random) -> Gust:
+    def gust(self, chance: random.Random) -> FaultMix:
         """Draw the weather of one tick."""
         strength = self.strength * chance.choice((0.3, 0.6, 0.9, 1.0))
         events = {kind: rate for kind, rate in EVENT_KINDS.items() if kind in self.kinds}
         ticks = [kind for kind, rate in TICK_KINDS.items() if kind in self.kinds and chance.random() < rate]
-        return Gust(
+        return FaultMix(
             venue=self._shares(chance, VENUE_KINDS, 0.5 * strength),
             orders=self._shares(chance, ORDER_KINDS, 0.9 * strength),
             burdens={kind: rate * strength for kind, rate in BURDENS.items() if kind in self.kinds},
@@ -219,7 +219,7 @@ class Climate:
             slices=chance.choice((1, 1, 2, 3)),
         )
 
-    def _shares(self, chance: random.Random, kinds: Mapping[Kind, float], share: float) -> dict[Kind, float]:
+    def _shares(self, chance: random.Random, kinds: Mapping[FaultKind, float], share: float) -> dict[FaultKind, float]:
         """Spread a share of all requests over the kinds that are on."""
         on = {kind: w for kind, w in kinds.items() if kind in self.kinds and chance.random() < _ON_IN_A_TICK}
         whole = sum(on.values())
@@ -229,7 +229,7 @@ class Climate:
         names = ("orders", "fills", "balances", "settled", "order", "pending", "cancel", "convert")
         seconds = {
             name: float(chance.choice((2, 5, 15, 30, LAG_SECONDS_MAX)))
-            if Kind[f"LAG_{name.upper()}"] in self.kinds and chance.random() < _ON_IN_A_TICK
+            if FaultKind[f"LAG_{name.upper()}"] in self.kinds and chance.random() < _ON_IN_A_TICK
             else 0.0
             for name in names
         }

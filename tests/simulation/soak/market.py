@@ -39,7 +39,7 @@ _BUSY: Overrides = (
     ("universe.enter_after_cycles", 1),
     ("triggers.atr_ratio_min", 0),
     ("risk.loss_streak_max", 50),
-    ("risk.failed_rest_minutes", 1),
+    ("risk.failed_cooldown_minutes", 1),
     ("risk.trades_per_day_max", 1000),
     # The checker's cap knows no regime.
     ("regime.size_multiplier.bull", 1),

@@ -11,7 +11,7 @@ import requests
 from desk.sandbox.faults import Fault as VenueFault
 from simulation.nemesis import Crash, Nemesis
 from simulation.soak.damage import BY_VENUE, FATES, INSTEAD, aws_error, damaged, instead
-from simulation.soak.kinds import Gust, Kind
+from simulation.soak.kinds import FaultMix, FaultKind
 from simulation.soak.lags import late_answers
 from simulation.soak.told import Log, Tally
 from simulation.soak.world import SoakWorld
@@ -20,13 +20,13 @@ Act = Callable[[], Any]
 
 _ORDER, _CANCEL = "venue POST /orders", "venue POST /orders/batch_cancel"
 #: Kinds that mean something at some requests only; the others may strike anywhere.
-_ONLY_AT: Mapping[Kind, str] = {
-    Kind.CANCEL_FILL_RACE: _CANCEL,
-    Kind.CROSSED_QUOTES: "venue GET /best_bid_ask",
-    Kind.STALE_QUOTES: "venue GET /best_bid_ask",
-    Kind.PROOF_TOKEN: "venue GET /orders/historical",
+_ONLY_AT: Mapping[FaultKind, str] = {
+    FaultKind.CANCEL_FILL_RACE: _CANCEL,
+    FaultKind.CROSSED_QUOTES: "venue GET /best_bid_ask",
+    FaultKind.STALE_QUOTES: "venue GET /best_bid_ask",
+    FaultKind.PROOF_TOKEN: "venue GET /orders/historical",
 }
-_AT_ORDERS = (Kind.WITHOUT_REASON, Kind.ACCEPTED_THEN_FAILED, Kind.PARTIAL_THEN_CANCELLED, Kind.POST_ONLY_RACE)
+_AT_ORDERS = (FaultKind.WITHOUT_REASON, FaultKind.ACCEPTED_THEN_FAILED, FaultKind.PARTIAL_THEN_CANCELLED, FaultKind.POST_ONLY_RACE)
 _EFFECTS = ("venue POST ", "s3.", "dynamodb.")
 _SLOW_SECONDS = (0.2, 0.2, 0.9, 1.9)
 _GIVEN_UP_SECONDS = 2
@@ -44,18 +44,18 @@ class Storm(Nemesis):
     def __init__(
         self,
         world: SoakWorld,
-        gust: Gust,
+        gust: FaultMix,
         chance: random.Random,
         tally: Tally,
         log: Log,
     ) -> None:
         super().__init__()
         self.world, self.gust, self.chance, self.tally, self.log = world, gust, chance, tally, log
-        self.happen: Callable[[Kind], None] | None = None
-        self.plan: dict[Kind, tuple[int, bool]] = {}
+        self.happen: Callable[[FaultKind], None] | None = None
+        self.plan: dict[FaultKind, tuple[int, bool]] = {}
         self.outages = gust.outages
 
-    def expect(self, happen: Callable[[Kind], None]) -> None:
+    def expect(self, happen: Callable[[FaultKind], None]) -> None:
         """Draw what is to happen between requests, and who does it."""
         self.happen = happen
         events = [kind for kind, rate in self.gust.events.items() if self.chance.random() < rate]
@@ -69,41 +69,41 @@ class Storm(Nemesis):
         dies = self._between(name)
         for watch in self.watchers:
             watch(name, args)
-        if dies is Kind.CRASH_BEFORE:
+        if dies is FaultKind.CRASH_BEFORE:
             raise self._crash(dies, name)
         answer = self._venue(name, act, lose) if name.startswith("venue ") else self._aws(name, act, lose, args)
-        if dies is Kind.CRASH_AFTER:
+        if dies is FaultKind.CRASH_AFTER:
             raise self._crash(dies, name)
         return answer
 
-    def hit(self, kind: Kind, count: int = 1) -> None:
+    def hit(self, kind: FaultKind, count: int = 1) -> None:
         """Count something that hit."""
         self.tally.add(kind, count)
         self.log.add(f"  {kind.name}")
 
-    def _crash(self, kind: Kind, name: str) -> Crash:
+    def _crash(self, kind: FaultKind, name: str) -> Crash:
         self.hit(kind)
         return Crash(name)
 
     # --- between two requests
 
-    def _between(self, name: str) -> Kind | None:
+    def _between(self, name: str) -> FaultKind | None:
         """Let happen what is due; tell whether the process dies here."""
         matters = name.startswith(_EFFECTS)
         due = [kind for kind, (step, waits) in self.plan.items() if step <= len(self.trail) and (matters or not waits)]
         for kind in due:
             # The known hole: who sleeps between the last look at the clock and the request cannot be fenced, and what
             # it sends then is another decision than the next tick's. Of the same tick it is the same order.
-            if kind is Kind.STALLED_INTO_NEXT and name == _ORDER:
+            if kind is FaultKind.STALLED_INTO_NEXT and name == _ORDER:
                 continue
             del self.plan[kind]
-            if kind in (Kind.CRASH_BEFORE, Kind.CRASH_AFTER):
+            if kind in (FaultKind.CRASH_BEFORE, FaultKind.CRASH_AFTER):
                 return kind
             if self.happen is not None:
                 self.happen(kind)
         return None
 
-    def _drawn(self, shares: Mapping[Kind, float], name: str) -> Kind | None:
+    def _drawn(self, shares: Mapping[FaultKind, float], name: str) -> FaultKind | None:
         left = self.chance.random() / (_AT_EFFECTS if " POST " in name else 1)
         for kind, share in shares.items():
             if not name.startswith(_ONLY_AT.get(kind, "")) or (kind in _AT_ORDERS and name != _ORDER):
@@ -120,8 +120,8 @@ class Storm(Nemesis):
         kind = kind or self._drawn(self.gust.venue, name)
         if kind is None:
             return self._burdened(self._told(name, act()))
-        if kind in (Kind.LOST_REQUEST, Kind.LOST_REPLY):
-            if kind is Kind.LOST_REPLY:
+        if kind in (FaultKind.LOST_REQUEST, FaultKind.LOST_REPLY):
+            if kind is FaultKind.LOST_REPLY:
                 act()
             self.world.clock.wait(_GIVEN_UP_SECONDS)
             self.hit(kind)
@@ -130,7 +130,7 @@ class Storm(Nemesis):
         if kind in INSTEAD:
             self.hit(kind)
             return instead(INSTEAD[kind])
-        if kind is Kind.ERROR_AFTER_WORK:
+        if kind is FaultKind.ERROR_AFTER_WORK:
             act().close()
             self.hit(kind)
             return instead(self.chance.choice((VenueFault.INTERNAL_ERROR, VenueFault.BAD_GATEWAY)))
@@ -145,7 +145,7 @@ class Storm(Nemesis):
         for kind in late_answers(self.world.venue, name, response):
             self.hit(kind)
         if response.status_code == 401 and self.world.venue.options.clock_offset_seconds:
-            self.hit(Kind.VENUE_CLOCK)
+            self.hit(FaultKind.VENUE_CLOCK)
         return response
 
     def _burdened(self, response: requests.Response) -> requests.Response:
@@ -153,14 +153,14 @@ class Storm(Nemesis):
         for kind, rate in self.gust.burdens.items():
             if self.chance.random() >= rate:
                 continue
-            if kind is Kind.SLOW:
+            if kind is FaultKind.SLOW:
                 self.world.clock.wait(self.chance.choice(_SLOW_SECONDS))
                 self.hit(kind)
             else:
                 response = self._damaged(kind, response)
         return response
 
-    def _by_venue(self, kind: Kind, act: Act) -> Any:
+    def _by_venue(self, kind: FaultKind, act: Act) -> Any:
         rule = self.world.venue.faults.add(BY_VENUE[kind], count=1)
         try:
             return act()
@@ -169,19 +169,19 @@ class Storm(Nemesis):
             if rule.fired:
                 self.hit(kind)
 
-    def _fate(self, kind: Kind, name: str, act: Act) -> Any:
-        book = self.world.venue.book
+    def _fate(self, kind: FaultKind, name: str, act: Act) -> Any:
+        book = self.world.venue.account
         befallen, done = _befallen(self.world), len(book.executions)
         self.world.venue.faults.add(FATES[kind], count=1)
         try:
             response = act()
         finally:
             self.world.venue.faults.clear()
-        if _befallen(self.world) > befallen or (kind is Kind.CANCEL_FILL_RACE and len(book.executions) > done):
+        if _befallen(self.world) > befallen or (kind is FaultKind.CANCEL_FILL_RACE and len(book.executions) > done):
             self.hit(kind)
         return self._told(name, response)
 
-    def _damaged(self, kind: Kind, response: requests.Response) -> requests.Response:
+    def _damaged(self, kind: FaultKind, response: requests.Response) -> requests.Response:
         made, differs = damaged(kind, response, self.world.clock.now())
         if differs:
             self.hit(kind)
@@ -195,18 +195,18 @@ class Storm(Nemesis):
         kind = self._drawn(self.gust.aws, name)
         if out is not None:
             self.hit(out)
-            kind = self.chance.choice((Kind.AWS_LOST_REQUEST, Kind.AWS_ERROR, Kind.AWS_THROTTLED))
+            kind = self.chance.choice((FaultKind.AWS_LOST_REQUEST, FaultKind.AWS_ERROR, FaultKind.AWS_THROTTLED))
         elif kind is None:
             return act()
         else:
             self.hit(kind)
-        if kind in (Kind.AWS_LOST_REPLY, Kind.AWS_ERROR_AFTER_WORK):
+        if kind in (FaultKind.AWS_LOST_REPLY, FaultKind.AWS_ERROR_AFTER_WORK):
             act()
-        if kind in (Kind.AWS_LOST_REPLY, Kind.AWS_LOST_REQUEST):
+        if kind in (FaultKind.AWS_LOST_REPLY, FaultKind.AWS_LOST_REQUEST):
             assert lose is not None
             return lose()
-        return aws_error(args[0].url, service, is_throttle=kind is Kind.AWS_THROTTLED)
+        return aws_error(args[0].url, service, is_throttle=kind is FaultKind.AWS_THROTTLED)
 
 
 def _befallen(world: SoakWorld) -> int:
-    return sum(order.fate is not None for order in world.venue.book.orders.values())
+    return sum(order.planned_fault is not None for order in world.venue.account.orders.values())

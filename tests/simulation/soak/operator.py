@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from simulation.soak.kinds import Gust, Kind
+from simulation.soak.kinds import FaultMix, FaultKind
 from simulation.soak.market import random_rules
 from simulation.soak.told import Tally
 from simulation.soak.world import SoakWorld
 from trader.model.ids import ProductId
 from trader.model.orders import Side
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 _GARBAGE = ("banana", "run")
-_STOPS = (Switch.HALT, Switch.REDUCE_ONLY, Switch.FLATTEN, Switch.FLATTEN)
-_WORDS: tuple[str | None, ...] = (*_STOPS, Switch.RUN, *_GARBAGE, None)
+_STOPS = (TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN, TradingState.FLATTEN)
+_WORDS: tuple[str | None, ...] = (*_STOPS, TradingState.RUN, *_GARBAGE, None)
 _BACK_TO_RUN = 0.7
 _AT_OUR_ORDERS = 0.6
 _CENT = Decimal("0.01")
@@ -26,7 +26,7 @@ class Operator:
 
     def __init__(self, world: SoakWorld, chance: random.Random, tally: Tally) -> None:
         self.world, self.chance, self.tally = world, chance, tally
-        self.word: str | None = Switch.RUN
+        self.word: str | None = TradingState.RUN
         self.capitals = {Decimal(world.scenario.settings.app.capital)}
         self.cast = world.scenario.products_of
 
@@ -35,34 +35,34 @@ class Operator:
         """The most the system was ever given."""
         return max(self.capitals)
 
-    def between(self, gust: Gust) -> None:
+    def between(self, gust: FaultMix) -> None:
         """Do what is done between two ticks."""
-        if self.word != Switch.RUN and self.chance.random() < _BACK_TO_RUN:
-            self._set(Switch.RUN)
+        if self.word != TradingState.RUN and self.chance.random() < _BACK_TO_RUN:
+            self._set(TradingState.RUN)
         if self.chance.random() < _BACK_TO_RUN:
             self.end_prints()
-        if Kind.SWITCH_BETWEEN in gust.ticks:
-            self.turn_switch(Kind.SWITCH_BETWEEN)
-        for kind in (Kind.OTHER_RULES, Kind.OTHER_CAPITAL, Kind.OTHER_UNIVERSE):
+        if FaultKind.SWITCH_BETWEEN in gust.ticks:
+            self.turn_switch(FaultKind.SWITCH_BETWEEN)
+        for kind in (FaultKind.OTHER_RULES, FaultKind.OTHER_CAPITAL, FaultKind.OTHER_UNIVERSE):
             if kind in gust.ticks:
                 self._deploy(kind)
 
     def settle(self) -> None:
         """Let the markets follow their candles, and trading go on, or at least the selling."""
         self.end_prints()
-        self._set(self.chance.choice((Switch.RUN, Switch.RUN, Switch.REDUCE_ONLY)))
+        self._set(self.chance.choice((TradingState.RUN, TradingState.RUN, TradingState.REDUCE_ONLY)))
 
     # --- the switch
 
-    def turn_switch(self, kind: Kind) -> None:
+    def turn_switch(self, kind: FaultKind) -> None:
         """Write another word, perhaps none that exists, or delete the parameter."""
         word = self.chance.choice([each for each in _WORDS if each != self.word])
         self._set(word)
         self.tally.add(kind)
         if word is None:
-            self.tally.add(Kind.SWITCH_DELETED)
+            self.tally.add(FaultKind.SWITCH_DELETED)
         elif word in _GARBAGE:
-            self.tally.add(Kind.SWITCH_GARBAGE)
+            self.tally.add(FaultKind.SWITCH_GARBAGE)
 
     def _set(self, word: str | None) -> None:
         self.world.put_switch(word)
@@ -70,12 +70,12 @@ class Operator:
 
     # --- the configuration
 
-    def _deploy(self, kind: Kind) -> None:
+    def _deploy(self, kind: FaultKind) -> None:
         scenario = self.world.scenario
         before = scenario.settings.digest
-        if kind is Kind.OTHER_RULES:
+        if kind is FaultKind.OTHER_RULES:
             other = scenario.variant(random_rules(self.chance))
-        elif kind is Kind.OTHER_CAPITAL:
+        elif kind is FaultKind.OTHER_CAPITAL:
             other = scenario.variant({"app.capital": self.chance.choice((8_000, 9_500, 10_000, 12_000))})
         else:
             chosen = [each for each in self.cast if self.chance.random() < 0.6]
@@ -93,19 +93,19 @@ class Operator:
         venue = self.world.venue
         with venue.lock:
             venue.advance()
-            filled = {each.order_id: each.core.filled for each in venue.book.live.values()}
+            filled = {each.order_id: each.core.filled for each in venue.account.active.values()}
             drawn = self._trade()
             if drawn is None:
                 return
             product, price, volume = drawn
             venue.set_price(product, str(price.quantize(_CENT)), str(volume))
-            self.tally.add(Kind.PRINT)
-            live = venue.book.live.values()
-            self.tally.add(Kind.PARTIAL_FILL, sum(each.core.filled > filled.get(each.order_id, 0) for each in live))
+            self.tally.add(FaultKind.PRINT)
+            live = venue.account.active.values()
+            self.tally.add(FaultKind.PARTIAL_FILL, sum(each.core.filled > filled.get(each.order_id, 0) for each in live))
 
     def _trade(self) -> tuple[ProductId, Decimal, Decimal] | None:
         venue, prefix = self.world.venue, self.world.scenario.settings.execution.order_prefix
-        live = sorted(venue.book.live.values(), key=lambda each: each.sequence)
+        live = sorted(venue.account.active.values(), key=lambda each: each.sequence)
         ours = [each.core for each in live if each.core.root.startswith(prefix)]
         if ours and self.chance.random() < _AT_OUR_ORDERS:
             order = self.chance.choice(ours)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from simulation.soak.kinds import Kind
-from simulation.soak.story import SoakStory
+from simulation.soak.kinds import FaultKind
+from simulation.soak.story import SoakWorld
 from simulation.soak.told import Told
 
 PROCESSES = 2
@@ -71,7 +71,7 @@ def soak(seed: int, seconds: float, *, processes: int = PROCESSES, worlds: int |
 def _share(seed: int, first: int, step: int, seconds: float, worlds: int | None) -> list[Told]:
     end, told, number = time.monotonic() + seconds, list[Told](), first
     while time.monotonic() < end and (worlds is None or number < worlds):
-        told.append(SoakStory(seed, number).tell())
+        told.append(SoakWorld(seed, number).run())
         if told[-1].broken:
             break
         number += step
@@ -86,7 +86,7 @@ def report_of(seed: int, seconds: float, told: Sequence[Told]) -> SoakReport:
         seconds=seconds,
         worlds=len(told),
         cycles=sum(each.cycles for each in told),
-        faults={kind.value: faults[kind.value] for kind in Kind},
+        faults={kind.value: faults[kind.value] for kind in FaultKind},
         outcomes=sum((each.outcomes for each in told), Counter[str]()),
         orders=sum(each.orders for each in told),
         fills=sum(each.fills for each in told),
@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     if told.world is not None:
         begun = time.monotonic()
-        story = SoakStory(told.seed, told.world, echo=print)
-        worlds = [story.tell()]
+        story = SoakWorld(told.seed, told.world, echo=print)
+        worlds = [story.run()]
         report = report_of(told.seed, time.monotonic() - begun, worlds)
         print(f"trace={report.traces[told.world]}")
     else:

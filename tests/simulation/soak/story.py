@@ -29,7 +29,7 @@ from simulation.checker import (
     violations,
 )
 from simulation.nemesis import Crash
-from simulation.soak.kinds import CALM, Climate, Gust, Kind
+from simulation.soak.kinds import CALM, FaultPlan, FaultMix, FaultKind
 from simulation.soak.market import BARS, random_scenario
 from simulation.soak.nemesis import Storm
 from simulation.soak.operator import Operator
@@ -40,7 +40,7 @@ from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import LedgerCorrupt, StoreError, TraderError, VenueError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, cycle_id_at
-from trader.model.orders import Leg
+from trader.model.orders import OrderPurpose
 
 _CALM_TICKS = 3
 _SETTLED_AFTER = 2
@@ -53,7 +53,7 @@ _LATE_SECONDS = 150
 _BROKEN_MAX = 5
 
 
-class SoakStory:
+class SoakWorld:
     """Tells one world from its seed: the same seed and number, the same world in every request."""
 
     def __init__(self, seed: int, number: int, echo: Callable[[str], None] | None = None) -> None:
@@ -62,13 +62,13 @@ class SoakStory:
         self.told = Told(number)
         self.log = Log(echo=echo)
         self.scenario = random_scenario(self.chance, f"soak {seed}/{number}")
-        self.climate = Climate.of(self.chance)
+        self.climate = FaultPlan.of(self.chance)
         self.bar = 0
         self.at = self.scenario.at(0)
         self.chain = ChainWatch()
         self._bare: Counter[str] = Counter()
 
-    def tell(self) -> Told:
+    def run(self) -> Told:
         """Play the world to its end."""
         with open_soak_world(self.scenario) as world:
             self.world = world
@@ -104,26 +104,26 @@ class SoakStory:
     def _foul_tick(self) -> None:
         gust = self.climate.gust(self.chance)
         self._next_bar(1)
-        if Kind.LATE_TICK in gust.ticks:
+        if FaultKind.LATE_TICK in gust.ticks:
             self.world.clock.set(Instant(self.at + _LATE_SECONDS))
-            self.told.tally.add(Kind.LATE_TICK)
+            self.told.tally.add(FaultKind.LATE_TICK)
         self.operator.between(gust)
         self._weather(gust)
-        if Kind.OLD_TICK in gust.ticks and self.bar > 1:
-            self.told.tally.add(Kind.OLD_TICK)
+        if FaultKind.OLD_TICK in gust.ticks and self.bar > 1:
+            self.told.tally.add(FaultKind.OLD_TICK)
             self._invoke(self.scenario.at(self.chance.randrange(1, self.bar)), gust)
         report = self._invoke(self.at, gust, may_happen=True)
         if report is None or report.outcome is CycleOutcome.ABORTED:
             self._start_again(gust)
-        if Kind.DUPLICATE_TICK in gust.ticks:
-            self.told.tally.add(Kind.DUPLICATE_TICK)
+        if FaultKind.DUPLICATE_TICK in gust.ticks:
+            self.told.tally.add(FaultKind.DUPLICATE_TICK)
             self._invoke(self.at, gust)
 
-    def _weather(self, gust: Gust) -> None:
-        offset = self.chance.choice((-200, -30, 130, 200)) if Kind.VENUE_CLOCK in gust.ticks else 0
+    def _weather(self, gust: FaultMix) -> None:
+        offset = self.chance.choice((-200, -30, 130, 200)) if FaultKind.VENUE_CLOCK in gust.ticks else 0
         self.world.venue.configure(lags=gust.lags, slices=gust.slices, clock_offset_seconds=offset)
 
-    def _start_again(self, gust: Gust) -> None:
+    def _start_again(self, gust: FaultMix) -> None:
         how = self.chance.choice(("at once", "at once", "after the lease", "not"))
         if how == "at once":
             self.world.free_the_lease()
@@ -142,16 +142,16 @@ class SoakStory:
 
     # --- one invocation
 
-    def _invoke(self, at: Instant, gust: Gust, *, may_happen: bool = False) -> CycleReport | None:
+    def _invoke(self, at: Instant, gust: FaultMix, *, may_happen: bool = False) -> CycleReport | None:
         """Run one invocation and look; None if it died or could not even tell."""
-        skewed, before = Kind.CLOCK_SKEW in gust.ticks, self.world.ours.ahead
+        skewed, before = FaultKind.CLOCK_SKEW in gust.ticks, self.world.ours.ahead
         self.world.ours.ahead = self.chance.randint(-_SKEW_MAX, _SKEW_MAX) if skewed else 0
         storm = Storm(self.world, gust, self.chance, self.told.tally, self.log)
         if may_happen:
             storm.expect(lambda kind: self._happen(kind, gust, storm))
         self.storm = storm
         if self.world.ours.ahead:
-            storm.hit(Kind.CLOCK_SKEW)
+            storm.hit(FaultKind.CLOCK_SKEW)
         found: list[str] = []
         Gate(self.world, storm, found)
         self.told.cycles += 1
@@ -185,22 +185,22 @@ class SoakStory:
                 self._broke(f"{type(error).__name__} came out of the cycle: {error}")
             return None
 
-    def _happen(self, kind: Kind, gust: Gust, storm: Storm) -> None:
+    def _happen(self, kind: FaultKind, gust: FaultMix, storm: Storm) -> None:
         """Let something happen between two requests of an invocation, which sleeps meanwhile."""
         clock = self.world.clock
-        if kind is Kind.PRINT:
+        if kind is FaultKind.PRINT:
             self.operator.print_trade()
-        elif kind is Kind.SWITCH_WITHIN:
+        elif kind is FaultKind.SWITCH_WITHIN:
             self.operator.turn_switch(kind)
-        elif kind is Kind.CLOCK_STEP:
+        elif kind is FaultKind.CLOCK_STEP:
             ahead = self.world.ours.ahead + self.chance.choice((-30, -10, 10, 30))
             self.world.ours.ahead = max(-_SKEW_MAX, min(_SKEW_MAX, ahead))
             storm.hit(kind)
         else:
             storm.hit(kind)
-            if kind is Kind.STALLED_INTO_SAME:
+            if kind is FaultKind.STALLED_INTO_SAME:
                 clock.advance(_LEASE_GONE_SECONDS)
-            elif kind is Kind.STALLED_INTO_NEXT:
+            elif kind is FaultKind.STALLED_INTO_NEXT:
                 self._next_bar(1)
             self._invoke(self.at, gust)
             self.storm = storm
@@ -228,7 +228,7 @@ class SoakStory:
         leaving = {
             each["lot_id"]
             for each in _announced(self.world).values()
-            if each["leg"] == Leg.EXIT and each["cycle_id"] == cycle
+            if each["purpose"] == OrderPurpose.EXIT and each["cycle_id"] == cycle
         }
         bare = unprotected(Seen(self.world)) - leaving
         self._bare = Counter({lot: self._bare[lot] + 1 for lot in bare})

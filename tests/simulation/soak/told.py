@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.soak.kinds import Kind
+from simulation.soak.kinds import FaultKind
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Tally:
 
     hits: Counter[str] = field(default_factory=Counter)
 
-    def add(self, kind: Kind, count: int = 1) -> None:
+    def add(self, kind: FaultKind, count: int = 1) -> None:
         """Count a hit."""
         self.hits[kind.value] += count
 

@@ -103,7 +103,7 @@ def _play(
 def _copies(world: WireWorld) -> Counter[str]:
     prefix = world.scenario.settings.execution.order_prefix
     book = world.book()
-    orders = (order for order in (*book.live.values(), *book.finished.values()) if order.parent is None)
+    orders = (order for order in (*book.active.values(), *book.finished.values()) if order.parent is None)
     return Counter(order.client_order_id for order in orders if order.client_order_id.startswith(prefix))
 
 

@@ -17,7 +17,7 @@ from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 _SWITCHED_BEATS = 3
 _FLAT_AFTER = 2
@@ -183,11 +183,11 @@ def switched_case(scenario: Scenario, index: int, call: int, word: str | None) -
             later = Beat(beat.bar + count)
             telling.world.clock.set(later.at)
             telling.cycle(later, "under the switch")
-            if word != Switch.RUN:
+            if word != TradingState.RUN:
                 telling.found += [f"{each} still works {count} cycles after {word}" for each in working_entries(world)]
-            if word == Switch.FLATTEN and count >= _FLAT_AFTER:
+            if word == TradingState.FLATTEN and count >= _FLAT_AFTER:
                 telling.found += [f"{each} is still held {count} cycles after FLATTEN" for each in positions(world)]
-        world.put_switch(Switch.RUN)
+        world.put_switch(TradingState.RUN)
         for count in range(_SWITCHED_BEATS + 1, _SWITCHED_BEATS + 3):
             later = Beat(beat.bar + count)
             telling.world.clock.set(later.at)

@@ -17,7 +17,7 @@ from simulation.wire.telling import Telling
 from simulation.wire.world import open_wire_world
 from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 SALES: Mapping[str, tuple[Scenario, int]] = {"exit": (EXIT_BY_TIME, 3), "flatten": (FLATTEN, 2)}
 _CYCLES = 3
@@ -51,7 +51,7 @@ def _is_bare(scenario: Scenario, tick: int, call: int, found: list[str]) -> bool
         telling = Telling(world)
         beat = telling.come_to(tick)
         telling.invoke(beat, "dies", Nemesis(call, Fault.AFTER))
-        world.put_switch(Switch.HALT)
+        world.put_switch(TradingState.HALT)
         world.free_the_lease()
         for count in range(_CYCLES):
             later = Beat(beat.bar + count)

@@ -33,7 +33,7 @@ from simulation.wire.cases import (
 from simulation.wire.telling import beats_of
 from simulation.world import Scenario
 from trader.model.ids import Instant
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ TARGETS = (
     Target("recovery", CONVERT, 0, recovers=True),
 )
 _FIRST_TIMES = tuple(target for target in TARGETS if not target.recovers)
-_WORDS = (Switch.FLATTEN, Switch.REDUCE_ONLY, None, Switch.RUN)
+_WORDS = (TradingState.FLATTEN, TradingState.REDUCE_ONLY, None, TradingState.RUN)
 #: The jobs of a call repeat after 3 (stall, stall, twin) or 7 (faults and restarts): a choice must not keep that step.
 _CYCLE_OF_JOBS = 2 * 3 * 7
 
@@ -147,9 +147,9 @@ def switch_jobs() -> Iterator[Job]:
     """Every call of every target: HALT, and one of the words that the switch does not say already."""
     for target in _FIRST_TIMES:
         said = [beat.switch for beat in target.scenario.beats[: target.tick + 1] if beat.switch is not None]
-        others = [word for word in _WORDS if word != (said[-1] if said else Switch.RUN)]
+        others = [word for word in _WORDS if word != (said[-1] if said else TradingState.RUN)]
         for call in range(1, len(undisturbed(target.scenario).trails[target.tick]) + 1):
-            for word in (Switch.HALT, others[call % len(others)]):
+            for word in (TradingState.HALT, others[call % len(others)]):
                 yield "switch", target.kind, Switched(target.scenario.name, target.tick, call, word)
 
 

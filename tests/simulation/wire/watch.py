@@ -12,9 +12,9 @@ from simulation.checker import (
     sent_too_early,
 )
 from simulation.nemesis import Nemesis
-from simulation.outside import Outside
+from simulation.outside import ObservedWorld
 from simulation.wire.wires import body_of
-from trader.adapters.coinbase.bodies import order_body
+from trader.adapters.coinbase.bodies import encode_order
 
 
 class Gate:
@@ -26,7 +26,7 @@ class Gate:
     switch was asked in its turn, and the lot may be sold.
     """
 
-    def __init__(self, world: Outside, nemesis: Nemesis, found: list[str]) -> None:
+    def __init__(self, world: ObservedWorld, nemesis: Nemesis, found: list[str]) -> None:
         self._world, self._nemesis, self._found = world, nemesis, found
         self._sent: set[str] = set()
         nemesis.watchers.append(self._look)
@@ -48,11 +48,11 @@ class Gate:
 
     def _order(self, request: Any) -> None:
         key = body_of(request)["client_order_id"]
-        self._found += sent_too_early(self._world, key, lambda intent: order_body(intent) == request.body)
+        self._found += sent_too_early(self._world, key, lambda intent: encode_order(intent) == request.body)
         ledger = self._world.ledger()
         record = ledger.orders.get(key) if ledger is not None else None
         if record is not None and key not in self._sent:
-            self._found += against_the_switch(key, record.intent.leg, *self._heard)
+            self._found += against_the_switch(key, record.intent.purpose, *self._heard)
         self._sent.add(key)
 
 
@@ -62,7 +62,7 @@ class ChainWatch:
     def __init__(self) -> None:
         self._chain: list[str] = []
 
-    def look(self, world: Outside) -> list[str]:
+    def look(self, world: ObservedWorld) -> list[str]:
         """Say so if the ledger stands on another chain than before."""
         before, self._chain = self._chain, chain_of(world)
         if not before or self._chain[-len(before) :] == before:

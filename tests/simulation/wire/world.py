@@ -18,15 +18,15 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
-from desk.recovery.aws import DynamoShelf, S3AuditReader
-from desk.recovery.place import Place
+from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
+from desk.recovery.place import RecoveryStore
 from desk.sandbox.keys import ApiKey, new_key
 from desk.sandbox.market import Listing
-from desk.sandbox.moments import second_of
+from desk.sandbox.moments import to_second
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
-from desk.sandbox.wire_order import fill_body
+from desk.sandbox.wire_order import encode_fill
 from simulation.checker import audit_file
 from simulation.nemesis import Nemesis
 from simulation.wire.wires import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
@@ -36,22 +36,22 @@ from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
 from trader.model.codec import decode
-from trader.model.converts import ConvertStatus
+from trader.model.converts import ConversionStatus
 from trader.model.ids import Asset, Instant, TradeId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.ports import Identity, Ports
-from trader.sim.book import VenueBook
-from trader.sim.orders import VenueConvert
+from trader.sim.book import SimAccount
+from trader.sim.orders import SimConversion
 
 #: One request after the other, so that the N-th call is the same one in every run.
-_LIMITS = Limits(1_000, 1_000, 1_000, parallel=1)
+_LIMITS = RateLimits(1_000, 1_000, 1_000, parallel=1)
 _PREFIX = "audit/"
-_PATIENCE = Patience(connect_seconds=2, answer_seconds=2)
+_PATIENCE = TimeoutPolicy(connect_seconds=2, answer_seconds=2)
 
 
 class Wires:
@@ -71,7 +71,7 @@ wires = cache(Wires)
 class WireWorld:
     """One history of a scenario on the real adapters, from its beginning."""
 
-    def __init__(self, scenario: Scenario, server: VenueServer, *, word: str = Switch.RUN) -> None:
+    def __init__(self, scenario: Scenario, server: VenueServer, *, word: str = TradingState.RUN) -> None:
         self.scenario = scenario
         self.venue = server.venue
         self._url = server.url
@@ -94,7 +94,7 @@ class WireWorld:
             exchange=exchange,
             store=self._store,
             audit=S3AuditLog(clients["s3"], BUCKET, _PREFIX),
-            switch=SsmKillSwitch(clients["ssm"], SWITCH),
+            kill_switch=SsmKillSwitch(clients["ssm"], SWITCH),
             clock=self.clock,
             identity=Identity(SCOPE, owner, "test"),
         )
@@ -113,7 +113,7 @@ class WireWorld:
         timing = Timing(self._wall, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
         key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
         exchange = open_exchange(
-            Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, patience=_PATIENCE, timing=timing
+            Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, timeouts=_PATIENCE, timing=timing
         )
         exchange._transport._session.mount("http://", VenueWire(self._wires.hands))
         return exchange
@@ -144,15 +144,15 @@ class WireWorld:
                     key = {"pk": item["pk"], "sk": item["sk"]}
                     self.aws.clients["dynamodb"].delete_item(TableName=TABLE, Key=key)
 
-    def place(self, ports: Ports) -> Place:
+    def place(self, ports: Ports) -> RecoveryStore:
         """What a recovery needs of the world."""
         dynamodb, s3 = self.aws.clients["dynamodb"], self.aws.clients["s3"]
-        return Place(
+        return RecoveryStore(
             settings=self.scenario.settings,
             scope=SCOPE,
             owner=ports.identity.owner,
             store=ports.store,
-            shelf=DynamoShelf(dynamodb, TABLE, s3, BUCKET),
+            items=DynamoLedgerItems(dynamodb, TABLE, s3, BUCKET),
             audit=ports.audit,
             reader=S3AuditReader(s3, BUCKET, _PREFIX),
             exchange=ports.exchange,
@@ -196,27 +196,27 @@ class WireWorld:
         self._tags = listed
         return self._audit
 
-    def book(self) -> VenueBook:
+    def book(self) -> SimAccount:
         """The venue's own book, brought up to now."""
         with self.venue.lock:
             self.venue.advance()
-            cores = {order.order_id: order.core for order in self.venue.book.orders.values()}
-            return VenueBook(
-                totals=dict(self.venue.book.totals),
-                live={key: core for key, core in cores.items() if not core.status.is_terminal},
+            cores = {order.order_id: order.core for order in self.venue.account.orders.values()}
+            return SimAccount(
+                totals=dict(self.venue.account.totals),
+                active={key: core for key, core in cores.items() if not core.status.is_final},
                 finished={
-                    key: replace(core, over_at=core.over_at or Instant(self.clock.at))
+                    key: replace(core, final_at=core.final_at or Instant(self.clock.at))
                     for key, core in cores.items()
-                    if core.status.is_terminal
+                    if core.status.is_final
                 },
                 fills=tuple(
-                    replace(each.fill, trade_id=TradeId(fill_body(each)["entry_id"]))
-                    for each in self.venue.book.executions
+                    replace(each.fill, trade_id=TradeId(encode_fill(each)["entry_id"]))
+                    for each in self.venue.account.executions
                 ),
-                converts=self._converts(),
+                conversions=self._converts(),
             )
 
-    def _converts(self) -> dict[str, VenueConvert]:
+    def _converts(self) -> dict[str, SimConversion]:
         """Every conversion, under an id of ours that was announced for just this: the venue is told none.
 
         Of those announced alike, each stands for one that was done; one more gets the last id once more.
@@ -225,19 +225,19 @@ class WireWorld:
         for key, text in sorted(self.audit_texts().items()):
             for each in audit_file(key, text).converts:
                 sides = announced.setdefault((each["source"], each["target"], Decimal(each["amount"])), [])
-                if each["convert_id"] not in sides:
-                    sides.append(each["convert_id"])
+                if each["conversion_id"] not in sides:
+                    sides.append(each["conversion_id"])
         found = {}
-        for conversion in self.venue.converts.known.values():
-            done = None if conversion.committed is None else second_of(conversion.committed)
+        for conversion in self.venue.conversions.known.values():
+            done = None if conversion.committed is None else to_second(conversion.committed)
             ours = announced.get((conversion.source, conversion.target, conversion.amount), [conversion.trade_id])
-            found[conversion.trade_id] = VenueConvert(
+            found[conversion.trade_id] = SimConversion(
                 conversion.trade_id,
                 ours.pop(0) if done is not None and len(ours) > 1 else ours[0],
                 conversion.source,
                 conversion.target,
                 Notional(conversion.amount),
-                ConvertStatus.QUOTED if done is None else ConvertStatus.COMPLETED,
+                ConversionStatus.QUOTED if done is None else ConversionStatus.COMPLETED,
                 done,
             )
         return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from factories_settings import CONFIG, GONE, shipped_trees, with_overrides
-from trader.adapters.config_yaml import FILES, load_settings, settings_from_trees
+from trader.adapters.config_yaml import FILES, load_settings, parse_settings
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.memory import Regime
@@ -20,7 +20,7 @@ ASSETS = "capital letters and digits, such as BTC"
 def problems_with(overrides: dict[str, object], environment: dict[str, str] | None = None) -> list[str]:
     """What is said about the shipped configuration with these keys changed."""
     try:
-        settings_from_trees(with_overrides(shipped_trees(), overrides), environment)
+        parse_settings(with_overrides(shipped_trees(), overrides), environment)
     except ConfigError as error:
         return list(error.problems)
     return []
@@ -186,8 +186,8 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
             id="order prefix",
         ),
         pytest.param(
-            {"execution.convert_pairs[0]": "USDUSDC"},
-            "policy.yaml: execution.convert_pairs[0]: USDUSDC has the wrong shape; "
+            {"execution.conversion_pairs[0]": "USDUSDC"},
+            "policy.yaml: execution.conversion_pairs[0]: USDUSDC has the wrong shape; "
             "allowed is SOURCE-TARGET, such as USD-USDC",
             id="convert pair",
         ),
@@ -350,7 +350,7 @@ def test_section_in_the_wrong_file_is_sent_home() -> None:
     trees["app.yaml"]["universe"] = {}
 
     with pytest.raises(ConfigError) as caught:
-        settings_from_trees(trees)
+        parse_settings(trees)
 
     assert ("app.yaml: universe: belongs in universe.yaml",) == caught.value.problems
 
@@ -361,7 +361,7 @@ def test_section_that_no_file_has_is_an_unknown_key() -> None:
     trees["app.yaml"] |= {"exchnge": {}, "digest": "x"}
 
     with pytest.raises(ConfigError) as caught:
-        settings_from_trees(trees)
+        parse_settings(trees)
 
     assert (
         "app.yaml: exchnge: unknown key; closest: exchange",

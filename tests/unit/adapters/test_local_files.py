@@ -9,15 +9,15 @@ import pytest
 
 from factories_venue import START, an_intent
 from trader.adapters.local.clock import ManualClock, SystemClock
-from trader.adapters.local.files import FileAuditLog, FileBookStore, FileKillSwitch, FileStateStore
+from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileKillSwitch, FileStateStore
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import opening_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Side
-from trader.model.portfolio import Switch
-from trader.sim.book import VenueBook
+from trader.model.portfolio import TradingState
+from trader.sim.book import SimAccount
 
 SCOPE = Scope("PAPER#main")
 LEDGER = opening_ledger(SCOPE, Asset("USD"), Notional(1000))
@@ -100,9 +100,9 @@ def test_home_that_cannot_be_written_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         FileStateStore(tmp_path / "home").acquire(SCOPE, "a", START, 60)
     with pytest.raises(StoreUnavailable):
-        FileBookStore(tmp_path / "home" / "book.json", VenueBook).save(VenueBook())
+        FileSimAccountStore(tmp_path / "home" / "book.json", SimAccount).save(SimAccount())
     with pytest.raises(StoreUnavailable):
-        FileKillSwitch(tmp_path / "home" / "kill-switch").write(Switch.RUN)
+        FileKillSwitch(tmp_path / "home" / "kill-switch").write(TradingState.RUN)
     with pytest.raises(AuditError):
         FileAuditLog(tmp_path / "home").write(AuditObject("scope=x/1.jsonl", "", ()))
 
@@ -130,7 +130,7 @@ def test_switch_file_may_end_in_a_newline(tmp_path: Path) -> None:
     path = tmp_path / "kill-switch"
     path.write_text("REDUCE_ONLY\n", encoding="utf-8")
 
-    assert Switch.REDUCE_ONLY is FileKillSwitch(path).read()
+    assert TradingState.REDUCE_ONLY is FileKillSwitch(path).read()
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"orders":1}', "[]"])
@@ -140,7 +140,7 @@ def test_damaged_book_is_reported_and_left_as_it_is(tmp_path: Path, damage: str)
     path.write_text(damage, encoding="utf-8")
 
     with pytest.raises(LedgerCorrupt):
-        FileBookStore(path, VenueBook).load()
+        FileSimAccountStore(path, SimAccount).load()
 
     assert damage == path.read_text(encoding="utf-8")
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from trader.adapters.yaml_tree import leaves, read_tree
+from trader.adapters.yaml_tree import iterate_leaves, read_tree
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_leaves_are_named_with_their_paths() -> None:
     """Keys by points, places in lists by brackets; what is empty is a leaf."""
     tree = {"a": {"b": 1, "c": [2, {"d": 3}]}, "e": [], "f": {}}
 
-    assert [("a.b", 1), ("a.c[0]", 2), ("a.c[1].d", 3), ("e", []), ("f", {})] == list(leaves(tree))
+    assert [("a.b", 1), ("a.c[0]", 2), ("a.c[1].d", 3), ("e", []), ("f", {})] == list(iterate_leaves(tree))

@@ -37,16 +37,16 @@ from factories import (
     scripted,
 )
 from factories_venue import START
-from trader.cycle.act import after_submission, intended, stop_sending_at
+from trader.cycle.act import apply_submission, remember_plan, compute_send_deadline
 from trader.errors import VenueUnavailable
-from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.converts import ConversionRecord, ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
-from trader.model.memory import Pacing
+from trader.model.memory import EntryPacing
 from trader.model.money import Notional, Price
-from trader.model.orders import Accepted, Leg, Liquidity, OrderIntent, OrderStatus, Rejected, Submission, Unknown
-from trader.model.portfolio import Switch
-from trader.sim.book import VenueBook
+from trader.model.orders import Accepted, OrderPurpose, Liquidity, OrderIntent, OrderStatus, Rejected, Submission, Unknown
+from trader.model.portfolio import TradingState
+from trader.sim.book import SimAccount
 from trader.sim.orders import Execution
 
 QUIET = [Bar()] * 24
@@ -57,23 +57,23 @@ QUIET = [Bar()] * 24
 
 def test_accepted_order_is_pending_under_the_venues_ids() -> None:
     """Its attached bracket is known from the first answer."""
-    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Accepted(V, VenueOrderId("child")), NOW)
+    record = apply_submission(an_order_record(status=OrderStatus.INTENDED), Accepted(V, VenueOrderId("child")), NOW)
 
     assert (OrderStatus.PENDING, V, "child") == (record.status, record.venue_order_id, record.attached_order_id)
 
 
 def test_rejected_order_is_over_with_its_reason() -> None:
     """Nothing of it exists."""
-    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Rejected("INSUFFICIENT_FUND"), NOW)
+    record = apply_submission(an_order_record(status=OrderStatus.INTENDED), Rejected("INSUFFICIENT_FUND"), NOW)
 
-    assert (OrderStatus.REJECTED, NOW, "INSUFFICIENT_FUND") == (record.status, record.over_at, record.note)
+    assert (OrderStatus.REJECTED, NOW, "INSUFFICIENT_FUND") == (record.status, record.final_at, record.note)
 
 
 def test_order_without_an_answer_is_in_doubt_since_it_was_sent() -> None:
     """Unknown is doubt, not failure."""
-    record = after_submission(an_order_record(status=OrderStatus.INTENDED), Unknown("timeout"), NOW)
+    record = apply_submission(an_order_record(status=OrderStatus.INTENDED), Unknown("timeout"), NOW)
 
-    assert (OrderStatus.IN_DOUBT, NOW, None, True) == (record.status, record.sent_at, record.over_at, record.is_live)
+    assert (OrderStatus.IN_DOUBT, NOW, None, True) == (record.status, record.sent_at, record.final_at, record.is_active)
 
 
 V = VenueOrderId("venue-1")
@@ -84,41 +84,41 @@ V = VenueOrderId("venue-1")
 
 def test_planned_orders_and_conversions_exist_before_they_are_sent() -> None:
     """Intended, with nothing known of them."""
-    ledger = intended(a_ledger(), Plan((an_intent(),), converts=(a_convert_intent(),)), (), NOW)
+    ledger = remember_plan(a_ledger(), Plan((an_intent(),), conversions=(a_convert_intent(),)), (), NOW)
 
     assert [OrderStatus.INTENDED] == [record.status for record in ledger.orders.values()]
-    assert {"convert-1": ConvertRecord(a_convert_intent(), ConvertStatus.INTENDED)} == ledger.converts
+    assert {"convert-1": ConversionRecord(a_convert_intent(), ConversionStatus.INTENDED)} == ledger.conversions
 
 
 def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
     """Only the entry sets the pace."""
     plan = Plan((an_intent(), an_exit_intent(), a_bracket_intent()))
 
-    pacing = intended(a_ledger(pacing=Pacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW).pacing
+    pacing = remember_plan(a_ledger(entry_pacing=EntryPacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW).entry_pacing
 
-    assert Pacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
+    assert EntryPacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
 
 
 def test_second_try_is_no_new_entry() -> None:
     """It was entered for the pace when it was tried first; as a trade it counts."""
-    pacing = intended(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW).pacing
+    pacing = remember_plan(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW).entry_pacing
 
-    assert Pacing("2026-11-22", 1) == pacing
+    assert EntryPacing("2026-11-22", 1) == pacing
 
 
 def test_new_day_counts_its_trades_from_nothing() -> None:
     """And entries of the day before yesterday are forgotten."""
-    before = Pacing("2026-11-21", 99, (Instant(NOW - 86_400), Instant(NOW - 86_399)))
+    before = EntryPacing("2026-11-21", 99, (Instant(NOW - 86_400), Instant(NOW - 86_399)))
 
-    pacing = intended(a_ledger(pacing=before), Plan(), (), NOW).pacing
+    pacing = remember_plan(a_ledger(entry_pacing=before), Plan(), (), NOW).entry_pacing
 
-    assert Pacing("2026-11-22", 0, (Instant(NOW - 86_399),)) == pacing
+    assert EntryPacing("2026-11-22", 0, (Instant(NOW - 86_399),)) == pacing
 
 
 @pytest.mark.parametrize(("deadline", "lease", "expected"), [(900, 120, 100), (60, 120, 40)])
 def test_sending_ends_in_time_to_settle(deadline: int, lease: int, expected: int) -> None:
     """Before the deadline and well inside the lease, whichever is first."""
-    assert expected == stop_sending_at(Instant(deadline), Instant(lease), 20)
+    assert expected == compute_send_deadline(Instant(deadline), Instant(lease), 20)
 
 
 # --- what is withheld
@@ -146,16 +146,16 @@ def a_world_with_two_entries() -> World:
     return a_world(strategy=scripted(a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.1)))
 
 
-@pytest.mark.parametrize("word", [Switch.REDUCE_ONLY, Switch.HALT, Switch.FLATTEN, None, "nonsense"])
+@pytest.mark.parametrize("word", [TradingState.REDUCE_ONLY, TradingState.HALT, TradingState.FLATTEN, None, "nonsense"])
 def test_switch_is_read_again_before_every_order(word: str | None) -> None:
     """Flipped, gone or garbled after the first order, the second does not leave; it never left, so it is over."""
     world = a_world_with_two_entries()
-    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.switch, "word", word))(world)
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.kill_switch, "word", word))(world)
 
     report = world.cycle()
 
     assert 1 == world.sent()
-    assert [OrderStatus.OPEN, OrderStatus.LAPSED] == sorted(statuses(world), key=lambda s: s is OrderStatus.LAPSED)
+    assert [OrderStatus.OPEN, OrderStatus.WITHHELD] == sorted(statuses(world), key=lambda s: s is OrderStatus.WITHHELD)
     assert "OrderWithheld" in [kind for kind, _, _ in report.notes]
 
 
@@ -165,7 +165,7 @@ def test_no_order_leaves_without_time_to_settle() -> None:
 
     world.cycle(seconds=20)
 
-    assert (0, [OrderStatus.LAPSED] * 2) == (world.sent(), statuses(world))
+    assert (0, [OrderStatus.WITHHELD] * 2) == (world.sent(), statuses(world))
 
 
 def test_no_order_leaves_late_in_the_lease() -> None:
@@ -184,7 +184,7 @@ def test_remembered_intent_that_is_withheld_stays_in_doubt() -> None:
     world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
     world.cycle()
 
-    world.switch.word = Switch.HALT
+    world.kill_switch.word = TradingState.HALT
     world.clock.advance(60)
     world.cycle()
 
@@ -268,7 +268,7 @@ def test_cancel_that_takes_a_moment_is_waited_for(looks: int, sold: bool) -> Non
         seen.append(1)
         # The first look is that of the cycle's beginning.
         if len(seen) == 1 + looks:
-            world.venue.cancel(list(world.stored.live))
+            world.venue.cancel(list(world.stored.active))
         return original(since)
 
     world.meddlers["exchange.cancel"] = lambda _, ids: dict.fromkeys(ids, True)
@@ -294,36 +294,36 @@ def test_exit_is_withheld_if_the_bracket_filled_meanwhile() -> None:
     sent = world.sent()
 
     def too_late(original: Any, ids: Any) -> Any:
-        (child,) = world.stored.live
+        (child,) = world.stored.active
         world.book.save(_filled(world, child))
         return original(ids)
 
     world.meddlers["exchange.cancel"] = too_late
     world.cycle()
 
-    assert (sent, {}, []) == (world.sent(), world.ledger.lots, list(world.stored.live))
+    assert (sent, {}, []) == (world.sent(), world.ledger.lots, list(world.stored.active))
 
 
 def switched_by(world: World, word: str | None) -> Callable[..., Any]:
     """A meddler that turns the switch, then lets the call be made."""
 
     def call(original: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        world.switch.word = word
+        world.kill_switch.word = word
         return original(*args, **named)
 
     return call
 
 
-@pytest.mark.parametrize("word", [Switch.HALT, None, "nonsense"])
+@pytest.mark.parametrize("word", [TradingState.HALT, None, "nonsense"])
 def test_bracket_stays_where_the_switch_forbids_the_sale(word: str | None) -> None:
     """Turned after the decision: a lot that must not be sold must not be laid bare either."""
     world = a_world_to_exit()
-    sent, brackets = world.sent(), set(world.stored.live)
+    sent, brackets = world.sent(), set(world.stored.active)
     world.meddlers["store.commit"] = switched_by(world, word)
 
     world.cycles(3)
 
-    assert (0, sent, brackets) == (world.sent("cancel"), world.sent(), set(world.stored.live))
+    assert (0, sent, brackets) == (world.sent("cancel"), world.sent(), set(world.stored.active))
     assert 1 == len(brackets)
 
 
@@ -331,7 +331,7 @@ def test_sale_is_one_turn_with_the_end_of_its_bracket() -> None:
     """HALT that comes in between is met after the sale; before it, the lot would be bare for as long as HALT lasts."""
     world = a_world_to_exit()
     sent = world.sent()
-    world.meddlers["exchange.cancel"] = switched_by(world, Switch.HALT)
+    world.meddlers["exchange.cancel"] = switched_by(world, TradingState.HALT)
 
     world.cycle()
 
@@ -352,22 +352,22 @@ def test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket() -> Non
     world = a_world_with_two_lots_to_sell()
     world.cycle()
     world.clock.advance(3600)
-    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.switch, "word", Switch.HALT))(world)
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.kill_switch, "word", TradingState.HALT))(world)
 
     world.cycles(3)
 
     (lot,) = world.ledger.lots.values()
-    (bracket,) = world.stored.live.values()
+    (bracket,) = world.stored.active.values()
     assert (lot.quantity, lot.base) == (bracket.remaining, bracket.base)
 
 
 def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
     """Ten seconds before sending ends; the next cycle has all of its time."""
     world = a_world_to_exit()
-    brackets = set(world.stored.live)
+    brackets = set(world.stored.active)
 
     world.cycle(seconds=30)
-    late = set(world.stored.live)
+    late = set(world.stored.active)
     world.pass_bars()
     world.cycle(seconds=31)
 
@@ -377,16 +377,16 @@ def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
 def test_bracket_is_not_cancelled_after_an_answer_of_the_switch_that_took_too_long() -> None:
     """The time for the sale is looked at once more, after the switch."""
     world = a_world_to_exit()
-    brackets = set(world.stored.live)
+    brackets = set(world.stored.active)
 
     def slow(original: Callable[..., Any]) -> Any:
         world.clock.advance(8)
         return original()
 
-    world.meddlers["switch.read"] = slow
+    world.meddlers["kill_switch.read"] = slow
     world.cycle(seconds=45)
 
-    assert (0, brackets) == (world.sent("cancel"), set(world.stored.live))
+    assert (0, brackets) == (world.sent("cancel"), set(world.stored.active))
 
 
 def test_bracket_that_comes_to_light_while_acting_goes_before_the_sale() -> None:
@@ -406,7 +406,7 @@ def test_bracket_that_comes_to_light_while_acting_goes_before_the_sale() -> None
     world.clock.advance(3600)
     world.cycle()
 
-    assert ({}, []) == (world.ledger.lots, list(world.stored.live))
+    assert ({}, []) == (world.ledger.lots, list(world.stored.active))
     assert (2, Decimal(40)) == (world.sent("cancel"), world.total("SOL"))
 
 
@@ -415,12 +415,12 @@ def test_remembered_sale_is_not_sent_beside_a_bracket_that_was_shown_meanwhile()
     world = a_world_to_exit(opening={Asset("USD"): "10000", Asset("SOL"): "40"}, shows_bracket=False)
     world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
     world.cycle()
-    undecided = len(world.stored.live)
+    undecided = len(world.stored.active)
     world.meddlers.clear()
     world.clock.advance(60)
     world.cycle()
 
-    assert (1, [], {}) == (undecided, list(world.stored.live), world.ledger.lots)
+    assert (1, [], {}) == (undecided, list(world.stored.active), world.ledger.lots)
     assert Decimal(40) == world.total("SOL")
 
 
@@ -440,20 +440,20 @@ def test_looking_whether_a_cancel_is_over_ends_when_time_does() -> None:
 def test_bracket_of_a_lot_too_small_to_sell_stays_under_halt() -> None:
     """It was to go so that the lot can be written off; that can wait."""
     world = a_world_to_exit()
-    brackets = set(world.stored.live)
+    brackets = set(world.stored.active)
     coarse = [listed("SOL-USD", quote_size_min=Notional(1_000_000)), listed("BTC-USD")]
     world.meddlers["market.products"] = answering(coarse)
-    world.meddlers["store.commit"] = switched_by(world, Switch.HALT)
+    world.meddlers["store.commit"] = switched_by(world, TradingState.HALT)
 
     world.cycles(2)
 
-    assert (0, brackets) == (world.sent("cancel"), set(world.stored.live))
+    assert (0, brackets) == (world.sent("cancel"), set(world.stored.active))
 
 
-def _filled(world: World, order_id: VenueOrderId) -> VenueBook:
-    order = world.stored.live[order_id]
+def _filled(world: World, order_id: VenueOrderId) -> SimAccount:
+    order = world.stored.active[order_id]
     execution = Execution(Price(112), order.quantity, Liquidity.MAKER)
-    return world.stored.executed(order, execution, world.clock.now(), Decimal("0.005"))
+    return world.stored.apply_execution(order, execution, world.clock.now(), Decimal("0.005"))
 
 
 # --- conversions
@@ -472,13 +472,13 @@ def test_conversion_is_journaled_before_it_is_committed_and_its_order_follows() 
 
     world.cycle()
 
-    doings = [c for c in world.calls if c.startswith(("exchange.convert", "store.commit", "exchange.submit"))]
+    doings = [c for c in world.calls if c.startswith(("exchange.quote", "exchange.commit", "exchange.read", "store.commit", "exchange.submit"))]
     assert [
         "store.commit",
-        "exchange.convert_quote",
+        "exchange.quote_conversion",
         "store.commit",
-        "exchange.convert_commit",
-        "exchange.convert_state",
+        "exchange.commit_conversion",
+        "exchange.read_conversion",
         "exchange.submit",
         "store.commit",
     ] == doings
@@ -488,22 +488,22 @@ def test_conversion_is_journaled_before_it_is_committed_and_its_order_follows() 
 def test_order_does_not_leave_before_its_conversion_is_done() -> None:
     """The quote was refused: no money, no order."""
     world = a_world_that_converts()
-    world.meddlers["exchange.convert_quote"] = down
+    world.meddlers["exchange.quote_conversion"] = down
 
     world.cycle()
 
-    assert (0, {}) == (world.sent(), world.stored.converts if world.book.load() else {})
+    assert (0, {}) == (world.sent(), world.stored.conversions if world.book.load() else {})
 
 
 def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
     """The state is asked instead; the money moved once."""
     world = a_world_that_converts()
-    world.meddlers["exchange.convert_commit"] = down_after
+    world.meddlers["exchange.commit_conversion"] = down_after
 
     world.cycles(3)
 
-    assert 1 == world.calls.count("exchange.convert_commit")
-    assert [ConvertStatus.COMPLETED] == [convert.status for convert in world.stored.converts.values()]
+    assert 1 == world.calls.count("exchange.commit_conversion")
+    assert [ConversionStatus.COMPLETED] == [convert.status for convert in world.stored.conversions.values()]
     assert world.ledger.cash[USDC] == world.total("USDC")
 
 
@@ -513,14 +513,14 @@ def test_commit_that_never_arrived_is_not_repeated_either() -> None:
     committed: list[str] = []
 
     def swallowed(_: Any, venue_id: str, intent: Any) -> Any:
-        committed.append(intent.convert_id)
+        committed.append(intent.conversion_id)
         raise VenueUnavailable("no answer")
 
-    world.meddlers["exchange.convert_commit"] = swallowed
+    world.meddlers["exchange.commit_conversion"] = swallowed
     world.cycles(2)
 
     assert (2, 2) == (len(committed), len(set(committed)))
-    assert [ConvertStatus.QUOTED] * 2 == [record.status for record in world.ledger.converts.values()]
+    assert [ConversionStatus.QUOTED] * 2 == [record.status for record in world.ledger.conversions.values()]
     assert 0 == world.sent()
 
 
@@ -530,18 +530,18 @@ def test_nothing_is_converted_without_time_to_settle() -> None:
 
     world.cycle(seconds=20)
 
-    assert 0 == world.calls.count("exchange.convert_quote")
+    assert 0 == world.calls.count("exchange.quote_conversion")
 
 
 def test_nothing_is_converted_once_the_switch_is_flipped() -> None:
     """It was to pay for an entry."""
     world = a_world_that_converts()
-    words = iter([Switch.RUN, *[Switch.REDUCE_ONLY] * 9])
-    world.meddlers["switch.read"] = lambda _: next(words)
+    words = iter([TradingState.RUN, *[TradingState.REDUCE_ONLY] * 9])
+    world.meddlers["kill_switch.read"] = lambda _: next(words)
 
     world.cycle()
 
-    assert (0, 0) == (world.calls.count("exchange.convert_quote"), world.sent())
+    assert (0, 0) == (world.calls.count("exchange.quote_conversion"), world.sent())
 
 
 # --- the order of things
@@ -549,18 +549,18 @@ def test_nothing_is_converted_once_the_switch_is_flipped() -> None:
 
 def test_exits_leave_before_entries() -> None:
     """Less risk first."""
-    sold: list[Leg] = []
+    sold: list[OrderPurpose] = []
     world = a_world_to_exit()
     world = with_settings(world, scripted(a_proposal("ETH-USD")))
 
     def note(original: Callable[[OrderIntent], Submission], intent: OrderIntent) -> Submission:
-        sold.append(intent.leg)
+        sold.append(intent.purpose)
         return original(intent)
 
     world.meddlers["exchange.submit"] = note
     world.cycle()
 
-    assert [Leg.EXIT, Leg.ENTRY] == sold
+    assert [OrderPurpose.EXIT, OrderPurpose.ENTRY] == sold
     assert {ETH, SOL} == {order.product_id for order in world.buys()}
 
 

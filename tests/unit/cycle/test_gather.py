@@ -12,27 +12,27 @@ from accidents.small_world import BTC, DIP, ETH, SOL, Bar, World, a_path, a_worl
 from factories import Scripted, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
-from trader.cycle.gather import gather, read_account, read_switch
+from trader.cycle.gather import gather_inputs, read_account, read_trading_state
 from trader.errors import VenueUnavailable
 from trader.model.denials import DenialCode
 from trader.model.facts import Tick
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.market import FeeRates
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 QUIET = [Bar()] * 24
 
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [*((each.value, each) for each in Switch), (None, Switch.HALT), ("run", Switch.HALT), ("", Switch.HALT)],
+    [*((each.value, each) for each in TradingState), (None, TradingState.HALT), ("run", TradingState.HALT), ("", TradingState.HALT)],
 )
-def test_switch_is_one_of_its_words_or_halt(word: str | None, expected: Switch) -> None:
+def test_switch_is_one_of_its_words_or_halt(word: str | None, expected: TradingState) -> None:
     """Unreadable and unknown alike."""
     world = a_world()
-    world.switch.word = word
+    world.kill_switch.word = word
 
-    assert expected is read_switch(world.ports())
+    assert expected is read_trading_state(world.ports())
 
 
 # --- the account
@@ -116,7 +116,7 @@ def test_products_are_asked_for_again_when_a_book_of_ours_is_not_among_them(bars
     forgetful = replace(ledger, products=replace(ledger.products, products=others))
     tick = Tick(cycle_id_at(START), START, Instant(START + 900))
 
-    facts, gathered = gather(tick, forgetful, None, Switch.RUN, world.pipeline, world.ports())
+    facts, gathered = gather_inputs(tick, forgetful, None, TradingState.RUN, world.pipeline, world.ports())
 
     assert SOL in facts.products
     assert gathered.products is not None
@@ -159,7 +159,7 @@ def test_aliases_share_the_quote_of_their_book() -> None:
 
     world.meddlers["market.quotes"] = without_eth
     tick = Tick(cycle_id_at(START), START, Instant(START + 900))
-    facts, _ = gather(tick, world.ledger, None, Switch.RUN, world.pipeline, world.ports())
+    facts, _ = gather_inputs(tick, world.ledger, None, TradingState.RUN, world.pipeline, world.ports())
 
     door = ProductId("SOL-USDC")
     assert (True, False) == (SOL in asked[0], door in asked[0])
@@ -189,7 +189,7 @@ def test_market_that_cannot_be_read_enters_nothing(part: str) -> None:
 
     report = world.cycle()
 
-    assert (sent, CycleOutcome.ABSTAINED, 1) == (world.sent(), report.outcome, world.ledger.health.failed_cycles)
+    assert (sent, CycleOutcome.ABSTAINED, 1) == (world.sent(), report.outcome, world.ledger.failure_streak.failed_cycles)
 
 
 def test_market_that_never_could_be_read_enters_nothing() -> None:
@@ -209,10 +209,10 @@ def test_market_that_cannot_be_read_does_not_stop_the_switch() -> None:
     world.cycles(1)
     world.meddlers["market.quotes"] = down
 
-    world.switch.word = Switch.HALT
+    world.kill_switch.word = TradingState.HALT
     world.cycle()
 
-    assert {} == world.stored.live
+    assert {} == world.stored.active
 
 
 def test_order_book_that_cannot_be_read_is_a_refusal() -> None:

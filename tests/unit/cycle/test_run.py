@@ -18,7 +18,7 @@ from trader.model.ids import Instant, cycle_id_at
 from trader.model.memory import CycleMark, CyclePhase
 from trader.model.money import Notional
 from trader.model.orders import OrderStatus
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 QUIET = [Bar()] * 24
 
@@ -54,7 +54,7 @@ def nth(number: int, error: BaseException) -> Any:
 
 def steps(world: World) -> list[str]:
     """The calls whose order is part of the design."""
-    wanted = ("store.", "audit.", "exchange.submit", "exchange.cancel", "switch.")
+    wanted = ("store.", "audit.", "exchange.submit", "exchange.cancel", "kill_switch.")
     return [call for call in world.calls if call.startswith(wanted)]
 
 
@@ -69,10 +69,10 @@ def test_cycle_with_an_order_records_commits_sends_records_and_commits() -> None
 
     assert [
         "store.acquire",
-        "switch.read",
+        "kill_switch.read",
         "audit.write",
         "store.commit",
-        "switch.read",
+        "kill_switch.read",
         "exchange.submit",
         "audit.write",
         "store.commit",
@@ -85,7 +85,7 @@ def test_quiet_cycle_is_one_record_and_one_commit() -> None:
 
     world.cycle()
 
-    assert ["store.acquire", "switch.read", "audit.write", "store.commit"] == steps(world)
+    assert ["store.acquire", "kill_switch.read", "audit.write", "store.commit"] == steps(world)
 
 
 def test_intent_is_in_the_store_before_it_leaves() -> None:
@@ -191,7 +191,7 @@ def test_account_that_cannot_be_read_is_abstained_from() -> None:
     reports += [world.cycle(owner="another")]
 
     assert [CycleOutcome.ABSTAINED] * 2 == [report.outcome for report in reports]
-    assert (2, 0, 2) == (world.ledger.health.failed_cycles, world.sent(), len(world.audit.texts))
+    assert (2, 0, 2) == (world.ledger.failure_streak.failed_cycles, world.sent(), len(world.audit.texts))
 
 
 def test_third_failed_cycle_rests_entries_for_an_hour() -> None:
@@ -209,7 +209,7 @@ def test_third_failed_cycle_rests_entries_for_an_hour() -> None:
     assert [DenialCode.VENUE_UNHEALTHY, None] == codes
 
 
-@pytest.mark.parametrize("word", [Switch.HALT, None])
+@pytest.mark.parametrize("word", [TradingState.HALT, None])
 def test_halted_cycle_cancels_entries_and_sends_nothing(word: str | None) -> None:
     """Unreadable is HALT; what protects stays."""
     wishes = iter(["SOL-USD"] + ["ETH-USD"] * 9)
@@ -218,11 +218,11 @@ def test_halted_cycle_cancels_entries_and_sends_nothing(word: str | None) -> Non
     world.cycles(2)
     sent = world.sent()
 
-    world.switch.word = word
+    world.kill_switch.word = word
     report = world.cycle()
 
     assert (CycleOutcome.HALTED, sent) == (report.outcome, world.sent())
-    assert ["SELL"] == [order.side for order in world.stored.live.values()]
+    assert ["SELL"] == [order.side for order in world.stored.active.values()]
 
 
 def test_cycle_without_a_record_does_not_act() -> None:
@@ -282,7 +282,7 @@ def test_intent_too_old_to_send_waits_out_its_doubt() -> None:
     world.cycle()
 
     assert [OrderStatus.INTENDED] == waiting
-    assert (0, OrderStatus.LAPSED) == (len(world.buys()), next(iter(world.ledger.orders.values())).status)
+    assert (0, OrderStatus.ABANDONED) == (len(world.buys()), next(iter(world.ledger.orders.values())).status)
 
 
 def test_cycle_that_died_after_sending_is_settled_by_the_next() -> None:
@@ -316,17 +316,17 @@ def test_cancels_that_were_committed_are_asked_for_by_the_next_cycle() -> None:
     """They are remembered like intents."""
     world = eager()
     world.cycles(1)
-    world.switch.word = Switch.REDUCE_ONLY
+    world.kill_switch.word = TradingState.REDUCE_ONLY
     world.meddlers["exchange.cancel"] = raising(PowerCut())
     with pytest.raises(PowerCut):
         world.cycle()
 
     del world.meddlers["exchange.cancel"]
-    world.switch.word = Switch.RUN
+    world.kill_switch.word = TradingState.RUN
     world.clock.advance(120)
     world.cycle()
 
-    assert (2, (), {}) == (world.sent("cancel"), world.ledger.cancels, world.stored.live)
+    assert (2, (), {}) == (world.sent("cancel"), world.ledger.cancels, world.stored.active)
 
 
 # --- ticks
@@ -382,7 +382,7 @@ def test_same_world_gives_the_same_books() -> None:
 
     assert worlds[0].store.texts == worlds[1].store.texts
     assert worlds[0].audit.texts == worlds[1].audit.texts
-    assert worlds[0].ledger.closed
+    assert worlds[0].ledger.closed_lots
 
 
 def test_answer_of_the_venue_that_means_nothing_to_us_changes_nothing() -> None:

@@ -141,12 +141,12 @@ def test_rebuild_of_a_lost_ledger_shows_it_and_writes_nothing_unless_told(
     assert "3 SOL for 299.91 USD" in shown
     assert "nothing was written" in shown
     assert written.rstrip().endswith("written")
-    assert (lost.cash, lost.lots, lost.orders, lost.last_cycle, lost.marks) == (
+    assert (lost.cash, lost.lots, lost.orders, lost.last_cycle, lost.equity_marks) == (
         ledger.cash,
         ledger.lots,
         ledger.orders,
         ledger.last_cycle,
-        ledger.marks,
+        ledger.equity_marks,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from desk import invoke
-from desk.sandbox.sam_tool import cloudformation_of, find_sam
+from desk.sandbox.sam_tool import translate_template, find_sam
 from trader.errors import ConfigError
 
 ENDPOINT = "http://10.0.0.1:5055"
@@ -63,7 +63,7 @@ class Scene:
         return json.loads(self._noted.read_text(encoding="utf-8"))
 
     def by_sam(self, **more: Any) -> invoke.Invocation:
-        return invoke.by_sam(self.event, self.built, self.variables, **more)
+        return invoke.invoke_by_sam(self.event, self.built, self.variables, **more)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_sam_asks_the_sandbox_who_we_are_and_pulls_nothing(scene: Scene) -> None
     assert ["local", "invoke", invoke.FUNCTION] == arguments[:3]
     assert "--skip-pull-image" in arguments
     assert str(scene.event) == arguments[arguments.index("--event") + 1]
-    assert f"Architecture={invoke.architecture()}" == arguments[arguments.index("--parameter-overrides") + 1]
+    assert f"Architecture={invoke.find_architecture()}" == arguments[arguments.index("--parameter-overrides") + 1]
 
 
 def test_every_variable_is_declared_and_the_built_template_stays(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_every_variable_is_declared_and_the_built_template_stays(scene: Scene) -
 
 def test_other_configuration_takes_the_place_of_the_layer(scene: Scene, tmp_path: Path) -> None:
     """The layer is the folder that holds it, as under /opt."""
-    file = invoke.prepared(scene.built, scene.variables, tmp_path / "layer/config")
+    file = invoke.prepare_environment(scene.built, scene.variables, tmp_path / "layer/config")
 
     used = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert str(tmp_path / "layer") == used["Resources"]["ConfigLayer"]["Properties"]["ContentUri"]
@@ -170,7 +170,7 @@ def test_process_is_told_the_variables_and_nothing_of_ours(scene: Scene, monkeyp
     for name in ("TRADER_TABLE", "TRADER_AUDIT_BUCKET", "TRADER_KILL_SWITCH"):
         monkeypatch.setenv(name, "ours")
 
-    invocation = invoke.by_process(scene.event, {"TRADER_TABLE": "table", "POWERTOOLS_SERVICE_NAME": "service"})
+    invocation = invoke.invoke_by_process(scene.event, {"TRADER_TABLE": "table", "POWERTOOLS_SERVICE_NAME": "service"})
 
     missing = [
         name for name in ("CONFIG_DIR", "TABLE", "AUDIT_BUCKET", "KILL_SWITCH") if f"{name}: not" in invocation.said
@@ -183,7 +183,7 @@ def test_process_that_refuses_an_event_has_failed(scene: Scene) -> None:
     """The error is in what it said."""
     scene.event.write_text('{"command": "explode"}', encoding="utf-8")
 
-    invocation = invoke.by_process(scene.event, {"POWERTOOLS_SERVICE_NAME": "service"})
+    invocation = invoke.invoke_by_process(scene.event, {"POWERTOOLS_SERVICE_NAME": "service"})
 
     assert invocation.failed
     assert "MalformedData: command: 'explode'" in invocation.said
@@ -222,7 +222,7 @@ def test_template_that_cannot_be_translated_is_named(scene: Scene, tmp_path: Pat
     scene.name_sam(a_sam_whose_interpreter("echo 'Resources is missing' >&2; exit 1", tmp_path))
 
     with pytest.raises(ConfigError, match=r"template\.yaml cannot be translated: Resources is missing"):
-        cloudformation_of(scene.built, "s3://bucket/key", "us-east-1")
+        translate_template(scene.built, "s3://bucket/key", "us-east-1")
 
 
 def test_translator_is_given_the_template_and_its_answer_is_read(scene: Scene, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_translator_is_given_the_template_and_its_answer_is_read(scene: Scene, t
     does = """printf '{"script": "%s", "artefact": "%s", "region": "%s", "lines": %d}' "$@" $(wc -l)"""
     scene.name_sam(a_sam_whose_interpreter(does, tmp_path))
 
-    answer = cloudformation_of(scene.built, "s3://bucket/key", "us-east-1")
+    answer = translate_template(scene.built, "s3://bucket/key", "us-east-1")
 
     lines = scene.built.read_text(encoding="utf-8").count("\n")
     assert answer["script"].endswith("/sam_transform.py")

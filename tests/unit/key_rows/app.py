@@ -10,9 +10,9 @@ from pathlib import Path
 
 from factories_market import NOW, a_lot
 from factories_settings import shipped_trees, with_overrides
-from trader.adapters.coinbase.budget import Lane, Patience, buckets_of
-from trader.adapters.config_yaml import settings_from_trees
-from trader.entry.wiring import Venue, limits_of, local_ports
+from trader.adapters.coinbase.budget import RateLimitGroup, TimeoutPolicy, make_rate_limiters
+from trader.adapters.config_yaml import parse_settings
+from trader.entry.wiring import VenueAccess, read_limits, build_local_ports
 from trader.errors import ConfigError, VenueError
 from trader.model.facts import AccountView
 from trader.model.ids import Instant, ProductId
@@ -43,18 +43,18 @@ def _wired(settings: Settings) -> object:
     cycles = Cycles(settings)
     with tempfile.TemporaryDirectory() as home:
         try:
-            ports = local_ports(settings, Path(home), Venue(cycles.market, cycles.tape), cycles.clock)
+            ports = build_local_ports(settings, Path(home), VenueAccess(cycles.market, cycles.tape), cycles.clock)
         except ConfigError:
             return "refused"
         cycles.exchange = ports.exchange
-        return cycles.run(store=ports.store, audit=ports.audit, switch=ports.switch)
+        return cycles.run(store=ports.store, audit=ports.audit, kill_switch=ports.kill_switch)
 
 
 def _started(settings: Settings) -> str:
     """Whether the loader accepts LIVE with this permission."""
     keys = {"app.mode": settings.app.mode.value, "exchange.read_only": settings.exchange.read_only}
     try:
-        settings_from_trees(with_overrides(shipped_trees(), keys))
+        parse_settings(with_overrides(shipped_trees(), keys))
     except ConfigError:
         return "refused"
     return "accepted"
@@ -77,7 +77,7 @@ def _after_doubt(settings: Settings) -> object:
 
 def _late_fill(settings: Settings) -> object:
     """The venue reports the fill of an order that expired 4000 seconds ago, one look at the account later."""
-    record = a_record(an_order(age=5000), OrderStatus.EXPIRED, over_at=Instant(NOW - 4000))
+    record = a_record(an_order(age=5000), OrderStatus.EXPIRED, final_at=Instant(NOW - 4000))
     ledger = reconcile(a_ledger(settings, **ordered(record)), view(USD="10000"), settings).ledger
     return reconcile(ledger, view(a_fill(record, "100"), USD="10000", SOL="1"), settings).ledger.lots
 
@@ -95,15 +95,15 @@ def _fees_of_yesterday(settings: Settings) -> object:
     return a_cycle(lambda each: a_ledger(each, fees=cache))(settings)
 
 
-def _seconds_for_ten(lane: Lane) -> Callable[[Settings], float]:
+def _seconds_for_ten(lane: RateLimitGroup) -> Callable[[Settings], float]:
     """How long ten requests of a kind take the clock of the adapter that the function builds."""
 
     def measure(settings: Settings) -> float:
         time = FakeTime()
-        buckets = buckets_of(limits_of(settings), time.timing())[lane]
+        buckets = make_rate_limiters(read_limits(settings), time.timing())[lane]
         for _ in range(10):
             for bucket in buckets:
-                bucket.take()
+                bucket.wait_turn()
         return time.passed
 
     return measure
@@ -123,11 +123,11 @@ def _books_read_together(settings: Settings) -> int:
         book = {"product_id": "P0-USD", "bids": bids, "asks": asks, "time": "2025-01-21T07:15:55.518582Z"}
         return Reply({"pricebook": book})
 
-    limits = replace(limits_of(settings), public_per_second=1_000_000)
+    limits = replace(read_limits(settings), public_per_second=1_000_000)
     with serving() as stub:
         stub.on("GET", "/market/product_book", answer)
         with contextlib.suppress(VenueError):
-            return len(a_market(stub, limits=limits, patience=Patience(answer_seconds=10)).depth(names, Decimal(1000)))
+            return len(a_market(stub, limits=limits, timeouts=TimeoutPolicy(answer_seconds=10)).depth(names, Decimal(1000)))
     return 0
 
 
@@ -153,8 +153,8 @@ ROWS: dict[str, Row] = {
     "exchange.assumed_maker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
     "exchange.assumed_taker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
     "exchange.balance_tolerance_ratio": Row(0, _short_balance),
-    "exchange.public_per_second": Row(4, _seconds_for_ten(Lane.PUBLIC)),
-    "exchange.private_per_second": Row(4, _seconds_for_ten(Lane.PRIVATE)),
-    "exchange.fills_per_second": Row(2, _seconds_for_ten(Lane.FILLS)),
+    "exchange.public_per_second": Row(4, _seconds_for_ten(RateLimitGroup.PUBLIC)),
+    "exchange.private_per_second": Row(4, _seconds_for_ten(RateLimitGroup.PRIVATE)),
+    "exchange.fills_per_second": Row(2, _seconds_for_ten(RateLimitGroup.FILLS)),
     "exchange.parallel_requests": Row(4, _books_read_together),
 }

@@ -8,9 +8,9 @@ from trader.model.facts import AccountView
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.market import Balance
-from trader.model.memory import Streak
+from trader.model.memory import LossStreak
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Bracket, Fill, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.orders import Bracket, Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
 from trader.model.settings import Settings
 from trader.stages.reconcile import reconcile
 from unit.key_rows.world import SOL, a_ledger, holding
@@ -27,8 +27,8 @@ def an_order(name: str = "entry", *, age: int = 0, product_id: str = SOL, **chan
         base=Asset(base),
         quote=Asset(quote),
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.POST_ONLY_GTD,
         quantity=Quantity(1),
         limit_price=Price(100),
         lot_id=ClientOrderId(f"t247-{name}"),
@@ -57,7 +57,7 @@ def chased(tries: int, *, product_id: str = SOL, age: int = 600) -> dict[str, An
             a_record(
                 an_order(f"try-{n}", age=age + n * 60, product_id=product_id),
                 OrderStatus.EXPIRED,
-                over_at=Instant(NOW),
+                final_at=Instant(NOW),
             )
             for n in range(tries)
         )
@@ -79,12 +79,12 @@ def tried_to_sell(tries: int) -> dict[str, Any]:
                 f"exit-{n}",
                 age=600 * (n + 1),
                 side=Side.SELL,
-                leg=Leg.EXIT,
-                kind=OrderKind.LIMIT_IOC,
+                purpose=OrderPurpose.EXIT,
+                configuration=OrderConfiguration.LIMIT_IOC,
                 lot_id=lot.lot_id,
             ),
             OrderStatus.CANCELLED,
-            over_at=Instant(NOW - 600),
+            final_at=Instant(NOW - 600),
         )
         for n in range(tries)
     )
@@ -113,18 +113,18 @@ def a_fill(record: OrderRecord, price: str, *, at: int = NOW) -> Fill:
     )
 
 
-def sold(settings: Settings, price: str, *, leg: Leg = Leg.EXIT, losses: int = 0) -> Ledger:
+def sold(settings: Settings, price: str, *, leg: OrderPurpose = OrderPurpose.EXIT, losses: int = 0) -> Ledger:
     """The books after a lot bought at 100 was sold at a price by an exit, or by its bracket, just now."""
-    kind = OrderKind.LIMIT_IOC if leg is Leg.EXIT else OrderKind.BRACKET_GTC
-    entry = a_record(an_order(age=7200), OrderStatus.FILLED, over_at=Instant(NOW - 7000), filled_claimed=Quantity(1))
+    kind = OrderConfiguration.LIMIT_IOC if leg is OrderPurpose.EXIT else OrderConfiguration.BRACKET_GTC
+    entry = a_record(an_order(age=7200), OrderStatus.FILLED, final_at=Instant(NOW - 7000), reported_filled=Quantity(1))
     bought = a_fill(entry, "100", at=NOW - 7000)
     sale = a_record(
         an_order(
-            "sale", age=60, side=Side.SELL, leg=leg, kind=kind, lot_id=entry.intent.lot_id, limit_price=Price(112)
+            "sale", age=60, side=Side.SELL, purpose=leg, configuration=kind, lot_id=entry.intent.lot_id, limit_price=Price(112)
         ),
         OrderStatus.FILLED,
-        over_at=Instant(NOW),
-        filled_claimed=Quantity(1),
+        final_at=Instant(NOW),
+        reported_filled=Quantity(1),
     )
-    ledger = a_ledger(settings, **ordered(entry, sale), streak=Streak(losses))
+    ledger = a_ledger(settings, **ordered(entry, sale), loss_streak=LossStreak(losses))
     return reconcile(ledger, view(bought, a_fill(sale, price)), settings).ledger

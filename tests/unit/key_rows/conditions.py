@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from factories_market import a_lot
-from trader.model.memory import Regime, RegimeMemory
+from trader.model.memory import Regime, RegimeState
 from trader.model.money import Price
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
@@ -31,7 +31,7 @@ _REGIME: Mapping[str, Row] = {
     "bear_trend_pct": Row(8, _while_benchmark(94)),
     "confirm_cycles": Row(
         2,
-        on(_MARCH, benchmark=shapes.hours(94), books={"regime": RegimeMemory(Regime.CHOP, Regime.BEAR, held_cycles=1)}),
+        on(_MARCH, benchmark=shapes.hours(94), books={"regime": RegimeState(Regime.CHOP, Regime.BEAR, held_cycles=1)}),
     ),
     "size_multiplier.bull": Row("1.1", _while_benchmark(112)),
     "size_multiplier.chop": Row("0.9", _while_benchmark(100)),

@@ -9,12 +9,12 @@ from factories_market import NOW, a_product
 from trader.adapters.local.clock import ManualClock
 from trader.adapters.local.memory import (
     InMemoryAuditLog,
-    InMemoryBookStore,
+    InMemorySimAccountStore,
     InMemoryKillSwitch,
     InMemoryStateStore,
 )
 from trader.cycle import run_cycle
-from trader.entry.wiring import pipeline_of, scope_of
+from trader.entry.wiring import build_pipeline, make_scope
 from trader.errors import DataError
 from trader.model.facts import Tick
 from trader.model.ids import Instant, ProductId, cycle_id_at
@@ -23,7 +23,7 @@ from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
 from trader.model.money import Notional, Price
 from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, Identity, MarketData, Ports
-from trader.sim.book import VenueBook
+from trader.sim.book import SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.market import CandleMarket
 from unit.config_keys import Outcome
@@ -71,12 +71,12 @@ class Cycles:
         self.exchange: ExchangeAdapter | None = None
         if has_account:
             self.exchange = SimulatedExchange(
-                self.market, candles, settings.simulation, self.clock, InMemoryBookStore[VenueBook](),
+                self.market, candles, settings.simulation, self.clock, InMemorySimAccountStore[SimAccount](),
                 opening={settings.app.accounting_asset: settings.app.capital},
                 order_prefix=settings.execution.order_prefix,
             )  # fmt: skip
         self.store = InMemoryStateStore()
-        self.scope = scope_of(settings)
+        self.scope = make_scope(settings)
         if ledger is not None:
             grant = self.store.acquire(self.scope, "test", self.clock.now(), 60)
             self.store.commit(grant, ledger, release=True)
@@ -89,12 +89,12 @@ class Cycles:
             exchange=self.exchange,
             store=self.store,
             audit=InMemoryAuditLog(),
-            switch=InMemoryKillSwitch(),
+            kill_switch=InMemoryKillSwitch(),
             clock=self.clock,
             identity=Identity(self.scope, owner, "test"),
         )
         tick = Tick(cycle_id_at(now), now, Instant(now + seconds_left))
-        report = run_cycle(tick, pipeline_of(self.settings), replace(world, **ports))
+        report = run_cycle(tick, build_pipeline(self.settings), replace(world, **ports))
         verdicts = report.decision.verdicts if report.decision else ()
         shown = [(each.outcome, each.code) for each in verdicts if each.product_id == _SOL]
         return report.outcome, shown, self.at_venue()

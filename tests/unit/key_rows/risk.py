@@ -8,9 +8,9 @@ from typing import Any
 from factories_market import NOW, a_lot
 from trader.model.ids import Asset, Instant, ProductId, utc_day, utc_week
 from trader.model.ledger import Ledger
-from trader.model.memory import Health, Marks, Membership, Pacing
+from trader.model.memory import FailureStreak, EquityMarks, Membership, EntryPacing
 from trader.model.money import Notional
-from trader.model.orders import Leg
+from trader.model.orders import OrderPurpose
 from trader.model.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
@@ -23,15 +23,15 @@ _SOL, _ETH = Seen(bars=shapes.burst()), Seen(ETH, shapes.burst())
 def _marked(day: int = 10000, week: int = 10000, peak: int = 10000) -> Outcome:
     """A buy is wished for with an equity of 10,000, which was this much when the day, the week and the peak were."""
     now = Instant(NOW)
-    marks = Marks(utc_day(now), Notional(day), utc_week(now), Notional(week), Notional(max(day, week, peak)))
-    return on(_SOL, books={"marks": marks})
+    marks = EquityMarks(utc_day(now), Notional(day), utc_week(now), Notional(week), Notional(max(day, week, peak)))
+    return on(_SOL, books={"equity_marks": marks})
 
 
 def _paced(*seconds_ago: int, today: int = 0, sol: int | None = None) -> Outcome:
     """A buy is wished for after entries so long ago, and *sol* seconds after the last one of this product."""
     last = {} if sol is None else {Asset("SOL"): Instant(NOW - sol)}
     entries = tuple(Instant(NOW - each) for each in seconds_ago)
-    return on(_SOL, books={"pacing": Pacing(utc_day(Instant(NOW)), today, entries, last)})
+    return on(_SOL, books={"entry_pacing": EntryPacing(utc_day(Instant(NOW)), today, entries, last)})
 
 
 def _after_data_failed(minutes: int, failed_cycles: int) -> Outcome:
@@ -39,7 +39,7 @@ def _after_data_failed(minutes: int, failed_cycles: int) -> Outcome:
 
     def outcome(settings: Settings) -> object:
         members = {ProductId(each.product_id): Membership(member=True) for each in (_SOL, _ETH)}
-        ledger = a_ledger(settings, health=Health(failed_cycles), membership=members)
+        ledger = a_ledger(settings, failure_streak=FailureStreak(failed_cycles), membership=members)
         # Without a quote of either of the two products that are considered.
         blind = decided(settings, _SOL, _ETH, ledger=ledger, quotes={}).ledger
         return decision(settings, _SOL, ledger=blind, now=NOW + minutes * 60)
@@ -71,7 +71,7 @@ _HELD = tuple(Seen(f"{base}-USD", shapes.quiet()) for base in ("ETH", "BTC", "AD
 
 _LIMITS: Mapping[str, Row] = {
     "failed_cycles_max": Row(2, _after_data_failed(10, failed_cycles=1), _TWO_ONLY),
-    "failed_rest_minutes": Row(120, _after_data_failed(70, failed_cycles=2), _TWO_ONLY),
+    "failed_cooldown_minutes": Row(120, _after_data_failed(70, failed_cycles=2), _TWO_ONLY),
     "day_loss_pct_max": Row(1, _marked(day=10200)),
     "week_loss_pct_max": Row(4, _marked(week=10500)),
     "drawdown_pct_max": Row(4, _marked(peak=10500)),
@@ -81,11 +81,11 @@ _LIMITS: Mapping[str, Row] = {
     "product_spacing_minutes": Row(30, _paced(sol=20 * 60)),
     "cooldown_win_minutes": Row(30, _after_sale(20, _SOL, lambda s: sold(s, "110"))),
     "cooldown_loss_minutes": Row(90, _after_sale(70, _SOL, lambda s: sold(s, "97"))),
-    "cooldown_stop_minutes": Row(180, _after_sale(130, _SOL, lambda s: sold(s, "94", leg=Leg.PROTECTION))),
+    "cooldown_stop_minutes": Row(180, _after_sale(130, _SOL, lambda s: sold(s, "94", leg=OrderPurpose.PROTECTION))),
     "loss_streak_max": Row(2, _after_sale(10, _ETH, lambda s: sold(s, "97", losses=1))),
-    "loss_streak_rest_minutes": Row(120, _after_sale(70, _ETH, lambda s: sold(s, "97", losses=2))),
+    "loss_streak_cooldown_minutes": Row(120, _after_sale(70, _ETH, lambda s: sold(s, "97", losses=2))),
     "peg_min": Row("0.995", _paid_with("USDC", "0.99")),
-    "peg_rest_minutes": Row(30, _paid_with("USDC", "1", depegged={Asset("USDC"): Instant(NOW - 50 * 60)})),
+    "peg_cooldown_minutes": Row(30, _paid_with("USDC", "1", depegged={Asset("USDC"): Instant(NOW - 50 * 60)})),
     # A path that leads nowhere prices nothing.
     "pegs.USDT[0]": Row("USDT-EUR", _paid_with("USDT", "1")),
     "pegs.USDC[0]": Row("USDT-EUR", _paid_with("USDC", "1")),

@@ -35,7 +35,7 @@ def _shipped(key: str) -> str:
 
 def _member(settings: Settings) -> object:
     """A member fails a check for the second time in a row, and passes in the next cycle."""
-    ledger = a_ledger(settings, membership={ProductId(SOL): Membership(member=True, against=1)})
+    ledger = a_ledger(settings, membership={ProductId(SOL): Membership(member=True, disagreeing_cycles=1)})
     after = decided(settings, Seen(bars=_BURST, product={"volume_24h": Notional(1)}), ledger=ledger).ledger
     return decision(settings, Seen(bars=_BURST), ledger=after)
 
@@ -76,7 +76,7 @@ _WHOLE: Mapping[str, Row] = {
     "quote_age_seconds_max": Row(60, on(Seen(bars=_BURST, age=40))),
     "listing_age_days_min": Row(10, on(Seen(bars=_BURST, product={"listed_at": Instant(NOW - 20 * 86400)}))),
     "enter_after_cycles": Row(
-        2, on(Seen(bars=_BURST), books={"membership": {ProductId(SOL): Membership(member=False, against=1)}})
+        2, on(Seen(bars=_BURST), books={"membership": {ProductId(SOL): Membership(member=False, disagreeing_cycles=1)}})
     ),
     "leave_after_cycles": Row(2, _member),
     "failures_max_ratio": Row("0.4", _half_blind, _TWO_ONLY),

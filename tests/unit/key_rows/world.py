@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from factories_market import NOW, a_product
-from trader.entry.wiring import pipeline_of, scope_of
+from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.decisions import Decision
-from trader.model.facts import Facts
+from trader.model.facts import CycleInputs
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.ledger import Ledger, Lot, opening_ledger
 from trader.model.market import Bars, Depth, FeeRates, Product, Quote
 from trader.model.money import Notional, Price
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
 from unit.config_keys import Outcome
 from unit.key_rows import shapes
@@ -52,7 +52,7 @@ class Seen:
 
 def a_ledger(settings: Settings, **changes: Any) -> Ledger:
     """The books as the first cycle opens them."""
-    opened = opening_ledger(scope_of(settings), settings.app.accounting_asset, Notional(settings.app.capital))
+    opened = opening_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
     return replace(opened, **changes)
 
 
@@ -69,13 +69,13 @@ def facts(
     now: int = NOW,
     late: int = 0,
     **changes: Any,
-) -> Facts:
+) -> CycleInputs:
     """What a cycle read; the tick is *late* by so many seconds. *changes* are fields of the facts."""
-    made = Facts(
+    made = CycleInputs(
         cycle_id=cycle_id_at(Instant(now - late)),
         now=Instant(now),
         scheduled_at=Instant(now - late),
-        switch=Switch.RUN,
+        trading_state=TradingState.RUN,
         ledger=a_ledger(settings) if ledger is None else ledger,
         products={ProductId(each.product_id): each.as_product() for each in seen},
         quotes={ProductId(each.product_id): each.quote(now) for each in seen},
@@ -92,7 +92,7 @@ def facts(
 
 def decided(settings: Settings, *seen: Seen, **more: Any) -> Decision:
     """The whole decision, for scenarios of several cycles."""
-    return pipeline_of(settings).decide(facts(settings, *seen, **more))
+    return build_pipeline(settings).decide(facts(settings, *seen, **more))
 
 
 def decision(settings: Settings, *seen: Seen, **more: Any) -> object:
@@ -106,12 +106,12 @@ def acts(made: Decision, seen: Sequence[Seen]) -> object:
     verdicts = [(each.product_id, each.outcome, each.code) for each in made.verdicts if each.product_id in shown]
     orders = [
         (
-            each.product_id, each.side, each.leg, each.kind, each.quantity, each.limit_price, each.stop_price,
-            each.expires_at, each.bracket, each.attach, each.max_hold_until,
+            each.product_id, each.side, each.purpose, each.configuration, each.quantity, each.limit_price, each.stop_price,
+            each.expires_at, each.bracket, each.attach_bracket, each.max_hold_until,
         )
         for each in made.plan.intents
     ]  # fmt: skip
-    converts = [(each.source, each.target, each.amount) for each in made.plan.converts]
+    converts = [(each.source, each.target, each.amount) for each in made.plan.conversions]
     return verdicts, orders, made.plan.cancels, converts
 
 

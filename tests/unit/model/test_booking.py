@@ -52,7 +52,7 @@ def test_buy_takes_its_value_and_its_fee_out_of_the_cash() -> None:
     ledger = booked(bought("1"))
 
     assert Notional("9899.50") == ledger.cash[USD]
-    assert (Notional("0.50"), {USD: Notional("-100.50")}) == (ledger.books[RULES].fees, ledger.books[RULES].cash_flow)
+    assert (Notional("0.50"), {USD: Notional("-100.50")}) == (ledger.by_strategy[RULES].fees, ledger.by_strategy[RULES].cash_flow)
 
 
 def test_sale_brings_its_value_less_its_fee() -> None:
@@ -82,7 +82,7 @@ def test_partial_sale_realizes_its_part_of_cost_and_fees() -> None:
     lot = ledger.lots[ENTRY]
 
     assert (Quantity("0.5"), Notional("50.0"), Notional("0.25")) == (lot.quantity, lot.cost, lot.entry_fees)
-    assert Notional("4.25") == lot.realized == ledger.books[RULES].realized
+    assert Notional("4.25") == lot.realized == ledger.by_strategy[RULES].realized
 
 
 def test_whole_round_trip_realizes_everything() -> None:
@@ -115,7 +115,7 @@ def test_every_order_of_arrival_gives_the_same_books() -> None:
             shuffled = booked(*order)
             assert straight.lots == shuffled.lots
             assert straight.cash == shuffled.cash
-            assert straight.books == shuffled.books
+            assert straight.by_strategy == shuffled.by_strategy
 
 
 def test_sale_with_an_earlier_time_than_its_buy_is_booked_after_it() -> None:
@@ -128,13 +128,13 @@ def test_sale_with_an_earlier_time_than_its_buy_is_booked_after_it() -> None:
 def test_late_fill_reopens_a_lot_that_was_closed() -> None:
     """The entry's last piece came after everything was sold: it is ours again, with the result so far."""
     ledger = booked(bought("0.6"), sold("0.6"))
-    ledger = ledger.with_closed(ledger.lots[ENTRY])
+    ledger = ledger.with_closed_lot(ledger.lots[ENTRY])
 
     ledger = book_fill(ledger, *bought("0.4", number=9, time=NOW + 99))
 
-    assert ([ENTRY], []) == (list(ledger.lots), list(ledger.closed))
+    assert ([ENTRY], []) == (list(ledger.lots), list(ledger.closed_lots))
     assert (Quantity("0.4"), Notional("5.00")) == (ledger.lots[ENTRY].quantity, ledger.lots[ENTRY].realized)
-    assert Notional("5.00") == ledger.books[RULES].realized
+    assert Notional("5.00") == ledger.by_strategy[RULES].realized
 
 
 def test_fills_of_one_strategy_leave_the_other_alone() -> None:
@@ -144,7 +144,7 @@ def test_fills_of_one_strategy_leave_the_other_alone() -> None:
 
     after = book_fill(ledger, other.client_order_id, a_fill(other))
 
-    assert ledger.books[RULES] == after.books[RULES]
+    assert ledger.by_strategy[RULES] == after.by_strategy[RULES]
     assert {USD: 0} == cash_imbalance(after)
 
 
@@ -227,7 +227,7 @@ def test_dust_leaves_the_lots_and_stays_on_the_list() -> None:
 
     after = book_dust(ledger, lot)
 
-    assert ({}, [ENTRY]) == (after.lots, list(after.closed))
+    assert ({}, [ENTRY]) == (after.lots, list(after.closed_lots))
     assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("0.600")),) == after.dust
     assert ledger.cash == after.cash
 

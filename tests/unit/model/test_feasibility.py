@@ -3,8 +3,8 @@
 import pytest
 
 from factories_settings import GONE, shipped_settings
-from trader.model.feasibility import contradictions
-from trader.model.feasibility_bars import bars_needed
+from trader.model.feasibility import find_contradictions
+from trader.model.feasibility_bars import count_bars_needed
 from trader.stages.triggers import TriggerEngine
 from trader.strategies import registry
 
@@ -19,7 +19,7 @@ BOTH = {"strategies.mean_reversion.enabled": True}
 def found(overrides: dict[str, object]) -> list[str]:
     """Every contradiction of the shipped settings with these keys changed, those of strategies included."""
     settings = shipped_settings(overrides)
-    return [*contradictions(settings), *registry.contradictions(settings)]
+    return [*find_contradictions(settings), *registry.find_contradictions(settings)]
 
 
 def test_shipped_settings_contradict_nothing() -> None:
@@ -348,17 +348,17 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         # --- conversions and orders
         (
-            {"execution.convert_pairs": []},
-            "execution.convert_pairs: none, but execution.auto_convert is true; allowed is at least one, or false",
+            {"execution.conversion_pairs": []},
+            "execution.conversion_pairs: none, but execution.auto_convert is true; allowed is at least one, or false",
         ),
         (
-            {"execution.convert_pairs": ["USD-USD"]},
-            "execution.convert_pairs: USD-USD converts nothing; allowed is two different assets",
+            {"execution.conversion_pairs": ["USD-USD"]},
+            "execution.conversion_pairs: USD-USD converts nothing; allowed is two different assets",
         ),
         (
-            {"execution.convert_pairs": ["USD-EUR"]},
+            {"execution.conversion_pairs": ["USD-EUR"]},
             (
-                "execution.convert_pairs: USD-EUR needs EUR; allowed is what execution.preferred_quotes has: "
+                "execution.conversion_pairs: USD-EUR needs EUR; allowed is what execution.preferred_quotes has: "
                 "USD, USDC, USDT"
             ),
         ),
@@ -501,14 +501,14 @@ def test_bars_needed_agree_with_the_trigger_engine() -> None:
     settings = shipped_settings()
     needed = {
         key: bars
-        for key, bars in bars_needed(settings).items()
+        for key, bars in count_bars_needed(settings).items()
         if key.startswith("triggers.") and key != "triggers.volume_spike.history_bars"
     }
 
     assert TriggerEngine(settings.triggers).bars_needed() == max(needed.values())
 
 
-@pytest.mark.parametrize("key", sorted(bars_needed(shipped_settings())))
+@pytest.mark.parametrize("key", sorted(count_bars_needed(shipped_settings())))
 def test_every_window_is_held_against_the_bars(key: str) -> None:
     """No key that is a number of bars is left out."""
     lines = found({key: 350})
@@ -518,5 +518,5 @@ def test_every_window_is_held_against_the_bars(key: str) -> None:
 
 def test_feasibility_of_a_strategy_is_no_strategy() -> None:
     """The file beside it is found by its name, and not offered as something to enable."""
-    assert {"mean_reversion", "rules_engine"} <= set(registry.names())
-    assert not [name for name in registry.names() if name.endswith("_feasibility")]
+    assert {"mean_reversion", "rules_engine"} <= set(registry.list_names())
+    assert not [name for name in registry.list_names() if name.endswith("_feasibility")]

@@ -33,7 +33,7 @@ def test_opening_ledger_is_capital_in_cash_and_nothing_else() -> None:
     """No mark is made up: what it is worth is found out by the first cycle."""
     ledger = opening_ledger(SCOPE, USD, Notional(500))
 
-    assert ({USD: Notional(500)}, {}, {}, None) == (ledger.cash, ledger.lots, ledger.orders, ledger.marks)
+    assert ({USD: Notional(500)}, {}, {}, None) == (ledger.cash, ledger.lots, ledger.orders, ledger.equity_marks)
 
 
 def test_positions_group_lots_by_strategy_and_product() -> None:
@@ -63,7 +63,7 @@ def test_live_orders_come_in_the_order_they_were_decided() -> None:
         an_order_record(an_intent("y", decided_at=Instant(1)), OrderStatus.CANCELLED),
     ]
 
-    live = a_ledger(working=orders).live_orders()
+    live = a_ledger(working=orders).active_orders()
 
     assert ["t247-z", "t247-a", "t247-b"] == [record.intent.client_order_id for record in live]
 
@@ -73,7 +73,7 @@ def test_cash_of_a_strategy_is_in_its_sub_ledger_too() -> None:
     ledger = a_ledger().with_cash(USD, Decimal("-10.5"), RULES).with_cash(USD, Decimal(3), OTHER)
 
     assert Notional("9992.5") == ledger.cash[USD]
-    assert [{USD: Notional("-10.5")}, {USD: Notional(3)}] == [ledger.books[each].cash_flow for each in (RULES, OTHER)]
+    assert [{USD: Notional("-10.5")}, {USD: Notional(3)}] == [ledger.by_strategy[each].cash_flow for each in (RULES, OTHER)]
 
 
 def test_cash_that_no_strategy_caused_was_converted() -> None:
@@ -111,19 +111,19 @@ def test_closed_lot_is_no_longer_open() -> None:
     ledger = a_held_ledger()
     lot = ledger.lots[ENTRY]
 
-    closed = ledger.with_closed(lot)
+    closed = ledger.with_closed_lot(lot)
 
-    assert ({}, {ENTRY: lot}) == (closed.lots, closed.closed)
+    assert ({}, {ENTRY: lot}) == (closed.lots, closed.closed_lots)
 
 
 def test_forgetting_leaves_everything_else_alone() -> None:
     """Open lots are not forgotten, even if named."""
     lots = [a_lot("SOL-USD"), a_lot("ETH-USD")]
-    ledger = a_ledger(lots=lots, working=[an_intent("a"), an_intent("b")]).with_closed(lots[0])
+    ledger = a_ledger(lots=lots, working=[an_intent("a"), an_intent("b")]).with_closed_lot(lots[0])
 
-    less = ledger.forgetting([lots[0].lot_id, lots[1].lot_id], [ClientOrderId(PREFIX + "a")])
+    less = ledger.without([lots[0].lot_id, lots[1].lot_id], [ClientOrderId(PREFIX + "a")])
 
-    assert ([lots[1].lot_id], [], [PREFIX + "b"]) == (list(less.lots), list(less.closed), list(less.orders))
+    assert ([lots[1].lot_id], [], [PREFIX + "b"]) == (list(less.lots), list(less.closed_lots), list(less.orders))
 
 
 def test_entry_price_is_the_average_without_fees() -> None:

@@ -14,7 +14,7 @@ S = OrderStatus
 OURS = {S.INTENDED, S.IN_DOUBT}
 RESTING = {S.PENDING, S.QUEUED, S.OPEN, S.EDIT_QUEUED, S.CANCEL_QUEUED, S.UNKNOWN_ORDER_STATUS}
 OVER = {S.FILLED, S.CANCELLED, S.EXPIRED, S.FAILED}
-GIVEN_UP = {S.REJECTED, S.LAPSED}
+GIVEN_UP = {S.REJECTED, S.WITHHELD, S.ABANDONED}
 
 
 @pytest.mark.parametrize("status", OrderStatus)
@@ -58,13 +58,19 @@ def test_order_given_up_may_show_up_after_all(status: OrderStatus) -> None:
 def test_order_never_goes_back_to_intended(status: OrderStatus) -> None:
     """From our own words anything at the venue may follow, also being given up."""
     assert S.INTENDED not in TRANSITIONS[status]
-    assert RESTING | OVER | GIVEN_UP <= TRANSITIONS[status]
+    assert RESTING | OVER | {S.REJECTED, S.ABANDONED} <= TRANSITIONS[status]
+
+
+def test_only_an_order_that_was_never_sent_is_withheld() -> None:
+    """After an unanswered attempt nobody can be certain that it never left."""
+    assert S.WITHHELD in TRANSITIONS[S.INTENDED]
+    assert S.WITHHELD not in TRANSITIONS[S.IN_DOUBT]
 
 
 @pytest.mark.parametrize("status", OrderStatus)
 def test_terminal_is_whatever_nothing_more_can_happen_to(status: OrderStatus) -> None:
     """Over at the venue, or given up by us."""
-    assert (status in OVER | GIVEN_UP) is status.is_terminal
+    assert (status in OVER | GIVEN_UP) is status.is_final
 
 
 @pytest.mark.parametrize("status", OrderStatus)
@@ -82,21 +88,21 @@ def test_partly_filled_order_may_still_fill_the_rest() -> None:
     """A quarter is booked, three quarters may come, at 75 and the fee of it."""
     record = an_order_record(an_intent(fee_rate_max=Decimal("0.01")), fills=(a_fill(quantity="0.25"),))
 
-    assert (Quantity("0.75"), Notional("75.75"), True) == (record.remaining, record.open_cost, record.is_live)
+    assert (Quantity("0.75"), Notional("75.75"), True) == (record.remaining, record.open_cost, record.is_active)
 
 
 def test_cancelled_order_costs_nothing_more() -> None:
     """What is not filled never will be."""
     record = an_order_record(status=S.CANCELLED)
 
-    assert (Quantity(0), Notional(0), False) == (record.remaining, record.open_cost, record.is_live)
+    assert (Quantity(0), Notional(0), False) == (record.remaining, record.open_cost, record.is_active)
 
 
 def test_finished_order_is_alive_until_its_claimed_fills_are_booked() -> None:
     """The venue says 1 is filled, the fills list shows 0.4: 0.6 are still to come and still cost."""
-    record = an_order_record(status=S.FILLED, filled_claimed=Quantity(1), fills=(a_fill(quantity="0.4"),))
+    record = an_order_record(status=S.FILLED, reported_filled=Quantity(1), fills=(a_fill(quantity="0.4"),))
 
-    assert (True, Quantity("0.6"), Notional("60.0")) == (record.is_live, record.remaining, record.open_cost)
+    assert (True, Quantity("0.6"), Notional("60.0")) == (record.is_active, record.remaining, record.open_cost)
 
 
 def test_sale_takes_no_cash() -> None:
@@ -117,7 +123,7 @@ def test_units_of_an_intent_are_in_its_types() -> None:
 @pytest.mark.parametrize(("claimed", "live"), [("1", False), ("1.0000000000001", False), ("1.00001", True)])
 def test_claim_that_differs_from_the_fills_by_its_rounding_is_fulfilled(claimed: str, live: bool) -> None:
     """Otherwise the order would be waited for, and its lot blocked, for ever."""
-    record = an_order_record(status=OrderStatus.FILLED, fills=(a_fill(quantity="1"),), filled_claimed=Quantity(claimed))
+    record = an_order_record(status=OrderStatus.FILLED, fills=(a_fill(quantity="1"),), reported_filled=Quantity(claimed))
 
-    assert live == record.is_live
+    assert live == record.is_active
     assert live == (record.remaining > 0)

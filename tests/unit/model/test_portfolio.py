@@ -27,13 +27,13 @@ from factories import (
     an_order_record,
     some_marks,
 )
-from trader.model.converts import ConvertRecord, ConvertStatus
+from trader.model.converts import ConversionRecord, ConversionStatus
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Dust
-from trader.model.memory import Marks
+from trader.model.memory import EquityMarks
 from trader.model.money import Notional, Quantity
 from trader.model.orders import OrderStatus
-from trader.model.portfolio import equity_of, loss_pct, marked, with_flow
+from trader.model.portfolio import equity_of, loss_pct, advance_equity_marks, record_flow
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
@@ -77,7 +77,7 @@ def test_partly_filled_buy_counts_once() -> None:
 def test_finished_buy_counts_for_the_fills_still_to_come() -> None:
     """Cancelled with 0.6 filled of which 0.4 are booked: 0.2 are under way."""
     record = an_order_record(
-        status=OrderStatus.CANCELLED, filled_claimed=Quantity("0.6"), fills=(a_fill(quantity="0.4"),)
+        status=OrderStatus.CANCELLED, reported_filled=Quantity("0.6"), fills=(a_fill(quantity="0.4"),)
     )
 
     assert Notional(20) == a_portfolio(a_ledger(working=[record])).exposure()
@@ -116,9 +116,9 @@ def test_cash_is_free_but_for_what_buys_may_still_take() -> None:
 
 def test_cash_set_aside_for_an_open_conversion_is_not_free() -> None:
     """Whether it was committed is not known; a finished one takes nothing more."""
-    ledger = a_ledger(cash={USDC: "500"}, converts=[ConvertRecord(a_convert_intent(amount="120"))])
+    ledger = a_ledger(cash={USDC: "500"}, conversions=[ConversionRecord(a_convert_intent(amount="120"))])
     done = a_ledger(
-        cash={USDC: "500"}, converts=[ConvertRecord(a_convert_intent(amount="120"), ConvertStatus.COMPLETED)]
+        cash={USDC: "500"}, conversions=[ConversionRecord(a_convert_intent(amount="120"), ConversionStatus.COMPLETED)]
     )
 
     assert [Notional(380), Notional(500)] == [a_portfolio(each).free_cash(USDC) for each in (ledger, done)]
@@ -179,43 +179,43 @@ def test_dust_is_worth_nothing() -> None:
 
 def test_first_equity_makes_all_marks() -> None:
     """Day, week and peak begin where we are."""
-    ledger = marked(a_ledger(marks=None), Notional(9_990), NOW)
+    ledger = advance_equity_marks(a_ledger(equity_marks=None), Notional(9_990), NOW)
 
-    assert some_marks("9990", "9990", "9990") == ledger.marks
+    assert some_marks("9990", "9990", "9990") == ledger.equity_marks
 
 
 def test_marks_of_the_day_and_the_week_stay_while_they_last() -> None:
     """Only the peak follows a rise."""
-    ledger = marked(a_ledger(), Notional(10_100), NOW)
+    ledger = advance_equity_marks(a_ledger(), Notional(10_100), NOW)
 
-    assert some_marks(peak="10100") == ledger.marks
+    assert some_marks(peak="10100") == ledger.equity_marks
 
 
 def test_peak_does_not_fall() -> None:
     """A loss is measured from the best."""
-    assert some_marks() == marked(a_ledger(), Notional(9_000), NOW).marks
+    assert some_marks() == advance_equity_marks(a_ledger(), Notional(9_000), NOW).equity_marks
 
 
 def test_new_day_and_week_begin_at_the_equity_of_now() -> None:
     """Monday, midnight UTC, begins both."""
-    ledger = marked(a_ledger(), Notional(9_000), MONDAY)
+    ledger = advance_equity_marks(a_ledger(), Notional(9_000), MONDAY)
 
-    assert Marks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.marks
+    assert EquityMarks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.equity_marks
 
 
 def test_new_day_within_a_week_leaves_the_week_alone() -> None:
     """Tuesday begins a day only."""
-    monday = a_ledger(marks=replace(some_marks(), day="2026-11-23", week="2026-W48"))
+    monday = a_ledger(equity_marks=replace(some_marks(), day="2026-11-23", week="2026-W48"))
 
-    marks = marked(monday, Notional(9_000), Instant(MONDAY + 86_400)).marks
+    marks = advance_equity_marks(monday, Notional(9_000), Instant(MONDAY + 86_400)).equity_marks
 
-    assert Marks("2026-11-24", Notional(9_000), "2026-W48", Notional(10_000), Notional(10_000)) == marks
+    assert EquityMarks("2026-11-24", Notional(9_000), "2026-W48", Notional(10_000), Notional(10_000)) == marks
 
 
 def test_unknown_equity_writes_no_mark() -> None:
     """Accident 6: not on a new day either, and not the first."""
-    assert some_marks() == marked(a_ledger(), None, MONDAY).marks
-    assert marked(a_ledger(marks=None), None, NOW).marks is None
+    assert some_marks() == advance_equity_marks(a_ledger(), None, MONDAY).equity_marks
+    assert advance_equity_marks(a_ledger(equity_marks=None), None, NOW).equity_marks is None
 
 
 # --- flows and losses
@@ -224,53 +224,53 @@ def test_unknown_equity_writes_no_mark() -> None:
 @pytest.mark.parametrize("amount", ["5000", "-5000"])
 def test_flow_moves_cash_and_capital_at_once(amount: str) -> None:
     """The marks wait for an equity."""
-    before = a_ledger(marks=some_marks("10100", "10200", "10300"))
+    before = a_ledger(equity_marks=some_marks("10100", "10200", "10300"))
 
-    ledger = with_flow(before, Notional(amount))
+    ledger = record_flow(before, Notional(amount))
 
     moved = Notional(10_000 + int(amount))
-    assert [moved, moved, before.marks] == [ledger.cash[USD], ledger.capital, ledger.marks]
+    assert [moved, moved, before.equity_marks] == [ledger.cash[USD], ledger.capital, ledger.equity_marks]
 
 
 @pytest.mark.parametrize("amount", ["5000", "-5000"])
 def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
     """Accident 5: a flow neither trips a stop, nor hides a loss."""
-    before = a_ledger(marks=some_marks("10000", "10500", "12500"))
+    before = a_ledger(equity_marks=some_marks("10000", "10500", "12500"))
     equity = Notional(10_000)
 
-    after = marked(with_flow(before, Notional(amount)), Notional(equity + int(amount)), NOW).marks
+    after = advance_equity_marks(record_flow(before, Notional(amount)), Notional(equity + int(amount)), NOW).equity_marks
 
-    assert before.marks is not None
+    assert before.equity_marks is not None
     assert after is not None
     for name in ("day_equity", "week_equity", "peak_equity"):
-        expected = loss_pct(getattr(before.marks, name), equity)
+        expected = loss_pct(getattr(before.equity_marks, name), equity)
         assert expected == loss_pct(getattr(after, name), Notional(equity + int(amount)))
 
 
 def test_flow_is_marked_once() -> None:
     """The next cycle does not scale again."""
-    ledger = marked(with_flow(a_ledger(marks=some_marks()), Notional(5_000)), Notional(15_000), NOW)
+    ledger = advance_equity_marks(record_flow(a_ledger(equity_marks=some_marks()), Notional(5_000)), Notional(15_000), NOW)
 
-    again = marked(ledger, Notional(15_000), NOW)
+    again = advance_equity_marks(ledger, Notional(15_000), NOW)
 
-    assert (Notional(0), ledger.marks) == (again.unmarked_flow, again.marks)
+    assert (Notional(0), ledger.equity_marks) == (again.unmarked_flow, again.equity_marks)
 
 
 def test_flow_waits_for_an_equity() -> None:
     """Accident 6: without one no mark moves, and the flow is not forgotten."""
-    ledger = marked(with_flow(a_ledger(marks=some_marks()), Notional(5_000)), None, NOW)
+    ledger = advance_equity_marks(record_flow(a_ledger(equity_marks=some_marks()), Notional(5_000)), None, NOW)
 
-    assert (some_marks(), Notional(5_000)) == (ledger.marks, ledger.unmarked_flow)
+    assert (some_marks(), Notional(5_000)) == (ledger.equity_marks, ledger.unmarked_flow)
 
 
 def test_flow_into_an_empty_ledger_begins_the_marks_anew() -> None:
     """What was nothing has no percentage."""
-    empty = a_ledger(cash="0", marks=some_marks())
+    empty = a_ledger(cash="0", equity_marks=some_marks())
 
-    ledger = marked(with_flow(empty, Notional(5_000)), Notional(5_000), NOW)
+    ledger = advance_equity_marks(record_flow(empty, Notional(5_000)), Notional(5_000), NOW)
 
-    assert ledger.marks is not None
-    assert Notional(5_000) == ledger.marks.peak_equity
+    assert ledger.equity_marks is not None
+    assert Notional(5_000) == ledger.equity_marks.peak_equity
 
 
 def test_loss_is_a_percentage_of_the_start() -> None:

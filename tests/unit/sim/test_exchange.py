@@ -29,14 +29,14 @@ from factories_venue import (
     an_exit,
     an_intent,
 )
-from trader.adapters.local.memory import InMemoryBookStore
+from trader.adapters.local.memory import InMemorySimAccountStore
 from trader.errors import StoreUnavailable, VenueProtocol, VenueUnavailable
-from trader.model.converts import ConvertStatus
+from trader.model.converts import ConversionStatus
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.market import Granularity
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, OrderKind, OrderStatus, Rejected, Side, Unknown
-from trader.sim.book import MEMORY_SECONDS, VenueBook
+from trader.model.orders import Accepted, OrderConfiguration, OrderStatus, Rejected, Side, Unknown
+from trader.sim.book import MEMORY_SECONDS, SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.market import CandleMarket
 from trader.sim.tape import MarketTape
@@ -117,7 +117,7 @@ def test_taker_entry_is_protected_from_the_next_bar_on() -> None:
     """Bought at the touch, stopped by the bar that starts there."""
     venue = a_simulated_venue(a_path(Bar(low=94.0)))
 
-    venue.exchange.submit(a_protected_intent(kind=OrderKind.LIMIT_IOC, limit_price=Price("100.2"), expires_at=None))
+    venue.exchange.submit(a_protected_intent(configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price("100.2"), expires_at=None))
     venue.pass_bars()
 
     assert [Side.BUY, Side.SELL] == [fill.side for fill in venue.exchange.fills(EVER)]
@@ -184,12 +184,12 @@ def test_lag_hides_a_conversion_from_the_balances() -> None:
     venue = a_simulated_venue(settings=a_simulation(visibility_lag_seconds=60))
     intent = a_convert()
 
-    name = venue.exchange.convert_quote(intent)
-    venue.exchange.convert_commit(name, intent)
+    name = venue.exchange.quote_conversion(intent)
+    venue.exchange.commit_conversion(name, intent)
     at_once = venue.money(USD)
     venue.clock.advance(60)
 
-    assert ConvertStatus.COMPLETED is venue.exchange.convert_state(name, intent).status
+    assert ConversionStatus.COMPLETED is venue.exchange.read_conversion(name, intent).status
     assert [Decimal(10_000), Decimal(9_900)] == [at_once[0], venue.money(USD)[0]]
 
 
@@ -198,19 +198,19 @@ def test_conversion_of_anything_but_the_two_dollars_is_refused() -> None:
     venue = a_simulated_venue()
 
     with pytest.raises(VenueProtocol):
-        venue.exchange.convert_quote(a_convert(target=BASE))
+        venue.exchange.quote_conversion(a_convert(target=BASE))
 
 
 def test_conversion_of_money_that_is_gone_fails() -> None:
     """Quoted, then spent on an order: the commit says so and moves nothing."""
     venue, intent = a_simulated_venue(), a_convert(amount="9900")
-    name = venue.exchange.convert_quote(intent)
+    name = venue.exchange.quote_conversion(intent)
     venue.exchange.submit(a_taker())
 
     with pytest.raises(VenueProtocol):
-        venue.exchange.convert_commit(name, intent)
+        venue.exchange.commit_conversion(name, intent)
 
-    assert ConvertStatus.FAILED is venue.exchange.convert_state(name, intent).status
+    assert ConversionStatus.FAILED is venue.exchange.read_conversion(name, intent).status
     assert Decimal(0) == venue.money(USDC)[0]
 
 
@@ -275,12 +275,12 @@ def test_market_that_takes_only_makers_rejects_takers() -> None:
     assert isinstance(venue.exchange.submit(an_intent()), Accepted)
 
 
-class BrokenBooks(InMemoryBookStore[VenueBook]):
+class BrokenBooks(InMemorySimAccountStore[SimAccount]):
     """A store that stops answering on demand."""
 
     broken = False
 
-    def save(self, book: VenueBook) -> None:
+    def save(self, book: SimAccount) -> None:
         if self.broken:
             raise StoreUnavailable("disk full")
         super().save(book)
@@ -304,7 +304,7 @@ def test_what_has_long_been_over_is_forgotten() -> None:
     """A paper account that runs for months keeps a book of one month."""
     venue = a_simulated_venue(a_path(Bar()))
     path = a_path(Bar(), first=START + MEMORY_SECONDS + 2 * STEP)
-    books = InMemoryBookStore[VenueBook]()
+    books = InMemorySimAccountStore[SimAccount]()
     first = a_simulated_venue(books=books)
     first.exchange.submit(a_taker("old"))
     venue = a_simulated_venue(path, books=books)
@@ -326,7 +326,7 @@ def test_tape_of_any_market_matches_like_the_candles_it_came_from() -> None:
         MarketTape(market, Granularity.FIVE_MINUTE),
         a_simulation(),
         venue.clock,
-        InMemoryBookStore(),
+        InMemorySimAccountStore(),
         opening={USD: Decimal(10_000)},
         order_prefix="t-",
     )
@@ -428,7 +428,7 @@ def test_same_account_has_the_same_ids_in_every_run() -> None:
 
 def test_increments_of_an_order_are_those_of_when_it_was_placed() -> None:
     """Matching needs no metadata, so a product that vanishes does not strand its orders."""
-    books = InMemoryBookStore[VenueBook]()
+    books = InMemorySimAccountStore[SimAccount]()
     first = a_simulated_venue(a_path(Bar(low=99.0, volume=12.345)), books=books)
     first.exchange.submit(an_intent())
     second = a_simulated_venue(
@@ -444,7 +444,7 @@ def test_market_without_the_product_is_no_market() -> None:
     clock = a_simulated_venue().clock
     market = CandleMarket([], {("SOL-USD", Granularity.FIVE_MINUTE): a_path(Bar())}, a_simulation(), clock)  # type: ignore[dict-item]
     exchange = SimulatedExchange(
-        market, market, a_simulation(), clock, InMemoryBookStore(), opening={USD: Decimal(10_000)}
+        market, market, a_simulation(), clock, InMemorySimAccountStore(), opening={USD: Decimal(10_000)}
     )
 
     assert Rejected("INVALID_PRODUCT_ID") == exchange.submit(an_intent())

@@ -11,17 +11,17 @@ from factories_venue import BASE, SOL, START, USD, Bar, a_simulation
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.market import Quote
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Liquidity, OrderKind, Side
+from trader.model.orders import Liquidity, OrderConfiguration, Side
 from trader.model.settings import FillModel
-from trader.sim.fills import guard, rest, take, would_cross
-from trader.sim.orders import Execution, VenueOrder
+from trader.sim.fills import fill_bracket, fill_resting, fill_marketable, would_cross
+from trader.sim.orders import Execution, SimOrder
 
 TOUCH = Quote(SOL, Price("99.95"), Price("100.05"), START)
 DEEP = Notional(1_000_000)
 NEUTRAL, OPTIMISTIC, PESSIMISTIC = (a_simulation(fills=model) for model in FillModel)
 
 
-def a_venue_order(**changes: Any) -> VenueOrder:
+def a_venue_order(**changes: Any) -> SimOrder:
     """A resting buy of 2 at 99.90."""
     given: dict[str, Any] = {
         "venue_order_id": VenueOrderId("v1"),
@@ -31,7 +31,7 @@ def a_venue_order(**changes: Any) -> VenueOrder:
         "base": BASE,
         "quote": USD,
         "side": Side.BUY,
-        "kind": OrderKind.POST_ONLY_GTD,
+        "configuration": OrderConfiguration.POST_ONLY_GTD,
         "quantity": Quantity(2),
         "limit_price": Price("99.90"),
         "created_at": Instant(START),
@@ -39,14 +39,14 @@ def a_venue_order(**changes: Any) -> VenueOrder:
         "base_increment": Quantity("0.001"),
         "fee_rate": Decimal("0.006"),
     }
-    return VenueOrder(**{**given, **changes})
+    return SimOrder(**{**given, **changes})
 
 
-def a_guard(**changes: Any) -> VenueOrder:
+def a_guard(**changes: Any) -> SimOrder:
     """A bracket around 2: stop 95, target 110."""
     given: dict[str, Any] = {
         "side": Side.SELL,
-        "kind": OrderKind.BRACKET_GTC,
+        "configuration": OrderConfiguration.BRACKET_GTC,
         "limit_price": Price(110),
         "stop_price": Price(95),
     }
@@ -66,7 +66,7 @@ def a_guard(**changes: Any) -> VenueOrder:
 )
 def test_resting_buy_needs_the_price_its_model_asks_for(low: float, settings: Any, fills: bool) -> None:
     """Touching is enough for optimists; the others want to see the price one increment lower."""
-    execution = rest(a_venue_order(), Bar(low=low).candle(START), settings)
+    execution = fill_resting(a_venue_order(), Bar(low=low).candle(START), settings)
 
     assert (Execution(Price("99.90"), Quantity(2), Liquidity.MAKER) if fills else None) == execution
 
@@ -76,7 +76,7 @@ def test_resting_sell_needs_the_price_above_its_limit(high: float, fills: bool) 
     """The same on the other side."""
     order = a_venue_order(side=Side.SELL, limit_price=Price(110))
 
-    execution = rest(order, Bar(high=high).candle(START), NEUTRAL)
+    execution = fill_resting(order, Bar(high=high).candle(START), NEUTRAL)
 
     assert (Execution(Price(110), Quantity(2), Liquidity.MAKER) if fills else None) == execution
 
@@ -84,19 +84,19 @@ def test_resting_sell_needs_the_price_above_its_limit(high: float, fills: bool) 
 @pytest.mark.parametrize(("settings", "quantity"), [(NEUTRAL, "0.123"), (OPTIMISTIC, "0.123"), (PESSIMISTIC, "0.061")])
 def test_one_bar_fills_no_more_than_a_share_of_its_volume(settings: Any, quantity: str) -> None:
     """A tenth of 1.239, or half of that, rounded down to the base increment."""
-    execution = rest(a_venue_order(), Bar(low=99.0, volume=1.239).candle(START), settings)
+    execution = fill_resting(a_venue_order(), Bar(low=99.0, volume=1.239).candle(START), settings)
 
     assert Execution(Price("99.90"), Quantity(quantity), Liquidity.MAKER) == execution
 
 
 def test_bar_without_volume_fills_nothing() -> None:
     """A price without a trade is no counterparty."""
-    assert rest(a_venue_order(), Bar(low=99.0, volume=0.0).candle(START), NEUTRAL) is None
+    assert fill_resting(a_venue_order(), Bar(low=99.0, volume=0.0).candle(START), NEUTRAL) is None
 
 
 def test_gap_below_a_resting_buy_fills_it_at_its_own_price() -> None:
     """It was there first: a maker gets its limit, not the better open."""
-    execution = rest(a_venue_order(), Bar(open=98.0, low=97.0).candle(START), NEUTRAL)
+    execution = fill_resting(a_venue_order(), Bar(open=98.0, low=97.0).candle(START), NEUTRAL)
 
     assert Execution(Price("99.90"), Quantity(2), Liquidity.MAKER) == execution
 
@@ -126,25 +126,25 @@ def test_limit_at_the_other_side_crosses(side: Side, limit: str, crosses: bool) 
 )
 def test_taker_pays_touch_and_impact_up_to_its_limit(side: Side, limit: str, price: str) -> None:
     """100.05 × 1.0005 rounded up, 99.95 × 0.9995 rounded down, and never beyond the limit."""
-    order = a_venue_order(side=side, kind=OrderKind.LIMIT_IOC, limit_price=Price(limit))
+    order = a_venue_order(side=side, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price(limit))
 
-    assert Execution(Price(price), Quantity(2), Liquidity.TAKER) == take(order, TOUCH, DEEP, NEUTRAL)
+    assert Execution(Price(price), Quantity(2), Liquidity.TAKER) == fill_marketable(order, TOUCH, DEEP, NEUTRAL)
 
 
 @pytest.mark.parametrize(("side", "limit"), [(Side.BUY, "100.04"), (Side.SELL, "99.96")])
 def test_taker_beyond_its_limit_does_nothing(side: Side, limit: str) -> None:
     """No execution is better than one at a price that was not agreed to."""
-    order = a_venue_order(side=side, kind=OrderKind.LIMIT_IOC, limit_price=Price(limit))
+    order = a_venue_order(side=side, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price(limit))
 
-    assert take(order, TOUCH, DEEP, NEUTRAL) is None
+    assert fill_marketable(order, TOUCH, DEEP, NEUTRAL) is None
 
 
 @pytest.mark.parametrize(("settings", "quantity"), [(NEUTRAL, "0.999"), (PESSIMISTIC, "0.499")])
 def test_taker_takes_no_more_than_the_book_shows(settings: Any, quantity: str) -> None:
     """100 of quote at 100.05 are 0.9995 units; pessimists see half of it."""
-    order = a_venue_order(kind=OrderKind.LIMIT_IOC, limit_price=Price(101))
+    order = a_venue_order(configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price(101))
 
-    execution = take(order, TOUCH, Notional(100), settings)
+    execution = fill_marketable(order, TOUCH, Notional(100), settings)
 
     assert execution is not None
     assert Quantity(quantity) == execution.quantity
@@ -152,35 +152,35 @@ def test_taker_takes_no_more_than_the_book_shows(settings: Any, quantity: str) -
 
 def test_empty_book_executes_nothing() -> None:
     """Accident 24: an exit into an empty book waits, it does not sell at any price."""
-    order = a_venue_order(side=Side.SELL, kind=OrderKind.LIMIT_IOC, limit_price=Price("0.01"))
+    order = a_venue_order(side=Side.SELL, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price("0.01"))
 
-    assert take(order, TOUCH, Notional(0), NEUTRAL) is None
+    assert fill_marketable(order, TOUCH, Notional(0), NEUTRAL) is None
 
 
 def test_stop_comes_before_the_target_inside_one_bar() -> None:
     """A bar that reaches both does not tell which came first, so the worse is assumed."""
-    execution = guard(a_guard(), Bar(high=111.0, low=94.0).candle(START), NEUTRAL, entered=False)
+    execution = fill_bracket(a_guard(), Bar(high=111.0, low=94.0).candle(START), NEUTRAL, entered=False)
 
     assert Execution(Price("94.90"), Quantity(2), Liquidity.TAKER) == execution
 
 
 def test_gap_below_the_stop_is_served_at_the_open() -> None:
     """93 less 10 bps: nobody got the 95 in between."""
-    execution = guard(a_guard(), Bar(open=93.0, low=92.0).candle(START), NEUTRAL, entered=False)
+    execution = fill_bracket(a_guard(), Bar(open=93.0, low=92.0).candle(START), NEUTRAL, entered=False)
 
     assert Execution(Price("92.90"), Quantity(2), Liquidity.TAKER) == execution
 
 
 def test_pessimist_is_stopped_at_the_low() -> None:
     """94 less 10 bps, although the stop was at 95."""
-    execution = guard(a_guard(), Bar(low=94.0).candle(START), PESSIMISTIC, entered=False)
+    execution = fill_bracket(a_guard(), Bar(low=94.0).candle(START), PESSIMISTIC, entered=False)
 
     assert Execution(Price("93.90"), Quantity(2), Liquidity.TAKER) == execution
 
 
 def test_stop_is_not_limited_by_volume() -> None:
     """A market order in a falling market pays the price rather than wait."""
-    execution = guard(a_guard(), Bar(low=94.0, volume=1.0).candle(START), NEUTRAL, entered=False)
+    execution = fill_bracket(a_guard(), Bar(low=94.0, volume=1.0).candle(START), NEUTRAL, entered=False)
 
     assert execution is not None
     assert Quantity(2) == execution.quantity
@@ -188,14 +188,14 @@ def test_stop_is_not_limited_by_volume() -> None:
 
 def test_stop_at_its_very_price_is_triggered() -> None:
     """A trade at 95 is enough, in every model."""
-    execution = guard(a_guard(), Bar(low=95.0).candle(START), OPTIMISTIC, entered=False)
+    execution = fill_bracket(a_guard(), Bar(low=95.0).candle(START), OPTIMISTIC, entered=False)
 
     assert execution is not None
 
 
 def test_gap_above_the_target_sells_at_the_target() -> None:
     """It rested there."""
-    execution = guard(a_guard(), Bar(open=112.0).candle(START), NEUTRAL, entered=False)
+    execution = fill_bracket(a_guard(), Bar(open=112.0).candle(START), NEUTRAL, entered=False)
 
     assert Execution(Price(110), Quantity(2), Liquidity.MAKER) == execution
 
@@ -204,19 +204,19 @@ def test_target_is_out_of_reach_in_the_bar_of_the_entry() -> None:
     """Nobody knows whether the high came before the entry; the low came after it or with it."""
     bar = Bar(high=111.0, low=99.0).candle(START)
 
-    assert guard(a_guard(), bar, NEUTRAL, entered=True) is None
-    assert guard(a_guard(), bar, NEUTRAL, entered=False) is not None
+    assert fill_bracket(a_guard(), bar, NEUTRAL, entered=True) is None
+    assert fill_bracket(a_guard(), bar, NEUTRAL, entered=False) is not None
 
 
 def test_quiet_bar_leaves_a_bracket_alone() -> None:
     """Between stop and target nothing happens."""
-    assert guard(a_guard(), Bar(high=109.0, low=96.0).candle(START), OPTIMISTIC, entered=False) is None
+    assert fill_bracket(a_guard(), Bar(high=109.0, low=96.0).candle(START), OPTIMISTIC, entered=False) is None
 
 
 def test_price_far_below_one_keeps_its_digits() -> None:
     """2.113e-05 is read as 0.00002113, not as the nearest binary fraction."""
     order = a_venue_order(limit_price=Price("0.00002114"), price_increment=Price("0.00000001"), quantity=Quantity(1000))
 
-    execution = rest(order, Bar(open=0.00002120, low=0.00002113, volume=1e9).candle(START), NEUTRAL)
+    execution = fill_resting(order, Bar(open=0.00002120, low=0.00002113, volume=1e9).candle(START), NEUTRAL)
 
     assert Execution(Price("0.00002114"), Quantity(1000), Liquidity.MAKER) == execution

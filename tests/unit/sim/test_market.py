@@ -15,7 +15,7 @@ from trader.errors import ConfigError, DataError, MalformedData, MissingData, St
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Candle, Granularity, bars_from_candles
 from trader.model.money import Notional, Price
-from trader.sim.market import CandleMarket, product_from_candles
+from trader.sim.market import CandleMarket, make_product
 from trader.sim.series import CandleSeries
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
@@ -155,7 +155,7 @@ def test_shorter_bars_cannot_be_made_of_longer_ones() -> None:
 
     assert isinstance(series_of(market, Granularity.ONE_MINUTE, 5, START), MissingData)
     with pytest.raises(ConfigError):
-        CandleSeries(HOUR, ()).aggregated(FIVE)
+        CandleSeries(HOUR, ()).aggregate(FIVE)
 
 
 def test_tape_gives_each_closed_bar_once() -> None:
@@ -226,7 +226,7 @@ def test_price_increment_is_what_the_closes_show(close: float, increment: str) -
     """One odd price in a hundred does not make the grid finer."""
     candles = [Candle(index * STEP, close, close, close, close, 1.0) for index in range(499)]
     odd = close * 1.000000123
-    product = product_from_candles(SOL, [*candles, Candle(499 * STEP, odd, odd, odd, odd, 1.0)])
+    product = make_product(SOL, [*candles, Candle(499 * STEP, odd, odd, odd, odd, 1.0)])
 
     assert Price(increment) == product.price_increment
     assert ("SOL", "USD") == (product.base, product.quote)

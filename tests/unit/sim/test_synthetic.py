@@ -9,7 +9,7 @@ from trader.adapters.local.clock import FixedClock
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Granularity
 from trader.sim.market import CandleMarket
-from trader.sim.synthetic import DEMO_SEED, SyntheticMarket, synthetic_market
+from trader.sim.synthetic import DEMO_SEED, SyntheticMarket, make_synthetic_market
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
 
@@ -19,13 +19,13 @@ def closes_of(market: SyntheticMarket) -> dict[ProductId, tuple[float, ...]]:
 
 
 def the_market(now: int = START) -> CandleMarket:
-    made = synthetic_market(DEMO_SEED, Instant(now))
+    made = make_synthetic_market(DEMO_SEED, Instant(now))
     return CandleMarket(made.products, made.series, a_simulation(), FixedClock(Instant(now)))
 
 
 def test_same_seed_is_the_same_market() -> None:
     """To the last digit, in every process."""
-    one, other = (synthetic_market(DEMO_SEED, START, hours=30) for _ in range(2))
+    one, other = (make_synthetic_market(DEMO_SEED, START, hours=30) for _ in range(2))
 
     assert closes_of(one) == closes_of(other)
     assert one.products == other.products
@@ -33,24 +33,24 @@ def test_same_seed_is_the_same_market() -> None:
 
 def test_first_bitcoin_prices_of_the_demo_are_these() -> None:
     """A golden value: a change here changes what every demo and every test on this market shows."""
-    closes = closes_of(synthetic_market(DEMO_SEED, START))[ProductId("BTC-USD")]
+    closes = closes_of(make_synthetic_market(DEMO_SEED, START))[ProductId("BTC-USD")]
 
     assert ((102297.95, 102400.11, 102340.11), 108954.55) == (closes[:3], closes[-1])
 
 
 def test_other_seed_is_another_market() -> None:
     """The seed is all there is to it."""
-    assert closes_of(synthetic_market(1, START, hours=3)) != closes_of(synthetic_market(2, START, hours=3))
+    assert closes_of(make_synthetic_market(1, START, hours=3)) != closes_of(make_synthetic_market(2, START, hours=3))
 
 
 def test_shape_hangs_on_the_end_of_the_stretch() -> None:
     """The demo shows the same market at any hour of any day."""
-    assert closes_of(synthetic_market(3, START)) == closes_of(synthetic_market(3, Instant(START + 12_345)))
+    assert closes_of(make_synthetic_market(3, START)) == closes_of(make_synthetic_market(3, Instant(START + 12_345)))
 
 
 def test_newest_candle_is_the_newest_closed_one() -> None:
     """Whatever the second."""
-    market = synthetic_market(3, Instant(START + 299))
+    market = make_synthetic_market(3, Instant(START + 299))
 
     assert {START - STEP} == {series.starts[-1] for (_, step), series in market.series.items() if step is FIVE}
 
@@ -97,6 +97,6 @@ def test_one_product_is_full_of_holes() -> None:
 def test_week_of_sixteen_products_is_made_at_once() -> None:
     """The demo must not make anybody wait; generous for slow machines, 0.2 s is usual."""
     began = time.perf_counter()
-    synthetic_market(DEMO_SEED, START)
+    make_synthetic_market(DEMO_SEED, START)
 
     assert time.perf_counter() - began < 2

@@ -12,7 +12,7 @@ from trader.model.denials import DenialCode
 from trader.model.ids import Instant, StrategyId
 from trader.model.policy import AllocationSettings, StrategySettings
 from trader.stages.allocation import Allocated, CapitalAllocator
-from trader.stages.exits import exit_proposal
+from trader.stages.exits import propose_exit
 
 
 def an_allocator(strategies: dict[StrategyId, StrategySettings] | None = None, **over: Any) -> CapitalAllocator:
@@ -61,7 +61,7 @@ def test_wishes_for_different_products_all_go_on_best_first() -> None:
     lot, own = a_lot("ETH-USD"), a_lot("ADA-USD")
     buys = [a_proposal("SOL-USD", conviction=0.5), a_proposal("BTC-USD", conviction=0.9)]
 
-    allocated = an_allocator().allocate([exit_proposal(lot, "stop")], [*buys, a_sale(own)])
+    allocated = an_allocator().allocate([propose_exit(lot, "stop")], [*buys, a_sale(own)])
 
     assert [("SELL", "ETH-USD"), ("SELL", "ADA-USD"), ("BUY", "BTC-USD"), ("BUY", "SOL-USD")] == ids(
         allocated.proposals
@@ -80,7 +80,7 @@ def test_equal_conviction_is_decided_by_name() -> None:
 def test_own_wish_to_sell_a_lot_that_must_go_anyway_is_one_sale() -> None:
     """The forced exit stands for both; nobody is refused anything."""
     lot = a_lot("ETH-USD")
-    forced = exit_proposal(lot, "stop")
+    forced = propose_exit(lot, "stop")
 
     assert Allocated((forced,), ()) == an_allocator().allocate([forced], [a_sale(lot)])
 
@@ -96,7 +96,7 @@ def test_larger_conviction_gets_the_product() -> None:
 
     assert (better,) == allocated.proposals
     assert [("SOL-USD", RULES, DenialCode.CONVICTION_BELOW_PEER)] == denied(allocated)
-    assert {"conviction": 0.6, "peer": OTHER, "best": 0.7} == allocated.denials[0].numbers
+    assert {"conviction": 0.6, "peer": OTHER, "best": 0.7} == allocated.denials[0].details
 
 
 def test_two_doors_to_a_book_are_the_same_product() -> None:
@@ -124,7 +124,7 @@ def test_sale_and_purchase_of_an_asset_net_out() -> None:
         ("SOL-USD", OTHER, DenialCode.STRATEGIES_OPPOSED),
         ("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED),
     ] == denied(allocated)
-    assert ["SELL", "BUY"] == [denial.numbers["side"] for denial in allocated.denials]
+    assert ["SELL", "BUY"] == [denial.details["side"] for denial in allocated.denials]
 
 
 def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
@@ -137,7 +137,7 @@ def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
 @pytest.mark.parametrize("net_opposed", [True, False])
 def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None:
     """A stop is never netted; buying what is just being stopped out is refused."""
-    forced = exit_proposal(a_lot("SOL-USD", strategy=OTHER), "stop")
+    forced = propose_exit(a_lot("SOL-USD", strategy=OTHER), "stop")
 
     allocated = an_allocator(net_opposed=net_opposed).allocate([forced], [a_proposal()])
 
@@ -147,7 +147,7 @@ def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None
 
 def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> None:
     """It is out of the game before sides are compared."""
-    forced = exit_proposal(a_lot("SOL-USD"), "stop")
+    forced = propose_exit(a_lot("SOL-USD"), "stop")
     sale = a_sale(a_lot("SOL-USD", strategy=OTHER, lot_id="lot-2"))
 
     allocated = an_allocator().allocate([forced], [a_proposal(), sale])
@@ -168,7 +168,7 @@ def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> N
 
     assert kept == [proposal.product_id for proposal in allocated.proposals]
     assert [DenialCode.TRADES_EXCEED_MAX] * (2 - limit) == [denial.code for denial in allocated.denials]
-    assert all({"limit": limit} == denial.numbers for denial in allocated.denials)
+    assert all({"limit": limit} == denial.details for denial in allocated.denials)
 
 
 def test_each_strategy_has_its_own_count() -> None:

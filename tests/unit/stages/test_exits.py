@@ -25,8 +25,8 @@ from trader.model.market import Quote
 from trader.model.memory import Regime
 from trader.model.money import Price, Quantity
 from trader.model.orders import OrderRecord, OrderStatus, Side
-from trader.model.portfolio import Switch
-from trader.stages.exits import ExitEngine, exit_proposal
+from trader.model.portfolio import TradingState
+from trader.stages.exits import ExitEngine, propose_exit
 
 ETH = ProductId("ETH-USD")
 ENTRY = ClientOrderId(PREFIX + "entry")
@@ -36,7 +36,7 @@ DUE = Instant(NOW - 3600 + 48 * 3600)
 
 def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
     """One unit bought at 100, stop 94, target 112, bought an hour ago."""
-    entry = an_intent(decided_at=Instant(NOW - 3600), max_hold_until=DUE, attach=attach)
+    entry = an_intent(decided_at=Instant(NOW - 3600), max_hold_until=DUE, attach_bracket=attach)
     ledger = a_held_ledger(entry, *more)
     return ledger.with_lot(replace(ledger.lots[ENTRY], **lot))
 
@@ -55,7 +55,7 @@ def reasons(
     bid: str | None,
     *,
     regime: Regime = Regime.CHOP,
-    switch: Switch = Switch.RUN,
+    switch: TradingState = TradingState.RUN,
     now: int = NOW,
     ask: str | None = None,
     **settings: Any,
@@ -95,8 +95,8 @@ def test_without_a_quote_time_still_runs_out() -> None:
     assert ["time"] == reasons(held(), None, now=DUE)
 
 
-@pytest.mark.parametrize("switch", [Switch.RUN, Switch.REDUCE_ONLY])
-def test_exits_are_proposed_whether_or_not_entries_are_allowed(switch: Switch) -> None:
+@pytest.mark.parametrize("switch", [TradingState.RUN, TradingState.REDUCE_ONLY])
+def test_exits_are_proposed_whether_or_not_entries_are_allowed(switch: TradingState) -> None:
     """Accident 11: they do not depend on anything else of the cycle."""
     assert ["stop"] == reasons(held(), "90", switch=switch)
 
@@ -104,7 +104,7 @@ def test_exits_are_proposed_whether_or_not_entries_are_allowed(switch: Switch) -
 @pytest.mark.parametrize("bid", ["100", None])
 def test_flatten_sells_everything(bid: str | None) -> None:
     """Whatever it is worth, known or not."""
-    assert ["flatten"] == reasons(held(), bid, switch=Switch.FLATTEN)
+    assert ["flatten"] == reasons(held(), bid, switch=TradingState.FLATTEN)
 
 
 # --- crash
@@ -154,7 +154,7 @@ def test_peak_is_the_best_bid_ever_seen() -> None:
     """It rises with the bid and never falls."""
     engine, ledger = ExitEngine(shipped_settings().exits, QUIET), held(peak_price=Price(105))
 
-    peaks = [engine.with_peaks(ledger, quoted(bid)).lots[ENTRY].peak_price for bid in ("104", "105", "106")]
+    peaks = [engine.raise_peaks(ledger, quoted(bid)).lots[ENTRY].peak_price for bid in ("104", "105", "106")]
 
     assert [Price(105), Price(105), Price(106)] == peaks
 
@@ -163,7 +163,7 @@ def test_peak_is_not_taken_from_a_crossed_quote() -> None:
     """That is no market."""
     engine = ExitEngine(shipped_settings().exits, QUIET)
 
-    after = engine.with_peaks(held(peak_price=Price(105)), quoted("200", "100"))
+    after = engine.raise_peaks(held(peak_price=Price(105)), quoted("200", "100"))
 
     assert Price(105) == after.lots[ENTRY].peak_price
 
@@ -177,7 +177,7 @@ def test_lot_that_is_being_sold_is_left_alone(status: OrderStatus) -> None:
     assert [] == reasons(held(an_order_record(an_exit_intent(), status)), "90", now=DUE)
 
 
-@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.LAPSED])
+@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED])
 def test_lot_whose_sale_came_to_nothing_is_sold_again(status: OrderStatus) -> None:
     """An exit is tried until it is done."""
     assert ["stop"] == reasons(held(an_order_record(an_exit_intent(), status)), "90")
@@ -185,7 +185,7 @@ def test_lot_whose_sale_came_to_nothing_is_sold_again(status: OrderStatus) -> No
 
 def test_lot_whose_sale_has_fills_to_come_is_left_alone() -> None:
     """The order is over, but what it sold is not booked yet."""
-    sale = an_order_record(an_exit_intent(), OrderStatus.FILLED, filled_claimed=Quantity(1))
+    sale = an_order_record(an_exit_intent(), OrderStatus.FILLED, reported_filled=Quantity(1))
 
     assert [] == reasons(held(sale), "90")
 
@@ -204,7 +204,7 @@ def test_target_is_not_left_to_a_bracket_that_is_over() -> None:
 
 def test_lot_that_is_sold_out_is_not_sold_again() -> None:
     """It only waits for its entry to end."""
-    assert [] == reasons(held(quantity=Quantity(0)), "90", switch=Switch.FLATTEN)
+    assert [] == reasons(held(quantity=Quantity(0)), "90", switch=TradingState.FLATTEN)
 
 
 def test_oldest_lot_is_sold_first() -> None:
@@ -214,7 +214,7 @@ def test_oldest_lot_is_sold_first() -> None:
     twin = replace(ledger.lots[ENTRY], lot_id=ClientOrderId("a-twin"))
     ledger = ledger.with_lot(older).with_lot(twin)
 
-    wishes = ExitEngine(shipped_settings().exits, QUIET).propose(ledger, {}, Regime.CHOP, Switch.FLATTEN, NOW)
+    wishes = ExitEngine(shipped_settings().exits, QUIET).propose(ledger, {}, Regime.CHOP, TradingState.FLATTEN, NOW)
 
     assert ["z-older", "a-twin", ENTRY] == [wish.lot_id for wish in wishes]
 
@@ -223,7 +223,7 @@ def test_proposal_sells_all_of_the_lot_for_its_strategy() -> None:
     """It names the lot, not a size."""
     lot: Lot = held().lots[ENTRY]
 
-    wish = exit_proposal(lot, "time")
+    wish = propose_exit(lot, "time")
 
     assert (lot.strategy, ETH, Asset("ETH"), Side.SELL, ENTRY, "time", True) == (
         wish.strategy,
@@ -248,7 +248,7 @@ def test_bracket_with_nothing_left_does_not_hold_the_exit_back() -> None:
 @pytest.mark.parametrize(("over_ago", "expected"), [(QUIET - 1, []), (QUIET, ["time"])])
 def test_exit_whose_fills_are_never_listed_is_waited_for_a_quiet_period(over_ago: int, expected: list[str]) -> None:
     """It claims one of three: then the rest is sold, whatever becomes of that one."""
-    over = {"filled_claimed": Quantity("0.3"), "over_at": Instant(NOW - over_ago)}
+    over = {"reported_filled": Quantity("0.3"), "final_at": Instant(NOW - over_ago)}
     ledger = held(an_order_record(an_exit_intent(), OrderStatus.CANCELLED, **over), max_hold_until=NOW)
 
     assert expected == reasons(ledger, "100")

@@ -34,32 +34,32 @@ from factories import (
     some_conditions,
     some_facts,
 )
-from trader.entry.wiring import pipeline_of
+from trader.entry.wiring import build_pipeline
 from trader.errors import DataError, MissingData
 from trader.model.codec import digest_of
 from trader.model.decisions import Decision, Outcome
 from trader.model.denials import DenialCode
-from trader.model.facts import Facts
+from trader.model.facts import CycleInputs
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Depth, Quote
-from trader.model.memory import Cooldown, Health, Regime, RegimeMemory
+from trader.model.memory import Cooldown, FailureStreak, Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Leg
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose
+from trader.model.portfolio import TradingState
 from trader.model.settings import Settings
-from trader.stages.pipeline import Pipeline, next_health
+from trader.stages.pipeline import Pipeline, count_failure
 from trader.strategies.base import Strategy
 
 SOL, ETH = ProductId("SOL-USD"), ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
 #: SOL has just risen, ADA has just fallen.
 MOVES = {"SOL-USD": 4.0, "ADA-USD": -6.0}
-CHOPPY = RegimeMemory(Regime.CHOP, Regime.CHOP)
+CHOPPY = RegimeState(Regime.CHOP, Regime.CHOP)
 
 
 def shipped() -> Pipeline:
-    return pipeline_of(shipped_settings())
+    return build_pipeline(shipped_settings())
 
 
 def told(*strategies: Strategy, settings: Settings | None = None, **sections: Any) -> Pipeline:
@@ -68,7 +68,7 @@ def told(*strategies: Strategy, settings: Settings | None = None, **sections: An
     names = (RULES, OTHER)[: len(strategies)]
     plain = replace(settings.strategies[RULES], **sections)
     settings = replace(settings, strategies=dict.fromkeys(names, plain))
-    return Pipeline.of(settings, dict(zip(names, strategies, strict=True)))
+    return Pipeline.build(settings, dict(zip(names, strategies, strict=True)))
 
 
 def verdicts(decision: Decision) -> Mapping[str, tuple[Outcome, DenialCode | None]]:
@@ -80,7 +80,7 @@ def holding(ledger: Ledger | None = None, **over: Any) -> Ledger:
     return replace(a_held_ledger() if ledger is None else ledger, regime=CHOPPY, **over)
 
 
-def at_price(facts: Facts, price: str) -> Facts:
+def at_price(facts: CycleInputs, price: str) -> CycleInputs:
     """The same facts with ETH quoted at another price."""
     quote = Quote(ETH, Price(price), Price(Decimal(price) + Decimal("0.01")), NOW)
     return replace(facts, quotes={**facts.quotes, ETH: quote})
@@ -89,7 +89,7 @@ def at_price(facts: Facts, price: str) -> Facts:
 # --- the same facts, the same decision
 
 
-def busy_facts() -> Facts:
+def busy_facts() -> CycleInputs:
     """A rise to buy, a fall to refuse, a lot to sell, an order to cancel."""
     working = an_order_record(an_intent("ada", product_id="ADA-USD", expires_at=NOW))
     return at_price(some_facts(moves=MOVES, ledger=holding(a_held_ledger(None, working))), "93")
@@ -141,7 +141,7 @@ def test_busy_facts_are_busy() -> None:
     """The tests above would prove nothing on a quiet market."""
     decision = shipped().decide(busy_facts())
 
-    assert [Leg.EXIT, Leg.ENTRY] == [intent.leg for intent in decision.plan.intents]
+    assert [OrderPurpose.EXIT, OrderPurpose.ENTRY] == [intent.purpose for intent in decision.plan.intents]
     assert (ClientOrderId("t247-ada"),) == decision.plan.cancels
 
 
@@ -192,7 +192,7 @@ def test_sale_needs_no_order_book() -> None:
 
     decision = told(scripted(a_sale(ledger.lots[LOT]))).decide(some_facts(ledger=ledger, depth={}))
 
-    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
 
 
 def test_exit_outweighs_another_strategys_purchase() -> None:
@@ -201,7 +201,7 @@ def test_exit_outweighs_another_strategys_purchase() -> None:
 
     decision = told(scripted(a_proposal("ETH-USD"))).decide(facts)
 
-    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.EXITING, None) == verdicts(decision)["ETH-USD"]
 
 
@@ -247,18 +247,18 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
 
 def test_unknown_regime_buys_nothing_and_still_sells() -> None:
     """Without a benchmark nobody knows the market."""
-    facts = at_price(some_facts(ledger=replace(holding(), regime=RegimeMemory())), "93")
+    facts = at_price(some_facts(ledger=replace(holding(), regime=RegimeState())), "93")
 
     decision = told(scripted(a_proposal())).decide(replace(facts, benchmark=MissingData("none")))
 
-    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.REFUSED, DenialCode.REGIME_UNKNOWN) == verdicts(decision)["SOL-USD"]
 
 
 def test_crash_cancels_working_entries() -> None:
     """They are risk nobody wants any more."""
     working = an_order_record(an_intent("ada", product_id="ADA-USD"))
-    ledger = replace(a_ledger(working=[working]), regime=RegimeMemory(Regime.CRASH, Regime.CRASH))
+    ledger = replace(a_ledger(working=[working]), regime=RegimeState(Regime.CRASH, Regime.CRASH))
 
     decision = told(Scripted()).decide(some_facts(ledger=ledger, benchmark=MissingData("none")))
 
@@ -268,24 +268,24 @@ def test_crash_cancels_working_entries() -> None:
 @pytest.mark.parametrize(
     ("switch", "legs", "cancels"),
     [
-        (Switch.RUN, [Leg.EXIT, Leg.ENTRY], 0),
-        (Switch.REDUCE_ONLY, [Leg.EXIT], 1),
-        (Switch.FLATTEN, [Leg.EXIT], 1),
-        (Switch.HALT, [], 1),
+        (TradingState.RUN, [OrderPurpose.EXIT, OrderPurpose.ENTRY], 0),
+        (TradingState.REDUCE_ONLY, [OrderPurpose.EXIT], 1),
+        (TradingState.FLATTEN, [OrderPurpose.EXIT], 1),
+        (TradingState.HALT, [], 1),
     ],
 )
-def test_switch_holds_along_the_whole_chain(switch: Switch, legs: list[Leg], cancels: int) -> None:
+def test_switch_holds_along_the_whole_chain(switch: TradingState, legs: list[OrderPurpose], cancels: int) -> None:
     """A stop, an entry and a working entry under each of its words."""
     working = an_order_record(an_intent("ada", product_id="ADA-USD"))
-    facts = at_price(some_facts(ledger=holding(a_held_ledger(None, working)), switch=switch), "93")
+    facts = at_price(some_facts(ledger=holding(a_held_ledger(None, working)), trading_state=switch), "93")
 
     decision = told(scripted(a_proposal())).decide(facts)
 
-    assert legs == [intent.leg for intent in decision.plan.intents]
+    assert legs == [intent.purpose for intent in decision.plan.intents]
     assert cancels == len(decision.plan.cancels)
 
 
-def without_bars(count: int) -> Facts:
+def without_bars(count: int) -> CycleInputs:
     """Facts of the five listed products of a small universe, of which so many have no bars."""
     facts = some_facts()
     failed: dict[ProductId, DataError] = {name: MissingData("none") for name in list(facts.bars)[:count]}
@@ -320,8 +320,8 @@ def test_equity_that_is_unknown_stops_entries_only() -> None:
 
     decision = told(scripted(a_proposal())).decide(facts)
 
-    assert (None, ledger.marks) == (decision.equity, decision.ledger.marks)
-    assert [Leg.EXIT] == [intent.leg for intent in decision.plan.intents]
+    assert (None, ledger.equity_marks) == (decision.equity, decision.ledger.equity_marks)
+    assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.REFUSED, DenialCode.EQUITY_UNKNOWN) == verdicts(decision)["SOL-USD"]
 
 
@@ -373,17 +373,17 @@ def test_decision_remembers_what_the_next_cycle_needs() -> None:
 @pytest.mark.parametrize(
     ("before", "complete", "after"),
     [
-        (Health(), True, Health()),
-        (Health(), False, Health(1)),
-        (Health(1), False, Health(2)),
-        (Health(2), False, Health(0, Instant(NOW + 3600))),
-        (Health(2), True, Health(0)),
-        (Health(1, Instant(NOW + 9)), True, Health(0, Instant(NOW + 9))),
+        (FailureStreak(), True, FailureStreak()),
+        (FailureStreak(), False, FailureStreak(1)),
+        (FailureStreak(1), False, FailureStreak(2)),
+        (FailureStreak(2), False, FailureStreak(0, Instant(NOW + 3600))),
+        (FailureStreak(2), True, FailureStreak(0)),
+        (FailureStreak(1, Instant(NOW + 9)), True, FailureStreak(0, Instant(NOW + 9))),
     ],
 )
-def test_third_failed_cycle_in_a_row_earns_a_rest(before: Health, complete: bool, after: Health) -> None:
+def test_third_failed_cycle_in_a_row_earns_a_rest(before: FailureStreak, complete: bool, after: FailureStreak) -> None:
     """Of an hour; one good cycle clears the count, not the rest."""
-    assert after == next_health(before, shipped_settings(), some_conditions(data_complete=complete))
+    assert after == count_failure(before, shipped_settings(), some_conditions(data_complete=complete))
 
 
 def test_dust_is_swept_before_anything_is_judged() -> None:
@@ -391,7 +391,7 @@ def test_dust_is_swept_before_anything_is_judged() -> None:
     ledger = holding()
     ledger = ledger.with_lot(replace(ledger.lots[LOT], quantity=ledger.lots[LOT].quantity / 1000, cost=Notional("0.1")))
 
-    decision = told(Scripted()).decide(some_facts(ledger=ledger, switch=Switch.FLATTEN))
+    decision = told(Scripted()).decide(some_facts(ledger=ledger, trading_state=TradingState.FLATTEN))
 
     assert ({}, 1) == (decision.ledger.lots, len(decision.ledger.dust))
     assert ["DustBooked"] == [kind for kind, _, _ in decision.notes]

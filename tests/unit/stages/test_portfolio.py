@@ -29,14 +29,14 @@ from factories import (
 )
 from trader.errors import MissingData
 from trader.model.events import EventKind
-from trader.model.facts import Facts
+from trader.model.facts import CycleInputs
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import Dust, Ledger
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import Notional, Quantity
 from trader.model.orders import OrderRecord, OrderStatus
-from trader.model.portfolio import Switch, with_flow
-from trader.stages.portfolio import pegs, quotes_by_base, sweep_dust, unprotected_lots, with_marks
+from trader.model.portfolio import TradingState, record_flow
+from trader.stages.portfolio import price_pegs, index_quotes_by_base, sweep_dust, find_unprotected_lots, mark_equity
 
 ETH = ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
@@ -54,7 +54,7 @@ def test_stable_coin_is_priced_along_its_path() -> None:
     """USDT at its mid; USDC is what a USDT is worth in dollars, divided by what it is worth in USDC."""
     quotes = some_quotes(a_quote("USDT-USD", bid="0.98", ask="1.00"), a_quote("USDT-USDC", bid="1.09", ask="1.11"))
 
-    assert {USDT: Decimal("0.99"), USDC: Decimal("0.9")} == pegs(quotes, PATHS)
+    assert {USDT: Decimal("0.99"), USDC: Decimal("0.9")} == price_pegs(quotes, PATHS)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_stable_coin_with_a_hole_in_its_path_has_no_price(second: Quote | None) 
     """Accident 13: missing or crossed, nobody assumes a dollar."""
     quotes = some_quotes(a_quote("USDT-USD", bid="0.99", ask="1.01"), *([second] if second else []))
 
-    assert {USDT: Decimal(1)} == pegs(quotes, PATHS)
+    assert {USDT: Decimal(1)} == price_pegs(quotes, PATHS)
 
 
 def test_stable_coin_without_a_path_has_no_price() -> None:
     """A path of nothing leads nowhere."""
-    assert {} == pegs({}, {USDC: ()})
+    assert {} == price_pegs({}, {USDC: ()})
 
 
 # --- dust
@@ -80,11 +80,11 @@ def sweep(
 ) -> tuple[Ledger, tuple[Any, ...]]:
     listed = a_product("ETH-USD", base_increment=Quantity("0.01")) if product is None else product
     shown = a_quote("ETH-USD", bid="100", ask="101") if quote is None else quote
-    plain = Facts(
+    plain = CycleInputs(
         cycle_id=CYCLE,
         now=NOW,
         scheduled_at=NOW,
-        switch=Switch.RUN,
+        trading_state=TradingState.RUN,
         ledger=ledger,
         products={ETH: listed},
         quotes={ETH: shown},
@@ -118,7 +118,7 @@ def test_swept_lot_is_on_the_list_and_among_the_closed() -> None:
     after, _ = sweep(with_left("0.001"))
 
     assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("1.50")),) == after.dust
-    assert [LOT] == list(after.closed)
+    assert [LOT] == list(after.closed_lots)
 
 
 @pytest.mark.parametrize(("smallest", "swept"), [("0.5", False), ("0.51", True)])
@@ -163,7 +163,7 @@ def test_lot_that_cannot_be_judged_is_not_swept(facts: dict[str, Any]) -> None:
 def marks_with(ledger: Ledger, price: str | None = None, *, at: int = NOW, **risk: Any) -> tuple[Ledger, Any]:
     """Mark books that hold USDC at a price."""
     prices = {} if price is None else {USDC: Decimal(price)}
-    return with_marks(ledger, {}, prices, Instant(at), risk_settings(**risk))
+    return mark_equity(ledger, {}, prices, Instant(at), risk_settings(**risk))
 
 
 def test_equity_and_marks_come_from_the_books_and_a_price() -> None:
@@ -171,14 +171,14 @@ def test_equity_and_marks_come_from_the_books_and_a_price() -> None:
     ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}), "1.02")
 
     assert Notional(10_020) == equity
-    assert some_marks(peak="10020") == ledger.marks
+    assert some_marks(peak="10020") == ledger.equity_marks
 
 
 def test_without_a_price_there_is_no_equity_and_no_mark() -> None:
     """Accident 6: not even on the first day."""
-    ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}, marks=None))
+    ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}, equity_marks=None))
 
-    assert (None, None, False) == (equity, ledger.marks, ledger.drawdown_halt)
+    assert (None, None, False) == (equity, ledger.equity_marks, ledger.drawdown_halt)
 
 
 def test_lots_are_marked_with_the_quote_of_the_product_they_are_held_on() -> None:
@@ -186,8 +186,8 @@ def test_lots_are_marked_with_the_quote_of_the_product_they_are_held_on() -> Non
     ledger = a_held_ledger()
     quotes = some_quotes(a_quote("ETH-USD", bid="80", ask="81"), a_quote("ETH-USDC", bid="1", ask="2"))
 
-    assert {Asset("ETH"): quotes[ETH]} == quotes_by_base(ledger, quotes)
-    assert Notional("9979.50") == with_marks(ledger, quotes, {}, NOW, risk_settings())[1]
+    assert {Asset("ETH"): quotes[ETH]} == index_quotes_by_base(ledger, quotes)
+    assert Notional("9979.50") == mark_equity(ledger, quotes, {}, NOW, risk_settings())[1]
 
 
 @pytest.mark.parametrize(("price", "expected"), [("0.984", {USDC: NOW}), ("0.985", {})])
@@ -233,9 +233,9 @@ def test_flow_neither_trips_nor_hides_a_drawdown(flow: str) -> None:
     """Accident 5: a withdrawal of 97 % is none; a deposit does not cover a real one."""
     flat, lost = a_ledger(), a_ledger(cash="8900")
 
-    assert not marks_with(with_flow(flat, Notional(flow)))[0].drawdown_halt
+    assert not marks_with(record_flow(flat, Notional(flow)))[0].drawdown_halt
     assert flow == "-9700" or marks_with(lost)[0].drawdown_halt
-    assert flow == "50000" or marks_with(with_flow(lost, Notional("-5000")))[0].drawdown_halt
+    assert flow == "50000" or marks_with(record_flow(lost, Notional("-5000")))[0].drawdown_halt
 
 
 # --- protection
@@ -249,19 +249,19 @@ def test_flow_neither_trips_nor_hides_a_drawdown(flow: str) -> None:
         (an_order_record(a_bracket_intent(), OrderStatus.IN_DOUBT), []),
         (an_order_record(a_bracket_intent(), OrderStatus.CANCELLED), [LOT]),
         (an_order_record(an_exit_intent()), []),
-        (an_order_record(an_intent("other", lot_id=LOT, attach=False)), [LOT]),
-        (an_order_record(an_intent("other", lot_id=LOT, attach=True)), []),
+        (an_order_record(an_intent("other", lot_id=LOT, attach_bracket=False)), [LOT]),
+        (an_order_record(an_intent("other", lot_id=LOT, attach_bracket=True)), []),
     ],
 )
 def test_lot_is_unprotected_if_nothing_alive_covers_it(record: OrderRecord | None, expected: list[str]) -> None:
     """A bracket or an exit does, or an entry that carries one."""
     ledger = a_held_ledger(None, *([record] if record else []))
 
-    assert expected == list(unprotected_lots(ledger))
+    assert expected == list(find_unprotected_lots(ledger))
 
 
 def test_lot_that_is_sold_out_needs_no_protection() -> None:
     """There is nothing to lose."""
     ledger = a_held_ledger()
 
-    assert () == unprotected_lots(ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(0))))
+    assert () == find_unprotected_lots(ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(0))))

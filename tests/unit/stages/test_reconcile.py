@@ -27,7 +27,7 @@ from factories import (
     shipped_settings,
     venue_id_of,
 )
-from trader.model.converts import ConvertRecord
+from trader.model.converts import ConversionRecord
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
 from trader.model.ledger import Dust, Ledger, cash_imbalance
@@ -35,15 +35,15 @@ from trader.model.money import Notional, Quantity
 from trader.model.orders import (
     TRANSITIONS,
     Fill,
-    Leg,
+    OrderPurpose,
     OrderIntent,
-    OrderKind,
+    OrderConfiguration,
     OrderRecord,
-    OrderState,
+    OrderStatusReport,
     OrderStatus,
     Side,
 )
-from trader.stages.reconcile import Reconciled, fills_wanted_since, is_resendable, reconcile
+from trader.stages.reconcile import Reconciled, find_fills_start, is_resendable, reconcile
 
 SETTINGS = shipped_settings()
 ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")
@@ -53,7 +53,7 @@ PATIENCE = SETTINGS.cycle.quiet_period_seconds + SETTINGS.cycle.lease_seconds
 
 
 def look(
-    ledger: Ledger, *orders: OrderState, fills: Sequence[Fill] = (), at: int = NOW + 120, **view: Any
+    ledger: Ledger, *orders: OrderStatusReport, fills: Sequence[Fill] = (), at: int = NOW + 120, **view: Any
 ) -> Reconciled:
     return reconcile(ledger, a_view(at=at, orders=orders, fills=tuple(fills), **view), SETTINGS)
 
@@ -103,16 +103,16 @@ def test_order_is_over_from_when_we_first_saw_it_so() -> None:
 
     again = look(first, an_order_state(status=OrderStatus.CANCELLED), at=NOW + 200).ledger
 
-    assert NOW + 100 == first.orders[ENTRY].over_at == again.orders[ENTRY].over_at
+    assert NOW + 100 == first.orders[ENTRY].final_at == again.orders[ENTRY].final_at
 
 
 def test_order_that_shows_up_after_being_given_up_is_alive_again() -> None:
     """Nothing of its end is remembered."""
-    lapsed = an_order_record(status=OrderStatus.LAPSED, over_at=NOW)
+    given_up = an_order_record(status=OrderStatus.ABANDONED, final_at=NOW)
 
-    record = look(a_ledger(working=[lapsed]), an_order_state()).ledger.orders[ENTRY]
+    record = look(a_ledger(working=[given_up]), an_order_state()).ledger.orders[ENTRY]
 
-    assert (OrderStatus.OPEN, None, True) == (record.status, record.over_at, record.is_live)
+    assert (OrderStatus.OPEN, None, True) == (record.status, record.final_at, record.is_active)
 
 
 def test_fill_after_the_cancel_is_booked() -> None:
@@ -134,15 +134,15 @@ def test_claimed_fills_keep_an_order_alive_until_they_are_listed() -> None:
     waiting = look(a_working_ledger(), state).ledger
     done = look(waiting, state, fills=[a_fill()]).ledger
 
-    assert (True, {}) == (waiting.orders[ENTRY].is_live, waiting.lots)
-    assert (False, [ENTRY]) == (done.orders[ENTRY].is_live, list(done.lots))
+    assert (True, {}) == (waiting.orders[ENTRY].is_active, waiting.lots)
+    assert (False, [ENTRY]) == (done.orders[ENTRY].is_active, list(done.lots))
 
 
 def test_claim_never_shrinks() -> None:
     """An older page knows less, not better."""
     later = look(a_working_ledger(), an_order_state(filled_quantity="0.7")).ledger
 
-    assert Quantity("0.7") == look(later, an_order_state(filled_quantity="0.2")).ledger.orders[ENTRY].filled_claimed
+    assert Quantity("0.7") == look(later, an_order_state(filled_quantity="0.2")).ledger.orders[ENTRY].reported_filled
 
 
 # --- fills
@@ -164,7 +164,7 @@ def test_booked_fill_counts_as_claimed() -> None:
     """Whether or not the order's state has said so yet."""
     record = look(a_working_ledger(), fills=[a_fill(quantity="0.4")]).ledger.orders[ENTRY]
 
-    assert Quantity("0.4") == record.filled_claimed
+    assert Quantity("0.4") == record.reported_filled
 
 
 def test_same_page_ten_times_changes_nothing_after_the_first() -> None:
@@ -203,7 +203,7 @@ def test_fills_out_of_order_and_over_pages_give_the_same_books() -> None:
             ledger = look(ledger, fills=[fill]).ledger
         # What came too early is listed again: pages overlap.
         ledger = look(ledger, fills=fills).ledger
-        assert (whole.cash, whole.lots, whole.books) == (ledger.cash, ledger.lots, ledger.books)
+        assert (whole.cash, whole.lots, whole.by_strategy) == (ledger.cash, ledger.lots, ledger.by_strategy)
 
 
 def test_sale_before_its_buy_waits_for_it() -> None:
@@ -302,9 +302,9 @@ def test_attached_bracket_gets_a_record_of_its_own() -> None:
     ledger = look(a_working_ledger(), CHILD, parent, fills=[a_fill()]).ledger
 
     child, intent = ledger.orders[CHILD_ID], an_intent()
-    assert (Leg.PROTECTION, OrderKind.BRACKET_GTC, Side.SELL, intent.lot_id, intent.quantity) == (
-        child.intent.leg,
-        child.intent.kind,
+    assert (OrderPurpose.PROTECTION, OrderConfiguration.BRACKET_GTC, Side.SELL, intent.lot_id, intent.quantity) == (
+        child.intent.purpose,
+        child.intent.configuration,
         child.intent.side,
         child.intent.lot_id,
         child.intent.quantity,
@@ -349,7 +349,7 @@ def test_attached_bracket_closes_the_lot_it_protects() -> None:
 
     done = look(held, replace(CHILD, status=OrderStatus.FILLED), fills=[sale])
 
-    assert ({}, [ENTRY]) == (done.ledger.lots, list(done.ledger.closed))
+    assert ({}, [ENTRY]) == (done.ledger.lots, list(done.ledger.closed_lots))
     assert "stop" == done.ledger.cooldowns[ETH].reason
 
 
@@ -373,7 +373,7 @@ def test_empty_listing_closes_nothing_and_opens_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT])
-@pytest.mark.parametrize(("waited", "expected"), [(PATIENCE - 1, None), (PATIENCE, OrderStatus.LAPSED)])
+@pytest.mark.parametrize(("waited", "expected"), [(PATIENCE - 1, None), (PATIENCE, OrderStatus.ABANDONED)])
 def test_order_not_found_stays_in_doubt_until_a_quiet_period_after_the_lease(
     status: OrderStatus, waited: int, expected: OrderStatus | None
 ) -> None:
@@ -383,7 +383,7 @@ def test_order_not_found_stays_in_doubt_until_a_quiet_period_after_the_lease(
     after = look(ledger, at=NOW + waited).ledger.orders[ENTRY]
 
     assert (expected or status) is after.status
-    assert (expected is not None) is (after.over_at is not None)
+    assert (expected is not None) is (after.final_at is not None)
 
 
 def test_patience_begins_with_the_last_sending() -> None:
@@ -393,7 +393,7 @@ def test_patience_begins_with_the_last_sending() -> None:
 
     after = [look(ledger, at=NOW + waited).ledger.orders[ENTRY].status for waited in (PATIENCE + 59, PATIENCE + 60)]
 
-    assert [OrderStatus.IN_DOUBT, OrderStatus.LAPSED] == after
+    assert [OrderStatus.IN_DOUBT, OrderStatus.ABANDONED] == after
 
 
 def test_end_of_patience_is_noted_with_how_long_it_lasted() -> None:
@@ -403,14 +403,14 @@ def test_end_of_patience_is_noted_with_how_long_it_lasted() -> None:
     body = {
         "order": ENTRY,
         "was": OrderStatus.IN_DOUBT,
-        "is": OrderStatus.LAPSED,
+        "is": OrderStatus.ABANDONED,
         "quiet_seconds": 500,
         "read_at": NOW + 500,
     }
-    assert ((EventKind.ORDER_OBSERVED, f"{ENTRY}|LAPSED", body),) == done.notes
+    assert ((EventKind.ORDER_OBSERVED, f"{ENTRY}|ABANDONED", body),) == done.notes
 
 
-def test_order_in_doubt_that_is_listed_in_time_does_not_lapse() -> None:
+def test_order_in_doubt_that_is_listed_in_time_is_not_abandoned() -> None:
     """However long the silence was."""
     done = look(a_ledger(working=[an_intent()]), an_order_state(), at=NOW + 9999)
 
@@ -521,22 +521,22 @@ def test_orders_long_over_are_forgotten_with_their_lot_and_handed_on() -> None:
     kept = look(sold, at=NOW + 100 + 3599)
     gone = look(sold, at=NOW + 100 + 3600)
 
-    assert (2, [ENTRY]) == (len(kept.ledger.orders), list(kept.ledger.closed))
-    assert ({}, {}) == (gone.ledger.orders, gone.ledger.closed)
+    assert (2, [ENTRY]) == (len(kept.ledger.orders), list(kept.ledger.closed_lots))
+    assert ({}, {}) == (gone.ledger.orders, gone.ledger.closed_lots)
     assert (ENTRY, EXIT) == tuple(record.intent.client_order_id for record in gone.finished)
     assert () == kept.finished
 
 
 def test_open_lot_keeps_all_its_orders() -> None:
     """However old: it is rebuilt from their fills."""
-    ledger = a_held_ledger(None, an_order_record(an_exit_intent(), OrderStatus.CANCELLED, over_at=NOW))
+    ledger = a_held_ledger(None, an_order_record(an_exit_intent(), OrderStatus.CANCELLED, final_at=NOW))
 
     assert ledger == look(ledger, at=NOW + 999_999).ledger
 
 
 def test_finished_order_with_fills_to_come_is_not_forgotten() -> None:
     """It may still change the books."""
-    record = an_order_record(status=OrderStatus.FILLED, filled_claimed=Quantity(1), over_at=NOW)
+    record = an_order_record(status=OrderStatus.FILLED, reported_filled=Quantity(1), final_at=NOW)
     ledger = a_ledger(working=[record])
 
     assert ledger == look(ledger, at=NOW + 999_999).ledger
@@ -544,7 +544,7 @@ def test_finished_order_with_fills_to_come_is_not_forgotten() -> None:
 
 def test_unfilled_entry_is_forgotten_alone() -> None:
     """It never had a lot."""
-    done = look(a_ledger(working=[an_order_record(status=OrderStatus.EXPIRED, over_at=NOW)]), at=NOW + 3600)
+    done = look(a_ledger(working=[an_order_record(status=OrderStatus.EXPIRED, final_at=NOW)]), at=NOW + 3600)
 
     assert ({}, 1) == (done.ledger.orders, len(done.finished))
 
@@ -553,7 +553,7 @@ def test_history_is_read_from_a_little_before_the_oldest_order() -> None:
     """Without any order there is nothing to ask for."""
     ledger = a_ledger(working=[an_intent(), an_intent("b", decided_at=Instant(NOW - 500))])
 
-    assert (NOW - 560, None) == (fills_wanted_since(ledger, 60), fills_wanted_since(a_ledger(), 60))
+    assert (NOW - 560, None) == (find_fills_start(ledger, 60), find_fills_start(a_ledger(), 60))
 
 
 # --- all together
@@ -562,7 +562,7 @@ def test_history_is_read_from_a_little_before_the_oldest_order() -> None:
 def test_books_balance_after_everything_at_once() -> None:
     """Fills, a closed lot, a conversion that failed: the parts add up to the whole."""
     ledger = a_held_ledger(None, an_order_record(an_exit_intent()), an_order_record(an_intent("more")))
-    ledger = replace(ledger, converts={"c": ConvertRecord(a_convert_intent("c", decided_at=Instant(NOW - 999)))})
+    ledger = replace(ledger, conversions={"c": ConversionRecord(a_convert_intent("c", decided_at=Instant(NOW - 999)))})
 
     done = look(
         ledger,

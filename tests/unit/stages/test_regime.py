@@ -5,7 +5,7 @@ import pytest
 from factories_market import regime_settings, some_bars
 from trader.errors import DataError, MissingData, StaleData
 from trader.model.market import Bars, Granularity
-from trader.model.memory import Regime, RegimeMemory
+from trader.model.memory import Regime, RegimeState
 from trader.stages.regime import assess, classify
 
 CHOP, BULL, BEAR, CRASH, UNKNOWN = Regime.CHOP, Regime.BULL, Regime.BEAR, Regime.CRASH, Regime.UNKNOWN
@@ -17,17 +17,17 @@ def hours(trend_pct: float) -> Bars:
     return some_bars([50_000 * growth**n for n in range(168)], granularity=Granularity.ONE_HOUR)
 
 
-NOTHING = RegimeMemory()
+NOTHING = RegimeState()
 
 DRIFT: dict[Regime, float] = {BULL: 12.0, CHOP: 1.0, BEAR: -7.0, CRASH: -11.0}
 
 
-def run(*readings: Regime | DataError, memory: RegimeMemory = NOTHING, confirm: int = 3) -> list[Regime]:
+def run(*readings: Regime | DataError, memory: RegimeState = NOTHING, confirm: int = 3) -> list[Regime]:
     """The regime in force after each reading."""
     settings, in_force = regime_settings(confirm_cycles=confirm), []
     for each in readings:
         reading = assess(each if isinstance(each, DataError) else hours(DRIFT[each]), memory, settings)
-        memory = reading.memory
+        memory = reading.state
         in_force.append(memory.current)
     return in_force
 
@@ -57,7 +57,7 @@ def test_thresholds(trend_pct: float, volatility_pct: float, expected: Regime) -
 
 def test_reading_carries_its_numbers() -> None:
     """The trend is last close against first; the volatility of an even drift is nothing."""
-    reading = assess(hours(12.0), RegimeMemory(), regime_settings())
+    reading = assess(hours(12.0), RegimeState(), regime_settings())
 
     assert reading.raw is BULL
     assert pytest.approx(12.0) == reading.trend_pct
@@ -68,9 +68,9 @@ def test_wild_hours_are_a_crash_without_any_trend() -> None:
     """Two percent up and down every hour is about 187 % a year."""
     bars = some_bars([50_000 * (1.02 if n % 2 else 1.0) for n in range(168)], granularity=Granularity.ONE_HOUR)
 
-    reading = assess(bars, RegimeMemory(CHOP), regime_settings())
+    reading = assess(bars, RegimeState(CHOP), regime_settings())
 
-    assert (reading.raw, reading.memory.current) == (CRASH, CRASH)
+    assert (reading.raw, reading.state.current) == (CRASH, CRASH)
     assert pytest.approx(186, abs=1) == reading.volatility_pct
 
 
@@ -82,43 +82,43 @@ def test_first_reading_is_taken_at_once() -> None:
 
 def test_change_must_hold() -> None:
     """The third reading in a row takes over."""
-    assert run(BEAR, BEAR, BEAR, BEAR, memory=RegimeMemory(CHOP)) == [CHOP, CHOP, BEAR, BEAR]
+    assert run(BEAR, BEAR, BEAR, BEAR, memory=RegimeState(CHOP)) == [CHOP, CHOP, BEAR, BEAR]
 
 
 def test_interrupted_change_starts_again() -> None:
     """Two of three, one of the old, and the count is back at nothing."""
-    assert run(BEAR, BEAR, CHOP, BEAR, BEAR, BEAR, memory=RegimeMemory(CHOP)) == [CHOP] * 5 + [BEAR]
+    assert run(BEAR, BEAR, CHOP, BEAR, BEAR, BEAR, memory=RegimeState(CHOP)) == [CHOP] * 5 + [BEAR]
 
 
 def test_another_challenger_starts_its_own_count() -> None:
     """Two of bear are no evidence for bull."""
-    assert run(BEAR, BEAR, BULL, BULL, BULL, memory=RegimeMemory(CHOP)) == [CHOP] * 4 + [BULL]
+    assert run(BEAR, BEAR, BULL, BULL, BULL, memory=RegimeState(CHOP)) == [CHOP] * 4 + [BULL]
 
 
 def test_crash_is_in_force_at_once_and_left_slowly() -> None:
     """Into it with one reading, out of it with three."""
-    assert run(CRASH, CHOP, CHOP, CHOP, memory=RegimeMemory(BULL)) == [CRASH, CRASH, CRASH, CHOP]
+    assert run(CRASH, CHOP, CHOP, CHOP, memory=RegimeState(BULL)) == [CRASH, CRASH, CRASH, CHOP]
 
 
 def test_one_cycle_of_confirmation_is_no_damping() -> None:
     """Every reading is in force at once."""
-    assert run(BEAR, BULL, CHOP, memory=RegimeMemory(CHOP), confirm=1) == [BEAR, BULL, CHOP]
+    assert run(BEAR, BULL, CHOP, memory=RegimeState(CHOP), confirm=1) == [BEAR, BULL, CHOP]
 
 
 @pytest.mark.parametrize("error", [MissingData("none"), StaleData("old")])
 def test_unreadable_benchmark_is_unknown(error: DataError) -> None:
     """No numbers, no regime, no entries."""
-    reading = assess(error, RegimeMemory(BULL), regime_settings())
+    reading = assess(error, RegimeState(BULL), regime_settings())
 
     assert (reading.raw, reading.trend_pct, reading.volatility_pct) == (UNKNOWN, None, None)
-    assert reading.memory.current is UNKNOWN
+    assert reading.state.current is UNKNOWN
 
 
 def test_too_few_hours_are_unreadable() -> None:
     """Two closes have no standard deviation."""
     bars = some_bars([100.0, 101.0], granularity=Granularity.ONE_HOUR)
 
-    assert assess(bars, RegimeMemory(), regime_settings()).raw is UNKNOWN
+    assert assess(bars, RegimeState(), regime_settings()).raw is UNKNOWN
 
 
 def test_outage_resumes_the_regime_before_it() -> None:

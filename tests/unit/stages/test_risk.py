@@ -38,10 +38,10 @@ from trader.model.decisions import Approval, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.memory import Cooldown, Health, Pacing, Regime, Streak
+from trader.model.memory import Cooldown, FailureStreak, EntryPacing, Regime, LossStreak
 from trader.model.money import Notional, Quantity
 from trader.model.orders import OrderStatus
-from trader.model.portfolio import Portfolio, Switch
+from trader.model.portfolio import Portfolio, TradingState
 from trader.stages.risk import RiskManager
 
 CHOP = Regime.CHOP
@@ -81,7 +81,7 @@ def amounts(review: RiskReview) -> list[tuple[str, Notional]]:
 def paced(*ago: int, today: int = 0, product_ago: int | None = None, day: str = DAY) -> Ledger:
     """Books with entries so many seconds ago."""
     last = {} if product_ago is None else {SOL: Instant(NOW - product_ago)}
-    return a_ledger(pacing=Pacing(day, today, tuple(Instant(NOW - each) for each in ago), last))
+    return a_ledger(entry_pacing=EntryPacing(day, today, tuple(Instant(NOW - each) for each in ago), last))
 
 
 # --- the sample
@@ -107,10 +107,10 @@ def test_wish_that_breaks_nothing_is_approved_in_full() -> None:
 # --- 1: switch and ledger
 
 
-@pytest.mark.parametrize("switch", [Switch.REDUCE_ONLY, Switch.HALT, Switch.FLATTEN])
-def test_nothing_is_bought_unless_the_switch_says_run(switch: Switch) -> None:
+@pytest.mark.parametrize("switch", [TradingState.REDUCE_ONLY, TradingState.HALT, TradingState.FLATTEN])
+def test_nothing_is_bought_unless_the_switch_says_run(switch: TradingState) -> None:
     """Three of its four words forbid entries."""
-    assert DenialCode.SWITCH_NOT_RUN is refusal(switch=switch)
+    assert DenialCode.SWITCH_NOT_RUN is refusal(trading_state=switch)
 
 
 def test_asset_the_venue_disagrees_about_is_not_bought() -> None:
@@ -140,7 +140,7 @@ def test_nothing_is_bought_on_half_a_market() -> None:
 @pytest.mark.parametrize(("left", "expected"), [(1, DenialCode.VENUE_UNHEALTHY), (0, None), (-1, None)])
 def test_nothing_is_bought_while_a_failing_venue_rests(left: int, expected: DenialCode | None) -> None:
     """The rest ends at its instant."""
-    assert expected is refusal(ledger=a_ledger(health=Health(0, Instant(NOW + left))))
+    assert expected is refusal(ledger=a_ledger(failure_streak=FailureStreak(0, Instant(NOW + left))))
 
 
 # --- regime
@@ -181,7 +181,7 @@ def test_regime_scales_the_wish(regime: Regime, notional: int) -> None:
 )
 def test_losses_stop_entries_at_their_limit(equity: str, marks: Any, expected: DenialCode | None) -> None:
     """3 % of the day, 7 % of the week, 10 % of the peak; the limit itself stops."""
-    assert expected is refusal(equity=equity, ledger=a_ledger(marks=marks))
+    assert expected is refusal(equity=equity, ledger=a_ledger(equity_marks=marks))
 
 
 def test_drawdown_stop_holds_after_the_equity_has_recovered() -> None:
@@ -192,7 +192,7 @@ def test_drawdown_stop_holds_after_the_equity_has_recovered() -> None:
 @pytest.mark.parametrize(("equity", "marks"), [(None, some_marks()), ("10000", None)])
 def test_loss_that_cannot_be_computed_stops_entries(equity: str | None, marks: Any) -> None:
     """Accident 6: neither the equity nor its starting point is made up."""
-    assert DenialCode.EQUITY_UNKNOWN is refusal(equity=equity, ledger=a_ledger(marks=marks))
+    assert DenialCode.EQUITY_UNKNOWN is refusal(equity=equity, ledger=a_ledger(equity_marks=marks))
 
 
 # --- 5: pacing
@@ -261,7 +261,7 @@ def test_asset_rests_after_a_round_trip(left: int, expected: DenialCode | None) 
 @pytest.mark.parametrize(("left", "expected"), [(1, DenialCode.LOSSES_COOLING), (0, None)])
 def test_everything_rests_after_losses_in_a_row(left: int, expected: DenialCode | None) -> None:
     """Until its instant."""
-    assert expected is refusal(ledger=a_ledger(streak=Streak(0, Instant(NOW + left))))
+    assert expected is refusal(ledger=a_ledger(loss_streak=LossStreak(0, Instant(NOW + left))))
 
 
 # --- 7: stable coins
@@ -326,7 +326,8 @@ def test_so_many_entries_a_cycle(limit: int, kept: int) -> None:
         (OrderStatus.OPEN, DenialCode.ORDER_WORKING),
         (OrderStatus.CANCEL_QUEUED, DenialCode.ORDER_WORKING),
         (OrderStatus.CANCELLED, None),
-        (OrderStatus.LAPSED, None),
+        (OrderStatus.WITHHELD, None),
+        (OrderStatus.ABANDONED, None),
     ],
 )
 def test_one_live_buy_per_asset(status: OrderStatus, expected: DenialCode | None) -> None:
@@ -433,7 +434,7 @@ def test_product_is_what_all_strategies_hold_and_want_of_an_asset() -> None:
         OrderStatus.CANCELLED,
     )
     ledger = a_ledger(lots=[a_lot("SOL-USDC", strategy=OTHER)], working=[late])
-    doubtful = replace(late, filled_claimed=Quantity(1))
+    doubtful = replace(late, reported_filled=Quantity(1))
 
     without = check(a_proposal(notional="900"), ledger=ledger, risk=a_risk_manager(product_pct_max=Decimal(4)))
 
@@ -502,7 +503,7 @@ def test_lots_count_at_what_they_are_worth_now() -> None:
 
 def test_caps_are_shares_of_the_equity_not_of_the_capital() -> None:
     """With 20,000 a wish of three percent is 600."""
-    ledger = a_ledger(marks=some_marks("20000", "20000", "20000"))
+    ledger = a_ledger(equity_marks=some_marks("20000", "20000", "20000"))
 
     assert [("SOL-USD", Notional(600))] == amounts(check(equity="20000", ledger=ledger))
 
@@ -530,7 +531,7 @@ def test_rest_below_the_minimum_is_dropped_with_the_cap_that_did_it() -> None:
 
     assert [("SOL-USD", Notional(245))] == amounts(review)
     assert ([DenialCode.EXPOSURE_EXCEEDS_MAX], ()) == (codes(review), review.trims)
-    assert (Decimal(5), Decimal(2495)) == (review.denials[0].numbers["room"], review.denials[0].numbers["used"])
+    assert (Decimal(5), Decimal(2495)) == (review.denials[0].details["room"], review.denials[0].details["used"])
 
 
 def test_cap_that_is_overdrawn_leaves_no_room() -> None:
@@ -538,7 +539,7 @@ def test_cap_that_is_overdrawn_leaves_no_room() -> None:
     review = check(ledger=a_ledger(working=[an_intent(notional="500")]), risk=a_risk_manager(total_notional_max="400"))
 
     assert [DenialCode.EXPOSURE_EXCEEDS_MAX] == codes(review)
-    assert Decimal(0) == review.denials[0].numbers["room"]
+    assert Decimal(0) == review.denials[0].details["room"]
 
 
 def test_what_is_approved_counts_against_every_cap_of_those_that_follow() -> None:
@@ -616,7 +617,7 @@ def test_minimum_itself_is_enough() -> None:
 def test_first_check_that_fails_gives_the_code() -> None:
     """Everything is wrong at once; each repaired in turn shows the next: the order of the rule book."""
     everything: dict[str, Any] = {
-        "switch": Switch.HALT,
+        "trading_state": TradingState.HALT,
         "scheduled_at": Instant(NOW - 999),
         "data_complete": False,
         "pegs": {},
@@ -632,34 +633,34 @@ def test_first_check_that_fails_gives_the_code() -> None:
     }
     books: dict[str, Any] = {
         "reduce_only": {SOL: "less"},
-        "health": Health(0, Instant(NOW + 1)),
+        "failure_streak": FailureStreak(0, Instant(NOW + 1)),
         "drawdown_halt": True,
-        "marks": some_marks("20000", "20000", "20000"),
-        "pacing": Pacing(DAY, 0, (Instant(NOW - 1),), {SOL: Instant(NOW - 1)}),
+        "equity_marks": some_marks("20000", "20000", "20000"),
+        "entry_pacing": EntryPacing(DAY, 0, (Instant(NOW - 1),), {SOL: Instant(NOW - 1)}),
         "cooldowns": {SOL: Cooldown(Instant(NOW + 1), "loss")},
-        "streak": Streak(0, Instant(NOW + 1)),
+        "loss_streak": LossStreak(0, Instant(NOW + 1)),
         "depegged": {USDC: NOW},
         "cash": {USD: "9000", USDC: "1000"},
         "working": [an_intent(product_id="SOL-USD")],
     }
     repairs: list[tuple[DenialCode, dict[str, Any], str, Any]] = [
-        (DenialCode.SWITCH_NOT_RUN, everything, "switch", Switch.RUN),
+        (DenialCode.SWITCH_NOT_RUN, everything, "trading_state", TradingState.RUN),
         (DenialCode.PRODUCT_REDUCE_ONLY, books, "reduce_only", {}),
         (DenialCode.TICK_STALE, everything, "scheduled_at", NOW),
         (DenialCode.DATA_INCOMPLETE, everything, "data_complete", True),
-        (DenialCode.VENUE_UNHEALTHY, books, "health", Health()),
+        (DenialCode.VENUE_UNHEALTHY, books, "failure_streak", FailureStreak()),
         (DenialCode.REGIME_UNKNOWN, everything, "regime", CHOP),
         (DenialCode.EQUITY_UNKNOWN, everything, "equity", "10000"),
-        (DenialCode.DAY_LOSS_EXCEEDS_MAX, books, "marks", some_marks("10000", "20000", "20000")),
-        (DenialCode.WEEK_LOSS_EXCEEDS_MAX, books, "marks", some_marks("10000", "10000", "20000")),
-        (DenialCode.DRAWDOWN_EXCEEDS_MAX, books, "marks", some_marks()),
+        (DenialCode.DAY_LOSS_EXCEEDS_MAX, books, "equity_marks", some_marks("10000", "20000", "20000")),
+        (DenialCode.WEEK_LOSS_EXCEEDS_MAX, books, "equity_marks", some_marks("10000", "10000", "20000")),
+        (DenialCode.DRAWDOWN_EXCEEDS_MAX, books, "equity_marks", some_marks()),
         (DenialCode.DRAWDOWN_EXCEEDS_MAX, books, "drawdown_halt", False),
         (DenialCode.DAY_TRADES_EXCEED_MAX, limits, "trades_per_day_max", 1000),
         (DenialCode.HOUR_ENTRIES_EXCEED_MAX, limits, "entries_per_hour_max", 2),
-        (DenialCode.ENTRY_TOO_SOON, books, "pacing", Pacing(DAY, 0, (), {SOL: Instant(NOW - 1)})),
-        (DenialCode.PRODUCT_ENTRY_TOO_SOON, books, "pacing", Pacing()),
+        (DenialCode.ENTRY_TOO_SOON, books, "entry_pacing", EntryPacing(DAY, 0, (), {SOL: Instant(NOW - 1)})),
+        (DenialCode.PRODUCT_ENTRY_TOO_SOON, books, "entry_pacing", EntryPacing()),
         (DenialCode.PRODUCT_COOLING, books, "cooldowns", {}),
-        (DenialCode.LOSSES_COOLING, books, "streak", Streak()),
+        (DenialCode.LOSSES_COOLING, books, "loss_streak", LossStreak()),
         (DenialCode.PEG_UNKNOWN, everything, "pegs", {USDC: Decimal("0.5")}),
         (DenialCode.PEG_BELOW_MIN, everything, "pegs", {USDC: Decimal(1)}),
         (DenialCode.PEG_BELOW_MIN, books, "depegged", {}),
@@ -697,17 +698,17 @@ def test_sale_is_approved_with_the_quantity_of_its_lot() -> None:
     assert (Approval(sale, quantity=Quantity(1)),) == check(sale, ledger=ledger).approvals
 
 
-@pytest.mark.parametrize("switch", [Switch.RUN, Switch.REDUCE_ONLY, Switch.FLATTEN])
-def test_sale_passes_every_guard_against_new_risk(switch: Switch) -> None:
+@pytest.mark.parametrize("switch", [TradingState.RUN, TradingState.REDUCE_ONLY, TradingState.FLATTEN])
+def test_sale_passes_every_guard_against_new_risk(switch: TradingState) -> None:
     """Reduce-only passes 4 to 9, and whatever else is wrong with the world."""
     ledger = a_holding(
-        marks=None,
+        equity_marks=None,
         drawdown_halt=True,
         reduce_only={ETH: "less at the venue"},
-        health=Health(0, Instant(NOW + 999)),
-        pacing=Pacing(DAY, 9999, (NOW,), {ETH: NOW}),
+        failure_streak=FailureStreak(0, Instant(NOW + 999)),
+        entry_pacing=EntryPacing(DAY, 9999, (NOW,), {ETH: NOW}),
         cooldowns={ETH: Cooldown(Instant(NOW + 999), "loss")},
-        streak=Streak(0, Instant(NOW + 999)),
+        loss_streak=LossStreak(0, Instant(NOW + 999)),
         depegged={USDC: NOW},
     )
     risk = a_risk_manager(**dict.fromkeys(WIDE, 0))
@@ -718,7 +719,7 @@ def test_sale_passes_every_guard_against_new_risk(switch: Switch) -> None:
         risk=risk,
         regime=Regime.UNKNOWN,
         equity=None,
-        switch=switch,
+        trading_state=switch,
         scheduled_at=Instant(NOW - 9999),
         data_complete=False,
         pegs={},
@@ -731,7 +732,7 @@ def test_halt_stops_sales_too() -> None:
     """Nothing is sent; protection stays at the venue."""
     ledger = a_holding()
 
-    assert [DenialCode.SWITCH_NOT_RUN] == codes(check(a_sale(ledger.lots[LOT]), ledger=ledger, switch=Switch.HALT))
+    assert [DenialCode.SWITCH_NOT_RUN] == codes(check(a_sale(ledger.lots[LOT]), ledger=ledger, trading_state=TradingState.HALT))
 
 
 def test_nothing_is_sold_that_is_not_held() -> None:
@@ -823,10 +824,10 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
 @pytest.mark.parametrize(
     ("world", "numbers"),
     [
-        ({"switch": Switch.HALT}, {"switch": "HALT"}),
+        ({"trading_state": TradingState.HALT}, {"trading_state": "HALT"}),
         ({"ledger": a_ledger(reduce_only={SOL: "less"})}, {"why": "less"}),
         ({"scheduled_at": Instant(NOW - 150)}, {"age_seconds": 150, "limit": 120}),
-        ({"ledger": a_ledger(health=Health(0, Instant(NOW + 7)))}, {"rest_seconds": 7}),
+        ({"ledger": a_ledger(failure_streak=FailureStreak(0, Instant(NOW + 7)))}, {"rest_seconds": 7}),
         ({"regime": Regime.CRASH}, {"size_multiplier": 0}),
         ({"equity": "9600"}, {"loss_pct": 4, "limit_pct": 3}),
         ({"ledger": a_ledger(drawdown_halt=True)}, {"until": "operator"}),
@@ -844,7 +845,7 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
             {"ledger": a_ledger(cooldowns={SOL: Cooldown(Instant(NOW + 40), "stop")})},
             {"after": "stop", "seconds_left": 40},
         ),
-        ({"ledger": a_ledger(streak=Streak(0, Instant(NOW + 50)))}, {"seconds_left": 50}),
+        ({"ledger": a_ledger(loss_streak=LossStreak(0, Instant(NOW + 50)))}, {"seconds_left": 50}),
         ({"ledger": a_ledger(cash={USDC: "1"}), "pegs": {}}, {"asset": USDC}),
         (
             {"ledger": a_ledger(cash={USDC: "1"}), "pegs": {USDC: Decimal("0.9")}},
@@ -873,7 +874,7 @@ def test_refusal_carries_the_numbers_behind_it(world: dict[str, Any], numbers: d
     """How far it was from passing."""
     (denial,) = check(**world).denials
 
-    assert numbers == denial.numbers
+    assert numbers == denial.details
 
 
 def test_second_wish_is_told_what_the_first_used_up() -> None:
@@ -882,11 +883,11 @@ def test_second_wish_is_told_what_the_first_used_up() -> None:
 
     (denial,) = check(*wishes, ledger=paced(500), risk=a_risk_manager(entries_per_hour_max=2)).denials
 
-    assert {"entries": 2, "limit": 2} == denial.numbers
+    assert {"entries": 2, "limit": 2} == denial.details
 
 
 def test_sale_of_nothing_names_the_lot_it_looked_for() -> None:
     """Or that it named none."""
     sales = [a_sale(a_lot(), lot_id=lot_id) for lot_id in (None, ClientOrderId("gone"))]
 
-    assert [{"lot": "none"}, {"lot": "gone"}] == [check(sale).denials[0].numbers for sale in sales]
+    assert [{"lot": "none"}, {"lot": "gone"}] == [check(sale).denials[0].details for sale in sales]

@@ -26,15 +26,15 @@ from factories import (
     shipped_settings,
 )
 from trader.model.booking import book_fill
-from trader.model.converts import ConvertRecord, ConvertState, ConvertStatus
+from trader.model.converts import ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger, cash_imbalance
-from trader.model.memory import Cooldown, Streak
+from trader.model.memory import Cooldown, LossStreak
 from trader.model.money import Notional, Quantity
 from trader.model.orders import OrderIntent, OrderStatus
 from trader.stages.reconcile import Reconciled, reconcile
-from trader.stages.settlement import Note, close_lots
+from trader.stages.settlement import AuditNote, close_lots
 
 ENTRY = ClientOrderId(PREFIX + "entry")
 ETH = Asset("ETH")
@@ -43,12 +43,12 @@ SETTINGS = shipped_settings()
 
 def sold(intent: OrderIntent, price: str, **over: Any) -> Ledger:
     """A lot bought for 100.50 with its fee, sold out at a price for a fee of 0.50."""
-    ledger = a_held_ledger(None, an_order_record(intent, OrderStatus.FILLED, filled_claimed=Quantity(1)))
+    ledger = a_held_ledger(None, an_order_record(intent, OrderStatus.FILLED, reported_filled=Quantity(1)))
     return replace(book_fill(ledger, intent.client_order_id, a_fill(intent, price=price)), **over)
 
 
-def closed(ledger: Ledger, **risk: Any) -> tuple[Ledger, list[Note]]:
-    notes: list[Note] = []
+def closed(ledger: Ledger, **risk: Any) -> tuple[Ledger, list[AuditNote]]:
+    notes: list[AuditNote] = []
     return close_lots(ledger, NOW, risk_settings(**risk), notes), notes
 
 
@@ -82,7 +82,7 @@ def test_result_counts_for_the_strategy(price: str, wins: int, losses: int) -> N
     """Nothing gained after fees is no win."""
     ledger, _ = closed(sold(an_exit_intent(), price))
 
-    assert (wins, losses) == (ledger.books[RULES].wins, ledger.books[RULES].losses)
+    assert (wins, losses) == (ledger.by_strategy[RULES].wins, ledger.by_strategy[RULES].losses)
 
 
 def test_closed_lot_is_noted_with_its_result() -> None:
@@ -96,18 +96,18 @@ def test_closed_lot_is_noted_with_its_result() -> None:
 @pytest.mark.parametrize(
     ("before", "price", "after"),
     [
-        (Streak(), "90", Streak(1)),
-        (Streak(1), "90", Streak(2)),
-        (Streak(2), "90", Streak(0, Instant(NOW + 3600))),
-        (Streak(2), "102", Streak(0)),
-        (Streak(1, Instant(NOW + 9)), "90", Streak(2, Instant(NOW + 9))),
+        (LossStreak(), "90", LossStreak(1)),
+        (LossStreak(1), "90", LossStreak(2)),
+        (LossStreak(2), "90", LossStreak(0, Instant(NOW + 3600))),
+        (LossStreak(2), "102", LossStreak(0)),
+        (LossStreak(1, Instant(NOW + 9)), "90", LossStreak(2, Instant(NOW + 9))),
     ],
 )
-def test_third_loss_in_a_row_rests_everything(before: Streak, price: str, after: Streak) -> None:
+def test_third_loss_in_a_row_rests_everything(before: LossStreak, price: str, after: LossStreak) -> None:
     """For an hour; a win begins anew, and so does the count after the rest."""
-    ledger, _ = closed(sold(an_exit_intent(), price, streak=before))
+    ledger, _ = closed(sold(an_exit_intent(), price, loss_streak=before))
 
-    assert after == ledger.streak
+    assert after == ledger.loss_streak
 
 
 def test_lot_stays_open_while_its_entry_may_still_fill() -> None:
@@ -152,85 +152,85 @@ def test_rests_are_those_of_the_settings() -> None:
 
 
 def settle(
-    record: ConvertRecord, state: ConvertState | None = None, *, at: int = NOW + 120, cash: str = "500"
+    record: ConversionRecord, state: ConversionReport | None = None, *, at: int = NOW + 120, cash: str = "500"
 ) -> Reconciled:
     """Books with USDC and one conversion of 100 of it, after the venue was asked."""
-    ledger = a_ledger(cash={USD: "10000", USDC: cash}, converts=[record], converted={USDC: Notional(cash)})
-    return reconcile(ledger, a_view(at=at, converts=() if state is None else (state,)), SETTINGS)
+    ledger = a_ledger(cash={USD: "10000", USDC: cash}, conversions=[record], converted={USDC: Notional(cash)})
+    return reconcile(ledger, a_view(at=at, conversions=() if state is None else (state,)), SETTINGS)
 
 
-QUOTED = ConvertRecord(a_convert_intent(), ConvertStatus.QUOTED, "venue-convert")
+QUOTED = ConversionRecord(a_convert_intent(), ConversionStatus.QUOTED, "venue-convert")
 
 
-def told(status: ConvertStatus, received: str = "0") -> ConvertState:
-    return ConvertState("venue-convert", status, Notional(received))
+def told(status: ConversionStatus, received: str = "0") -> ConversionReport:
+    return ConversionReport("venue-convert", status, Notional(received))
 
 
 def test_conversion_that_is_done_moves_cash() -> None:
     """100 USDC out, what was received in; once, and the books balance."""
-    done = settle(QUOTED, told(ConvertStatus.COMPLETED, "99.98"))
-    again = reconcile(done.ledger, a_view(at=NOW + 200, converts=(told(ConvertStatus.COMPLETED, "99.98"),)), SETTINGS)
+    done = settle(QUOTED, told(ConversionStatus.COMPLETED, "99.98"))
+    again = reconcile(done.ledger, a_view(at=NOW + 200, conversions=(told(ConversionStatus.COMPLETED, "99.98"),)), SETTINGS)
 
     assert {USD: Notional("10099.98"), USDC: Notional(400)} == done.ledger.cash == again.ledger.cash
     assert {USD: 0, USDC: 0} == cash_imbalance(done.ledger)
-    assert ConvertStatus.COMPLETED is done.ledger.converts["convert-1"].status
+    assert ConversionStatus.COMPLETED is done.ledger.conversions["convert-1"].status
 
 
 def test_conversion_that_failed_moves_nothing() -> None:
     """The venue says so: the money is free again."""
-    done = settle(QUOTED, told(ConvertStatus.FAILED))
+    done = settle(QUOTED, told(ConversionStatus.FAILED))
 
     assert Notional(500) == done.ledger.cash[USDC]
-    assert (ConvertStatus.FAILED, NOW + 120) == (
-        done.ledger.converts["convert-1"].status,
-        done.ledger.converts["convert-1"].over_at,
+    assert (ConversionStatus.FAILED, NOW + 120) == (
+        done.ledger.conversions["convert-1"].status,
+        done.ledger.conversions["convert-1"].final_at,
     )
 
 
-@pytest.mark.parametrize("state", [None, told(ConvertStatus.QUOTED)])
-def test_conversion_that_was_quoted_stays_open_until_the_venue_says_how_it_ended(state: ConvertState | None) -> None:
+@pytest.mark.parametrize("state", [None, told(ConversionStatus.QUOTED)])
+def test_conversion_that_was_quoted_stays_open_until_the_venue_says_how_it_ended(state: ConversionReport | None) -> None:
     """It may have been committed: committing again could do it twice."""
     done = settle(QUOTED, state)
 
-    assert (QUOTED, Notional(500)) == (done.ledger.converts["convert-1"], done.ledger.cash[USDC])
+    assert (QUOTED, Notional(500)) == (done.ledger.conversions["convert-1"], done.ledger.cash[USDC])
 
 
-@pytest.mark.parametrize(("age", "expected"), [(3599, ConvertStatus.QUOTED), (3600, ConvertStatus.FAILED)])
-def test_quote_that_is_long_dead_was_never_committed(age: int, expected: ConvertStatus) -> None:
+@pytest.mark.parametrize(("age", "expected"), [(3599, ConversionStatus.QUOTED), (3600, ConversionStatus.FAILED)])
+def test_quote_that_is_long_dead_was_never_committed(age: int, expected: ConversionStatus) -> None:
     """If after an hour the venue still calls it a quote."""
-    done = settle(QUOTED, told(ConvertStatus.QUOTED), at=NOW + age)
+    done = settle(QUOTED, told(ConversionStatus.QUOTED), at=NOW + age)
 
-    assert expected is done.ledger.converts["convert-1"].status
+    assert expected is done.ledger.conversions["convert-1"].status
 
 
 def test_silence_about_a_quoted_conversion_proves_nothing() -> None:
     """However long."""
-    assert QUOTED == settle(QUOTED, None, at=NOW + 999_999).ledger.converts["convert-1"]
+    assert QUOTED == settle(QUOTED, None, at=NOW + 999_999).ledger.conversions["convert-1"]
 
 
-@pytest.mark.parametrize(("age", "expected"), [(120, ConvertStatus.INTENDED), (121, ConvertStatus.FAILED)])
-def test_conversion_that_was_never_quoted_moved_nothing(age: int, expected: ConvertStatus) -> None:
+@pytest.mark.parametrize(("age", "expected"), [(120, ConversionStatus.INTENDED), (121, ConversionStatus.FAILED)])
+def test_conversion_that_was_never_quoted_moved_nothing(age: int, expected: ConversionStatus) -> None:
     """The venue's id is remembered before anything is committed; without one it may be tried while its order may."""
-    done = settle(ConvertRecord(a_convert_intent()), at=NOW + age)
+    done = settle(ConversionRecord(a_convert_intent()), at=NOW + age)
 
-    assert (expected, Notional(500)) == (done.ledger.converts["convert-1"].status, done.ledger.cash[USDC])
+    assert (expected, Notional(500)) == (done.ledger.conversions["convert-1"].status, done.ledger.cash[USDC])
 
 
 @pytest.mark.parametrize(("ago", "kept"), [(3599, True), (3600, False)])
 def test_conversion_that_is_over_is_forgotten_after_an_hour(ago: int, kept: bool) -> None:
     """Like an order."""
-    record = replace(QUOTED, status=ConvertStatus.COMPLETED, over_at=Instant(NOW))
+    record = replace(QUOTED, status=ConversionStatus.COMPLETED, final_at=Instant(NOW))
 
-    assert kept is ("convert-1" in settle(record, at=NOW + ago).ledger.converts)
+    assert kept is ("convert-1" in settle(record, at=NOW + ago).ledger.conversions)
 
 
 def test_change_of_a_conversion_is_noted_once() -> None:
     """And no change is no note."""
     kinds = [
-        [kind for kind, _, _ in settle(QUOTED, state).notes] for state in (told(ConvertStatus.COMPLETED, "1"), None)
+        [kind for kind, _, _ in settle(QUOTED, state).notes] for state in (told(ConversionStatus.COMPLETED, "1"), None)
     ]
 
-    assert [[EventKind.CONVERT_OBSERVED], []] == kinds
+    assert [[EventKind.CONVERSION_OBSERVED], []] == kinds
 
 
 def test_entry_and_its_bracket_close_together() -> None:
@@ -240,4 +240,4 @@ def test_entry_and_its_bracket_close_together() -> None:
 
     after, _ = closed(ledger)
 
-    assert ([], [entry.lot_id]) == (list(after.lots), list(after.closed))
+    assert ([], [entry.lot_id]) == (list(after.lots), list(after.closed_lots))

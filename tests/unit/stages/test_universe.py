@@ -161,7 +161,7 @@ def test_candidate_knows_all_books_of_its_market() -> None:
 
     candidate = run(one_base_universe(), alias, a_product(), a_product("BTC-USDT")).candidates[BTC]
 
-    assert (a_product(), alias) == candidate.books
+    assert (a_product(), alias) == candidate.listings
     assert candidate.product == a_product()
 
 
@@ -184,7 +184,7 @@ def test_every_venue_flag_blocks(flag: str, value: Any) -> None:
     denial = the_denial(run(one_base_universe(), replace(a_product(), **{flag: value})))
 
     assert denial.code is DenialCode.NOT_TRADABLE
-    assert flag in str(denial.numbers["gates"])
+    assert flag in str(denial.details["gates"])
 
 
 @pytest.mark.parametrize("status", ["delisted", "", "STANDARD"])
@@ -214,7 +214,7 @@ def test_settings_exclude(code: DenialCode) -> None:
     denial = the_denial(run(one_base_universe(**overrides), a_product()))
 
     assert code is denial.code
-    assert numbers.items() <= denial.numbers.items()
+    assert numbers.items() <= denial.details.items()
 
 
 def test_ban_ends_with_its_date() -> None:
@@ -248,7 +248,7 @@ def test_price_counts_in_the_tier_that_asks_for_one() -> None:
     for price in (Price("0.009"), None):
         denial = the_denial(run(manager, a_product("FOO-USD", price=price), held=keep("FOO")))
         assert denial.code is DenialCode.PRICE_BELOW_MIN
-        assert denial.numbers["price_min"] == Decimal("0.01")
+        assert denial.details["price_min"] == Decimal("0.01")
 
 
 QUOTES_AT_THE_EDGE: list[tuple[DenialCode, Quote, Quote | None]] = [
@@ -310,7 +310,7 @@ def test_product_in_an_unused_quote_asset_is_named() -> None:
     """Held in euros: considered, and refused for entries."""
     denial = the_denial(run(one_base_universe(), a_product("BTC-EUR"), held=keep("BTC")))
 
-    assert (denial.code, denial.numbers["quote"]) == (DenialCode.QUOTE_ASSET_UNSUPPORTED, "EUR")
+    assert (denial.code, denial.details["quote"]) == (DenialCode.QUOTE_ASSET_UNSUPPORTED, "EUR")
 
 
 def test_first_failing_check_speaks() -> None:
@@ -335,7 +335,7 @@ def test_no_tier_bypasses_a_check(tier: str) -> None:
 
     denial = the_denial(run(a_universe_manager(tiers=tiers), a_product(cancel_only=True)))
 
-    assert tier == denial.numbers["tier"]
+    assert tier == denial.details["tier"]
 
 
 def test_every_base_is_considered_exactly_once() -> None:
@@ -376,7 +376,7 @@ def test_candles_are_wanted_for_who_passes_so_far_and_for_what_is_held() -> None
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().wanted(products, quotes, NOW, keep("SOL", "GONE"))
+    wanted = a_universe_manager().products_needing_bars(products, quotes, NOW, keep("SOL", "GONE"))
 
     assert wanted == ("BTC-USD", "SOL-USD")
 
@@ -387,7 +387,7 @@ def test_whoever_becomes_a_candidate_was_wanted() -> None:
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().wanted(products, quotes, NOW, NOBODY)
+    wanted = a_universe_manager().products_needing_bars(products, quotes, NOW, NOBODY)
 
     assert set(run(a_universe_manager(), *venue).candidates) == set(wanted)
 
@@ -447,16 +447,16 @@ def test_member_leaves_after_three_failures() -> None:
 
 def test_hysteresis_says_how_long_it_waits() -> None:
     """The cycles passed and the cycles needed."""
-    denial = the_denial(run(one_base_universe(), OPEN, membership={BTC: Membership(member=False, against=1)}))
+    denial = the_denial(run(one_base_universe(), OPEN, membership={BTC: Membership(member=False, disagreeing_cycles=1)}))
 
-    assert (denial.numbers["cycles"], denial.numbers["cycles_min"]) == (2, 3)
+    assert (denial.details["cycles"], denial.details["cycles_min"]) == (2, 3)
 
 
 def test_evidence_counts_cycles_against_the_present_state() -> None:
     """Up with each cycle that speaks against it, back to nothing with one that does not."""
-    inside = {BTC: Membership(member=True, against=1)}
+    inside = {BTC: Membership(member=True, disagreeing_cycles=1)}
 
-    assert run(one_base_universe(), SHUT, membership=inside).membership == {BTC: Membership(member=True, against=2)}
+    assert run(one_base_universe(), SHUT, membership=inside).membership == {BTC: Membership(member=True, disagreeing_cycles=2)}
     assert run(one_base_universe(), OPEN, membership=inside).membership == {BTC: Membership(member=True)}
 
 
@@ -492,17 +492,17 @@ def test_thin_asks_refuse_a_buy() -> None:
     """The limit of its tier itself is enough; a deep bid side does not help."""
     manager, candidate = a_universe_manager(), a_candidate()
 
-    denial = manager.depth_denial(candidate, depth_of("99999.99"))
+    denial = manager.check_depth(candidate, depth_of("99999.99"))
 
-    assert manager.depth_denial(candidate, depth_of("100000")) is None
+    assert manager.check_depth(candidate, depth_of("100000")) is None
     assert denial is not None
     assert denial.code is DenialCode.DEPTH_BELOW_MIN
-    assert denial.numbers == {"depth": Decimal("99999.99"), "depth_min": Decimal(100000)}
+    assert denial.details == {"depth": Decimal("99999.99"), "depth_min": Decimal(100000)}
 
 
 def test_depth_that_was_not_read_refuses_a_buy() -> None:
     """No depth is ever assumed."""
-    denial = a_universe_manager().depth_denial(a_candidate(), None)
+    denial = a_universe_manager().check_depth(a_candidate(), None)
 
     assert denial is not None
     assert denial.code is DenialCode.DEPTH_MISSING
@@ -510,7 +510,7 @@ def test_depth_that_was_not_read_refuses_a_buy() -> None:
 
 def test_depth_limit_is_that_of_the_tier() -> None:
     """What is too thin for the core tier is deep for the dynamic one."""
-    assert a_universe_manager().depth_denial(a_candidate(tier=TIER_3), depth_of("10000")) is None
+    assert a_universe_manager().check_depth(a_candidate(tier=TIER_3), depth_of("10000")) is None
 
 
 def zigzag(step: float, *, flip_every: int) -> Bars:
@@ -526,7 +526,7 @@ def clusters(manager: UniverseManager, held: Iterable[str], **bars: Bars) -> dic
     candidates = {ProductId(f"{base}-USD"): a_candidate(f"{base}-USD", bars=each) for base, each in bars.items()}
     holding = [Asset(base) for base in held]
     proposed = [Asset(base) for base in bars if base not in holding]
-    return {str(base): names for base, names in manager.clusters_of(candidates, proposed, holding).items()}
+    return {str(base): names for base, names in manager.assign_clusters(candidates, proposed, holding).items()}
 
 
 def test_clusters_are_the_lists() -> None:

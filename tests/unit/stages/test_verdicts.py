@@ -17,7 +17,7 @@ from trader.model.decisions import Denial, Outcome, Plan
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
 from trader.model.money import Notional, Price, Quantity
-from trader.stages.verdicts import verdicts
+from trader.stages.verdicts import give_verdicts
 
 BTC, ETH, SOL = ProductId("BTC-USD"), ProductId("ETH-USD"), ProductId("SOL-USD")
 
@@ -28,7 +28,7 @@ def a_denial(product_id: str = "ETH-USD", code: DenialCode = DenialCode.TRIGGER_
 
 def test_every_considered_product_gets_exactly_one_verdict() -> None:
     """In the order they were considered, whatever happened to each."""
-    said = verdicts([SOL, ETH, BTC], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [a_denial("SOL-USD")])
+    said = give_verdicts([SOL, ETH, BTC], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [a_denial("SOL-USD")])
 
     assert [(SOL, Outcome.REFUSED), (ETH, Outcome.ENTERING), (BTC, Outcome.HELD)] == [
         (verdict.product_id, verdict.outcome) for verdict in said
@@ -37,7 +37,7 @@ def test_every_considered_product_gets_exactly_one_verdict() -> None:
 
 def test_product_touched_without_being_considered_gets_one_too() -> None:
     """An order or a holding is never passed over in silence."""
-    said = verdicts([], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [])
+    said = give_verdicts([], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [])
 
     assert {ETH: Outcome.ENTERING, BTC: Outcome.HELD} == {verdict.product_id: verdict.outcome for verdict in said}
 
@@ -48,7 +48,7 @@ def test_order_outweighs_holding_outweighs_refusal() -> None:
     plan = Plan((an_exit_intent(),))
 
     outcomes = [
-        verdicts([ETH], a_ledger(lots=lots), {}, orders, [refusal])[0].outcome
+        give_verdicts([ETH], a_ledger(lots=lots), {}, orders, [refusal])[0].outcome
         for lots, orders in (([lot], plan), ([lot], Plan()), ([], Plan()))
     ]
 
@@ -58,7 +58,7 @@ def test_order_outweighs_holding_outweighs_refusal() -> None:
 def test_exit_outweighs_entry_outweighs_protection() -> None:
     """Whichever comes first in the plan."""
     said = [
-        verdicts([ETH], a_ledger(), {}, Plan(tuple(orders)), [])[0].outcome
+        give_verdicts([ETH], a_ledger(), {}, Plan(tuple(orders)), [])[0].outcome
         for orders in (
             [a_bracket_intent(), an_intent(), an_exit_intent()],
             [a_bracket_intent(), an_intent()],
@@ -73,21 +73,21 @@ def test_last_refusal_of_the_chain_stands() -> None:
     """It is what finally decided; its stage and numbers are the verdict's."""
     early, late = a_denial(), a_denial(code=DenialCode.ENTRY_TOO_SOON, seconds=30)
 
-    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(), [early, late])
+    (verdict,) = give_verdicts([ETH], a_ledger(), {}, Plan(), [early, late])
 
-    assert ("risk", DenialCode.ENTRY_TOO_SOON, {"seconds": 30}) == (verdict.stage, verdict.code, verdict.numbers)
+    assert ("risk", DenialCode.ENTRY_TOO_SOON, {"seconds": 30}) == (verdict.stage, verdict.code, verdict.details)
 
 
 def test_order_says_what_it_would_cost_and_why() -> None:
     """Notional, quantity, price, reason."""
-    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan((an_intent(reason="price_move up"),)), [])
+    (verdict,) = give_verdicts([ETH], a_ledger(), {}, Plan((an_intent(reason="price_move up"),)), [])
 
     assert {
         "notional": Notional(100),
         "quantity": Quantity(1),
         "price": Price(100),
         "reason": "price_move up",
-    } == verdict.numbers
+    } == verdict.details
     assert verdict.code is None
 
 
@@ -96,11 +96,11 @@ def test_holding_says_what_it_gained_and_why_no_more_was_bought() -> None:
     lots = [a_lot("ETH-USD", lot_id="a"), a_lot("ETH-USD", lot_id="b", cost=Notional(140))]
     quotes = {ETH: a_quote("ETH-USD", bid="150", ask="151")}
 
-    (verdict,) = verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [a_denial(code=DenialCode.POSITION_HELD)])
+    (verdict,) = give_verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [a_denial(code=DenialCode.POSITION_HELD)])
 
     assert (DenialCode.POSITION_HELD, {"quantity": 2, "cost": 240, "gain_pct": Decimal(25)}) == (
         verdict.code,
-        verdict.numbers,
+        verdict.details,
     )
 
 
@@ -108,29 +108,29 @@ def test_holding_without_a_price_claims_no_gain() -> None:
     """A crossed quote is no price."""
     lots = [a_lot("ETH-USD")]
     for quotes in ({}, {ETH: a_quote("ETH-USD", bid="150", ask="100")}):
-        (verdict,) = verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [])
+        (verdict,) = give_verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [])
 
-        assert {"quantity": 1, "cost": 100} == verdict.numbers
+        assert {"quantity": 1, "cost": 100} == verdict.details
 
 
 def test_holding_that_cost_nothing_claims_no_gain() -> None:
     """All of it was sold; only its entry is not over yet."""
     lots = [a_lot("ETH-USD", quantity=Quantity(0), cost=Notional(0))]
 
-    (verdict,) = verdicts([ETH], a_ledger(lots=lots), {ETH: a_quote("ETH-USD")}, Plan(), [])
+    (verdict,) = give_verdicts([ETH], a_ledger(lots=lots), {ETH: a_quote("ETH-USD")}, Plan(), [])
 
-    assert {"quantity": 0, "cost": 0} == verdict.numbers
+    assert {"quantity": 0, "cost": 0} == verdict.details
 
 
 def test_product_nobody_said_anything_about_is_refused_by_the_strategies() -> None:
     """It passed everything, and no strategy wanted it."""
-    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(), [])
+    (verdict,) = give_verdicts([ETH], a_ledger(), {}, Plan(), [])
 
     assert (Outcome.REFUSED, "strategies", None, {}) == (
         verdict.outcome,
         verdict.stage,
         verdict.code,
-        verdict.numbers,
+        verdict.details,
     )
 
 
@@ -143,7 +143,7 @@ def test_other_door_to_a_book_is_the_considered_product() -> None:
         (a_ledger(), Plan(), [a_denial("ETH-USDC")], Outcome.REFUSED, DenialCode.TRIGGER_MISSING),
     )
     for ledger, plan, denials, outcome, code in cases:
-        said = verdicts([BTC, ETH], ledger, {}, plan, denials)
+        said = give_verdicts([BTC, ETH], ledger, {}, plan, denials)
 
         assert [(ETH, outcome, code)] == [(v.product_id, v.outcome, v.code) for v in said[1:]]
         assert other not in {verdict.product_id for verdict in said}
@@ -151,7 +151,7 @@ def test_other_door_to_a_book_is_the_considered_product() -> None:
 
 def test_asset_whose_name_begins_like_another_is_not_taken_for_it() -> None:
     """ETHX is not ETH."""
-    said = verdicts([ETH], a_ledger(lots=[a_lot("ETHX-USDC")]), {}, Plan(), [])
+    said = give_verdicts([ETH], a_ledger(lots=[a_lot("ETHX-USDC")]), {}, Plan(), [])
 
     assert {ETH: Outcome.REFUSED, "ETHX-USDC": Outcome.HELD} == {v.product_id: v.outcome for v in said}
 
@@ -160,6 +160,6 @@ def test_proposal_refused_in_execution_is_refused_there() -> None:
     """Risk had approved; what finally decided is where the money failed."""
     denial = Denial(ETH, DenialCode.CAPITAL_EXCEEDED, "execution", {"notional": Decimal(3)}, proposal=a_proposal())
 
-    (verdict,) = verdicts([ETH], a_ledger(), {}, Plan(denials=(denial,)), [denial])
+    (verdict,) = give_verdicts([ETH], a_ledger(), {}, Plan(denials=(denial,)), [denial])
 
     assert ("execution", DenialCode.CAPITAL_EXCEEDED) == (verdict.stage, verdict.code)

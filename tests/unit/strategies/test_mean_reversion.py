@@ -14,7 +14,7 @@ from trader.model.ids import ClientOrderId, ProductId, StrategyId
 from trader.model.market import Bars
 from trader.model.orders import Side
 from trader.strategies.mean_reversion import SETTINGS, STRATEGY, MeanReversion, MeanReversionSettings
-from trader.strategies.registry import names, settings_class
+from trader.strategies.registry import list_names, find_settings_class
 
 BTC = ProductId("BTC-USD")
 
@@ -66,7 +66,7 @@ def test_entry_is_at_its_limit_not_before() -> None:
     assert isinstance(bought, TradeProposal)
     assert isinstance(denied, Denial)
     assert denied.code is DenialCode.MOVE_BELOW_MIN
-    assert denied.numbers == pytest.approx({"z": -4 / sqrt(5), "z_max": -1.789})
+    assert denied.details == pytest.approx({"z": -4 / sqrt(5), "z_max": -1.789})
 
 
 @pytest.mark.parametrize("close", [100.0, 100.5, 101.0, 105.0])
@@ -84,7 +84,7 @@ def test_flat_market_is_not_bought() -> None:
     [answer] = answers(a_context(a_candidate(bars=flat_bars())))
 
     assert isinstance(answer, Denial)
-    assert answer.numbers["z"] == 0.0
+    assert answer.details["z"] == 0.0
 
 
 def test_edge_must_exceed_the_cost() -> None:
@@ -96,7 +96,7 @@ def test_edge_must_exceed_the_cost() -> None:
 
     assert isinstance(denial, Denial)
     assert denial.code is DenialCode.EDGE_BELOW_COST
-    assert (Decimal("3.2"), Decimal("3.3")) == (denial.numbers["edge_pct"], denial.numbers["edge_pct_min"])
+    assert (Decimal("3.2"), Decimal("3.3")) == (denial.details["edge_pct"], denial.details["edge_pct_min"])
 
 
 def test_deeper_is_more_convinced() -> None:
@@ -125,7 +125,7 @@ def test_own_lot_below_the_mean_is_kept() -> None:
         answer = the_answer(close, lots=(held(),))
         assert isinstance(answer, Denial)
         assert answer.code is DenialCode.POSITION_HELD
-        assert answer.numbers["z_exit"] == 0.0
+        assert answer.details["z_exit"] == 0.0
 
 
 def test_exit_may_come_before_the_mean() -> None:
@@ -186,6 +186,6 @@ def test_band_that_is_left_where_it_is_entered_is_refused() -> None:
 
 def test_strategy_is_found_by_its_name() -> None:
     """The registry finds the module, its class and its settings."""
-    assert "mean_reversion" in names()
+    assert "mean_reversion" in list_names()
     assert (MeanReversion, MeanReversionSettings) == (STRATEGY, SETTINGS)
-    assert settings_class("mean_reversion") is MeanReversionSettings
+    assert find_settings_class("mean_reversion") is MeanReversionSettings

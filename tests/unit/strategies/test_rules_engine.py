@@ -24,7 +24,7 @@ from trader.model.facts import StrategyContext
 from trader.model.ids import ProductId, StrategyId
 from trader.model.market import Bars
 from trader.model.orders import Side
-from trader.strategies.registry import names, settings_class
+from trader.strategies.registry import list_names, find_settings_class
 from trader.strategies.rules_engine import SETTINGS, STRATEGY, RulesEngine, RulesEngineSettings
 
 UP, DOWN = Direction.UP, Direction.DOWN
@@ -108,7 +108,7 @@ def test_fall_without_a_row_is_not_bought(kind: TriggerKind) -> None:
 
     expected = {"kind": kind.value, "direction": "down", "move_pct": trigger.move * 100, "strength": 1.0}
     assert denial.code is DenialCode.RULE_MISSING
-    assert expected == denial.numbers
+    assert expected == denial.details
 
 
 @pytest.mark.parametrize("kind", list(TriggerKind))
@@ -140,7 +140,7 @@ def test_dip_must_be_deep_enough(move: float, bought: bool) -> None:
     else:
         denial = the_denial(trigger)
         assert denial.code is DenialCode.MOVE_BELOW_MIN
-        assert denial.numbers == pytest.approx({"move_pct": -2.99, "move_pct_min": 3.0})
+        assert denial.details == pytest.approx({"move_pct": -2.99, "move_pct_min": 3.0})
 
 
 def test_confirmations_short_of_the_row_are_counted() -> None:
@@ -148,7 +148,7 @@ def test_confirmations_short_of_the_row_are_counted() -> None:
     denial = the_denial(a_trigger(TriggerKind.PRICE_MOVE, DOWN, confirmations=TWO))
 
     assert denial.code is DenialCode.CONFIRMATIONS_BELOW_MIN
-    assert denial.numbers == {"confirmations": 2, "confirmations_min": 3}
+    assert denial.details == {"confirmations": 2, "confirmations_min": 3}
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_conviction_must_reach_its_minimum(strength: float, enough: bool) -> Non
     else:
         denial = the_denial(trigger)
         assert denial.code is DenialCode.CONVICTION_BELOW_MIN
-        assert pytest.approx(0.4495) == denial.numbers["conviction"]
-        assert pytest.approx(0.2395) == denial.numbers["strength"]
+        assert pytest.approx(0.4495) == denial.details["conviction"]
+        assert pytest.approx(0.2395) == denial.details["strength"]
 
 
 def test_conviction_is_at_most_one() -> None:
@@ -236,7 +236,7 @@ def test_edge_must_exceed_the_cost_with_its_margin(cost: str, pays: bool) -> Non
     else:
         denial = the_denial(a_trigger(), context)
         assert denial.code is DenialCode.EDGE_BELOW_COST
-        assert (Decimal(3), Decimal(cost) * 150) == (denial.numbers["edge_pct"], denial.numbers["edge_pct_min"])
+        assert (Decimal(3), Decimal(cost) * 150) == (denial.details["edge_pct"], denial.details["edge_pct_min"])
 
 
 def test_edge_depends_on_the_assumed_hit_ratio() -> None:
@@ -300,7 +300,7 @@ def test_base_that_is_held_is_not_bought_again() -> None:
     """Under whatever product it was bought; another base does not count."""
     for product_id in ("BTC-USD", "BTC-USDC"):
         denial = the_denial(a_trigger(), a_context(lots=(a_lot(product_id),)))
-        assert (denial.code, denial.numbers["lots"]) == (DenialCode.POSITION_HELD, 1)
+        assert (denial.code, denial.details["lots"]) == (DenialCode.POSITION_HELD, 1)
 
     assert the_proposal(a_trigger(), lots=(a_lot("ETH-USD"),)).side is Side.BUY
 
@@ -310,7 +310,7 @@ def test_too_few_bars_for_a_volatility_are_refused() -> None:
     denial = the_denial(a_trigger(), a_context(a_candidate(bars=flat_bars(288))))
 
     assert denial.code is DenialCode.HISTORY_TOO_SHORT
-    assert denial.numbers == {"bars": 288, "bars_min": 289}
+    assert denial.details == {"bars": 288, "bars_min": 289}
 
 
 def test_every_trigger_gets_one_answer_in_its_order() -> None:
@@ -332,6 +332,6 @@ def test_no_trigger_no_answer() -> None:
 
 def test_strategy_is_found_by_its_name() -> None:
     """The registry finds the module, its class and its settings."""
-    assert "rules_engine" in names()
+    assert "rules_engine" in list_names()
     assert (RulesEngine, RulesEngineSettings) == (STRATEGY, SETTINGS)
-    assert settings_class("rules_engine") is RulesEngineSettings
+    assert find_settings_class("rules_engine") is RulesEngineSettings

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trader.adapters.aws.failures import error_code, translated
+from trader.adapters.aws.failures import read_error_code, translate_errors
 from trader.errors import AuditError
 from trader.model.codec import sha256_hex
 from trader.model.events import AuditObject
@@ -25,7 +25,7 @@ class S3AuditLog:
     def write(self, audit_object: AuditObject) -> str:
         """Store the object; identical bytes under the same key are the same object."""
         body, key = audit_object.text(), self._prefix + audit_object.key
-        with translated(f"audit object {audit_object.key}", AuditError):
+        with translate_errors(f"audit object {audit_object.key}", AuditError):
             try:
                 self._client.put_object(
                     Bucket=self._bucket,
@@ -35,7 +35,7 @@ class S3AuditLog:
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if error_code(error) not in _EXISTS:
+                if read_error_code(error) not in _EXISTS:
                     raise
                 self._check_same(key, body)
         return sha256_hex(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Generic, TypeVar
 
-from trader.adapters.aws.failures import translated
+from trader.adapters.aws.failures import translate_errors
 from trader.errors import LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Scope
@@ -13,7 +13,7 @@ from trader.model.ids import Scope
 Book = TypeVar("Book")
 
 
-class DynamoBookStore(Generic[Book]):
+class DynamoSimAccountStore(Generic[Book]):
     """*kind* is the book's class: this package does not know the simulator. The lease keeps writers apart."""
 
     def __init__(self, client: Any, table: str, scope: Scope, kind: type[Book]) -> None:
@@ -25,7 +25,7 @@ class DynamoBookStore(Generic[Book]):
 
     def load(self) -> Book | None:
         """Read the book; None before the first save. Raises: StoreUnavailable, LedgerCorrupt."""
-        with translated("book of the simulated venue", StoreUnavailable):
+        with translate_errors("book of the simulated venue", StoreUnavailable):
             found = self._client.get_item(TableName=self._table, Key=self._key, ConsistentRead=True)
         if "Item" not in found:
             return None
@@ -38,9 +38,9 @@ class DynamoBookStore(Generic[Book]):
                 raise LedgerCorrupt(f"book of the simulated venue: {error}") from error
         return self._known[1]
 
-    def save(self, book: Book) -> None:
+    def save(self, account: Book) -> None:
         """Replace the book. Raises: StoreUnavailable."""
-        text = canonical_json(book)
-        with translated("book of the simulated venue", StoreUnavailable):
+        text = canonical_json(account)
+        with translate_errors("book of the simulated venue", StoreUnavailable):
             self._client.put_item(TableName=self._table, Item={**self._key, "body": {"S": text}})
-        self._known = text, book
+        self._known = text, account

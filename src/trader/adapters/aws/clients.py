@@ -19,7 +19,7 @@ _CONFIG = Config(
 _SESSION: boto3.session.Session | None = None
 
 
-def client(service: str) -> Any:
+def open_client(service: str) -> Any:
     """Make a client of the shared session: the service models are read once, and the credentials found once."""
     global _SESSION  # noqa: PLW0603 - one session per process is the point
     if _SESSION is None:

@@ -13,13 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from trader.errors import TraderError
 
 
-def error_code(error: ClientError) -> str:
+def read_error_code(error: ClientError) -> str:
     """Return the service's own word for what went wrong."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
 @contextmanager
-def translated(what: str, into: Callable[[str], TraderError]) -> Iterator[None]:
+def translate_errors(what: str, into: Callable[[str], TraderError]) -> Iterator[None]:
     """Turn whatever boto raises inside into one error of ours, with the call and the service's code and no more.
 
     The service's message is left out: it may quote what was sent.
@@ -27,6 +27,6 @@ def translated(what: str, into: Callable[[str], TraderError]) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise into(f"{what}: {error_code(error)}") from None
+        raise into(f"{what}: {read_error_code(error)}") from None
     except BotoCoreError as error:
         raise into(f"{what}: {type(error).__name__}") from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trader.adapters.aws.failures import translated
+from trader.adapters.aws.failures import translate_errors
 from trader.errors import MalformedData, StoreUnavailable
-from trader.model.portfolio import Switch
+from trader.model.portfolio import TradingState
 
 
 class SsmKillSwitch:
@@ -16,11 +16,11 @@ class SsmKillSwitch:
         self._client = client
         self._parameter = parameter
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         """Return what the operator allows. Raises: StoreUnavailable, MalformedData for any other word."""
-        with translated(f"parameter {self._parameter}", StoreUnavailable):
+        with translate_errors(f"parameter {self._parameter}", StoreUnavailable):
             word = str(self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"])
         try:
-            return Switch(word.strip())
+            return TradingState(word.strip())
         except ValueError:
-            raise MalformedData(f"{self._parameter} says {word!r}; allowed are {', '.join(Switch)}") from None
+            raise MalformedData(f"{self._parameter} says {word!r}; allowed are {', '.join(TradingState)}") from None

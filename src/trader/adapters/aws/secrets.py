@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from trader.adapters.aws.failures import translated
+from trader.adapters.aws.failures import translate_errors
 from trader.errors import ConfigError, StoreUnavailable
 
 _FIELDS = ("key_name", "private_key")
@@ -28,7 +28,7 @@ def read_secret(client: Any, secret_id: str) -> ApiSecret:
 
     Raises: StoreUnavailable if it cannot be read; ConfigError if it is not of that shape, without quoting any of it.
     """
-    with translated(f"secret {secret_id}", StoreUnavailable):
+    with translate_errors(f"secret {secret_id}", StoreUnavailable):
         text = str(client.get_secret_value(SecretId=secret_id)["SecretString"])
     try:
         content = json.loads(text)

@@ -21,7 +21,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trader.adapters.aws.failures import error_code, translated
+from trader.adapters.aws.failures import read_error_code, translate_errors
 from trader.errors import (
     InvariantViolation,
     LeaseHeld,
@@ -35,7 +35,7 @@ from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import SCHEMA, Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.ports import Grant
+from trader.ports import LeaseGrant
 
 _LEDGER = "LEDGER"
 _REFUSED = "ConditionalCheckFailedException"
@@ -53,7 +53,7 @@ class DynamoStateStore:
         self._client = client
         self._table = table
 
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         """Take the lease and read the ledger with the same conditional write."""
         if not owner or lease_seconds <= 0:
             raise InvariantViolation(f"{scope}: a lease needs an owner and a length, not {owner!r}, {lease_seconds} s")
@@ -69,7 +69,7 @@ class DynamoStateStore:
             ":one": {"N": "1"},
         }
         try:
-            with translated(f"lease of {scope}", StoreUnavailable):
+            with translate_errors(f"lease of {scope}", StoreUnavailable):
                 item: Item = self._update(
                     scope,
                     "SET #owner = :owner, claim = :claim, expires_at = :until, "
@@ -85,18 +85,18 @@ class DynamoStateStore:
             return self._granted(scope, item)
         except LedgerCorrupt:
             # Nobody can work with this ledger; the lease is given back so that the alarm does not hide behind it.
-            self.release(Grant(scope, owner, _number(item, "epoch"), _number(item, "version"), Instant(0), None))
+            self.release(LeaseGrant(scope, owner, _number(item, "epoch"), _number(item, "version"), Instant(0), None))
             raise
 
     def commit(
         self,
-        grant: Grant,
+        grant: LeaseGrant,
         ledger: Ledger,
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
         release: bool = False,
-    ) -> Grant:
+    ) -> LeaseGrant:
         """Replace the ledger, with new fills and finished orders in the same transaction."""
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
@@ -113,7 +113,7 @@ class DynamoStateStore:
         condition = "#owner = :owner AND epoch = :epoch AND version = :version"
         puts = [*_fill_items(grant.scope, fills), *_order_items(grant.scope, finished)]
         try:
-            with translated(f"commit of {grant.scope}", StoreUnavailable):
+            with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
                 # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
                 while len(puts) >= _TRANSACTION_MAX:
                     self._transact([self._put(puts.pop()) for _ in range(_TRANSACTION_MAX - 1)])
@@ -127,9 +127,9 @@ class DynamoStateStore:
             written = ("" if release else grant.owner, grant.epoch, grant.version + 1)
             if _mark(refused.item) != written or _text(refused.item, "ledger") != values[":ledger"]["S"]:
                 raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
-        return Grant(grant.scope, grant.owner, grant.epoch, grant.version + 1, grant.expires_at, ledger)
+        return LeaseGrant(grant.scope, grant.owner, grant.epoch, grant.version + 1, grant.expires_at, ledger)
 
-    def release(self, grant: Grant) -> None:
+    def release(self, grant: LeaseGrant) -> None:
         """Give the lease back; the epoch stays, so that the next one is higher."""
         values = {
             ":owner": {"S": grant.owner},
@@ -138,7 +138,7 @@ class DynamoStateStore:
             ":zero": {"N": "0"},
         }
         try:
-            with translated(f"release of {grant.scope}", StoreUnavailable):
+            with translate_errors(f"release of {grant.scope}", StoreUnavailable):
                 self._update(
                     grant.scope,
                     "SET #owner = :free, expires_at = :zero",
@@ -152,7 +152,7 @@ class DynamoStateStore:
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
         key = {"pk": {"S": scope}, "sk": {"S": _LEDGER}}
-        with translated(f"ledger of {scope}", StoreUnavailable):
+        with translate_errors(f"ledger of {scope}", StoreUnavailable):
             found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _ledger(scope, found["Item"]) if "Item" in found else None
 
@@ -163,7 +163,7 @@ class DynamoStateStore:
         try:
             return self._client.update_item(**request, ReturnValues="ALL_NEW")
         except ClientError as error:
-            if error_code(error) != _REFUSED:
+            if read_error_code(error) != _REFUSED:
                 raise
             raise _Refused(error.response.get("Item") or {}) from None
 
@@ -187,12 +187,12 @@ class DynamoStateStore:
         except ClientError as error:
             reasons = error.response.get("CancellationReasons") or []
             refused = [reason for reason in reasons if reason.get("Code") == "ConditionalCheckFailed"]
-            if error_code(error) != _CANCELLED or not refused:
+            if read_error_code(error) != _CANCELLED or not refused:
                 raise
             raise _Refused(refused[0].get("Item") or {}) from None
 
-    def _granted(self, scope: Scope, item: Item) -> Grant:
-        return Grant(
+    def _granted(self, scope: Scope, item: Item) -> LeaseGrant:
+        return LeaseGrant(
             scope,
             _text(item, "owner"),
             _number(item, "epoch"),

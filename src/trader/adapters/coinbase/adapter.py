@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from trader.adapters.coinbase import bodies, listing
-from trader.adapters.coinbase.auth import Credentials, signer_for
-from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.auth import Credentials, choose_signer
+from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.market_data import CoinbaseMarket
@@ -18,15 +18,15 @@ from trader.adapters.coinbase.wire import read_fee_rates
 from trader.adapters.coinbase.wire_account import (
     KeyPermissions,
     read_balances,
-    read_convert,
-    read_convert_id,
+    read_conversion,
+    read_conversion_id,
     read_fill,
     read_permissions,
 )
 from trader.adapters.coinbase.wire_orders import (
     OrderHead,
     Preview,
-    order_state,
+    make_status_report,
     read_cancelled,
     read_order,
     read_order_envelope,
@@ -34,10 +34,10 @@ from trader.adapters.coinbase.wire_orders import (
     read_preview,
 )
 from trader.errors import ConfigError, InvariantViolation
-from trader.model.converts import ConvertIntent, ConvertState
+from trader.model.converts import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.market import Balance, FeeRates
-from trader.model.orders import Fill, OrderIntent, OrderState, Submission
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 
 _CANCELS_PER_CALL = 100
 
@@ -87,7 +87,7 @@ class CoinbaseExchange(CoinbaseMarket):
     # --- the account
 
     def balances(self) -> Mapping[Asset, Balance]:
-        return read_balances(listing.accounts(self._transport))
+        return read_balances(listing.iterate_accounts(self._transport))
 
     def fee_rates(self) -> FeeRates:
         query = (("product_type", "SPOT"),)
@@ -100,7 +100,7 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def preview(self, intent: OrderIntent) -> Preview:
         """Ask what would become of an order; nothing is reserved and nothing promised. Raises: VenueError."""
-        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=bodies.preview_body(intent))))
+        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=bodies.encode_preview(intent))))
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
         wanted = tuple(dict.fromkeys(venue_order_ids))
@@ -109,29 +109,29 @@ class CoinbaseExchange(CoinbaseMarket):
         taken = dict.fromkeys(wanted, False)
         for at in range(0, len(wanted), _CANCELS_PER_CALL):
             batch = wanted[at : at + _CANCELS_PER_CALL]
-            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=bodies.cancel_body(batch)))
+            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=bodies.encode_cancel(batch)))
             told = read_cancelled(reply)
             taken |= {venue_order_id: told.get(venue_order_id, False) for venue_order_id in batch}
         return taken
 
-    def orders(self, since: Instant) -> Sequence[OrderState]:
+    def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
         """Return our orders and the brackets born from them; of strangers' orders only the ids are looked at."""
         rows: dict[str, tuple[OrderHead, Any]] = {}
-        for row in listing.orders(self._transport, since):
+        for row in listing.iterate_orders(self._transport, since):
             head = read_order_head(row)
             rows.setdefault(head.order_id, (head, row))
         ours = {order_id for order_id, (head, _) in rows.items() if head.client_order_id.startswith(self._prefix)}
-        states = []
+        reports = []
         for order_id, (head, row) in rows.items():
             parent = head.originating_order_id
             if order_id in ours or parent in ours or (parent and parent not in rows and self._is_ours(parent)):
-                states.append(order_state(read_order(row)))
-        since_then = (state for state in states if state.created_at >= since)
+                reports.append(make_status_report(read_order(row)))
+        since_then = (report for report in reports if report.created_at >= since)
         return tuple(sorted(since_then, key=lambda each: (each.created_at, each.venue_order_id)))
 
     def fills(self, since: Instant) -> Sequence[Fill]:
         """Return the account's fills, oldest first; within a second as the venue lists them, turned round."""
-        newest_first = [read_fill(row) for row in listing.fills(self._transport, since)]
+        newest_first = [read_fill(row) for row in listing.iterate_fills(self._transport, since)]
         once = {fill.trade_id: fill for fill in reversed(newest_first) if fill.time >= since}
         return tuple(sorted(once.values(), key=lambda fill: fill.time))
 
@@ -148,19 +148,19 @@ class CoinbaseExchange(CoinbaseMarket):
 
     # --- conversions
 
-    def convert_quote(self, intent: ConvertIntent) -> str:
-        call = Call("POST", "/convert/quote", body=bodies.convert_quote_body(intent))
-        return read_convert_id(self._transport.send(call))
+    def quote_conversion(self, intent: ConversionIntent) -> str:
+        call = Call("POST", "/convert/quote", body=bodies.encode_conversion_quote(intent))
+        return read_conversion_id(self._transport.send(call))
 
-    def convert_commit(self, venue_convert_id: str, intent: ConvertIntent) -> None:
+    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
         # Sent once, whatever comes: a second commit may be a second conversion.
         path = _convert_path(venue_convert_id)
-        self._transport.send(Call("POST", path, body=bodies.convert_commit_body(intent)), again_on_401=False)
+        self._transport.send(Call("POST", path, body=bodies.encode_conversion_commit(intent)), again_on_401=False)
 
-    def convert_state(self, venue_convert_id: str, intent: ConvertIntent) -> ConvertState:
-        query = tuple(bodies.accounts_of(intent.source, intent.target).items())
+    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
+        query = tuple(bodies.encode_accounts(intent.source, intent.target).items())
         reply = self._transport.read(Call("GET", _convert_path(venue_convert_id), query=query))
-        return read_convert(reply, intent.source, intent.target)
+        return read_conversion(reply, intent.source, intent.target)
 
 
 def _convert_path(venue_convert_id: str) -> str:
@@ -172,8 +172,8 @@ def open_exchange(
     order_prefix: str,
     base_url: str = BASE_URL,
     *,
-    limits: Limits | None = None,
-    patience: Patience | None = None,
+    limits: RateLimits | None = None,
+    timeouts: TimeoutPolicy | None = None,
     timing: Timing | None = None,
     ca_file: str | None = None,
     submit_seconds: float = SUBMIT_SECONDS,
@@ -186,6 +186,6 @@ def open_exchange(
     """
     timing = timing or Timing()
     clock = ServerClock(timing.wall)
-    signer = signer_for(credentials, clock.now)
-    transport = Transport(base_url, signer, limits=limits, patience=patience, timing=timing, ca_file=ca_file)
+    signer = choose_signer(credentials, clock.now)
+    transport = Transport(base_url, signer, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file)
     return CoinbaseExchange(transport, clock, order_prefix=order_prefix, submit_seconds=submit_seconds)

@@ -89,7 +89,7 @@ class Signer(Protocol):
         ...
 
 
-def signer_for(credentials: Credentials, now: Now = time.time) -> Signer:
+def choose_signer(credentials: Credentials, now: Now = time.time) -> Signer:
     """Choose the way to sign by the shape of the secret; *now* is the venue's time in seconds.
 
     Raises: ConfigError if the secret has no known shape.

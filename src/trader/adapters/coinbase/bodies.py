@@ -7,38 +7,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from trader.errors import InvariantViolation
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.ids import Asset, VenueOrderId, rfc3339
 from trader.model.money import plain
-from trader.model.orders import OrderIntent, OrderKind
+from trader.model.orders import OrderIntent, OrderConfiguration
 
 
-def order_body(intent: OrderIntent) -> bytes:
+def encode_order(intent: OrderIntent) -> bytes:
     """Write a new order. Raises: InvariantViolation if the intent lacks what its kind needs."""
     return _bytes({"client_order_id": intent.client_order_id, **_order(intent)})
 
 
-def preview_body(intent: OrderIntent) -> bytes:
+def encode_preview(intent: OrderIntent) -> bytes:
     """Write the question what would become of an order. Raises: InvariantViolation."""
     return _bytes(_order(intent))
 
 
-def cancel_body(venue_order_ids: tuple[VenueOrderId, ...]) -> bytes:
+def encode_cancel(venue_order_ids: tuple[VenueOrderId, ...]) -> bytes:
     """Write a request to cancel."""
     return _bytes({"order_ids": list(venue_order_ids)})
 
 
-def convert_quote_body(intent: ConvertIntent) -> bytes:
+def encode_conversion_quote(intent: ConversionIntent) -> bytes:
     """Write the question what a conversion would give."""
-    return _bytes({**accounts_of(intent.source, intent.target), "amount": plain(intent.amount)})
+    return _bytes({**encode_accounts(intent.source, intent.target), "amount": plain(intent.amount)})
 
 
-def convert_commit_body(intent: ConvertIntent) -> bytes:
+def encode_conversion_commit(intent: ConversionIntent) -> bytes:
     """Write the order to convert."""
-    return _bytes(accounts_of(intent.source, intent.target))
+    return _bytes(encode_accounts(intent.source, intent.target))
 
 
-def accounts_of(source: Asset, target: Asset) -> Mapping[str, str]:
+def encode_accounts(source: Asset, target: Asset) -> Mapping[str, str]:
     """Name both sides of a conversion; the venue wants them with every question about it."""
     return {"from_account": source, "to_account": target}
 
@@ -53,7 +53,7 @@ def _order(intent: OrderIntent) -> Mapping[str, Any]:
         "side": intent.side.value,
         "order_configuration": _configuration(intent),
     }
-    if intent.attach:
+    if intent.attach_bracket:
         # Without a size: the bracket inherits it, and sending one is an error.
         order["attached_order_configuration"] = {"trigger_bracket_gtc": _attached(intent)}
     return order
@@ -61,15 +61,15 @@ def _order(intent: OrderIntent) -> Mapping[str, Any]:
 
 def _configuration(intent: OrderIntent) -> Mapping[str, Any]:
     terms = {"base_size": plain(intent.quantity), "limit_price": plain(intent.limit_price)}
-    match intent.kind:
-        case OrderKind.POST_ONLY_GTD:
+    match intent.configuration:
+        case OrderConfiguration.POST_ONLY_GTD:
             if intent.expires_at is None:
                 raise InvariantViolation(f"{intent.client_order_id} is good till no date")
             end_time = rfc3339(intent.expires_at)
             return {"limit_limit_gtd": {**terms, "end_time": end_time, "post_only": True}}
-        case OrderKind.LIMIT_IOC:
+        case OrderConfiguration.LIMIT_IOC:
             return {"sor_limit_ioc": terms}
-        case OrderKind.BRACKET_GTC:
+        case OrderConfiguration.BRACKET_GTC:
             if intent.stop_price is None:
                 raise InvariantViolation(f"{intent.client_order_id} is a bracket without a stop")
             return {"trigger_bracket_gtc": {**terms, "stop_trigger_price": plain(intent.stop_price)}}

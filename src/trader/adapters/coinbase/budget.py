@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trader.adapters.coinbase.rate import Bucket
+from trader.adapters.coinbase.rate import RateLimiter
 from trader.errors import VenueError, VenueThrottled, VenueUnavailable
 
 _CHANCE = secrets.SystemRandom()
 
 
-class Lane(StrEnum):
+class RateLimitGroup(StrEnum):
     """Which budget a request is paid from."""
 
     PUBLIC = "public"
@@ -24,7 +24,7 @@ class Lane(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RateLimits:
     """Requests a second, and how many may be under way at once."""
 
     public_per_second: float = 8
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeoutPolicy:
     """How long we wait, and how often we ask again. Units: seconds.
 
     ``answer_seconds`` bounds the silence of an attempt, ``read_seconds`` one read with all its attempts, and
@@ -61,22 +61,22 @@ class Timing:
     uniform: Callable[[float, float], float] = _CHANCE.uniform
 
 
-def buckets_of(limits: Limits, timing: Timing) -> Mapping[Lane, tuple[Bucket, ...]]:
+def make_rate_limiters(limits: RateLimits, timing: Timing) -> Mapping[RateLimitGroup, tuple[RateLimiter, ...]]:
     """Make the buckets that a request of each lane takes its turn from."""
 
-    def bucket(rate: float) -> Bucket:
-        return Bucket(rate, monotonic=timing.monotonic, sleep=timing.sleep)
+    def bucket(rate: float) -> RateLimiter:
+        return RateLimiter(rate, monotonic=timing.monotonic, sleep=timing.sleep)
 
     private = bucket(limits.private_per_second)
     return {
-        Lane.PUBLIC: (bucket(limits.public_per_second),),
-        Lane.PRIVATE: (private,),
+        RateLimitGroup.PUBLIC: (bucket(limits.public_per_second),),
+        RateLimitGroup.PRIVATE: (private,),
         # Fills have a limit of their own and count among the private ones as well.
-        Lane.FILLS: (bucket(limits.fills_per_second), private),
+        RateLimitGroup.FILLS: (bucket(limits.fills_per_second), private),
     }
 
 
-class Effort:
+class BatchBreaker:
     """What the parallel reads of one batch know of one another.
 
     If the first of them all fail for want of an answer, the venue is down and the rest need not ask.
@@ -88,12 +88,12 @@ class Effort:
         self._failures_left = failures_max
         self._lock = threading.Lock()
 
-    def failed(self, error: VenueError) -> None:
+    def record_failure(self, error: VenueError) -> None:
         """Note a read that was given up."""
         if isinstance(error, VenueUnavailable | VenueThrottled):
             with self._lock:
                 self._failures_left -= 1
 
-    def is_over(self, now: float) -> bool:
+    def is_tripped(self, now: float) -> bool:
         """Tell whether reads of this batch that have not begun should not."""
         return now > self.until or (not self.has_success and self._failures_left <= 0)

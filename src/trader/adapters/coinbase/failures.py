@@ -49,18 +49,18 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ErrorRule:
     """A row of the table."""
 
     kind: type[VenueError]
     may_retry: bool = False
 
 
-_NO_ANSWER = Verdict(VenueUnavailable, may_retry=True)
-_OUR_FAULT = Verdict(VenueProtocol)
+_NO_ANSWER = ErrorRule(VenueUnavailable, may_retry=True)
+_OUR_FAULT = ErrorRule(VenueProtocol)
 
 #: By exact class; a subclass that is not listed falls to its nearest listed base, and a test to the ground.
-EXCEPTIONS: Mapping[type[BaseException], Verdict] = {
+EXCEPTIONS: Mapping[type[BaseException], ErrorRule] = {
     rq.RequestException: _NO_ANSWER,
     rq.ChunkedEncodingError: _NO_ANSWER,
     rq.ConnectTimeout: _NO_ANSWER,
@@ -123,17 +123,17 @@ EXCEPTIONS: Mapping[type[BaseException], Verdict] = {
 #: What an attempt may raise. Everything else is our bug and passes.
 CAUGHT = (rq.RequestException, u3.HTTPError, u3.ProxySchemeUnsupported, http.client.HTTPException, OSError)
 
-_STATUSES: Mapping[int, Verdict] = {
-    401: Verdict(VenueAuth),
-    403: Verdict(VenueAuth),
-    404: Verdict(NotFound),
+_STATUSES: Mapping[int, ErrorRule] = {
+    401: ErrorRule(VenueAuth),
+    403: ErrorRule(VenueAuth),
+    404: ErrorRule(NotFound),
     408: _NO_ANSWER,
-    429: Verdict(VenueThrottled, may_retry=True),
+    429: ErrorRule(VenueThrottled, may_retry=True),
 }
-_BLOCKED = Verdict(VenueUnavailable)
+_BLOCKED = ErrorRule(VenueUnavailable)
 
 
-def without_answer(what: str, error: BaseException) -> Failure:
+def classify_exception(what: str, error: BaseException) -> Failure:
     """Name an attempt that ended in an exception; *what* was asked."""
     verdict = next(EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS)
     cause = _deepest(error)
@@ -141,17 +141,17 @@ def without_answer(what: str, error: BaseException) -> Failure:
     return Failure(verdict.kind(f"{what}: {type(error).__name__}{because}"), verdict.may_retry)
 
 
-def with_status(what: str, status: int, text: str, retry_after: float | None) -> Failure | None:
+def classify_status(what: str, status: int, text: str, retry_after: float | None) -> Failure | None:
     """Name an answer by its status; None if that promises something to read."""
     if 200 <= status < 300:
         return None
-    verdict = verdict_of(status, is_page=is_page(text))
-    detail = detail_of(text)
+    verdict = find_rule(status, is_page=is_page(text))
+    detail = extract_detail(text)
     error = verdict.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
     return Failure(error, verdict.may_retry, retry_after, status)
 
 
-def verdict_of(status: int, *, is_page: bool = False) -> Verdict:
+def find_rule(status: int, *, is_page: bool = False) -> ErrorRule:
     """Look a status up."""
     if status == 403 and is_page:
         return _BLOCKED
@@ -160,7 +160,7 @@ def verdict_of(status: int, *, is_page: bool = False) -> Verdict:
     return _STATUSES.get(status, _OUR_FAULT)
 
 
-def unreadable(what: str, status: int) -> Failure:
+def classify_unreadable(what: str, status: int) -> Failure:
     """Name a success whose body is cut, or is a page."""
     return Failure(VenueUnavailable(f"{what}: HTTP {status}: the body is not JSON"), may_retry=True, status=status)
 
@@ -170,7 +170,7 @@ def is_page(text: str) -> bool:
     return text.lstrip()[:1] == "<"
 
 
-def detail_of(text: str) -> str:
+def extract_detail(text: str) -> str:
     """Find the venue's own words in the body of an error; of a page only that it is one."""
     if is_page(text):
         return "a page"

@@ -25,7 +25,7 @@ from requests.auth import AuthBase
 from trader import __version__
 from trader.adapters.coinbase import failures
 from trader.adapters.coinbase.auth import Signer
-from trader.adapters.coinbase.budget import Effort, Lane, Limits, Patience, Timing, buckets_of
+from trader.adapters.coinbase.budget import BatchBreaker, RateLimitGroup, RateLimits, TimeoutPolicy, Timing, make_rate_limiters
 from trader.adapters.coinbase.failures import Failure
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
 
@@ -43,7 +43,7 @@ class Call:
 
     method: str
     path: str
-    lane: Lane = Lane.PRIVATE
+    group: RateLimitGroup = RateLimitGroup.PRIVATE
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
 
@@ -82,19 +82,19 @@ class Transport:
         base_url: str = BASE_URL,
         signer: Signer | None = None,
         *,
-        limits: Limits | None = None,
-        patience: Patience | None = None,
+        limits: RateLimits | None = None,
+        timeouts: TimeoutPolicy | None = None,
         timing: Timing | None = None,
         ca_file: str | None = None,
     ) -> None:
         self.timing = timing or Timing()
-        self.patience = patience or Patience()
-        self.sent: Counter[Lane] = Counter()
-        self._limits = limits or Limits()
+        self.timeouts = timeouts or TimeoutPolicy()
+        self.sent: Counter[RateLimitGroup] = Counter()
+        self._limits = limits or RateLimits()
         self._root = base_url.rstrip("/") + ROOT
         self._redact = (lambda text: text) if signer is None else signer.redact
         self._signed = None if signer is None else _Signed(signer, urlsplit(base_url).netloc)
-        self._buckets = buckets_of(self._limits, self.timing)
+        self._limiters = make_rate_limiters(self._limits, self.timing)
         self._session = _session(self._limits.parallel, ca_file)
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
@@ -107,7 +107,7 @@ class Transport:
     @property
     def overrun_seconds(self) -> float:
         """By how much an attempt may exceed the instant that bounds it: to connect, and a moment for the answer."""
-        return self.patience.connect_seconds + _SHORTEST_WAIT
+        return self.timeouts.connect_seconds + _SHORTEST_WAIT
 
     def close(self) -> None:
         """Let go of connections and threads."""
@@ -123,42 +123,42 @@ class Transport:
         A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. An
         answer that drips in, byte by byte, is bounded by the end of the invocation alone.
         """
-        if call.lane is not Lane.PUBLIC and self._signed is None:
+        if call.group is not RateLimitGroup.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
-        for bucket in self._buckets[call.lane]:
-            bucket.take()
+        for bucket in self._limiters[call.group]:
+            bucket.wait_turn()
         with self._lock:
-            self.sent[call.lane] += 1
+            self.sent[call.group] += 1
         now = self.timing.monotonic()
-        until = max(now + self.patience.read_seconds if until is None else until, now + _SHORTEST_WAIT)
+        until = max(now + self.timeouts.read_seconds if until is None else until, now + _SHORTEST_WAIT)
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
         try:
-            answer = self._exchange(call, min(self.patience.answer_seconds, until - now), until)
+            answer = self._exchange(call, min(self.timeouts.answer_seconds, until - now), until)
         except failures.CAUGHT as error:
-            failure = failures.without_answer(str(call), error)
+            failure = failures.classify_exception(str(call), error)
         else:
             return answer
         return failure
 
-    def judged(self, call: Call, answer: Answer | Failure) -> Any:
+    def decode(self, call: Call, answer: Answer | Failure) -> Any:
         """Return the decoded body, or the Failure that the answer is."""
         if isinstance(answer, Failure):
             return answer
-        failure = failures.with_status(str(call), answer.status, answer.text, answer.retry_after)
+        failure = failures.classify_status(str(call), answer.status, answer.text, answer.retry_after)
         if failure is not None:
             return failure
         try:
             return json.loads(answer.text, parse_float=Decimal, parse_constant=_no_number)
         except (ValueError, RecursionError):
-            return failures.unreadable(str(call), answer.status)
+            return failures.classify_unreadable(str(call), answer.status)
 
     def read(self, call: Call, until: float | None = None, attempts: int | None = None) -> Any:
         """Ask until there is an answer, patience ends, or the monotonic instant *until* has come. Raises VenueError."""
-        end = self.timing.monotonic() + self.patience.read_seconds if until is None else until
-        attempts = self.patience.attempts if attempts is None else attempts
+        end = self.timing.monotonic() + self.timeouts.read_seconds if until is None else until
+        attempts = self.timeouts.attempts if attempts is None else attempts
         auth_tried = False
         for retry in range(attempts):
-            found = self.judged(call, self.attempt(call, end))
+            found = self.decode(call, self.attempt(call, end))
             if not isinstance(found, Failure):
                 return found
             delay = self._delay(found, retry, auth_tried=auth_tried)
@@ -166,7 +166,7 @@ class Transport:
             if delay is None or retry + 1 == attempts or self.timing.monotonic() + delay > end:
                 break
             if isinstance(found.error, VenueThrottled):
-                for bucket in self._buckets[call.lane]:
+                for bucket in self._limiters[call.group]:
                     bucket.pause(delay)
             self.timing.sleep(delay)
         raise found.error
@@ -176,10 +176,10 @@ class Transport:
 
         Raises: VenueError, after which it may or may not have happened.
         """
-        found = self.judged(call, self.attempt(call))
+        found = self.decode(call, self.attempt(call))
         if isinstance(found, Failure) and found.status == 401 and again_on_401:
             self.timing.sleep(self.auth_delay())
-            found = self.judged(call, self.attempt(call))
+            found = self.decode(call, self.attempt(call))
         if isinstance(found, Failure):
             raise found.error
         return found
@@ -189,26 +189,26 @@ class Transport:
 
         If the first ones all fail for want of an answer, the rest is not asked.
         """
-        effort = Effort(self.timing.monotonic() + self.patience.bulk_seconds, self._limits.parallel)
+        effort = BatchBreaker(self.timing.monotonic() + self.timeouts.bulk_seconds, self._limits.parallel)
         if len(calls) == 1:
-            return [self._tried(calls[0], effort)]
+            return [self._try(calls[0], effort)]
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="coinbase")
             pool = self._pool
-        return list(pool.map(lambda call: self._tried(call, effort), calls))
+        return list(pool.map(lambda call: self._try(call, effort), calls))
 
     def auth_delay(self) -> float:
         """Return how long to wait after a refused token: some refusals are throttling in disguise."""
-        return self.patience.auth_seconds + self.timing.uniform(0, self.patience.auth_seconds)
+        return self.timeouts.auth_seconds + self.timing.uniform(0, self.timeouts.auth_seconds)
 
-    def _tried(self, call: Call, effort: Effort) -> Any:
-        if effort.is_over(self.timing.monotonic()):
+    def _try(self, call: Call, effort: BatchBreaker) -> Any:
+        if effort.is_tripped(self.timing.monotonic()):
             return VenueUnavailable(f"{call}: not asked, the venue does not answer in time")
         try:
             found = self.read(call, effort.until)
         except VenueError as error:
-            effort.failed(error)
+            effort.record_failure(error)
             return error
         effort.has_success = True
         return found
@@ -219,7 +219,7 @@ class Transport:
             return self.auth_delay()
         if not failure.may_retry:
             return None
-        ceiling = min(self.patience.backoff_seconds * 2**retry, self.patience.backoff_seconds_max)
+        ceiling = min(self.timeouts.backoff_seconds * 2**retry, self.timeouts.backoff_seconds_max)
         return max(self.timing.uniform(0, ceiling), failure.retry_after or 0)
 
     def _exchange(self, call: Call, answer_seconds: float, until: float) -> Answer:
@@ -229,8 +229,8 @@ class Transport:
             params=call.query,
             data=call.body,
             headers=_headers(call),
-            auth=None if call.lane is Lane.PUBLIC else self._signed,
-            timeout=(self.patience.connect_seconds, answer_seconds),
+            auth=None if call.group is RateLimitGroup.PUBLIC else self._signed,
+            timeout=(self.timeouts.connect_seconds, answer_seconds),
             allow_redirects=False,
             stream=True,
         ) as response:
@@ -245,7 +245,7 @@ class Transport:
             retry_after = _seconds(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.
             text = body.decode("utf-8", "replace")
-            text = text if call.lane is Lane.PUBLIC else self._redact(text)
+            text = text if call.group is RateLimitGroup.PUBLIC else self._redact(text)
             return Answer(response.status_code, text, retry_after)
 
 
@@ -264,7 +264,7 @@ def _session(parallel: int, ca_file: str | None) -> requests.Session:
 
 def _headers(call: Call) -> Mapping[str, str]:
     # Public answers are cached for a second unless we ask not to.
-    headers = {"Cache-Control": "no-cache"} if call.lane is Lane.PUBLIC else {}
+    headers = {"Cache-Control": "no-cache"} if call.group is RateLimitGroup.PUBLIC else {}
     return headers if call.body is None else {**headers, "Content-Type": "application/json"}
 
 

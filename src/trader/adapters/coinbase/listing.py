@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trader.adapters.coinbase.budget import Lane
+from trader.adapters.coinbase.budget import RateLimitGroup
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.reading import read_page
 from trader.errors import VenueProtocol, VenueUnavailable
@@ -17,12 +17,12 @@ _ROWS_PER_PAGE = "250"
 Query = tuple[tuple[str, str], ...]
 
 
-def walk(
+def iterate(
     transport: Transport,
     path: str,
     key: str,
     query: Query,
-    lane: Lane = Lane.PRIVATE,
+    lane: RateLimitGroup = RateLimitGroup.PRIVATE,
     until: float | None = None,
     attempts: int | None = None,
 ) -> Iterator[Any]:
@@ -45,20 +45,20 @@ def walk(
     raise VenueProtocol(f"{key}: more than {_PAGES_MAX} pages")
 
 
-def accounts(transport: Transport) -> Iterator[Any]:
+def iterate_accounts(transport: Transport) -> Iterator[Any]:
     """Yield every wallet."""
-    return walk(transport, "/accounts", "accounts", (("limit", _ROWS_PER_PAGE),))
+    return iterate(transport, "/accounts", "accounts", (("limit", _ROWS_PER_PAGE),))
 
 
-def orders(
+def iterate_orders(
     transport: Transport, since: Instant, until: float | None = None, attempts: int | None = None
 ) -> Iterator[Any]:
     """Yield every order created since, in any state: a filter by state would hide those in between."""
     query = (("product_type", "SPOT"), ("start_date", rfc3339(since)), ("limit", _ROWS_PER_PAGE))
-    return walk(transport, "/orders/historical/batch", "orders", query, until=until, attempts=attempts)
+    return iterate(transport, "/orders/historical/batch", "orders", query, until=until, attempts=attempts)
 
 
-def fills(transport: Transport, since: Instant) -> Iterator[Any]:
+def iterate_fills(transport: Transport, since: Instant) -> Iterator[Any]:
     """Yield every fill since."""
     query = (("start_sequence_timestamp", rfc3339(since)), ("limit", _ROWS_PER_PAGE))
-    return walk(transport, "/orders/historical/fills", "fills", query, Lane.FILLS)
+    return iterate(transport, "/orders/historical/fills", "fills", query, RateLimitGroup.FILLS)

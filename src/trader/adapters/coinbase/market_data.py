@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from trader.adapters.coinbase.budget import Lane, Limits, Patience, Timing
+from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.reading import read_rows
@@ -66,7 +66,7 @@ class CoinbaseMarket:
     def server_time(self) -> Instant:
         """Ask the venue for its time, and learn how far ours is from it. Raises: VenueError."""
         asked_at = self._transport.timing.wall()
-        told = read_server_time(self._transport.read(Call("GET", "/time", Lane.PUBLIC)))
+        told = read_server_time(self._transport.read(Call("GET", "/time", RateLimitGroup.PUBLIC)))
         self.clock.compare(told, asked_at, self._transport.timing.wall())
         return Instant(int(told))
 
@@ -122,9 +122,9 @@ class CoinbaseMarket:
     def _product_rows(self) -> Iterable[Any]:
         """Walk the pages until one holds nothing new: how many rows the venue grants a page is not documented."""
         query: tuple[tuple[str, str], ...] = (_SPOT,)
-        path, lane = "/market/products", Lane.PUBLIC
+        path, lane = "/market/products", RateLimitGroup.PUBLIC
         if self._transport.has_key:
-            path, lane, query = "/products", Lane.PRIVATE, (_SPOT, ("get_tradability_status", "true"))
+            path, lane, query = "/products", RateLimitGroup.PRIVATE, (_SPOT, ("get_tradability_status", "true"))
         seen: set[str] = set()
         offset = 0
         for _ in range(_PRODUCT_PAGES_MAX):
@@ -156,7 +156,7 @@ class CoinbaseMarket:
 
     def _ticker_quotes(self, wanted: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
         calls = [
-            Call("GET", f"/market/products/{quote(product_id, safe='')}/ticker", Lane.PUBLIC, (("limit", "1"),))
+            Call("GET", f"/market/products/{quote(product_id, safe='')}/ticker", RateLimitGroup.PUBLIC, (("limit", "1"),))
             for product_id in wanted
         ]
         found: dict[ProductId, Quote] = {}
@@ -191,13 +191,13 @@ class CoinbaseMarket:
 def open_market(
     base_url: str = BASE_URL,
     *,
-    limits: Limits | None = None,
-    patience: Patience | None = None,
+    limits: RateLimits | None = None,
+    timeouts: TimeoutPolicy | None = None,
     timing: Timing | None = None,
     ca_file: str | None = None,
 ) -> CoinbaseMarket:
     """Make the public half, which needs no key. Nothing is asked yet."""
-    return CoinbaseMarket(Transport(base_url, limits=limits, patience=patience, timing=timing, ca_file=ca_file))
+    return CoinbaseMarket(Transport(base_url, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file))
 
 
 def _sensible(reader: Callable[..., T | None], raw: Any, *rest: Any) -> T | None:
@@ -224,12 +224,12 @@ def _is_spot(row: Any) -> bool:
 
 def _book_call(product_id: ProductId) -> Call:
     query = (("product_id", product_id), ("limit", str(_LEVELS)))
-    return Call("GET", "/market/product_book", Lane.PUBLIC, query)
+    return Call("GET", "/market/product_book", RateLimitGroup.PUBLIC, query)
 
 
 def _candles_call(product_id: ProductId, granularity: Granularity, first: int, last: int) -> Call:
     query = (("start", str(first)), ("end", str(last)), ("granularity", granularity.value))
-    return Call("GET", f"/market/products/{quote(product_id, safe='')}/candles", Lane.PUBLIC, query)
+    return Call("GET", f"/market/products/{quote(product_id, safe='')}/candles", RateLimitGroup.PUBLIC, query)
 
 
 def _windows(granularity: Granularity, count: int, now: Instant) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 _HEADROOM = 0.92
 
 
-class Bucket:
+class RateLimiter:
     """Hand out turns at no more than *rate* a second; *burst* of them may go at once after a quiet time.
 
     A turn is reserved under a lock and slept for outside of it, so any number of threads may ask.
@@ -34,7 +34,7 @@ class Bucket:
         self._lock = threading.Lock()
         self._next = -float("inf")
 
-    def take(self) -> None:
+    def wait_turn(self) -> None:
         """Wait for a turn."""
         with self._lock:
             now = self._monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trader.adapters.coinbase.wire_orders import OrderReply
 from trader.model.ids import ProductId
-from trader.model.orders import OrderIntent, OrderKind
+from trader.model.orders import OrderIntent, OrderConfiguration
 
 # Two doors to one book; orders sent through one may be reported under the other.
 _UNIFIED_QUOTES = frozenset({"USD", "USDC"})
@@ -15,7 +15,7 @@ _UNIFIED_QUOTES = frozenset({"USD", "USDC"})
 _CLOCK_SLACK_SECONDS = 60
 
 
-def difference(intent: OrderIntent, order: OrderReply) -> str | None:
+def find_difference(intent: OrderIntent, order: OrderReply) -> str | None:
     """Name the first field in which the order differs from the intent; None if it is the one."""
     for name, sent, found in _fields(intent, order):
         if sent != found:
@@ -39,12 +39,12 @@ def _fields(intent: OrderIntent, order: OrderReply) -> Iterator[tuple[str, objec
     yield "side", intent.side, order.side
     yield "base_size", intent.quantity, terms.base_size
     yield "limit_price", intent.limit_price, terms.limit_price
-    if intent.kind is OrderKind.POST_ONLY_GTD:
+    if intent.configuration is OrderConfiguration.POST_ONLY_GTD:
         yield "post_only", True, terms.post_only
-    if intent.kind is OrderKind.BRACKET_GTC:
+    if intent.configuration is OrderConfiguration.BRACKET_GTC:
         yield "stop_trigger_price", intent.stop_price, terms.stop_trigger_price
     attached = order.attached_terms
     # Not every listing repeats the bracket; one that does must be ours.
-    if intent.attach and intent.bracket is not None and attached is not None:
+    if intent.attach_bracket and intent.bracket is not None and attached is not None:
         yield "attached limit_price", intent.bracket.target_price, attached.limit_price
         yield "attached stop_trigger_price", intent.bracket.stop_price, attached.stop_trigger_price

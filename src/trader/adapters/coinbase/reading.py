@@ -19,7 +19,7 @@ from trader.errors import VenueProtocol
 _PROBLEMS_SHOWN = 3
 
 
-def instant(text: Any) -> int:
+def parse_instant(text: Any) -> int:
     """Read an RFC 3339 time to the whole second it lies in. Raises: ValueError."""
     if not isinstance(text, str):
         raise ValueError("is no time")
@@ -40,14 +40,14 @@ def _said(value: Any) -> Any:
 
 
 Number = Annotated[Decimal, BeforeValidator(_exact)]
-At = Annotated[int, BeforeValidator(instant)]
+Timestamp = Annotated[int, BeforeValidator(parse_instant)]
 #: An object of which the venue prints members it does not mean as null.
-Said = BeforeValidator(_said)
+DropNulls = BeforeValidator(_said)
 
-W = TypeVar("W", bound="Wire")
+W = TypeVar("W", bound="WireModel")
 
 
-class Wire:
+class WireModel:
     """An object on the wire: its annotated members are read, those without a default must be there.
 
     A subclass names what the venue calls otherwise: ``class _Account(Wire, available_balance="available")``.
@@ -83,7 +83,7 @@ def _empty_is_missing(raw: Any) -> Any:
 
 
 # One for each class, made when it is first met.
-_ADAPTERS: dict[type[Wire], TypeAdapter[Any]] = {}
+_ADAPTERS: dict[type[WireModel], TypeAdapter[Any]] = {}
 
 
 def fit(kind: type[W], raw: Any, what: str) -> W:
@@ -94,20 +94,20 @@ def fit(kind: type[W], raw: Any, what: str) -> W:
     try:
         found: W = adapter.validate_python(raw)
     except ValidationError as error:
-        problem = VenueProtocol(f"{what}: {places(error)}")
+        problem = VenueProtocol(f"{what}: {describe_misfits(error)}")
     else:
         return found
     raise problem
 
 
-def places(error: ValidationError) -> str:
+def describe_misfits(error: ValidationError) -> str:
     """Say where an object does not fit, without what stands there."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     shown = [f"{'.'.join(map(str, each['loc'])) or 'all of it'}: {each['msg']}" for each in found[:_PROBLEMS_SHOWN]]
     return "; ".join(shown) + (f"; and {len(found) - len(shown)} more" if len(found) > len(shown) else "")
 
 
-class _Page(Wire):
+class _Page(WireModel):
     has_next: bool | None = None
     cursor: str = ""
     proof_token_required: bool = False
@@ -136,7 +136,7 @@ def read_page(raw: Any, key: str) -> tuple[list[Any], str | None]:
     return rows, page.cursor if has_next else None
 
 
-def first_words(found: Mapping[str, Any], *keys: str) -> str | None:
+def find_first_words(found: Mapping[str, Any], *keys: str) -> str | None:
     """Return the first of these texts that says something: not empty, and not that the reason is unknown."""
     for key in keys:
         text = found.get(key)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from trader.adapters.coinbase import listing
-from trader.adapters.coinbase.bodies import order_body
+from trader.adapters.coinbase.bodies import encode_order
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Call, Transport
-from trader.adapters.coinbase.readback import difference
+from trader.adapters.coinbase.readback import find_difference
 from trader.adapters.coinbase.wire_orders import (
     OrderReply,
     read_created,
@@ -35,7 +35,7 @@ from trader.model.orders import Accepted, OrderIntent, Rejected, Submission, Unk
 DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
 
 #: The venue's own trouble: the same body may be taken a moment later.
-HICCUPS = frozenset(
+TRANSIENT_REJECTIONS = frozenset(
     {
         "COMMANDER_REJECTED_NEW_ORDER",
         "MISSING_COMMISSION_RATE",
@@ -53,7 +53,7 @@ _LEAST_SECONDS = 3.0
 _BACKOFF = (0.5, 1.0, 2.0, 4.0)
 _LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, 4.0)
 _LISTED_BEFORE_SECONDS = 60
-_HICCUPS_MAX = 2
+_TRANSIENT_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,14 @@ class Submitter:
     # --- sending
 
     def _send(self, intent: OrderIntent) -> _Outcome:
-        call = Call("POST", "/orders", body=order_body(intent))
+        call = Call("POST", "/orders", body=encode_order(intent))
         end = self._timing.monotonic() + self._send_seconds
         outcome, unauthorised, hiccups = _Outcome(), 0, 0
         for delay in (*_BACKOFF, None):
             outcome, failure = self._attempt(intent, call, end, outcome)
-            hiccups += outcome.refusal in HICCUPS
+            hiccups += outcome.refusal in TRANSIENT_REJECTIONS
             is_over = outcome.order_id is not None or outcome.listed is not None
-            is_refused = outcome.refusal is not None and (outcome.refusal not in HICCUPS or hiccups > _HICCUPS_MAX)
+            is_refused = outcome.refusal is not None and (outcome.refusal not in TRANSIENT_REJECTIONS or hiccups > _TRANSIENT_MAX)
             if is_over or is_refused:
                 break
             wait = 0.0 if delay is None else delay
@@ -121,7 +121,7 @@ class Submitter:
                 return _Outcome(listed=listed, in_doubt=True), None
             if self._timing.monotonic() >= end:
                 return before, None
-        found = self._transport.judged(call, self._transport.attempt(call, end))
+        found = self._transport.decode(call, self._transport.attempt(call, end))
         if isinstance(found, Failure):
             if found.status in (400, 403):
                 return _Outcome(refusal=str(found.error), in_doubt=in_doubt), found
@@ -172,14 +172,14 @@ class Submitter:
 
     def _listed(self, intent: OrderIntent, until: float, attempts: int | None = None) -> OrderReply | None:
         since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
-        for row in listing.orders(self._transport, since, until, attempts):
+        for row in listing.iterate_orders(self._transport, since, until, attempts):
             if read_order_head(row).client_order_id == intent.client_order_id:
                 return read_order(row)
         return None
 
 
 def _accepted_if_same(intent: OrderIntent, order: OrderReply) -> Submission:
-    differs = difference(intent, order)
+    differs = find_difference(intent, order)
     if differs is not None:
         return Unknown(f"order {order.order_id} is not the one that was sent: {differs}")
     attached = order.attached_order_id

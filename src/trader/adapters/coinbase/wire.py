@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema
 
-from trader.adapters.coinbase.reading import At, Number, Wire, fit, places
+from trader.adapters.coinbase.reading import Timestamp, Number, WireModel, fit, describe_misfits
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
@@ -18,7 +18,7 @@ from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
 
 
 class _Product(
-    Wire,
+    WireModel,
     auction_mode="in_auction",
     new_at="listed_at",
     base_currency_id="base",
@@ -52,7 +52,7 @@ class _Product(
     price: Number | None = None
     status: str = ""
     alias: str | None = None
-    listed_at: At | None = None
+    listed_at: Timestamp | None = None
 
 
 def read_product(raw: Any) -> Product:
@@ -87,19 +87,19 @@ def read_product(raw: Any) -> Product:
 # --- books and quotes
 
 
-class _Level(Wire):
+class _Level(WireModel):
     price: Number
     size: Number
 
 
-class _Book(Wire):
+class _Book(WireModel):
     product_id: str
     bids: list[_Level]
     asks: list[_Level]
-    time: At | None = None
+    time: Timestamp | None = None
 
 
-class _BookReply(Wire):
+class _BookReply(WireModel):
     pricebook: _Book
 
 
@@ -129,11 +129,11 @@ def read_depth(raw: Any, band_bps: Decimal) -> Depth | None:
     return Depth(ProductId(book.product_id), Notional(bids), Notional(asks))
 
 
-class _Trade(Wire):
-    time: At
+class _Trade(WireModel):
+    time: Timestamp
 
 
-class _Ticker(Wire):
+class _Ticker(WireModel):
     trades: list[_Trade]
     best_bid: Number | None = None
     best_ask: Number | None = None
@@ -170,7 +170,7 @@ def read_candles(raw: Any) -> list[Candle]:
     try:
         rows = _CANDLES.validate_python(raw)["candles"]
     except ValidationError as error:
-        problem = VenueProtocol(f"candles: {places(error)}")
+        problem = VenueProtocol(f"candles: {describe_misfits(error)}")
     else:
         return [Candle(**row) for row in reversed(rows)]
     raise problem
@@ -179,12 +179,12 @@ def read_candles(raw: Any) -> list[Candle]:
 # --- fees and time
 
 
-class _Tier(Wire):
+class _Tier(WireModel):
     maker_fee_rate: Number
     taker_fee_rate: Number
 
 
-class _Summary(Wire):
+class _Summary(WireModel):
     fee_tier: _Tier
 
 
@@ -194,7 +194,7 @@ def read_fee_rates(raw: Any) -> FeeRates:
     return FeeRates(maker=tier.maker_fee_rate, taker=tier.taker_fee_rate)
 
 
-class _Time(Wire, epochMillis="millis"):
+class _Time(WireModel, epochMillis="millis"):
     millis: Number
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from trader.adapters.coinbase.reading import At, Number, Wire, fit
+from trader.adapters.coinbase.reading import Timestamp, Number, WireModel, fit
 from trader.errors import VenueProtocol
-from trader.model.converts import ConvertState, ConvertStatus
+from trader.model.converts import ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional, Price, Quantity
@@ -22,18 +22,18 @@ _OUR_PLATFORM = "ACCOUNT_PLATFORM_CONSUMER"
 # --- the account
 
 
-class _Amount(Wire):
+class _Amount(WireModel):
     value: Number
     currency: str = ""
 
 
-class _Account(Wire, available_balance="available"):
+class _Account(WireModel, available_balance="available"):
     currency: str
     available: _Amount
     hold: _Amount
 
 
-class _AccountKind(Wire):
+class _AccountKind(WireModel):
     type: str = ""
     platform: str = _OUR_PLATFORM
 
@@ -55,7 +55,7 @@ def read_balances(rows: Iterable[Any]) -> Mapping[Asset, Balance]:
     return found
 
 
-class _Permissions(Wire):
+class _Permissions(WireModel):
     can_view: bool
     can_trade: bool
     can_transfer: bool
@@ -85,10 +85,10 @@ def read_permissions(raw: Any) -> KeyPermissions:
 # --- fills
 
 
-class _Fill(Wire):
+class _Fill(WireModel):
     order_id: str
     trade_type: str
-    trade_time: At
+    trade_time: Timestamp
     product_id: str
     side: Side
     price: Number
@@ -127,11 +127,11 @@ def read_fill(raw: Any) -> Fill:
 # --- conversions
 
 
-class _Fee(Wire):
+class _Fee(WireModel):
     amount: _Amount | None = None
 
 
-class _Trade(Wire):
+class _Trade(WireModel):
     id: str
     status: str = ""
     amount: _Amount | None = None
@@ -141,30 +141,30 @@ class _Trade(Wire):
     total_fee: _Fee | None = None
 
 
-class _TradeReply(Wire):
+class _TradeReply(WireModel):
     trade: _Trade
 
 
 _CONVERT_STATUSES = {
-    "COMPLETED": ConvertStatus.COMPLETED,
-    "CANCELED": ConvertStatus.FAILED,
-    "CANCELLED": ConvertStatus.FAILED,
-    "EXPIRED": ConvertStatus.FAILED,
-    "FAILED": ConvertStatus.FAILED,
+    "COMPLETED": ConversionStatus.COMPLETED,
+    "CANCELED": ConversionStatus.FAILED,
+    "CANCELLED": ConversionStatus.FAILED,
+    "EXPIRED": ConversionStatus.FAILED,
+    "FAILED": ConversionStatus.FAILED,
 }
 
 
-def read_convert_id(raw: Any) -> str:
+def read_conversion_id(raw: Any) -> str:
     """Read the venue's id of a quoted conversion. Raises: VenueProtocol."""
     return fit(_TradeReply, raw, "conversion").trade.id
 
 
-def read_convert(raw: Any, source: Asset, target: Asset) -> ConvertState:
+def read_conversion(raw: Any, source: Asset, target: Asset) -> ConversionReport:
     """Read how far a conversion got; a status nobody knows leaves it open. Raises: VenueProtocol."""
     trade = fit(_TradeReply, raw, "conversion").trade
-    status = _CONVERT_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConvertStatus.QUOTED)
-    received = _received(trade, source, target) if status is ConvertStatus.COMPLETED else ZERO
-    return ConvertState(trade.id, status, Notional(received))
+    status = _CONVERT_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConversionStatus.QUOTED)
+    received = _received(trade, source, target) if status is ConversionStatus.COMPLETED else ZERO
+    return ConversionReport(trade.id, status, Notional(received))
 
 
 def _received(trade: _Trade, source: Asset, target: Asset) -> Decimal:

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from trader.adapters.coinbase.reading import At, Number, Said, Wire, first_words, fit
+from trader.adapters.coinbase.reading import Timestamp, Number, DropNulls, WireModel, find_first_words, fit
 from trader.errors import VenueProtocol
 from trader.model.ids import ClientOrderId, Instant, ProductId, VenueOrderId
 from trader.model.money import ZERO, Notional, Price, Quantity
-from trader.model.orders import OrderState, OrderStatus, Side
+from trader.model.orders import OrderStatusReport, OrderStatus, Side
 
 _REASON_LENGTH = 200
 
-#: The venue's words only: INTENDED or LAPSED from it would be as strange as a word nobody knows.
+#: The venue's words only: INTENDED or WITHHELD from it would be as strange as a word nobody knows.
 VENUE_STATUSES = (
     OrderStatus.PENDING,
     OrderStatus.QUEUED,
@@ -34,7 +34,7 @@ def _status(word: Any) -> Any:
     return word if word in VENUE_STATUSES else OrderStatus.UNKNOWN_ORDER_STATUS
 
 
-class OrderTerms(Wire):
+class OrderTerms(WireModel):
     """What an order was configured with; which of these there are depends on its kind."""
 
     base_size: Number | None = None
@@ -44,10 +44,10 @@ class OrderTerms(Wire):
     post_only: bool | None = None
 
 
-Configuration = Annotated[Mapping[str, OrderTerms], Said]
+Configuration = Annotated[Mapping[str, OrderTerms], DropNulls]
 
 
-class OrderHead(Wire):
+class OrderHead(WireModel):
     """As much of an order as tells whose it is."""
 
     order_id: str
@@ -60,7 +60,7 @@ class OrderReply(OrderHead):
 
     product_id: str
     side: Side
-    created_time: At
+    created_time: Timestamp
     # A missing status is as unknown as an unheard-of one.
     status: Annotated[OrderStatus, BeforeValidator(_status)] = OrderStatus.UNKNOWN_ORDER_STATUS
     filled_size: Number = ZERO
@@ -80,7 +80,7 @@ class OrderReply(OrderHead):
         return next(iter((self.attached_order_configuration or {}).values()), None)
 
 
-class _OrderEnvelope(Wire):
+class _OrderEnvelope(WireModel):
     order: OrderReply
 
 
@@ -105,11 +105,11 @@ def _sound(order: OrderReply) -> OrderReply:
     return order
 
 
-def order_state(order: OrderReply) -> OrderState:
+def make_status_report(order: OrderReply) -> OrderStatusReport:
     """Turn an order into what the core knows of one."""
     terms = order.terms
     stop = terms.stop_price if terms.stop_trigger_price is None else terms.stop_trigger_price
-    return OrderState(
+    return OrderStatusReport(
         venue_order_id=VenueOrderId(order.order_id),
         client_order_id=ClientOrderId(order.client_order_id),
         product_id=ProductId(order.product_id),
@@ -126,11 +126,11 @@ def order_state(order: OrderReply) -> OrderState:
     )
 
 
-class _Placed(Wire):
+class _Placed(WireModel):
     order_id: str
 
 
-class _CreateReply(Wire):
+class _CreateReply(WireModel):
     success: bool
     # Either half: samples print both, and the one that does not count must not stop us.
     success_response: dict[str, Any] | None = None
@@ -156,16 +156,16 @@ def read_created(raw: Any) -> Created:
 
 def _reject_reason(reply: _CreateReply) -> str:
     codes = ("new_order_failure_reason", "preview_failure_reason", "error", "message", "error_details")
-    known = first_words(reply.error_response or {}, *codes) or first_words({"reason": reply.failure_reason}, "reason")
+    known = find_first_words(reply.error_response or {}, *codes) or find_first_words({"reason": reply.failure_reason}, "reason")
     return (known or "UNKNOWN_FAILURE_REASON")[:_REASON_LENGTH]
 
 
-class _Cancelled(Wire):
+class _Cancelled(WireModel):
     order_id: str
     success: bool
 
 
-class _CancelReply(Wire):
+class _CancelReply(WireModel):
     results: list[_Cancelled]
 
 
@@ -183,7 +183,7 @@ class Preview:
     commission: Notional | None
 
 
-class _PreviewReply(Wire):
+class _PreviewReply(WireModel):
     errs: list[str]
     order_total: Number | None = None
     commission_total: Number | None = None

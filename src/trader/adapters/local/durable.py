@@ -46,7 +46,7 @@ def append_lines(path: Path, lines: list[str]) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Keep other processes, and other holders in this one, out while the block runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:

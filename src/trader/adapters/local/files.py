@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from trader.adapters.local.durable import append_lines, create_text, locked, replace_text
-from trader.adapters.local.lease import LeaseItem, fill_lines, lease_item, order_lines
-from trader.adapters.local.memory import switch_of
+from trader.adapters.local.durable import append_lines, create_text, lock_file, replace_text
+from trader.adapters.local.lease import LeaseItem, encode_fills, read_lease_item, encode_orders
+from trader.adapters.local.memory import parse_trading_state
 from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode, sha256_hex
 from trader.model.events import AuditObject
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Switch
-from trader.ports import Grant
+from trader.model.portfolio import TradingState
+from trader.ports import LeaseGrant
 
 Book = TypeVar("Book")
 
@@ -40,32 +40,32 @@ class FileStateStore:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         with self._exclusive(scope) as folder:
-            item = _read_item(folder).taken(scope, owner, now, lease_seconds)
+            item = _read_item(folder).take(scope, owner, now, lease_seconds)
             replace_text(folder / "ledger.json", item.text())
-            return item.granted(scope)
+            return item.grant(scope)
 
     def commit(
         self,
-        grant: Grant,
+        grant: LeaseGrant,
         ledger: Ledger,
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
         release: bool = False,
-    ) -> Grant:
+    ) -> LeaseGrant:
         with self._exclusive(grant.scope) as folder:
-            item = _read_item(folder).committed(grant, ledger, release=release)
+            item = _read_item(folder).commit(grant, ledger, release=release)
             # The ledger last: lines of a commit that did not get this far are written again, and kept once.
-            _append_new(folder / "fills.jsonl", fill_lines(fills), _fill_key)
-            _append_new(folder / "orders.jsonl", order_lines(finished), _order_key)
+            _append_new(folder / "fills.jsonl", encode_fills(fills), _fill_key)
+            _append_new(folder / "orders.jsonl", encode_orders(finished), _order_key)
             replace_text(folder / "ledger.json", item.text())
-            return Grant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
+            return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
 
-    def release(self, grant: Grant) -> None:
+    def release(self, grant: LeaseGrant) -> None:
         with self._exclusive(grant.scope) as folder:
-            replace_text(folder / "ledger.json", _read_item(folder).released(grant).text())
+            replace_text(folder / "ledger.json", _read_item(folder).release(grant).text())
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
@@ -92,7 +92,7 @@ class FileStateStore:
     def _exclusive(self, scope: Scope) -> Iterator[Path]:
         folder = self.folder(scope)
         try:
-            with locked(folder / ".lock"):
+            with lock_file(folder / ".lock"):
                 yield folder
         except OSError as error:
             raise StoreUnavailable(f"{folder}: {error}") from error
@@ -131,14 +131,14 @@ class FileKillSwitch:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         try:
             word = self._path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
-        return switch_of(word, str(self._path))
+        return parse_trading_state(word, str(self._path))
 
-    def write(self, switch: Switch) -> None:
+    def write(self, switch: TradingState) -> None:
         """Set the switch. Raises: StoreUnavailable."""
         try:
             replace_text(self._path, f"{switch}\n")
@@ -146,7 +146,7 @@ class FileKillSwitch:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
 
-class FileBookStore(Generic[Book]):
+class FileSimAccountStore(Generic[Book]):
     """The book of a simulated venue as one file. *kind* is its class: this package does not know the simulator."""
 
     def __init__(self, path: Path, kind: type[Book]) -> None:
@@ -171,13 +171,13 @@ class FileBookStore(Generic[Book]):
                 raise LedgerCorrupt(f"{self._path}: {error}") from error
         return self._known[1]
 
-    def save(self, book: Book) -> None:
-        text = canonical_json(book)
+    def save(self, account: Book) -> None:
+        text = canonical_json(account)
         try:
             replace_text(self._path, text)
         except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
-        self._known = text, book
+        self._known = text, account
 
 
 def _read_item(folder: Path) -> LeaseItem:
@@ -188,7 +188,7 @@ def _read_item(folder: Path) -> LeaseItem:
         return LeaseItem()
     except UnicodeDecodeError as error:
         raise LedgerCorrupt(f"{path}: {error}") from error
-    return lease_item(text, str(path))
+    return read_lease_item(text, str(path))
 
 
 KeyOf = Callable[[dict[str, Any]], str]

@@ -14,7 +14,7 @@ from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import SCHEMA, Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.ports import Grant
+from trader.ports import LeaseGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class LeaseItem:
     expires_at: Instant = Instant(0)
     ledger: Ledger | None = None
 
-    def taken(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
+    def take(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
         """Take the lease for an owner. Raises: LeaseHeld while somebody else's lease lasts."""
         if not owner or lease_seconds <= 0:
             raise InvariantViolation(f"{scope}: a lease needs an owner and a length, not {owner!r}, {lease_seconds} s")
@@ -35,11 +35,11 @@ class LeaseItem:
             raise LeaseHeld(self.owner, self.expires_at)
         return replace(self, owner=owner, epoch=self.epoch + 1, expires_at=Instant(now + lease_seconds))
 
-    def granted(self, scope: Scope) -> Grant:
+    def grant(self, scope: Scope) -> LeaseGrant:
         """Hand out the right to act."""
-        return Grant(scope, self.owner, self.epoch, self.version, self.expires_at, self.ledger)
+        return LeaseGrant(scope, self.owner, self.epoch, self.version, self.expires_at, self.ledger)
 
-    def committed(self, grant: Grant, ledger: Ledger, *, release: bool) -> LeaseItem:
+    def commit(self, grant: LeaseGrant, ledger: Ledger, *, release: bool) -> LeaseItem:
         """Replace the ledger. Raises: VersionConflict if the grant is not the newest."""
         self._check(grant)
         if grant.version != self.version:
@@ -47,18 +47,18 @@ class LeaseItem:
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
         item = replace(self, version=self.version + 1, ledger=ledger)
-        return item.freed() if release else item
+        return item.free() if release else item
 
-    def released(self, grant: Grant) -> LeaseItem:
+    def release(self, grant: LeaseGrant) -> LeaseItem:
         """Give the lease back. Raises: VersionConflict if it is no longer the grant's."""
         self._check(grant)
-        return self.freed()
+        return self.free()
 
-    def freed(self) -> LeaseItem:
+    def free(self) -> LeaseItem:
         """Nobody holds the lease; the epoch stays, so the next one is higher."""
         return replace(self, owner="", expires_at=Instant(0))
 
-    def _check(self, grant: Grant) -> None:
+    def _check(self, grant: LeaseGrant) -> None:
         if (grant.epoch, grant.owner) != (self.epoch, self.owner):
             raise VersionConflict(grant.epoch, self.epoch)
 
@@ -67,7 +67,7 @@ class LeaseItem:
         return canonical_json(self)
 
 
-def lease_item(text: str, where: str) -> LeaseItem:
+def read_lease_item(text: str, where: str) -> LeaseItem:
     """Read an item back.
 
     Raises: LedgerCorrupt naming the place, for anything that is not an item of this schema or the one before.
@@ -81,11 +81,11 @@ def lease_item(text: str, where: str) -> LeaseItem:
     return item
 
 
-def fill_lines(fills: Sequence[Fill]) -> dict[str, str]:
+def encode_fills(fills: Sequence[Fill]) -> dict[str, str]:
     """Write fills as text, each under the key that it is stored once under."""
     return {f"{fill.venue_order_id}/{fill.trade_id}": canonical_json(fill) for fill in fills}
 
 
-def order_lines(finished: Sequence[OrderRecord]) -> dict[str, str]:
+def encode_orders(finished: Sequence[OrderRecord]) -> dict[str, str]:
     """Write finished orders as text, each under its client id; a later word on one replaces the earlier."""
     return {record.intent.client_order_id: canonical_json(record) for record in finished}

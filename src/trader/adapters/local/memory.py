@@ -9,15 +9,15 @@ import json
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from trader.adapters.local.lease import LeaseItem, fill_lines, lease_item, order_lines
+from trader.adapters.local.lease import LeaseItem, encode_fills, read_lease_item, encode_orders
 from trader.errors import AuditError, MalformedData, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Switch
-from trader.ports import Grant
+from trader.model.portfolio import TradingState
+from trader.ports import LeaseGrant
 
 Book = TypeVar("Book")
 
@@ -30,30 +30,30 @@ class InMemoryStateStore:
         self._fills: dict[Scope, dict[str, str]] = {}
         self._finished: dict[Scope, dict[str, str]] = {}
 
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> Grant:
-        item = self._read(scope).taken(scope, owner, now, lease_seconds)
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
+        item = self._read(scope).take(scope, owner, now, lease_seconds)
         self.texts[scope] = item.text()
-        return item.granted(scope)
+        return item.grant(scope)
 
     def commit(
         self,
-        grant: Grant,
+        grant: LeaseGrant,
         ledger: Ledger,
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
         release: bool = False,
-    ) -> Grant:
-        item = self._read(grant.scope).committed(grant, ledger, release=release)
+    ) -> LeaseGrant:
+        item = self._read(grant.scope).commit(grant, ledger, release=release)
         # All of it becomes text before any of it is kept: all or nothing.
-        text, new_fills, new_orders = item.text(), fill_lines(fills), order_lines(finished)
+        text, new_fills, new_orders = item.text(), encode_fills(fills), encode_orders(finished)
         self.texts[grant.scope] = text
         self._fills.setdefault(grant.scope, {}).update(new_fills)
         self._finished.setdefault(grant.scope, {}).update(new_orders)
-        return Grant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
+        return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
 
-    def release(self, grant: Grant) -> None:
-        self.texts[grant.scope] = self._read(grant.scope).released(grant).text()
+    def release(self, grant: LeaseGrant) -> None:
+        self.texts[grant.scope] = self._read(grant.scope).release(grant).text()
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for tests and reports."""
@@ -69,7 +69,7 @@ class InMemoryStateStore:
 
     def _read(self, scope: Scope) -> LeaseItem:
         text = self.texts.get(scope)
-        return LeaseItem() if text is None else lease_item(text, f"ledger of {scope}")
+        return LeaseItem() if text is None else read_lease_item(text, f"ledger of {scope}")
 
 
 class InMemoryAuditLog:
@@ -88,31 +88,31 @@ class InMemoryAuditLog:
 class InMemoryKillSwitch:
     """A word in a variable. None stands for a switch that cannot be read."""
 
-    def __init__(self, word: str | None = Switch.RUN) -> None:
+    def __init__(self, word: str | None = TradingState.RUN) -> None:
         self.word = word
 
-    def read(self) -> Switch:
+    def read(self) -> TradingState:
         if self.word is None:
             raise StoreUnavailable("the kill switch cannot be read")
-        return switch_of(self.word, "kill switch")
+        return parse_trading_state(self.word, "kill switch")
 
 
-class InMemoryBookStore(Generic[Book]):
+class InMemorySimAccountStore(Generic[Book]):
     """A simulated venue's book in a variable. Frozen, so it need not be copied."""
 
-    def __init__(self, book: Book | None = None) -> None:
-        self._book = book
+    def __init__(self, account: Book | None = None) -> None:
+        self._book = account
 
     def load(self) -> Book | None:
         return self._book
 
-    def save(self, book: Book) -> None:
-        self._book = book
+    def save(self, account: Book) -> None:
+        self._book = account
 
 
-def switch_of(word: str, where: str) -> Switch:
+def parse_trading_state(word: str, where: str) -> TradingState:
     """Read the operator's word. Raises: MalformedData for any other word."""
     try:
-        return Switch(word)
+        return TradingState(word)
     except ValueError as error:
-        raise MalformedData(f"{where} says {word!r}, known are {', '.join(Switch)}") from error
+        raise MalformedData(f"{where} says {word!r}, known are {', '.join(TradingState)}") from error

@@ -5,6 +5,6 @@ rather than by the venue.
 """
 
 from trader.stages.execution.engine import ExecutionEngine
-from trader.stages.execution.market import Market
+from trader.stages.execution.market import ExecutionContext
 
 __all__ = ["ExecutionEngine", "Market"]

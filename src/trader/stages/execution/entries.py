@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
-from trader.model.decisions import Approval, Denial, Numbers, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, Details, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.facts import Candidate
 from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import BPS, HUNDRED, ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderStatus, Side
+from trader.model.orders import Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatus, Side
 from trader.model.settings import Settings
-from trader.stages.execution.market import Market, refused
-from trader.stages.execution.purse import Purse
+from trader.stages.execution.market import ExecutionContext, deny
+from trader.stages.execution.purse import BuyingPower
 
 _HOUR = 3600
 
@@ -27,15 +27,15 @@ class Entry:
     """An entry order, with the conversion that pays for it and the cut it suffered, if any."""
 
     intent: OrderIntent
-    convert: ConvertIntent | None = None
+    conversion: ConversionIntent | None = None
     trim: Trim | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Terms:
+class EntryTerms:
     """What was settled before an entry is written down: where, at what price, how much, at which fee, which try."""
 
-    book: Product
+    product: Product
     price: Price
     quantity: Quantity
     fee_rate: Decimal
@@ -43,45 +43,45 @@ class _Terms:
     takes: bool
 
 
-def entry_order(approval: Approval, ledger: Ledger, market: Market, settings: Settings, purse: Purse) -> Entry | Denial:
+def plan_entry(approval: Approval, ledger: Ledger, context: ExecutionContext, settings: Settings, buying_power: BuyingPower) -> Entry | Denial:
     """Buy what was approved: post-only at the best bid; after too many tries unfilled, at a bounded taker price.
 
     Rounding: quantity down, price down, stop and target up. The notional never exceeds what was approved.
     """
     proposal = approval.proposal
-    candidate = market.candidates.get(proposal.product_id)
+    candidate = context.candidates.get(proposal.product_id)
     if candidate is None:
-        return refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id})
-    attempt = unfilled_entries(ledger, proposal, market.now, settings)
+        return deny(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id})
+    attempt = count_unfilled_entries(ledger, proposal, context.now, settings)
     takes = attempt > settings.execution.max_reprices
-    if takes and (denial := _refuse_taking(proposal, candidate, market, settings, attempt)):
+    if takes and (denial := _refuse_taking(proposal, candidate, context, settings, attempt)):
         return denial
     price = _limit_price(candidate, settings, takes=takes)
     if takes and price < candidate.quote.ask:
-        numbers: Numbers = {"ask": candidate.quote.ask, "limit": price}
-        return refused(proposal, DenialCode.PRICE_EXCEEDS_BAND, numbers)
-    fee_rate = market.fees.taker if takes else market.fees.maker
+        details: Details = {"ask": candidate.quote.ask, "limit": price}
+        return deny(proposal, DenialCode.PRICE_EXCEEDS_BAND, details)
+    fee_rate = context.fees.taker if takes else context.fees.maker
     cost = Notional(approval.notional * (ONE + fee_rate))
-    funding = purse.fund(candidate.books, cost)
+    funding = buying_power.reserve(candidate.listings, cost)
     if funding is None:
-        return refused(proposal, DenialCode.QUOTE_ASSET_MISSING, {"cost": cost})
+        return deny(proposal, DenialCode.QUOTE_ASSET_MISSING, {"cost": cost})
     cut = DenialCode.CAPITAL_EXCEEDED if funding.amount < cost else None
     spend = funding.amount / (ONE + fee_rate) if cut else Decimal(approval.notional)
-    if spend > (venue_max := _venue_max(funding.book, price)):
+    if spend > (venue_max := _venue_max(funding.product, price)):
         cut, spend = DenialCode.NOTIONAL_EXCEEDS_MAX, venue_max
-    quantity = _quantity(spend, price, funding.book)
+    quantity = _quantity(spend, price, funding.product)
     if quantity <= 0:
-        numbers = {"notional": spend, "min": funding.book.quote_size_min, "approved": approval.notional}
-        return refused(proposal, cut or DenialCode.NOTIONAL_BELOW_MIN, numbers)
-    terms = _Terms(funding.book, price, quantity, fee_rate, attempt, takes)
-    intent = _intent(proposal, terms, ledger, market, settings)
-    convert = purse.spend(funding, intent.cost_max)
-    if convert is not None:
-        intent = replace(intent, after=(convert.convert_id,))
-    return Entry(intent, convert, Trim(proposal, intent.notional, cut) if cut else None)
+        details = {"notional": spend, "min": funding.product.quote_size_min, "approved": approval.notional}
+        return deny(proposal, cut or DenialCode.NOTIONAL_BELOW_MIN, details)
+    terms = EntryTerms(funding.product, price, quantity, fee_rate, attempt, takes)
+    intent = _intent(proposal, terms, ledger, context, settings)
+    conversion = buying_power.use(funding, intent.cost_max)
+    if conversion is not None:
+        intent = replace(intent, depends_on=(conversion.conversion_id,))
+    return Entry(intent, conversion, Trim(proposal, intent.notional, cut) if cut else None)
 
 
-def unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, settings: Settings) -> int:
+def count_unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, settings: Settings) -> int:
     """Count this strategy's entries into this asset that ended unfilled, back to the last one that filled.
 
     One that never reached the venue was no try.
@@ -91,11 +91,11 @@ def unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, sett
         (
             record
             for record in ledger.orders.values()
-            if record.intent.leg is Leg.ENTRY
+            if record.intent.purpose is OrderPurpose.ENTRY
             and record.intent.strategy == proposal.strategy
             and record.intent.base == proposal.base
-            and record.status.is_terminal
-            and record.status is not OrderStatus.LAPSED
+            and record.status.is_final
+            and not record.status.is_unseen
             and now - record.intent.decided_at <= window
         ),
         key=lambda record: record.intent.decided_at,
@@ -103,24 +103,24 @@ def unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, sett
     )
     count = 0
     for record in records:
-        if record.filled_claimed > 0:
+        if record.reported_filled > 0:
             break
         count += 1
     return count
 
 
 def _refuse_taking(
-    proposal: TradeProposal, candidate: Candidate, market: Market, settings: Settings, attempt: int
+    proposal: TradeProposal, candidate: Candidate, context: ExecutionContext, settings: Settings, attempt: int
 ) -> Denial | None:
     limit = settings.execution.max_reprices + 1
     if attempt > limit:
-        return refused(proposal, DenialCode.REPRICES_EXCEED_MAX, {"attempts": attempt, "limit": limit})
+        return deny(proposal, DenialCode.REPRICES_EXCEED_MAX, {"attempts": attempt, "limit": limit})
     edge = expected_edge_pct(proposal.take_profit_pct, proposal.stop_loss_pct, proposal.hit_ratio)
     costs = settings.costs
-    cost = round_trip_ratio(market.fees, candidate.quote, costs.slippage_bps, entry_takes=True)
+    cost = round_trip_ratio(context.fees, candidate.quote, costs.slippage_bps, entry_takes=True)
     hurdle = hurdle_pct(cost, proposal.edge_multiple)
     if edge <= hurdle:
-        return refused(proposal, DenialCode.EDGE_BELOW_COST, {"edge_pct": edge, "hurdle_pct": hurdle, "as": "taker"})
+        return deny(proposal, DenialCode.EDGE_BELOW_COST, {"edge_pct": edge, "hurdle_pct": hurdle, "as": "taker"})
     return None
 
 
@@ -143,38 +143,38 @@ def _quantity(spend: Decimal, price: Price, book: Product) -> Quantity:
     return Quantity(quantity)
 
 
-def _intent(proposal: TradeProposal, terms: _Terms, ledger: Ledger, market: Market, settings: Settings) -> OrderIntent:
-    rules, book = settings.execution, terms.book
+def _intent(proposal: TradeProposal, terms: EntryTerms, ledger: Ledger, context: ExecutionContext, settings: Settings) -> OrderIntent:
+    rules, book = settings.execution, terms.product
     order_id = client_order_id(
         rules.order_prefix,
         ledger.scope,
-        market.cycle_id,
+        context.cycle_id,
         proposal.strategy,
         book.product_id,
         Side.BUY,
-        Leg.ENTRY,
+        OrderPurpose.ENTRY,
         terms.attempt,
     )
     ttl = rules.entry_ttl_cycles * settings.cycle.period_seconds
     return OrderIntent(
         client_order_id=order_id,
-        cycle_id=market.cycle_id,
+        cycle_id=context.cycle_id,
         strategy=proposal.strategy,
         product_id=book.product_id,
         base=book.base,
         quote=book.quote,
         side=Side.BUY,
-        leg=Leg.ENTRY,
-        kind=OrderKind.LIMIT_IOC if terms.takes else OrderKind.POST_ONLY_GTD,
+        purpose=OrderPurpose.ENTRY,
+        configuration=OrderConfiguration.LIMIT_IOC if terms.takes else OrderConfiguration.POST_ONLY_GTD,
         quantity=terms.quantity,
         limit_price=terms.price,
         lot_id=order_id,
-        decided_at=market.now,
+        decided_at=context.now,
         attempt=terms.attempt,
-        expires_at=None if terms.takes else Instant(market.scheduled_at + ttl),
+        expires_at=None if terms.takes else Instant(context.scheduled_at + ttl),
         bracket=_bracket(proposal, terms.price, book),
-        attach=rules.attach_brackets,
-        max_hold_until=Instant(market.scheduled_at + proposal.max_hold_hours * _HOUR),
+        attach_bracket=rules.attach_brackets,
+        max_hold_until=Instant(context.scheduled_at + proposal.max_hold_hours * _HOUR),
         fee_rate_max=terms.fee_rate,
         reason=proposal.reason,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.orders import Leg, OrderKind, OrderRecord, OrderStatus
-from trader.model.portfolio import Switch
+from trader.model.orders import OrderPurpose, OrderConfiguration, OrderRecord, OrderStatus
+from trader.model.portfolio import TradingState
 
 
-def stale_orders(
-    ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, *, entries_allowed: bool
+def find_stale_orders(
+    ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, *, entries_allowed: bool
 ) -> list[ClientOrderId]:
     """Name the orders to cancel; only ours, and only those the venue has acknowledged.
 
@@ -20,35 +20,35 @@ def stale_orders(
     """
     return [
         record.intent.client_order_id
-        for record in ledger.live_orders()
+        for record in ledger.active_orders()
         if record.venue_order_id is not None
-        and not record.status.is_terminal
+        and not record.status.is_final
         and record.status is not OrderStatus.CANCEL_QUEUED
-        and _must_go(record, ledger, now, period_seconds, switch, entries_allowed)
+        and _must_go(record, ledger, now, period_seconds, state, entries_allowed)
     ]
 
 
 def _must_go(
-    record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, switch: Switch, entries_allowed: bool
+    record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, entries_allowed: bool
 ) -> bool:
     intent = record.intent
-    if switch is Switch.FLATTEN and intent.leg is not Leg.PROTECTION:
+    if state is TradingState.FLATTEN and intent.purpose is not OrderPurpose.PROTECTION:
         return True
-    if intent.leg is Leg.ENTRY and not entries_allowed:
+    if intent.purpose is OrderPurpose.ENTRY and not entries_allowed:
         return True
-    if intent.kind is OrderKind.LIMIT_IOC:
+    if intent.configuration is OrderConfiguration.LIMIT_IOC:
         return now - intent.decided_at >= period_seconds
-    if intent.leg is Leg.ENTRY:
+    if intent.purpose is OrderPurpose.ENTRY:
         return intent.expires_at is not None and now >= intent.expires_at
-    if intent.leg is not Leg.PROTECTION:
+    if intent.purpose is not OrderPurpose.PROTECTION:
         return False
-    if switch is not Switch.HALT and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
+    if state is not TradingState.HALT and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
         return True
     entry = ledger.orders.get(intent.lot_id)
-    entry_may_fill = entry is not None and entry.is_live
+    entry_may_fill = entry is not None and entry.is_active
     return intent.lot_id not in ledger.lots and not entry_may_fill
 
 
 def _comes_with_entry(ledger: Ledger, lot_id: ClientOrderId) -> bool:
     """Whether the bracket that came with the entry rests at the venue."""
-    return any(record.intent.is_attached and not record.status.is_terminal for record in ledger.orders_of(lot_id))
+    return any(record.intent.is_attached and not record.status.is_final for record in ledger.orders_of(lot_id))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trader.model.decisions import Denial, Numbers, TradeProposal
+from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.facts import Candidate
 from trader.model.ids import Asset, CycleId, Instant, ProductId
@@ -17,7 +17,7 @@ STAGE = "execution"
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class ExecutionContext:
     """What execution needs to know of the outside. ``available`` is None where there is no account to ask."""
 
     cycle_id: CycleId
@@ -30,12 +30,12 @@ class Market:
     available: Mapping[Asset, Decimal] | None
 
 
-def refused(proposal: TradeProposal, code: DenialCode, numbers: Numbers) -> Denial:
+def deny(proposal: TradeProposal, code: DenialCode, details: Details) -> Denial:
     """Say that no order comes of this proposal."""
-    return Denial(proposal.product_id, code, STAGE, numbers, proposal.strategy, proposal)
+    return Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal)
 
 
-def sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:
+def round_sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:
     """Return what of a quantity the venue lets us sell at a price, or at most at *highest*, at once.
 
     Rounding: down, and zero below a minimum.

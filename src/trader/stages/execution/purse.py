@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.ids import Asset, client_order_id
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, ceil_to
 from trader.model.policy import ExecutionSettings, RiskSettings
 from trader.model.portfolio import Portfolio
-from trader.stages.execution.market import Market
+from trader.stages.execution.market import ExecutionContext
 
 _CENT = Decimal("0.01")
 
@@ -21,19 +21,19 @@ _CENT = Decimal("0.01")
 class Funding:
     """Where the money comes from: the book to buy on, what may be spent there, and the asset to convert from."""
 
-    book: Product
+    product: Product
     amount: Decimal
     convert_from: Asset | None = None
 
 
 @dataclass(slots=True)
-class Purse:
+class BuyingPower:
     """What is still free of each quote asset while a plan grows. Lives for one call of ``plan``."""
 
     rules: ExecutionSettings
     risk: RiskSettings
     portfolio: Portfolio
-    market: Market
+    context: ExecutionContext
     free: dict[Asset, Decimal] = field(default_factory=dict)
     conversions: int = 0
 
@@ -41,11 +41,11 @@ class Purse:
         """Count what no working order and no open conversion can still take, and no more than the venue has."""
         for asset in self.rules.preferred_quotes:
             amount = Decimal(self.portfolio.free_cash(asset))
-            if self.market.available is not None:
-                amount = min(amount, self.market.available.get(asset, ZERO))
+            if self.context.available is not None:
+                amount = min(amount, self.context.available.get(asset, ZERO))
             self.free[asset] = amount
 
-    def fund(self, books: Sequence[Product], cost: Notional) -> Funding | None:
+    def reserve(self, listings: Sequence[Product], cost: Notional) -> Funding | None:
         """Find a book whose quote asset covers the cost; convert if that helps; else take what there is.
 
         Returns None if no usable book has any money behind it.
@@ -53,8 +53,8 @@ class Purse:
         usable = [
             book
             for asset in self.rules.preferred_quotes
-            for book in books
-            if book.quote == asset and not book.closed_gates() and self._holds_peg(asset)
+            for book in listings
+            if book.quote == asset and not book.trading_restrictions() and self._holds_peg(asset)
         ]
         for book in usable:
             if self.free[book.quote] >= cost:
@@ -68,12 +68,12 @@ class Purse:
             return None
         return Funding(richest, self.free[richest.quote])
 
-    def spend(self, funding: Funding, cost: Notional) -> ConvertIntent | None:
+    def use(self, funding: Funding, cost: Notional) -> ConversionIntent | None:
         """Set the cost aside; return the conversion that has to come first, if one has to.
 
         Rounding: the converted amount up to a cent.
         """
-        asset = funding.book.quote
+        asset = funding.product.quote
         missing = cost - self.free[asset]
         # Rounded down to what the venue sells, an order may cost less than was asked for, and what there is may do.
         if funding.convert_from is None or missing <= 0:
@@ -83,16 +83,16 @@ class Purse:
         self.free[funding.convert_from] -= amount
         self.free[asset] += amount - cost
         self.conversions += 1
-        market, source = self.market, funding.convert_from
+        context, source = self.context, funding.convert_from
         # Two entries may need the same amount: the place in the plan tells their conversions apart.
         parts = ("convert", source, asset, amount, self.conversions)
-        return ConvertIntent(
-            convert_id=client_order_id(self.rules.order_prefix, self.portfolio.ledger.scope, market.cycle_id, *parts),
-            cycle_id=market.cycle_id,
+        return ConversionIntent(
+            conversion_id=client_order_id(self.rules.order_prefix, self.portfolio.ledger.scope, context.cycle_id, *parts),
+            cycle_id=context.cycle_id,
             source=source,
             target=asset,
             amount=amount,
-            decided_at=market.now,
+            decided_at=context.now,
         )
 
     def _source_for(self, target: Asset, cost: Notional) -> Asset | None:
@@ -100,7 +100,7 @@ class Purse:
             return None
         missing = ceil_to(cost - self.free[target], _CENT)
         for source in self.rules.preferred_quotes:
-            allowed = f"{source}-{target}" in self.rules.convert_pairs and self._holds_peg(source)
+            allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
             if source != target and allowed and self.free[source] >= missing:
                 return source
         return None

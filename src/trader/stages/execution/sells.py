@@ -11,13 +11,13 @@ from trader.model.ids import ClientOrderId, Instant, client_order_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
-from trader.model.orders import Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.orders import OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
 from trader.model.policy import ExecutionSettings
-from trader.stages.execution.market import Market, refused, sellable
+from trader.stages.execution.market import ExecutionContext, deny, round_sellable
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
+class ExitOrder:
     """An exit order, or why there is none, and what is to be cancelled at once.
 
     An exit that is sent takes its brackets away itself, in its own turn. A lot too small to sell loses its bracket too:
@@ -29,9 +29,9 @@ class Sale:
     cancels: tuple[ClientOrderId, ...] = ()
 
 
-def exit_order(
-    approval: Approval, ledger: Ledger, market: Market, rules: ExecutionSettings, quiet_seconds: int
-) -> Sale:
+def plan_exit(
+    approval: Approval, ledger: Ledger, context: ExecutionContext, rules: ExecutionSettings, quiet_seconds: int
+) -> ExitOrder:
     """Sell a lot at once, at a bounded distance below the bid that widens with every attempt.
 
     The order may leave only when the lot's brackets are over. One that the venue has not shown yet, or of which we do
@@ -40,94 +40,94 @@ def exit_order(
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
-    product = market.products.get(proposal.product_id)
-    quote = market.quotes.get(proposal.product_id)
+    product = context.products.get(proposal.product_id)
+    quote = context.quotes.get(proposal.product_id)
     if lot is None or product is None:
-        return Sale(denial=refused(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
+        return ExitOrder(denial=deny(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
     if quote is None or quote.is_crossed:
-        return Sale(denial=refused(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
-    records, settled = ledger.orders_of(lot.lot_id), Instant(market.now - quiet_seconds)
-    ends = _ids(record for record in records if record.intent.leg is Leg.ENTRY and _at_venue(record))
-    brackets = [record for record in records if record.intent.leg is Leg.PROTECTION and record.is_awaited(settled)]
+        return ExitOrder(denial=deny(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
+    records, settled = ledger.orders_of(lot.lot_id), Instant(context.now - quiet_seconds)
+    ends = _ids(record for record in records if record.intent.purpose is OrderPurpose.ENTRY and _at_venue(record))
+    brackets = [record for record in records if record.intent.purpose is OrderPurpose.PROTECTION and record.awaits_fills(settled)]
     # What a finished sale claims and nobody lists is waited for no longer than that; it is not sold again.
     sold = sum(
-        (each.unlisted for each in records if each.intent.side is Side.SELL and not each.is_awaited(settled)), ZERO
+        (each.unreported_quantity for each in records if each.intent.side is Side.SELL and not each.awaits_fills(settled)), ZERO
     )
     awaited = any(_awaits_bracket(record, ledger, settled) for record in records)
     if awaited or any(record.is_in_doubt for record in brackets):
-        denial = refused(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
-        return Sale(denial=denial, cancels=ends)
-    attempt = exit_attempts(ledger, lot)
+        denial = deny(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
+        return ExitOrder(denial=denial, cancels=ends)
+    attempt = count_exit_attempts(ledger, lot)
     slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
     price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
     held = max(lot.quantity - sold, ZERO)
-    quantity = sellable(held, product, quote.bid)
+    quantity = round_sellable(held, product, quote.bid)
     if quantity <= 0:
-        numbers = {"quantity": held, "price": quote.bid, "min": product.quote_size_min}
+        details = {"quantity": held, "price": quote.bid, "min": product.quote_size_min}
         cancels = (*ends, *_ids(brackets))
-        return Sale(denial=refused(proposal, DenialCode.NOTIONAL_BELOW_MIN, numbers), cancels=cancels)
+        return ExitOrder(denial=deny(proposal, DenialCode.NOTIONAL_BELOW_MIN, details), cancels=cancels)
     # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
     price = Price(max(price, ceil_to(product.quote_size_min / quantity, product.price_increment)))
     intent = OrderIntent(
-        client_order_id=_order_id(market, rules, lot, Leg.EXIT, ledger, attempt),
-        cycle_id=market.cycle_id,
+        client_order_id=_order_id(context, rules, lot, OrderPurpose.EXIT, ledger, attempt),
+        cycle_id=context.cycle_id,
         strategy=lot.strategy,
         product_id=lot.product_id,
         base=lot.base,
         quote=lot.quote,
         side=Side.SELL,
-        leg=Leg.EXIT,
-        kind=OrderKind.LIMIT_IOC,
+        purpose=OrderPurpose.EXIT,
+        configuration=OrderConfiguration.LIMIT_IOC,
         quantity=quantity,
         limit_price=price,
         lot_id=lot.lot_id,
-        decided_at=market.now,
+        decided_at=context.now,
         attempt=attempt,
-        after=_ids(brackets),
+        depends_on=_ids(brackets),
         reason=proposal.reason,
     )
-    return Sale(intent, cancels=ends)
+    return ExitOrder(intent, cancels=ends)
 
 
 def _at_venue(record: OrderRecord) -> bool:
-    return record.venue_order_id is not None and not record.status.is_terminal
+    return record.venue_order_id is not None and not record.status.is_final
 
 
 def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:
     return tuple(record.intent.client_order_id for record in records)
 
 
-def exit_attempts(ledger: Ledger, lot: Lot) -> int:
+def count_exit_attempts(ledger: Ledger, lot: Lot) -> int:
     """Count the exits of this lot that are over and left something unsold; one that was never sent was no attempt."""
     return sum(
-        record.intent.leg is Leg.EXIT and record.status.is_terminal and record.status is not OrderStatus.LAPSED
+        record.intent.purpose is OrderPurpose.EXIT and record.status.is_final and not record.status.is_unseen
         for record in ledger.orders_of(lot.lot_id)
     )
 
 
-def protection_orders(
-    ledger: Ledger, market: Market, rules: ExecutionSettings, quiet_seconds: int, exiting: Collection[ClientOrderId]
+def plan_protection(
+    ledger: Ledger, context: ExecutionContext, rules: ExecutionSettings, quiet_seconds: int, exiting: Collection[ClientOrderId]
 ) -> list[OrderIntent]:
     """Make a bracket for every lot, or part of one, that no live order at the venue protects and no exit sells.
 
     Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle.
     """
-    settled = Instant(market.now - quiet_seconds)
+    settled = Instant(context.now - quiet_seconds)
     orders = []
     for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
-        product, quote = market.products.get(lot.product_id), market.quotes.get(lot.product_id)
+        product, quote = context.products.get(lot.product_id), context.quotes.get(lot.product_id)
         if lot.lot_id in exiting or product is None or quote is None or quote.is_crossed:
             continue
         if not lot.bracket.stop_price < quote.bid < lot.bracket.target_price:
             continue
         bracket = lot.bracket
-        quantity = sellable(unprotected(ledger, lot, settled), product, bracket.stop_price, bracket.target_price)
+        quantity = round_sellable(compute_unprotected(ledger, lot, settled), product, bracket.stop_price, bracket.target_price)
         if quantity > 0:
-            orders.append(_bracket_order(ledger, lot, product, quantity, market, rules))
+            orders.append(_bracket_order(ledger, lot, product, quantity, context, rules))
     return orders
 
 
-def unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
+def compute_unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     """Return how much of a lot neither a live protective or exit order, nor its entry's own bracket, covers.
 
     An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
@@ -135,7 +135,7 @@ def unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     """
     covered = ZERO
     for record in ledger.orders_of(lot.lot_id):
-        if record.intent.side is Side.SELL and record.is_live:
+        if record.intent.side is Side.SELL and record.is_active:
             covered += record.remaining
         elif _awaits_bracket(record, ledger, settled):
             return Quantity(0)
@@ -148,45 +148,45 @@ def _awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bo
     Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
     Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
     """
-    if record.intent.leg is not Leg.ENTRY or not record.intent.attach:
+    if record.intent.purpose is not OrderPurpose.ENTRY or not record.intent.attach_bracket:
         return False
     if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
         return False
-    return not record.status.is_terminal or record.over_at is None or record.over_at > settled
+    return not record.status.is_final or record.final_at is None or record.final_at > settled
 
 
 def _bracket_order(
-    ledger: Ledger, lot: Lot, product: Product, quantity: Quantity, market: Market, rules: ExecutionSettings
+    ledger: Ledger, lot: Lot, product: Product, quantity: Quantity, context: ExecutionContext, rules: ExecutionSettings
 ) -> OrderIntent:
     return OrderIntent(
-        client_order_id=_order_id(market, rules, lot, Leg.PROTECTION, ledger, 0),
-        cycle_id=market.cycle_id,
+        client_order_id=_order_id(context, rules, lot, OrderPurpose.PROTECTION, ledger, 0),
+        cycle_id=context.cycle_id,
         strategy=lot.strategy,
         product_id=lot.product_id,
         base=lot.base,
         quote=lot.quote,
         side=Side.SELL,
-        leg=Leg.PROTECTION,
-        kind=OrderKind.BRACKET_GTC,
+        purpose=OrderPurpose.PROTECTION,
+        configuration=OrderConfiguration.BRACKET_GTC,
         quantity=quantity,
         limit_price=Price(ceil_to(lot.bracket.target_price, product.price_increment)),
         stop_price=Price(ceil_to(lot.bracket.stop_price, product.price_increment)),
         lot_id=lot.lot_id,
-        decided_at=market.now,
+        decided_at=context.now,
         reason="protection",
     )
 
 
 def _order_id(
-    market: Market, rules: ExecutionSettings, lot: Lot, leg: Leg, ledger: Ledger, attempt: int
+    context: ExecutionContext, rules: ExecutionSettings, lot: Lot, purpose: OrderPurpose, ledger: Ledger, attempt: int
 ) -> ClientOrderId:
     return client_order_id(
         rules.order_prefix,
         ledger.scope,
-        market.cycle_id,
+        context.cycle_id,
         lot.strategy,
         lot.product_id,
         Side.SELL,
-        f"{leg}:{lot.lot_id}",
+        f"{purpose}:{lot.lot_id}",
         attempt,
     )

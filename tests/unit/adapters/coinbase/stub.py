@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from factories_venue import PREFIX
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import Limits, Patience, Timing
+from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket, open_market
 from trader.model.ids import rfc3339
 from trader.model.money import plain
-from trader.model.orders import OrderIntent, OrderKind
+from trader.model.orders import OrderIntent, OrderConfiguration
 
 ROOT = "/api/v3/brokerage"
 HTML = "<html>\n<head><title>Coinbase</title></head></html>"
@@ -34,8 +34,8 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 PEM = EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 CREDENTIALS = Credentials(KEY_NAME, PEM.replace("\n", "\\n"))
 
-FAST = Limits(public_per_second=10_000, private_per_second=10_000, fills_per_second=10_000, parallel=4)
-SHORT = Patience(connect_seconds=1, answer_seconds=0.2)
+FAST = RateLimits(public_per_second=10_000, private_per_second=10_000, fills_per_second=10_000, parallel=4)
+SHORT = TimeoutPolicy(connect_seconds=1, answer_seconds=0.2)
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,12 @@ class FakeTime:
 
 def a_market(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseMarket:
     return open_market(
-        stub.url, **{"limits": FAST, "patience": SHORT, "timing": (time or FakeTime()).timing(), **changes}
+        stub.url, **{"limits": FAST, "timeouts": SHORT, "timing": (time or FakeTime()).timing(), **changes}
     )
 
 
 def an_exchange(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseExchange:
-    options = {"limits": FAST, "patience": SHORT, "timing": (time or FakeTime()).timing(), **changes}
+    options = {"limits": FAST, "timeouts": SHORT, "timing": (time or FakeTime()).timing(), **changes}
     return open_exchange(options.pop("credentials", CREDENTIALS), PREFIX, stub.url, **options)
 
 
@@ -219,10 +219,10 @@ def a_wire_order(intent: OrderIntent, order_id: str = "order-1", **changes: Any)
     """An intent as the venue would show it."""
     terms: dict[str, Any] = {"base_size": plain(intent.quantity), "limit_price": plain(intent.limit_price)}
     variant = "sor_limit_ioc"
-    if intent.kind is OrderKind.POST_ONLY_GTD:
+    if intent.configuration is OrderConfiguration.POST_ONLY_GTD:
         assert intent.expires_at is not None
         variant, terms = "limit_limit_gtd", {**terms, "post_only": True, "end_time": rfc3339(intent.expires_at)}
-    elif intent.kind is OrderKind.BRACKET_GTC:
+    elif intent.configuration is OrderConfiguration.BRACKET_GTC:
         assert intent.stop_price is not None
         variant, terms = "trigger_bracket_gtc", {**terms, "stop_trigger_price": plain(intent.stop_price)}
     return {

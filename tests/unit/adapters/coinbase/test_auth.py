@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from trader.adapters.coinbase.auth import Credentials, Signer, hide_tokens, signer_for
+from trader.adapters.coinbase.auth import Credentials, Signer, hide_tokens, choose_signer
 from trader.errors import ConfigError
 from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, KEY_NAME, PEM
 
@@ -46,7 +46,7 @@ def claims_of(token: str, key: Any, algorithm: str) -> dict[str, Any]:
 )
 def test_pem_of_a_curve_key_signs_es256(secret: str) -> None:
     """Old and new containers, with line ends or the letters backslash and n."""
-    token = token_of(signer_for(Credentials(KEY_NAME, secret), lambda: NOW))
+    token = token_of(choose_signer(Credentials(KEY_NAME, secret), lambda: NOW))
 
     claims = claims_of(token, EC_KEY.public_key(), "ES256")
     assert {
@@ -72,14 +72,14 @@ def test_pem_of_a_curve_key_signs_es256(secret: str) -> None:
 )
 def test_edwards_key_signs_eddsa(secret: str) -> None:
     """The venue's own form, the bare seed, and the standard container."""
-    token = token_of(signer_for(Credentials("key", secret), lambda: NOW), "POST")
+    token = token_of(choose_signer(Credentials("key", secret), lambda: NOW), "POST")
 
     assert f"POST api.coinbase.com{PATH}" == claims_of(token, ED_KEY.public_key(), "EdDSA")["uri"]
 
 
 def test_every_attempt_has_a_token_of_its_own() -> None:
     """Same request, same second, another nonce."""
-    signer = signer_for(CREDENTIALS, lambda: NOW)
+    signer = choose_signer(CREDENTIALS, lambda: NOW)
 
     nonces = {jwt.get_unverified_header(token_of(signer))["nonce"] for _ in range(20)}
 
@@ -90,7 +90,7 @@ def test_every_attempt_has_a_token_of_its_own() -> None:
 def test_old_secret_signs_with_its_headers() -> None:
     """Timestamp, method, path and body under the secret."""
     secret = "abcdefghijklmnopqrstuvwxyz012345"
-    headers = signer_for(Credentials("oldkey", secret), lambda: NOW).headers("POST", "host", PATH, b'{"a":1}')
+    headers = choose_signer(Credentials("oldkey", secret), lambda: NOW).headers("POST", "host", PATH, b'{"a":1}')
 
     message = f"{int(NOW)}POST{PATH}".encode() + b'{"a":1}'
     assert {
@@ -115,7 +115,7 @@ def test_old_secret_signs_with_its_headers() -> None:
 def test_secret_of_no_known_shape_refuses_to_start_and_is_not_shown(secret: str) -> None:
     """The message says what is wanted, not what was there; nor does anything chained to it."""
     with pytest.raises(ConfigError) as caught:
-        signer_for(Credentials("planted-name", secret))
+        choose_signer(Credentials("planted-name", secret))
 
     assert "planted" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -147,7 +147,7 @@ def test_key_that_cannot_be_read_is_not_shown(text: str) -> None:
 
 def test_nothing_that_holds_the_key_shows_it() -> None:
     """repr, str, format, and a signer's as well."""
-    signer = signer_for(CREDENTIALS)
+    signer = choose_signer(CREDENTIALS)
 
     for shown in (repr(CREDENTIALS), str(CREDENTIALS), f"{CREDENTIALS}", repr(signer), str(signer)):
         assert "planted" not in shown
@@ -156,9 +156,9 @@ def test_nothing_that_holds_the_key_shows_it() -> None:
 
 def test_what_quotes_the_key_is_blanked_out() -> None:
     """An edge that prints the request back must not put it into our logs."""
-    token = token_of(signer_for(CREDENTIALS))
+    token = token_of(choose_signer(CREDENTIALS))
 
-    said = signer_for(CREDENTIALS).redact(f"bad key {KEY_NAME}: Bearer {token} from {PEM} or {CREDENTIALS.secret}")
+    said = choose_signer(CREDENTIALS).redact(f"bad key {KEY_NAME}: Bearer {token} from {PEM} or {CREDENTIALS.secret}")
 
     assert "planted" not in said
     assert token not in said
@@ -168,7 +168,7 @@ def test_what_quotes_the_key_is_blanked_out() -> None:
 
 def test_foreign_tokens_and_keys_are_blanked_out_too() -> None:
     """Whatever reaches a log: one line or many, whole or cut."""
-    token = token_of(signer_for(CREDENTIALS))
+    token = token_of(choose_signer(CREDENTIALS))
     shown = hide_tokens(f"a {token} b {token[:40]} c {PEM} d {json.dumps(PEM)} e {PEM[:90]}")
 
     assert 'a [hidden] b [hidden] c [hidden]\n d "[hidden]\\n" e [hidden]' == shown

@@ -21,7 +21,7 @@ from trader.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
-from trader.model.converts import ConvertState, ConvertStatus
+from trader.model.converts import ConversionReport, ConversionStatus
 from trader.model.ids import Instant, VenueOrderId, rfc3339
 from trader.model.market import Balance, FeeRates
 from trader.model.money import Notional
@@ -312,11 +312,11 @@ def test_conversion_is_quoted_committed_and_followed(venue: Stub) -> None:
     venue.on("GET", "/convert/trade/c-9", a_trade("TRADE_STATUS_COMPLETED"))
     exchange, intent = an_exchange(venue), a_convert()
 
-    name = exchange.convert_quote(intent)
-    exchange.convert_commit(name, intent)
-    state = exchange.convert_state(name, intent)
+    name = exchange.quote_conversion(intent)
+    exchange.commit_conversion(name, intent)
+    state = exchange.read_conversion(name, intent)
 
-    assert ConvertState("c-9", ConvertStatus.COMPLETED, Notional(100)) == state
+    assert ConversionReport("c-9", ConversionStatus.COMPLETED, Notional(100)) == state
     assert [{"amount": "100", "from_account": USD, "to_account": USDC}, {"from_account": USD, "to_account": USDC}] == [
         request.json for request in venue.requests[:2]
     ]
@@ -329,7 +329,7 @@ def test_commit_is_sent_once_whatever_comes(venue: Stub, status: int) -> None:
     venue.on("POST", "/convert/trade/c-9", Reply("", status))
 
     with pytest.raises(VenueError):
-        an_exchange(venue).convert_commit("c-9", a_convert())
+        an_exchange(venue).commit_conversion("c-9", a_convert())
 
     assert 1 == len(venue.requests)
 
@@ -339,7 +339,7 @@ def test_refused_conversion_is_our_request_that_was_wrong(venue: Stub) -> None:
     venue.on("POST", "/convert/quote", Reply({"error": "INVALID_ARGUMENT", "message": "Unsupported account"}, 400))
 
     with pytest.raises(VenueProtocol, match="Unsupported account"):
-        an_exchange(venue).convert_quote(a_convert())
+        an_exchange(venue).quote_conversion(a_convert())
 
 
 # --- secrets
@@ -359,9 +359,9 @@ def everything(exchange: Any) -> list[Any]:
         lambda: exchange.cancel(["a"]),
         lambda: exchange.submit(an_intent()),
         lambda: exchange.preview(an_intent()),
-        lambda: exchange.convert_quote(a_convert()),
-        lambda: exchange.convert_commit("c", a_convert()),
-        lambda: exchange.convert_state("c", a_convert()),
+        lambda: exchange.quote_conversion(a_convert()),
+        lambda: exchange.commit_conversion("c", a_convert()),
+        lambda: exchange.read_conversion("c", a_convert()),
     ]
 
 

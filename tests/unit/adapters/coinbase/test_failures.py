@@ -51,7 +51,7 @@ def test_exception_nobody_listed_falls_to_its_base() -> None:
     class Novelty(requests.exceptions.ConnectionError):
         pass
 
-    failure = failures.without_answer("GET /x", Novelty("https://host/secret?key=planted"))
+    failure = failures.classify_exception("GET /x", Novelty("https://host/secret?key=planted"))
 
     assert "GET /x: Novelty" == str(failure.error)
     assert (VenueUnavailable, True) == (type(failure.error), failure.may_retry)
@@ -65,7 +65,7 @@ def test_exception_is_named_with_what_lies_below_it_and_without_its_text() -> No
         except urllib3.exceptions.HTTPError as below:
             raise requests.exceptions.ConnectionError(below) from below
     except requests.exceptions.ConnectionError as error:
-        failure = failures.without_answer("GET /x", error)
+        failure = failures.classify_exception("GET /x", error)
 
     assert "GET /x: ConnectionError (NameResolutionError)" == str(failure.error)
 
@@ -94,7 +94,7 @@ STATUSES = [
 @pytest.mark.parametrize(("status", "is_page", "kind", "may_retry"), STATUSES)
 def test_every_status_has_its_family(status: int, is_page: bool, kind: type[VenueError], may_retry: bool) -> None:
     """The caller acts on the family, a read on whether again."""
-    assert failures.Verdict(kind, may_retry) == failures.verdict_of(status, is_page=is_page)
+    assert failures.ErrorRule(kind, may_retry) == failures.find_rule(status, is_page=is_page)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_every_status_has_its_family(status: int, is_page: bool, kind: type[Venu
 )
 def test_body_of_an_error_gives_the_venues_words(text: str, detail: str) -> None:
     """Whatever its shape."""
-    assert detail == failures.detail_of(text)
+    assert detail == failures.extract_detail(text)

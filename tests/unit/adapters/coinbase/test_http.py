@@ -10,22 +10,22 @@ from urllib.parse import urlsplit
 import jwt
 import pytest
 
-from trader.adapters.coinbase.auth import signer_for
-from trader.adapters.coinbase.budget import Lane, Limits
+from trader.adapters.coinbase.auth import choose_signer
+from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Answer, Call, Transport
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, SHORT, FakeTime, Reply, Request, Stub
 
-GET = Call("GET", "/thing", Lane.PUBLIC)
+GET = Call("GET", "/thing", RateLimitGroup.PUBLIC)
 PRIVATE = Call("GET", "/thing", query=(("a", "1"), ("a", "2")))
 POST = Call("POST", "/thing", body=b'{"a":1}')
 OK = Reply({"fine": True})
 
 
 def a_transport(venue: Stub, time: FakeTime, *, key: bool = True, **changes: Any) -> Transport:
-    signer = signer_for(CREDENTIALS, lambda: time.start + time.passed) if key else None
-    return Transport(venue.url, signer, **{"limits": FAST, "patience": SHORT, "timing": time.timing(), **changes})
+    signer = choose_signer(CREDENTIALS, lambda: time.start + time.passed) if key else None
+    return Transport(venue.url, signer, **{"limits": FAST, "timeouts": SHORT, "timing": time.timing(), **changes})
 
 
 def token_in(headers: Any) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_venue_that_says_nothing_is_not_waited_for(venue: Stub, time: FakeTime) 
 
 def test_nobody_at_home_is_unavailable(time: FakeTime) -> None:
     """A port where nothing listens."""
-    transport = Transport("http://127.0.0.1:1", limits=FAST, patience=SHORT, timing=time.timing())
+    transport = Transport("http://127.0.0.1:1", limits=FAST, timeouts=SHORT, timing=time.timing())
 
     with pytest.raises(VenueUnavailable, match=r"GET /thing: ConnectionError \("):
         transport.read(GET)
@@ -236,7 +236,7 @@ def test_retry_after_holds_back_the_other_requests_too(venue: Stub, time: FakeTi
     venue.on("GET", "/thing", Reply("", 429, {"Retry-After": "7"}), OK)
     transport = a_transport(venue, time)
     transport.read(GET)
-    paused_until = transport._buckets[Lane.PUBLIC][0]._next
+    paused_until = transport._limiters[RateLimitGroup.PUBLIC][0]._next
 
     assert paused_until >= 7
 
@@ -354,7 +354,7 @@ def test_batch_answers_in_order_with_errors_in_their_places(venue: Stub, time: F
     """One that fails does not take the others along."""
     for number in range(12):
         venue.on("GET", f"/{number}", Reply({}, 404) if number == 5 else Reply({"number": number}))
-    calls = [Call("GET", f"/{number}", Lane.PUBLIC) for number in range(12)]
+    calls = [Call("GET", f"/{number}", RateLimitGroup.PUBLIC) for number in range(12)]
 
     found = a_transport(venue, time).read_each(calls)
 
@@ -364,7 +364,7 @@ def test_batch_answers_in_order_with_errors_in_their_places(venue: Stub, time: F
 
 def test_batch_stops_asking_a_venue_that_does_not_answer(venue: Stub, time: FakeTime) -> None:
     """A dead venue costs a few attempts, not one for each of 200 products."""
-    calls = [Call("GET", f"/{number}", Lane.PUBLIC) for number in range(200)]
+    calls = [Call("GET", f"/{number}", RateLimitGroup.PUBLIC) for number in range(200)]
     for call in calls:
         venue.on("GET", call.path, Reply("", 503))
 
@@ -378,12 +378,12 @@ def test_batch_keeps_the_rate(venue: Stub) -> None:
     """Real time: 30 requests at 40 a second over four threads, and no tenth of a second with more than its share."""
     arrivals: list[float] = []
     venue.on("GET", "/thing", lambda _: arrivals.append(real_time.monotonic()) or OK)  # type: ignore[func-returns-value]
-    transport = Transport(venue.url, limits=Limits(public_per_second=40, parallel=4), patience=SHORT)
+    transport = Transport(venue.url, limits=RateLimits(public_per_second=40, parallel=4), timeouts=SHORT)
     begun = real_time.monotonic()
 
     transport.read_each([GET] * 30)
 
-    assert 30 == transport.sent[Lane.PUBLIC]
+    assert 30 == transport.sent[RateLimitGroup.PUBLIC]
     assert real_time.monotonic() - begun >= 29 / 40
     assert max(sum(start <= each < start + 0.25 for each in arrivals) for start in arrivals) <= 11
 

@@ -6,22 +6,22 @@ import threading
 
 import pytest
 
-from trader.adapters.coinbase.budget import Lane, Limits, buckets_of
-from trader.adapters.coinbase.rate import Bucket
+from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, make_rate_limiters
+from trader.adapters.coinbase.rate import RateLimiter
 from unit.adapters.coinbase.stub import FakeTime
 
 
-def turns(bucket: Bucket, time: FakeTime, count: int) -> list[float]:
+def turns(bucket: RateLimiter, time: FakeTime, count: int) -> list[float]:
     """When each of some turns came."""
     found = []
     for _ in range(count):
-        bucket.take()
+        bucket.wait_turn()
         found.append(time.passed)
     return found
 
 
-def a_bucket(rate: float, time: FakeTime, burst: int = 1) -> Bucket:
-    return Bucket(rate, burst=burst, monotonic=lambda: time.passed, sleep=time.sleep)
+def a_bucket(rate: float, time: FakeTime, burst: int = 1) -> RateLimiter:
+    return RateLimiter(rate, burst=burst, monotonic=lambda: time.passed, sleep=time.sleep)
 
 
 def test_turns_are_spaced_and_no_second_holds_more_than_the_rate(time: FakeTime) -> None:
@@ -66,8 +66,8 @@ def test_threads_do_not_share_a_turn() -> None:
         with lock:
             waits.append(round(seconds, 6))
 
-    bucket = Bucket(10, monotonic=lambda: 0.0, sleep=sleep)
-    threads = [threading.Thread(target=bucket.take) for _ in range(40)]
+    bucket = RateLimiter(10, monotonic=lambda: 0.0, sleep=sleep)
+    threads = [threading.Thread(target=bucket.wait_turn) for _ in range(40)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -78,14 +78,14 @@ def test_threads_do_not_share_a_turn() -> None:
 
 def test_fills_count_among_the_private_ones(time: FakeTime) -> None:
     """Five fills a second, and each also takes a private turn."""
-    buckets = buckets_of(Limits(), time.timing())
+    buckets = make_rate_limiters(RateLimits(), time.timing())
 
-    assert 2 == len(buckets[Lane.FILLS])
-    assert buckets[Lane.PRIVATE][0] is buckets[Lane.FILLS][1]
+    assert 2 == len(buckets[RateLimitGroup.FILLS])
+    assert buckets[RateLimitGroup.PRIVATE][0] is buckets[RateLimitGroup.FILLS][1]
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0)])
 def test_bucket_that_gives_nothing_is_refused(rate: float, burst: int) -> None:
     """It would wait for ever."""
     with pytest.raises(ValueError, match="must be above 0"):
-        Bucket(rate, burst=burst)
+        RateLimiter(rate, burst=burst)

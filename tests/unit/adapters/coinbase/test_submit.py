@@ -18,7 +18,7 @@ from factories_venue import (
     an_exit,
     an_intent,
 )
-from trader.adapters.coinbase.submit import HICCUPS
+from trader.adapters.coinbase.submit import TRANSIENT_REJECTIONS
 from trader.model.ids import ProductId, VenueOrderId, rfc3339
 from trader.model.money import Price, Quantity
 from trader.model.orders import Accepted, OrderIntent, Rejected, Side, Submission, Unknown
@@ -74,7 +74,7 @@ def bodies(venue: Stub) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "intent", [an_intent(), a_protected_intent(), a_taker(), an_exit(), a_bracket()], ids=lambda each: each.kind.value
+    "intent", [an_intent(), a_protected_intent(), a_taker(), an_exit(), a_bracket()], ids=lambda each: each.configuration.value
 )
 def test_taken_order_is_read_back_and_accepted(venue: Stub, time: FakeTime, intent: OrderIntent) -> None:
     """One POST, one GET; the echo, which is nonsense here, plays no part."""
@@ -395,7 +395,7 @@ def test_malformed_or_forbidden_order_is_rejected(venue: Stub, time: FakeTime, s
     assert 1 == len(venue.requests)
 
 
-@pytest.mark.parametrize("reason", sorted(HICCUPS))
+@pytest.mark.parametrize("reason", sorted(TRANSIENT_REJECTIONS))
 def test_trouble_of_the_venues_own_is_given_a_moment(venue: Stub, time: FakeTime, reason: str) -> None:
     """The same body may be taken then."""
     venue.on("POST", ORDERS, Reply(refused(error=reason)), Reply(taken()))

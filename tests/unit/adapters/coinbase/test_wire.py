@@ -12,7 +12,7 @@ import pytest
 from factories_venue import a_product, a_taker, an_intent
 from trader.adapters.coinbase import reading, wire, wire_account, wire_orders
 from trader.errors import VenueError, VenueProtocol
-from trader.model.converts import ConvertState, ConvertStatus
+from trader.model.converts import ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
 from trader.model.money import Notional, Price, Quantity
@@ -52,7 +52,7 @@ def test_every_gate_of_a_product_is_read(theirs: str, ours: str) -> None:
     closed = wire.read_product(a_wire_product(**{theirs: True}))
 
     assert getattr(closed, ours) is True
-    assert a_product().closed_gates() == wire.read_product(a_wire_product()).closed_gates()
+    assert a_product().trading_restrictions() == wire.read_product(a_wire_product()).trading_restrictions()
     with pytest.raises(VenueProtocol, match=f"product: {theirs}"):
         wire.read_product({key: value for key, value in a_wire_product().items() if key != theirs})
 
@@ -62,7 +62,7 @@ def test_product_that_is_not_online_is_closed(status: str | None) -> None:
     """Empty is what dead products send."""
     closed = wire.read_product(a_wire_product(status=status))
 
-    assert [f"status={status or 'empty'}"] == list(closed.closed_gates())
+    assert [f"status={status or 'empty'}"] == list(closed.trading_restrictions())
 
 
 def test_what_a_product_does_not_tell_is_not_made_up() -> None:
@@ -249,7 +249,7 @@ def test_order_is_read_whole() -> None:
     """Size and price from whatever configuration there is."""
     raw = a_wire_order(an_intent(), status="FILLED", filled_size="2", settled=True, attached_order_id="child")
 
-    state = wire_orders.order_state(wire_orders.read_order(raw))
+    state = wire_orders.make_status_report(wire_orders.read_order(raw))
 
     assert (OrderStatus.FILLED, Quantity(2), True, "child", None) == (
         state.status,
@@ -269,7 +269,7 @@ def test_stop_is_found_under_either_name(terms: dict[str, str], stop: str | None
     """Brackets call it trigger; members that are not meant are printed as null."""
     raw = a_wire_order(a_taker(), order_configuration={"limit_limit_gtc": None, "x": {"base_size": "1", **terms}})
 
-    state = wire_orders.order_state(wire_orders.read_order(raw))
+    state = wire_orders.make_status_report(wire_orders.read_order(raw))
     assert (None if stop is None else Price(stop)) == state.stop_price
 
 
@@ -281,13 +281,13 @@ def test_every_status_of_the_venue_is_known(status: OrderStatus) -> None:
     assert status is wire_orders.read_order(raw).status
 
 
-@pytest.mark.parametrize("status", ["HALF_OPEN", "", None, "INTENDED", "LAPSED", "REJECTED", "open", 7, ["OPEN"]])
+@pytest.mark.parametrize("status", ["HALF_OPEN", "", None, "INTENDED", "WITHHELD", "ABANDONED", "REJECTED", "open", 7, ["OPEN"]])
 def test_status_nobody_knows_is_unknown_and_not_over(status: Any) -> None:
     """Our own words for states before the venue has it are not the venue's."""
     read = wire_orders.read_order(a_wire_order(a_taker(), status=status)).status
 
     assert OrderStatus.UNKNOWN_ORDER_STATUS is read
-    assert not read.is_terminal
+    assert not read.is_final
 
 
 @pytest.mark.parametrize(
@@ -472,34 +472,34 @@ def a_trade(status: str = "TRADE_STATUS_COMPLETED", **parts: Any) -> dict[str, A
 )
 def test_done_conversion_tells_what_arrived(parts: dict[str, Any], received: str) -> None:
     """In the target asset, or one to one less the fee; the least of what is told."""
-    expected = ConvertState("c-9", ConvertStatus.COMPLETED, Notional(received))
+    expected = ConversionReport("c-9", ConversionStatus.COMPLETED, Notional(received))
 
-    assert expected == wire_account.read_convert(a_trade(**parts), USD, USDC)
+    assert expected == wire_account.read_conversion(a_trade(**parts), USD, USDC)
 
 
 def test_done_conversion_that_does_not_tell_is_refused() -> None:
     """No amount is made up."""
     with pytest.raises(VenueProtocol, match="not told"):
-        wire_account.read_convert(a_trade(amount=money("100", "EUR")), USD, USDC)
+        wire_account.read_conversion(a_trade(amount=money("100", "EUR")), USD, USDC)
 
 
 @pytest.mark.parametrize(
     ("word", "status"),
     [
-        ("TRADE_STATUS_CREATED", ConvertStatus.QUOTED),
-        ("TRADE_STATUS_STARTED", ConvertStatus.QUOTED),
-        ("TRADE_STATUS_UNSPECIFIED", ConvertStatus.QUOTED),
-        ("TRADE_STATUS_SOMETHING", ConvertStatus.QUOTED),
-        ("", ConvertStatus.QUOTED),
-        ("TRADE_STATUS_CANCELED", ConvertStatus.FAILED),
-        ("CANCELLED", ConvertStatus.FAILED),
+        ("TRADE_STATUS_CREATED", ConversionStatus.QUOTED),
+        ("TRADE_STATUS_STARTED", ConversionStatus.QUOTED),
+        ("TRADE_STATUS_UNSPECIFIED", ConversionStatus.QUOTED),
+        ("TRADE_STATUS_SOMETHING", ConversionStatus.QUOTED),
+        ("", ConversionStatus.QUOTED),
+        ("TRADE_STATUS_CANCELED", ConversionStatus.FAILED),
+        ("CANCELLED", ConversionStatus.FAILED),
     ],
 )
-def test_conversion_that_is_not_done_received_nothing(word: str, status: ConvertStatus) -> None:
+def test_conversion_that_is_not_done_received_nothing(word: str, status: ConversionStatus) -> None:
     """A status nobody knows leaves it open."""
     parts = {"amount": money("100", "USDC")}
 
-    assert ConvertState("c-9", status, Notional(0)) == wire_account.read_convert(a_trade(word, **parts), USD, USDC)
+    assert ConversionReport("c-9", status, Notional(0)) == wire_account.read_conversion(a_trade(word, **parts), USD, USDC)
 
 
 # --- pages
@@ -543,8 +543,8 @@ READERS: list[Callable[[Any], Any]] = [
     lambda raw: wire_account.read_balances([raw]),
     wire_account.read_permissions,
     wire_account.read_fill,
-    wire_account.read_convert_id,
-    lambda raw: wire_account.read_convert(raw, USD, USDC),
+    wire_account.read_conversion_id,
+    lambda raw: wire_account.read_conversion(raw, USD, USDC),
     wire_orders.read_order_head,
     wire_orders.read_order,
     wire_orders.read_order_envelope,

@@ -7,21 +7,21 @@ from decimal import Decimal
 
 import pytest
 
-from desk.recovery.adopt import acknowledged, adopted_order, adopted_quantity, over_covered
-from desk.recovery.adopt_intents import Books, Quantities, Terms
-from desk.recovery.place import Change, RebuildOptions, rebuild, under_lease
-from simulation.lost_books import after_tick, the_place, wiped
+from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
+from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms
+from desk.recovery.place import Change, RebuildOptions, rebuild, change_under_lease
+from simulation.lost_books import after_tick, the_store, wipe
 from simulation.nemesis import Nemesis
-from simulation.rig import Watch, invoke, set_stage, story_of
+from simulation.rig import Watch, invoke, prepare_world, fault_run_of
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE, World
 from trader.errors import LeaseHeld, MissingData
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
-from trader.model.orders import Leg, OrderKind, OrderStatus, Side
+from trader.model.orders import OrderPurpose, OrderConfiguration, OrderStatus, Side
 
 SOL, ETH = Asset("SOL"), Asset("ETH")
-NEW_LOT = Terms(strategy="rules_engine", stop=Decimal(90), target=Decimal(110), hold_hours=24)
+NEW_LOT = AdoptionTerms(strategy="rules_engine", stop=Decimal(90), target=Decimal(110), hold_hours=24)
 
 
 @pytest.fixture
@@ -30,15 +30,15 @@ def world() -> World:
     return after_tick(ENTRY, 2)
 
 
-def books_of(world: World, ledger: Ledger | None = None, epoch: int = 99) -> Books:
+def books_of(world: World, ledger: Ledger | None = None, epoch: int = 99) -> AdoptionContext:
     found = ledger or world.ledger()
     assert found is not None
-    return Books(world.scenario.settings, found, world.exchange, world.clock.now(), epoch)
+    return AdoptionContext(world.scenario.settings, found, world.exchange, world.clock.now(), epoch)
 
 
-def quantity(world: World, change: str, price: str = "140", asset: Asset = SOL, terms: Terms | None = None) -> Change:
+def quantity(world: World, change: str, price: str = "140", asset: Asset = SOL, terms: AdoptionTerms | None = None) -> Change:
     wanted = Quantities(asset, Decimal(change), Decimal(price))
-    return adopted_quantity(books_of(world), wanted, terms or Terms(), "sold by hand")
+    return adopt_quantity(books_of(world), wanted, terms or AdoptionTerms(), "sold by hand")
 
 
 def held(ledger: Ledger) -> Decimal:
@@ -48,7 +48,7 @@ def held(ledger: Ledger) -> Decimal:
 def lose(world: World, asset: str, amount: str) -> None:
     """Take coins out of the account behind the ledger's back, from under their bracket if need be."""
     book = world.book()
-    world.books.save(replace(book, live={}).with_change(Asset(asset), -Decimal(amount)))
+    world.books.save(replace(book, active={}).with_change(Asset(asset), -Decimal(amount)))
 
 
 # --- quantities
@@ -91,8 +91,8 @@ def test_adoption_is_announced_with_its_reason_before_it_is_booked(world: World)
 def test_difference_to_the_account_is_gone_after_the_adoption(world: World) -> None:
     """The account has 2 SOL, the ledger 3: one is taken out, and the asset is no longer reduce-only."""
     lose(world, "SOL", "1")
-    story = story_of(ENTRY)
-    set_stage(world, story.beats[3])
+    story = fault_run_of(ENTRY)
+    prepare_world(world, story.beats[3])
     invoke(world, story.beats[3], "cycle", Nemesis(), Watch())
     before = world.ledger()
     assert before is not None
@@ -131,12 +131,12 @@ def test_purchase_beside_a_lot_takes_what_is_unsaid_from_it(world: World) -> Non
 @pytest.mark.parametrize(
     ("change", "price", "asset", "terms", "said"),
     [
-        ("0", "1", SOL, Terms(), "quantity 0"),
-        ("-1", "-1", SOL, Terms(), "price -1"),
-        ("-99", "1", SOL, Terms(), "has 3 SOL, 99 was asked"),
-        ("-1", "1", ETH, Terms(), "the lots of ETH are: none"),
-        ("-1", "1", SOL, Terms(lot="other"), "--lot other; the lots of SOL are"),
-        ("1", "1", ETH, Terms(), "needs --strategy, --stop, --target, --hold-hours"),
+        ("0", "1", SOL, AdoptionTerms(), "quantity 0"),
+        ("-1", "-1", SOL, AdoptionTerms(), "price -1"),
+        ("-99", "1", SOL, AdoptionTerms(), "has 3 SOL, 99 was asked"),
+        ("-1", "1", ETH, AdoptionTerms(), "the lots of ETH are: none"),
+        ("-1", "1", SOL, AdoptionTerms(lot="other"), "--lot other; the lots of SOL are"),
+        ("1", "1", ETH, AdoptionTerms(), "needs --strategy, --stop, --target, --hold-hours"),
         ("1", "1", ETH, replace(NEW_LOT, strategy="hunch"), "strategy 'hunch'; allowed are"),
         ("1", "1", ETH, replace(NEW_LOT, stop=Decimal(120)), "must be above zero and below target 110"),
         ("1", "1", ETH, replace(NEW_LOT, product="SOL-USD"), "does not trade ETH"),
@@ -144,7 +144,7 @@ def test_purchase_beside_a_lot_takes_what_is_unsaid_from_it(world: World) -> Non
     ],
 )
 def test_what_cannot_be_adopted_says_why(
-    world: World, change: str, price: str, asset: Asset, terms: Terms, said: str
+    world: World, change: str, price: str, asset: Asset, terms: AdoptionTerms, said: str
 ) -> None:
     """The thing, the value and what is allowed."""
     with pytest.raises(MissingData, match=said):
@@ -154,7 +154,7 @@ def test_what_cannot_be_adopted_says_why(
 def test_adoption_needs_a_reason(world: World) -> None:
     """Blanks are none."""
     with pytest.raises(MissingData, match="needs a reason"):
-        adopted_quantity(books_of(world), Quantities(SOL, Decimal(-1), Decimal(1)), Terms(), "  ")
+        adopt_quantity(books_of(world), Quantities(SOL, Decimal(-1), Decimal(1)), AdoptionTerms(), "  ")
 
 
 def test_bracket_that_sells_more_than_its_lot_has_is_named(world: World) -> None:
@@ -162,9 +162,9 @@ def test_bracket_that_sells_more_than_its_lot_has_is_named(world: World) -> None
     before = world.ledger()
     assert before is not None
 
-    assert [] == over_covered(before)
+    assert [] == find_over_covered(before)
     assert ["sells 3, its lot has 2.5"] == [
-        line[line.index("sells") : line.index(":")] for line in over_covered(quantity(world, "-0.5").ledger)
+        line[line.index("sells") : line.index(":")] for line in find_over_covered(quantity(world, "-0.5").ledger)
     ]
 
 
@@ -175,11 +175,11 @@ def an_order_nobody_knows(world: World, **over: object) -> ClientOrderId:
     """An order at the venue under our prefix, of which no ledger and no record knows."""
     ledger = world.ledger()
     assert ledger is not None
-    entry = next(record.intent for record in ledger.orders.values() if record.intent.leg is Leg.ENTRY)
+    entry = next(record.intent for record in ledger.orders.values() if record.intent.purpose is OrderPurpose.ENTRY)
     name = ClientOrderId(f"{world.scenario.settings.execution.order_prefix}unknown")
     intent = replace(
-        entry, client_order_id=name, lot_id=name, kind=OrderKind.LIMIT_IOC, limit_price=entry.limit_price * 2,
-        attach=False, expires_at=None,
+        entry, client_order_id=name, lot_id=name, configuration=OrderConfiguration.LIMIT_IOC, limit_price=entry.limit_price * 2,
+        attach_bracket=False, expires_at=None,
     )  # fmt: skip
     world.exchange.submit(replace(intent, **over))
     return name
@@ -191,7 +191,7 @@ def test_order_in_no_ledger_is_taken_in_with_its_own_fills(world: World) -> None
     before = world.ledger()
     assert before is not None
 
-    change = adopted_order(books_of(world), name, the_place(world).chain(), NEW_LOT, "left by another stack")
+    change = adopt_order(books_of(world), name, the_store(world).chain(), NEW_LOT, "left by another stack")
 
     record = change.ledger.orders[name]
     assert OrderStatus.FILLED is record.status
@@ -202,15 +202,15 @@ def test_order_in_no_ledger_is_taken_in_with_its_own_fills(world: World) -> None
 
 def test_sale_in_no_ledger_belongs_to_the_lot_it_sells(world: World) -> None:
     """A limit order becomes an exit of the only lot there is."""
-    world.exchange.cancel(tuple(world.book().live))
-    name = an_order_nobody_knows(world, side=Side.SELL, kind=OrderKind.LIMIT_IOC, limit_price=Decimal(1), bracket=None)
+    world.exchange.cancel(tuple(world.book().active))
+    name = an_order_nobody_knows(world, side=Side.SELL, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Decimal(1), bracket=None)
     before = world.ledger()
     assert before is not None
 
-    change = adopted_order(books_of(world), name, the_place(world).chain(), Terms(), "sold by hand")
+    change = adopt_order(books_of(world), name, the_store(world).chain(), AdoptionTerms(), "sold by hand")
 
-    assert (Leg.EXIT, next(iter(before.lots))) == (
-        change.ledger.orders[name].intent.leg,
+    assert (OrderPurpose.EXIT, next(iter(before.lots))) == (
+        change.ledger.orders[name].intent.purpose,
         change.ledger.orders[name].intent.lot_id,
     )
     assert Decimal(0) == held(change.ledger)
@@ -220,12 +220,12 @@ def test_order_that_is_known_or_not_there_is_refused(world: World) -> None:
     """By its client id."""
     ledger = world.ledger()
     assert ledger is not None
-    entry = next(key for key, record in ledger.orders.items() if record.intent.leg is Leg.ENTRY)
+    entry = next(key for key, record in ledger.orders.items() if record.intent.purpose is OrderPurpose.ENTRY)
 
     with pytest.raises(MissingData, match="is in the ledger already, FILLED"):
-        adopted_order(books_of(world), entry, the_place(world).chain(), Terms(), "why not")
+        adopt_order(books_of(world), entry, the_store(world).chain(), AdoptionTerms(), "why not")
     with pytest.raises(MissingData, match="lists no order of ours with this client id"):
-        adopted_order(books_of(world), "t247-nobody", the_place(world).chain(), Terms(), "why not")
+        adopt_order(books_of(world), "t247-nobody", the_store(world).chain(), AdoptionTerms(), "why not")
 
 
 # --- acknowledging, and writing
@@ -237,29 +237,29 @@ def test_reduce_only_that_was_looked_at_is_lifted(world: World) -> None:
     assert ledger is not None
     waiting = replace(ledger, reduce_only={SOL: "fill 1 exceeds its intent", ETH: "fill 2 exceeds its intent"})
 
-    change = acknowledged(books_of(world, waiting), ["SOL"], "checked with the venue")
+    change = acknowledge_mismatch(books_of(world, waiting), ["SOL"], "checked with the venue")
 
     assert {ETH: "fill 2 exceeds its intent"} == change.ledger.reduce_only
     with pytest.raises(MissingData, match="ADA is not reduce-only; allowed are ETH, SOL"):
-        acknowledged(books_of(world, waiting), ["ADA"], "checked")
+        acknowledge_mismatch(books_of(world, waiting), ["ADA"], "checked")
 
 
 def test_adopted_quantity_survives_the_loss_of_the_ledger(world: World) -> None:
     """It is on record like everything else: a rebuild books it again, once."""
     wanted = Quantities(SOL, Decimal("-0.5"), Decimal(140))
-    after = under_lease(
-        the_place(world),
+    after = change_under_lease(
+        the_store(world),
         "adopt",
-        lambda ledger, epoch: adopted_quantity(books_of(world, ledger, epoch), wanted, Terms(), "sold by hand"),
+        lambda ledger, epoch: adopt_quantity(books_of(world, ledger, epoch), wanted, AdoptionTerms(), "sold by hand"),
     )
 
-    made, _ = rebuild(the_place(wiped(world)), RebuildOptions())
+    made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
 
-    assert (after.cash, after.lots, after.orders, after.books, after.audit_head) == (
+    assert (after.cash, after.lots, after.orders, after.by_strategy, after.audit_head) == (
         made.ledger.cash,
         made.ledger.lots,
         made.ledger.orders,
-        made.ledger.books,
+        made.ledger.by_strategy,
         made.ledger.audit_head,
     )
 
@@ -271,8 +271,8 @@ def test_adoption_waits_for_a_running_cycle(world: World) -> None:
         raise MissingData("no")
 
     with pytest.raises(MissingData):
-        under_lease(the_place(world), "adopt", fail)
+        change_under_lease(the_store(world), "adopt", fail)
     assert "" == world.lease_owner()
     world.store.acquire(SCOPE, "cycle", world.clock.now(), 120)
     with pytest.raises(LeaseHeld, match="cycle"):
-        under_lease(the_place(world), "adopt", fail)
+        change_under_lease(the_store(world), "adopt", fail)

@@ -61,7 +61,7 @@ def test_object_of_an_invocation_that_never_committed_is_put_aside() -> None:
 
     chain = log.read()
 
-    assert ([1, 3, 4], [2], ()) == (epochs(chain), [each.epoch for each in chain.aside], chain.problems)
+    assert ([1, 3, 4], [2], ()) == (epochs(chain), [each.epoch for each in chain.orphaned], chain.problems)
 
 
 def test_first_object_that_never_counted_is_put_aside() -> None:
@@ -72,7 +72,7 @@ def test_first_object_that_never_counted_is_put_aside() -> None:
 
     chain = log.read()
 
-    assert ([2, 3], [1], 1) == (epochs(chain), [each.epoch for each in chain.aside], len(chain.openings))
+    assert ([2, 3], [1], 1) == (epochs(chain), [each.epoch for each in chain.orphaned], len(chain.openings))
 
 
 def test_books_that_were_opened_twice_are_two_pieces_in_the_order_of_time() -> None:
@@ -110,8 +110,8 @@ def test_missing_link_is_named() -> None:
         "which no object has as its digest",
     ) == chain.problems
     with pytest.raises(AuditError, match=r"is broken: scope=.*follows"):
-        chain.verified()
-    assert chain is chain.verified(broken_ok=True)
+        chain.verify()
+    assert chain is chain.verify(broken_ok=True)
 
 
 def test_two_that_both_have_followers_are_a_break() -> None:

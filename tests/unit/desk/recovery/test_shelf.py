@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from desk.recovery.aws import DynamoShelf, S3AuditReader
-from desk.recovery.shelf import FileShelf, Shelf
+from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
+from desk.recovery.shelf import FileLedgerItems, LedgerItems
 from factories import SCOPE, a_ledger
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire.wires import BUCKET, TABLE
@@ -32,7 +32,7 @@ class Bench:
     """A store, its shelf, and a hand that damages the ledger behind their backs."""
 
     def __init__(
-        self, store: StateStore, shelf: Shelf, damage: Callable[[str], None], kept: Callable[[str], bytes]
+        self, store: StateStore, shelf: LedgerItems, damage: Callable[[str], None], kept: Callable[[str], bytes]
     ) -> None:
         self.store, self.shelf, self.damage, self.kept = store, shelf, damage, kept
 
@@ -47,7 +47,7 @@ def in_files(home: Path) -> Bench:
     path = store.folder(SCOPE) / "ledger.json"
     return Bench(
         store,
-        FileShelf(home),
+        FileLedgerItems(home),
         lambda text: path.write_text(text, encoding="utf-8") and None,
         lambda where: Path(where).read_bytes(),
     )
@@ -75,7 +75,7 @@ def on_aws(_: Path) -> Bench:
         key = where.removeprefix("s3://audit/")
         return bytes(s3.get_object(Bucket="audit", Key=key)["Body"].read())
 
-    return Bench(DynamoStateStore(dynamodb, "trader"), DynamoShelf(dynamodb, "trader", s3, "audit"), damage, kept)
+    return Bench(DynamoStateStore(dynamodb, "trader"), DynamoLedgerItems(dynamodb, "trader", s3, "audit"), damage, kept)
 
 
 @pytest.fixture(params=[in_files, on_aws], ids=["files", "aws"])
@@ -176,7 +176,7 @@ def test_ledger_whose_answer_was_lost_is_there(before: bool) -> None:
     """The client sends it again, and is refused by what it has just written."""
     wires().aws.reset("RUN")
     clients = wires().aws.clients
-    shelf = DynamoShelf(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
+    shelf = DynamoLedgerItems(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
     if before:
         shelf.put(SCOPE, None, a_ledger(), 1, NOW)
         key = {"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}}
@@ -208,7 +208,7 @@ def test_bytes_that_are_no_text_are_kept_as_well(tmp_path: Path) -> None:
     path = FileStateStore(tmp_path).folder(SCOPE) / "ledger.json"
     path.write_bytes(b'{"\xff\x00')
 
-    found = FileShelf(tmp_path).find(SCOPE)
+    found = FileLedgerItems(tmp_path).find(SCOPE)
 
     assert found is not None
     assert found.ledger is None

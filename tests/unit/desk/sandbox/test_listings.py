@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from desk.sandbox.finer import merged, pieces, so_far
-from desk.sandbox.listings import crowd, from_folder, newest_in, scripted, seeded
+from desk.sandbox.finer import merge, split, partial
+from desk.sandbox.listings import many_products, load_folder, find_newest, add_script, make_seeded
 from desk.sandbox.market import Listing
 from factories_venue import SOL, START, STEP, a_path
 from trader.errors import ConfigError
@@ -21,7 +21,7 @@ BTC = ProductId("BTC-USD")
 
 def test_seeded_market_goes_on_where_it_was() -> None:
     """No bar jumps, the future is there, and the same seed makes the same market."""
-    made, again = seeded(7, START, ahead_hours=2), seeded(7, START, ahead_hours=2)
+    made, again = make_seeded(7, START, ahead_hours=2), make_seeded(7, START, ahead_hours=2)
 
     series = made.series[BTC, Granularity.FIVE_MINUTE]
     assert isinstance(series, CandleSeries)
@@ -41,27 +41,27 @@ def test_folder_is_moved_to_now_by_whole_days(tmp_path: Path) -> None:
     _write(tmp_path, "SOL-USD-1h", [Candle(START - 3600, 1, 1, 1, 1, 1)])
     now = Instant(START + 100 * 86_400 + 1800)
 
-    listing = from_folder(tmp_path, Instant(START - STEP), now)
+    listing = load_folder(tmp_path, Instant(START - STEP), now)
 
     series = listing.series[SOL, Granularity.FIVE_MINUTE]
     assert isinstance(series, CandleSeries)
     assert [SOL, ProductId("SOL-USDC")] == [product.product_id for product in listing.products]
     assert 100 * 86_400 == series.candles[-1].start - (START - STEP)
-    assert START == newest_in(tmp_path, ahead_hours=0)
+    assert START == find_newest(tmp_path, ahead_hours=0)
 
 
 def test_folder_without_candles_then_is_refused(tmp_path: Path) -> None:
     _write(tmp_path, "SOL-USD-5m", a_path())
 
     with pytest.raises(ConfigError, match="no candles around"):
-        from_folder(tmp_path, Instant(0), START)
+        load_folder(tmp_path, Instant(0), START)
 
 
 def test_script_prints_when_its_time_comes(tmp_path: Path) -> None:
     file = tmp_path / "script.jsonl"
     file.write_text('{"after": 60, "product_id": "SOL-USD", "price": "90"}\n\n{"product_id": "SOL-USD", "price": null}')
 
-    made = scripted(Listing([], {}), file, START)
+    made = add_script(Listing([], {}), file, START)
 
     assert [(START, None), (START + 60, "90")] == [
         (each.at, None if each.price is None else str(each.price)) for each in made.script
@@ -74,11 +74,11 @@ def test_script_with_a_fault_names_the_line(tmp_path: Path, line: str) -> None:
     file.write_text(line, encoding="utf-8")
 
     with pytest.raises(ConfigError, match="line 1"):
-        scripted(Listing([], {}), file, START)
+        add_script(Listing([], {}), file, START)
 
 
 def test_crowd_follows_its_originals() -> None:
-    made = crowd(seeded(7, START, ahead_hours=1), 200)
+    made = many_products(make_seeded(7, START, ahead_hours=1), 200)
 
     assert 200 == len({product.product_id for product in made.products})
     assert all((product.product_id, Granularity.FIVE_MINUTE) in made.series for product in made.products)
@@ -89,10 +89,10 @@ def test_crowd_follows_its_originals() -> None:
 def test_pieces_put_together_are_the_bar(seconds: int, step: int, close: float) -> None:
     bar = Candle(START, 100.0, 101.25, 98.75, close, 300.0)
 
-    cut = pieces(bar, seconds, step)
+    cut = split(bar, seconds, step)
 
     assert [START + index * step for index in range(seconds // step)] == [piece.start for piece in cut]
-    whole = merged(cut, START)
+    whole = merge(cut, START)
     assert (bar[:1], bar[1], bar[4]) == (whole[:1], whole[1], whole[4])
     assert bar.volume == pytest.approx(whole.volume)
     if seconds // step > 2:
@@ -103,9 +103,9 @@ def test_bar_is_seen_as_far_as_it_got() -> None:
     """Not before it begins, its open at first, all of it in the end."""
     bar = Candle(START, 100.0, 104.0, 96.0, 102.0, 300.0)
 
-    assert so_far(bar, STEP, Instant(START - 1)) is None
-    assert (100.0, 100.0) == tuple(so_far(bar, STEP, START) or ())[2:4]
-    assert bar == so_far(bar, STEP, Instant(START + STEP))
+    assert partial(bar, STEP, Instant(START - 1)) is None
+    assert (100.0, 100.0) == tuple(partial(bar, STEP, START) or ())[2:4]
+    assert bar == partial(bar, STEP, Instant(START + STEP))
 
 
 def _write(folder: Path, name: str, rows: list[Candle]) -> None:

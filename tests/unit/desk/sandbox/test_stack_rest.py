@@ -46,12 +46,12 @@ def client(service: str) -> Any:
 
 def key_of(value: Any) -> str:
     """What an intrinsic function is asked for under."""
-    return next(iter(stack_rest.references({"One": {"Properties": {"Only": value}}})))
+    return next(iter(stack_rest.list_references({"One": {"Properties": {"Only": value}}})))
 
 
 def answered(resources: dict[str, Any], *told: tuple[Any, str]) -> dict[str, str]:
     """What moto resolved: the values told, and every condition holds unless it is among them."""
-    asked = stack_rest.references(resources)
+    asked = stack_rest.list_references(resources)
     known = {key_of(value): text for value, text in told}
     return {key: known.get(key, "yes") for key in asked}
 
@@ -64,14 +64,14 @@ def test_only_what_moto_lacks_is_picked() -> None:
         "Policy": {"Type": stack_rest.LEFT_OUT[0]},
     }
 
-    assert {"Alarm": ALARM} == stack_rest.lacking({"Resources": resources})
+    assert {"Alarm": ALARM} == stack_rest.missing_resources({"Resources": resources})
 
 
 def test_every_reference_and_every_condition_is_asked_for() -> None:
     """Functions at any depth as they stand, each once; what is unconditional is made."""
     conditional = {"Type": "AWS::SNS::Subscription", "Condition": "HasMail", "Properties": {"TopicArn": TOPIC}}
 
-    asked = stack_rest.references({"Alarm": ALARM, "Mail": conditional})
+    asked = stack_rest.list_references({"Alarm": ALARM, "Mail": conditional})
 
     properties = ALARM["Properties"]
     functions = [properties["Period"], properties["EvaluationPeriods"], properties["ActionsEnabled"], TOPIC]

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.sandbox.configurations import configuration_of, request_of
+from desk.sandbox.configurations import read_configuration, read_request
 from desk.sandbox.moments import END_OF_TIME
 from desk.sandbox.reasons import OrderRefused
 from desk.sandbox.venue import Venue
@@ -34,7 +34,7 @@ from factories_venue import Venue as Simulated
 from trader.adapters.local.clock import ManualClock
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.money import Price, Quantity, plain
-from trader.model.orders import Accepted, OrderIntent, OrderKind, Rejected, Side
+from trader.model.orders import Accepted, OrderIntent, OrderConfiguration, Rejected, Side
 from unit.desk.sandbox.venues import a_venue
 
 OPENING = {USD: Decimal(2_000), BASE: Decimal(8)}
@@ -82,9 +82,9 @@ def intent_of(name: str, kind: str, price: Price, size: Quantity, side: Side, no
 def body_of(intent: OrderIntent) -> dict[str, Any]:
     """The same as a body of POST /orders."""
     part = {"base_size": plain(intent.quantity), "limit_price": plain(intent.limit_price)}
-    if intent.kind is OrderKind.LIMIT_IOC:
+    if intent.configuration is OrderConfiguration.LIMIT_IOC:
         configuration = {"sor_limit_ioc": part}
-    elif intent.kind is OrderKind.BRACKET_GTC:
+    elif intent.configuration is OrderConfiguration.BRACKET_GTC:
         assert intent.stop_price is not None
         configuration = {"trigger_bracket_gtc": {**part, "stop_trigger_price": plain(intent.stop_price)}}
     else:
@@ -97,7 +97,7 @@ def body_of(intent: OrderIntent) -> dict[str, Any]:
         "side": intent.side,
         "order_configuration": configuration,
     }
-    if intent.attach and intent.bracket is not None:
+    if intent.attach_bracket and intent.bracket is not None:
         target, stop = plain(intent.bracket.target_price), plain(intent.bracket.stop_price)
         body["attached_order_configuration"] = {
             "trigger_bracket_gtc": {"limit_price": target, "stop_trigger_price": stop}
@@ -110,7 +110,7 @@ def placed(venue: Venue, intent: OrderIntent) -> str:
     body = body_of(intent)
     venue.advance()
     try:
-        venue.create(request_of(body, configuration_of(body)))
+        venue.create(read_request(body, read_configuration(body)))
     except OrderRefused as refused:
         return refused.reason
     return ""
@@ -133,9 +133,9 @@ def states(venue: Venue, simulated: Simulated) -> tuple[Any, Any]:
     ours = simulated.exchange
     venue.advance()
     here = (
-        {asset: (each.available, each.hold) for asset, each in venue.book.balances(END_OF_TIME).items()},
-        sorted((e.fill.time, e.fill.side, e.fill.price, e.fill.quantity, e.fill.fee) for e in venue.book.executions),
-        sorted((o.core.side, o.core.status, o.core.quantity, o.core.filled) for o in venue.book.orders.values()),
+        {asset: (each.available, each.hold) for asset, each in venue.account.balances(END_OF_TIME).items()},
+        sorted((e.fill.time, e.fill.side, e.fill.price, e.fill.quantity, e.fill.fee) for e in venue.account.executions),
+        sorted((o.core.side, o.core.status, o.core.quantity, o.core.filled) for o in venue.account.orders.values()),
     )
     there = (
         {asset: (each.available, each.hold) for asset, each in ours.balances().items()},

@@ -35,11 +35,11 @@ from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
 from trader.model.money import Notional, Price, Quantity, plain
-from trader.model.orders import Bracket, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
+from trader.model.orders import Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
 from trader.model.settings import Settings
-from trader.stages.execution import Market
-from trader.stages.execution.entries import Entry, entry_order, unfilled_entries
-from trader.stages.execution.purse import Purse
+from trader.stages.execution import ExecutionContext
+from trader.stages.execution.entries import Entry, plan_entry, count_unfilled_entries
+from trader.stages.execution.purse import BuyingPower
 
 PERIOD = 300
 
@@ -47,7 +47,7 @@ PERIOD = 300
 def make(
     *,
     notional: str = "300",
-    market: Market | None = None,
+    market: ExecutionContext | None = None,
     ledger: Ledger | None = None,
     proposal: TradeProposal | None = None,
     settings: Settings | None = None,
@@ -55,8 +55,8 @@ def make(
     settings = shipped_settings() if settings is None else settings
     ledger = a_ledger() if ledger is None else ledger
     market = a_market() if market is None else market
-    purse = Purse(settings.execution, settings.risk, a_portfolio(ledger), market)
-    return entry_order(an_approval(proposal, notional=notional), ledger, market, settings, purse)
+    purse = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), market)
+    return plan_entry(an_approval(proposal, notional=notional), ledger, market, settings, purse)
 
 
 def entered(**world: Any) -> Entry:
@@ -94,7 +94,7 @@ def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
     """With its stop, its target, its time limit and the fee it may cost, under an id made of the decision."""
     intent = entered().intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, Leg.ENTRY, 0)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, OrderPurpose.ENTRY, 0)
     assert (
         OrderIntent(
             client_order_id=order_id,
@@ -104,15 +104,15 @@ def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
             base=intent.base,
             quote=USD,
             side=Side.BUY,
-            leg=Leg.ENTRY,
-            kind=OrderKind.POST_ONLY_GTD,
+            purpose=OrderPurpose.ENTRY,
+            configuration=OrderConfiguration.POST_ONLY_GTD,
             quantity=Quantity("3.00030003"),
             limit_price=Price("99.99"),
             lot_id=order_id,
             decided_at=NOW,
             expires_at=Instant(NOW + 600),
             bracket=Bracket(Price("94.00"), Price("111.99")),
-            attach=True,
+            attach_bracket=True,
             max_hold_until=Instant(NOW + 48 * 3600),
             fee_rate_max=Decimal("0.005"),
             reason="price_move up",
@@ -138,7 +138,7 @@ def test_bracket_travels_along_if_the_settings_say_so(attach: bool, expected: bo
 
     intent = entered(settings=settings).intent
 
-    assert expected is intent.attach
+    assert expected is intent.attach_bracket
     assert intent.bracket is not None
 
 
@@ -254,7 +254,7 @@ def test_capital_that_is_too_short_for_any_order_is_refused() -> None:
     """Half a dollar buys nothing here."""
     denial = refused(ledger=a_ledger(cash="0.50"))
 
-    assert (DenialCode.CAPITAL_EXCEEDED, Notional(300)) == (denial.code, denial.numbers["approved"])
+    assert (DenialCode.CAPITAL_EXCEEDED, Notional(300)) == (denial.code, denial.details["approved"])
 
 
 def test_no_money_at_all_is_no_quote_asset() -> None:
@@ -273,25 +273,25 @@ def test_product_that_is_no_candidate_is_not_bought() -> None:
 @pytest.mark.parametrize(
     ("unfilled", "kind", "attempt"),
     [
-        (0, OrderKind.POST_ONLY_GTD, 0),
-        (1, OrderKind.POST_ONLY_GTD, 1),
-        (2, OrderKind.POST_ONLY_GTD, 2),
-        (3, OrderKind.LIMIT_IOC, 3),
+        (0, OrderConfiguration.POST_ONLY_GTD, 0),
+        (1, OrderConfiguration.POST_ONLY_GTD, 1),
+        (2, OrderConfiguration.POST_ONLY_GTD, 2),
+        (3, OrderConfiguration.LIMIT_IOC, 3),
     ],
 )
-def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderKind, attempt: int) -> None:
+def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderConfiguration, attempt: int) -> None:
     """Each try has an id of its own."""
     intent = entered(ledger=a_ledger(working=tries(*[UNFILLED] * unfilled))).intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, Leg.ENTRY, attempt)
-    assert (kind, attempt, order_id) == (intent.kind, intent.attempt, intent.client_order_id)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, OrderPurpose.ENTRY, attempt)
+    assert (kind, attempt, order_id) == (intent.configuration, intent.attempt, intent.client_order_id)
 
 
 def test_after_the_taker_nothing_is_tried_any_more() -> None:
     """Until the memory of it has passed."""
     denial = refused(ledger=a_ledger(working=tries(*[UNFILLED] * 4)))
 
-    assert (DenialCode.REPRICES_EXCEED_MAX, {"attempts": 4, "limit": 3}) == (denial.code, denial.numbers)
+    assert (DenialCode.REPRICES_EXCEED_MAX, {"attempts": 4, "limit": 3}) == (denial.code, denial.details)
 
 
 @pytest.mark.parametrize(("ago", "count"), [(6 * PERIOD, 1), (6 * PERIOD + 1, 0)])
@@ -299,15 +299,15 @@ def test_tries_are_forgotten_after_six_cycles(ago: int, count: int) -> None:
     """A new wish is a new chase."""
     ledger = a_ledger(working=tries(UNFILLED, ago=ago))
 
-    assert count == unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
+    assert count == count_unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
 
 
 def test_tries_count_back_to_the_last_one_that_filled() -> None:
     """A sliver is enough: that one was reached."""
     records = tries(UNFILLED, UNFILLED, UNFILLED, UNFILLED)
-    records[1] = replace(records[1], filled_claimed=Quantity("0.001"))
+    records[1] = replace(records[1], reported_filled=Quantity("0.001"))
 
-    assert 2 == unfilled_entries(a_ledger(working=records), a_proposal(), NOW, shipped_settings())
+    assert 2 == count_unfilled_entries(a_ledger(working=records), a_proposal(), NOW, shipped_settings())
 
 
 @pytest.mark.parametrize(
@@ -317,22 +317,23 @@ def test_tries_count_back_to_the_last_one_that_filled() -> None:
         (OrderStatus.CANCELLED, 1),
         (OrderStatus.REJECTED, 1),
         (OrderStatus.FAILED, 1),
-        (OrderStatus.LAPSED, 0),
+        (OrderStatus.WITHHELD, 0),
+        (OrderStatus.ABANDONED, 0),
         (OrderStatus.OPEN, 0),
         (OrderStatus.IN_DOUBT, 0),
     ],
 )
 def test_try_is_an_order_the_venue_saw_and_that_is_over(status: OrderStatus, count: int) -> None:
     """One that never left was no try, one that rests is not over."""
-    assert count == unfilled_entries(a_ledger(working=tries(status)), a_proposal(), NOW, shipped_settings())
+    assert count == count_unfilled_entries(a_ledger(working=tries(status)), a_proposal(), NOW, shipped_settings())
 
 
-@pytest.mark.parametrize("over", [{"strategy": OTHER}, {"product_id": "BTC-USD"}, {"leg": Leg.EXIT}])
+@pytest.mark.parametrize("over", [{"strategy": OTHER}, {"product_id": "BTC-USD"}, {"purpose": OrderPurpose.EXIT}])
 def test_tries_of_others_do_not_count(over: dict[str, Any]) -> None:
     """Another strategy's, of another asset, or another kind of order."""
     record = an_order_record(an_intent(**{"product_id": "SOL-USD", "decided_at": Instant(NOW - 900), **over}), UNFILLED)
 
-    assert 0 == unfilled_entries(a_ledger(working=[record]), a_proposal(), NOW, shipped_settings())
+    assert 0 == count_unfilled_entries(a_ledger(working=[record]), a_proposal(), NOW, shipped_settings())
 
 
 # --- the taker
@@ -347,8 +348,8 @@ def test_taker_pays_at_most_the_tiers_slippage_above_the_mid() -> None:
     made = as_taker()
 
     assert isinstance(made, Entry)
-    assert (OrderKind.LIMIT_IOC, Price("100.20"), Decimal("0.009"), None) == (
-        made.intent.kind,
+    assert (OrderConfiguration.LIMIT_IOC, Price("100.20"), Decimal("0.009"), None) == (
+        made.intent.configuration,
         made.intent.limit_price,
         made.intent.fee_rate_max,
         made.intent.expires_at,
@@ -414,12 +415,12 @@ def test_order_waits_for_the_conversion_that_pays_for_it() -> None:
     """It names it, and may not leave before."""
     made = entered(ledger=a_ledger(cash={USDC: "1000"}))
 
-    assert made.convert is not None
-    assert ((made.convert.convert_id,), USD) == (made.intent.after, made.intent.quote)
+    assert made.conversion is not None
+    assert ((made.conversion.conversion_id,), USD) == (made.intent.depends_on, made.intent.quote)
 
 
 def test_order_that_needs_no_conversion_waits_for_nothing() -> None:
     """The money is there."""
     made = entered()
 
-    assert (None, ()) == (made.convert, made.intent.after)
+    assert (None, ()) == (made.conversion, made.intent.depends_on)

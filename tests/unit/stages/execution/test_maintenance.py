@@ -18,15 +18,15 @@ from factories import (
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
-from trader.model.orders import ATTACHED, OrderKind, OrderStatus
-from trader.model.portfolio import Switch
-from trader.stages.execution.maintenance import stale_orders
+from trader.model.orders import ATTACHED, OrderConfiguration, OrderStatus
+from trader.model.portfolio import TradingState
+from trader.stages.execution.maintenance import find_stale_orders
 
 PERIOD = 300
 
 
-def stale(ledger: Ledger, *, now: int = NOW, switch: Switch = Switch.RUN, entries_allowed: bool = True) -> list[str]:
-    return list(stale_orders(ledger, Instant(now), PERIOD, switch, entries_allowed=entries_allowed))
+def stale(ledger: Ledger, *, now: int = NOW, switch: TradingState = TradingState.RUN, entries_allowed: bool = True) -> list[str]:
+    return list(find_stale_orders(ledger, Instant(now), PERIOD, switch, entries_allowed=entries_allowed))
 
 
 @pytest.mark.parametrize(("second", "expected"), [(-1, []), (0, ["t247-entry"]), (1, ["t247-entry"])])
@@ -54,12 +54,12 @@ def test_entry_goes_when_entries_are_not_allowed() -> None:
 )
 def test_order_that_cannot_be_cancelled_is_not_named(status: OrderStatus) -> None:
     """The venue has not spoken of it, it is going already, or it is over."""
-    record = an_order_record(status=status, filled_claimed=Quantity(1))
+    record = an_order_record(status=status, reported_filled=Quantity(1))
 
-    assert [] == stale(a_ledger(working=[record]), switch=Switch.FLATTEN, entries_allowed=False)
+    assert [] == stale(a_ledger(working=[record]), switch=TradingState.FLATTEN, entries_allowed=False)
 
 
-@pytest.mark.parametrize("intent", [an_exit_intent(), an_intent(kind=OrderKind.LIMIT_IOC, expires_at=None)])
+@pytest.mark.parametrize("intent", [an_exit_intent(), an_intent(configuration=OrderConfiguration.LIMIT_IOC, expires_at=None)])
 @pytest.mark.parametrize(("age", "goes"), [(PERIOD - 1, False), (PERIOD, True)])
 def test_immediate_order_that_still_rests_goes_after_a_cycle(intent: Any, age: int, goes: bool) -> None:
     """Exit or taker entry alike: it should have been over at once."""
@@ -78,7 +78,7 @@ def test_protection_stays_while_there_is_something_to_protect() -> None:
 def test_protection_goes_when_nothing_is_left_to_protect() -> None:
     """The lot is gone and its entry is over."""
     ledger = a_held_ledger(None, an_order_record(a_bracket_intent()))
-    sold = ledger.with_closed(next(iter(ledger.lots.values())))
+    sold = ledger.with_closed_lot(next(iter(ledger.lots.values())))
 
     assert ["t247-bracket"] == stale(sold)
 
@@ -94,7 +94,7 @@ def test_halt_leaves_protection_at_the_venue() -> None:
     """Our working entries go, nothing else."""
     ledger = a_held_ledger(None, an_order_record(a_bracket_intent()), an_order_record(an_intent("more")))
 
-    assert ["t247-more"] == stale(ledger, switch=Switch.HALT, entries_allowed=False)
+    assert ["t247-more"] == stale(ledger, switch=TradingState.HALT, entries_allowed=False)
 
 
 def test_flatten_cancels_entries_and_exits_and_leaves_brackets_to_the_sale() -> None:
@@ -106,22 +106,22 @@ def test_flatten_cancels_entries_and_exits_and_leaves_brackets_to_the_sale() -> 
         an_order_record(an_exit_intent(decided_at=Instant(NOW - 5))),
     )
 
-    assert ["t247-exit", "t247-more"] == stale(ledger, switch=Switch.FLATTEN, entries_allowed=False)
+    assert ["t247-exit", "t247-more"] == stale(ledger, switch=TradingState.FLATTEN, entries_allowed=False)
 
 
 @pytest.mark.parametrize(
     ("switch", "status", "expected"),
     [
-        (Switch.RUN, OrderStatus.OPEN, ["t247-ours"]),
-        (Switch.HALT, OrderStatus.OPEN, []),
-        (Switch.RUN, OrderStatus.CANCELLED, []),
+        (TradingState.RUN, OrderStatus.OPEN, ["t247-ours"]),
+        (TradingState.HALT, OrderStatus.OPEN, []),
+        (TradingState.RUN, OrderStatus.CANCELLED, []),
     ],
 )
 def test_bracket_of_ours_goes_when_the_entrys_own_shows_after_all(
-    switch: Switch, status: OrderStatus, expected: list[str]
+    switch: TradingState, status: OrderStatus, expected: list[str]
 ) -> None:
     """12: at the stop both would sell, one of them coins of the owner."""
     ours, theirs = a_bracket_intent("ours"), a_bracket_intent("theirs", reason=ATTACHED)
-    ledger = a_held_ledger(an_intent(attach=True), an_order_record(ours), an_order_record(theirs, status))
+    ledger = a_held_ledger(an_intent(attach_bracket=True), an_order_record(ours), an_order_record(theirs, status))
 
     assert expected == stale(ledger, switch=switch)

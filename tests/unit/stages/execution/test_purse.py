@@ -25,11 +25,11 @@ from factories import (
     shipped_settings,
     some_conditions,
 )
-from trader.model.converts import ConvertIntent
+from trader.model.converts import ConversionIntent
 from trader.model.ids import Asset, Instant, ProductId, client_order_id
 from trader.model.market import Product
 from trader.model.money import Notional
-from trader.stages.execution.purse import Funding, Purse
+from trader.stages.execution.purse import Funding, BuyingPower
 
 SOL = a_product("SOL-USD")
 SOL_USDC = a_product("SOL-USDC", alias=ProductId("SOL-USD"))
@@ -44,12 +44,12 @@ def a_purse(
     depegged: Mapping[Asset, Instant] | None = None,
     working: Any = (),
     **rules: Any,
-) -> Purse:
+) -> BuyingPower:
     settings = shipped_settings()
     ledger = a_ledger(cash=cash, working=working, depegged=depegged or {})
     conditions = some_conditions() if pegs is None else some_conditions(pegs=pegs)
     limits = None if available is None else {asset: Decimal(amount) for asset, amount in available.items()}
-    return Purse(
+    return BuyingPower(
         replace(settings.execution, **rules),
         settings.risk,
         a_portfolio(ledger, conditions=conditions),
@@ -57,9 +57,9 @@ def a_purse(
     )
 
 
-def funded(purse: Purse, cost: str, *books: Product) -> tuple[str, Decimal, Asset | None] | None:
-    funding = purse.fund(books or (SOL, SOL_USDC), Notional(cost))
-    return None if funding is None else (funding.book.product_id, funding.amount, funding.convert_from)
+def funded(purse: BuyingPower, cost: str, *books: Product) -> tuple[str, Decimal, Asset | None] | None:
+    funding = purse.reserve(books or (SOL, SOL_USDC), Notional(cost))
+    return None if funding is None else (funding.product.product_id, funding.amount, funding.convert_from)
 
 
 # --- what is free
@@ -128,7 +128,7 @@ def test_conversion_needs_all_of_what_is_missing() -> None:
     assert ("SOL-USDC", Decimal("59.99"), None) == funded(a_purse({USD: "40", USDC: "59.99"}), "100")
 
 
-@pytest.mark.parametrize("rules", [{"auto_convert": False}, {"convert_pairs": ("USD-USDC",)}])
+@pytest.mark.parametrize("rules", [{"auto_convert": False}, {"conversion_pairs": ("USD-USDC",)}])
 def test_nothing_is_converted_that_may_not_be(rules: dict[str, Any]) -> None:
     """Switched off, or not that way round."""
     purse = a_purse({USDC: "500"}, **rules)
@@ -139,14 +139,14 @@ def test_nothing_is_converted_that_may_not_be(rules: dict[str, Any]) -> None:
 def test_conversion_is_made_up_to_a_cent() -> None:
     """100.123 of which 40 are there: 60.13, named after the decision."""
     purse = a_purse({USD: "40", USDC: "500"})
-    funding = purse.fund([SOL], Notional("100.123"))
+    funding = purse.reserve([SOL], Notional("100.123"))
     assert funding is not None
 
-    convert = purse.spend(funding, Notional("100.123"))
+    convert = purse.use(funding, Notional("100.123"))
 
     amount = Notional("60.13")
     convert_id = client_order_id(PREFIX, SCOPE, CYCLE, "convert", USDC, USD, amount, 1)
-    assert ConvertIntent(convert_id, CYCLE, USDC, USD, amount, NOW) == convert
+    assert ConversionIntent(convert_id, CYCLE, USDC, USD, amount, NOW) == convert
     assert {USD: Decimal("0.007"), USDC: Decimal("439.87"), USDT: Decimal(0)} == purse.free
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_converted_once_rounding_made_the_order_cheap_enough() -> Non
     """100 were asked for, 80 it costs, 90 are there: a conversion of less than nothing must not leave."""
     purse = a_purse({USD: "90", USDC: "500"})
 
-    convert = purse.spend(Funding(SOL, Decimal(100), USDC), Notional(80))
+    convert = purse.use(Funding(SOL, Decimal(100), USDC), Notional(80))
 
     assert convert is None
     assert (Decimal(10), Decimal(500)) == (purse.free[USD], purse.free[USDC])
@@ -163,9 +163,9 @@ def test_nothing_is_converted_once_rounding_made_the_order_cheap_enough() -> Non
 def test_what_the_first_entry_spends_the_second_cannot() -> None:
     """One purse for a whole plan."""
     purse = a_purse("150")
-    first = purse.fund([SOL], Notional(100))
+    first = purse.reserve([SOL], Notional(100))
     assert first is not None
-    purse.spend(first, Notional(100))
+    purse.use(first, Notional(100))
 
     assert ("SOL-USD", Decimal(50), None) == funded(purse, "100", SOL)
 

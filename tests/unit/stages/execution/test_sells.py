@@ -30,15 +30,15 @@ from trader.model.ids import ClientOrderId, Instant, VenueOrderId, client_order_
 from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import ATTACHED, Leg, OrderIntent, OrderKind, OrderRecord, OrderStatus, Side
-from trader.stages.execution import Market
-from trader.stages.execution.sells import Sale, exit_attempts, exit_order, protection_orders, unprotected
+from trader.model.orders import ATTACHED, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
+from trader.stages.execution import ExecutionContext
+from trader.stages.execution.sells import ExitOrder, count_exit_attempts, plan_exit, plan_protection, compute_unprotected
 
 LOT = ClientOrderId(PREFIX + "entry")
 RULE = shipped_settings().execution
 
 
-def eth(bid: str = "100", ask: str | None = None, product: Product | None = None, **over: Any) -> Market:
+def eth(bid: str = "100", ask: str | None = None, product: Product | None = None, **over: Any) -> ExecutionContext:
     listed = a_product("ETH-USD") if product is None else product
     quote = a_quote("ETH-USD", bid=bid, ask=ask or str(Decimal(bid) + Decimal("0.01")))
     return a_market(listed, quotes=[quote], **over)
@@ -46,13 +46,13 @@ def eth(bid: str = "100", ask: str | None = None, product: Product | None = None
 
 def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
     """One unit bought at 100, stop 94, target 112."""
-    ledger = a_held_ledger(an_intent(decided_at=Instant(NOW - 3600), attach=attach), *more)
+    ledger = a_held_ledger(an_intent(decided_at=Instant(NOW - 3600), attach_bracket=attach), *more)
     return ledger.with_lot(replace(ledger.lots[LOT], **lot))
 
 
-def sell(ledger: Ledger, market: Market | None = None) -> Sale:
+def sell(ledger: Ledger, market: ExecutionContext | None = None) -> ExitOrder:
     approval = a_sell_approval(ledger.lots[LOT])
-    return exit_order(approval, ledger, eth() if market is None else market, RULE, QUIET)
+    return plan_exit(approval, ledger, eth() if market is None else market, RULE, QUIET)
 
 
 def failed_exits(count: int, status: OrderStatus = OrderStatus.CANCELLED) -> list[OrderRecord]:
@@ -75,15 +75,15 @@ def test_exit_is_an_immediate_order_at_a_bounded_distance_below_the_bid() -> Non
         base=a_product("ETH-USD").base,
         quote=a_product("ETH-USD").quote,
         side=Side.SELL,
-        leg=Leg.EXIT,
-        kind=OrderKind.LIMIT_IOC,
+        purpose=OrderPurpose.EXIT,
+        configuration=OrderConfiguration.LIMIT_IOC,
         quantity=Quantity(1),
         limit_price=Price("99.50"),
         lot_id=LOT,
         decided_at=NOW,
         reason="time",
     )
-    assert Sale(expected) == sale
+    assert ExitOrder(expected) == sale
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_tries_are_exits_that_are_over() -> None:
     """Brackets are none, live exits are not over, and one that never left tried nothing."""
     records = [
         *failed_exits(2),
-        an_order_record(an_exit_intent("withheld"), OrderStatus.LAPSED),
+        an_order_record(an_exit_intent("withheld"), OrderStatus.WITHHELD),
         an_order_record(an_exit_intent("live")),
         an_order_record(a_bracket_intent(), OrderStatus.CANCELLED),
     ]
     ledger = held(*records)
 
-    assert 2 == exit_attempts(ledger, ledger.lots[LOT])
+    assert 2 == count_exit_attempts(ledger, ledger.lots[LOT])
 
 
 def test_quantity_goes_down_and_the_price_up() -> None:
@@ -154,7 +154,7 @@ def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
     sale = sell(held(live, over))
 
     assert sale.intent is not None
-    assert (("t247-b-1",), ()) == (sale.intent.after, sale.cancels)
+    assert (("t247-b-1",), ()) == (sale.intent.depends_on, sale.cancels)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
         (eth(bid="100", ask="100"), DenialCode.QUOTE_MISSING),
     ],
 )
-def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(market: Market, code: DenialCode) -> None:
+def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(market: ExecutionContext, code: DenialCode) -> None:
     """No price is made up, and what protects is not taken away for nothing."""
     sale = sell(held(an_order_record(a_bracket_intent())), market)
 
@@ -211,17 +211,17 @@ QUIET = 60
 SETTLED = Instant(NOW - QUIET)
 
 
-def brackets(ledger: Ledger, market: Market | None = None, *exiting: ClientOrderId) -> list[OrderIntent]:
-    return protection_orders(ledger, eth() if market is None else market, RULE, QUIET, exiting)
+def brackets(ledger: Ledger, market: ExecutionContext | None = None, *exiting: ClientOrderId) -> list[OrderIntent]:
+    return plan_protection(ledger, eth() if market is None else market, RULE, QUIET, exiting)
 
 
 def test_uncovered_lot_gets_its_bracket() -> None:
     """At the prices its entry was bought with, for all of it, for as long as it takes."""
     (intent,) = brackets(held())
 
-    assert (Leg.PROTECTION, OrderKind.BRACKET_GTC, Side.SELL, Quantity(1), Price(112), Price(94), LOT, None) == (
-        intent.leg,
-        intent.kind,
+    assert (OrderPurpose.PROTECTION, OrderConfiguration.BRACKET_GTC, Side.SELL, Quantity(1), Price(112), Price(94), LOT, None) == (
+        intent.purpose,
+        intent.configuration,
         intent.side,
         intent.quantity,
         intent.limit_price,
@@ -260,7 +260,7 @@ def test_live_sales_cover_what_they_may_still_sell(record: OrderRecord, left: st
     """One in doubt covers: a second one would be worse than waiting."""
     ledger = held(record)
 
-    assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(left) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
 CHILD = VenueOrderId("venue-child")
@@ -270,7 +270,7 @@ def with_entry(status: OrderStatus, *more: OrderRecord, over_ago: int | None = N
     """A lot whose entry carries a bracket under the venue's id ``venue-child``."""
     ledger = held(*more, attach=True)
     over_at = None if over_ago is None else Instant(NOW - over_ago)
-    return ledger.with_order(replace(ledger.orders[LOT], status=status, attached_order_id=CHILD, over_at=over_at))
+    return ledger.with_order(replace(ledger.orders[LOT], status=status, attached_order_id=CHILD, final_at=over_at))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it
     """Accident 12: next to a bracket not yet listed, a second one could sell the owner's coins."""
     ledger = with_entry(status, over_ago=over_ago)
 
-    assert Quantity(left) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(left) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
 @pytest.mark.parametrize(("over_ago", "waits"), [(None, True), (QUIET - 1, True), (QUIET, False)])
@@ -311,9 +311,9 @@ def test_exit_waits_for_a_bracket_that_the_venue_has_yet_to_show(over_ago: int |
 def test_exit_does_not_wait_longer_because_fills_are_still_to_come() -> None:
     """A finished entry that claims more than was listed stays live for ever if the rest is never listed."""
     ledger = with_entry(OrderStatus.FILLED, over_ago=QUIET)
-    claiming = replace(ledger.orders[LOT], filled_claimed=Quantity(2))
+    claiming = replace(ledger.orders[LOT], reported_filled=Quantity(2))
 
-    assert claiming.is_live
+    assert claiming.is_active
     assert sell(ledger.with_order(claiming), eth(bid="90")).intent is not None
 
 
@@ -322,19 +322,19 @@ def test_fill_that_a_finished_bracket_claims_and_nobody_lists_is_waited_for_and_
     over_ago: int, quantity: str | None
 ) -> None:
     """It claims 0.4 of the lot: a quiet period later the rest is sold, and that is not."""
-    claims = {"filled_claimed": Quantity("0.4"), "over_at": Instant(NOW - over_ago)}
+    claims = {"reported_filled": Quantity("0.4"), "final_at": Instant(NOW - over_ago)}
     ledger = held(an_order_record(a_bracket_intent(), OrderStatus.CANCELLED, **claims))
 
     sale = sell(ledger)
 
     assert sale.intent is not None
     expected = (Quantity(1), ("t247-bracket",)) if quantity is None else (Quantity(quantity), ())
-    assert expected == (sale.intent.quantity, sale.intent.after)
+    assert expected == (sale.intent.quantity, sale.intent.depends_on)
 
 
 def test_fill_that_a_finished_exit_claims_and_nobody_lists_is_not_sold_again() -> None:
     """The next exit sells the rest."""
-    claims = {"filled_claimed": Quantity("0.4"), "over_at": Instant(NOW - QUIET)}
+    claims = {"reported_filled": Quantity("0.4"), "final_at": Instant(NOW - QUIET)}
 
     sale = sell(held(an_order_record(an_exit_intent("before"), OrderStatus.CANCELLED, **claims)))
 
@@ -346,7 +346,7 @@ def test_sale_is_no_larger_than_the_venue_takes_in_quote() -> None:
     """Of a lot worth more than that the rest is sold by the next exit, and covered by another bracket."""
     product = a_product("ETH-USD", quote_size_max=Notional(56))
 
-    (bracket,) = protection_orders(held(), eth(product=product), RULE, QUIET, ())
+    (bracket,) = plan_protection(held(), eth(product=product), RULE, QUIET, ())
     sale = sell(held(), eth(product=product))
 
     assert sale.intent is not None
@@ -373,7 +373,7 @@ def test_exit_takes_away_the_bracket_that_the_venue_has_shown(named: VenueOrderI
     sale = sell(ledger, eth(bid="90"))
 
     assert sale.intent is not None
-    assert ((seen.intent.client_order_id,), ()) == (sale.intent.after, sale.cancels)
+    assert ((seen.intent.client_order_id,), ()) == (sale.intent.depends_on, sale.cancels)
 
 
 @pytest.mark.parametrize(("over_ago", "count"), [(QUIET - 1, 0), (QUIET, 1)])
@@ -388,7 +388,7 @@ def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> N
     seen = an_order_record(a_bracket_intent(quantity=Quantity("0.4"), reason=ATTACHED), venue_order_id=CHILD)
     ledger = with_entry(status, seen, over_ago=0)
 
-    assert Quantity("0.6") == unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity("0.6") == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
 def test_another_bracket_is_not_taken_for_the_one_the_venue_has_yet_to_show() -> None:
@@ -396,7 +396,7 @@ def test_another_bracket_is_not_taken_for_the_one_the_venue_has_yet_to_show() ->
     other = an_order_record(a_bracket_intent(quantity=Quantity("0.4")))
     ledger = with_entry(OrderStatus.OPEN, other)
 
-    assert Quantity(0) == unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(0) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
 
 
 @pytest.mark.parametrize(("bid", "count"), [("94", 0), ("94.01", 1), ("111.99", 1), ("112", 0)])
@@ -411,7 +411,7 @@ def test_lot_that_is_being_sold_gets_no_bracket() -> None:
 
 
 @pytest.mark.parametrize("market", [replace(eth(), products={}), replace(eth(), quotes={}), eth(bid="101", ask="100")])
-def test_lot_that_cannot_be_judged_gets_no_bracket(market: Market) -> None:
+def test_lot_that_cannot_be_judged_gets_no_bracket(market: ExecutionContext) -> None:
     """A bracket at a made-up distance could sell at once."""
     assert [] == brackets(held(), market)
 
