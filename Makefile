@@ -119,7 +119,7 @@ bench-decide: .venv/.dev ## time the pure part of a cycle
 
 .PHONY: docs
 docs: .venv/.dev ## rewrite the generated tables in docs
-	$(BIN)/python -m desk.reference docs
+	$(BIN)/python -m desk.docs_tables docs
 
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
@@ -135,7 +135,7 @@ kill-drill: .venv/.dev ## flip the kill switch a thousand times during cycles; w
 
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
-	$(BIN)/python -m desk.drill.cost docs/cost.md
+	$(BIN)/python -m desk.cost.month docs/cost.md
 
 # --- build and deploy --------------------------------------------------------------------------------------------
 

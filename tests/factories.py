@@ -10,28 +10,29 @@ from typing import Any
 from factories_market import NOW, TIER_1, a_lot, a_product, a_quote, flat_bars, some_bars, universe_settings, with_move
 from factories_settings import shipped_settings
 from trader.model.booking import book_fill
-from trader.model.converts import ConversionIntent, ConversionRecord
+from trader.model.conversions import ConversionIntent, ConversionRecord
+from trader.model.cycle_state import EquityMarks, Regime, RegimeState
 from trader.model.decisions import Approval, Denial, TradeProposal
-from trader.model.facts import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
+from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ledger import Ledger, Lot, opening_ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
-from trader.model.memory import EquityMarks, Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
+from trader.model.order_life import OrderStatus
 from trader.model.orders import (
     Bracket,
     Fill,
-    OrderPurpose,
     Liquidity,
-    OrderIntent,
     OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
     OrderRecord,
     OrderStatusReport,
-    OrderStatus,
     Side,
 )
-from trader.model.policy import RiskSettings, StrategySettings
-from trader.model.portfolio import Conditions, Portfolio, TradingState
+from trader.model.portfolio import Conditions, Portfolio
+from trader.model.trading_state import TradingState
+from trader.settings.policy import RiskSettings, StrategySettings
 from trader.stages.execution import ExecutionContext
 from trader.stages.risk import RiskManager
 

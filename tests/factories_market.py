@@ -8,15 +8,15 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
+from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Direction, Trigger, TriggerKind
-from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, instant_of
+from trader.model.inputs import Candidate, StrategyContext
 from trader.model.ledger import Lot
 from trader.model.market import Bars, Granularity, Product, Quote, expected_last_start
-from trader.model.memory import Regime
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket
-from trader.model.policy import (
+from trader.settings.policy import (
     BreakoutSettings,
     ByRegime,
     ConfirmationSettings,
@@ -28,8 +28,8 @@ from trader.model.policy import (
     TriggersSettings,
     VolumeSpikeSettings,
 )
-from trader.model.settings import ClusterSettings, TierSettings, UniverseSettings
-from trader.stages.universe import UniverseManager
+from trader.settings.universe import ClusterSettings, TierSettings, UniverseSettings
+from trader.stages.universe.manager import UniverseManager
 from trader.strategies.mean_reversion import MeanReversionSettings
 from trader.strategies.rules_engine import RulesEngineSettings
 

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from trader.adapters.config_yaml import FILES, find_file, fit_settings
-from trader.adapters.yaml_tree import read_tree
+from trader.adapters.config.files import FILES, find_file, fit_settings
+from trader.adapters.config.strict_yaml import read_tree
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
-from trader.model.settings import Settings
+from trader.settings import Settings
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 

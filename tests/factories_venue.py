@@ -7,18 +7,26 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.memory import InMemorySimAccountStore
-from trader.model.converts import ConversionIntent
+from desk.in_memory import InMemorySimAccountStore, ManualClock
+from desk.markets.candle_market import CandleMarket
+from trader.model.conversions import ConversionIntent
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId, instant_of
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Accepted, Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatusReport, Side, Submission
-from trader.model.settings import FillModel, SimulationSettings
+from trader.model.orders import (
+    Accepted,
+    Bracket,
+    OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
+    OrderStatusReport,
+    Side,
+    Submission,
+)
 from trader.ports import ExchangeAdapter
-from trader.sim.book import SimAccountStore, SimAccount
+from trader.settings.app import FillModel, SimulationSettings
+from trader.sim.account import SimAccount, SimAccountStore
 from trader.sim.exchange import SimulatedExchange
-from trader.sim.market import CandleMarket
 
 #: Where a test's path begins, and the length of its bars.
 START = instant_of(CycleId("20261122T120000Z"))

@@ -10,9 +10,9 @@ from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.market_data import open_market
 from trader.entry.wiring import VenueAccess, read_limits
 from trader.errors import ConfigError
-from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter
-from trader.sim.tape import MarketTape
+from trader.settings import Settings
+from trader.sim.matching import MarketTape
 
 _KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_LIVE_CONFIRMED"
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
-from desk.cash_check import CashCheck, check_cash
+from desk.in_memory import ManualClock
 from desk.markets import MarketSetup
-from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.durable import lock_file
+from trader.adapters.local.atomic_files import lock_file
 from trader.adapters.local.files import FileStateStore
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline, make_scope
 from trader.errors import ConfigError
-from trader.model.facts import Tick
-from trader.model.ids import Instant, cycle_id_at
+from trader.model.ids import Asset, Instant, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
-from trader.model.orders import Side
+from trader.model.orders import Fill, Side
 from trader.model.portfolio import equity_of
 from trader.ports import MarketData, Ports
-from trader.stages.portfolio import index_quotes_by_base
+from trader.stages.valuation import index_quotes_by_base
 
 #: A cycle of a laptop has all the time it wants; in Lambda the deadline is real.
 _NO_DEADLINE = 10**9
@@ -105,3 +105,32 @@ def _sum_up(summary: RunSummary, stage: MarketSetup, home: Path, market: MarketD
     quotes = market.quotes([lot.product_id for lot in ledger.lots.values()])
     summary.equity_close = equity_of(ledger, index_quotes_by_base(ledger, quotes), {})
     summary.cash_check = check_cash(stage.settings.app.capital, fills, ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class CashCheck:
+    """What the cash must be, what it is, and the difference, over all quote assets; zero in sound books."""
+
+    expected: Decimal
+    actual: Decimal
+    difference: Decimal
+
+
+def check_cash(opening: Decimal, fills: Iterable[Fill], ledger: Ledger) -> CashCheck:
+    """Compare opening cash less purchases and fees plus sales with the ledger's cash, to the last unit.
+
+    Conversions move cash between quote assets one to one and are part of the sum.
+    """
+    expected = Fraction(opening)
+    for fill in fills:
+        worth = Fraction(fill.price) * Fraction(fill.quantity)
+        expected += (worth if fill.side is Side.SELL else -worth) - Fraction(fill.fee)
+    converted: Mapping[Asset, Decimal] = ledger.converted
+    expected += sum((Fraction(amount) for amount in converted.values()), Fraction(0))
+    actual = sum((Fraction(amount) for amount in ledger.cash.values()), Fraction(0))
+    return CashCheck(_decimal(expected), _decimal(actual), _decimal(actual - expected))
+
+
+def _decimal(value: Fraction) -> Decimal:
+    # Every sum of decimals is a decimal: the denominator has no prime factor but 2 and 5, and this is exact.
+    return Decimal(value.numerator) / Decimal(value.denominator)

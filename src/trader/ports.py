@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Protocol
 
 from trader.errors import DataError
-from trader.model.converts import ConversionIntent, ConversionReport
+from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 
 class MarketData(Protocol):

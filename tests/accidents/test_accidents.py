@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accidents.small_world import (
+from accidents.one_account import (
     BTC,
     DIP,
     ETH,
@@ -41,15 +41,17 @@ from trader.entry.wiring import VenueAccess, choose_exchange
 from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable
 from trader.model.decisions import Outcome, TradeProposal
 from trader.model.denials import DenialCode
-from trader.model.facts import StrategyContext
-from trader.model.feasibility import find_contradictions
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
+from trader.model.inputs import StrategyContext
 from trader.model.ledger import cash_imbalance
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, OrderPurpose, OrderIntent, OrderStatus, Side, Submission, Unknown
-from trader.model.portfolio import TradingState
-from trader.model.settings import Mode, Settings
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, OrderIntent, OrderPurpose, Side, Submission, Unknown
+from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter
+from trader.settings import Settings
+from trader.settings.app import Mode
+from trader.settings.checks import find_contradictions
 from trader.strategies import registry
 
 QUIET = [Bar()] * 24
@@ -836,7 +838,9 @@ def hands(settings: Settings) -> ExchangeAdapter | None:
     def open_live() -> ExchangeAdapter:
         raise AssertionError("the key was read")
 
-    return choose_exchange(settings, VenueAccess(world.market, world.market, open_live), world.clock, lambda: world.book)
+    return choose_exchange(
+        settings, VenueAccess(world.market, world.market, open_live), world.clock, lambda: world.book
+    )
 
 
 def test_shipped_configuration_hands_out_nothing_that_could_send_an_order() -> None:

@@ -15,10 +15,21 @@ FUNCTION_LINES_MAX = 60
 
 TRADER = "src/trader/"
 CORE = tuple(
-    TRADER + part for part in ("model/", "stages/", "strategies/", "sim/", "ports.py", "cycle.py", "errors.py")
+    TRADER + part
+    for part in (
+        "cycle/",
+        "errors.py",
+        "indicators.py",
+        "model/",
+        "ports.py",
+        "settings/",
+        "sim/",
+        "stages/",
+        "strategies/",
+    )
 )
 REPORTS_EVERYTHING = ("src/trader/entry/", "src/desk/cli/", "src/desk/cli.py")
-KNOWS_THE_MODE = ("src/trader/entry/", "src/trader/model/settings.py", "src/trader/adapters/config_yaml.py")
+KNOWS_THE_MODE = ("src/trader/entry/", "src/trader/settings/app.py", "src/trader/adapters/config/files.py")
 
 VAGUE_NAMES = frozenset({"common", "helper", "helpers", "misc", "tools", "util", "utils"})
 # A name that ends in a dot stands for everything in that module.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.reference import write_tables
+from desk.docs_tables import write_tables
 from trader.model.denials import DenialCode
 
 ROOT = Path(__file__).parents[2]

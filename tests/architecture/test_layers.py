@@ -12,7 +12,7 @@ import pytest
 
 from architecture.tree import ROOT
 
-CLIENT = re.compile(r"""\bclient\(\s*["']([a-z0-9]+)["']""")
+CLIENT = re.compile(r"""\bopen_client\(\s*["']([a-z0-9]+)["']""")
 
 
 def build_module() -> ModuleType:

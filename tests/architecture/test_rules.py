@@ -92,7 +92,7 @@ CLOCKS = [
 
 
 @pytest.mark.parametrize("text", CLOCKS)
-@pytest.mark.parametrize("path", [MONEY, "src/trader/cycle.py", "src/trader/sim/fills.py"])
+@pytest.mark.parametrize("path", [MONEY, "src/trader/cycle/run.py", "src/trader/sim/fills.py"])
 def test_clock_and_chance_are_found_in_the_core(text: str, path: str) -> None:
     """Called or only passed on, under any name it was imported as."""
     assert len(found(rules.core_has_no_clock_and_no_chance, text, path)) == 1
@@ -160,7 +160,7 @@ def test_exact_money_passes(text: str) -> None:
         "def f(trading_mode): ...\n",
         "def is_paper_mode(): ...\n",
         "x = settings.mode\n",
-        "from trader.model.settings import Mode\n",
+        "from trader.settings import Mode\n",
         'x = config["mode"]\n',
         'x = "app.mode"\n',
         'x = "MODE"\n',
@@ -190,8 +190,8 @@ def test_prose_and_foreign_keywords_may_say_mode(text: str) -> None:
     "path",
     [
         "src/trader/entry/wiring.py",
-        "src/trader/model/settings.py",
-        "src/trader/adapters/config_yaml.py",
+        "src/trader/settings.py",
+        "src/trader/adapters/config/files.py",
         "src/desk/cli.py",
     ],
 )

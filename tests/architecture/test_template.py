@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from architecture.tree import ROOT
-from trader.adapters.config_yaml import load_settings
-from trader.dispatch import RunTick, SwitchChanged, parse_event
-from trader.model.portfolio import TradingState
-from trader.model.settings import Mode
+from trader.adapters.config.files import load_settings
+from trader.entry.events import RunTick, SwitchChanged, parse_event
+from trader.model.trading_state import TradingState
+from trader.settings.app import Mode
 
 Template = dict[str, Any]
 Promise = Callable[[Template], list[str]]

@@ -22,14 +22,14 @@ from types import CodeType, FrameType
 from typing import Any
 
 import trader
+from desk.in_memory import FixedClock
 from desk.markets import set_up_synthetic
 from desk.run import make_tick
-from trader.adapters.config_yaml import load_settings
-from trader.adapters.local.clock import FixedClock
+from trader.adapters.config.files import load_settings
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.model.ids import Instant
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(trader.__file__).parent

@@ -12,18 +12,18 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from desk.in_memory import InMemoryAuditLog, InMemoryKillSwitch, InMemorySimAccountStore, InMemoryStateStore
 from trader.adapters.aws.audit_log import S3AuditLog
-from trader.adapters.aws.book_store import DynamoSimAccountStore
 from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.sim_account_store import DynamoSimAccountStore
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileKillSwitch, FileStateStore
-from trader.adapters.local.memory import InMemoryAuditLog, InMemorySimAccountStore, InMemoryKillSwitch, InMemoryStateStore
+from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
 from trader.model.codec import decode
 from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 from trader.ports import AuditLog, KillSwitch, StateStore
-from trader.sim.book import SimAccountStore, SimAccount
+from trader.sim.account import SimAccount, SimAccountStore
 
 pytest.register_assert_rewrite("contract.exchange_cases")
 

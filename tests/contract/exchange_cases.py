@@ -30,11 +30,12 @@ from factories_venue import (
     an_intent,
 )
 from trader.errors import VenueProtocol
-from trader.model.converts import ConversionStatus
+from trader.model.conversions import ConversionStatus
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import FeeRates
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, OrderStatus, Rejected, Side, Unknown
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, Rejected, Side, Unknown
 
 OpenVenue = Callable[..., Venue]
 

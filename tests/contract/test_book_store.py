@@ -14,7 +14,7 @@ from factories_venue import (
     a_taker,
 )
 from trader.model.ids import Instant
-from trader.sim.book import SimAccountStore, SimAccount
+from trader.sim.account import SimAccount, SimAccountStore
 
 
 def test_store_that_was_never_written_has_no_book(book_store: SimAccountStore) -> None:

@@ -15,12 +15,13 @@ import pytest
 
 from architecture.tree import ROOT
 from factories_venue import an_exit, an_intent
-from trader.adapters.coinbase import reading, wire, wire_account, wire_orders
-from trader.adapters.coinbase.bodies import encode_cancel, encode_order
+from trader.adapters.coinbase.wire import account, base, market, orders
+from trader.adapters.coinbase.wire.requests import encode_cancel, encode_order
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, Liquidity, OrderConfiguration, OrderStatusReport, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
 
 FOLDER = ROOT.parent / "shared" / "fixtures" / "coinbase"
 
@@ -53,7 +54,7 @@ def test_every_recording_is_read_by_some_test() -> None:
 
 def test_product_recorded_live() -> None:
     """The newest full object, flag by flag open, with keys nobody asked for."""
-    product = wire.read_product(recorded("fastmm_product_BTC-USD_live_2026-09-30"))
+    product = market.read_product(recorded("fastmm_product_BTC-USD_live_2026-09-30"))
 
     assert (BTC, "BTC", "USD", None) == (product.product_id, product.base, product.quote, product.alias)
     assert (Quantity("0.00000001"), Price("0.01"), Notional("0.01")) == (
@@ -71,7 +72,7 @@ def test_product_recorded_live() -> None:
 
 def test_product_recorded_with_a_key() -> None:
     """The private route's object of January 2025."""
-    product = wire.read_product(recorded("cotiq_get_product"))
+    product = market.read_product(recorded("cotiq_get_product"))
 
     assert (BTC, Price("104780.43"), Notional("800313822.5"), ()) == (
         product.product_id,
@@ -84,7 +85,7 @@ def test_product_recorded_with_a_key() -> None:
 def test_alias_product_recorded() -> None:
     """SOL-USDC is another door to SOL-USD, and settles in USDC whatever its display name says."""
     raw = recorded("cotiq_get_products")
-    (product,) = map(wire.read_product, reading.read_rows(raw, "products"))
+    (product,) = map(market.read_product, base.read_rows(raw, "products"))
 
     assert ("SOL-USDC", "SOL-USD", "USDC") == (product.product_id, product.alias, product.quote)
     assert ("SOL-USD", Quantity(1_274_000), Price("269.12")) == (
@@ -96,8 +97,8 @@ def test_alias_product_recorded() -> None:
 
 def test_nine_spot_products_recorded() -> None:
     """Steps, ticks and aliases of each; a maximum may have more digits than the step."""
-    rows = reading.read_rows(recorded("ccxt_markets_products_spot_2025"), "products")
-    products = {product.product_id: product for product in map(wire.read_product, rows)}
+    rows = base.read_rows(recorded("ccxt_markets_products_spot_2025"), "products")
+    products = {product.product_id: product for product in map(market.read_product, rows)}
 
     assert 9 == len(products)
     assert {"BTC-USDC": "BTC-USD", "XRP-USDC": "XRP-USD"} == {
@@ -132,16 +133,16 @@ def test_nine_spot_products_recorded() -> None:
 )
 def test_best_bid_and_ask_recorded(name: str, expected: Quote) -> None:
     """One level a side, and the book's own time."""
-    (row,) = reading.read_rows(recorded(name), "pricebooks")
+    (row,) = base.read_rows(recorded(name), "pricebooks")
 
-    assert expected == wire.read_quote(row)
+    assert expected == market.read_quote(row)
 
 
 def test_books_recorded() -> None:
     """Levels from the touch outwards; the band cuts them."""
-    wide = wire.read_depth(recorded("cotiq_get_product_book"), Decimal(20))
-    narrow = wire.read_depth(recorded("cotiq_get_product_book"), Decimal("0.01"))
-    other = wire.read_depth(recorded("ccxt_doc_product_book"), Decimal(20))
+    wide = market.read_depth(recorded("cotiq_get_product_book"), Decimal(20))
+    narrow = market.read_depth(recorded("cotiq_get_product_book"), Decimal("0.01"))
+    other = market.read_depth(recorded("ccxt_doc_product_book"), Decimal(20))
 
     bids = Decimal("102240.84") * Decimal("0.0811067") + Decimal("102235.58") * Decimal("0.08262611")
     bids += Decimal("102234.4") * Decimal("0.03249858")
@@ -160,15 +161,15 @@ def test_candles_recorded() -> None:
     older = Candle(1643500800, 38189.82, 38384.07, 37365.31, 37901.35, 10632.53591257)
     newer = Candle(1643587200, 37904.99, 38785.04, 36640.94, 38491.93, 19654.98487168)
 
-    assert [one] == wire.read_candles(recorded("ccxt_doc_candles"))
-    assert [older, newer] == wire.read_candles(recorded("cotiq_get_product_candles"))
+    assert [one] == market.read_candles(recorded("ccxt_doc_candles"))
+    assert [older, newer] == market.read_candles(recorded("cotiq_get_product_candles"))
 
 
 def test_ticker_recorded() -> None:
     """Touch, and the newest of two trades."""
     expected = Quote(BTC, Price("102605.48"), Price("102605.49"), Instant(1737619330))
 
-    assert expected == wire.read_ticker(recorded("cotiq_get_product_market_trades"), BTC)
+    assert expected == market.read_ticker(recorded("cotiq_get_product_market_trades"), BTC)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_ticker_recorded() -> None:
 )
 def test_server_time_recorded(name: str, seconds: str) -> None:
     """To the millisecond."""
-    assert Decimal(seconds) == wire.read_server_time(recorded(name))
+    assert Decimal(seconds) == market.read_server_time(recorded(name))
 
 
 # --- the account
@@ -196,10 +197,10 @@ def test_server_time_recorded(name: str, seconds: str) -> None:
 )
 def test_wallets_recorded(name: str, asset: Asset, cursor: str | None) -> None:
     """Zero is a balance; the second page has a cursor, the last one none."""
-    rows, found = reading.read_page(recorded(name), "accounts")
+    rows, found = base.read_page(recorded(name), "accounts")
 
     assert cursor == found
-    assert {asset: Balance(asset, Decimal(0), Decimal(0))} == wire_account.read_balances(rows)
+    assert {asset: Balance(asset, Decimal(0), Decimal(0))} == account.read_balances(rows)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_wallets_recorded(name: str, asset: Asset, cursor: str | None) -> None:
 )
 def test_fee_rates_recorded(name: str, maker: str, taker: str) -> None:
     """Beside totals that are numbers in one and text in another."""
-    assert FeeRates(Decimal(maker), Decimal(taker)) == wire.read_fee_rates(recorded(name))
+    assert FeeRates(Decimal(maker), Decimal(taker)) == market.read_fee_rates(recorded(name))
 
 
 def test_totals_keep_every_digit() -> None:
@@ -225,7 +226,7 @@ def test_totals_keep_every_digit() -> None:
 
 def test_filled_order_recorded() -> None:
     """The complete modern object: a post-only buy in three fills."""
-    order = wire_orders.read_order_envelope(recorded("cotiq_get_order_filled"))
+    order = orders.read_order_envelope(recorded("cotiq_get_order_filled"))
 
     expected = OrderStatusReport(
         venue_order_id=VenueOrderId("a4ab4709-0678-47b8-9151-0c3540b9f6f5"),
@@ -239,15 +240,15 @@ def test_filled_order_recorded() -> None:
         quantity=Quantity("0.45646728"),
         limit_price=Price("24442.5"),
     )
-    assert expected == wire_orders.make_status_report(order)
+    assert expected == orders.make_status_report(order)
     assert order.terms.post_only is True
     assert order.attached_terms is None
 
 
 def test_open_order_recorded() -> None:
     """Zeros are text, the fee is empty, and nothing of that is an error."""
-    order = wire_orders.read_order_envelope(recorded("ccxt_doc_order_get_limit_open_LTC-BTC"))
-    state = wire_orders.make_status_report(order)
+    order = orders.read_order_envelope(recorded("ccxt_doc_order_get_limit_open_LTC-BTC"))
+    state = orders.make_status_report(order)
 
     assert (OrderStatus.OPEN, Side.SELL, Quantity(0), False) == (
         state.status,
@@ -265,8 +266,8 @@ def test_open_order_recorded() -> None:
 
 def test_order_sized_in_quote_recorded() -> None:
     """It has no size in base units, and filled more digits than the step allows."""
-    rows, cursor = reading.read_page(recorded("ccxt_doc_orders_batch_BTC-USDT_market_buy_quote_size"), "orders")
-    (state,) = (wire_orders.make_status_report(wire_orders.read_order(row)) for row in rows)
+    rows, cursor = base.read_page(recorded("ccxt_doc_orders_batch_BTC-USDT_market_buy_quote_size"), "orders")
+    (state,) = (orders.make_status_report(orders.read_order(row)) for row in rows)
 
     assert cursor is None
     assert (OrderStatus.FILLED, True, Quantity("0.000297920684505"), None, None) == (
@@ -288,7 +289,7 @@ def test_order_sized_in_quote_recorded() -> None:
 )
 def test_taken_order_recorded(name: str, order_id: str) -> None:
     """Old envelope and new; the third is the answer to a reused id, which looks like any other."""
-    assert wire_orders.Created(VenueOrderId(order_id)) == wire_orders.read_created(recorded(name))
+    assert orders.Created(VenueOrderId(order_id)) == orders.read_created(recorded(name))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +303,7 @@ def test_taken_order_recorded(name: str, order_id: str) -> None:
 )
 def test_refused_order_recorded(name: str, reason: str) -> None:
     """Each tells its reason in another place."""
-    assert wire_orders.Created(None, reason) == wire_orders.read_created(recorded(name))
+    assert orders.Created(None, reason) == orders.read_created(recorded(name))
 
 
 @pytest.mark.parametrize(
@@ -315,7 +316,7 @@ def test_refused_order_recorded(name: str, reason: str) -> None:
 )
 def test_cancellation_recorded(name: str, order_id: str, was_taken: bool) -> None:
     """A success carries a failure reason that means none."""
-    assert {order_id: was_taken} == wire_orders.read_cancelled(recorded(name))
+    assert {order_id: was_taken} == orders.read_cancelled(recorded(name))
 
 
 @pytest.mark.parametrize(
@@ -331,17 +332,17 @@ def test_preview_recorded(name: str, expected: tuple[tuple[str, ...], str | None
     reasons, total, commission = expected
     money = [None if text is None else Notional(text) for text in (total, commission)]
 
-    assert wire_orders.Preview(reasons, *money) == wire_orders.read_preview(recorded(name))
+    assert orders.Preview(reasons, *money) == orders.read_preview(recorded(name))
 
 
 def test_fill_sized_in_quote_recorded() -> None:
     """Accident 4: 0.00468 is an amount of USDT, not of bitcoin."""
-    rows, cursor = reading.read_page(recorded("ccxt_doc_fills_BTC-USDT_size_in_quote"), "fills")
-    (fill,) = map(wire_account.read_fill, rows)
+    rows, cursor = base.read_page(recorded("ccxt_doc_fills_BTC-USDT_size_in_quote"), "fills")
+    (fill,) = map(account.read_fill, rows)
 
     price = Price("21220.64")
     expected = Fill(
-        trade_id=wire_account.TradeId("b88b82cc89e326a2778874795102cbafd08dd979a2a7a3c69603fc4c23c2e010"),
+        trade_id=account.TradeId("b88b82cc89e326a2778874795102cbafd08dd979a2a7a3c69603fc4c23c2e010"),
         venue_order_id=VenueOrderId("813a53c5-3e39-47bb-863d-2faf685d22d8"),
         product_id=ProductId("BTC-USDT"),
         side=Side.BUY,
@@ -364,7 +365,7 @@ def test_edit_recorded() -> None:
     raw = recorded("ccxt_doc_edit_order_success")
 
     assert raw["success"] is True
-    assert reading.find_first_words(raw["errors"], "edit_failure_reason", "preview_failure_reason") is None
+    assert base.find_first_words(raw["errors"], "edit_failure_reason", "preview_failure_reason") is None
 
 
 def test_public_frames_recorded() -> None:
@@ -373,18 +374,18 @@ def test_public_frames_recorded() -> None:
     trades = [event for frame in frames if frame["channel"] == "market_trades" for event in frame["events"]]
     touch = {"best_bid": "83277.25", "best_ask": "83277.26"}
 
-    quotes = [wire.read_ticker({**event, **touch}, BTC) for event in trades]
+    quotes = [market.read_ticker({**event, **touch}, BTC) for event in trades]
 
     assert [Instant(1790735993), Instant(1790735992)] == [quote.time for quote in quotes if quote is not None]
-    assert [1790735993, 1790735993] == [reading.parse_instant(frame["timestamp"]) for frame in frames[:2]]
+    assert [1790735993, 1790735993] == [base.parse_instant(frame["timestamp"]) for frame in frames[:2]]
 
 
 def test_user_frames_recorded() -> None:
     """The first one lists our open orders, of which there were none."""
     snapshot, _, heartbeat = recorded("fastmm_ws_user_envelopes_live_2026-09-30")
 
-    assert [] == reading.read_rows(snapshot["events"][0], "orders")
-    assert 1790735835 == reading.parse_instant(heartbeat["timestamp"])
+    assert [] == base.read_rows(snapshot["events"][0], "orders")
+    assert 1790735835 == base.parse_instant(heartbeat["timestamp"])
 
 
 def test_requests_recorded() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from contract.exchange_cases import ExchangeCases, OpenVenue
+from desk.in_memory import ManualClock
 from desk.sandbox.market import Listing
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue as SimulatedCoinbase
@@ -31,11 +32,10 @@ from factories_venue import (
 )
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import RateLimits, Timing
-from trader.adapters.local.clock import ManualClock
+from trader.adapters.coinbase.limits import RateLimits, Timing
 from trader.model.ids import Asset
 from trader.model.market import Candle, Granularity, Product
-from trader.model.settings import SimulationSettings
+from trader.settings.app import SimulationSettings
 
 
 class TestSimulatedExchange(ExchangeCases):

@@ -6,7 +6,7 @@ import pytest
 
 from contract.conftest import SwitchBench
 from trader.errors import TraderError
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 
 @pytest.mark.parametrize("word", TradingState)

@@ -12,7 +12,8 @@ from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionC
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, Liquidity, OrderRecord, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, Liquidity, OrderRecord, Side
 
 LEASE = 60
 USD = Asset("USD")

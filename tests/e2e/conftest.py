@@ -15,7 +15,7 @@ import pytest
 from desk import invoke
 from desk.sandbox.aws import Addresses, AwsSandbox
 from desk.sandbox.sam_tool import find_sam
-from e2e.ways import ROOT, InvocationWay, best_way
+from e2e.invocation import ROOT, InvocationWay, best_way
 from e2e.world import PaperLife, World, entries, just_below
 
 OpenWorld = Callable[..., World]

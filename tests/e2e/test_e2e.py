@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import OpenWorld
-from e2e.ways import ROOT
+from e2e.invocation import ROOT
 from e2e.world import PaperLife, World, a_tick, entries
 
 pytestmark = pytest.mark.e2e

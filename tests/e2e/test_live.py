@@ -14,7 +14,7 @@ import pytest
 from desk.sandbox.orders import Order
 from desk.sandbox.wire_order import encode_fill
 from e2e.conftest import OpenWorld
-from e2e.ways import ROOT
+from e2e.invocation import ROOT
 from e2e.world import World, a_tick, entries, just_below, working
 from trader.model.money import plain
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e.ways import ROOT
+from e2e.invocation import ROOT
 from e2e.world import PaperLife, a_tick, entries, working
 
 pytestmark = pytest.mark.e2e

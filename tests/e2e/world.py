@@ -15,7 +15,7 @@ from typing import Any
 
 from desk.invoke import Invocation
 from desk.sandbox.aws import AwsSandbox
-from e2e.ways import InvocationWay
+from e2e.invocation import InvocationWay
 
 Rows = list[dict[str, Any]]
 

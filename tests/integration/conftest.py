@@ -17,7 +17,7 @@ import pytest
 from moto import mock_aws
 
 from desk.sandbox.server import VenueServer
-from integration.ear import EAR
+from integration.aws_call_recorder import EAR
 from integration.grants import SWITCH
 from integration.proof import PROPERTY
 from trader.adapters.aws import clients

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.drill.aws_calls import Recording, record_calls
+from desk.cost.aws_calls import Recording, record_calls
 from integration.conftest import World, a_tick
 from integration.proof import MODES
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.drill.kill_switch import PARAMETER, Findings, run_drill, list_latencies, find_violations
+from desk.drill.kill_switch import PARAMETER, Findings, find_violations, list_latencies, run_drill
 from desk.drill.multi_order import Ran, Sent
-from desk.drill.switchboard import Flip, Look
+from desk.drill.switch_flipper import Flip, Look
 from trader.cycle import CycleOutcome, CycleReport
-from trader.model.facts import Tick
 from trader.model.ids import CycleId, Instant
+from trader.model.inputs import Tick
 from trader.model.orders import OrderPurpose
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 from trader.ports import KillSwitch
 
 REPORT = CycleReport(Tick(CycleId("20261122T101500Z"), Instant(0), Instant(55)), CycleOutcome.COMPLETED)

@@ -110,7 +110,9 @@ def test_change_of_the_switch_runs_a_cycle_at_once(world: World) -> None:
 
     summary = world.invoke({**an_event("kill-switch-changed"), "time": a_tick()["scheduled_time"]})
 
-    entries = [record for record in world.ledger("PAPER#main")["orders"].values() if record["intent"]["purpose"] == "ENTRY"]
+    entries = [
+        record for record in world.ledger("PAPER#main")["orders"].values() if record["intent"]["purpose"] == "ENTRY"
+    ]
     assert "HALTED" == summary["outcome"]
     assert {"CANCELLED"} == {record["status"] for record in entries}
 

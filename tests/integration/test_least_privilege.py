@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.core import set_initial_no_auth_action_count
 
-from desk.drill.aws_calls import Recording, list_permissions, record_calls
+from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
 from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering

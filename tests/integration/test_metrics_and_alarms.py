@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from architecture.test_template import of_type, parsed, properties
-from desk.drill import cost
+from desk.cost import month
 from desk.invoke import invoke_by_process
 from desk.sandbox.server import VenueServer
 from integration.conftest import a_tick
@@ -144,4 +144,4 @@ def test_cost_counts_what_the_template_has(printed: dict[str, Any]) -> None:
 
     counted = [len(emitted(printed)), *(len(of_type(TEMPLATE, kind)) for kind in kinds)]
 
-    assert counted == [cost.METRICS, cost.ALARMS, cost.DASHBOARDS, cost.SECRETS]
+    assert counted == [month.METRICS, month.ALARMS, month.DASHBOARDS, month.SECRETS]

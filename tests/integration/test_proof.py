@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from architecture.test_template import Template, listed, parsed
-from desk.drill.aws_calls import AwsCall
-from desk.sandbox.sam_tool import translate_template, find_sam
-from integration.ear import asked_by
+from desk.cost.aws_calls import AwsCall
+from desk.sandbox.sam_tool import find_sam, translate_template
+from integration.aws_call_recorder import asked_by
 from integration.grants import REFERENCES, granted, of_its_own, statements_of_the_function
 from integration.proof import MODES, Asked, complaints
 

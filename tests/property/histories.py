@@ -14,8 +14,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from factories_market import NOW
-from trader.model.converts import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
-from trader.model.facts import AccountView
+from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.ids import (
     Asset,
     ClientOrderId,
@@ -27,18 +26,19 @@ from trader.model.ids import (
     TradeId,
     VenueOrderId,
 )
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.market import Balance
 from trader.model.money import Notional, Price, Quantity
+from trader.model.order_life import OrderStatus
 from trader.model.orders import (
     Bracket,
     Fill,
-    OrderPurpose,
-    OrderIntent,
     OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
     OrderRecord,
     OrderStatusReport,
-    OrderStatus,
     Side,
 )
 

@@ -16,18 +16,20 @@ from hypothesis import strategies as st
 
 from factories_market import NOW, flat_bars
 from factories_settings import shipped_settings
-from trader.model.converts import ConversionIntent, ConversionRecord
+from trader.model.conversions import ConversionIntent, ConversionRecord
+from trader.model.cycle_state import EquityMarks, Regime
 from trader.model.decisions import Plan, RiskReview, TradeProposal
-from trader.model.facts import Candidate
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
+from trader.model.inputs import Candidate
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import FeeRates, Product, Quote
-from trader.model.memory import EquityMarks, Regime
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import Bracket, Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
-from trader.model.portfolio import Conditions, Portfolio, TradingState, equity_of
-from trader.model.settings import Settings
-from trader.stages.execution import ExecutionEngine, ExecutionContext
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.portfolio import Conditions, Portfolio, equity_of
+from trader.model.trading_state import TradingState
+from trader.settings import Settings
+from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.risk import RiskManager
 
 CYCLE = CycleId("20261122T101500Z")
@@ -396,7 +398,13 @@ def _with_guard(ledger: Ledger, entry: OrderIntent, guard: str) -> Ledger:
         half = floor_to(sale.quantity / 2, _products()[sale.product_id].base_increment)
         record = replace(record, intent=replace(sale, quantity=Quantity(half)))
     elif guard == "exit":
-        exit_ = replace(sale, purpose=OrderPurpose.EXIT, configuration=OrderConfiguration.LIMIT_IOC, limit_price=bracket.stop_price, stop_price=None)
+        exit_ = replace(
+            sale,
+            purpose=OrderPurpose.EXIT,
+            configuration=OrderConfiguration.LIMIT_IOC,
+            limit_price=bracket.stop_price,
+            stop_price=None,
+        )
         record = OrderRecord(exit_, OrderStatus.IN_DOUBT)
     return ledger.with_order(record)
 

@@ -18,7 +18,7 @@ from trader.model.codec import canonical_json, decode, digest_of, encode
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, OrderIntent, OrderRecord
-from trader.sim.book import SimAccount
+from trader.sim.account import SimAccount
 
 _NUMBERS = st.one_of(
     st.integers(-(10**9), 10**12).flatmap(lambda number: st.integers(0, 18).map(lambda p: (number, p))),

@@ -11,8 +11,8 @@ from property.strategies import World, with_plan, worlds
 from trader.model.decisions import Approval, Plan
 from trader.model.ledger import Ledger, Lot
 from trader.model.money import ZERO, floor_to
-from trader.model.orders import OrderPurpose, OrderConfiguration, Side
-from trader.model.portfolio import TradingState
+from trader.model.orders import OrderConfiguration, OrderPurpose, Side
+from trader.model.trading_state import TradingState
 from trader.stages.exits import ExitEngine
 
 NORMAL = st.sampled_from((TradingState.RUN, TradingState.RUN, TradingState.REDUCE_ONLY))

@@ -10,17 +10,17 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.cash_check import check_cash
+from desk.run import check_cash
 from factories_market import NOW
 from factories_settings import shipped_settings
 from property.histories import CAPITAL, PATIENCE_SECONDS, History, histories
 from trader.model.events import EventKind
-from trader.model.facts import AccountView
 from trader.model.ids import Asset, TradeId
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, Lot, SubLedger, cash_imbalance
 from trader.model.money import Quantity
 from trader.model.orders import Fill, Side
-from trader.stages.reconcile import reconcile
+from trader.stages.reconcile.account import reconcile
 
 SETTINGS = shipped_settings()
 
@@ -135,7 +135,9 @@ def test_sub_ledgers_sum_to_the_ledger(history: History) -> None:
     lots: list[Lot] = [*ledger.lots.values(), *ledger.closed_lots.values()]
 
     total = sum((Fraction(amount) for amount in ledger.cash.values()), Fraction(0))
-    parts = sum((Fraction(each) for book in ledger.by_strategy.values() for each in book.cash_flow.values()), Fraction(0))
+    parts = sum(
+        (Fraction(each) for book in ledger.by_strategy.values() for each in book.cash_flow.values()), Fraction(0)
+    )
     converted = sum((Fraction(each) for each in ledger.converted.values()), Fraction(0))
     assert total == Fraction(CAPITAL) + converted + parts
     for name, book in ledger.by_strategy.items():

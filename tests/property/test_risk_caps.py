@@ -19,8 +19,10 @@ from trader.model.decisions import DenialCode, RiskReview, TradeProposal
 from trader.model.ids import Asset, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
-from trader.model.orders import OrderPurpose, OrderRecord, OrderStatus, Side
-from trader.model.portfolio import Portfolio, TradingState
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderPurpose, OrderRecord, Side
+from trader.model.portfolio import Portfolio
+from trader.model.trading_state import TradingState
 
 Key = tuple[StrategyId, Asset]
 
@@ -252,7 +254,8 @@ def promised(ledger: Ledger, asset: Asset) -> Decimal:
     buys = (each for each in ledger.orders.values() if each.intent.side is Side.BUY and each.intent.quote == asset)
     total = sum((each.intent.limit_price * to_come(each) * (1 + each.intent.fee_rate_max) for each in buys), ZERO)
     return total + sum(
-        (each.intent.amount for each in ledger.conversions.values() if each.is_open and each.intent.source == asset), ZERO
+        (each.intent.amount for each in ledger.conversions.values() if each.is_open and each.intent.source == asset),
+        ZERO,
     )
 
 

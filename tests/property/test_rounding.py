@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from property.strategies import World, eager_worlds, worlds
 from trader.model.money import ceil_to, floor_to, plain
-from trader.model.orders import OrderPurpose, OrderIntent, OrderConfiguration, Side
-from trader.model.portfolio import TradingState
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.trading_state import TradingState
 
 INCREMENTS = st.builds(
     lambda digit, places: Decimal(digit).scaleb(-places), st.sampled_from((1, 1, 2, 5, 25)), st.integers(-2, 10)

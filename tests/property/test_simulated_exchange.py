@@ -30,8 +30,8 @@ from factories_venue import (
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, Bracket, OrderIntent, OrderConfiguration, OrderStatusReport, Side
-from trader.model.settings import FillModel
+from trader.model.orders import Accepted, Bracket, OrderConfiguration, OrderIntent, OrderStatusReport, Side
+from trader.settings.app import FillModel
 
 EVER = Instant(0)
 OPENING = {USD: Decimal("10000.01"), USDC: Decimal(500), BASE: Decimal("3.7")}

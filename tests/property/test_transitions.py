@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from factories_market import NOW
 from factories_settings import shipped_settings
 from property.histories import History, balances, histories
-from trader.model.facts import AccountView
 from trader.model.ids import Instant
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.orders import OrderPurpose, OrderRecord, OrderStatusReport, OrderStatus, Side, may_follow
-from trader.stages.reconcile import reconcile
+from trader.model.order_life import OrderStatus, may_follow
+from trader.model.orders import OrderPurpose, OrderRecord, OrderStatusReport, Side
+from trader.stages.reconcile.account import reconcile
 
 SETTINGS = shipped_settings()
 STATUSES = st.sampled_from(tuple(OrderStatus))

@@ -13,16 +13,17 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from desk.cash_check import check_cash
-from desk.drill.switchboard import permits
-from simulation.outside import ObservedWorld
+from desk.drill.switch_flipper import permits
+from desk.run import check_cash
+from simulation.observed import ObservedWorld
 from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import ZERO
-from trader.model.orders import Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatus, Side
-from trader.model.settings import Settings
-from trader.sim.book import SimAccount
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.settings import Settings
+from trader.sim.account import SimAccount
 from trader.sim.orders import SimOrder
 
 #: An order may exceed its share of the configured capital by what the equity has grown beyond that.
@@ -198,7 +199,9 @@ def convert_too_early(
 
     ledger = world.ledger()
     announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
-    remembered = [each for each in ledger.conversions.values() if each.is_open or not moves] if ledger is not None else []
+    remembered = (
+        [each for each in ledger.conversions.values() if each.is_open or not moves] if ledger is not None else []
+    )
     found = []
     if not any(is_this(each["source"], each["target"], Decimal(each["amount"])) for each in announced):
         found.append(f"a conversion of {sides} was sent without having been announced")
@@ -206,10 +209,16 @@ def convert_too_early(
         found.append(f"a conversion of {sides} was sent before it was remembered")
     if not moves:
         return [*found, *against_the_switch(f"a conversion of {sides}", OrderPurpose.ENTRY, word, trail)]
-    return found if permits(word, OrderPurpose.ENTRY) else [*found, f"{sides} were converted, the kill switch last said {word}"]
+    return (
+        found
+        if permits(word, OrderPurpose.ENTRY)
+        else [*found, f"{sides} were converted, the kill switch last said {word}"]
+    )
 
 
-def against_cancels(world: ObservedWorld, order_ids: Iterable[str], word: str | None, trail: Sequence[str]) -> list[str]:
+def against_cancels(
+    world: ObservedWorld, order_ids: Iterable[str], word: str | None, trail: Sequence[str]
+) -> list[str]:
     """Say what is wrong with a cancellation as it leaves: an order is not ours, or it is the bracket of a lot that is
     held, and the kill switch was not asked in its turn whether the lot may be sold.
     """

@@ -7,8 +7,8 @@ from decimal import Decimal
 from simulation.world import START, Bar, Beat, Scenario, a_rise
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import Price, Quantity
-from trader.model.orders import OrderPurpose, OrderIntent, OrderConfiguration, Side
-from trader.model.portfolio import TradingState
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.trading_state import TradingState
 
 SOL, ETH, ADA_USDC = ProductId("SOL-USD"), ProductId("ETH-USD"), ProductId("ADA-USDC")
 _PEGS = {ProductId("USDT-USD"): [Bar(1.0)] * 40, ProductId("USDT-USDC"): [Bar(1.0)] * 40}

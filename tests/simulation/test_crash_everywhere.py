@@ -28,8 +28,8 @@ from functools import cache
 
 import pytest
 
+from simulation.fault_run import Case, FaultRun, Restart, differences, fault_run_of
 from simulation.nemesis import Fault
-from simulation.rig import Case, Restart, FaultRun, differences, fault_run_of
 from simulation.scenarios import SCENARIOS
 from simulation.world import Scenario
 

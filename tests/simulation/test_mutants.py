@@ -13,17 +13,17 @@ from inspect import getmembers, isfunction, signature
 import pytest
 
 from simulation.checker import violations
+from simulation.fault_run import FaultRun, Restart, Watch, differences, invoke
 from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
 from simulation.mutants.table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Restart, FaultRun, Watch, differences, invoke
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, MIXED, SOL
 from simulation.wire.cases import overtaken_case, switched_case, undisturbed
 from simulation.wire.telling import Telling, beats_of
 from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
 from trader.model.ids import Instant, client_order_id
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 Found = Sequence[str]
 Tell = Callable[[Found, str], None]

@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from simulation.order_life.life import LedgerUnderTest
+from simulation.order_life.ledger_under_test import LedgerUnderTest
 from simulation.order_life.model import Step, Tally, may_step
 from simulation.order_life.venue import Way
 from simulation.order_life.visits import visits
-from trader.model.orders import OrderStatus, may_follow
+from trader.model.order_life import OrderStatus, may_follow
 
 _CHANCE_DONE_MIN = 2500
 _CHANCE_VISITED_MIN = 25

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simulation.fault_run import FaultRun, Watch, fault_run_of, invoke
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import FaultRun, Watch, invoke, fault_run_of
 from simulation.scenarios import SLOW
 from simulation.world import World
 from trader.model.ids import Instant

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from simulation.soak.kinds import LAG_SECONDS_MAX, FaultPlan, FaultKind
+from simulation.soak.fault_kinds import LAG_SECONDS_MAX, FaultKind, FaultPlan
 from simulation.soak.run import SoakReport, report_of, soak
-from simulation.soak.story import SoakWorld
+from simulation.soak.soak_world import SoakWorld
 from simulation.soak.told import Told
 from trader.cycle import CycleOutcome
 
@@ -57,7 +57,7 @@ def test_short_soak_meets_every_kind_of_fault_and_breaks_nothing() -> None:
 def test_world_played_again_is_the_same_in_every_request() -> None:
     """Also in a process whose sets have another order: the digest is of every request and every fault."""
     first = soak(_SEED, 600, processes=1, worlds=2)
-    command = f"from simulation.soak.story import SoakStory; print(SoakStory({_SEED}, 1).tell().trace)"
+    command = f"from simulation.soak.soak_world import SoakStory; print(SoakStory({_SEED}, 1).tell().trace)"
     paths = [str(_TESTS.parent / "src"), str(_TESTS)]
     again = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {paths}; {command}"],

@@ -14,8 +14,17 @@ from __future__ import annotations
 import pytest
 
 from simulation.checker import violations
+from simulation.fault_run import (
+    FaultRun,
+    Watch,
+    differences,
+    fault_run_of,
+    invoke,
+    is_converting,
+    prepare_world,
+    track_of,
+)
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import FaultRun, Watch, differences, invoke, is_converting, prepare_world, fault_run_of, track_of
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, PROTECTION, REPRICE, SCENARIOS
 from simulation.world import Beat, Scenario, World
 from trader.cycle import CycleOutcome, CycleReport

@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 
 from desk.recovery.chain import read_chain
-from desk.recovery.place import RebuildOptions, rebuild, write_rebuilt
 from desk.recovery.rebuild import Rebuilt
-from simulation.lost_books import InMemoryLedgerItems, after_tick, the_store, wipe
+from desk.recovery.store import RebuildOptions, rebuild, write_rebuilt
+from simulation.fault_run import Watch, books_of, differences, fault_run_of, invoke, prepare_world
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Watch, books_of, differences, invoke, prepare_world, fault_run_of
+from simulation.recovery_world import InMemoryLedgerItems, after_tick, the_store, wipe
 from simulation.scenarios import ENTRY, SCENARIOS, SLOW
 from simulation.world import SCOPE, Scenario, World
 from trader.cycle import CycleOutcome
 from trader.errors import AuditError, LeaseHeld
 from trader.model.codec import canonical_json
+from trader.model.cycle_state import CyclePhase
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
-from trader.model.memory import CyclePhase
 from trader.model.money import Price
 from trader.ports import audit_key
 

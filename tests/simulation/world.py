@@ -14,30 +14,30 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
-from factories_settings import shipped_settings
-from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.lease import LeaseItem, read_lease_item
-from trader.adapters.local.memory import (
+from desk.in_memory import (
     InMemoryAuditLog,
-    InMemorySimAccountStore,
     InMemoryKillSwitch,
+    InMemorySimAccountStore,
     InMemoryStateStore,
+    ManualClock,
 )
+from desk.markets.candle_market import CandleMarket, SeriesKey
+from desk.markets.series import CandleSeries
+from factories_settings import shipped_settings
+from trader.adapters.local.lease import LeaseItem, read_lease_item
 from trader.entry.wiring import build_pipeline
 from trader.model.codec import sha256_hex
-from trader.model.facts import Tick
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id_at, instant_of
+from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, OrderIntent, OrderRecord
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
-from trader.sim.book import SimAccount
+from trader.settings import Settings
+from trader.sim.account import SimAccount
 from trader.sim.exchange import SimulatedExchange
-from trader.sim.market import CandleMarket, SeriesKey
-from trader.sim.series import CandleSeries
 from trader.stages.pipeline import Pipeline
 
 SCOPE = Scope("PAPER#main")
@@ -277,7 +277,9 @@ class World:
 
 def open_world(scenario: Scenario) -> World:
     """The world before the first tick, with what the account's owner did by hand."""
-    world = World(scenario, Store(), InMemoryAuditLog(), InMemoryKillSwitch(), InMemorySimAccountStore(), ManualClock(START))
+    world = World(
+        scenario, Store(), InMemoryAuditLog(), InMemoryKillSwitch(), InMemorySimAccountStore(), ManualClock(START)
+    )
     for intent in scenario.foreign:
         world.exchange.submit(intent)
     return world

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from factories_settings import shipped_settings, shipped_trees
-from trader.adapters.yaml_tree import iterate_leaves
-from trader.model.settings import Settings
+from trader.adapters.config.strict_yaml import iterate_leaves
+from trader.settings import Settings
 
 #: What comes of some settings: orders, verdicts, fills, questions to the venue. Never the settings themselves.
 Outcome = Callable[[Settings], object]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trader.dispatch import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
+from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.errors import MalformedData
 from trader.model.ids import Instant
 

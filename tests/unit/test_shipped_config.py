@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from factories_settings import CONFIG, shipped_settings
-from trader.adapters.config_yaml import load_settings
+from trader.adapters.config.files import load_settings
+from trader.model.cycle_state import Regime
 from trader.model.decisions import Direction, TriggerKind
-from trader.model.memory import Regime
-from trader.model.settings import FillModel, Mode
+from trader.settings.app import FillModel, Mode
 
 
 def test_shipped_configuration_is_sound() -> None:

@@ -19,16 +19,16 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from trader.adapters.config_yaml import load_settings
+from trader.adapters.config.files import load_settings
 from trader.entry.wiring import build_pipeline, make_scope
-from trader.model.inputs import CycleInputs
+from trader.model.cycle_state import Regime, RegimeState
 from trader.model.ids import Asset, Instant, ProductId, cycle_id_at
+from trader.model.inputs import CycleInputs
 from trader.model.ledger import opening_ledger
 from trader.model.market import Bars, Candle, Depth, FeeRates, Granularity, Product, Quote, bars_from_candles
-from trader.model.memory import Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
+from trader.settings import Settings
 
 NOW = Instant(1_764_000_000)
 _BARS = 300

@@ -31,10 +31,9 @@ import requests
 
 from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, Timing
 from trader.adapters.coinbase.failures import Failure
 from trader.adapters.coinbase.http import Answer, Call, Transport
-from trader.adapters.coinbase.server_clock import ServerClock
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock, Timing
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Granularity
 
@@ -199,7 +198,10 @@ def is_budget_kept(departures: Iterable[Departure], arrived: dict[str, int], lim
     group's 8 and 14 of the private group's 15.
     """
     seen = tuple(departures)
-    for group, rate in ((RateLimitGroup.PUBLIC, limits.public_per_second), (RateLimitGroup.PRIVATE, limits.private_per_second)):
+    for group, rate in (
+        (RateLimitGroup.PUBLIC, limits.public_per_second),
+        (RateLimitGroup.PRIVATE, limits.private_per_second),
+    ):
         turns = [each.due for each in seen if each.group is group]
         if arrived[group] > len(turns) or most_in_a_second(turns) > rate:
             return False

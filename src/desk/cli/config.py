@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console
-from trader.adapters.config_yaml import LoadedSettings, load_settings
+from trader.adapters.config.files import LoadedSettings, load_settings
 
 #: Secrets are read elsewhere; here they are named, so that one sees whether they are there, and never shown.
 CREDENTIALS = ("COINBASE_API_KEY", "COINBASE_API_SECRET")

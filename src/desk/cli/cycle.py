@@ -16,17 +16,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from desk.cli import tables
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
+from desk.in_memory import FixedClock
 from desk.markets import MarketSetup, set_up_candles, set_up_synthetic
-from desk.run import run_ticks, make_tick
-from trader.adapters.config_yaml import load_settings
-from trader.adapters.local.clock import FixedClock, SystemClock
+from desk.run import make_tick, run_ticks
+from trader.adapters.config.files import load_settings
+from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
-from trader.dispatch import Operate, RunTick, parse_event
+from trader.entry.events import Operate, RunTick, parse_event
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
-from trader.model.settings import Mode, Settings
+from trader.settings import Settings
+from trader.settings.app import Mode
 
 #: Where the synthetic market of a run ends unless told otherwise, so that the same command is the same run.
 SYNTHETIC_END = Instant(1_767_225_600)
@@ -134,7 +136,9 @@ def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleRe
     from desk.real_venue import name_folder, open_http_venue
 
     Console(stderr=True).print(f"market: {url}; mode: {settings.app.mode}", highlight=False)
-    ports = build_local_ports(settings, home / name_folder(url), open_http_venue(url, settings, os.environ), SystemClock())
+    ports = build_local_ports(
+        settings, home / name_folder(url), open_http_venue(url, settings, os.environ), SystemClock()
+    )
     return run_cycle(make_tick(now, ports.clock.now()), build_pipeline(settings), ports)
 
 

@@ -14,18 +14,19 @@ from rich.console import Console
 from desk.cli import ledger_tables
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
-from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms
+from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
-from desk.recovery.place import Change, RecoveryStore, RebuildOptions, rebuild, change_under_lease, write_rebuilt
-from desk.recovery.sites import StoreLocation, locate, locate_items
-from trader.adapters.config_yaml import load_settings
+from desk.recovery.locate import StoreLocation, locate, locate_items
+from desk.recovery.store import Change, RebuildOptions, RecoveryStore, change_under_lease, rebuild, write_rebuilt
+from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
 from trader.errors import ConfigError
 from trader.model.codec import encode
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
-from trader.model.settings import Mode, Settings
+from trader.settings import Settings
+from trader.settings.app import Mode
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
 TableOption = Annotated[str | None, typer.Option("--table", envvar="TRADER_TABLE", help="DynamoDB table, on AWS.")]

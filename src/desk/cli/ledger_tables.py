@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from desk.recovery.diff import Line, describe
+from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
-from desk.recovery.shelf import StoredLedger
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, Lot, cash_imbalance
 from trader.model.money import ZERO, plain
@@ -110,7 +110,11 @@ def _protection(ledger: Ledger, lot: Lot) -> str:
     covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
     if covered:
         return f"{plain(covered)} by {', '.join(record.status for record in live if record.intent.side is Side.SELL)}"
-    return "by its entry" if any(r.intent.purpose is OrderPurpose.ENTRY and r.intent.attach_bracket for r in live) else "NO"
+    return (
+        "by its entry"
+        if any(r.intent.purpose is OrderPurpose.ENTRY and r.intent.attach_bracket for r in live)
+        else "NO"
+    )
 
 
 def _orders(ledger: Ledger) -> Table:

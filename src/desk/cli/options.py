@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trader.errors import ConfigError
 from trader.model.ids import Instant
-from trader.model.settings import Mode
+from trader.settings.app import Mode
 
 #: Where the three YAML files are. A command declares ``config: ConfigDir = CONFIG_DIR``.
 ConfigDir = Annotated[

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trader.adapters.local.clock import ManualClock, SystemClock
+from desk.in_memory import ManualClock
+from desk.markets.synthetic import DEMO_SEED
+from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant
-from trader.sim.synthetic import DEMO_SEED
 
 if TYPE_CHECKING:
     from desk.sandbox.market import Listing
@@ -56,7 +57,7 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
-    from desk.sandbox.listings import many_products, add_script
+    from desk.sandbox.listings import add_script, many_products
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
@@ -86,7 +87,7 @@ def _group() -> None:
 
 
 def _listing(candles: Path | None, seed: int, begin: Instant | None, now: Instant) -> Listing:
-    from desk.sandbox.listings import load_folder, find_newest, make_seeded
+    from desk.sandbox.listings import find_newest, load_folder, make_seeded
 
     if candles is None:
         return make_seeded(seed, now)

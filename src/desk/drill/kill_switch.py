@@ -21,7 +21,7 @@ import boto3
 from moto import mock_aws
 
 from desk.drill.multi_order import Ran, Sent, Stage
-from desk.drill.switchboard import STOPPING, Flip, Look, Operator, WatchedSwitch, permits, find_readable
+from desk.drill.switch_flipper import STOPPING, Flip, Look, Operator, WatchedSwitch, find_readable, permits
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.model.orders import OrderPurpose
 from trader.ports import KillSwitch
@@ -136,7 +136,9 @@ def list_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
         if permits(flip.word, OrderPurpose.ENTRY) or not permits(before.word, OrderPurpose.ENTRY):
             continue
         stops += 1
-        until = next((later.begun for later in flips[index + 1 :] if permits(later.word, OrderPurpose.ENTRY)), float("inf"))
+        until = next(
+            (later.begun for later in flips[index + 1 :] if permits(later.word, OrderPurpose.ENTRY)), float("inf")
+        )
         after = [at - flip.done for at in ran.accepted.values() if flip.done < at < until]
         found += [max(after)] if after else []
     return found, stops

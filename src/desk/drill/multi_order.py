@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from desk.in_memory import InMemoryAuditLog, InMemoryStateStore
+from desk.markets.candle_market import CandleMarket
 from desk.sandbox.faults import Fault
 from desk.sandbox.keys import new_key
 from desk.sandbox.listings import make_seeded
@@ -21,19 +23,17 @@ from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import RateLimits
-from trader.adapters.config_yaml import load_settings
+from trader.adapters.coinbase.limits import RateLimits
+from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
-from trader.adapters.local.memory import InMemoryAuditLog, InMemoryStateStore
 from trader.cycle import CycleReport, run_cycle
 from trader.model.decisions import TradeProposal
-from trader.model.facts import StrategyContext, Tick
 from trader.model.ids import Instant, ProductId, Scope, StrategyId, cycle_id_at
+from trader.model.inputs import StrategyContext, Tick
 from trader.model.market import Quote
-from trader.model.orders import OrderPurpose, OrderIntent, Side, Submission
-from trader.model.settings import Settings
-from trader.ports import ExchangeAdapter, LeaseGrant, Identity, KillSwitch, MarketData, Ports
-from trader.sim.market import CandleMarket
+from trader.model.orders import OrderIntent, OrderPurpose, Side, Submission
+from trader.ports import ExchangeAdapter, Identity, KillSwitch, LeaseGrant, MarketData, Ports
+from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 
 _ONE = StrategyId("rules_engine")

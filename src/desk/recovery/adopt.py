@@ -10,28 +10,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms, make_as_shown, make_purchase, make_exit
+from desk.recovery.adopt_intents import (
+    AdoptionContext,
+    AdoptionTerms,
+    Quantities,
+    make_as_shown,
+    make_exit,
+    make_purchase,
+)
 from desk.recovery.chain import Chain
-from desk.recovery.memories import lift_reduce_only
-from desk.recovery.place import Change
+from desk.recovery.event_handlers import lift_reduce_only
 from desk.recovery.rebuild import SLACK_SECONDS
 from desk.recovery.replay import ADOPTED
+from desk.recovery.store import Change
 from trader.cycle.gather import read_account
 from trader.errors import MissingData
 from trader.model.codec import decode
-from trader.model.events import EventKind
-from trader.model.facts import AccountView
+from trader.model.events import AuditNote, EventKind
 from trader.model.ids import (
     ClientOrderId,
     Instant,
     TradeId,
     VenueOrderId,
 )
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, OrderStatus, Side
-from trader.stages.reconcile import reconcile
-from trader.stages.settlement import AuditNote
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Side
+from trader.stages.reconcile.account import reconcile
 
 
 def adopt_quantity(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
@@ -117,15 +124,21 @@ def find_over_covered(ledger: Ledger) -> list[str]:
 
 
 def _reconciled(
-    books: AdoptionContext, ledger: Ledger, view: AccountView, what: tuple[Mapping[str, object], OrderIntent | None], reason: str
+    books: AdoptionContext,
+    ledger: Ledger,
+    view: AccountView,
+    what: tuple[Mapping[str, object], OrderIntent | None],
+    reason: str,
 ) -> Change:
     if not reason.strip():
         raise MissingData("an adjustment needs a reason; it goes into the audit")
     body, intent = what
     done = reconcile(ledger, view, books.settings)
-    notes: list[AuditNote] = [(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})]
+    notes: list[AuditNote] = [
+        AuditNote(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})
+    ]
     if intent is not None:
-        notes.append((EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
+        notes.append(AuditNote(EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
     return Change(done.ledger, (*notes, *done.notes), done.new_fills, done.finished)
 
 

@@ -10,9 +10,9 @@ from trader.errors import MissingData
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId, client_order_id, cycle_id_at
 from trader.model.ledger import Ledger, Lot
 from trader.model.money import ZERO, Price, Quantity, plain
-from trader.model.orders import Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderStatusReport, Side
-from trader.model.settings import Settings
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
 from trader.ports import ExchangeAdapter
+from trader.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,12 @@ def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: Adop
         assert lot is not None
         intent = _exit(books, lot, report.quantity, report.limit_price, reason)
         if report.stop_price is not None:
-            intent = replace(intent, purpose=OrderPurpose.PROTECTION, configuration=OrderConfiguration.BRACKET_GTC, stop_price=report.stop_price)
+            intent = replace(
+                intent,
+                purpose=OrderPurpose.PROTECTION,
+                configuration=OrderConfiguration.BRACKET_GTC,
+                stop_price=report.stop_price,
+            )
         return replace(intent, client_order_id=report.client_order_id, decided_at=report.created_at)
     intent = _entry(books, report.product_id, _lot(books.ledger, base, terms.lot, required=False), terms, reason)
     return replace(
@@ -97,7 +102,9 @@ def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: Adop
     )
 
 
-def _entry(books: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str) -> OrderIntent:
+def _entry(
+    books: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str
+) -> OrderIntent:
     base, _, quote = product_id.rpartition("-")
     strategy = terms.strategy or (beside.strategy if beside is not None else None)
     stop = terms.stop if terms.stop is not None else (beside.bracket.stop_price if beside is not None else None)

@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from trader.errors import AuditError
 from trader.model.codec import sha256_hex
-from trader.model.ids import CycleId, Instant
+from trader.model.ids import CycleId, Instant, Scope
 
 _KEY = re.compile(r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z)-(\d{8,})-([a-z]+)\.jsonl")
 _SHOWN = 12
@@ -158,3 +159,27 @@ def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
         return None
     cycle_id, epoch, part = named.groups()
     return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, events)
+
+
+class AuditReader(Protocol):
+    """Where the audit is read from."""
+
+    def texts(self, scope: Scope) -> Mapping[str, str]:
+        """Return every object of a scope by its key. Raises: AuditError."""
+        ...
+
+
+class FolderAuditReader:
+    """The audit of a FileAuditLog."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def texts(self, scope: Scope) -> Mapping[str, str]:
+        try:
+            return {
+                path.relative_to(self._folder).as_posix(): path.read_text(encoding="utf-8")
+                for path in sorted((self._folder / f"scope={scope}").glob("dt=*/*.jsonl"))
+            }
+        except (OSError, UnicodeDecodeError) as error:
+            raise AuditError(f"{self._folder}: {error}") from error

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from trader.model.codec import canonical_json
-from trader.model.converts import ConversionRecord
+from trader.model.conversions import ConversionRecord
+from trader.model.cycle_state import Cooldown, CycleMark, EquityMarks, FailureStreak, LossStreak, Membership
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Dust, Ledger, Lot, SubLedger
-from trader.model.memory import Cooldown, CycleMark, FailureStreak, EquityMarks, Membership, LossStreak
 from trader.model.money import plain
 from trader.model.orders import OrderRecord
 
@@ -116,7 +116,9 @@ _SAYINGS: dict[type, Callable[[Any], str]] = {
     Cooldown: _rest,
     LossStreak: lambda streak: f"{streak.losses} lost in a row" + _until(streak.cooldown_until),
     FailureStreak: lambda streak: f"{streak.failed_cycles} failed in a row" + _until(streak.cooldown_until),
-    Membership: lambda each: ("in" if each.member else "out") + (f", {each.disagreeing_cycles} against" if each.disagreeing_cycles else ""),
+    Membership: lambda each: (
+        ("in" if each.member else "out") + (f", {each.disagreeing_cycles} against" if each.disagreeing_cycles else "")
+    ),
     CycleMark: lambda mark: f"{mark.cycle_id} {mark.phase}",
     EquityMarks: _marks,
 }

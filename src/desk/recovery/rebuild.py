@@ -13,17 +13,16 @@ from decimal import Decimal
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
 from trader.model.codec import decode
-from trader.model.converts import ConversionIntent, ConversionRecord, ConversionStatus
-from trader.model.events import EventKind
-from trader.model.facts import AccountView
+from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
+from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, Scope
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.money import ZERO, Notional
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
-from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter
-from trader.stages.reconcile import reconcile
-from trader.stages.settlement import AuditNote
+from trader.settings import Settings
+from trader.stages.reconcile.account import reconcile
 
 #: Listings are asked for from a little before the oldest record: clocks differ.
 SLACK_SECONDS = 60
@@ -130,7 +129,9 @@ def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConversionIds)
                 f"conversion {name} of {intent.amount} {intent.source} into {intent.target}: it may have been done; "
                 f"booked as not done and not tried again; if the venue did it, give its id: --convert {name}=ID"
             )
-            notes.append((EventKind.CONVERSION_OBSERVED, f"{name}|given up", {"conversion": record, "report": None}))
+            notes.append(
+                AuditNote(EventKind.CONVERSION_OBSERVED, f"{name}|given up", {"conversion": record, "report": None})
+            )
         replay.ledger = replay.ledger.with_conversion(record)
     return notes
 
@@ -145,7 +146,9 @@ def _announced_converts(chain: Chain) -> dict[str, ConversionIntent]:
     return {intent.conversion_id: intent for intent in announced}
 
 
-def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderStatusReport]) -> list[AuditNote]:
+def _remember_what_left(
+    replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderStatusReport]
+) -> list[AuditNote]:
     """Take an intent from an object that was put aside, if the venue has the order: then it did count."""
     at_venue = {report.client_order_id for report in orders}
     notes: list[AuditNote] = []
@@ -158,7 +161,7 @@ def _remember_what_left(replay: Replay, aside: Iterable[ChainObject], orders: It
             if intent.client_order_id in at_venue and not known:
                 replay.ledger = replay.ledger.with_order(OrderRecord(intent))
                 replay.unknown.append(f"order {intent.client_order_id}: announced in {each.key}, which was put aside")
-                notes.append((EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
+                notes.append(AuditNote(EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))
     return notes
 
 

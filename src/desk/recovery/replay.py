@@ -12,28 +12,23 @@ from decimal import Decimal
 from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
-from desk.recovery.memories import EVENT_HANDLERS, apply_risk_check
-from trader.cycle.act import remember_plan
+from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check
 from trader.model.codec import decode
-from trader.model.converts import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
-from trader.model.facts import AccountView
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.market import Balance
-from trader.model.memory import CycleMark, CyclePhase
 from trader.model.money import ZERO, Notional
-from trader.model.orders import (
-    Fill,
-    OrderIntent,
-    OrderRecord,
-    OrderStatusReport,
-    OrderStatus,
-)
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
 from trader.model.portfolio import record_flow
-from trader.model.settings import Settings
-from trader.stages.reconcile import Reconciled, reconcile, find_resendable
+from trader.settings import Settings
+from trader.stages.reconcile.account import Reconciled, find_resendable, reconcile
+from trader.stages.submission import remember_plan
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
 _RANKS = {

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from desk.sandbox.moments import parse_moment, to_second
 from desk.sandbox.orders import OrderRequest, OrderType, TimeInForce
 from desk.sandbox.reasons import OrderRefused, refuse_market_sell_in_quote
 from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_value
+from desk.sandbox.venue_clock import parse_moment, to_second
 from trader.model.ids import Instant
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket, Side
@@ -58,7 +58,10 @@ _DIRECTIONS = {"STOP_DIRECTION_STOP_UP": True, "STOP_DIRECTION_STOP_DOWN": False
 def convert_to_snake_keys(value: object) -> object:
     """Accept the camel case of proto JSON: ``baseSize`` is ``base_size``."""
     if isinstance(value, dict):
-        return {_CAMEL.sub(lambda match: "_" + match[1].lower(), key): convert_to_snake_keys(each) for key, each in value.items()}
+        return {
+            _CAMEL.sub(lambda match: "_" + match[1].lower(), key): convert_to_snake_keys(each)
+            for key, each in value.items()
+        }
     return [convert_to_snake_keys(each) for each in value] if isinstance(value, list) else value
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from desk.in_memory import ManualClock
 from desk.sandbox.listings import read_print
-from desk.sandbox.moments import END_OF_TIME
-from desk.sandbox.replies import JsonObject, Refusal, Reply, refuse_invalid, reply_json, refuse_not_found
+from desk.sandbox.replies import JsonObject, Refusal, Reply, refuse_invalid, refuse_not_found, reply_json
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME
 from desk.sandbox.wire_order import encode_fill, encode_order
-from trader.adapters.local.clock import ManualClock
 from trader.model.ids import Asset, Instant
 from trader.model.money import plain
 

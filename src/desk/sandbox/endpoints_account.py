@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.configurations import read_text
+from desk.sandbox.ids import PORTFOLIO_ID, derive_uuid
 from desk.sandbox.keys import Permission
-from desk.sandbox.moments import END_OF_TIME
-from desk.sandbox.names import PORTFOLIO_ID, derive_uuid
 from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_not_found
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME
 from trader.model.ids import Asset
 from trader.model.market import Balance
 from trader.model.money import ZERO, plain

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.market import Level
-from desk.sandbox.moments import to_micros, to_text
-from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_value, refuse_not_found
+from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_not_found, refuse_value
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import to_micros, to_text
 from desk.sandbox.wire_product import encode_product
 from trader.model.ids import ProductId
 from trader.model.market import Granularity, Product

@@ -10,11 +10,11 @@ from desk.sandbox.calls import Call, Route
 from desk.sandbox.configurations import CLIENT_ORDER_ID_MAX, read_configuration, read_request, read_side, read_text
 from desk.sandbox.endpoints_preview import edit_preview, preview
 from desk.sandbox.keys import Permission
-from desk.sandbox.moments import END_OF_TIME, add_seconds
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
 from desk.sandbox.reasons import OrderRefused
-from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_value, refuse_not_found
+from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_not_found, refuse_value
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME, add_seconds
 from desk.sandbox.wire_order import encode_fill, encode_order
 from trader.model.money import Price, Quantity
 from trader.model.orders import Side

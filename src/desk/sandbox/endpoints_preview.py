@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from desk.sandbox.calls import Call
 from desk.sandbox.configurations import read_configuration, read_request, read_side, read_text
-from desk.sandbox.names import derive_uuid
+from desk.sandbox.ids import derive_uuid
 from desk.sandbox.orders import Order, OrderRequest
-from desk.sandbox.placing import place_order
 from desk.sandbox.reasons import OrderRefused
 from desk.sandbox.replies import JsonObject, refuse_not_found
 from desk.sandbox.venue import Venue
@@ -91,7 +90,7 @@ def _checked(venue: Venue, request: OrderRequest) -> tuple[Order, list[str]]:
         product = venue.market.product(request.product_id)
         if refused.reason != "INSUFFICIENT_FUND" or product is None:
             raise
-        return place_order(request, product, venue.market.touch(product.product_id), venue), [refused.preview_reason]
+        return venue.place(request, product), [refused.preview_reason]
 
 
 def _without_totals(reason: str, preview_id: str) -> JsonObject:

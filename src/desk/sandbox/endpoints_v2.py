@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.endpoints_account import FIAT
-from desk.sandbox.moments import END_OF_TIME, to_micros, to_text
-from desk.sandbox.names import derive_uuid
+from desk.sandbox.ids import derive_uuid
 from desk.sandbox.replies import JsonObject
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME, to_micros, to_text
 from trader.model.money import plain
 
 _OPENED = "2024-01-02T10:20:30Z"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from desk.in_memory import ManualClock
 from desk.sandbox.faults import Fault
 from desk.sandbox.listings import make_seeded
 from desk.sandbox.market import Listing
@@ -20,14 +21,13 @@ from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
-from trader.adapters.local.clock import ManualClock
+from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.errors import VenueError
-from trader.model.converts import ConversionIntent
+from trader.model.conversions import ConversionIntent
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId
 from trader.model.market import Granularity
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Accepted, OrderPurpose, OrderIntent, OrderConfiguration, Rejected, Side, Unknown
+from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, OrderPurpose, Rejected, Side, Unknown
 
 NOW = Instant(1_767_225_600)
 PREFIX = "t247-"

@@ -8,14 +8,14 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from desk.markets.candle_folder import CandleFolder
+from desk.markets.candle_market import SeriesKey, make_product
+from desk.markets.series import CandleSeries
+from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
 from desk.sandbox.market import Listing, Print
-from trader.adapters.local.candle_folder import CandleFolder
 from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Granularity, Product
-from trader.sim.market import SeriesKey, make_product
-from trader.sim.series import CandleSeries
-from trader.sim.synthetic import DEMO_SEED, make_synthetic_market
 
 #: How much history a venue shows, and how far its market goes on by itself.
 HISTORY_HOURS = 400

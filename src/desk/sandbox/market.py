@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from desk.sandbox.finer import merge, split, partial
+from desk.markets.candle_market import CandleMarket, SeriesKey
+from desk.markets.series import CandleSeries
+from desk.sandbox.resample import merge, partial, split
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity, Product, Quote
 from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.settings import SimulationSettings
 from trader.ports import Clock
+from trader.settings.app import SimulationSettings
 from trader.sim.fills import to_price
-from trader.sim.market import CandleMarket, SeriesKey
-from trader.sim.series import CandleSeries
-from trader.sim.tape import Traded
+from trader.sim.matching import Traded
 
 _BOOK_BAND_BPS = Decimal(20)
 _LEVELS = 10

@@ -8,19 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from desk.sandbox.book import VenueAccount
-from desk.sandbox.executing import Settlement
+from desk.sandbox.account import VenueAccount
 from desk.sandbox.faults import Fault
 from desk.sandbox.market import Print, VenueMarket
-from desk.sandbox.moments import Micros, VenueTime, add_seconds, to_second
-from desk.sandbox.orders import Order, OrderType, TimeInForce
-from trader.model.ids import Instant, ProductId
+from desk.sandbox.orders import Edit, Order, OrderType, TimeInForce
+from desk.sandbox.settlement import Settlement
+from desk.sandbox.venue_clock import Micros, VenueTime, add_seconds, to_second
+from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import Candle, Quote
-from trader.model.money import BPS, Price, Quantity, ceil_to, floor_to, notional
-from trader.model.orders import Liquidity, OrderStatus, Side
-from trader.model.settings import SimulationSettings
+from trader.model.money import BPS, ZERO, Price, Quantity, ceil_to, floor_to, notional, plain
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Liquidity, Side
+from trader.settings.app import SimulationSettings
 from trader.sim import fills
 from trader.sim.orders import Execution as Trade
+
+_EDITS_KEPT = 5
 
 
 class Matching:
@@ -28,13 +31,13 @@ class Matching:
 
     def __init__(
         self,
-        book: VenueAccount,
+        account: VenueAccount,
         market: VenueMarket,
         settings: SimulationSettings,
         time: VenueTime,
         settlement: Settlement,
     ) -> None:
-        self._book = book
+        self._account = account
         self._market = market
         self._settings = settings
         self._time = time
@@ -45,10 +48,10 @@ class Matching:
     def advance(self) -> None:
         """Bring every live order up to now."""
         now = self._time.now()
-        for order in list(self._book.active.values()):
+        for order in list(self._account.active.values()):
             if order.is_pending and order.on_book is not None and self._time.has_come(order.on_book):
                 self.arrive(order, self._time.moment())
-        for product_id in sorted({order.core.product_id for order in self._book.active.values()}):
+        for product_id in sorted({order.core.product_id for order in self._account.active.values()}):
             self._match_product(product_id, now)
         for order in self._resting(None):
             deadline = _deadline(order)
@@ -67,7 +70,7 @@ class Matching:
 
     def arrive(self, order: Order, at: Micros) -> Order:
         """Put an accepted order on the book, and execute what can be executed at once."""
-        order = self._book.put(replace(order, core=replace(order.core, status=OrderStatus.OPEN)), at)
+        order = self._account.put(replace(order, core=replace(order.core, status=OrderStatus.OPEN)), at)
         if order.planned_fault is not None and order.planned_fault is not Fault.CANCEL_FILL_RACE:
             return self._apply_fault(order, at)
         touch = self._market.touch(order.core.product_id)
@@ -78,6 +81,37 @@ class Matching:
         if order.is_active and order.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}:
             order = self._settlement.end(order, OrderStatus.CANCELLED, at)
         return order
+
+    def edit(self, order_id: str, price: Price, size: Quantity) -> str:
+        """Change a working limit order: price and total size, at once; the size includes what is filled already.
+
+        The answer is a reason, or nothing if it was done.
+        """
+        order = self._account.orders.get(VenueOrderId(order_id))
+        if order is None:
+            return "ORDER_NOT_FOUND"
+        reason = _why_not_edit(order, price, size)
+        if reason:
+            return reason
+        at = self._time.moment()
+        name, part = next(iter(order.configuration.items()))
+        core = replace(order.core, limit_price=price, quantity=size)
+        changed = replace(
+            order,
+            core=core,
+            configuration={name: {**part, "base_size": plain(size), "limit_price": plain(price)}},
+            edits=(*order.edits, Edit(price, size, at))[-_EDITS_KEPT:],
+        )
+        asset, hold = changed.hold
+        if hold > self._account.available(asset) + order.hold[1]:
+            return "INSUFFICIENT_FUND"
+        touch = self._market.touch(core.product_id)
+        if order.post_only and touch is not None and fills.would_cross(core.side, price, touch):
+            return "INVALID_EDITED_PRICE"
+        self._account.put(changed, at)
+        if not order.post_only:
+            self.arrive(changed, self._time.moment())
+        return ""
 
     # --- on arrival
 
@@ -123,19 +157,19 @@ class Matching:
     # --- while resting
 
     def _match_product(self, product_id: ProductId, now: Instant) -> None:
-        since = self._book.matched_until.get(product_id, now)
+        since = self._account.matched_until.get(product_id, now)
         traded = self._market.traded(product_id, since, now)
         for bar in traded.rows:
             end = Instant(bar.start + traded.seconds)
             self._match_bar(product_id, bar, end)
-            if product_id not in self._book.matched_until:
+            if product_id not in self._account.matched_until:
                 return
-            self._book.matched_until[product_id] = end
+            self._account.matched_until[product_id] = end
 
     def _match_bar(self, product_id: ProductId, bar: Candle, end: Instant) -> None:
         served = set()
         for seen in self._resting(product_id):
-            order = self._book.active.get(seen.order_id)
+            order = self._account.active.get(seen.order_id)
             # Only bars that began after the order existed; an attached bracket was already served with its parent.
             if order is None or order.is_pending or bar.start < order.core.created_at or order.core.parent in served:
                 continue
@@ -154,7 +188,7 @@ class Matching:
                 self._stop_out(order, bar, at)
 
     def _stop_out(self, parent: Order, bar: Candle, at: Micros) -> None:
-        child = self._book.active.get(parent.core.child) if parent.core.child is not None else None
+        child = self._account.active.get(parent.core.child) if parent.core.child is not None else None
         if child is None:
             return
         execution = fills.fill_bracket(child.core, bar, self._settings, entered=True)
@@ -168,7 +202,7 @@ class Matching:
         low, high, opened = fills.to_price(bar.low), fills.to_price(bar.high), fills.to_price(bar.open)
         if (high < stop) if order.stops_upward else (low > stop):
             return
-        order = self._book.put(replace(order, is_triggered=True), at)
+        order = self._account.put(replace(order, is_triggered=True), at)
         traded_at = max(stop, opened) if order.stops_upward else min(stop, opened)
         half = traded_at * self._settings.spread_bps / BPS / 2
         increment = order.core.price_increment
@@ -186,7 +220,7 @@ class Matching:
             self._settlement.end(order, OrderStatus.EXPIRED, deadline)
 
     def _resting(self, product_id: ProductId | None) -> list[Order]:
-        live = (order for order in self._book.active.values() if product_id in {None, order.core.product_id})
+        live = (order for order in self._account.active.values() if product_id in {None, order.core.product_id})
         return sorted(live, key=lambda order: order.sequence)
 
 
@@ -196,3 +230,20 @@ def _deadline(order: Order) -> Micros | None:
     if order.cancel_at is not None:
         ends.append(order.cancel_at)
     return min(ends) if ends else None
+
+
+def _why_not_edit(order: Order, price: Price, size: Quantity) -> str:
+    core = order.core
+    if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
+        return "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
+    if core.status is not OrderStatus.OPEN:
+        return "ONLY_OPEN_ORDERS_CAN_BE_EDITED"
+    if size <= ZERO or size % core.base_increment:
+        return "INVALID_EDITED_SIZE"
+    if price <= ZERO or price % core.price_increment:
+        return "INVALID_EDITED_PRICE"
+    if size <= core.filled:
+        return "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
+    if (price, size) == (core.limit_price, core.quantity):
+        return "EDIT_REQUEST_EQUAL_TO_ORIGINAL_REQUEST"
+    return ""

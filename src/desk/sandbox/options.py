@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.model.ids import Asset, ProductId
-from trader.model.settings import FillModel, SimulationSettings
+from trader.settings.app import FillModel, SimulationSettings
 
 
 @dataclass(frozen=True, slots=True)

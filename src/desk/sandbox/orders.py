@@ -7,11 +7,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from desk.sandbox.faults import Fault
-from desk.sandbox.moments import Micros
 from desk.sandbox.replies import JsonObject
+from desk.sandbox.venue_clock import Micros
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Bracket, Fill, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Bracket, Fill, Side
 from trader.sim.orders import SimOrder
 
 

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from desk.sandbox.moments import to_second
-from desk.sandbox.names import derive_uuid
+from desk.sandbox.ids import derive_uuid
 from desk.sandbox.orders import Order, OrderRequest, OrderType
+from desk.sandbox.venue_clock import Micros, to_second
 from trader.model.ids import ClientOrderId, VenueOrderId
 from trader.model.market import Product, Quote
 from trader.model.money import ONE, Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import OrderConfiguration, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, Side
+from trader.settings.app import SimulationSettings
 from trader.sim.orders import SimOrder
 
-if TYPE_CHECKING:
-    from desk.sandbox.venue import Venue
 
-
-def place_order(request: OrderRequest, product: Product, touch: Quote | None, venue: Venue) -> Order:
+def place_order(
+    request: OrderRequest,
+    product: Product,
+    touch: Quote | None,
+    rules: SimulationSettings,
+    *,
+    at: Micros,
+    sequence: int,
+    band: Decimal,
+    free: Decimal,
+) -> Order:
     """Turn a request that passed every check into an order.
 
-    A market order gets a limit of its own: as far from the touch as the venue's price protection lets it go.
+    A market order gets a limit of its own: as far from the touch as the venue's price protection, *band*, lets it go.
+    Units: *band* is a ratio, *free* what of the quote asset is free to spend.
     """
-    rules = venue.settings
-    at, sequence = venue.time.moment(), venue.new_number()
-    limit, quantity, reserved = _terms(request, product, touch, venue)
+    limit, quantity, reserved = _terms(request, product, touch, rules, band, free)
     name = derive_uuid(f"order|{request.client_order_id}|{sequence}")
     core = SimOrder(
         venue_order_id=VenueOrderId(name),
@@ -35,7 +42,9 @@ def place_order(request: OrderRequest, product: Product, touch: Quote | None, ve
         base=product.base,
         quote=product.quote,
         side=request.side,
-        configuration=OrderConfiguration.BRACKET_GTC if request.order_type is OrderType.BRACKET else OrderConfiguration.LIMIT_IOC,
+        configuration=OrderConfiguration.BRACKET_GTC
+        if request.order_type is OrderType.BRACKET
+        else OrderConfiguration.LIMIT_IOC,
         quantity=quantity,
         limit_price=limit,
         created_at=to_second(at),
@@ -66,7 +75,12 @@ def place_order(request: OrderRequest, product: Product, touch: Quote | None, ve
 
 
 def _terms(
-    request: OrderRequest, product: Product, touch: Quote | None, venue: Venue
+    request: OrderRequest,
+    product: Product,
+    touch: Quote | None,
+    rules: SimulationSettings,
+    band: Decimal,
+    free: Decimal,
 ) -> tuple[Price, Quantity, Decimal | None]:
     """Return limit, quantity, and what a market buy reserves."""
     if request.order_type is not OrderType.MARKET:
@@ -74,18 +88,16 @@ def _terms(
         assert request.base_size is not None
         return request.limit_price, request.base_size, None
     assert touch is not None, "a market order without a market passed the checks"
-    band = venue.options.protection.get(product.product_id, venue.options.protection_ratio)
     if request.side is Side.SELL:
         floor = max(floor_to(touch.bid * (1 - band), product.price_increment), product.price_increment)
         assert request.base_size is not None
         return Price(floor), request.base_size, None
     ceiling = Price(ceil_to(touch.ask * (1 + band), product.price_increment))
     if request.quote_size is not None:
-        value = request.quote_size / (1 + venue.settings.taker_fee_ratio)
+        value = request.quote_size / (1 + rules.taker_fee_ratio)
         return ceiling, Quantity(value / touch.ask), Notional(request.quote_size)
     assert request.base_size is not None
     # As much as the worst price costs, or all there is, as long as that pays the price of now.
-    factor = ONE + venue.settings.taker_fee_ratio
+    factor = ONE + rules.taker_fee_ratio
     now, worst = touch.ask * request.base_size * factor, ceiling * request.base_size * factor
-    free = venue.account.available(product.quote)
     return ceiling, request.base_size, max(now, min(worst, free))

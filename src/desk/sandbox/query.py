@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import parse_qs
 
-from desk.sandbox.moments import Micros, parse_moment
 from desk.sandbox.replies import refuse_invalid, refuse_value
+from desk.sandbox.venue_clock import Micros, parse_moment
 
 
 class Query:

@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from desk.sandbox.front import App, Request
+from desk.sandbox.app import App, Request
+from desk.sandbox.fault_replies import Delivery
 from desk.sandbox.keys import ApiKey
 from desk.sandbox.venue import Venue
-from desk.sandbox.wreckage import Delivery
 
 # Zero seconds to linger: closing the socket then resets the connection.
 _RESET = struct.pack("ii", 1, 0)

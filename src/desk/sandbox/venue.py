@@ -9,30 +9,31 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from desk.sandbox.account import VenueAccount
 from desk.sandbox.auth import authenticate
-from desk.sandbox.book import VenueAccount
 from desk.sandbox.checks import why_reject
-from desk.sandbox.converts import ConversionDesk
-from desk.sandbox.edits import edit_order
-from desk.sandbox.executing import Settlement
+from desk.sandbox.conversions import ConversionDesk
 from desk.sandbox.faults import Fault, FaultScript
+from desk.sandbox.ids import derive_uuid
 from desk.sandbox.keys import ApiKey, new_key
 from desk.sandbox.listings import make_seeded
 from desk.sandbox.market import Listing, Print, VenueMarket
 from desk.sandbox.matching import Matching
-from desk.sandbox.moments import VenueTime, add_seconds
-from desk.sandbox.names import derive_uuid
 from desk.sandbox.options import USUAL_OPENING, USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest, OrderType
 from desk.sandbox.placing import place_order
 from desk.sandbox.reasons import OrderRefused, refuse_missing_wallet
+from desk.sandbox.settlement import Settlement
 from desk.sandbox.traffic import Traffic
+from desk.sandbox.venue_clock import VenueTime, add_seconds
 from trader.adapters.local.clock import SystemClock
 from trader.model.ids import Asset, ProductId, VenueOrderId
+from trader.model.market import Product
 from trader.model.money import Price, Quantity
-from trader.model.orders import OrderStatus, Side
-from trader.model.settings import SimulationSettings
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Side
 from trader.ports import Clock
+from trader.settings.app import SimulationSettings
 
 _PLACES = Decimal("1e-16")
 
@@ -147,13 +148,26 @@ class Venue:
         reason = why_reject(request, product, touch, last, self.time.now())
         if reason is not None:
             raise OrderRefused(reason)
-        order = place_order(request, product, touch, self)
+        order = self.place(request, product)
         asset, hold = order.hold
         if request.side is Side.BUY and asset not in self.account.totals:
             raise refuse_missing_wallet()
         if hold > self.account.available(asset):
             raise OrderRefused("INSUFFICIENT_FUND")
         return order
+
+    def place(self, request: OrderRequest, product: Product) -> Order:
+        """Return the order a request becomes if it is taken, whether or not there is money for it."""
+        return place_order(
+            request,
+            product,
+            self.market.touch(product.product_id),
+            self.settings,
+            at=self.time.moment(),
+            sequence=self.new_number(),
+            band=self.options.protection.get(product.product_id, self.options.protection_ratio),
+            free=self.account.available(product.quote),
+        )
 
     def create(self, request: OrderRequest, planned_fault: Fault | None = None) -> Order:
         """Place an order. Raises: OrderRefused."""
@@ -197,7 +211,7 @@ class Venue:
 
     def edit(self, order_id: str, price: Price, size: Quantity) -> str:
         """Change a working limit order; the answer is a reason, or nothing if it was done."""
-        return edit_order(self, order_id, price, size)
+        return self.matching.edit(order_id, price, size)
 
     def estimate(self, order: Order) -> tuple[Decimal, Decimal, Decimal]:
         """Return value, fee and base quantity an order would come to, if all of it executes."""

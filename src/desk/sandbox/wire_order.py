@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from desk.sandbox.moments import to_text
-from desk.sandbox.names import PORTFOLIO_ID, USER_ID, derive_entry_id
+from desk.sandbox.ids import PORTFOLIO_ID, USER_ID, derive_entry_id
 from desk.sandbox.orders import Execution, Order, OrderType
 from desk.sandbox.replies import JsonObject
+from desk.sandbox.venue_clock import to_text
 from trader.model.money import ZERO, plain
 from trader.model.orders import Side
 

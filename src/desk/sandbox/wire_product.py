@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from desk.sandbox.moments import to_micros, to_text
 from desk.sandbox.replies import JsonObject
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import to_micros, to_text
 from trader.model.market import Product
 from trader.model.money import plain
 from trader.sim.fills import to_price

@@ -12,26 +12,24 @@ from dataclasses import dataclass, field, replace
 
 from trader.cycle.gather import read_account, read_trading_state
 from trader.errors import VenueError
-from trader.model.converts import ConversionRecord, ConversionStatus
+from trader.model.conversions import ConversionStatus
 from trader.model.decisions import Plan
-from trader.model.events import EventKind
-from trader.model.facts import AccountView
-from trader.model.ids import ClientOrderId, Instant, utc_day
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.memory import EntryPacing
 from trader.model.money import ZERO
-from trader.model.orders import Accepted, OrderPurpose, OrderIntent, OrderRecord, OrderStatus, Rejected, Side, Submission
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.ports import ExchangeAdapter, Ports
-from trader.stages.reconcile import Reconciled, reconcile
-from trader.stages.settlement import AuditNote
+from trader.settings import Settings
+from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.submission import apply_submission
 
 _POLLS = 4
 _POLL_SECONDS = 0.5
 #: A bracket is not cancelled with less time than this left for the sale that is to follow.
 _EXIT_SECONDS = 10
-_PACING_MEMORY_SECONDS = 86_400
 
 _NO_TIME = "no time left in this invocation"
 
@@ -95,17 +93,23 @@ class Executor:
             taken = self.exchange.cancel(tuple(wanted))
         except VenueError as error:
             # The request may have been heard all the same: what follows depends on what is read back, as always.
-            self.notes.append((EventKind.CANCEL_REQUESTED, "failed", {"orders": list(wanted), "error": str(error)}))
+            self.notes.append(
+                AuditNote(EventKind.CANCEL_REQUESTED, "failed", {"orders": list(wanted), "error": str(error)})
+            )
         else:
             for venue_order_id, record in wanted.items():
                 body = {"order": record.intent.client_order_id, "taken": taken.get(venue_order_id, False)}
-                self.notes.append((EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
+                self.notes.append(AuditNote(EventKind.CANCEL_REQUESTED, record.intent.client_order_id, body))
         self._await_final(record.intent.client_order_id for record in wanted.values())
 
     def _unprotects_lot(self, order_id: ClientOrderId) -> bool:
         """Whether this is the bracket of a lot that we hold; it goes when the lot is too small to be sold."""
         record = self.ledger.orders.get(order_id)
-        return record is not None and record.intent.purpose is OrderPurpose.PROTECTION and record.intent.lot_id in self.ledger.lots
+        return (
+            record is not None
+            and record.intent.purpose is OrderPurpose.PROTECTION
+            and record.intent.lot_id in self.ledger.lots
+        )
 
     def _await_final(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
@@ -122,7 +126,9 @@ class Executor:
     def _convert(self) -> None:
         """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
         for record in tuple(self.ledger.conversions.values()):
-            if record.status is not ConversionStatus.INTENDED or not (self._may_send(OrderPurpose.ENTRY) and self._has_time()):
+            if record.status is not ConversionStatus.INTENDED or not (
+                self._may_send(OrderPurpose.ENTRY) and self._has_time()
+            ):
                 continue
             try:
                 venue_id = self.exchange.quote_conversion(record.intent)
@@ -132,7 +138,9 @@ class Executor:
                 self.exchange.commit_conversion(venue_id, record.intent)
             except VenueError as error:
                 body = {"conversion": record.intent, "error": str(error)}
-                self.notes.append((EventKind.CONVERSION_OBSERVED, f"{record.intent.conversion_id}|doubt", body))
+                self.notes.append(
+                    AuditNote(EventKind.CONVERSION_OBSERVED, f"{record.intent.conversion_id}|doubt", body)
+                )
         if any(record.is_open for record in self.ledger.conversions.values()):
             self.refresh()
 
@@ -163,7 +171,7 @@ class Executor:
         submission = self.exchange.submit(record.intent)
         self.ledger = self.ledger.with_order(apply_submission(record, submission, self.ports.clock.now()))
         body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
-        self.notes.append((EventKind.ORDER_SUBMITTED, order_id, body))
+        self.notes.append(AuditNote(EventKind.ORDER_SUBMITTED, order_id, body))
 
     def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the brackets at the venue that must go before an exit, those included that it was not decided with."""
@@ -217,8 +225,7 @@ class Executor:
         return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
     def _may_send(self, purpose: OrderPurpose) -> bool:
-        state = read_trading_state(self.ports)
-        return state is TradingState.RUN if purpose is OrderPurpose.ENTRY else state is not TradingState.HALT
+        return read_trading_state(self.ports).permits(purpose)
 
     def _has_time(self, seconds: int = 0) -> bool:
         return self.ports.clock.now() + seconds < self.stop_at
@@ -227,48 +234,11 @@ class Executor:
         # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.
         if is_new:
             now = self.ports.clock.now()
-            self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.WITHHELD, final_at=now, note=reason))
+            self.ledger = self.ledger.with_order(
+                replace(record, status=OrderStatus.WITHHELD, final_at=now, note=reason)
+            )
         body = {"order": record.intent.client_order_id, "reason": reason}
-        self.notes.append((EventKind.ORDER_WITHHELD, record.intent.client_order_id, body))
-
-
-def apply_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
-    """Say what a submission makes of an order: Unknown is doubt, not failure."""
-    if isinstance(submission, Accepted):
-        return replace(
-            record,
-            status=OrderStatus.PENDING,
-            venue_order_id=submission.venue_order_id,
-            attached_order_id=submission.attached_order_id,
-            sent_at=None,
-        )
-    if isinstance(submission, Rejected):
-        return replace(record, status=OrderStatus.REJECTED, final_at=now, sent_at=None, note=submission.reason)
-    return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
-
-
-def remember_plan(ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], now: Instant) -> Ledger:
-    """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
-
-    Of what is sent again it says since when: if we stall or die around sending, the wait for it counts from here.
-    A reprice is not a new entry: only first attempts count as entries.
-    """
-    for order_id in resent:
-        ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now))
-    for conversion in plan.conversions:
-        ledger = ledger.with_conversion(ConversionRecord(conversion))
-    for intent in plan.intents:
-        ledger = ledger.with_order(OrderRecord(intent))
-    day, old = utc_day(now), ledger.entry_pacing
-    entries = [intent for intent in plan.intents if intent.purpose is OrderPurpose.ENTRY and intent.attempt == 0]
-    trades = sum(intent.purpose is not OrderPurpose.PROTECTION for intent in plan.intents)
-    pacing = EntryPacing(
-        day=day,
-        trades_today=(old.trades_today if old.day == day else 0) + trades,
-        entries=(*(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS), *(now for _ in entries)),
-        last_entry={**old.last_entry, **{intent.base: now for intent in entries}},
-    )
-    return replace(ledger, entry_pacing=pacing)
+        self.notes.append(AuditNote(EventKind.ORDER_WITHHELD, record.intent.client_order_id, body))
 
 
 def compute_send_deadline(deadline: Instant, lease_until: Instant, reserve_seconds: int) -> Instant:

@@ -7,17 +7,17 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trader.errors import DataError, MissingData, TraderError, VenueError
-from trader.model.facts import AccountView, CycleInputs, Tick
+from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
+from trader.model.inputs import AccountView, CycleInputs, Tick
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, FeeRates, Product, Quote
-from trader.model.memory import FeeCache, ProductCache
 from trader.model.orders import OrderIntent
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, MarketData, Ports
+from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
-from trader.stages.reconcile import find_fills_start
+from trader.stages.reconcile.account import find_fills_start
 
 _SLACK_SECONDS = 60
 
@@ -101,7 +101,9 @@ def gather_inputs(
     return inputs, ledger
 
 
-def add_depth(inputs: CycleInputs, product_ids: tuple[ProductId, ...], settings: Settings, market: MarketData) -> CycleInputs:
+def add_depth(
+    inputs: CycleInputs, product_ids: tuple[ProductId, ...], settings: Settings, market: MarketData
+) -> CycleInputs:
     """Add the order books of the products somebody wants to buy; without them those are denied."""
     if not product_ids:
         return inputs

@@ -7,23 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from trader.cycle.act import Executor, remember_plan, compute_send_deadline
-from trader.cycle.gather import gather_inputs, read_account, read_trading_state, add_depth
+from trader.cycle.act import Executor, compute_send_deadline
+from trader.cycle.gather import add_depth, gather_inputs, read_account, read_trading_state
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
+from trader.model.cycle_state import CycleMark, CyclePhase, FailureStreak
 from trader.model.decisions import Decision, Plan
-from trader.model.events import AuditObject, EventKind
-from trader.model.facts import AccountView, Tick
+from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import ClientOrderId, Instant
+from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, opening_ledger
-from trader.model.memory import CycleMark, CyclePhase, FailureStreak
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Conditions, TradingState, record_flow
-from trader.model.settings import Settings
+from trader.model.portfolio import Conditions, record_flow
+from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports, audit_key
+from trader.settings import Settings
+from trader.stages.audit_record import record_decision, stamp_notes
 from trader.stages.pipeline import Pipeline, count_failure
-from trader.stages.reconcile import Reconciled, reconcile, find_resendable
-from trader.stages.record import AuditNote, record_decision, stamp_notes
+from trader.stages.reconcile.account import Reconciled, find_resendable, reconcile
+from trader.stages.submission import remember_plan
 
 #: How far back orders of ours are looked for before books are opened: far longer than any position is held.
 _LOOK_BACK_SECONDS = 90 * 86_400
@@ -138,7 +140,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     run = _Run(tick, pipeline, ports, grant, ledger, ledger)
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
-        run.notes.append((EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
+        run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
     try:
         return _run(run, resumes=mark is not None and mark.cycle_id == tick.cycle_id)
     except (AuditError, VersionConflict, StoreUnavailable) as error:
@@ -199,7 +201,7 @@ def _record_capital_change(run: _Run) -> Ledger:
     change = Notional(run.pipeline.settings.app.capital - run.ledger.capital)
     if change == 0:
         return run.ledger
-    run.notes.append((EventKind.FLOW_RECORDED, str(run.pipeline.settings.app.capital), {"change": change}))
+    run.notes.append(AuditNote(EventKind.FLOW_RECORDED, str(run.pipeline.settings.app.capital), {"change": change}))
     return record_flow(run.ledger, change)
 
 
@@ -253,7 +255,7 @@ def _abstain(run: _Run, reason: str) -> CycleReport:
     conditions = Conditions(now, run.tick.scheduled_at, data_complete=False)
     streak: FailureStreak = count_failure(run.ledger.failure_streak, run.pipeline.settings, conditions)
     run.ledger = replace(run.ledger, failure_streak=streak)
-    run.notes.append((EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
+    run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
     run.write_audit("decision", run.notes)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return run.report(CycleOutcome.ABSTAINED, reason)

@@ -17,11 +17,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
-from trader.dispatch import Operate, Operation, RunTick, SwitchChanged, parse_event
+from trader.entry.events import Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.entry.runtime import Runtime
 from trader.errors import TraderError
 from trader.model.ids import Instant
-from trader.stages.portfolio import find_unprotected_lots
+from trader.stages.valuation import find_unprotected_lots
 
 
 class _Redacting(LambdaPowertoolsFormatter):

@@ -14,24 +14,24 @@ from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.clients import open_client
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.coinbase.budget import RateLimits
+from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.coinbase.market_data import open_market
-from trader.adapters.config_yaml import load_settings
+from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
-from trader.entry.wiring import VenueAccess, choose_exchange, make_identity, read_limits, build_pipeline
+from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError
-from trader.model.facts import Tick
 from trader.model.ids import Instant, Scope, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, KillSwitch, Ports
+from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from trader.sim.book import SimAccountStore
+    from trader.sim.account import SimAccountStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class Runtime:
 
 
 def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountStore:
-    from trader.adapters.aws.book_store import DynamoSimAccountStore  # noqa: PLC0415 - see the module's docstring
-    from trader.sim.book import SimAccount  # noqa: PLC0415
+    from trader.adapters.aws.sim_account_store import DynamoSimAccountStore  # noqa: PLC0415 - see the module's docstring
+    from trader.sim.account import SimAccount  # noqa: PLC0415
 
     return DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
 

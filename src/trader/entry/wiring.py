@@ -22,18 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trader import __version__
-from trader.adapters.coinbase.budget import RateLimits
+from trader.adapters.coinbase.limits import RateLimits
 from trader.errors import ConfigError
 from trader.model.ids import Scope
-from trader.model.portfolio import TradingState
-from trader.model.settings import Mode, Settings
+from trader.model.trading_state import TradingState
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports
+from trader.settings import Settings
+from trader.settings.app import Mode
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
 
 if TYPE_CHECKING:
-    from trader.sim.book import SimAccountStore
-    from trader.sim.tape import Tape
+    from trader.sim.account import SimAccountStore
+    from trader.sim.matching import Tape
 
 _CONFIRMED = "yes"
 
@@ -89,13 +90,17 @@ def choose_exchange(
             return _open_simulated(settings, access, clock, open_accounts())
         case Mode.LIVE:
             if access.open_live_exchange is None or (reasons := _live_blockers(settings, access)):
-                raise ConfigError(reasons if access.open_live_exchange else "app.mode: LIVE does not run on this market")
+                raise ConfigError(
+                    reasons if access.open_live_exchange else "app.mode: LIVE does not run on this market"
+                )
             return access.open_live_exchange()
 
 
-def _open_simulated(settings: Settings, access: VenueAccess, clock: Clock, open_accounts: SimAccountStore) -> ExchangeAdapter:
+def _open_simulated(
+    settings: Settings, access: VenueAccess, clock: Clock, open_accounts: SimAccountStore
+) -> ExchangeAdapter:
     from trader.sim.exchange import SimulatedExchange  # noqa: PLC0415 - see the module's docstring
-    from trader.sim.tape import MarketTape  # noqa: PLC0415
+    from trader.sim.matching import MarketTape  # noqa: PLC0415
 
     return SimulatedExchange(
         access.market_data,
@@ -124,7 +129,7 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     means that it cannot be read.
     """
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
-    from trader.sim.book import SimAccount  # noqa: PLC0415
+    from trader.sim.account import SimAccount  # noqa: PLC0415
 
     path = home / f"venue-{settings.app.account}.json"
     exchange = choose_exchange(settings, access, clock, lambda: files.FileSimAccountStore(path, SimAccount))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
-from trader.model.converts import ConversionIntent
+from trader.model.conversions import ConversionIntent
+from trader.model.cycle_state import Regime
 from trader.model.denials import DenialCode
+from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
 from trader.model.ledger import Ledger
-from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity
 from trader.model.orders import OrderIntent, Side
 
@@ -189,5 +189,5 @@ class Decision:
     plan: Plan
     verdicts: tuple[Verdict, ...]
     ledger: Ledger
-    notes: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    notes: tuple[AuditNote, ...] = ()
     complete: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from trader.model.codec import canonical_json, sha256_hex
 from trader.model.ids import CycleId, Instant
@@ -36,6 +36,14 @@ class EventKind(StrEnum):
     CYCLE_SETTLED = "CycleSettled"
     LEDGER_REBUILT = "LedgerRebuilt"
     LEDGER_ADJUSTED = "LedgerAdjusted"
+
+
+class AuditNote(NamedTuple):
+    """One thing to be written down; the cycle it belongs to, and when, are stamped on later."""
+
+    kind: EventKind
+    subject: str
+    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from trader.model.converts import ConversionRecord
-from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
-from trader.model.memory import (
+from trader.model.conversions import ConversionRecord
+from trader.model.cycle_state import (
     Cooldown,
     CycleMark,
-    FeeCache,
-    FailureStreak,
-    EquityMarks,
-    Membership,
     EntryPacing,
+    EquityMarks,
+    FailureStreak,
+    FeeCache,
+    LossStreak,
+    Membership,
     ProductCache,
     RegimeState,
-    LossStreak,
 )
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.orders import Bracket, OrderRecord
 
@@ -173,7 +173,8 @@ class Ledger:
             return replace(ledger, converted=_added(self.converted, asset, change))
         book = self.by_strategy.get(strategy, SubLedger())
         return replace(
-            ledger, by_strategy={**self.by_strategy, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))}
+            ledger,
+            by_strategy={**self.by_strategy, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))},
         )
 
     def without(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:

@@ -5,13 +5,13 @@ An *intent* is decided and its id is fixed; perhaps it was never sent. An *order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
 from trader.model.money import ZERO, Notional, Price, Quantity, notional
+from trader.model.order_life import OrderStatus
 
 
 class Side(StrEnum):
@@ -130,89 +130,8 @@ class Unknown:
 Submission = Accepted | Rejected | Unknown
 
 
-class OrderStatus(StrEnum):
-    """Ours before the venue has it, the venue's from then on.
-
-    WITHHELD certainly never left. ABANDONED was given up after a doubt: it may still come alive.
-    """
-
-    INTENDED = "INTENDED"
-    IN_DOUBT = "IN_DOUBT"
-    PENDING = "PENDING"
-    QUEUED = "QUEUED"
-    OPEN = "OPEN"
-    EDIT_QUEUED = "EDIT_QUEUED"
-    CANCEL_QUEUED = "CANCEL_QUEUED"
-    UNKNOWN_ORDER_STATUS = "UNKNOWN_ORDER_STATUS"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-    FAILED = "FAILED"
-    REJECTED = "REJECTED"
-    WITHHELD = "WITHHELD"
-    ABANDONED = "ABANDONED"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more can happen to the order itself; fills may still be reported late."""
-        return self in _FINAL
-
-    @property
-    def is_unseen(self) -> bool:
-        """Whether it ended without the venue ever having had it, as far as we know: it counts as no try."""
-        return self in (OrderStatus.WITHHELD, OrderStatus.ABANDONED)
-
-
-_FINAL = frozenset(
-    {
-        OrderStatus.FILLED,
-        OrderStatus.CANCELLED,
-        OrderStatus.EXPIRED,
-        OrderStatus.FAILED,
-        OrderStatus.REJECTED,
-        OrderStatus.WITHHELD,
-        OrderStatus.ABANDONED,
-    }
-)
-
 #: Sums of fills and what an order claims may differ by this part of it (fact sheet, fills).
 _REPORT_TOLERANCE = Decimal("1e-12")
-
-_AT_VENUE = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
-_VENUE_ACTIVE = frozenset(
-    {
-        OrderStatus.PENDING,
-        OrderStatus.QUEUED,
-        OrderStatus.OPEN,
-        OrderStatus.EDIT_QUEUED,
-        OrderStatus.CANCEL_QUEUED,
-        OrderStatus.UNKNOWN_ORDER_STATUS,
-    }
-)
-_VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
-
-#: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
-#: create and the first look) and the venue changes its mind in a few documented ways: a cancel that was accepted and
-#: then filled, a CANCELLED order whose last fill turns it FILLED, an acceptance that FAILED afterwards, an order
-#: given up as ABANDONED or REJECTED that shows up after all. What never happens is a finished order coming back to
-#: life: that is an old page, and it is ignored.
-TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.INTENDED: _AT_VENUE | {OrderStatus.IN_DOUBT},
-    OrderStatus.IN_DOUBT: _AT_VENUE - {OrderStatus.WITHHELD},
-    **{status: (_VENUE_ACTIVE | _VENUE_FINAL) - {status} for status in _VENUE_ACTIVE},
-    OrderStatus.FILLED: frozenset(),
-    OrderStatus.CANCELLED: frozenset({OrderStatus.FILLED}),
-    OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
-    OrderStatus.FAILED: frozenset(),
-    OrderStatus.REJECTED: _VENUE_ACTIVE | _VENUE_FINAL,
-    OrderStatus.WITHHELD: _VENUE_ACTIVE | _VENUE_FINAL,
-    OrderStatus.ABANDONED: _VENUE_ACTIVE | _VENUE_FINAL,
-}
-
-
-def may_follow(current: OrderStatus, observed: OrderStatus) -> bool:
-    """Tell whether *observed* is news after *current*; the same status again is not."""
-    return observed in TRANSITIONS[current]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +199,11 @@ class OrderRecord:
     @property
     def remaining(self) -> Quantity:
         """Base units that can still fill; zero once the order is over and every claimed fill is booked."""
-        return self.unreported_quantity if self.status.is_final else Quantity(max(self.intent.quantity - self.filled, ZERO))
+        return (
+            self.unreported_quantity
+            if self.status.is_final
+            else Quantity(max(self.intent.quantity - self.filled, ZERO))
+        )
 
     @property
     def unreported_quantity(self) -> Quantity:
@@ -295,7 +218,9 @@ class OrderRecord:
 
     def awaits_fills(self, settled: Instant) -> bool:
         """Whether it, or fills of it, are still waited for; what was over by *settled* had its time to be listed."""
-        return not self.status.is_final or (self.unreported_quantity > 0 and (self.final_at is None or self.final_at > settled))
+        return not self.status.is_final or (
+            self.unreported_quantity > 0 and (self.final_at is None or self.final_at > settled)
+        )
 
     @property
     def is_in_doubt(self) -> bool:

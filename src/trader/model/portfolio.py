@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from enum import StrEnum
 
+from trader.model.cycle_state import EquityMarks
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
-from trader.model.memory import EquityMarks
 from trader.model.money import HUNDRED, ZERO, Notional, notional
 from trader.model.orders import OrderPurpose
-
-
-class TradingState(StrEnum):
-    """What the operator allows. Anything unreadable is HALT."""
-
-    RUN = "RUN"
-    REDUCE_ONLY = "REDUCE_ONLY"
-    HALT = "HALT"
-    FLATTEN = "FLATTEN"
+from trader.model.trading_state import TradingState
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from trader.model.ids import Instant
 from trader.model.market import Product, Quote
-from trader.model.orders import OrderIntent, OrderConfiguration, Side
+from trader.model.orders import OrderConfiguration, OrderIntent, Side
 from trader.sim.fills import would_cross
 
 
@@ -89,7 +89,11 @@ def _against_market(intent: OrderIntent, touch: Quote | None) -> str | None:
         return None if intent.configuration is OrderConfiguration.BRACKET_GTC else "INVALID_NO_LIQUIDITY"
     if intent.configuration is OrderConfiguration.POST_ONLY_GTD and would_cross(intent.side, intent.limit_price, touch):
         return "INVALID_LIMIT_PRICE_POST_ONLY"
-    if intent.configuration is OrderConfiguration.BRACKET_GTC and intent.stop_price is not None and intent.stop_price >= touch.bid:
+    if (
+        intent.configuration is OrderConfiguration.BRACKET_GTC
+        and intent.stop_price is not None
+        and intent.stop_price >= touch.bid
+    ):
         return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
     return None
 

@@ -12,30 +12,29 @@ from decimal import Decimal
 
 from trader.errors import DataError, StoreError, VenueError, VenueProtocol, VenueUnavailable
 from trader.model.codec import sha256_hex
-from trader.model.converts import ConversionIntent, ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionIntent, ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import ZERO, Notional
+from trader.model.order_life import OrderStatus
 from trader.model.orders import (
     Accepted,
     Fill,
-    OrderIntent,
     OrderConfiguration,
+    OrderIntent,
     OrderStatusReport,
-    OrderStatus,
     Rejected,
     Side,
     Submission,
     Unknown,
 )
-from trader.model.settings import SimulationSettings
 from trader.ports import Clock, MarketData
-from trader.sim.book import SimAccountStore, SimAccount
+from trader.settings.app import SimulationSettings
+from trader.sim.account import SimAccount, SimAccountStore
 from trader.sim.checks import why_reject
 from trader.sim.fills import fill_marketable
-from trader.sim.matching import book_execution, match_all
+from trader.sim.matching import Tape, book_execution, match_all
 from trader.sim.orders import SimConversion, SimOrder, derive_venue_id
-from trader.sim.tape import Tape
 
 #: The one conversion the venue offers, one to one and free.
 CONVERTIBLE = frozenset({Asset("USD"), Asset("USDC")})
@@ -47,7 +46,7 @@ _DEPTH_BAND_BPS = Decimal(20)
 class SimulatedExchange:
     """The simulated venue. *opening* is what the account holds if the store has no book yet.
 
-    Finished orders and their fills are remembered for 30 days, see ``trader.sim.book``.
+    Finished orders and their fills are remembered for 30 days, see ``trader.sim.account``.
     """
 
     def __init__(
@@ -156,9 +155,13 @@ class SimulatedExchange:
             raise VenueProtocol(f"conversion {venue_convert_id} is {conversion.status} already")
         if conversion.amount > account.available(conversion.source):
             self._save(account.with_conversion(replace(conversion, status=ConversionStatus.FAILED)))
-            raise VenueProtocol(f"{account.available(conversion.source)} {conversion.source} is free, not {conversion.amount}")
+            raise VenueProtocol(
+                f"{account.available(conversion.source)} {conversion.source} is free, not {conversion.amount}"
+            )
         done = replace(conversion, status=ConversionStatus.COMPLETED, done_at=self._clock.now())
-        account = account.with_change(conversion.source, -conversion.amount).with_change(conversion.target, conversion.amount)
+        account = account.with_change(conversion.source, -conversion.amount).with_change(
+            conversion.target, conversion.amount
+        )
         self._save(account.with_conversion(done))
 
     def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from trader.model.market import Candle, Quote
 from trader.model.money import BPS, ZERO, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.orders import Liquidity, Side
-from trader.model.settings import FillModel, SimulationSettings
+from trader.settings.app import FillModel, SimulationSettings
 from trader.sim.orders import Execution, SimOrder
 
 

@@ -5,14 +5,65 @@ The same book, tape and instant give the same result, however many calls it take
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trader.errors import DataError
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Candle
-from trader.model.orders import Liquidity, OrderConfiguration, OrderStatus
-from trader.model.settings import SimulationSettings
-from trader.sim.book import SimAccount
+from trader.model.market import Candle, Granularity, Quote
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Liquidity, OrderConfiguration
+from trader.ports import MarketData
+from trader.settings.app import SimulationSettings
+from trader.sim.account import SimAccount
 from trader.sim.fills import fill_bracket, fill_resting
 from trader.sim.orders import Execution, SimOrder
-from trader.sim.tape import Tape
+
+#: No venue returns more bars in one answer.
+_COUNT_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """Closed bars in time order, each *seconds* long. Buckets without a trade are absent."""
+
+    seconds: int
+    rows: Sequence[Candle]
+
+
+class Tape(Protocol):
+    """The market as the matching sees it. Raises VenueError."""
+
+    def touch(self, product_id: ProductId) -> Quote | None:
+        """Return what can be executed against now; None if there is no market."""
+        ...
+
+    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
+        """Return the bars that closed after *since* and not after *until*; empty if none is known yet."""
+        ...
+
+
+class MarketTape:
+    """A tape read from any market data, for paper trading on a real market."""
+
+    def __init__(self, market: MarketData, granularity: Granularity = Granularity.ONE_MINUTE) -> None:
+        self._market = market
+        self._granularity = granularity
+
+    def touch(self, product_id: ProductId) -> Quote | None:
+        return self._market.quotes([product_id]).get(product_id)
+
+    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
+        # A newest bar that is not published yet is a DataError. Nothing is lost: the same stretch is asked for again.
+        seconds = self._granularity.seconds
+        count = min(max((until - since) // seconds + 1, 1), _COUNT_MAX)
+        bars = self._market.bars([product_id], self._granularity, count, until)[product_id]
+        if isinstance(bars, DataError):
+            return Traded(seconds, ())
+        columns = zip(bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
+        rows = (Candle(*row) for row in columns)
+        return Traded(seconds, tuple(row for row in rows if row.start + seconds > since and row.volume > 0))
 
 
 def match_all(account: SimAccount, tape: Tape, settings: SimulationSettings, now: Instant) -> SimAccount:
@@ -30,7 +81,9 @@ def book_execution(
 ) -> SimAccount:
     """Book an execution at the rate its liquidity pays."""
     is_maker = execution.liquidity is Liquidity.MAKER
-    return account.apply_execution(order, execution, at, settings.maker_fee_ratio if is_maker else settings.taker_fee_ratio)
+    return account.apply_execution(
+        order, execution, at, settings.maker_fee_ratio if is_maker else settings.taker_fee_ratio
+    )
 
 
 def _match_product(
@@ -75,7 +128,11 @@ def _stop_out(
 ) -> SimAccount:
     child = account.active.get(parent.child) if parent.child is not None else None
     execution = fill_bracket(child, bar, settings, entered=True) if child is not None else None
-    return book_execution(account, child, execution, end, settings) if child is not None and execution is not None else account
+    return (
+        book_execution(account, child, execution, end, settings)
+        if child is not None and execution is not None
+        else account
+    )
 
 
 def _resting(account: SimAccount, product_id: ProductId) -> list[SimOrder]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId
-from trader.model.policy import AllocationSettings, StrategySettings
+from trader.settings.policy import AllocationSettings, StrategySettings
 
 STAGE = "allocation"
 

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
-from trader.model.memory import Regime
 from trader.model.money import HUNDRED, ONE, ZERO, Price
-from trader.model.orders import OrderPurpose, OrderConfiguration, Side
-from trader.model.policy import ExitsSettings
-from trader.model.portfolio import TradingState
+from trader.model.orders import OrderConfiguration, OrderPurpose, Side
+from trader.model.trading_state import TradingState
+from trader.settings.policy import ExitsSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,17 @@ def _usable(quote: Quote | None) -> Quote | None:
 
 
 def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
-    return any(record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled) for record in ledger.orders_of(lot.lot_id))
+    return any(
+        record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled)
+        for record in ledger.orders_of(lot.lot_id)
+    )
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:
     # The target is already a resting order there, as a maker; cancelling it to sell as a taker would cost the fee.
     return any(
-        record.intent.configuration is OrderConfiguration.BRACKET_GTC and not record.status.is_final and record.remaining > 0
+        record.intent.configuration is OrderConfiguration.BRACKET_GTC
+        and not record.status.is_final
+        and record.remaining > 0
         for record in ledger.orders_of(lot.lot_id)
     )

@@ -10,23 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from trader.model.costs import round_trip_ratio
+from trader.model.cycle_state import FailureStreak
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
-from trader.model.facts import Detection, CycleInputs, StrategyContext, UniverseSelection
+from trader.model.events import AuditNote
 from trader.model.ids import ProductId, StrategyId
+from trader.model.inputs import CycleInputs, Detection, StrategyContext, UniverseSelection
 from trader.model.ledger import Ledger
-from trader.model.memory import FailureStreak
 from trader.model.money import Notional
-from trader.model.orders import Side
-from trader.model.portfolio import Conditions, Portfolio, TradingState
-from trader.model.settings import Settings
+from trader.model.orders import OrderPurpose, Side
+from trader.model.portfolio import Conditions, Portfolio
+from trader.settings import Settings
 from trader.stages.allocation import Allocated, CapitalAllocator
-from trader.stages.execution import ExecutionEngine, ExecutionContext
+from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
-from trader.stages.portfolio import AuditNote, price_pegs, index_quotes_by_base, sweep_dust, mark_equity
 from trader.stages.regime import RegimeReading, assess
 from trader.stages.risk import RiskManager
-from trader.stages.triggers import TriggerEngine
-from trader.stages.universe import UniverseManager
+from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.universe.manager import UniverseManager
+from trader.stages.valuation import index_quotes_by_base, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
 from trader.strategies.base import Strategy
 
@@ -107,7 +108,9 @@ class Pipeline:
         prices = price_pegs(inputs.quotes, settings.risk.pegs)
         ledger, equity = mark_equity(ledger, inputs.quotes, prices, inputs.now, settings.risk)
         held = frozenset(lot.base for lot in ledger.lots.values())
-        selection = self.universe.select(inputs.products, inputs.quotes, inputs.bars, ledger.membership, inputs.now, held)
+        selection = self.universe.select(
+            inputs.products, inputs.quotes, inputs.bars, ledger.membership, inputs.now, held
+        )
         detection = self.triggers.detect(selection.candidates, regime)
         exits = self.exits.propose(ledger, inputs.quotes, regime, state, inputs.now)
         ran = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at)
@@ -187,7 +190,9 @@ class Pipeline:
             fees=inputs.fees,
             available=inputs.available,
         )
-        entries_allowed = inputs.trading_state is TradingState.RUN and self.settings.regime.size_multiplier.get(regime, 0) > 0
+        entries_allowed = (
+            inputs.trading_state.permits(OrderPurpose.ENTRY) and self.settings.regime.size_multiplier.get(regime, 0) > 0
+        )
         plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
         denials = (
             *partial.selection.denials,
@@ -211,7 +216,9 @@ class Pipeline:
             complete=partial.conditions.data_complete,
         )
 
-    def _with_depth(self, partial: PartialDecision, inputs: CycleInputs) -> tuple[list[TradeProposal], tuple[Denial, ...]]:
+    def _with_depth(
+        self, partial: PartialDecision, inputs: CycleInputs
+    ) -> tuple[list[TradeProposal], tuple[Denial, ...]]:
         kept: list[TradeProposal] = []
         denials: list[Denial] = []
         for proposal in partial.allocated.proposals:

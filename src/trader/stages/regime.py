@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trader import indicators
 from trader.errors import DataError
+from trader.model.cycle_state import Regime, RegimeState
 from trader.model.market import Bars
-from trader.model.memory import Regime, RegimeState
-from trader.model.policy import RegimeSettings
-from trader.stages import indicators
+from trader.settings.policy import RegimeSettings
 
 # Two returns are the fewest that have a standard deviation.
 _BARS_MIN = 3

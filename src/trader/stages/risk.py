@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trader.model.cycle_state import Regime
 from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
-from trader.model.memory import Regime
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
 from trader.model.orders import OrderPurpose, Side
-from trader.model.policy import RiskSettings, StrategySettings
-from trader.model.portfolio import Portfolio, TradingState, loss_pct
-from trader.model.settings import UniverseSettings
+from trader.model.portfolio import Portfolio, loss_pct
+from trader.settings.policy import RiskSettings, StrategySettings
+from trader.settings.universe import UniverseSettings
 
 STAGE = "risk"
 _HOUR = 3600
@@ -77,8 +77,8 @@ class RiskManager:
     # --- sells
 
     def _refuse_sell(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        if portfolio.conditions.trading_state is TradingState.HALT:
-            return DenialCode.SWITCH_NOT_RUN, {"trading_state": TradingState.HALT.value}
+        if not portfolio.conditions.trading_state.permits(OrderPurpose.EXIT):
+            return DenialCode.SWITCH_NOT_RUN, {"trading_state": portfolio.conditions.trading_state.value}
         lot = portfolio.ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
         if lot is None or lot.quantity <= 0 or lot.strategy != proposal.strategy:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
@@ -106,7 +106,7 @@ class RiskManager:
 
     def _switch_and_ledger(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
         state = portfolio.conditions.trading_state
-        if state is not TradingState.RUN:
+        if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
         why = portfolio.ledger.reduce_only.get(proposal.base)
         return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None

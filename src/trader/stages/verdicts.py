@@ -9,9 +9,13 @@ from trader.model.ids import ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ZERO
-from trader.model.orders import OrderPurpose, OrderIntent
+from trader.model.orders import OrderIntent, OrderPurpose
 
-_OUTCOMES = {OrderPurpose.EXIT: Outcome.EXITING, OrderPurpose.ENTRY: Outcome.ENTERING, OrderPurpose.PROTECTION: Outcome.PROTECTING}
+_OUTCOMES = {
+    OrderPurpose.EXIT: Outcome.EXITING,
+    OrderPurpose.ENTRY: Outcome.ENTERING,
+    OrderPurpose.PROTECTION: Outcome.PROTECTING,
+}
 _RANK = (Outcome.EXITING, Outcome.ENTERING, Outcome.PROTECTING)
 
 

@@ -7,8 +7,8 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Any, Protocol
 
 from trader.model.decisions import Denial, TradeProposal
-from trader.model.facts import StrategyContext
 from trader.model.ids import StrategyId
+from trader.model.inputs import StrategyContext
 from trader.model.money import HUNDRED, from_float
 
 STAGE = "strategies"

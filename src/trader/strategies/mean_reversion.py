@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import sqrt
 from typing import Annotated
 
-from trader.model.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
+from trader import indicators
 from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
-from trader.model.facts import Candidate, StrategyContext
 from trader.model.ids import ProductId, StrategyId
+from trader.model.inputs import Candidate, StrategyContext
 from trader.model.ledger import Lot
 from trader.model.money import ZERO, from_float
 from trader.model.orders import Side
-from trader.stages import indicators
+from trader.settings import Settings
+from trader.settings.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
+from trader.settings.checks import entries
 from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
 
@@ -132,6 +135,36 @@ class MeanReversion:
 
     def _denial(self, product_id: ProductId, code: DenialCode, details: Details) -> Denial:
         return Denial(product_id, code, STAGE, details, strategy=self.strategy_id)
+
+
+def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[str, ...]:
+    """Name what keeps it from ever buying, and a strength that says nothing."""
+    own = settings.strategies[strategy_id].settings
+    assert isinstance(own, MeanReversionSettings)
+    key = f"strategies.{strategy_id}.settings"
+    return (
+        *_check_band(key, own),
+        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
+        *entries.check_window(f"{key}.band_bars", own.band_bars, settings),
+        *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
+        *entries.check_edge(key, own, own.edge_multiple, settings),
+        *entries.check_size(key, own.size_factor * from_float(own.confidence), settings),
+    )
+
+
+def _check_band(key: str, own: MeanReversionSettings) -> Iterator[str]:
+    # The last close is one of those its own mean and deviation are made of, so there is a furthest it can be.
+    furthest = (own.band_bars - 1) / sqrt(own.band_bars)
+    if own.entry_z >= furthest:
+        yield (
+            f"{key}.entry_z: {own.entry_z:g} can never be reached by one of {key}.band_bars {own.band_bars}; "
+            f"allowed is below {furthest:.4g}"
+        )
+    if own.strength_span_z <= own.entry_z:
+        yield (
+            f"{key}.strength_span_z: {own.strength_span_z:g} makes every entry full strength; "
+            f"allowed is above {key}.entry_z {own.entry_z:g}"
+        )
 
 
 STRATEGY = MeanReversion

@@ -11,18 +11,17 @@ from typing import cast
 import trader.strategies
 from trader.errors import ConfigError
 from trader.model.ids import StrategyId
-from trader.model.policy import StrategySettings
-from trader.model.settings import Settings
+from trader.settings import Settings
+from trader.settings.policy import StrategySettings
 from trader.strategies.base import Strategy
 
 _NOT_STRATEGIES = {"base", "registry"}
-_FEASIBILITY = "_feasibility"
 
 
 def list_names() -> tuple[str, ...]:
     """Name every strategy there is a file for."""
     found = (module.name for module in pkgutil.iter_modules(trader.strategies.__path__))
-    return tuple(sorted(name for name in found if name not in _NOT_STRATEGIES and not name.endswith(_FEASIBILITY)))
+    return tuple(sorted(name for name in found if name not in _NOT_STRATEGIES))
 
 
 def find_settings_class(name: str) -> type:
@@ -40,16 +39,11 @@ def build(settings: Mapping[StrategyId, StrategySettings]) -> Mapping[StrategyId
 
 
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
-    """Ask every enabled strategy which of its settings, with all others, leave a gate nothing to decide.
-
-    The answer stands beside the strategy: a file of its name and ``_feasibility``, with ``find_contradictions`` in it.
-    """
-    modules = {module.name for module in pkgutil.iter_modules(trader.strategies.__path__)}
+    """Ask every enabled strategy which of its settings, with all others, leave a gate nothing to decide."""
     found: list[str] = []
     for strategy_id, section in sorted(settings.strategies.items()):
-        if section.enabled and strategy_id + _FEASIBILITY in modules:
-            module = importlib.import_module(f"trader.strategies.{strategy_id}{_FEASIBILITY}")
-            found += module.find_contradictions(strategy_id, settings)
+        if section.enabled:
+            found += _module(strategy_id).find_contradictions(strategy_id, settings)
     return tuple(found)
 
 

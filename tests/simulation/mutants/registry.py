@@ -20,8 +20,8 @@ from trader.cycle import act, gather
 from trader.cycle import run as cycle_run
 from trader.model import booking, ids
 from trader.model.portfolio import Portfolio
-from trader.stages import reconcile
-from trader.stages.execution import entries, purse, sells
+from trader.stages.execution import entry_orders, exit_orders, funding
+from trader.stages.reconcile import account
 from trader.stages.risk import RiskManager
 
 
@@ -118,9 +118,9 @@ IDS_FROM_THE_CLOCK = Mutant(
     "ids from the clock",
     "An id is made of the time at which the order was decided, not of the cycle that decided it.",
     (
-        Edit(entries._intent, "ledger.scope,\n        market.cycle_id,", "ledger.scope,\n        market.now,"),
-        Edit(sells._order_id, "market.cycle_id", "market.now"),
-        Edit(purse.BuyingPower.use, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
+        Edit(entry_orders._intent, "ledger.scope,\n        market.cycle_id,", "ledger.scope,\n        market.now,"),
+        Edit(exit_orders._order_id, "market.cycle_id", "market.now"),
+        Edit(funding.BuyingPower.use, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
     ),
     "test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later",
     (f"{_STRUCK}[entry-after]",),
@@ -166,7 +166,7 @@ DUPLICATES_BOOKED = Mutant(
     "fill de-duplication dropped",
     "A fill that is listed again is booked again.",
     (
-        Edit(reconcile._apply_fills, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
+        Edit(account._apply_fills, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
         Edit(booking.book_fill, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
     ),
     "test_fill_booked_twice_is_seen_in_the_ledger",
@@ -230,7 +230,7 @@ BRACKET_BEFORE_SWITCH = Mutant(
 FLOOR_FOR_CEIL = Mutant(
     "floor for ceil",
     "What has to be converted for an entry is rounded down to the cent.",
-    (Edit(purse.BuyingPower.use, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
+    (Edit(funding.BuyingPower.use, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
     "test_rounding_down_is_seen_as_a_refusal_by_the_venue",
     (f"{_UNDISTURBED}[convert]",),
 )

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from simulation.order_life.life import LedgerUnderTest
+from simulation.order_life.ledger_under_test import LedgerUnderTest
 from simulation.order_life.model import WORKING, Tally
 from simulation.order_life.venue import CancelWay, Way
 from trader.model.ids import ClientOrderId
-from trader.model.orders import OrderPurpose, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderPurpose, Side
 
 EXAMPLES, STEPS = 110, 40
 _ORDERS_MAX = 8

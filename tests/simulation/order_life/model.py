@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
-from trader.model.orders import TRANSITIONS, Accepted, OrderRecord, OrderStatusReport, OrderStatus, Rejected, Submission
+from trader.model.order_life import TRANSITIONS, OrderStatus
+from trader.model.orders import Accepted, OrderRecord, OrderStatusReport, Rejected, Submission
 
 Step = tuple[OrderStatus, OrderStatus]
 

@@ -7,12 +7,12 @@ word into the venue's book; it is heard over the socket like any other.
 
 from __future__ import annotations
 
-from simulation.order_life.life import CYCLE, PATIENCE, LedgerUnderTest
+from simulation.order_life.ledger_under_test import CYCLE, PATIENCE, LedgerUnderTest
 from simulation.order_life.model import GIVEN_UP, IN_DOUBT, WORKING, Tally
 from simulation.order_life.venue import Way
 from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.model.ids import ClientOrderId
-from trader.model.orders import TRANSITIONS, OrderStatus
+from trader.model.order_life import TRANSITIONS, OrderStatus
 
 _LIFE_SECONDS = 1200
 _HIDDEN = PATIENCE.resend + PATIENCE.wait + 100

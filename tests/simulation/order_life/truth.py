@@ -8,7 +8,8 @@ from simulation.order_life.model import GIVEN_UP, IN_DOUBT, name_of
 from simulation.order_life.venue import LifeVenue
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
-from trader.model.orders import OrderRecord, OrderStatus
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord
 
 #: Status, ids of the fills, quantity filled.
 Truth = tuple[OrderStatus, set[str], Quantity]

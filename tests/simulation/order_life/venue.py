@@ -9,25 +9,25 @@ from enum import Enum
 from functools import lru_cache
 from types import TracebackType
 
+from desk.in_memory import ManualClock
 from desk.sandbox.faults import Fault
+from desk.sandbox.ids import derive_entry_id
 from desk.sandbox.keys import Algorithm, ApiKey, new_key
 from desk.sandbox.market import Listing
-from desk.sandbox.moments import END_OF_TIME, Micros
-from desk.sandbox.names import derive_entry_id
 from desk.sandbox.options import Lags
 from desk.sandbox.orders import Order
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME, Micros
 from factories_venue import SOL, START, USD, Bar, a_path, a_product, a_simulation
 from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.budget import RateLimits, Timing
 from trader.adapters.coinbase.http import Transport
-from trader.adapters.coinbase.server_clock import ServerClock
-from trader.adapters.local.clock import ManualClock
+from trader.adapters.coinbase.limits import RateLimits, ServerClock, Timing
 from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.market import Granularity
-from trader.model.orders import Fill, OrderIntent, OrderStatusReport, OrderStatus, Submission
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 
 #: How long the venue knows a client id. We may never depend on more.
 ID_MEMORY_SECONDS = 600

@@ -9,10 +9,10 @@ from typing import Any
 import requests
 from botocore.awsrequest import AWSResponse
 
+from desk.sandbox.fault_replies import corrupt_reply
 from desk.sandbox.faults import Fault, FaultRule
 from desk.sandbox.replies import Reply
-from desk.sandbox.wreckage import corrupt_reply
-from simulation.soak.kinds import FaultKind
+from simulation.soak.fault_kinds import FaultKind
 from trader.model.ids import Instant, rfc3339
 
 #: In place of the venue's answer; the venue never hears of it.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import requests
 
-from desk.sandbox.moments import END_OF_TIME
 from desk.sandbox.venue import Venue
-from simulation.soak.kinds import FaultKind
+from desk.sandbox.venue_clock import END_OF_TIME
+from simulation.soak.fault_kinds import FaultKind
 
 
 def late_answers(venue: Venue, name: str, response: requests.Response) -> list[FaultKind]:

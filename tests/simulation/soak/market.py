@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
 
+from desk.markets.candle_market import SeriesKey
+from desk.markets.series import CandleSeries
 from factories_settings import shipped_settings
 from simulation.scenarios import MIXED
 from simulation.world import BENCHMARK, START, STEP, Bar, Scenario, a_product, candles_of
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional
-from trader.model.settings import Settings
-from trader.sim.market import SeriesKey
-from trader.sim.series import CandleSeries
+from trader.settings import Settings
 
 #: Bars that a world's market goes on for; what comes after is quiet.
 BARS = 130

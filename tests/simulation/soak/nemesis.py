@@ -11,7 +11,7 @@ import requests
 from desk.sandbox.faults import Fault as VenueFault
 from simulation.nemesis import Crash, Nemesis
 from simulation.soak.damage import BY_VENUE, FATES, INSTEAD, aws_error, damaged, instead
-from simulation.soak.kinds import FaultMix, FaultKind
+from simulation.soak.fault_kinds import FaultKind, FaultMix
 from simulation.soak.lags import late_answers
 from simulation.soak.told import Log, Tally
 from simulation.soak.world import SoakWorld
@@ -26,7 +26,12 @@ _ONLY_AT: Mapping[FaultKind, str] = {
     FaultKind.STALE_QUOTES: "venue GET /best_bid_ask",
     FaultKind.PROOF_TOKEN: "venue GET /orders/historical",
 }
-_AT_ORDERS = (FaultKind.WITHOUT_REASON, FaultKind.ACCEPTED_THEN_FAILED, FaultKind.PARTIAL_THEN_CANCELLED, FaultKind.POST_ONLY_RACE)
+_AT_ORDERS = (
+    FaultKind.WITHOUT_REASON,
+    FaultKind.ACCEPTED_THEN_FAILED,
+    FaultKind.PARTIAL_THEN_CANCELLED,
+    FaultKind.POST_ONLY_RACE,
+)
 _EFFECTS = ("venue POST ", "s3.", "dynamodb.")
 _SLOW_SECONDS = (0.2, 0.2, 0.9, 1.9)
 _GIVEN_UP_SECONDS = 2

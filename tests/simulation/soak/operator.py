@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from simulation.soak.kinds import FaultMix, FaultKind
+from simulation.soak.fault_kinds import FaultKind, FaultMix
 from simulation.soak.market import random_rules
 from simulation.soak.told import Tally
 from simulation.soak.world import SoakWorld
 from trader.model.ids import ProductId
 from trader.model.orders import Side
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 _GARBAGE = ("banana", "run")
 _STOPS = (TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN, TradingState.FLATTEN)
@@ -101,7 +101,9 @@ class Operator:
             venue.set_price(product, str(price.quantize(_CENT)), str(volume))
             self.tally.add(FaultKind.PRINT)
             live = venue.account.active.values()
-            self.tally.add(FaultKind.PARTIAL_FILL, sum(each.core.filled > filled.get(each.order_id, 0) for each in live))
+            self.tally.add(
+                FaultKind.PARTIAL_FILL, sum(each.core.filled > filled.get(each.order_id, 0) for each in live)
+            )
 
     def _trade(self) -> tuple[ProductId, Decimal, Decimal] | None:
         venue, prefix = self.world.venue, self.world.scenario.settings.execution.order_prefix

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from simulation.soak.kinds import FaultKind
-from simulation.soak.story import SoakWorld
+from simulation.soak.fault_kinds import FaultKind
+from simulation.soak.soak_world import SoakWorld
 from simulation.soak.told import Told
 
 PROCESSES = 2

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulation.soak.kinds import FaultKind
+from simulation.soak.fault_kinds import FaultKind
 
 
 @dataclass

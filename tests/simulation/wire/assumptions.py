@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from desk.sandbox.options import Lags
+from simulation.fault_run import Restart
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Restart
 from simulation.scenarios import ENTRY, EXIT_BY_TIME
 from simulation.wire.cases import undisturbed
 from simulation.wire.telling import Telling

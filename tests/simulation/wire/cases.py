@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
-from desk.recovery.place import RebuildOptions, write_rebuilt
+from desk.recovery.store import RebuildOptions, write_rebuilt
 from simulation.checker import positions, refusals, working_entries
+from simulation.fault_run import Restart, books_of, differences, is_converting
 from simulation.nemesis import Fault, Nemesis
-from simulation.rig import Restart, books_of, differences, is_converting
 from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
 from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 _SWITCHED_BEATS = 3
 _FLAT_AFTER = 2

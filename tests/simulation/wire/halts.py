@@ -17,7 +17,7 @@ from simulation.wire.telling import Telling
 from simulation.wire.world import open_wire_world
 from simulation.world import Beat, Scenario
 from trader.cycle import CycleOutcome
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 SALES: Mapping[str, tuple[Scenario, int]] = {"exit": (EXIT_BY_TIME, 3), "flatten": (FLATTEN, 2)}
 _CYCLES = 3

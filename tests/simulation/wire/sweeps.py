@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
 
+from simulation.fault_run import Restart
 from simulation.nemesis import Fault
-from simulation.rig import Restart
 from simulation.scenarios import CAPPED, CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, SCENARIOS
 from simulation.wire.cases import (
     Case,
@@ -33,7 +33,7 @@ from simulation.wire.cases import (
 from simulation.wire.telling import beats_of
 from simulation.world import Scenario
 from trader.model.ids import Instant
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from simulation.checker import (
     sent_too_early,
 )
 from simulation.nemesis import Nemesis
-from simulation.outside import ObservedWorld
+from simulation.observed import ObservedWorld
 from simulation.wire.wires import body_of
-from trader.adapters.coinbase.bodies import encode_order
+from trader.adapters.coinbase.wire.requests import encode_order
 
 
 class Gate:

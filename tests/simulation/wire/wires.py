@@ -22,8 +22,8 @@ from moto.core.models import botocore_stubber
 from moto.moto_api._internal import moto_api_backend
 from requests.adapters import HTTPAdapter
 
+from desk.in_memory import ManualClock
 from simulation.nemesis import Nemesis
-from trader.adapters.local.clock import ManualClock
 from trader.model.ids import Instant
 
 TABLE, BUCKET, SWITCH = "ledger", "audit", "/trader/kill-switch"

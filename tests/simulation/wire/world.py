@@ -19,13 +19,13 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
-from desk.recovery.place import RecoveryStore
+from desk.recovery.store import RecoveryStore
 from desk.sandbox.keys import ApiKey, new_key
 from desk.sandbox.market import Listing
-from desk.sandbox.moments import to_second
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import to_second
 from desk.sandbox.wire_order import encode_fill
 from simulation.checker import audit_file
 from simulation.nemesis import Nemesis
@@ -36,16 +36,16 @@ from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
+from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.model.codec import decode
-from trader.model.converts import ConversionStatus
+from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, Instant, TradeId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
-from trader.sim.book import SimAccount
+from trader.sim.account import SimAccount
 from trader.sim.orders import SimConversion
 
 #: One request after the other, so that the N-th call is the same one in every run.

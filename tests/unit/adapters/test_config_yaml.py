@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from factories_settings import CONFIG, GONE, shipped_trees, with_overrides
-from trader.adapters.config_yaml import FILES, load_settings, parse_settings
+from trader.adapters.config.files import FILES, load_settings, parse_settings
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
-from trader.model.memory import Regime
-from trader.model.settings import Mode
+from trader.model.cycle_state import Regime
+from trader.settings.app import Mode
 
 ASSETS = "capital letters and digits, such as BTC"
 

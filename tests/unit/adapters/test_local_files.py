@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from desk.in_memory import ManualClock
 from factories_venue import START, an_intent
-from trader.adapters.local.clock import ManualClock, SystemClock
-from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileKillSwitch, FileStateStore
+from trader.adapters.local.clock import SystemClock
+from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import opening_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Side
-from trader.model.portfolio import TradingState
-from trader.sim.book import SimAccount
+from trader.model.trading_state import TradingState
+from trader.sim.account import SimAccount
 
 SCOPE = Scope("PAPER#main")
 LEDGER = opening_ledger(SCOPE, Asset("USD"), Notional(1000))

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from trader.adapters.yaml_tree import iterate_leaves, read_tree
+from trader.adapters.config.strict_yaml import iterate_leaves, read_tree
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accidents.small_world import (
+from accidents.one_account import (
     DIP,
     ETH,
     SOL,
@@ -37,17 +37,19 @@ from factories import (
     scripted,
 )
 from factories_venue import START
-from trader.cycle.act import apply_submission, remember_plan, compute_send_deadline
+from trader.cycle.act import compute_send_deadline
 from trader.errors import VenueUnavailable
-from trader.model.converts import ConversionRecord, ConversionStatus
+from trader.model.conversions import ConversionRecord, ConversionStatus
+from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
-from trader.model.memory import EntryPacing
 from trader.model.money import Notional, Price
-from trader.model.orders import Accepted, OrderPurpose, Liquidity, OrderIntent, OrderStatus, Rejected, Submission, Unknown
-from trader.model.portfolio import TradingState
-from trader.sim.book import SimAccount
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Accepted, Liquidity, OrderIntent, OrderPurpose, Rejected, Submission, Unknown
+from trader.model.trading_state import TradingState
+from trader.sim.account import SimAccount
 from trader.sim.orders import Execution
+from trader.stages.submission import apply_submission, remember_plan
 
 QUIET = [Bar()] * 24
 
@@ -94,7 +96,9 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
     """Only the entry sets the pace."""
     plan = Plan((an_intent(), an_exit_intent(), a_bracket_intent()))
 
-    pacing = remember_plan(a_ledger(entry_pacing=EntryPacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW).entry_pacing
+    pacing = remember_plan(
+        a_ledger(entry_pacing=EntryPacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW
+    ).entry_pacing
 
     assert EntryPacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
 
@@ -352,7 +356,9 @@ def test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket() -> Non
     world = a_world_with_two_lots_to_sell()
     world.cycle()
     world.clock.advance(3600)
-    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.kill_switch, "word", TradingState.HALT))(world)
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: setattr(w.kill_switch, "word", TradingState.HALT))(
+        world
+    )
 
     world.cycles(3)
 
@@ -472,7 +478,11 @@ def test_conversion_is_journaled_before_it_is_committed_and_its_order_follows() 
 
     world.cycle()
 
-    doings = [c for c in world.calls if c.startswith(("exchange.quote", "exchange.commit", "exchange.read", "store.commit", "exchange.submit"))]
+    doings = [
+        c
+        for c in world.calls
+        if c.startswith(("exchange.quote", "exchange.commit", "exchange.read", "store.commit", "exchange.submit"))
+    ]
     assert [
         "store.commit",
         "exchange.quote_conversion",

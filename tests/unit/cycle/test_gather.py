@@ -8,24 +8,29 @@ from typing import Any
 
 import pytest
 
-from accidents.small_world import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, answering, down, listed
+from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, answering, down, listed
 from factories import Scripted, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
 from trader.cycle.gather import gather_inputs, read_account, read_trading_state
 from trader.errors import VenueUnavailable
 from trader.model.denials import DenialCode
-from trader.model.facts import Tick
 from trader.model.ids import Instant, ProductId, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.market import FeeRates
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState
 
 QUIET = [Bar()] * 24
 
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [*((each.value, each) for each in TradingState), (None, TradingState.HALT), ("run", TradingState.HALT), ("", TradingState.HALT)],
+    [
+        *((each.value, each) for each in TradingState),
+        (None, TradingState.HALT),
+        ("run", TradingState.HALT),
+        ("", TradingState.HALT),
+    ],
 )
 def test_switch_is_one_of_its_words_or_halt(word: str | None, expected: TradingState) -> None:
     """Unreadable and unknown alike."""
@@ -189,7 +194,11 @@ def test_market_that_cannot_be_read_enters_nothing(part: str) -> None:
 
     report = world.cycle()
 
-    assert (sent, CycleOutcome.ABSTAINED, 1) == (world.sent(), report.outcome, world.ledger.failure_streak.failed_cycles)
+    assert (sent, CycleOutcome.ABSTAINED, 1) == (
+        world.sent(),
+        report.outcome,
+        world.ledger.failure_streak.failed_cycles,
+    )
 
 
 def test_market_that_never_could_be_read_enters_nothing() -> None:

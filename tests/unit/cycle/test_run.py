@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from accidents.small_world import DIP, SOL, USD, Bar, World, a_path, a_world, answering, down, with_settings
+from accidents.one_account import DIP, SOL, USD, Bar, World, a_path, a_world, answering, down, with_settings
 from factories import SCOPE, Scripted, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
 from trader.errors import AuditError, StoreUnavailable, VersionConflict
 from trader.model.codec import sha256_hex
+from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, cycle_id_at
-from trader.model.memory import CycleMark, CyclePhase
 from trader.model.money import Notional
-from trader.model.orders import OrderStatus
-from trader.model.portfolio import TradingState
+from trader.model.order_life import OrderStatus
+from trader.model.trading_state import TradingState
 
 QUIET = [Bar()] * 24
 

@@ -11,7 +11,7 @@ import pytest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from factories_settings import CONFIG
-from trader.adapters.config_yaml import load_settings
+from trader.adapters.config.files import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ import pytest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from factories_settings import CONFIG
-from simulation.lost_books import after_tick
+from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE
-from trader.adapters.local.durable import replace_text
+from trader.adapters.local.atomic_files import replace_text
 from trader.adapters.local.files import FileStateStore
 from trader.model.codec import canonical_json
 from trader.model.ids import Instant

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from desk import invoke
-from desk.sandbox.sam_tool import translate_template, find_sam
+from desk.sandbox.sam_tool import find_sam, translate_template
 from trader.errors import ConfigError
 
 ENDPOINT = "http://10.0.0.1:5055"

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from factories_market import NOW, a_lot
 from factories_settings import shipped_trees, with_overrides
-from trader.adapters.coinbase.budget import RateLimitGroup, TimeoutPolicy, make_rate_limiters
-from trader.adapters.config_yaml import parse_settings
-from trader.entry.wiring import VenueAccess, read_limits, build_local_ports
+from trader.adapters.coinbase.limits import RateLimitGroup, TimeoutPolicy, make_rate_limiters
+from trader.adapters.config.files import parse_settings
+from trader.entry.wiring import VenueAccess, build_local_ports, read_limits
 from trader.errors import ConfigError, VenueError
-from trader.model.facts import AccountView
+from trader.model.cycle_state import FeeCache
 from trader.model.ids import Instant, ProductId
+from trader.model.inputs import AccountView
 from trader.model.market import FeeRates, Quote
-from trader.model.memory import FeeCache
-from trader.model.orders import OrderStatus
-from trader.model.settings import Settings
-from trader.stages.reconcile import reconcile
+from trader.model.order_life import OrderStatus
+from trader.settings import Settings
+from trader.stages.reconcile.account import reconcile
 from unit.adapters.coinbase.stub import FakeTime, Reply, a_market, serving
 from unit.config_keys import Row
 from unit.key_rows import shapes
@@ -127,7 +127,9 @@ def _books_read_together(settings: Settings) -> int:
     with serving() as stub:
         stub.on("GET", "/market/product_book", answer)
         with contextlib.suppress(VenueError):
-            return len(a_market(stub, limits=limits, timeouts=TimeoutPolicy(answer_seconds=10)).depth(names, Decimal(1000)))
+            return len(
+                a_market(stub, limits=limits, timeouts=TimeoutPolicy(answer_seconds=10)).depth(names, Decimal(1000))
+            )
     return 0
 
 

@@ -4,15 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 from factories_market import NOW, a_lot
-from trader.model.facts import AccountView
+from trader.model.cycle_state import LossStreak
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.market import Balance
-from trader.model.memory import LossStreak
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Bracket, Fill, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
-from trader.model.settings import Settings
-from trader.stages.reconcile import reconcile
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.settings import Settings
+from trader.stages.reconcile.account import reconcile
 from unit.key_rows.world import SOL, a_ledger, holding
 
 
@@ -120,7 +121,13 @@ def sold(settings: Settings, price: str, *, leg: OrderPurpose = OrderPurpose.EXI
     bought = a_fill(entry, "100", at=NOW - 7000)
     sale = a_record(
         an_order(
-            "sale", age=60, side=Side.SELL, purpose=leg, configuration=kind, lot_id=entry.intent.lot_id, limit_price=Price(112)
+            "sale",
+            age=60,
+            side=Side.SELL,
+            purpose=leg,
+            configuration=kind,
+            lot_id=entry.intent.lot_id,
+            limit_price=Price(112),
         ),
         OrderStatus.FILLED,
         final_at=Instant(NOW),

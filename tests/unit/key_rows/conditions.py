@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from factories_market import a_lot
-from trader.model.memory import Regime, RegimeState
+from trader.model.cycle_state import Regime, RegimeState
 from trader.model.money import Price
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes

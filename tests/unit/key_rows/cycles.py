@@ -5,27 +5,27 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from factories_market import NOW, a_product
-from trader.adapters.local.clock import ManualClock
-from trader.adapters.local.memory import (
+from desk.in_memory import (
     InMemoryAuditLog,
-    InMemorySimAccountStore,
     InMemoryKillSwitch,
+    InMemorySimAccountStore,
     InMemoryStateStore,
+    ManualClock,
 )
+from desk.markets.candle_market import CandleMarket
+from factories_market import NOW, a_product
 from trader.cycle import run_cycle
 from trader.entry.wiring import build_pipeline, make_scope
 from trader.errors import DataError
-from trader.model.facts import Tick
 from trader.model.ids import Instant, ProductId, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
 from trader.model.money import Notional, Price
-from trader.model.settings import Settings
 from trader.ports import ExchangeAdapter, Identity, MarketData, Ports
-from trader.sim.book import SimAccount
+from trader.settings import Settings
+from trader.sim.account import SimAccount
 from trader.sim.exchange import SimulatedExchange
-from trader.sim.market import CandleMarket
 from unit.config_keys import Outcome
 from unit.key_rows import shapes
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from trader.model.ids import Asset, ProductId
 from trader.model.money import Notional
-from trader.model.settings import Settings
+from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
 from unit.key_rows.books import chased, tried_to_sell

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from factories_market import NOW, a_lot
+from trader.model.cycle_state import EntryPacing, EquityMarks, FailureStreak, Membership
 from trader.model.ids import Asset, Instant, ProductId, utc_day, utc_week
 from trader.model.ledger import Ledger
-from trader.model.memory import FailureStreak, EquityMarks, Membership, EntryPacing
 from trader.model.money import Notional
 from trader.model.orders import OrderPurpose
-from trader.model.settings import Settings
+from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
 from unit.key_rows.books import sold

@@ -7,7 +7,7 @@ from factories_venue import Bar, a_path, a_simulated_venue, a_taker, an_intent
 from trader.model.ids import Instant
 from trader.model.money import Quantity
 from trader.model.orders import OrderIntent
-from trader.model.settings import Settings
+from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 
 

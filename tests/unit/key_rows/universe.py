@@ -7,11 +7,12 @@ from typing import Any
 
 from factories_market import NOW, TIER_1, TIER_3, a_lot
 from factories_settings import shipped_settings, shipped_trees, steps_of
+from trader.model.cycle_state import Membership, ProductCache
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars
-from trader.model.memory import Membership, ProductCache
 from trader.model.money import Notional, Quantity
-from trader.model.settings import Settings, TierSettings
+from trader.settings import Settings
+from trader.settings.universe import TierSettings
 from unit.config_keys import Outcome, Row, every
 from unit.key_rows import shapes
 from unit.key_rows.books import chased

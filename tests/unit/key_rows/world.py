@@ -8,13 +8,13 @@ from typing import Any
 from factories_market import NOW, a_product
 from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.decisions import Decision
-from trader.model.facts import CycleInputs
 from trader.model.ids import Instant, ProductId, cycle_id_at
+from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger, Lot, opening_ledger
 from trader.model.market import Bars, Depth, FeeRates, Product, Quote
 from trader.model.money import Notional, Price
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
+from trader.settings import Settings
 from unit.config_keys import Outcome
 from unit.key_rows import shapes
 

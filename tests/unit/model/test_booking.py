@@ -23,7 +23,8 @@ from trader.model.booking import book_dust, book_fill, exceeds_intent, would_ove
 from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId
 from trader.model.ledger import Dust, Ledger, cash_imbalance
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, OrderStatus
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill
 
 ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")
 
@@ -52,7 +53,10 @@ def test_buy_takes_its_value_and_its_fee_out_of_the_cash() -> None:
     ledger = booked(bought("1"))
 
     assert Notional("9899.50") == ledger.cash[USD]
-    assert (Notional("0.50"), {USD: Notional("-100.50")}) == (ledger.by_strategy[RULES].fees, ledger.by_strategy[RULES].cash_flow)
+    assert (Notional("0.50"), {USD: Notional("-100.50")}) == (
+        ledger.by_strategy[RULES].fees,
+        ledger.by_strategy[RULES].cash_flow,
+    )
 
 
 def test_sale_brings_its_value_less_its_fee() -> None:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from trader.model.bounds import Between, Matching
+from trader.settings.bounds import Between, Matching
 
 
 @pytest.mark.parametrize("value", [0, 100, Decimal(0), Decimal("100.0"), 0.0, 99.999, Decimal("1e-20")])

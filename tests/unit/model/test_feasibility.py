@@ -3,9 +3,9 @@
 import pytest
 
 from factories_settings import GONE, shipped_settings
-from trader.model.feasibility import find_contradictions
-from trader.model.feasibility_bars import count_bars_needed
-from trader.stages.triggers import TriggerEngine
+from trader.settings.checks import find_contradictions
+from trader.settings.checks.bars import count_bars_needed
+from trader.stages.triggers.engine import TriggerEngine
 from trader.strategies import registry
 
 NO_ENTRY = "forbids every entry; allowed is above 0, and the kill switch to stop entries"

@@ -24,7 +24,7 @@ from trader.model.booking import book_fill
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import cash_imbalance, opening_ledger
 from trader.model.money import Notional, Quantity
-from trader.model.orders import OrderStatus
+from trader.model.order_life import OrderStatus
 
 ENTRY = ClientOrderId(PREFIX + "entry")
 
@@ -73,7 +73,9 @@ def test_cash_of_a_strategy_is_in_its_sub_ledger_too() -> None:
     ledger = a_ledger().with_cash(USD, Decimal("-10.5"), RULES).with_cash(USD, Decimal(3), OTHER)
 
     assert Notional("9992.5") == ledger.cash[USD]
-    assert [{USD: Notional("-10.5")}, {USD: Notional(3)}] == [ledger.by_strategy[each].cash_flow for each in (RULES, OTHER)]
+    assert [{USD: Notional("-10.5")}, {USD: Notional(3)}] == [
+        ledger.by_strategy[each].cash_flow for each in (RULES, OTHER)
+    ]
 
 
 def test_cash_that_no_strategy_caused_was_converted() -> None:

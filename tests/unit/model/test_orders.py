@@ -8,7 +8,7 @@ import pytest
 
 from factories import a_fill, an_exit_intent, an_intent, an_order_record
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import TRANSITIONS, OrderStatus, may_follow
+from trader.model.order_life import TRANSITIONS, OrderStatus, may_follow
 
 S = OrderStatus
 OURS = {S.INTENDED, S.IN_DOUBT}
@@ -123,7 +123,9 @@ def test_units_of_an_intent_are_in_its_types() -> None:
 @pytest.mark.parametrize(("claimed", "live"), [("1", False), ("1.0000000000001", False), ("1.00001", True)])
 def test_claim_that_differs_from_the_fills_by_its_rounding_is_fulfilled(claimed: str, live: bool) -> None:
     """Otherwise the order would be waited for, and its lot blocked, for ever."""
-    record = an_order_record(status=OrderStatus.FILLED, fills=(a_fill(quantity="1"),), reported_filled=Quantity(claimed))
+    record = an_order_record(
+        status=OrderStatus.FILLED, fills=(a_fill(quantity="1"),), reported_filled=Quantity(claimed)
+    )
 
     assert live == record.is_active
     assert live == (record.remaining > 0)

@@ -27,13 +27,13 @@ from factories import (
     an_order_record,
     some_marks,
 )
-from trader.model.converts import ConversionRecord, ConversionStatus
+from trader.model.conversions import ConversionRecord, ConversionStatus
+from trader.model.cycle_state import EquityMarks
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Dust
-from trader.model.memory import EquityMarks
 from trader.model.money import Notional, Quantity
-from trader.model.orders import OrderStatus
-from trader.model.portfolio import equity_of, loss_pct, advance_equity_marks, record_flow
+from trader.model.order_life import OrderStatus
+from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct, record_flow
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
@@ -200,7 +200,9 @@ def test_new_day_and_week_begin_at_the_equity_of_now() -> None:
     """Monday, midnight UTC, begins both."""
     ledger = advance_equity_marks(a_ledger(), Notional(9_000), MONDAY)
 
-    assert EquityMarks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.equity_marks
+    assert (
+        EquityMarks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.equity_marks
+    )
 
 
 def test_new_day_within_a_week_leaves_the_week_alone() -> None:
@@ -238,7 +240,9 @@ def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
     before = a_ledger(equity_marks=some_marks("10000", "10500", "12500"))
     equity = Notional(10_000)
 
-    after = advance_equity_marks(record_flow(before, Notional(amount)), Notional(equity + int(amount)), NOW).equity_marks
+    after = advance_equity_marks(
+        record_flow(before, Notional(amount)), Notional(equity + int(amount)), NOW
+    ).equity_marks
 
     assert before.equity_marks is not None
     assert after is not None
@@ -249,7 +253,9 @@ def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
 
 def test_flow_is_marked_once() -> None:
     """The next cycle does not scale again."""
-    ledger = advance_equity_marks(record_flow(a_ledger(equity_marks=some_marks()), Notional(5_000)), Notional(15_000), NOW)
+    ledger = advance_equity_marks(
+        record_flow(a_ledger(equity_marks=some_marks()), Notional(5_000)), Notional(15_000), NOW
+    )
 
     again = advance_equity_marks(ledger, Notional(15_000), NOW)
 

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.in_memory import InMemorySimAccountStore
+from desk.markets.candle_market import CandleMarket
 from factories_venue import (
     BASE,
     START,
@@ -29,17 +31,16 @@ from factories_venue import (
     an_exit,
     an_intent,
 )
-from trader.adapters.local.memory import InMemorySimAccountStore
 from trader.errors import StoreUnavailable, VenueProtocol, VenueUnavailable
-from trader.model.converts import ConversionStatus
+from trader.model.conversions import ConversionStatus
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.market import Granularity
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, OrderConfiguration, OrderStatus, Rejected, Side, Unknown
-from trader.sim.book import MEMORY_SECONDS, SimAccount
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Accepted, OrderConfiguration, Rejected, Side, Unknown
+from trader.sim.account import MEMORY_SECONDS, SimAccount
 from trader.sim.exchange import SimulatedExchange
-from trader.sim.market import CandleMarket
-from trader.sim.tape import MarketTape
+from trader.sim.matching import MarketTape
 
 EVER = Instant(0)
 
@@ -117,7 +118,9 @@ def test_taker_entry_is_protected_from_the_next_bar_on() -> None:
     """Bought at the touch, stopped by the bar that starts there."""
     venue = a_simulated_venue(a_path(Bar(low=94.0)))
 
-    venue.exchange.submit(a_protected_intent(configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price("100.2"), expires_at=None))
+    venue.exchange.submit(
+        a_protected_intent(configuration=OrderConfiguration.LIMIT_IOC, limit_price=Price("100.2"), expires_at=None)
+    )
     venue.pass_bars()
 
     assert [Side.BUY, Side.SELL] == [fill.side for fill in venue.exchange.fills(EVER)]

@@ -12,8 +12,8 @@ from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.market import Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Liquidity, OrderConfiguration, Side
-from trader.model.settings import FillModel
-from trader.sim.fills import fill_bracket, fill_resting, fill_marketable, would_cross
+from trader.settings.app import FillModel
+from trader.sim.fills import fill_bracket, fill_marketable, fill_resting, would_cross
 from trader.sim.orders import Execution, SimOrder
 
 TOUCH = Quote(SOL, Price("99.95"), Price("100.05"), START)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.in_memory import ManualClock
+from desk.markets.candle_market import CandleMarket, make_product
+from desk.markets.series import CandleSeries
 from factories_venue import SOL, SOL_USDC, START, STEP, Bar, a_path, a_product, a_simulation
-from trader.adapters.local.clock import ManualClock
 from trader.errors import ConfigError, DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Candle, Granularity, bars_from_candles
 from trader.model.money import Notional, Price
-from trader.sim.market import CandleMarket, make_product
-from trader.sim.series import CandleSeries
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
 

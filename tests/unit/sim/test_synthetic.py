@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
+from desk.in_memory import FixedClock
+from desk.markets.candle_market import CandleMarket
+from desk.markets.synthetic import DEMO_SEED, SyntheticMarket, make_synthetic_market
 from factories_venue import START, STEP, a_simulation
-from trader.adapters.local.clock import FixedClock
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Granularity
-from trader.sim.market import CandleMarket
-from trader.sim.synthetic import DEMO_SEED, SyntheticMarket, make_synthetic_market
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
 

@@ -10,7 +10,7 @@ from factories import NOW, OTHER, RULES, a_lot, a_proposal, a_sale, strategy_set
 from trader.model.decisions import TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, StrategyId
-from trader.model.policy import AllocationSettings, StrategySettings
+from trader.settings.policy import AllocationSettings, StrategySettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.exits import propose_exit
 

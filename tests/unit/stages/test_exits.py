@@ -19,13 +19,14 @@ from factories import (
     an_order_record,
     shipped_settings,
 )
+from trader.model.cycle_state import Regime
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
-from trader.model.memory import Regime
 from trader.model.money import Price, Quantity
-from trader.model.orders import OrderRecord, OrderStatus, Side
-from trader.model.portfolio import TradingState
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord, Side
+from trader.model.trading_state import TradingState
 from trader.stages.exits import ExitEngine, propose_exit
 
 ETH = ProductId("ETH-USD")
@@ -177,7 +178,9 @@ def test_lot_that_is_being_sold_is_left_alone(status: OrderStatus) -> None:
     assert [] == reasons(held(an_order_record(an_exit_intent(), status)), "90", now=DUE)
 
 
-@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED])
+@pytest.mark.parametrize(
+    "status", [OrderStatus.CANCELLED, OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED]
+)
 def test_lot_whose_sale_came_to_nothing_is_sold_again(status: OrderStatus) -> None:
     """An exit is tried until it is done."""
     assert ["stop"] == reasons(held(an_order_record(an_exit_intent(), status)), "90")

@@ -6,10 +6,10 @@ from math import exp, log, sqrt
 import pytest
 
 from factories_market import confirmation_settings, flat_bars, some_bars
+from trader import indicators
 from trader.errors import MissingData
 from trader.model.decisions import Confirmations
 from trader.model.market import Granularity
-from trader.stages import indicators
 
 
 def test_return_keeps_its_sign() -> None:

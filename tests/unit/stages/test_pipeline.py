@@ -37,17 +37,17 @@ from factories import (
 from trader.entry.wiring import build_pipeline
 from trader.errors import DataError, MissingData
 from trader.model.codec import digest_of
+from trader.model.cycle_state import Cooldown, FailureStreak, Regime, RegimeState
 from trader.model.decisions import Decision, Outcome
 from trader.model.denials import DenialCode
-from trader.model.facts import CycleInputs
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
+from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger
 from trader.model.market import Depth, Quote
-from trader.model.memory import Cooldown, FailureStreak, Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
-from trader.model.portfolio import TradingState
-from trader.model.settings import Settings
+from trader.model.trading_state import TradingState
+from trader.settings import Settings
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.strategies.base import Strategy
 

@@ -29,14 +29,16 @@ from factories import (
 )
 from trader.errors import MissingData
 from trader.model.events import EventKind
-from trader.model.facts import CycleInputs
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
+from trader.model.inputs import CycleInputs
 from trader.model.ledger import Dust, Ledger
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import Notional, Quantity
-from trader.model.orders import OrderRecord, OrderStatus
-from trader.model.portfolio import TradingState, record_flow
-from trader.stages.portfolio import price_pegs, index_quotes_by_base, sweep_dust, find_unprotected_lots, mark_equity
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord
+from trader.model.portfolio import record_flow
+from trader.model.trading_state import TradingState
+from trader.stages.valuation import find_unprotected_lots, index_quotes_by_base, mark_equity, price_pegs, sweep_dust
 
 ETH = ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")

@@ -27,23 +27,22 @@ from factories import (
     shipped_settings,
     venue_id_of,
 )
-from trader.model.converts import ConversionRecord
+from trader.model.conversions import ConversionRecord
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
 from trader.model.ledger import Dust, Ledger, cash_imbalance
 from trader.model.money import Notional, Quantity
+from trader.model.order_life import TRANSITIONS, OrderStatus
 from trader.model.orders import (
-    TRANSITIONS,
     Fill,
-    OrderPurpose,
-    OrderIntent,
     OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
     OrderRecord,
     OrderStatusReport,
-    OrderStatus,
     Side,
 )
-from trader.stages.reconcile import Reconciled, find_fills_start, is_resendable, reconcile
+from trader.stages.reconcile.account import Reconciled, find_fills_start, is_resendable, reconcile
 
 SETTINGS = shipped_settings()
 ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")

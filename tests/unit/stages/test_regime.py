@@ -4,8 +4,8 @@ import pytest
 
 from factories_market import regime_settings, some_bars
 from trader.errors import DataError, MissingData, StaleData
+from trader.model.cycle_state import Regime, RegimeState
 from trader.model.market import Bars, Granularity
-from trader.model.memory import Regime, RegimeState
 from trader.stages.regime import assess, classify
 
 CHOP, BULL, BEAR, CRASH, UNKNOWN = Regime.CHOP, Regime.BULL, Regime.BEAR, Regime.CRASH, Regime.UNKNOWN

@@ -34,14 +34,15 @@ from factories import (
     strategy_settings,
 )
 from factories_market import TIER_2, TIER_3
+from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak, LossStreak, Regime
 from trader.model.decisions import Approval, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.memory import Cooldown, FailureStreak, EntryPacing, Regime, LossStreak
 from trader.model.money import Notional, Quantity
-from trader.model.orders import OrderStatus
-from trader.model.portfolio import Portfolio, TradingState
+from trader.model.order_life import OrderStatus
+from trader.model.portfolio import Portfolio
+from trader.model.trading_state import TradingState
 from trader.stages.risk import RiskManager
 
 CHOP = Regime.CHOP
@@ -732,7 +733,9 @@ def test_halt_stops_sales_too() -> None:
     """Nothing is sent; protection stays at the venue."""
     ledger = a_holding()
 
-    assert [DenialCode.SWITCH_NOT_RUN] == codes(check(a_sale(ledger.lots[LOT]), ledger=ledger, trading_state=TradingState.HALT))
+    assert [DenialCode.SWITCH_NOT_RUN] == codes(
+        check(a_sale(ledger.lots[LOT]), ledger=ledger, trading_state=TradingState.HALT)
+    )
 
 
 def test_nothing_is_sold_that_is_not_held() -> None:

@@ -26,15 +26,16 @@ from factories import (
     shipped_settings,
 )
 from trader.model.booking import book_fill
-from trader.model.converts import ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.cycle_state import Cooldown, LossStreak
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger, cash_imbalance
-from trader.model.memory import Cooldown, LossStreak
 from trader.model.money import Notional, Quantity
-from trader.model.orders import OrderIntent, OrderStatus
-from trader.stages.reconcile import Reconciled, reconcile
-from trader.stages.settlement import AuditNote, close_lots
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderIntent
+from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.reconcile.settlement import AuditNote, close_lots
 
 ENTRY = ClientOrderId(PREFIX + "entry")
 ETH = Asset("ETH")
@@ -169,7 +170,9 @@ def told(status: ConversionStatus, received: str = "0") -> ConversionReport:
 def test_conversion_that_is_done_moves_cash() -> None:
     """100 USDC out, what was received in; once, and the books balance."""
     done = settle(QUOTED, told(ConversionStatus.COMPLETED, "99.98"))
-    again = reconcile(done.ledger, a_view(at=NOW + 200, conversions=(told(ConversionStatus.COMPLETED, "99.98"),)), SETTINGS)
+    again = reconcile(
+        done.ledger, a_view(at=NOW + 200, conversions=(told(ConversionStatus.COMPLETED, "99.98"),)), SETTINGS
+    )
 
     assert {USD: Notional("10099.98"), USDC: Notional(400)} == done.ledger.cash == again.ledger.cash
     assert {USD: 0, USDC: 0} == cash_imbalance(done.ledger)
@@ -188,7 +191,9 @@ def test_conversion_that_failed_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", [None, told(ConversionStatus.QUOTED)])
-def test_conversion_that_was_quoted_stays_open_until_the_venue_says_how_it_ended(state: ConversionReport | None) -> None:
+def test_conversion_that_was_quoted_stays_open_until_the_venue_says_how_it_ended(
+    state: ConversionReport | None,
+) -> None:
     """It may have been committed: committing again could do it twice."""
     done = settle(QUOTED, state)
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from factories_market import a_candidate, flat_bars, some_bars, triggers_settings, with_move
+from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Denial, Direction, Trigger, TriggerKind
 from trader.model.denials import DenialCode
-from trader.model.facts import Candidate, Detection
 from trader.model.ids import ProductId
+from trader.model.inputs import Candidate, Detection
 from trader.model.market import Bars
-from trader.model.memory import Regime
-from trader.stages import trigger_kinds
-from trader.stages.trigger_kinds import Features
-from trader.stages.triggers import TriggerEngine
+from trader.stages.triggers import signals
+from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.triggers.signals import Features
 
 BTC = ProductId("BTC-USD")
 REGIMES = [Regime.CHOP, Regime.BULL, Regime.BEAR, Regime.CRASH]
@@ -69,11 +69,11 @@ def test_price_move_fires_from_its_threshold_on(regime: Regime, sign: int) -> No
     for window, limits in (("short_return", SHORT), ("long_return", LONG)):
         at = measures(**{window: sign * (limits[regime] / 100 + 1e-9)})
         below = measures(**{window: sign * (limits[regime] / 100 - 1e-9)})
-        found = trigger_kinds.detect_price_move(SETTINGS.price_move, regime, at)
+        found = signals.detect_price_move(SETTINGS.price_move, regime, at)
 
         assert found is not None
         assert (Direction.UP if sign > 0 else Direction.DOWN) is found.direction
-        assert trigger_kinds.detect_price_move(SETTINGS.price_move, regime, below) is None
+        assert signals.detect_price_move(SETTINGS.price_move, regime, below) is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_price_move_is_strongest_when_both_windows_agree(
     short: float, long: float, strength: float, confidence: float, move: float
 ) -> None:
     """Against one another the long one speaks, with its own strength."""
-    found = trigger_kinds.detect_price_move(SETTINGS.price_move, Regime.CHOP, measures(short_return=short, long_return=long))
+    found = signals.detect_price_move(SETTINGS.price_move, Regime.CHOP, measures(short_return=short, long_return=long))
 
     assert found is not None
     assert (strength, confidence, move) == (found.strength, found.confidence, found.move)
@@ -128,8 +128,8 @@ def test_volume_spike_fires_from_its_ratio_on(regime: Regime) -> None:
     settings, ratio = SETTINGS.volume_spike, RATIO[regime]
 
     for move, direction in ((0.006, Direction.UP), (-0.006, Direction.DOWN)):
-        at = trigger_kinds.detect_volume_spike(settings, regime, measures(volume_ratio=ratio, long_return=move))
-        below = trigger_kinds.detect_volume_spike(settings, regime, measures(volume_ratio=ratio - 0.01, long_return=move))
+        at = signals.detect_volume_spike(settings, regime, measures(volume_ratio=ratio, long_return=move))
+        below = signals.detect_volume_spike(settings, regime, measures(volume_ratio=ratio - 0.01, long_return=move))
         assert at is not None
         assert direction is at.direction
         assert below is None
@@ -139,16 +139,16 @@ def test_volume_spike_without_a_move_is_nothing() -> None:
     """Volume alone has no direction."""
     busy = measures(volume_ratio=9.0, long_return=0.0049)
 
-    assert trigger_kinds.detect_volume_spike(SETTINGS.volume_spike, Regime.CHOP, busy) is None
+    assert signals.detect_volume_spike(SETTINGS.volume_spike, Regime.CHOP, busy) is None
     no_minimum = replace(SETTINGS.volume_spike, move_min_pct=0.0)
     still = measures(volume_ratio=9.0)
-    assert trigger_kinds.detect_volume_spike(no_minimum, Regime.CHOP, still) is None
+    assert signals.detect_volume_spike(no_minimum, Regime.CHOP, still) is None
 
 
 @pytest.mark.parametrize(("ratio", "strength", "confidence"), [(2.5, 0.5, 0.625), (4.0, 1.0, 1.0), (40.0, 1.0, 1.0)])
 def test_volume_spike_grows_with_its_ratio(ratio: float, strength: float, confidence: float) -> None:
     """(ratio - 1) / 3 and ratio / 4, both at most one."""
-    found = trigger_kinds.detect_volume_spike(
+    found = signals.detect_volume_spike(
         SETTINGS.volume_spike, Regime.CHOP, measures(volume_ratio=ratio, long_return=0.01)
     )
 
@@ -162,16 +162,16 @@ def test_volume_ratio_compares_an_hour_with_the_hours_before() -> None:
         volume = [9e9] * (288 - history) + [100.0] * history + [300.0] * 12
         bars = some_bars([100.0] * len(volume), volume=volume[288 - history :])
 
-        assert trigger_kinds.compute_features(bars, SETTINGS).volume_ratio == pytest.approx(3.0)
+        assert signals.compute_features(bars, SETTINGS).volume_ratio == pytest.approx(3.0)
     long = some_bars([100.0] * 310, volume=[9e9] * 10 + [100.0] * 288 + [300.0] * 12)
-    assert trigger_kinds.compute_features(long, SETTINGS).volume_ratio == pytest.approx(3.0)
+    assert signals.compute_features(long, SETTINGS).volume_ratio == pytest.approx(3.0)
 
 
 def test_no_volume_before_is_no_spike() -> None:
     """A ratio to nothing is not a large one."""
     bars = some_bars([100.0] * 300, volume=[0.0] * 288 + [300.0] * 12)
 
-    assert trigger_kinds.compute_features(bars, SETTINGS).volume_ratio == 0.0
+    assert signals.compute_features(bars, SETTINGS).volume_ratio == 0.0
 
 
 def test_volume_spike_is_found_on_bars() -> None:
@@ -192,7 +192,7 @@ def test_breakout_needs_a_close_above_every_earlier_high() -> None:
     """At the high it is none; the last bar's own high does not count against it."""
     for close, fires in ((100.5, True), (100.4, False), (100.3, False)):
         bars = some_bars([100.0] * 299 + [close], high=[100.4] * 299 + [101.0], low=[99.6] * 300)
-        found = trigger_kinds.detect_breakout(SETTINGS.breakout, trigger_kinds.compute_features(bars, SETTINGS), bars, 14)
+        found = signals.detect_breakout(SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, 14)
 
         assert fires is (found is not None)
 
@@ -204,7 +204,7 @@ def test_high_before_the_look_back_is_forgotten() -> None:
         highs[position] = 105.0
         bars = some_bars([100.0] * 300, high=highs)
 
-        assert seen is (trigger_kinds.compute_features(bars, SETTINGS).high_before == 105.0)
+        assert seen is (signals.compute_features(bars, SETTINGS).high_before == 105.0)
 
 
 @pytest.mark.parametrize(("distance", "strength"), [(0.001, 0.5), (0.75, 0.75), (2.0, 1.0)])
@@ -215,7 +215,7 @@ def test_breakout_is_as_strong_as_its_distance_in_ranges(distance: float, streng
     lows = [99.5] * 299 + [99.5]
     bars = replace(some_bars([100.0] * 300, high=highs, low=lows), close=(*[100.0] * 299, close))
 
-    found = trigger_kinds.detect_breakout(SETTINGS.breakout, trigger_kinds.compute_features(bars, SETTINGS), bars, 14)
+    found = signals.detect_breakout(SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, 14)
 
     assert found is not None
     assert pytest.approx(strength) == found.strength
@@ -241,7 +241,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
     low: float, age: int, signs: Confirmations, fires: bool
 ) -> None:
     """100 is 3.09 % above 97 and 2.88 % above 97.2."""
-    found = trigger_kinds.detect_reversal(SETTINGS.reversal, measures(low=low, low_age=age), 100.0, signs)
+    found = signals.detect_reversal(SETTINGS.reversal, measures(low=low, low_age=age), 100.0, signs)
 
     assert fires is (found is not None)
 
@@ -249,7 +249,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
 def test_reversal_is_as_strong_as_its_bounce() -> None:
     """Five percent of twenty is a quarter; beyond twenty it is one."""
     for low, strength in ((100 / 1.05, 0.25), (50.0, 1.0)):
-        found = trigger_kinds.detect_reversal(SETTINGS.reversal, measures(low=low), 100.0, THREE)
+        found = signals.detect_reversal(SETTINGS.reversal, measures(low=low), 100.0, THREE)
         assert found is not None
         assert pytest.approx(strength) == found.strength
         assert (found.confidence, found.direction) == (0.60, Direction.UP)
@@ -260,7 +260,7 @@ def test_low_is_as_old_as_its_newest_occurrence() -> None:
     lows = [100.0] * 300
     lows[100] = lows[290] = 95.0
 
-    measured = trigger_kinds.compute_features(some_bars([100.0] * 300, low=lows), SETTINGS)
+    measured = signals.compute_features(some_bars([100.0] * 300, low=lows), SETTINGS)
 
     assert (measured.low, measured.low_age) == (95.0, 9)
 
@@ -271,7 +271,7 @@ def test_low_before_the_look_back_is_forgotten() -> None:
         lows = [100.0] * 300
         lows[position] = 95.0
 
-        assert seen is (trigger_kinds.compute_features(some_bars([100.0] * 300, low=lows), SETTINGS).low == 95.0)
+        assert seen is (signals.compute_features(some_bars([100.0] * 300, low=lows), SETTINGS).low == 95.0)
 
 
 def test_reversal_is_found_on_bars() -> None:
@@ -296,7 +296,7 @@ def test_momentum_fires_from_its_threshold_on(sign: int) -> None:
     """Two percent over the day, up or down; the share of closes that went its way is the confidence."""
     for pct, fires in ((2.001, True), (1.999, False)):
         bars = some_bars([100 + sign * pct * n / 288 for n in range(-11, 289)])
-        found = trigger_kinds.detect_momentum(SETTINGS.momentum, measures(momentum=sign * pct / 100), bars)
+        found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=sign * pct / 100), bars)
 
         assert fires is (found is not None)
         if found is not None:
@@ -306,7 +306,7 @@ def test_momentum_fires_from_its_threshold_on(sign: int) -> None:
 @pytest.mark.parametrize(("move", "strength"), [(0.025, 0.25), (-0.025, 0.25), (0.1, 1.0), (-0.3, 1.0)])
 def test_momentum_is_as_strong_as_its_move(move: float, strength: float) -> None:
     """A tenth of the span is a tenth of the strength, at most one."""
-    found = trigger_kinds.detect_momentum(SETTINGS.momentum, measures(momentum=move), flat_bars())
+    found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=move), flat_bars())
 
     assert found is not None
     assert pytest.approx(strength) == found.strength
@@ -317,7 +317,7 @@ def test_momentum_share_counts_closes_over_half_a_day() -> None:
     """36 rises among the last 144 changes are a quarter; those before them do not count, nor do standing closes."""
     closes = [100.0 + n for n in range(156)] + [255.0] * 108 + [255.0 + n for n in range(1, 37)]
 
-    found = trigger_kinds.detect_momentum(SETTINGS.momentum, measures(momentum=0.05), some_bars(closes))
+    found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=0.05), some_bars(closes))
 
     assert found is not None
     assert found.confidence == 0.25

@@ -24,14 +24,14 @@ from factories_market import (
     universe_settings,
 )
 from trader.errors import DataError, MalformedData, MissingData, StaleData
+from trader.model.cycle_state import Membership
 from trader.model.decisions import Denial
 from trader.model.denials import DenialCode
-from trader.model.facts import UniverseSelection
 from trader.model.ids import Asset, Instant, ProductId
+from trader.model.inputs import UniverseSelection
 from trader.model.market import Bars, Depth, Product, Quote
-from trader.model.memory import Membership
 from trader.model.money import Notional, Price
-from trader.stages.universe import UniverseManager
+from trader.stages.universe.manager import UniverseManager
 
 DAY = 86400
 BTC, FOO = ProductId("BTC-USD"), ProductId("FOO-USD")
@@ -447,7 +447,9 @@ def test_member_leaves_after_three_failures() -> None:
 
 def test_hysteresis_says_how_long_it_waits() -> None:
     """The cycles passed and the cycles needed."""
-    denial = the_denial(run(one_base_universe(), OPEN, membership={BTC: Membership(member=False, disagreeing_cycles=1)}))
+    denial = the_denial(
+        run(one_base_universe(), OPEN, membership={BTC: Membership(member=False, disagreeing_cycles=1)})
+    )
 
     assert (denial.details["cycles"], denial.details["cycles_min"]) == (2, 3)
 
@@ -456,7 +458,9 @@ def test_evidence_counts_cycles_against_the_present_state() -> None:
     """Up with each cycle that speaks against it, back to nothing with one that does not."""
     inside = {BTC: Membership(member=True, disagreeing_cycles=1)}
 
-    assert run(one_base_universe(), SHUT, membership=inside).membership == {BTC: Membership(member=True, disagreeing_cycles=2)}
+    assert run(one_base_universe(), SHUT, membership=inside).membership == {
+        BTC: Membership(member=True, disagreeing_cycles=2)
+    }
     assert run(one_base_universe(), OPEN, membership=inside).membership == {BTC: Membership(member=True)}
 
 

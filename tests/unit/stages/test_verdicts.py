@@ -28,7 +28,9 @@ def a_denial(product_id: str = "ETH-USD", code: DenialCode = DenialCode.TRIGGER_
 
 def test_every_considered_product_gets_exactly_one_verdict() -> None:
     """In the order they were considered, whatever happened to each."""
-    said = give_verdicts([SOL, ETH, BTC], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [a_denial("SOL-USD")])
+    said = give_verdicts(
+        [SOL, ETH, BTC], a_ledger(lots=[a_lot("BTC-USD")]), {}, Plan((an_intent(),)), [a_denial("SOL-USD")]
+    )
 
     assert [(SOL, Outcome.REFUSED), (ETH, Outcome.ENTERING), (BTC, Outcome.HELD)] == [
         (verdict.product_id, verdict.outcome) for verdict in said

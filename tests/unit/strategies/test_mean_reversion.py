@@ -9,12 +9,12 @@ import pytest
 from factories_market import a_candidate, a_context, a_lot, a_trigger, flat_bars, mean_reversion_settings, some_bars
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
-from trader.model.facts import StrategyContext
 from trader.model.ids import ClientOrderId, ProductId, StrategyId
+from trader.model.inputs import StrategyContext
 from trader.model.market import Bars
 from trader.model.orders import Side
 from trader.strategies.mean_reversion import SETTINGS, STRATEGY, MeanReversion, MeanReversionSettings
-from trader.strategies.registry import list_names, find_settings_class
+from trader.strategies.registry import find_settings_class, list_names
 
 BTC = ProductId("BTC-USD")
 

@@ -20,11 +20,11 @@ from factories_market import (
 )
 from trader.model.decisions import Confirmations, Denial, Direction, TradeProposal, Trigger, TriggerKind
 from trader.model.denials import DenialCode
-from trader.model.facts import StrategyContext
 from trader.model.ids import ProductId, StrategyId
+from trader.model.inputs import StrategyContext
 from trader.model.market import Bars
 from trader.model.orders import Side
-from trader.strategies.registry import list_names, find_settings_class
+from trader.strategies.registry import find_settings_class, list_names
 from trader.strategies.rules_engine import SETTINGS, STRATEGY, RulesEngine, RulesEngineSettings
 
 UP, DOWN = Direction.UP, Direction.DOWN

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from trader.adapters.aws.failures import translate_errors
-from trader.errors import MalformedData, StoreUnavailable
-from trader.model.portfolio import TradingState
+from trader.errors import StoreUnavailable
+from trader.model.trading_state import TradingState, parse_trading_state
 
 
 class SsmKillSwitch:
@@ -20,7 +20,4 @@ class SsmKillSwitch:
         """Return what the operator allows. Raises: StoreUnavailable, MalformedData for any other word."""
         with translate_errors(f"parameter {self._parameter}", StoreUnavailable):
             word = str(self._client.get_parameter(Name=self._parameter)["Parameter"]["Value"])
-        try:
-            return TradingState(word.strip())
-        except ValueError:
-            raise MalformedData(f"{self._parameter} says {word!r}; allowed are {', '.join(TradingState)}") from None
+        return parse_trading_state(word.strip(), self._parameter)

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from trader.adapters.coinbase import bodies, listing
+from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
+from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
-from trader.adapters.coinbase.server_clock import ServerClock
 from trader.adapters.coinbase.submit import SUBMIT_SECONDS, Submitter
-from trader.adapters.coinbase.wire import read_fee_rates
-from trader.adapters.coinbase.wire_account import (
+from trader.adapters.coinbase.wire import requests
+from trader.adapters.coinbase.wire.account import (
     KeyPermissions,
     read_balances,
     read_conversion,
@@ -23,7 +22,8 @@ from trader.adapters.coinbase.wire_account import (
     read_fill,
     read_permissions,
 )
-from trader.adapters.coinbase.wire_orders import (
+from trader.adapters.coinbase.wire.market import read_fee_rates
+from trader.adapters.coinbase.wire.orders import (
     OrderHead,
     Preview,
     make_status_report,
@@ -34,7 +34,7 @@ from trader.adapters.coinbase.wire_orders import (
     read_preview,
 )
 from trader.errors import ConfigError, InvariantViolation
-from trader.model.converts import ConversionIntent, ConversionReport
+from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.market import Balance, FeeRates
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
@@ -87,7 +87,7 @@ class CoinbaseExchange(CoinbaseMarket):
     # --- the account
 
     def balances(self) -> Mapping[Asset, Balance]:
-        return read_balances(listing.iterate_accounts(self._transport))
+        return read_balances(pagination.iterate_accounts(self._transport))
 
     def fee_rates(self) -> FeeRates:
         query = (("product_type", "SPOT"),)
@@ -100,7 +100,7 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def preview(self, intent: OrderIntent) -> Preview:
         """Ask what would become of an order; nothing is reserved and nothing promised. Raises: VenueError."""
-        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=bodies.encode_preview(intent))))
+        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=requests.encode_preview(intent))))
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
         wanted = tuple(dict.fromkeys(venue_order_ids))
@@ -109,7 +109,7 @@ class CoinbaseExchange(CoinbaseMarket):
         taken = dict.fromkeys(wanted, False)
         for at in range(0, len(wanted), _CANCELS_PER_CALL):
             batch = wanted[at : at + _CANCELS_PER_CALL]
-            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=bodies.encode_cancel(batch)))
+            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=requests.encode_cancel(batch)))
             told = read_cancelled(reply)
             taken |= {venue_order_id: told.get(venue_order_id, False) for venue_order_id in batch}
         return taken
@@ -117,7 +117,7 @@ class CoinbaseExchange(CoinbaseMarket):
     def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
         """Return our orders and the brackets born from them; of strangers' orders only the ids are looked at."""
         rows: dict[str, tuple[OrderHead, Any]] = {}
-        for row in listing.iterate_orders(self._transport, since):
+        for row in pagination.iterate_orders(self._transport, since):
             head = read_order_head(row)
             rows.setdefault(head.order_id, (head, row))
         ours = {order_id for order_id, (head, _) in rows.items() if head.client_order_id.startswith(self._prefix)}
@@ -131,7 +131,7 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def fills(self, since: Instant) -> Sequence[Fill]:
         """Return the account's fills, oldest first; within a second as the venue lists them, turned round."""
-        newest_first = [read_fill(row) for row in listing.iterate_fills(self._transport, since)]
+        newest_first = [read_fill(row) for row in pagination.iterate_fills(self._transport, since)]
         once = {fill.trade_id: fill for fill in reversed(newest_first) if fill.time >= since}
         return tuple(sorted(once.values(), key=lambda fill: fill.time))
 
@@ -149,16 +149,16 @@ class CoinbaseExchange(CoinbaseMarket):
     # --- conversions
 
     def quote_conversion(self, intent: ConversionIntent) -> str:
-        call = Call("POST", "/convert/quote", body=bodies.encode_conversion_quote(intent))
+        call = Call("POST", "/convert/quote", body=requests.encode_conversion_quote(intent))
         return read_conversion_id(self._transport.send(call))
 
     def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
         # Sent once, whatever comes: a second commit may be a second conversion.
         path = _convert_path(venue_convert_id)
-        self._transport.send(Call("POST", path, body=bodies.encode_conversion_commit(intent)), again_on_401=False)
+        self._transport.send(Call("POST", path, body=requests.encode_conversion_commit(intent)), again_on_401=False)
 
     def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
-        query = tuple(bodies.encode_accounts(intent.source, intent.target).items())
+        query = tuple(requests.encode_accounts(intent.source, intent.target).items())
         reply = self._transport.read(Call("GET", _convert_path(venue_convert_id), query=query))
         return read_conversion(reply, intent.source, intent.target)
 

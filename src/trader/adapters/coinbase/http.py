@@ -25,8 +25,15 @@ from requests.auth import AuthBase
 from trader import __version__
 from trader.adapters.coinbase import failures
 from trader.adapters.coinbase.auth import Signer
-from trader.adapters.coinbase.budget import BatchBreaker, RateLimitGroup, RateLimits, TimeoutPolicy, Timing, make_rate_limiters
 from trader.adapters.coinbase.failures import Failure
+from trader.adapters.coinbase.limits import (
+    BatchBreaker,
+    RateLimitGroup,
+    RateLimits,
+    TimeoutPolicy,
+    Timing,
+    make_rate_limiters,
+)
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
 
 BASE_URL = "https://api.coinbase.com"

@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
-from trader.adapters.coinbase.reading import read_rows
-from trader.adapters.coinbase.server_clock import ServerClock
-from trader.adapters.coinbase.wire import (
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock, TimeoutPolicy, Timing
+from trader.adapters.coinbase.wire.base import read_rows
+from trader.adapters.coinbase.wire.market import (
     read_candles,
     read_depth,
     read_product,
@@ -156,7 +155,9 @@ class CoinbaseMarket:
 
     def _ticker_quotes(self, wanted: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
         calls = [
-            Call("GET", f"/market/products/{quote(product_id, safe='')}/ticker", RateLimitGroup.PUBLIC, (("limit", "1"),))
+            Call(
+                "GET", f"/market/products/{quote(product_id, safe='')}/ticker", RateLimitGroup.PUBLIC, (("limit", "1"),)
+            )
             for product_id in wanted
         ]
         found: dict[ProductId, Quote] = {}

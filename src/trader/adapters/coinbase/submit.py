@@ -13,24 +13,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from trader.adapters.coinbase import listing
-from trader.adapters.coinbase.bodies import encode_order
+from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Call, Transport
-from trader.adapters.coinbase.readback import find_difference
-from trader.adapters.coinbase.wire_orders import (
+from trader.adapters.coinbase.wire.orders import (
     OrderReply,
     read_created,
     read_order,
     read_order_envelope,
     read_order_head,
 )
+from trader.adapters.coinbase.wire.requests import encode_order
 from trader.errors import VenueError, VenueProtocol
-from trader.model.ids import Instant, VenueOrderId
-from trader.model.orders import Accepted, OrderIntent, Rejected, Submission, Unknown
+from trader.model.ids import Instant, ProductId, VenueOrderId
+from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Submission, Unknown
 
 DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
 
@@ -94,7 +94,9 @@ class Submitter:
             outcome, failure = self._attempt(intent, call, end, outcome)
             hiccups += outcome.refusal in TRANSIENT_REJECTIONS
             is_over = outcome.order_id is not None or outcome.listed is not None
-            is_refused = outcome.refusal is not None and (outcome.refusal not in TRANSIENT_REJECTIONS or hiccups > _TRANSIENT_MAX)
+            is_refused = outcome.refusal is not None and (
+                outcome.refusal not in TRANSIENT_REJECTIONS or hiccups > _TRANSIENT_MAX
+            )
             if is_over or is_refused:
                 break
             wait = 0.0 if delay is None else delay
@@ -172,7 +174,7 @@ class Submitter:
 
     def _listed(self, intent: OrderIntent, until: float, attempts: int | None = None) -> OrderReply | None:
         since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
-        for row in listing.iterate_orders(self._transport, since, until, attempts):
+        for row in pagination.iterate_orders(self._transport, since, until, attempts):
             if read_order_head(row).client_order_id == intent.client_order_id:
                 return read_order(row)
         return None
@@ -184,3 +186,45 @@ def _accepted_if_same(intent: OrderIntent, order: OrderReply) -> Submission:
         return Unknown(f"order {order.order_id} is not the one that was sent: {differs}")
     attached = order.attached_order_id
     return Accepted(VenueOrderId(order.order_id), None if attached is None else VenueOrderId(attached))
+
+
+# Two doors to one book; orders sent through one may be reported under the other.
+_UNIFIED_QUOTES = frozenset({"USD", "USDC"})
+
+# The venue's clock against the one that decided.
+_CLOCK_SLACK_SECONDS = 60
+
+
+def find_difference(intent: OrderIntent, order: OrderReply) -> str | None:
+    """Name the first field in which the order differs from the intent; None if it is the one."""
+    for name, sent, found in _fields(intent, order):
+        if sent != found:
+            return f"{name} is {found}, sent was {sent}"
+    if not is_same_book(intent.product_id, ProductId(order.product_id)):
+        return f"product_id is {order.product_id}, sent was {intent.product_id}"
+    if order.created_time < intent.decided_at - _CLOCK_SLACK_SECONDS:
+        return f"created_time is {order.created_time}, decided was {intent.decided_at}"
+    return None
+
+
+def is_same_book(one: ProductId, other: ProductId) -> bool:
+    """Tell whether two products are one book: the same, or one base against USD and against USDC."""
+    (base, _, quote), (other_base, _, other_quote) = one.rpartition("-"), other.rpartition("-")
+    return one == other or (base == other_base and {quote, other_quote} == _UNIFIED_QUOTES)
+
+
+def _fields(intent: OrderIntent, order: OrderReply) -> Iterator[tuple[str, object, object]]:
+    terms = order.terms
+    yield "client_order_id", intent.client_order_id, order.client_order_id
+    yield "side", intent.side, order.side
+    yield "base_size", intent.quantity, terms.base_size
+    yield "limit_price", intent.limit_price, terms.limit_price
+    if intent.configuration is OrderConfiguration.POST_ONLY_GTD:
+        yield "post_only", True, terms.post_only
+    if intent.configuration is OrderConfiguration.BRACKET_GTC:
+        yield "stop_trigger_price", intent.stop_price, terms.stop_trigger_price
+    attached = order.attached_terms
+    # Not every listing repeats the bracket; one that does must be ours.
+    if intent.attach_bracket and intent.bracket is not None and attached is not None:
+        yield "attached limit_price", intent.bracket.target_price, attached.limit_price
+        yield "attached stop_trigger_price", intent.bracket.stop_price, attached.stop_trigger_price

@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from trader.adapters.local.durable import append_lines, create_text, lock_file, replace_text
-from trader.adapters.local.lease import LeaseItem, encode_fills, read_lease_item, encode_orders
-from trader.adapters.local.memory import parse_trading_state
+from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
+from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item
 from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode, sha256_hex
 from trader.model.events import AuditObject
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import TradingState
+from trader.model.trading_state import TradingState, parse_trading_state
 from trader.ports import LeaseGrant
 
 Book = TypeVar("Book")

@@ -4,7 +4,7 @@ Sizes are rounded down, buy prices down, sell prices up; what falls below a mini
 rather than by the venue.
 """
 
+from trader.stages.execution.context import ExecutionContext
 from trader.stages.execution.engine import ExecutionEngine
-from trader.stages.execution.market import ExecutionContext
 
-__all__ = ["ExecutionEngine", "Market"]
+__all__ = ["ExecutionContext", "ExecutionEngine"]

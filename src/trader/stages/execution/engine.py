@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trader.model.decisions import Approval, Denial, Plan
-from trader.model.orders import OrderIntent
-from trader.model.portfolio import Portfolio, TradingState
-from trader.model.settings import Settings
-from trader.stages.execution.entries import Entry, plan_entry
-from trader.stages.execution.maintenance import find_stale_orders
-from trader.stages.execution.market import ExecutionContext
-from trader.stages.execution.purse import BuyingPower
-from trader.stages.execution.sells import plan_exit, plan_protection
+from trader.model.orders import OrderIntent, OrderPurpose
+from trader.model.portfolio import Portfolio
+from trader.model.trading_state import TradingState
+from trader.settings import Settings
+from trader.stages.execution.cancels import find_stale_orders
+from trader.stages.execution.context import ExecutionContext
+from trader.stages.execution.entry_orders import Entry, plan_entry
+from trader.stages.execution.exit_orders import plan_exit, plan_protection
+from trader.stages.execution.funding import BuyingPower
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ExecutionEngine:
         state, ledger, rules = portfolio.conditions.trading_state, portfolio.ledger, self.settings.execution
         period, quiet = self.settings.cycle.period_seconds, self.settings.cycle.quiet_period_seconds
         cancels = find_stale_orders(ledger, context.now, period, state, entries_allowed=entries_allowed)
-        if state is TradingState.HALT:
+        if not state.permits(OrderPurpose.EXIT):
             return Plan(cancels=tuple(cancels))
         intents: list[OrderIntent] = []
         denials: list[Denial] = []

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from factories_venue import PREFIX
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.budget import RateLimits, TimeoutPolicy, Timing
+from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket, open_market
 from trader.model.ids import rfc3339
 from trader.model.money import plain
-from trader.model.orders import OrderIntent, OrderConfiguration
+from trader.model.orders import OrderConfiguration, OrderIntent
 
 ROOT = "/api/v3/brokerage"
 HTML = "<html>\n<head><title>Coinbase</title></head></html>"

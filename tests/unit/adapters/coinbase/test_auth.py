@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from trader.adapters.coinbase.auth import Credentials, Signer, hide_tokens, choose_signer
+from trader.adapters.coinbase.auth import Credentials, Signer, choose_signer, hide_tokens
 from trader.errors import ConfigError
 from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, KEY_NAME, PEM
 

@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factories_venue import SOL_USDC, USDC, a_bracket, a_convert, a_protected_intent, a_taker, an_exit, an_intent
-from trader.adapters.coinbase.bodies import encode_conversion_commit, encode_conversion_quote, encode_order, encode_preview
+from trader.adapters.coinbase.wire.requests import (
+    encode_conversion_commit,
+    encode_conversion_quote,
+    encode_order,
+    encode_preview,
+)
 from trader.errors import InvariantViolation
 from trader.model.money import Price, Quantity
 
@@ -121,5 +126,7 @@ def test_intent_that_lacks_what_its_kind_needs_is_our_bug(intent) -> None:  # ty
 
 def test_conversion_names_both_assets() -> None:
     """The amount is part of the question only."""
-    assert {"from_account": "USD", "to_account": "USDC", "amount": "100"} == json.loads(encode_conversion_quote(a_convert()))
+    assert {"from_account": "USD", "to_account": "USDC", "amount": "100"} == json.loads(
+        encode_conversion_quote(a_convert())
+    )
     assert {"from_account": "USD", "to_account": "USDC"} == json.loads(encode_conversion_commit(a_convert()))

@@ -11,7 +11,7 @@ import pytest
 from factories_venue import START, USD, USDC, a_bracket, a_convert, a_taker, an_intent
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.wire_orders import Preview
+from trader.adapters.coinbase.wire.orders import Preview
 from trader.errors import (
     ConfigError,
     InvariantViolation,
@@ -21,7 +21,7 @@ from trader.errors import (
     VenueThrottled,
     VenueUnavailable,
 )
-from trader.model.converts import ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Instant, VenueOrderId, rfc3339
 from trader.model.market import Balance, FeeRates
 from trader.model.money import Notional

@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from trader.adapters.coinbase.auth import choose_signer
-from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Answer, Call, Transport
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, SHORT, FakeTime, Reply, Request, Stub
 

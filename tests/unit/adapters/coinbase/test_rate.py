@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from trader.adapters.coinbase.budget import RateLimitGroup, RateLimits, make_rate_limiters
-from trader.adapters.coinbase.rate import RateLimiter
+from trader.adapters.coinbase.limits import RateLimiter, RateLimitGroup, RateLimits, make_rate_limiters
 from unit.adapters.coinbase.stub import FakeTime
 
 

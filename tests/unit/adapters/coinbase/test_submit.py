@@ -74,7 +74,9 @@ def bodies(venue: Stub) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "intent", [an_intent(), a_protected_intent(), a_taker(), an_exit(), a_bracket()], ids=lambda each: each.configuration.value
+    "intent",
+    [an_intent(), a_protected_intent(), a_taker(), an_exit(), a_bracket()],
+    ids=lambda each: each.configuration.value,
 )
 def test_taken_order_is_read_back_and_accepted(venue: Stub, time: FakeTime, intent: OrderIntent) -> None:
     """One POST, one GET; the echo, which is nonsense here, plays no part."""

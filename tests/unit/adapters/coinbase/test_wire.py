@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from factories_venue import a_product, a_taker, an_intent
-from trader.adapters.coinbase import reading, wire, wire_account, wire_orders
+from trader.adapters.coinbase.wire import account, base, market, orders
 from trader.errors import VenueError, VenueProtocol
-from trader.model.converts import ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, Liquidity, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, Liquidity, Side
 from unit.adapters.coinbase.stub import a_wire_order, a_wire_product, refused, taken
 
 USD, USDC = Asset("USD"), Asset("USDC")
@@ -31,8 +32,8 @@ def test_product_is_read_whole() -> None:
         volume_24h=Notional(100500), price=Price("100.5"), listed_at=Instant(1767312000), status="online"
     )
 
-    assert expected == wire.read_product(a_wire_product())
-    assert ProductId("SOL-USD") == wire.read_product(a_wire_product("SOL-USDC", alias="SOL-USD")).alias
+    assert expected == market.read_product(a_wire_product())
+    assert ProductId("SOL-USD") == market.read_product(a_wire_product("SOL-USDC", alias="SOL-USD")).alias
 
 
 @pytest.mark.parametrize(
@@ -49,25 +50,25 @@ def test_product_is_read_whole() -> None:
 )
 def test_every_gate_of_a_product_is_read(theirs: str, ours: str) -> None:
     """Accident 14. And one that went missing is not an open one."""
-    closed = wire.read_product(a_wire_product(**{theirs: True}))
+    closed = market.read_product(a_wire_product(**{theirs: True}))
 
     assert getattr(closed, ours) is True
-    assert a_product().trading_restrictions() == wire.read_product(a_wire_product()).trading_restrictions()
+    assert a_product().trading_restrictions() == market.read_product(a_wire_product()).trading_restrictions()
     with pytest.raises(VenueProtocol, match=f"product: {theirs}"):
-        wire.read_product({key: value for key, value in a_wire_product().items() if key != theirs})
+        market.read_product({key: value for key, value in a_wire_product().items() if key != theirs})
 
 
 @pytest.mark.parametrize("status", ["offline", "delisted", "", None, "something new"])
 def test_product_that_is_not_online_is_closed(status: str | None) -> None:
     """Empty is what dead products send."""
-    closed = wire.read_product(a_wire_product(status=status))
+    closed = market.read_product(a_wire_product(status=status))
 
     assert [f"status={status or 'empty'}"] == list(closed.trading_restrictions())
 
 
 def test_what_a_product_does_not_tell_is_not_made_up() -> None:
     """No price is no price, no volume is none."""
-    dead = wire.read_product(a_wire_product(price="", approximate_quote_24h_volume=None, new_at=None))
+    dead = market.read_product(a_wire_product(price="", approximate_quote_24h_volume=None, new_at=None))
 
     assert (None, 0, None) == (dead.price, dead.volume_24h, dead.listed_at)
 
@@ -82,19 +83,19 @@ def test_what_a_product_does_not_tell_is_not_made_up() -> None:
 def test_product_without_a_fact_it_needs_is_refused(key: str, value: Any) -> None:
     """Named by the venue's own word for it, without its content."""
     with pytest.raises(VenueProtocol, match=f"product: {key}: "):
-        wire.read_product({**a_wire_product(), key: value})
+        market.read_product({**a_wire_product(), key: value})
 
 
 @pytest.mark.parametrize("value", ["0.00000001", Decimal("0.00000001"), "1E-8"])
 def test_number_is_exact_as_text_and_as_number(value: Any) -> None:
     """However it is written."""
-    assert Quantity("0.00000001") == wire.read_product(a_wire_product(base_increment=value)).base_increment
+    assert Quantity("0.00000001") == market.read_product(a_wire_product(base_increment=value)).base_increment
 
 
 def test_binary_fraction_is_no_number() -> None:
     """Whoever decodes a body with floats hears of it."""
     with pytest.raises(VenueProtocol, match="is no exact number"):
-        wire.read_product(a_wire_product(base_increment=0.1))
+        market.read_product(a_wire_product(base_increment=0.1))
 
 
 # --- books
@@ -112,28 +113,28 @@ def test_quote_is_the_best_of_both_sides_at_the_books_time() -> None:
     """To the second it lies in."""
     expected = Quote(ProductId("SOL-USD"), Price("99.90"), Price("100.10"), Instant(1795348800))
 
-    assert expected == wire.read_quote(a_book())
+    assert expected == market.read_quote(a_book())
 
 
 @pytest.mark.parametrize("side", ["bids", "asks"])
 def test_side_without_orders_is_no_quote(side: str) -> None:
     """And no depth."""
-    assert wire.read_quote(a_book(**{side: []})) is None
-    assert wire.read_depth({"pricebook": a_book(**{side: []})}, Decimal(20)) is None
+    assert market.read_quote(a_book(**{side: []})) is None
+    assert market.read_depth({"pricebook": a_book(**{side: []})}, Decimal(20)) is None
 
 
 @pytest.mark.parametrize("time", ["", None, "yesterday", "2026-11-22T12:00:00", 5])
 def test_quote_without_a_time_is_refused(time: Any) -> None:
     """No timestamp is invented; one without a zone is none."""
     with pytest.raises(VenueProtocol):
-        wire.read_quote(a_book(time=time))
+        market.read_quote(a_book(time=time))
 
 
 def test_depth_is_what_rests_within_the_band() -> None:
     """20 bps around 100 reach from 99.80 to 100.20, both included."""
     expected = Depth(ProductId("SOL-USD"), Notional("1498.00"), Notional("200.20"))
 
-    assert expected == wire.read_depth({"pricebook": a_book()}, Decimal(20))
+    assert expected == market.read_depth({"pricebook": a_book()}, Decimal(20))
 
 
 def test_ticker_is_as_old_as_its_newest_trade() -> None:
@@ -142,9 +143,9 @@ def test_ticker_is_as_old_as_its_newest_trade() -> None:
     raw = {"trades": trades, "best_bid": "99.9", "best_ask": "100.1"}
 
     expected = Quote(ProductId("SOL-USD"), Price("99.9"), Price("100.1"), Instant(1795348802))
-    assert expected == wire.read_ticker(raw, ProductId("SOL-USD"))
-    assert wire.read_ticker({**raw, "best_bid": ""}, ProductId("SOL-USD")) is None
-    assert wire.read_ticker({**raw, "trades": []}, ProductId("SOL-USD")) is None
+    assert expected == market.read_ticker(raw, ProductId("SOL-USD"))
+    assert market.read_ticker({**raw, "best_bid": ""}, ProductId("SOL-USD")) is None
+    assert market.read_ticker({**raw, "trades": []}, ProductId("SOL-USD")) is None
 
 
 # --- candles, fees, time
@@ -156,7 +157,7 @@ def test_candles_are_turned_oldest_first() -> None:
     older = {**newer, "start": 1795348500, "volume": Decimal("5.5"), "extra": None}
 
     expected = [Candle(1795348500, 2.0, 4.0, 1.0, 3.0, 5.5), Candle(1795348800, 2.0, 4.0, 1.0, 3.0, 5.0)]
-    assert expected == wire.read_candles({"candles": [newer, older]})
+    assert expected == market.read_candles({"candles": [newer, older]})
 
 
 @pytest.mark.parametrize(
@@ -165,21 +166,21 @@ def test_candles_are_turned_oldest_first() -> None:
 def test_candles_that_are_none_are_refused(raw: Any) -> None:
     """An answer without the list is not an empty list."""
     with pytest.raises(VenueProtocol, match="candles: "):
-        wire.read_candles(raw)
+        market.read_candles(raw)
 
 
 def test_fee_rates_are_fractions() -> None:
     """Of the tier; totals may be numbers or text, nobody asks."""
     raw = {"fee_tier": {"maker_fee_rate": "0.0035", "taker_fee_rate": Decimal("0.0075")}, "total_fees": 1}
 
-    assert FeeRates(Decimal("0.0035"), Decimal("0.0075")) == wire.read_fee_rates(raw)
+    assert FeeRates(Decimal("0.0035"), Decimal("0.0075")) == market.read_fee_rates(raw)
     with pytest.raises(VenueProtocol, match=r"fee_tier\.maker_fee_rate"):
-        wire.read_fee_rates({"fee_tier": {"maker_fee_rate": "", "taker_fee_rate": "0.1"}})
+        market.read_fee_rates({"fee_tier": {"maker_fee_rate": "", "taker_fee_rate": "0.1"}})
 
 
 def test_server_time_is_exact_to_the_millisecond() -> None:
     """Text, in a spelling of its own."""
-    assert Decimal("1790735849.298") == wire.read_server_time({"epochMillis": "1790735849298", "iso": "x"})
+    assert Decimal("1790735849.298") == market.read_server_time({"epochMillis": "1790735849298", "iso": "x"})
 
 
 # --- the account
@@ -201,7 +202,7 @@ def test_wallets_of_one_currency_are_summed() -> None:
     rows = [a_wallet(available="1.5", hold="0.5"), a_wallet("SOL", "2"), a_wallet(available="2", platform="")]
 
     expected = {USD: Balance(USD, Decimal("3.5"), Decimal("0.5")), "SOL": Balance(Asset("SOL"), Decimal(2), Decimal(0))}
-    assert expected == wire_account.read_balances(rows)
+    assert expected == account.read_balances(rows)
 
 
 @pytest.mark.parametrize(
@@ -217,14 +218,14 @@ def test_wallets_of_one_currency_are_summed() -> None:
 )
 def test_what_an_order_cannot_spend_is_not_ours_to_count(changes: dict[str, str]) -> None:
     """Not even if it makes no sense otherwise."""
-    assert {} == wire_account.read_balances([a_wallet(available="", **changes)])
+    assert {} == account.read_balances([a_wallet(available="", **changes)])
 
 
 @pytest.mark.parametrize("changes", [{"available_balance": None}, {"hold": {"value": ""}}, {"currency": ""}])
 def test_wallet_that_does_not_tell_is_refused(changes: dict[str, Any]) -> None:
     """Zero is a fact; nothing is not."""
     with pytest.raises(VenueProtocol, match="account: "):
-        wire_account.read_balances([a_wallet(**changes)])
+        account.read_balances([a_wallet(**changes)])
 
 
 def test_permissions_are_all_told() -> None:
@@ -237,9 +238,9 @@ def test_permissions_are_all_told() -> None:
         "portfolio_type": "DEFAULT",
     }
 
-    assert wire_account.KeyPermissions(True, True, False, "p", "DEFAULT") == wire_account.read_permissions(raw)
+    assert account.KeyPermissions(True, True, False, "p", "DEFAULT") == account.read_permissions(raw)
     with pytest.raises(VenueProtocol):
-        wire_account.read_permissions({"can_view": True, "can_trade": True})
+        account.read_permissions({"can_view": True, "can_trade": True})
 
 
 # --- orders
@@ -249,7 +250,7 @@ def test_order_is_read_whole() -> None:
     """Size and price from whatever configuration there is."""
     raw = a_wire_order(an_intent(), status="FILLED", filled_size="2", settled=True, attached_order_id="child")
 
-    state = wire_orders.make_status_report(wire_orders.read_order(raw))
+    state = orders.make_status_report(orders.read_order(raw))
 
     assert (OrderStatus.FILLED, Quantity(2), True, "child", None) == (
         state.status,
@@ -269,22 +270,24 @@ def test_stop_is_found_under_either_name(terms: dict[str, str], stop: str | None
     """Brackets call it trigger; members that are not meant are printed as null."""
     raw = a_wire_order(a_taker(), order_configuration={"limit_limit_gtc": None, "x": {"base_size": "1", **terms}})
 
-    state = wire_orders.make_status_report(wire_orders.read_order(raw))
+    state = orders.make_status_report(orders.read_order(raw))
     assert (None if stop is None else Price(stop)) == state.stop_price
 
 
-@pytest.mark.parametrize("status", [*wire_orders.VENUE_STATUSES])
+@pytest.mark.parametrize("status", [*orders.VENUE_STATUSES])
 def test_every_status_of_the_venue_is_known(status: OrderStatus) -> None:
     """By its own name."""
     raw = a_wire_order(a_taker(), status=status.value, filled_size="2")
 
-    assert status is wire_orders.read_order(raw).status
+    assert status is orders.read_order(raw).status
 
 
-@pytest.mark.parametrize("status", ["HALF_OPEN", "", None, "INTENDED", "WITHHELD", "ABANDONED", "REJECTED", "open", 7, ["OPEN"]])
+@pytest.mark.parametrize(
+    "status", ["HALF_OPEN", "", None, "INTENDED", "WITHHELD", "ABANDONED", "REJECTED", "open", 7, ["OPEN"]]
+)
 def test_status_nobody_knows_is_unknown_and_not_over(status: Any) -> None:
     """Our own words for states before the venue has it are not the venue's."""
-    read = wire_orders.read_order(a_wire_order(a_taker(), status=status)).status
+    read = orders.read_order(a_wire_order(a_taker(), status=status)).status
 
     assert OrderStatus.UNKNOWN_ORDER_STATUS is read
     assert not read.is_final
@@ -306,7 +309,7 @@ def test_status_nobody_knows_is_unknown_and_not_over(status: Any) -> None:
 def test_order_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:
     """Half an order is no order."""
     with pytest.raises(VenueProtocol):
-        wire_orders.read_order(a_wire_order(a_taker(), **changes))
+        orders.read_order(a_wire_order(a_taker(), **changes))
 
 
 def test_success_is_told_by_one_word_and_the_id_by_one_place() -> None:
@@ -318,7 +321,7 @@ def test_success_is_told_by_one_word_and_the_id_by_one_place() -> None:
         "error_response": {"error": "E"},
     }
 
-    assert wire_orders.Created(VenueOrderId("new")) == wire_orders.read_created(both)
+    assert orders.Created(VenueOrderId("new")) == orders.read_created(both)
 
 
 REASONS = [
@@ -342,7 +345,7 @@ REASONS = [
 @pytest.mark.parametrize(("raw", "reason"), REASONS, ids=[reason[:30] for _, reason in REASONS])
 def test_reason_of_a_refusal_is_the_first_that_says_something(raw: dict[str, Any], reason: str) -> None:
     """Of five places, any of which may be missing."""
-    assert wire_orders.Created(None, reason) == wire_orders.read_created(raw)
+    assert orders.Created(None, reason) == orders.read_created(raw)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +354,7 @@ def test_reason_of_a_refusal_is_the_first_that_says_something(raw: dict[str, Any
 def test_answer_to_an_order_that_says_neither_is_refused(raw: Any) -> None:
     """Then we do not know."""
     with pytest.raises(VenueProtocol, match="new order"):
-        wire_orders.read_created(raw)
+        orders.read_created(raw)
 
 
 def test_cancellations_are_told_one_by_one() -> None:
@@ -361,7 +364,7 @@ def test_cancellations_are_told_one_by_one() -> None:
         {"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": "b"},
     ]
 
-    assert {"a": True, "b": False} == wire_orders.read_cancelled({"results": rows})
+    assert {"a": True, "b": False} == orders.read_cancelled({"results": rows})
 
 
 def test_preview_tells_what_is_against_it_and_what_it_costs() -> None:
@@ -369,8 +372,8 @@ def test_preview_tells_what_is_against_it_and_what_it_costs() -> None:
     good = {"errs": [], "warning": ["UNKNOWN"], "order_total": "10.035", "commission_total": "0.035"}
     bad = {"errs": ["PREVIEW_INVALID_ORDER_CONFIG"], "order_total": "", "commission_total": ""}
 
-    assert wire_orders.Preview((), Notional("10.035"), Notional("0.035")) == wire_orders.read_preview(good)
-    assert wire_orders.Preview(("INVALID_ORDER_CONFIG",), None, None) == wire_orders.read_preview(bad)
+    assert orders.Preview((), Notional("10.035"), Notional("0.035")) == orders.read_preview(good)
+    assert orders.Preview(("INVALID_ORDER_CONFIG",), None, None) == orders.read_preview(bad)
 
 
 # --- fills
@@ -397,7 +400,7 @@ def a_wire_fill(**changes: Any) -> dict[str, Any]:
 def test_fill_is_read_whole() -> None:
     """Named by its entry, at the second it lies in."""
     expected = Fill(
-        trade_id=wire_account.TradeId("entry-1"),
+        trade_id=account.TradeId("entry-1"),
         venue_order_id=VenueOrderId("order-1"),
         product_id=ProductId("SOL-USD"),
         side=Side.BUY,
@@ -408,13 +411,13 @@ def test_fill_is_read_whole() -> None:
         liquidity=Liquidity.MAKER,
     )
 
-    assert expected == wire_account.read_fill(a_wire_fill())
+    assert expected == account.read_fill(a_wire_fill())
 
 
 def test_size_in_quote_is_divided_by_the_price() -> None:
     """Accident 4, both ways: the same 200 of quote, told in quote and in base."""
-    in_quote = wire_account.read_fill(a_wire_fill(size="200", size_in_quote=True))
-    in_base = wire_account.read_fill(a_wire_fill(size="2", size_in_quote=False))
+    in_quote = account.read_fill(a_wire_fill(size="200", size_in_quote=True))
+    in_base = account.read_fill(a_wire_fill(size="2", size_in_quote=False))
 
     assert in_quote == in_base
     assert Notional(200) == in_quote.notional
@@ -422,22 +425,22 @@ def test_size_in_quote_is_divided_by_the_price() -> None:
 
 def test_fill_without_an_entry_is_named_by_order_and_trade() -> None:
     """Trade ids alone may meet."""
-    assert "order-1|trade-1" == wire_account.read_fill(a_wire_fill(entry_id="")).trade_id
+    assert "order-1|trade-1" == account.read_fill(a_wire_fill(entry_id="")).trade_id
     with pytest.raises(VenueProtocol, match="has no id"):
-        wire_account.read_fill(a_wire_fill(entry_id=None, trade_id=""))
+        account.read_fill(a_wire_fill(entry_id=None, trade_id=""))
 
 
 @pytest.mark.parametrize("word", ["", None, "UNKNOWN_LIQUIDITY_INDICATOR", "BOTH"])
 def test_liquidity_nobody_knows_is_unknown(word: str | None) -> None:
     """The fee is told anyway."""
-    assert Liquidity.UNKNOWN is wire_account.read_fill(a_wire_fill(liquidity_indicator=word)).liquidity
+    assert Liquidity.UNKNOWN is account.read_fill(a_wire_fill(liquidity_indicator=word)).liquidity
 
 
 @pytest.mark.parametrize("word", ["REVERSAL", "CORRECTION", "SYNTHETIC", "", None])
 def test_fill_that_is_not_an_execution_stops_the_reading(word: str | None) -> None:
     """Booking a reversal as a buy is worse than not trading."""
     with pytest.raises(VenueProtocol):
-        wire_account.read_fill(a_wire_fill(trade_type=word))
+        account.read_fill(a_wire_fill(trade_type=word))
 
 
 @pytest.mark.parametrize(
@@ -446,7 +449,7 @@ def test_fill_that_is_not_an_execution_stops_the_reading(word: str | None) -> No
 def test_fill_that_makes_no_sense_is_refused(changes: dict[str, str]) -> None:
     """The ledger is built from these and nothing else."""
     with pytest.raises(VenueProtocol, match="fill"):
-        wire_account.read_fill(a_wire_fill(**changes))
+        account.read_fill(a_wire_fill(**changes))
 
 
 # --- conversions
@@ -474,13 +477,13 @@ def test_done_conversion_tells_what_arrived(parts: dict[str, Any], received: str
     """In the target asset, or one to one less the fee; the least of what is told."""
     expected = ConversionReport("c-9", ConversionStatus.COMPLETED, Notional(received))
 
-    assert expected == wire_account.read_conversion(a_trade(**parts), USD, USDC)
+    assert expected == account.read_conversion(a_trade(**parts), USD, USDC)
 
 
 def test_done_conversion_that_does_not_tell_is_refused() -> None:
     """No amount is made up."""
     with pytest.raises(VenueProtocol, match="not told"):
-        wire_account.read_conversion(a_trade(amount=money("100", "EUR")), USD, USDC)
+        account.read_conversion(a_trade(amount=money("100", "EUR")), USD, USDC)
 
 
 @pytest.mark.parametrize(
@@ -499,7 +502,7 @@ def test_conversion_that_is_not_done_received_nothing(word: str, status: Convers
     """A status nobody knows leaves it open."""
     parts = {"amount": money("100", "USDC")}
 
-    assert ConversionReport("c-9", status, Notional(0)) == wire_account.read_conversion(a_trade(word, **parts), USD, USDC)
+    assert ConversionReport("c-9", status, Notional(0)) == account.read_conversion(a_trade(word, **parts), USD, USDC)
 
 
 # --- pages
@@ -507,10 +510,10 @@ def test_conversion_that_is_not_done_received_nothing(word: str, status: Convers
 
 def test_page_ends_where_the_venue_says_so() -> None:
     """By its flag where there is one, by the cursor where there is none."""
-    assert ([1], "c") == reading.read_page({"x": [1], "has_next": True, "cursor": "c"}, "x")
-    assert ([1], None) == reading.read_page({"x": [1], "has_next": False, "cursor": "c"}, "x")
-    assert ([1], "c") == reading.read_page({"x": [1], "cursor": "c"}, "x")
-    assert ([], None) == reading.read_page({"x": [], "cursor": ""}, "x")
+    assert ([1], "c") == base.read_page({"x": [1], "has_next": True, "cursor": "c"}, "x")
+    assert ([1], None) == base.read_page({"x": [1], "has_next": False, "cursor": "c"}, "x")
+    assert ([1], "c") == base.read_page({"x": [1], "cursor": "c"}, "x")
+    assert ([], None) == base.read_page({"x": [], "cursor": ""}, "x")
 
 
 @pytest.mark.parametrize(
@@ -529,28 +532,28 @@ def test_page_ends_where_the_venue_says_so() -> None:
 def test_page_that_is_not_whole_is_refused(raw: Any) -> None:
     """Accident 9: a list that is missing is not an empty list, and a withheld one is not either."""
     with pytest.raises(VenueProtocol):
-        reading.read_page(raw, "x")
+        base.read_page(raw, "x")
 
 
 READERS: list[Callable[[Any], Any]] = [
-    wire.read_product,
-    wire.read_quote,
-    lambda raw: wire.read_depth(raw, Decimal(20)),
-    lambda raw: wire.read_ticker(raw, ProductId("SOL-USD")),
-    wire.read_candles,
-    wire.read_fee_rates,
-    wire.read_server_time,
-    lambda raw: wire_account.read_balances([raw]),
-    wire_account.read_permissions,
-    wire_account.read_fill,
-    wire_account.read_conversion_id,
-    lambda raw: wire_account.read_conversion(raw, USD, USDC),
-    wire_orders.read_order_head,
-    wire_orders.read_order,
-    wire_orders.read_order_envelope,
-    wire_orders.read_created,
-    wire_orders.read_cancelled,
-    wire_orders.read_preview,
+    market.read_product,
+    market.read_quote,
+    lambda raw: market.read_depth(raw, Decimal(20)),
+    lambda raw: market.read_ticker(raw, ProductId("SOL-USD")),
+    market.read_candles,
+    market.read_fee_rates,
+    market.read_server_time,
+    lambda raw: account.read_balances([raw]),
+    account.read_permissions,
+    account.read_fill,
+    account.read_conversion_id,
+    lambda raw: account.read_conversion(raw, USD, USDC),
+    orders.read_order_head,
+    orders.read_order,
+    orders.read_order_envelope,
+    orders.read_created,
+    orders.read_cancelled,
+    orders.read_preview,
 ]
 
 

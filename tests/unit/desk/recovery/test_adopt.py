@@ -8,17 +8,18 @@ from decimal import Decimal
 import pytest
 
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
-from desk.recovery.adopt_intents import AdoptionContext, Quantities, AdoptionTerms
-from desk.recovery.place import Change, RebuildOptions, rebuild, change_under_lease
-from simulation.lost_books import after_tick, the_store, wipe
+from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
+from desk.recovery.store import Change, RebuildOptions, change_under_lease, rebuild
+from simulation.fault_run import Watch, fault_run_of, invoke, prepare_world
 from simulation.nemesis import Nemesis
-from simulation.rig import Watch, invoke, prepare_world, fault_run_of
+from simulation.recovery_world import after_tick, the_store, wipe
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE, World
 from trader.errors import LeaseHeld, MissingData
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.ledger import Ledger, cash_imbalance
-from trader.model.orders import OrderPurpose, OrderConfiguration, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, OrderPurpose, Side
 
 SOL, ETH = Asset("SOL"), Asset("ETH")
 NEW_LOT = AdoptionTerms(strategy="rules_engine", stop=Decimal(90), target=Decimal(110), hold_hours=24)
@@ -36,7 +37,9 @@ def books_of(world: World, ledger: Ledger | None = None, epoch: int = 99) -> Ado
     return AdoptionContext(world.scenario.settings, found, world.exchange, world.clock.now(), epoch)
 
 
-def quantity(world: World, change: str, price: str = "140", asset: Asset = SOL, terms: AdoptionTerms | None = None) -> Change:
+def quantity(
+    world: World, change: str, price: str = "140", asset: Asset = SOL, terms: AdoptionTerms | None = None
+) -> Change:
     wanted = Quantities(asset, Decimal(change), Decimal(price))
     return adopt_quantity(books_of(world), wanted, terms or AdoptionTerms(), "sold by hand")
 
@@ -203,7 +206,9 @@ def test_order_in_no_ledger_is_taken_in_with_its_own_fills(world: World) -> None
 def test_sale_in_no_ledger_belongs_to_the_lot_it_sells(world: World) -> None:
     """A limit order becomes an exit of the only lot there is."""
     world.exchange.cancel(tuple(world.book().active))
-    name = an_order_nobody_knows(world, side=Side.SELL, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Decimal(1), bracket=None)
+    name = an_order_nobody_knows(
+        world, side=Side.SELL, configuration=OrderConfiguration.LIMIT_IOC, limit_price=Decimal(1), bracket=None
+    )
     before = world.ledger()
     assert before is not None
 

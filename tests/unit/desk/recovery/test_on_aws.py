@@ -13,7 +13,7 @@ from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.sandbox.server import VenueServer
 from factories_settings import CONFIG
-from simulation.lost_books import after_tick
+from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE
 from trader.adapters.aws import clients

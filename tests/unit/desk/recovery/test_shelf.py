@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
-from desk.recovery.shelf import FileLedgerItems, LedgerItems
+from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from factories import SCOPE, a_ledger
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire.wires import BUCKET, TABLE

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from desk.sandbox.finer import merge, split, partial
-from desk.sandbox.listings import many_products, load_folder, find_newest, add_script, make_seeded
+from desk.markets.series import CandleSeries
+from desk.sandbox.listings import add_script, find_newest, load_folder, make_seeded, many_products
 from desk.sandbox.market import Listing
+from desk.sandbox.resample import merge, partial, split
 from factories_venue import SOL, START, STEP, a_path
 from trader.errors import ConfigError
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity
-from trader.sim.series import CandleSeries
 
 BTC = ProductId("BTC-USD")
 

@@ -13,10 +13,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.in_memory import ManualClock
 from desk.sandbox.configurations import read_configuration, read_request
-from desk.sandbox.moments import END_OF_TIME
 from desk.sandbox.reasons import OrderRefused
 from desk.sandbox.venue import Venue
+from desk.sandbox.venue_clock import END_OF_TIME
 from factories_venue import (
     BASE,
     START,
@@ -31,10 +32,9 @@ from factories_venue import (
     an_intent,
 )
 from factories_venue import Venue as Simulated
-from trader.adapters.local.clock import ManualClock
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.money import Price, Quantity, plain
-from trader.model.orders import Accepted, OrderIntent, OrderConfiguration, Rejected, Side
+from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Side
 from unit.desk.sandbox.venues import a_venue
 
 OPENING = {USD: Decimal(2_000), BASE: Decimal(8)}

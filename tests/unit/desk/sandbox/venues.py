@@ -12,13 +12,13 @@ import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from desk.in_memory import ManualClock
 from desk.sandbox.keys import ApiKey
 from desk.sandbox.market import Listing
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from factories_venue import SOL, SOL_USDC, START, STEP, USD, USDC, Bar, a_path, a_product, a_simulation
-from trader.adapters.local.clock import ManualClock
 from trader.model.ids import Asset
 from trader.model.market import Candle, Granularity, Product
 

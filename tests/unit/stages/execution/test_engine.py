@@ -29,8 +29,9 @@ from trader.model.decisions import Approval, Plan
 from trader.model.denials import DenialCode
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.orders import OrderPurpose, OrderStatus
-from trader.model.portfolio import TradingState
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderPurpose
+from trader.model.trading_state import TradingState
 from trader.stages.execution import ExecutionEngine
 
 LOT = ClientOrderId(PREFIX + "entry")
@@ -63,7 +64,11 @@ def test_exits_come_before_protection_before_entries() -> None:
 
     made = plan(ledger, an_approval(), a_sell_approval(other))
 
-    assert [(OrderPurpose.EXIT, "ETH-USD"), (OrderPurpose.PROTECTION, "ETH-USD"), (OrderPurpose.ENTRY, "SOL-USD")] == legs(made)
+    assert [
+        (OrderPurpose.EXIT, "ETH-USD"),
+        (OrderPurpose.PROTECTION, "ETH-USD"),
+        (OrderPurpose.ENTRY, "SOL-USD"),
+    ] == legs(made)
     assert [LOT, second.lot_id] == [intent.lot_id for intent in made.intents[:2]]
 
 
@@ -125,7 +130,10 @@ def test_entry_that_cannot_be_made_is_a_denial_and_the_next_is_made() -> None:
     """Nothing ends a plan but its end."""
     made = plan(a_ledger(), an_approval(a_proposal("DOGE-USD")), an_approval())
 
-    assert ([DenialCode.PRODUCT_MISSING], [(OrderPurpose.ENTRY, "SOL-USD")]) == ([d.code for d in made.denials], legs(made))
+    assert ([DenialCode.PRODUCT_MISSING], [(OrderPurpose.ENTRY, "SOL-USD")]) == (
+        [d.code for d in made.denials],
+        legs(made),
+    )
 
 
 def test_exit_that_cannot_be_made_is_a_denial() -> None:

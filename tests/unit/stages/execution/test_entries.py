@@ -35,11 +35,12 @@ from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
 from trader.model.money import Notional, Price, Quantity, plain
-from trader.model.orders import Bracket, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
-from trader.model.settings import Settings
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.settings import Settings
 from trader.stages.execution import ExecutionContext
-from trader.stages.execution.entries import Entry, plan_entry, count_unfilled_entries
-from trader.stages.execution.purse import BuyingPower
+from trader.stages.execution.entry_orders import Entry, count_unfilled_entries, plan_entry
+from trader.stages.execution.funding import BuyingPower
 
 PERIOD = 300
 

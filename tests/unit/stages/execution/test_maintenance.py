@@ -18,14 +18,17 @@ from factories import (
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
-from trader.model.orders import ATTACHED, OrderConfiguration, OrderStatus
-from trader.model.portfolio import TradingState
-from trader.stages.execution.maintenance import find_stale_orders
+from trader.model.order_life import OrderStatus
+from trader.model.orders import ATTACHED, OrderConfiguration
+from trader.model.trading_state import TradingState
+from trader.stages.execution.cancels import find_stale_orders
 
 PERIOD = 300
 
 
-def stale(ledger: Ledger, *, now: int = NOW, switch: TradingState = TradingState.RUN, entries_allowed: bool = True) -> list[str]:
+def stale(
+    ledger: Ledger, *, now: int = NOW, switch: TradingState = TradingState.RUN, entries_allowed: bool = True
+) -> list[str]:
     return list(find_stale_orders(ledger, Instant(now), PERIOD, switch, entries_allowed=entries_allowed))
 
 
@@ -59,7 +62,9 @@ def test_order_that_cannot_be_cancelled_is_not_named(status: OrderStatus) -> Non
     assert [] == stale(a_ledger(working=[record]), switch=TradingState.FLATTEN, entries_allowed=False)
 
 
-@pytest.mark.parametrize("intent", [an_exit_intent(), an_intent(configuration=OrderConfiguration.LIMIT_IOC, expires_at=None)])
+@pytest.mark.parametrize(
+    "intent", [an_exit_intent(), an_intent(configuration=OrderConfiguration.LIMIT_IOC, expires_at=None)]
+)
 @pytest.mark.parametrize(("age", "goes"), [(PERIOD - 1, False), (PERIOD, True)])
 def test_immediate_order_that_still_rests_goes_after_a_cycle(intent: Any, age: int, goes: bool) -> None:
     """Exit or taker entry alike: it should have been over at once."""

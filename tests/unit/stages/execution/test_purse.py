@@ -25,11 +25,11 @@ from factories import (
     shipped_settings,
     some_conditions,
 )
-from trader.model.converts import ConversionIntent
+from trader.model.conversions import ConversionIntent
 from trader.model.ids import Asset, Instant, ProductId, client_order_id
 from trader.model.market import Product
 from trader.model.money import Notional
-from trader.stages.execution.purse import Funding, BuyingPower
+from trader.stages.execution.funding import BuyingPower, Funding
 
 SOL = a_product("SOL-USD")
 SOL_USDC = a_product("SOL-USDC", alias=ProductId("SOL-USD"))

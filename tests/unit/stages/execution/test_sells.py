@@ -30,9 +30,16 @@ from trader.model.ids import ClientOrderId, Instant, VenueOrderId, client_order_
 from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import ATTACHED, OrderPurpose, OrderIntent, OrderConfiguration, OrderRecord, OrderStatus, Side
+from trader.model.order_life import OrderStatus
+from trader.model.orders import ATTACHED, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.stages.execution import ExecutionContext
-from trader.stages.execution.sells import ExitOrder, count_exit_attempts, plan_exit, plan_protection, compute_unprotected
+from trader.stages.execution.exit_orders import (
+    ExitOrder,
+    compute_unprotected,
+    count_exit_attempts,
+    plan_exit,
+    plan_protection,
+)
 
 LOT = ClientOrderId(PREFIX + "entry")
 RULE = shipped_settings().execution
@@ -165,7 +172,9 @@ def test_brackets_go_first_and_the_exit_waits_for_their_end() -> None:
         (eth(bid="100", ask="100"), DenialCode.QUOTE_MISSING),
     ],
 )
-def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(market: ExecutionContext, code: DenialCode) -> None:
+def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(
+    market: ExecutionContext, code: DenialCode
+) -> None:
     """No price is made up, and what protects is not taken away for nothing."""
     sale = sell(held(an_order_record(a_bracket_intent())), market)
 
@@ -219,7 +228,16 @@ def test_uncovered_lot_gets_its_bracket() -> None:
     """At the prices its entry was bought with, for all of it, for as long as it takes."""
     (intent,) = brackets(held())
 
-    assert (OrderPurpose.PROTECTION, OrderConfiguration.BRACKET_GTC, Side.SELL, Quantity(1), Price(112), Price(94), LOT, None) == (
+    assert (
+        OrderPurpose.PROTECTION,
+        OrderConfiguration.BRACKET_GTC,
+        Side.SELL,
+        Quantity(1),
+        Price(112),
+        Price(94),
+        LOT,
+        None,
+    ) == (
         intent.purpose,
         intent.configuration,
         intent.side,

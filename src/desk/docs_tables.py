@@ -1,0 +1,64 @@
+"""The generated tables in docs: written by ``make docs``, compared by a test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from trader.model.denials import DenialCode
+from trader.model.order_life import TRANSITIONS, OrderStatus
+
+
+def write_tables() -> Mapping[str, str]:
+    """Return every generated file, by its name in docs."""
+    return {"denials.md": _denials(), "order-life.md": _order_life()}
+
+
+def _denials() -> str:
+    rows = [f"| `{code}` | {code.stage} | {code.meaning} |" for code in DenialCode]
+    return "\n".join(
+        [
+            "# Why not: every denial code",
+            "",
+            "Generated from `src/trader/model/denials.py` by `make docs`. Every product considered ends a cycle with",
+            "one verdict; a refusal carries one of these codes and the numbers behind it.",
+            "",
+            "| code | first given by | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _order_life() -> str:
+    rows = [f"| `{status}` | {'yes' if status.is_final else 'no'} | {_successors(status)} |" for status in OrderStatus]
+    return "\n".join(
+        [
+            "# The life of an order: what may be observed after what",
+            "",
+            "Generated from `src/trader/model/orders.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED, WITHHELD and",
+            "ours; the others are the venue's. An observation that is not in the row is an old page and is ignored.",
+            "",
+            "| status | terminal | may be followed by |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _successors(status: OrderStatus) -> str:
+    return ", ".join(f"`{other}`" for other in OrderStatus if other in TRANSITIONS[status]) or "nothing"
+
+
+def main() -> None:
+    """Write the tables into the folder given, ``docs`` by default."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    for name, text in write_tables().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

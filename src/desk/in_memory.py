@@ -1,0 +1,146 @@
+"""The ports in memory, for tests and backtests. They forgive nothing that the real ones would not.
+
+The ledger is kept as text and read back from it, so a value that does not survive storage is found here first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item
+from trader.errors import AuditError, StoreUnavailable
+from trader.model.codec import decode, sha256_hex
+from trader.model.events import AuditObject
+from trader.model.ids import Instant, Scope
+from trader.model.ledger import Ledger
+from trader.model.orders import Fill, OrderRecord
+from trader.model.trading_state import TradingState, parse_trading_state
+from trader.ports import LeaseGrant
+
+Book = TypeVar("Book")
+
+
+class InMemoryStateStore:
+    """Ledgers in a dict of texts, by scope. ``texts`` is open to tests that damage it."""
+
+    def __init__(self) -> None:
+        self.texts: dict[Scope, str] = {}
+        self._fills: dict[Scope, dict[str, str]] = {}
+        self._finished: dict[Scope, dict[str, str]] = {}
+
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
+        item = self._read(scope).take(scope, owner, now, lease_seconds)
+        self.texts[scope] = item.text()
+        return item.grant(scope)
+
+    def commit(
+        self,
+        grant: LeaseGrant,
+        ledger: Ledger,
+        *,
+        fills: Sequence[Fill] = (),
+        finished: Sequence[OrderRecord] = (),
+        release: bool = False,
+    ) -> LeaseGrant:
+        item = self._read(grant.scope).commit(grant, ledger, release=release)
+        # All of it becomes text before any of it is kept: all or nothing.
+        text, new_fills, new_orders = item.text(), encode_fills(fills), encode_orders(finished)
+        self.texts[grant.scope] = text
+        self._fills.setdefault(grant.scope, {}).update(new_fills)
+        self._finished.setdefault(grant.scope, {}).update(new_orders)
+        return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
+
+    def release(self, grant: LeaseGrant) -> None:
+        self.texts[grant.scope] = self._read(grant.scope).release(grant).text()
+
+    def ledger(self, scope: Scope) -> Ledger | None:
+        """Read the ledger without a lease, for tests and reports."""
+        return self._read(scope).ledger
+
+    def fills(self, scope: Scope) -> tuple[Fill, ...]:
+        """Read every fill that was committed, in the order of their first commit."""
+        return tuple(decode(Fill, json.loads(text)) for text in self._fills.get(scope, {}).values())
+
+    def finished(self, scope: Scope) -> tuple[OrderRecord, ...]:
+        """Read every finished order that was committed, as last committed."""
+        return tuple(decode(OrderRecord, json.loads(text)) for text in self._finished.get(scope, {}).values())
+
+    def _read(self, scope: Scope) -> LeaseItem:
+        text = self.texts.get(scope)
+        return LeaseItem() if text is None else read_lease_item(text, f"ledger of {scope}")
+
+
+class InMemoryAuditLog:
+    """Audit objects in a dict of texts, by key."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+
+    def write(self, audit_object: AuditObject) -> str:
+        text = audit_object.text()
+        if self.texts.setdefault(audit_object.key, text) != text:
+            raise AuditError(f"{audit_object.key} holds something else already")
+        return sha256_hex(text)
+
+
+class InMemoryKillSwitch:
+    """A word in a variable. None stands for a switch that cannot be read."""
+
+    def __init__(self, word: str | None = TradingState.RUN) -> None:
+        self.word = word
+
+    def read(self) -> TradingState:
+        if self.word is None:
+            raise StoreUnavailable("the kill switch cannot be read")
+        return parse_trading_state(self.word, "kill switch")
+
+
+class InMemorySimAccountStore(Generic[Book]):
+    """A simulated venue's book in a variable. Frozen, so it need not be copied."""
+
+    def __init__(self, account: Book | None = None) -> None:
+        self._book = account
+
+    def load(self) -> Book | None:
+        return self._book
+
+    def save(self, account: Book) -> None:
+        self._book = account
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still."""
+
+    at: Instant
+
+    def now(self) -> Instant:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        """Return at once: nothing happens while this clock waits."""
+
+
+@dataclass(slots=True)
+class ManualClock:
+    """A clock that moves when told to."""
+
+    at: Instant
+
+    def now(self) -> Instant:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        """Return at once: nothing happens while this clock waits."""
+
+    def set(self, at: Instant) -> None:
+        """Jump to an instant."""
+        self.at = at
+
+    def advance(self, seconds: int) -> Instant:
+        """Let time pass and return the new instant."""
+        self.at = Instant(self.at + seconds)
+        return self.at

@@ -1,0 +1,86 @@
+"""The market a command runs on: candles from a folder, or a synthetic one. Neither needs an account."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from desk.markets.candle_folder import CandleFolder
+from desk.markets.candle_market import CandleMarket, SeriesKey, make_product
+from desk.markets.series import CandleSeries
+from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
+from trader.errors import ConfigError
+from trader.model.codec import digest_of
+from trader.model.ids import Instant
+from trader.model.market import Candle, Granularity, Product
+from trader.ports import Clock
+from trader.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSetup:
+    """A market and the settings that fit its bars. ``name`` tells its state apart from that of other markets."""
+
+    name: str
+    title: str
+    settings: Settings
+    products: Sequence[Product]
+    series: Mapping[SeriesKey, CandleSeries | Sequence[Candle]]
+
+    def market(self, clock: Clock) -> CandleMarket:
+        """Open the market as of a clock."""
+        return CandleMarket(self.products, self.series, self.settings.simulation, clock)
+
+
+def set_up_synthetic(settings: Settings, until: Instant, hours: int, seed: int = DEMO_SEED) -> MarketSetup:
+    """Set up the synthetic market up to an instant."""
+    made = make_synthetic_market(seed, until, hours)
+    return MarketSetup(f"synthetic-{seed}", f"synthetic market, seed {seed}", settings, made.products, made.series)
+
+
+def set_up_candles(settings: Settings, folder: Path, start: Instant, end: Instant) -> MarketSetup:
+    """Set up a market from a folder of candles that cover a window.
+
+    The configured granularity is used where the folder has it for enough products, else the finest that it has; the
+    period of a cycle is then at least one bar. Raises: ConfigError if the folder does not cover the window.
+    """
+    candles = CandleFolder(folder)
+    granularity = candles.choose_granularity(settings.bars.granularity, start, end)
+    settings = fit_settings(settings, granularity)
+    accounting = settings.app.accounting_asset
+    names = [name for name in candles.products(granularity, start, end) if name.endswith(f"-{accounting}")]
+    if not names:
+        raise ConfigError(f"{folder}: no {granularity} candles quoted in {accounting} cover the window")
+    series: dict[SeriesKey, CandleSeries | Sequence[Candle]] = {}
+    products = []
+    for name in names:
+        rows = candles.load(name, granularity)
+        series[name, granularity] = rows
+        products.append(make_product(name, rows))
+    wanted = settings.bars
+    if (wanted.benchmark, wanted.benchmark_granularity) not in series:
+        key = (wanted.benchmark, wanted.benchmark_granularity)
+        if wanted.benchmark in candles.products(wanted.benchmark_granularity, start, end):
+            series[key] = candles.load(*key)
+    title = f"{folder.name}: {len(names)} products, {granularity}"
+    return MarketSetup(f"candles-{_short(str(folder.resolve()))}", title, settings, products, series)
+
+
+def fit_settings(settings: Settings, granularity: Granularity) -> Settings:
+    """Fit the settings to bars of another length: no cycle is shorter than a bar, and memory lasts as many cycles."""
+    if granularity is settings.bars.granularity:
+        return settings
+    period = max(settings.cycle.period_seconds, granularity.seconds)
+    memory = max(settings.cycle.order_memory_seconds, period * (settings.execution.chase_memory_cycles + 1))
+    fitted = replace(
+        settings,
+        bars=replace(settings.bars, granularity=granularity),
+        cycle=replace(settings.cycle, period_seconds=period, order_memory_seconds=memory),
+    )
+    return replace(fitted, digest=digest_of(replace(fitted, digest="")))
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,0 +1,192 @@
+"""A market made of candles: what was known at an instant, and, for the matching only, what came next.
+
+Decisions see closed bars; the running bar's open is seen by orders alone. So cutting the future off changes no
+decision. The spread is the assumed one of the settings, and depth is a share of the traded volume: candles know
+neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from desk.markets.series import CandleSeries
+from trader.errors import DataError, MissingData
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
+from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
+from trader.ports import Clock
+from trader.settings.app import SimulationSettings
+from trader.sim.fills import to_price
+from trader.sim.matching import Traded
+
+SeriesKey = tuple[ProductId, Granularity]
+
+# Price decimals are judged by the newest candles, as a venue's increments change over the years.
+_DECIMALS_SAMPLE = 500
+
+
+class CandleMarket:
+    """MarketData and Tape over candle series. A product reads the series of its alias if it has none of its own.
+
+    Products are metadata as of today, as they are at the real venue; their 24 h volume and price are as of now.
+    A ``CandleSeries`` may be shared by many markets; plain candles are indexed here.
+    """
+
+    def __init__(
+        self,
+        products: Sequence[Product],
+        series: Mapping[SeriesKey, Sequence[Candle] | CandleSeries],
+        settings: SimulationSettings,
+        clock: Clock,
+    ) -> None:
+        self._products = {product.product_id: product for product in products}
+        self._settings = settings
+        self._clock = clock
+        self._series = {
+            key: given if isinstance(given, CandleSeries) else CandleSeries(key[1], given)
+            for key, given in series.items()
+        }
+        self._finest: dict[ProductId, CandleSeries] = {}
+        for (product_id, granularity), each in self._series.items():
+            best = self._finest.get(product_id)
+            if best is None or granularity.seconds < best.granularity.seconds:
+                self._finest[product_id] = each
+
+    # --- MarketData
+
+    def products(self) -> Sequence[Product]:
+        now = self._clock.now()
+        return tuple(self._as_of(product, now) for product in self._products.values())
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+        now = self._clock.now()
+        quotes = {}
+        for product_id in product_ids:
+            last = self._last_closed(product_id, now)
+            if last is not None:
+                quotes[product_id] = self._quote(product_id, last.close, now)
+        return quotes
+
+    def bars(
+        self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
+    ) -> Mapping[ProductId, Bars | DataError]:
+        return {product_id: self._bars_of(product_id, granularity, count, now) for product_id in product_ids}
+
+    def depth(
+        self,
+        product_ids: Sequence[ProductId],
+        band_bps: Decimal,  # noqa: ARG002 - asked for by the port; candles know no distance from the mid
+    ) -> Mapping[ProductId, Depth]:
+        """Assume that a share of the mean hourly turnover of the last 24 h rests on each side, whatever the band."""
+        now = self._clock.now()
+        depths = {}
+        for product_id in product_ids:
+            if self._last_closed(product_id, now) is not None:
+                side = Notional(self._day_notional(product_id, now) / 24 * self._settings.volume_share_ratio)
+                depths[product_id] = Depth(product_id, side, side)
+        return depths
+
+    # --- Tape
+
+    def touch(self, product_id: ProductId) -> Quote | None:
+        now = self._clock.now()
+        last = self._last_closed(product_id, now)
+        if last is None:
+            return None
+        running = self._finest_of(product_id).running_open(now)
+        return self._quote(product_id, last.close if running is None else running, now)
+
+    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
+        series = self._finest_of(product_id)
+        return Traded(series.granularity.seconds, series.between(since, until))
+
+    # --- inside
+
+    def _finest_of(self, product_id: ProductId) -> CandleSeries:
+        found = self._finest.get(product_id)
+        if found is None:
+            product = self._products.get(product_id)
+            found = self._finest.get(product.canonical_id) if product is not None else None
+            found = found if found is not None else CandleSeries(Granularity.ONE_MINUTE, ())
+            self._finest[product_id] = found
+        return found
+
+    def _series_of(self, product_id: ProductId, granularity: Granularity) -> CandleSeries | None:
+        own = self._series.get((product_id, granularity))
+        if own is not None:
+            return own
+        product = self._products.get(product_id)
+        if product is not None and product.alias is not None and (product.alias, granularity) in self._series:
+            return self._series[product.alias, granularity]
+        finest = self._finest_of(product_id)
+        if finest.starts and granularity.seconds % finest.granularity.seconds:
+            return None
+        longer = finest.aggregate(granularity) if finest.starts else CandleSeries(granularity, ())
+        self._series[product_id, granularity] = longer
+        return longer
+
+    def _bars_of(self, product_id: ProductId, granularity: Granularity, count: int, now: Instant) -> Bars | DataError:
+        series = self._series_of(product_id, granularity)
+        if series is None:
+            return MissingData(f"no {granularity} candles can be made for {product_id}")
+        try:
+            return series.bars(count, now)
+        except DataError as error:
+            return error
+
+    def _last_closed(self, product_id: ProductId, now: Instant) -> Candle | None:
+        return self._finest_of(product_id).last_closed(now) if product_id in self._products else None
+
+    def _day_notional(self, product_id: ProductId, now: Instant) -> Decimal:
+        # A statistic, in text to the cent before it becomes an amount.
+        return Decimal(format(self._finest_of(product_id).day_notional(now), ".2f"))
+
+    def _as_of(self, product: Product, now: Instant) -> Product:
+        last = self._last_closed(product.product_id, now)
+        return replace(
+            product,
+            volume_24h=Notional(self._day_notional(product.product_id, now)),
+            price=to_price(last.close) if last is not None else None,
+        )
+
+    def _quote(self, product_id: ProductId, middle: float, now: Instant) -> Quote:
+        increment = self._products[product_id].price_increment
+        mid = to_price(middle)
+        half = mid * self._settings.spread_bps / BPS / 2
+        bid, ask = floor_to(mid - half, increment), ceil_to(mid + half, increment)
+        return Quote(product_id, Price(bid), Price(ask if ask > bid else bid + increment), now)
+
+
+def make_product(product_id: ProductId, candles: Sequence[Candle], alias: ProductId | None = None) -> Product:
+    """Make up the metadata of a product of which only candles are known.
+
+    The price increment is what the closes of the newest candles show, one odd price in a hundred aside.
+    """
+    base, _, quote = product_id.rpartition("-")
+    increment = _price_increment(candles[-_DECIMALS_SAMPLE:])
+    return Product(
+        product_id=product_id,
+        base=Asset(base),
+        quote=Asset(quote),
+        base_increment=Quantity("0.00000001"),
+        price_increment=increment,
+        quote_increment=Notional(increment),
+        base_size_min=Quantity("0.00000001"),
+        base_size_max=Quantity("1000000000000"),
+        quote_size_min=Notional(1),
+        quote_size_max=Notional(50_000_000),
+        volume_24h=Notional(0),
+        alias=alias,
+    )
+
+
+def _price_increment(candles: Sequence[Candle]) -> Price:
+    decimals = sorted(_decimals(candle.close) for candle in candles)
+    return Price(f"1e-{decimals[len(decimals) * 99 // 100]}") if decimals else Price("0.01")
+
+
+def _decimals(value: float) -> int:
+    exponent = to_price(value).normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0

@@ -1,0 +1,103 @@
+"""What single events of the audit make of the ledger, where the event alone says it: one function for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+
+from desk.recovery.chain import Recorded
+from trader.model.booking import book_dust
+from trader.model.codec import decode
+from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
+from trader.model.events import EventKind
+from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
+from trader.model.ledger import Ledger
+from trader.model.market import Quote
+from trader.model.orders import Accepted, Rejected, Submission, Unknown
+from trader.settings import Settings
+from trader.stages.exits import ExitEngine
+from trader.stages.submission import apply_submission
+from trader.stages.valuation import mark_equity, price_pegs
+
+_SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
+
+EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
+
+
+def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
+    """Mark the lots and the books with the quotes that the cycle saw."""
+    quotes: dict[ProductId, Quote] = {
+        quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
+    }
+    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, quotes)
+    marks, _ = mark_equity(
+        ledger, quotes, price_pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk
+    )
+    return marks
+
+
+def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Take marks and health as the record has them; a halt that a person has to lift is never lifted here."""
+    body = event.body
+    marks: EquityMarks | None = decode(EquityMarks, body["equity_marks"]) if body["equity_marks"] is not None else None
+    return replace(
+        ledger,
+        equity_marks=marks or ledger.equity_marks,
+        failure_streak=decode(FailureStreak, body["failure_streak"])
+        if "failure_streak" in body
+        else ledger.failure_streak,
+        drawdown_halt=ledger.drawdown_halt or bool(body.get("drawdown_halt")),
+    )
+
+
+def _dusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    lot = ledger.lots.get(ClientOrderId(event.body["lot"]))
+    return ledger if lot is None else book_dust(ledger, lot)
+
+
+def _regime(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, regime=decode(RegimeState, event.body["state"]))
+
+
+def _universe(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, membership=decode(Mapping[ProductId, Membership], event.body["membership"]))
+
+
+def _strategies(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    if "runs" not in event.body:
+        return ledger
+    return replace(ledger, strategy_runs=decode(Mapping[StrategyId, Instant], event.body["runs"]))
+
+
+def _submitted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    record = ledger.orders.get(ClientOrderId(event.body["order"]))
+    if record is None or not record.is_in_doubt:
+        return ledger
+    said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
+    return ledger.with_order(apply_submission(record, said, event.at))
+
+
+def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, failure_streak=decode(FailureStreak, event.body["failure_streak"]))
+
+
+def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Lift what an operator lifted."""
+    return lift_reduce_only(ledger, event.body.get("lifted", ()))
+
+
+def lift_reduce_only(ledger: Ledger, bases: Collection[str]) -> Ledger:
+    """Allow entries into these assets again; what is still missing at the venue forbids them again at once."""
+    return replace(ledger, reduce_only={base: why for base, why in ledger.reduce_only.items() if base not in bases})
+
+
+EVENT_HANDLERS: dict[str, EventHandler] = {
+    EventKind.DUST_BOOKED: _dusted,
+    EventKind.INPUTS_GATHERED: mark_lots,
+    EventKind.REGIME_ASSESSED: _regime,
+    EventKind.UNIVERSE_SELECTED: _universe,
+    EventKind.STRATEGIES_PROPOSED: _strategies,
+    EventKind.ORDER_SUBMITTED: _submitted,
+    EventKind.CYCLE_SETTLED: _abstained,
+    EventKind.LEDGER_ADJUSTED: _adjusted,
+}

@@ -1,0 +1,130 @@
+"""The stored ledger item as it lies there, sound or not; and the one write that replaces what is not a ledger.
+
+The stores themselves refuse to touch an item they cannot read. Here it can be replaced on purpose, in one conditional
+write: at no instant is there an item without a ledger, on which a cycle would open empty books.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from trader.adapters.local.atomic_files import lock_file, replace_text
+from trader.adapters.local.files import FileStateStore
+from trader.adapters.local.lease import LeaseItem, read_lease_item
+from trader.errors import LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
+from trader.model.ids import Instant, Scope
+from trader.model.ledger import Ledger
+
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLedger:
+    """What lies in the store: the lease, the text of the ledger, and the ledger or why that text is none."""
+
+    text: str
+    owner: str
+    epoch: int
+    version: int
+    expires_at: Instant
+    ledger: Ledger | None
+    problem: str = ""
+
+    def is_held(self, now: Instant) -> bool:
+        """Whether somebody's lease lasts."""
+        return bool(self.owner) and self.expires_at > now
+
+
+class LedgerItems(Protocol):
+    """The place of the ledger items."""
+
+    def find(self, scope: Scope) -> StoredLedger | None:
+        """Read the item without a lease and without writing; None if there is none. Raises: StoreUnavailable."""
+        ...
+
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+        """Put a ledger where none is, or where something is that is no ledger; the lease is free afterwards.
+
+        One conditional write. Raises: LeaseHeld, VersionConflict if it is no longer as found, StoreUnavailable.
+        """
+        ...
+
+    def set_aside(self, scope: Scope, text: str) -> str:
+        """Keep an old text for good, and say where. Raises: StoreUnavailable."""
+        ...
+
+
+def replace_item(
+    there: StoredLedger | None, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant
+) -> LeaseItem:
+    """Decide what may be written in place of an item. Raises: LeaseHeld, VersionConflict."""
+    if there is not None and there.is_held(now):
+        raise LeaseHeld(there.owner, there.expires_at)
+    if (there and (there.text, there.epoch)) != (found and (found.text, found.epoch)):
+        raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)
+    return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), ledger)
+
+
+def read_stored_item(text: str, where: str) -> StoredLedger:
+    """Read an item of the local stores, as far as it can be read."""
+    try:
+        item = read_lease_item(text, where)
+    except LedgerCorrupt as error:
+        return replace(_lease_of(text), problem=str(error))
+    return StoredLedger(text, item.owner, item.epoch, item.version, item.expires_at, item.ledger)
+
+
+def _lease_of(text: str) -> StoredLedger:
+    """Save the lease out of a damaged item, if that much of it is left."""
+    try:
+        plain = json.loads(text)
+    except ValueError:
+        plain = None
+    plain = plain if isinstance(plain, dict) else {}
+    numbers = [plain.get(name) for name in ("epoch", "version", "expires_at")]
+    epoch, version, expires_at = (number if type(number) is int else 0 for number in numbers)
+    owner = plain.get("owner")
+    return StoredLedger(text, owner if isinstance(owner, str) else "", epoch, version, Instant(expires_at), None)
+
+
+class FileLedgerItems:
+    """The items of a FileStateStore."""
+
+    def __init__(self, home: Path) -> None:
+        self._store = FileStateStore(home)
+
+    def find(self, scope: Scope) -> StoredLedger | None:
+        path = self._path(scope)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+        return read_stored_item(content.decode("utf-8", errors="surrogateescape"), str(path))
+
+    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+        path = self._path(scope)
+        try:
+            with lock_file(path.parent / ".lock"):
+                replace_text(path, replace_item(self.find(scope), found, ledger, epoch, now).text())
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+
+    def set_aside(self, scope: Scope, text: str) -> str:
+        content = text.encode("utf-8", errors="surrogateescape")
+        digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
+        path = self._path(scope).with_name(f"ledger-{digest}.set-aside")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+        return str(path)
+
+    def _path(self, scope: Scope) -> Path:
+        return self._store.folder(scope) / "ledger.json"

@@ -1,0 +1,219 @@
+"""Where the books lie, put together for a command: a folder of this machine, or a stack on AWS.
+
+Without ``--write`` the simulated venue's book is opened as well without a way back to the store: reading it would
+otherwise move it on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from desk.in_memory import FixedClock
+from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
+from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
+from desk.recovery.store import RecoveryStore
+from trader.adapters.local.clock import SystemClock
+from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
+from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
+from trader.errors import ConfigError, DataError
+from trader.model.ids import Instant, ProductId, rfc3339
+from trader.model.market import Bars, Depth, Granularity, Product, Quote
+from trader.ports import Clock
+from trader.settings import Settings
+from trader.settings.app import Mode
+from trader.sim.account import SimAccount, SimAccountStore
+from trader.sim.matching import Traded
+
+_SECONDS = 60
+VENUE = "https://api.coinbase.com"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocation:
+    """What the options say: a folder, or a table and a bucket; the venue's address; now, if it is not now."""
+
+    home: Path | None = None
+    table: str | None = None
+    bucket: str | None = None
+    venue: str | None = None
+    now: Instant | None = None
+
+
+class ClosedMarket:
+    """A market on which nothing trades: the simulated venue stays as it was last seen."""
+
+    def products(self) -> Sequence[Product]:
+        return ()
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:  # noqa: ARG002 - a port
+        return {}
+
+    def bars(
+        self,
+        product_ids: Sequence[ProductId],  # noqa: ARG002
+        granularity: Granularity,  # noqa: ARG002
+        count: int,  # noqa: ARG002
+        now: Instant,  # noqa: ARG002
+    ) -> Mapping[ProductId, Bars | DataError]:
+        return {}
+
+    def depth(
+        self,
+        product_ids: Sequence[ProductId],  # noqa: ARG002
+        band_bps: Decimal,  # noqa: ARG002
+    ) -> Mapping[ProductId, Depth]:
+        return {}
+
+    def touch(self, product_id: ProductId) -> Quote | None:  # noqa: ARG002
+        return None
+
+    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:  # noqa: ARG002
+        return Traded(_SECONDS, ())
+
+
+class ReadOnlyAccountStore:
+    """A book that may be read and changed, and is never saved."""
+
+    def __init__(self, books: SimAccountStore) -> None:
+        self._books = books
+        self._changed: SimAccount | None = None
+
+    def load(self) -> SimAccount | None:
+        return self._changed if self._changed is not None else self._books.load()
+
+    def save(self, book: SimAccount) -> None:
+        self._changed = book
+
+
+def locate(settings: Settings, where: StoreLocation, *, writes: bool) -> RecoveryStore:
+    """Put a place together from the options. Raises: ConfigError."""
+    _check(where)
+    if where.table is not None and where.bucket is not None:
+        return _on_aws(settings, where, where.table, where.bucket, writes=writes)
+    return _in_folder(settings, where, where.home or Path(), writes=writes)
+
+
+def locate_items(where: StoreLocation) -> LedgerItems:
+    """Open the place of the ledger items and nothing else: no venue, no key. Raises: ConfigError."""
+    if where.table is not None and where.bucket is not None:
+        from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
+        from trader.adapters.aws.clients import open_client  # noqa: PLC0415
+
+        return DynamoLedgerItems(open_client("dynamodb"), where.table, open_client("s3"), where.bucket)
+    _check(where)
+    return FileLedgerItems(where.home or Path())
+
+
+def _check(where: StoreLocation) -> None:
+    if (where.table is None) != (where.bucket is None):
+        raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
+    if where.home is None and where.table is None:
+        raise ConfigError("--home is not given; allowed is a folder, or --table and --bucket")
+
+
+def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: bool) -> RecoveryStore:
+    scope, store = make_scope(settings), FileStateStore(home)
+    audit = home / "audit"
+    reader = FolderAuditReader(audit)
+    if not store.folder(scope).exists() and not (audit / f"scope={scope}").exists():
+        there = sorted(str(each.parent) for each in home.glob(f"*/scope={scope}"))
+        hint = f"; allowed are {', '.join(there)}" if there else ""
+        raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
+    clock = _clock_in_folder(where, reader, settings, writes=writes)
+    books: FileSimAccountStore[SimAccount] = FileSimAccountStore(
+        home / f"venue-{settings.app.account}.json", SimAccount
+    )
+    venue = _http(where.venue, settings) if where.venue is not None else None
+    return RecoveryStore(
+        settings=settings,
+        scope=scope,
+        owner=_owner(),
+        store=store,
+        items=FileLedgerItems(home),
+        audit=FileAuditLog(audit),
+        reader=reader,
+        exchange=choose_exchange(
+            settings, venue or _closed(), clock, lambda: books if writes else ReadOnlyAccountStore(books)
+        ),
+        clock=clock,
+    )
+
+
+def _on_aws(settings: Settings, where: StoreLocation, table: str, bucket: str, *, writes: bool) -> RecoveryStore:
+    from desk.recovery.aws import DynamoLedgerItems, S3AuditReader  # noqa: PLC0415 - a laptop needs no boto3
+    from trader.adapters.aws.audit_log import S3AuditLog  # noqa: PLC0415
+    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
+    from trader.adapters.aws.sim_account_store import DynamoSimAccountStore  # noqa: PLC0415
+    from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
+
+    dynamodb, s3, scope = open_client("dynamodb"), open_client("s3"), make_scope(settings)
+    clock = _machine_clock(where.now, writes=writes)
+    books: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
+    url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
+    return RecoveryStore(
+        settings=settings,
+        scope=scope,
+        owner=_owner(),
+        store=DynamoStateStore(dynamodb, table),
+        items=DynamoLedgerItems(dynamodb, table, s3, bucket),
+        audit=S3AuditLog(s3, bucket),
+        reader=S3AuditReader(s3, bucket),
+        exchange=choose_exchange(
+            settings, _http(url, settings), clock, lambda: books if writes else ReadOnlyAccountStore(books)
+        ),
+        clock=clock,
+    )
+
+
+def _machine_clock(at: Instant | None, *, writes: bool) -> Clock:
+    """Leases that cycles take by the clock are judged by the clock; as of an earlier instant one may look."""
+    machine = SystemClock()
+    if at is None:
+        return machine
+    if writes or at > (now := machine.now()):
+        allowed = "it without --write" if writes else f"{rfc3339(now)} or before"
+        raise ConfigError(f"--at {rfc3339(at)}: leases there end by the clock; allowed is {allowed}")
+    return FixedClock(at)
+
+
+def _clock_in_folder(where: StoreLocation, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
+    """Time of a recorded or synthetic market stands where the record ends; a real venue's is the machine's."""
+    if where.venue is not None:
+        return _machine_clock(where.now, writes=writes)
+    if where.now is not None:
+        return FixedClock(where.now)
+    chain = read_chain(reader.texts(make_scope(settings)))
+    ends = [event.at for each in chain.objects for event in each.events]
+    return FixedClock(max(ends)) if ends else SystemClock()
+
+
+def _http(url: str, settings: Settings) -> VenueAccess:
+    """Open the venue at an address; the key comes from the environment, or from the secret that it names."""
+    from desk.real_venue import open_http_venue  # noqa: PLC0415
+
+    name = os.environ.get("TRADER_SECRET")
+    if not name or settings.app.mode is not Mode.LIVE:
+        return open_http_venue(url, settings, os.environ)
+    return open_http_venue(url, settings, {**os.environ, **_secret(name)})
+
+
+def _secret(name: str) -> dict[str, str]:
+    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
+    from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415
+
+    secret = read_secret(open_client("secretsmanager"), name)
+    return {"COINBASE_API_KEY": secret.key_name, "COINBASE_API_SECRET": secret.private_key}
+
+
+def _closed() -> VenueAccess:
+    market = ClosedMarket()
+    return VenueAccess(market, market)
+
+
+def _owner() -> str:
+    return f"operator-{os.getpid()}-{secrets.token_hex(4)}"

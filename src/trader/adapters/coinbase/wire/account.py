@@ -1,0 +1,183 @@
+"""What the venue says of the account, its fills and its conversions, as values of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, fit
+from trader.errors import VenueProtocol
+from trader.model.conversions import ConversionReport, ConversionStatus
+from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
+from trader.model.market import Balance
+from trader.model.money import ZERO, Notional, Price, Quantity
+from trader.model.orders import Fill, Liquidity, Side
+
+_NOT_SPENDABLE = ("VAULT", "PERP_FUTURES")
+_OUR_PLATFORM = "ACCOUNT_PLATFORM_CONSUMER"
+
+
+# --- the account
+
+
+class _Amount(WireModel):
+    value: Number
+    currency: str = ""
+
+
+class _Account(WireModel, available_balance="available"):
+    currency: str
+    available: _Amount
+    hold: _Amount
+
+
+class _AccountKind(WireModel):
+    type: str = ""
+    platform: str = _OUR_PLATFORM
+
+
+def read_balances(rows: Iterable[Any]) -> Mapping[Asset, Balance]:
+    """Sum the wallets of each currency that an order can spend from; vaults and other platforms are not.
+
+    Raises: VenueProtocol.
+    """
+    found: dict[Asset, Balance] = {}
+    for row in rows:
+        kind = fit(_AccountKind, row, "account")
+        if kind.platform != _OUR_PLATFORM or kind.type.endswith(_NOT_SPENDABLE):
+            continue
+        wire = fit(_Account, row, "account")
+        asset = Asset(wire.currency)
+        old = found.get(asset, Balance(asset, ZERO, ZERO))
+        found[asset] = Balance(asset, old.available + wire.available.value, old.hold + wire.hold.value)
+    return found
+
+
+class _Permissions(WireModel):
+    can_view: bool
+    can_trade: bool
+    can_transfer: bool
+    portfolio_uuid: str = ""
+    portfolio_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What our key may do, and in which portfolio."""
+
+    can_view: bool
+    can_trade: bool
+    can_transfer: bool
+    portfolio: str
+    portfolio_type: str
+
+
+def read_permissions(raw: Any) -> KeyPermissions:
+    """Read what the key may do. Raises: VenueProtocol."""
+    wire = fit(_Permissions, raw, "key permissions")
+    return KeyPermissions(
+        wire.can_view, wire.can_trade, wire.can_transfer, wire.portfolio_uuid, wire.portfolio_type.upper()
+    )
+
+
+# --- fills
+
+
+class _Fill(WireModel):
+    order_id: str
+    trade_type: str
+    trade_time: Timestamp
+    product_id: str
+    side: Side
+    price: Number
+    size: Number
+    commission: Number
+    size_in_quote: bool = False
+    liquidity_indicator: str = ""
+    entry_id: str | None = None
+    trade_id: str | None = None
+
+
+def read_fill(raw: Any) -> Fill:
+    """Read one fill; a size in quote becomes base units. Raises: VenueProtocol, for corrections and reversals too."""
+    wire = fit(_Fill, raw, "fill")
+    if wire.trade_type != "FILL":
+        raise VenueProtocol(f"fill of order {wire.order_id} is a {wire.trade_type[:40]}; a person must look")
+    if wire.price <= 0 or wire.size <= 0:
+        raise VenueProtocol(f"fill of order {wire.order_id}: {wire.size} at {wire.price} is no execution")
+    name = wire.entry_id or (f"{wire.order_id}|{wire.trade_id}" if wire.trade_id else None)
+    if name is None:
+        raise VenueProtocol(f"fill of order {wire.order_id} has no id")
+    word = wire.liquidity_indicator
+    return Fill(
+        trade_id=TradeId(name),
+        venue_order_id=VenueOrderId(wire.order_id),
+        product_id=ProductId(wire.product_id),
+        side=wire.side,
+        price=Price(wire.price),
+        quantity=Quantity(wire.size / wire.price if wire.size_in_quote else wire.size),
+        fee=Notional(wire.commission),
+        time=Instant(wire.trade_time),
+        liquidity=Liquidity(word) if word in (Liquidity.MAKER, Liquidity.TAKER) else Liquidity.UNKNOWN,
+    )
+
+
+# --- conversions
+
+
+class _Fee(WireModel):
+    amount: _Amount | None = None
+
+
+class _Trade(WireModel):
+    id: str
+    status: str = ""
+    amount: _Amount | None = None
+    subtotal: _Amount | None = None
+    total: _Amount | None = None
+    user_entered_amount: _Amount | None = None
+    total_fee: _Fee | None = None
+
+
+class _TradeReply(WireModel):
+    trade: _Trade
+
+
+_CONVERT_STATUSES = {
+    "COMPLETED": ConversionStatus.COMPLETED,
+    "CANCELED": ConversionStatus.FAILED,
+    "CANCELLED": ConversionStatus.FAILED,
+    "EXPIRED": ConversionStatus.FAILED,
+    "FAILED": ConversionStatus.FAILED,
+}
+
+
+def read_conversion_id(raw: Any) -> str:
+    """Read the venue's id of a quoted conversion. Raises: VenueProtocol."""
+    return fit(_TradeReply, raw, "conversion").trade.id
+
+
+def read_conversion(raw: Any, source: Asset, target: Asset) -> ConversionReport:
+    """Read how far a conversion got; a status nobody knows leaves it open. Raises: VenueProtocol."""
+    trade = fit(_TradeReply, raw, "conversion").trade
+    status = _CONVERT_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConversionStatus.QUOTED)
+    received = _received(trade, source, target) if status is ConversionStatus.COMPLETED else ZERO
+    return ConversionReport(trade.id, status, Notional(received))
+
+
+def _received(trade: _Trade, source: Asset, target: Asset) -> Decimal:
+    """Say what arrived: the least that is told in the target asset, else the amount less the fee.
+
+    Every pair the venue converts is one to one, so an amount of the source is one of the target.
+    """
+    told = [each for each in (trade.amount, trade.subtotal, trade.total) if each is not None]
+    arrived = [each.value for each in told if each.currency == target]
+    if arrived:
+        return min(arrived)
+    entered = [each for each in (*told, trade.user_entered_amount) if each is not None and each.currency == source]
+    if not entered:
+        raise VenueProtocol(f"conversion {trade.id} is done, and its amount is not told")
+    fee = trade.total_fee.amount if trade.total_fee is not None else None
+    return min(each.value for each in entered) - (ZERO if fee is None else fee.value)

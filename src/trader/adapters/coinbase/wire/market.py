@@ -1,0 +1,203 @@
+"""What the venue says of its markets, as values of ours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator, core_schema
+
+from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
+from trader.errors import VenueProtocol
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.market import Candle, Depth, FeeRates, Product, Quote
+from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
+
+# --- products
+
+
+class _Product(
+    WireModel,
+    auction_mode="in_auction",
+    new_at="listed_at",
+    base_currency_id="base",
+    quote_currency_id="quote",
+    base_min_size="base_size_min",
+    base_max_size="base_size_max",
+    quote_min_size="quote_size_min",
+    quote_max_size="quote_size_max",
+    approximate_quote_24h_volume="volume_24h",
+):
+    product_id: str
+    base: str
+    quote: str
+    base_increment: Number
+    price_increment: Number
+    quote_increment: Number
+    base_size_min: Number
+    base_size_max: Number
+    quote_size_min: Number
+    quote_size_max: Number
+    # Every gate must be told: one that went missing must not read as open.
+    is_disabled: bool
+    trading_disabled: bool
+    cancel_only: bool
+    limit_only: bool
+    post_only: bool
+    in_auction: bool
+    view_only: bool
+    # A dead product has neither price nor volume, and an empty status that closes it.
+    volume_24h: Number = ZERO
+    price: Number | None = None
+    status: str = ""
+    alias: str | None = None
+    listed_at: Timestamp | None = None
+
+
+def read_product(raw: Any) -> Product:
+    """Read one product. Raises: VenueProtocol."""
+    wire = fit(_Product, raw, "product")
+    return Product(
+        product_id=ProductId(wire.product_id),
+        base=Asset(wire.base),
+        quote=Asset(wire.quote),
+        base_increment=Quantity(wire.base_increment),
+        price_increment=Price(wire.price_increment),
+        quote_increment=Notional(wire.quote_increment),
+        base_size_min=Quantity(wire.base_size_min),
+        base_size_max=Quantity(wire.base_size_max),
+        quote_size_min=Notional(wire.quote_size_min),
+        quote_size_max=Notional(wire.quote_size_max),
+        volume_24h=Notional(wire.volume_24h),
+        price=None if wire.price is None else Price(wire.price),
+        status=wire.status,
+        is_disabled=wire.is_disabled,
+        trading_disabled=wire.trading_disabled,
+        cancel_only=wire.cancel_only,
+        limit_only=wire.limit_only,
+        post_only=wire.post_only,
+        in_auction=wire.in_auction,
+        view_only=wire.view_only,
+        alias=None if wire.alias is None else ProductId(wire.alias),
+        listed_at=None if wire.listed_at is None else Instant(wire.listed_at),
+    )
+
+
+# --- books and quotes
+
+
+class _Level(WireModel):
+    price: Number
+    size: Number
+
+
+class _Book(WireModel):
+    product_id: str
+    bids: list[_Level]
+    asks: list[_Level]
+    time: Timestamp | None = None
+
+
+class _BookReply(WireModel):
+    pricebook: _Book
+
+
+def read_quote(raw: Any) -> Quote | None:
+    """Read one price book's best levels; None if a side is empty. Raises: VenueProtocol, also without a time."""
+    book = fit(_Book, raw, "price book")
+    if not book.bids or not book.asks:
+        return None
+    if book.time is None:
+        raise VenueProtocol(f"price book of {book.product_id}: there is no time")
+    bid, ask = Price(book.bids[0].price), Price(book.asks[0].price)
+    return Quote(ProductId(book.product_id), bid, ask, Instant(book.time))
+
+
+def read_depth(raw: Any, band_bps: Decimal) -> Depth | None:
+    """Sum what a book shows within the band around its mid; None if a side is empty. Raises: VenueProtocol.
+
+    A book that was cut before the band ends gives less than there is, never more.
+    """
+    book = fit(_BookReply, raw, "price book").pricebook
+    if not book.bids or not book.asks:
+        return None
+    mid = (book.bids[0].price + book.asks[0].price) / 2
+    reach = mid * band_bps / BPS
+    bids = sum((notional(each.price, each.size) for each in book.bids if each.price >= mid - reach), ZERO)
+    asks = sum((notional(each.price, each.size) for each in book.asks if each.price <= mid + reach), ZERO)
+    return Depth(ProductId(book.product_id), Notional(bids), Notional(asks))
+
+
+class _Trade(WireModel):
+    time: Timestamp
+
+
+class _Ticker(WireModel):
+    trades: list[_Trade]
+    best_bid: Number | None = None
+    best_ask: Number | None = None
+
+
+def read_ticker(raw: Any, product_id: ProductId) -> Quote | None:
+    """Read best bid and ask beside the newest trades; None if a side is missing or nothing was ever traded.
+
+    The only time in it is that of the newest trade, so the quote may be younger than it says, never older.
+    Raises: VenueProtocol.
+    """
+    ticker = fit(_Ticker, raw, f"ticker of {product_id}")
+    if ticker.best_bid is None or ticker.best_ask is None or not ticker.trades:
+        return None
+    newest = max(trade.time for trade in ticker.trades)
+    return Quote(product_id, Price(ticker.best_bid), Price(ticker.best_ask), Instant(newest))
+
+
+# --- candles
+
+
+def _object(**members: core_schema.CoreSchema) -> core_schema.CoreSchema:
+    return core_schema.typed_dict_schema({key: core_schema.typed_dict_field(each) for key, each in members.items()})
+
+
+# Sixty thousand of them in a gather: read by the schema alone, without a step of ours for each.
+_PRICE = core_schema.float_schema()
+_CANDLE = _object(start=core_schema.int_schema(), open=_PRICE, high=_PRICE, low=_PRICE, close=_PRICE, volume=_PRICE)
+_CANDLES = SchemaValidator(_object(candles=core_schema.list_schema(_CANDLE)))
+
+
+def read_candles(raw: Any) -> list[Candle]:
+    """Read a page of candles, oldest first. Raises: VenueProtocol."""
+    try:
+        rows = _CANDLES.validate_python(raw)["candles"]
+    except ValidationError as error:
+        problem = VenueProtocol(f"candles: {describe_misfits(error)}")
+    else:
+        return [Candle(**row) for row in reversed(rows)]
+    raise problem
+
+
+# --- fees and time
+
+
+class _Tier(WireModel):
+    maker_fee_rate: Number
+    taker_fee_rate: Number
+
+
+class _Summary(WireModel):
+    fee_tier: _Tier
+
+
+def read_fee_rates(raw: Any) -> FeeRates:
+    """Read the account's rates. Raises: VenueProtocol."""
+    tier = fit(_Summary, raw, "fee rates").fee_tier
+    return FeeRates(maker=tier.maker_fee_rate, taker=tier.taker_fee_rate)
+
+
+class _Time(WireModel, epochMillis="millis"):
+    millis: Number
+
+
+def read_server_time(raw: Any) -> Decimal:
+    """Read the venue's clock. Units: seconds since the epoch, to the millisecond. Raises: VenueProtocol."""
+    return fit(_Time, raw, "server time").millis / 1000

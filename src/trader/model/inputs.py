@@ -1,0 +1,119 @@
+"""Everything a decision is made from. A decision is a pure function of this value and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trader.errors import DataError
+from trader.model.conversions import ConversionReport
+from trader.model.cycle_state import Membership, Regime
+from trader.model.decisions import Denial, Trigger
+from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
+from trader.model.orders import Fill, OrderStatusReport
+from trader.model.trading_state import TradingState
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One invocation: the instant it was scheduled for, and when it must be done.
+
+    Without ``decides`` it only finishes what was begun and brings the ledger up to date with the venue.
+    """
+
+    cycle_id: CycleId
+    scheduled_at: Instant
+    deadline: Instant
+    decides: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What the venue says about us. ``orders`` and ``fills`` are complete since the instant that was asked for."""
+
+    read_at: Instant
+    balances: Mapping[Asset, Balance]
+    orders: tuple[OrderStatusReport, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    conversions: tuple[ConversionReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CycleInputs:
+    """The world as one cycle read it, the ledger already reconciled with the venue.
+
+    ``products`` and ``quotes`` are by product id, aliases included; ``bars`` holds a series or the reason there is
+    none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
+    for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
+    """
+
+    cycle_id: CycleId
+    now: Instant
+    scheduled_at: Instant
+    trading_state: TradingState
+    ledger: Ledger
+    products: Mapping[ProductId, Product]
+    quotes: Mapping[ProductId, Quote]
+    bars: Mapping[ProductId, Bars | DataError]
+    benchmark: Bars | DataError
+    fees: FeeRates
+    available: Mapping[Asset, Decimal] | None = None
+    depth: Mapping[ProductId, Depth] = field(default_factory=dict)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A product that passed the universe's checks so far, with what the stages need to know of it.
+
+    ``product`` is the canonical one; ``books`` are all products that trade on the same book, itself included.
+    """
+
+    product: Product
+    listings: tuple[Product, ...]
+    tier: str
+    quote: Quote
+    bars: Bars
+
+
+@dataclass(frozen=True, slots=True)
+class UniverseSelection:
+    """Who may be traded this cycle. Every considered product is a candidate or has a denial, never both.
+
+    ``tiers`` names the tier of each base asset considered.
+    """
+
+    considered: tuple[ProductId, ...]
+    candidates: Mapping[ProductId, Candidate]
+    denials: tuple[Denial, ...]
+    membership: Mapping[ProductId, Membership]
+    tiers: Mapping[Asset, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The best trigger of each product that has one, and why the other candidates have none."""
+
+    triggers: Mapping[ProductId, Trigger]
+    denials: tuple[Denial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyContext:
+    """What a strategy may look at: its own lots, the triggers, the candidates, the costs. Nothing else exists.
+
+    ``round_trip_ratio`` gives, per product, what buying as a maker and selling again costs, as a fraction of the
+    notional; ``base_size_pct`` the tier's base size; ``core_products`` those of the first tier.
+    """
+
+    now: Instant
+    regime: Regime
+    candidates: Mapping[ProductId, Candidate]
+    triggers: Mapping[ProductId, Trigger]
+    lots: tuple[Lot, ...]
+    round_trip_ratio: Mapping[ProductId, Decimal]
+    base_size_pct: Mapping[ProductId, Decimal]
+    core_products: frozenset[ProductId] = frozenset()

@@ -1,0 +1,90 @@
+"""The life of an order: every status, and which may follow which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class OrderStatus(StrEnum):
+    """Ours before the venue has it, the venue's from then on.
+
+    WITHHELD certainly never left. ABANDONED was given up after a doubt: it may still come alive.
+    """
+
+    INTENDED = "INTENDED"
+    IN_DOUBT = "IN_DOUBT"
+    PENDING = "PENDING"
+    QUEUED = "QUEUED"
+    OPEN = "OPEN"
+    EDIT_QUEUED = "EDIT_QUEUED"
+    CANCEL_QUEUED = "CANCEL_QUEUED"
+    UNKNOWN_ORDER_STATUS = "UNKNOWN_ORDER_STATUS"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    WITHHELD = "WITHHELD"
+    ABANDONED = "ABANDONED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more can happen to the order itself; fills may still be reported late."""
+        return self in _FINAL
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it ended without the venue ever having had it, as far as we know: it counts as no try."""
+        return self in (OrderStatus.WITHHELD, OrderStatus.ABANDONED)
+
+
+_FINAL = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.EXPIRED,
+        OrderStatus.FAILED,
+        OrderStatus.REJECTED,
+        OrderStatus.WITHHELD,
+        OrderStatus.ABANDONED,
+    }
+)
+
+_AT_VENUE = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
+
+_VENUE_ACTIVE = frozenset(
+    {
+        OrderStatus.PENDING,
+        OrderStatus.QUEUED,
+        OrderStatus.OPEN,
+        OrderStatus.EDIT_QUEUED,
+        OrderStatus.CANCEL_QUEUED,
+        OrderStatus.UNKNOWN_ORDER_STATUS,
+    }
+)
+
+_VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
+
+#: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
+#: create and the first look) and the venue changes its mind in a few documented ways: a cancel that was accepted and
+#: then filled, a CANCELLED order whose last fill turns it FILLED, an acceptance that FAILED afterwards, an order
+#: given up as ABANDONED or REJECTED that shows up after all. What never happens is a finished order coming back to
+#: life: that is an old page, and it is ignored.
+TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.INTENDED: _AT_VENUE | {OrderStatus.IN_DOUBT},
+    OrderStatus.IN_DOUBT: _AT_VENUE - {OrderStatus.WITHHELD},
+    **{status: (_VENUE_ACTIVE | _VENUE_FINAL) - {status} for status in _VENUE_ACTIVE},
+    OrderStatus.FILLED: frozenset(),
+    OrderStatus.CANCELLED: frozenset({OrderStatus.FILLED}),
+    OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
+    OrderStatus.FAILED: frozenset(),
+    OrderStatus.REJECTED: _VENUE_ACTIVE | _VENUE_FINAL,
+    OrderStatus.WITHHELD: _VENUE_ACTIVE | _VENUE_FINAL,
+    OrderStatus.ABANDONED: _VENUE_ACTIVE | _VENUE_FINAL,
+}
+
+
+def may_follow(current: OrderStatus, observed: OrderStatus) -> bool:
+    """Tell whether *observed* is news after *current*; the same status again is not."""
+    return observed in TRANSITIONS[current]

@@ -1,0 +1,45 @@
+"""Every setting there is, declared once. The YAML triplet has exactly these keys; defaults live in the YAML.
+
+One class per stage, named like its module and its section. Percentages end in ``_pct``, basis points in ``_bps``,
+fractions 0..1 in ``_ratio``. Money and what multiplies money is Decimal, thresholds of statistics are float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trader.model.ids import StrategyId
+from trader.settings.app import AppSettings, BarsSettings, CycleSettings, ExchangeSettings, SimulationSettings
+from trader.settings.policy import (
+    AllocationSettings,
+    CostSettings,
+    ExecutionSettings,
+    ExitsSettings,
+    RegimeSettings,
+    RiskSettings,
+    StrategySettings,
+    TriggersSettings,
+)
+from trader.settings.universe import UniverseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The triplet as one value. ``digest`` names exactly this configuration in every audit record."""
+
+    app: AppSettings
+    cycle: CycleSettings
+    bars: BarsSettings
+    exchange: ExchangeSettings
+    simulation: SimulationSettings
+    universe: UniverseSettings
+    regime: RegimeSettings
+    triggers: TriggersSettings
+    strategies: Mapping[StrategyId, StrategySettings]
+    exits: ExitsSettings
+    allocation: AllocationSettings
+    costs: CostSettings
+    risk: RiskSettings
+    execution: ExecutionSettings
+    digest: str = ""

@@ -1,0 +1,63 @@
+"""The settings of universe.yaml: which products may be traded, and how much of the equity each group may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trader.settings.bounds import (
+    Amount,
+    AssetName,
+    AtLeastOne,
+    BarCount,
+    Bps,
+    Count,
+    Day,
+    FloatRatio,
+    Pct,
+    Seconds,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TierSettings:
+    """What a product of this tier must offer, and how much of the equity the whole tier may take."""
+
+    spread_bps_max: Bps
+    volume_24h_min: Amount
+    depth_min: Amount
+    allocation_max_pct: Pct
+    base_size_pct: Pct
+    slippage_bps_max: Bps
+    bases: tuple[AssetName, ...] = ()
+    discover_max: Count = 0
+    price_min: Amount = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Assets that move together, and how much of the equity they may take together."""
+
+    bases: tuple[AssetName, ...]
+    allocation_max_pct: Pct
+
+
+@dataclass(frozen=True, slots=True)
+class UniverseSettings:
+    """Which products may be traded."""
+
+    products_cache_minutes: Count
+    quote_age_seconds_max: Seconds
+    listing_age_days_min: Count
+    enter_after_cycles: AtLeastOne
+    leave_after_cycles: AtLeastOne
+    failures_max_ratio: FloatRatio
+    correlation_max: FloatRatio
+    correlation_bars: BarCount
+    depth_band_bps: Bps
+    tiers: Mapping[str, TierSettings]
+    never_trade: tuple[AssetName, ...]
+    stable_bases: tuple[AssetName, ...]
+    bans: Mapping[AssetName, Day]
+    clusters: Mapping[str, ClusterSettings]

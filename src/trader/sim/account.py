@@ -1,0 +1,170 @@
+"""Everything the simulated venue remembers, as one frozen value that can be stored as JSON.
+
+Holds are never stored: they follow from the live orders, so they cannot disagree with them. What has long been over
+is forgotten, so that the book of a paper account does not grow for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Protocol
+
+from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
+from trader.model.market import Balance
+from trader.model.money import ZERO, Notional, Quantity, notional
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Fill, Side
+from trader.sim.orders import (
+    Execution,
+    SimConversion,
+    SimOrder,
+    make_attached_bracket,
+    make_fill,
+    rewind_order,
+    round_up_fee,
+)
+
+#: How long finished orders and their fills are remembered: far longer than any ledger asks back.
+MEMORY_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class SimAccount:
+    """Money, orders, fills and conversions. ``matched_until`` says per product up to where the tape was read."""
+
+    totals: Mapping[Asset, Decimal] = field(default_factory=dict)
+    active: Mapping[VenueOrderId, SimOrder] = field(default_factory=dict)
+    finished: Mapping[VenueOrderId, SimOrder] = field(default_factory=dict)
+    fills: tuple[Fill, ...] = ()
+    conversions: Mapping[str, SimConversion] = field(default_factory=dict)
+    matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
+
+    def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
+        """Find an order, live or finished."""
+        return self.active.get(venue_order_id) or self.finished.get(venue_order_id)
+
+    def balances(self) -> Mapping[Asset, Balance]:
+        """Split what is owned into what is free and what live orders hold."""
+        holds: dict[Asset, Decimal] = {}
+        for order in self.active.values():
+            asset, amount = order.hold
+            holds[asset] = holds.get(asset, ZERO) + amount
+        return {
+            asset: Balance(asset, total - holds.get(asset, ZERO), holds.get(asset, ZERO))
+            for asset, total in self.totals.items()
+        }
+
+    def available(self, asset: Asset) -> Decimal:
+        """What of an asset is free to spend."""
+        balance = self.balances().get(asset)
+        return balance.available if balance is not None else ZERO
+
+    def with_change(self, asset: Asset, change: Decimal) -> SimAccount:
+        """Add to what is owned of an asset."""
+        return replace(self, totals={**self.totals, asset: self.totals.get(asset, ZERO) + change})
+
+    def with_conversion(self, conversion: SimConversion) -> SimAccount:
+        """Keep a conversion, replacing what was known of it."""
+        return replace(self, conversions={**self.conversions, conversion.venue_conversion_id: conversion})
+
+    def with_order(self, order: SimOrder) -> SimAccount:
+        """Put an order on the book. The first of its product starts the reading of the tape."""
+        matched = self.matched_until
+        if order.product_id not in matched:
+            matched = {**matched, order.product_id: order.created_at}
+        return replace(self, active={**self.active, order.venue_order_id: order}, matched_until=matched)
+
+    def with_matched_until(self, product_id: ProductId, until: Instant) -> SimAccount:
+        """Note how far the tape was read, as long as anything of the product is live."""
+        if product_id not in self.matched_until:
+            return self
+        return replace(self, matched_until={**self.matched_until, product_id: until})
+
+    def apply_execution(self, order: SimOrder, execution: Execution, at: Instant, rate: Decimal) -> SimAccount:
+        """Move the money of one execution, grow the attached bracket, finish what is full.
+
+        Rounding: the fee of an order is rounded up once over all its fills, so they never cost more than its hold.
+        A bracket that is done cancels what is left of its parent: nothing may be bought that nothing protects.
+        """
+        value = notional(execution.price, execution.quantity)
+        due = order.fee_due + value * rate
+        fee = Notional(round_up_fee(due) - order.fee_charged)
+        fill = make_fill(order, execution, fee, at)
+        sign = 1 if order.side is Side.BUY else -1
+        order = replace(
+            order,
+            filled=Quantity(order.filled + execution.quantity),
+            executions=order.executions + 1,
+            fee_due=due,
+            fee_charged=Notional(order.fee_charged + fee),
+        )
+        account = self.with_change(order.base, sign * execution.quantity).with_change(order.quote, -sign * value - fee)
+        account = replace(account, fills=(*account.fills, fill), active={**account.active, order.venue_order_id: order})
+        account = _grow_bracket(account, order, execution.quantity, at)
+        if order.remaining > 0:
+            return account
+        account = account.end_order(order.venue_order_id, OrderStatus.FILLED, at)
+        if order.parent is not None and order.parent in account.active:
+            account = account.end_order(order.parent, OrderStatus.CANCELLED, at)
+        return account
+
+    def end_order(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> SimAccount:
+        """Finish an order, which frees its hold, and forget what was over long before."""
+        over = replace(self.active[venue_order_id], status=status, final_at=at)
+        live = {key: order for key, order in self.active.items() if key != venue_order_id}
+        oldest = at - MEMORY_SECONDS
+        kept = {key: order for key, order in self.finished.items() if (order.final_at or at) >= oldest}
+        fills = self.fills
+        if fills and fills[0].time < oldest:
+            fills = tuple(fill for fill in fills if fill.time >= oldest)
+        matched = self.matched_until
+        if all(order.product_id != over.product_id for order in live.values()):
+            matched = {name: until for name, until in matched.items() if name != over.product_id}
+        return replace(self, active=live, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
+
+    def as_of(self, at: Instant) -> SimAccount:
+        """Undo what happened after an instant, for a venue whose answers lag."""
+        late = [fill for fill in self.fills if fill.time > at]
+        account = replace(self, fills=tuple(fill for fill in self.fills if fill.time <= at))
+        orders = {key: rewind_order(order, late, at) for key, order in {**self.finished, **self.active}.items()}
+        orders = {key: order for key, order in orders.items() if order.created_at <= at}
+        for fill in late:
+            order = self.order(fill.venue_order_id)
+            if order is not None:
+                sign = 1 if fill.side is Side.BUY else -1
+                account = account.with_change(order.base, -sign * fill.quantity)
+                account = account.with_change(order.quote, sign * fill.notional + fill.fee)
+        for conversion in self.conversions.values():
+            if conversion.done_at is not None and conversion.done_at > at:
+                account = account.with_change(conversion.source, conversion.amount).with_change(
+                    conversion.target, -conversion.amount
+                )
+        return replace(
+            account,
+            active={key: order for key, order in orders.items() if not order.status.is_final},
+            finished={key: order for key, order in orders.items() if order.status.is_final},
+        )
+
+
+class SimAccountStore(Protocol):
+    """Where the book lies between calls. Raises StoreError."""
+
+    def load(self) -> SimAccount | None:
+        """Return the book as last saved; None if there never was one."""
+        ...
+
+    def save(self, account: SimAccount) -> None:
+        """Replace the book, wholly or not at all."""
+        ...
+
+
+def _grow_bracket(account: SimAccount, order: SimOrder, quantity: Quantity, at: Instant) -> SimAccount:
+    # A bracket that is over stays over; what its parent buys afterwards has to be protected by somebody else.
+    if order.child is None or order.child in account.finished:
+        return account
+    child = account.active.get(order.child)
+    if child is None:
+        return account.with_order(make_attached_bracket(order, quantity, at))
+    return account.with_order(replace(child, quantity=Quantity(child.quantity + quantity)))

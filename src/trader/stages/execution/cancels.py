@@ -1,0 +1,55 @@
+"""Which of our own orders must go, looked at in every cycle."""
+
+from __future__ import annotations
+
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import Ledger
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, OrderPurpose, OrderRecord
+from trader.model.trading_state import TradingState
+
+
+def find_stale_orders(
+    ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, *, entries_allowed: bool
+) -> list[ClientOrderId]:
+    """Name the orders to cancel; only ours, and only those the venue has acknowledged.
+
+    An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
+    goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect, and a
+    bracket of ours when the one that came with the entry shows after all: both would sell. That of a lot which is sold
+    is cancelled by the sale, so that a lot nobody can sell just now is not laid bare.
+    """
+    return [
+        record.intent.client_order_id
+        for record in ledger.active_orders()
+        if record.venue_order_id is not None
+        and not record.status.is_final
+        and record.status is not OrderStatus.CANCEL_QUEUED
+        and _must_go(record, ledger, now, period_seconds, state, entries_allowed)
+    ]
+
+
+def _must_go(
+    record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, entries_allowed: bool
+) -> bool:
+    intent = record.intent
+    if state is TradingState.FLATTEN and intent.purpose is not OrderPurpose.PROTECTION:
+        return True
+    if intent.purpose is OrderPurpose.ENTRY and not entries_allowed:
+        return True
+    if intent.configuration is OrderConfiguration.LIMIT_IOC:
+        return now - intent.decided_at >= period_seconds
+    if intent.purpose is OrderPurpose.ENTRY:
+        return intent.expires_at is not None and now >= intent.expires_at
+    if intent.purpose is not OrderPurpose.PROTECTION:
+        return False
+    if state.permits(OrderPurpose.EXIT) and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
+        return True
+    entry = ledger.orders.get(intent.lot_id)
+    entry_may_fill = entry is not None and entry.is_active
+    return intent.lot_id not in ledger.lots and not entry_may_fill
+
+
+def _comes_with_entry(ledger: Ledger, lot_id: ClientOrderId) -> bool:
+    """Whether the bracket that came with the entry rests at the venue."""
+    return any(record.intent.is_attached and not record.status.is_final for record in ledger.orders_of(lot_id))

@@ -1,0 +1,47 @@
+"""The outside world as execution sees it, and the rounding that every order shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trader.model.decisions import Denial, Details, TradeProposal
+from trader.model.denials import DenialCode
+from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.inputs import Candidate
+from trader.model.market import FeeRates, Product, Quote
+from trader.model.money import Quantity, floor_to
+
+STAGE = "execution"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionContext:
+    """What execution needs to know of the outside. ``available`` is None where there is no account to ask."""
+
+    cycle_id: CycleId
+    now: Instant
+    scheduled_at: Instant
+    products: Mapping[ProductId, Product]
+    quotes: Mapping[ProductId, Quote]
+    candidates: Mapping[ProductId, Candidate]
+    fees: FeeRates
+    available: Mapping[Asset, Decimal] | None
+
+
+def deny(proposal: TradeProposal, code: DenialCode, details: Details) -> Denial:
+    """Say that no order comes of this proposal."""
+    return Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal)
+
+
+def round_sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:
+    """Return what of a quantity the venue lets us sell at a price, or at most at *highest*, at once.
+
+    Rounding: down, and zero below a minimum.
+    """
+    most = min(quantity, product.base_size_max, product.quote_size_max / (price if highest is None else highest))
+    rounded = floor_to(most, product.base_increment)
+    if rounded < product.base_size_min or rounded * price < product.quote_size_min:
+        return Quantity(0)
+    return Quantity(rounded)

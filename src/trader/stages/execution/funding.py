@@ -1,0 +1,115 @@
+"""Which quote asset pays for an entry: the one we hold, in the preferred order; else one converted into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trader.model.conversions import ConversionIntent
+from trader.model.ids import Asset, client_order_id
+from trader.model.market import Product
+from trader.model.money import ZERO, Notional, ceil_to
+from trader.model.portfolio import Portfolio
+from trader.settings.policy import ExecutionSettings, RiskSettings
+from trader.stages.execution.context import ExecutionContext
+
+_CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """Where the money comes from: the book to buy on, what may be spent there, and the asset to convert from."""
+
+    product: Product
+    amount: Decimal
+    convert_from: Asset | None = None
+
+
+@dataclass(slots=True)
+class BuyingPower:
+    """What is still free of each quote asset while a plan grows. Lives for one call of ``plan``."""
+
+    rules: ExecutionSettings
+    risk: RiskSettings
+    portfolio: Portfolio
+    context: ExecutionContext
+    free: dict[Asset, Decimal] = field(default_factory=dict)
+    conversions: int = 0
+
+    def __post_init__(self) -> None:
+        """Count what no working order and no open conversion can still take, and no more than the venue has."""
+        for asset in self.rules.preferred_quotes:
+            amount = Decimal(self.portfolio.free_cash(asset))
+            if self.context.available is not None:
+                amount = min(amount, self.context.available.get(asset, ZERO))
+            self.free[asset] = amount
+
+    def reserve(self, listings: Sequence[Product], cost: Notional) -> Funding | None:
+        """Find a book whose quote asset covers the cost; convert if that helps; else take what there is.
+
+        Returns None if no usable book has any money behind it.
+        """
+        usable = [
+            book
+            for asset in self.rules.preferred_quotes
+            for book in listings
+            if book.quote == asset and not book.trading_restrictions() and self._holds_peg(asset)
+        ]
+        for book in usable:
+            if self.free[book.quote] >= cost:
+                return Funding(book, cost)
+        for book in usable:
+            source = self._source_for(book.quote, cost)
+            if source is not None:
+                return Funding(book, cost, source)
+        richest = max(usable, key=lambda book: self.free[book.quote], default=None)
+        if richest is None or self.free[richest.quote] <= 0:
+            return None
+        return Funding(richest, self.free[richest.quote])
+
+    def use(self, funding: Funding, cost: Notional) -> ConversionIntent | None:
+        """Set the cost aside; return the conversion that has to come first, if one has to.
+
+        Rounding: the converted amount up to a cent.
+        """
+        asset = funding.product.quote
+        missing = cost - self.free[asset]
+        # Rounded down to what the venue sells, an order may cost less than was asked for, and what there is may do.
+        if funding.convert_from is None or missing <= 0:
+            self.free[asset] -= cost
+            return None
+        amount = Notional(ceil_to(missing, _CENT))
+        self.free[funding.convert_from] -= amount
+        self.free[asset] += amount - cost
+        self.conversions += 1
+        context, source = self.context, funding.convert_from
+        # Two entries may need the same amount: the place in the plan tells their conversions apart.
+        parts = ("convert", source, asset, amount, self.conversions)
+        return ConversionIntent(
+            conversion_id=client_order_id(
+                self.rules.order_prefix, self.portfolio.ledger.scope, context.cycle_id, *parts
+            ),
+            cycle_id=context.cycle_id,
+            source=source,
+            target=asset,
+            amount=amount,
+            decided_at=context.now,
+        )
+
+    def _source_for(self, target: Asset, cost: Notional) -> Asset | None:
+        if not self.rules.auto_convert:
+            return None
+        missing = ceil_to(cost - self.free[target], _CENT)
+        for source in self.rules.preferred_quotes:
+            allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
+            if source != target and allowed and self.free[source] >= missing:
+                return source
+        return None
+
+    def _holds_peg(self, asset: Asset) -> bool:
+        if asset == self.portfolio.ledger.accounting_asset:
+            return True
+        price = self.portfolio.conditions.pegs.get(asset)
+        rests = asset in self.portfolio.ledger.depegged
+        return price is not None and price >= self.risk.peg_min and not rests

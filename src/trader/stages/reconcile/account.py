@@ -1,0 +1,275 @@
+"""Bring the ledger up to what the venue says happened: fills, order states, doubts. Nothing is assumed.
+
+Absence proves nothing. An order that no listing shows stays in doubt until a quiet period has passed in which
+nothing of it was seen; an empty or failed listing closes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from trader.model.booking import book_fill, exceeds_intent, would_oversell
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id
+from trader.model.inputs import AccountView
+from trader.model.ledger import Dust, Ledger, Lot
+from trader.model.market import Balance
+from trader.model.money import ZERO, Quantity
+from trader.model.order_life import OrderStatus, may_follow
+from trader.model.orders import (
+    ATTACHED,
+    Fill,
+    OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
+    OrderRecord,
+    OrderStatusReport,
+    Side,
+)
+from trader.settings import Settings
+from trader.stages.reconcile.settlement import close_lots, settle_conversions
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The ledger afterwards, what was learnt, and what is to be stored beside the ledger."""
+
+    ledger: Ledger
+    notes: tuple[AuditNote, ...] = ()
+    new_fills: tuple[Fill, ...] = ()
+    finished: tuple[OrderRecord, ...] = ()
+
+
+def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
+    """Return the instant from which orders and fills must be read; None if no order is remembered."""
+    decided = [record.intent.decided_at for record in ledger.orders.values()]
+    return Instant(min(decided) - slack_seconds) if decided else None
+
+
+def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
+    """Apply a complete account view to the ledger.
+
+    Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
+    """
+    notes: list[AuditNote] = []
+    ledger = _observe_orders(ledger, view, settings, notes)
+    ledger, new_fills = _apply_fills(ledger, view.fills, notes)
+    ledger = _resolve_doubts(ledger, view.read_at, settings, notes)
+    ledger = settle_conversions(ledger, view, settings.cycle, notes)
+    ledger = close_lots(ledger, view.read_at, settings.risk, notes)
+    ledger = _check_balances(ledger, view.balances, settings, notes)
+    ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
+    # The instant belongs on record: rests and doubts are counted from it, and it is not when the record was written.
+    stamped = tuple(note._replace(body={**note.body, "read_at": view.read_at}) for note in notes)
+    return Reconciled(ledger, stamped, new_fills, finished)
+
+
+# --- orders
+
+
+def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes: list[AuditNote]) -> Ledger:
+    by_venue_id = {
+        record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
+    }
+    # Parents first: a child is recognised by its parent's venue id.
+    for report in sorted(view.orders, key=lambda each: (each.originating_order_id is not None, each.created_at)):
+        key = (
+            report.client_order_id
+            if report.client_order_id in ledger.orders
+            else by_venue_id.get(report.venue_order_id)
+        )
+        if key is None and report.originating_order_id in by_venue_id:
+            parent = ledger.orders[by_venue_id[report.originating_order_id]]
+            child = _child_of(parent, report, settings.execution.order_prefix)
+            key = child.intent.client_order_id
+            ledger = ledger.with_order(child)
+        if key is None:
+            if report.client_order_id.startswith(settings.execution.order_prefix) and not report.status.is_final:
+                body = {"reason": "an open order carries our prefix and is not in the ledger", "order": report}
+                notes.append(AuditNote(EventKind.MISMATCH_FOUND, report.venue_order_id, body))
+            continue
+        by_venue_id[report.venue_order_id] = key
+        ledger = _observe(ledger, ledger.orders[key], report, view.read_at, notes)
+    return ledger
+
+
+def _child_of(parent: OrderRecord, report: OrderStatusReport, prefix: str) -> OrderRecord:
+    """Give the attached bracket a record of its own, under an id derived from its parent's."""
+    intent = parent.intent
+    bracket = intent.bracket
+    child = OrderIntent(
+        client_order_id=client_order_id(prefix, "attached", intent.client_order_id),
+        cycle_id=intent.cycle_id,
+        strategy=intent.strategy,
+        product_id=intent.product_id,
+        base=intent.base,
+        quote=intent.quote,
+        side=Side.SELL,
+        purpose=OrderPurpose.PROTECTION,
+        configuration=OrderConfiguration.BRACKET_GTC,
+        quantity=intent.quantity,
+        limit_price=bracket.target_price if bracket else intent.limit_price,
+        stop_price=bracket.stop_price if bracket else None,
+        lot_id=intent.lot_id,
+        decided_at=intent.decided_at,
+        reason=ATTACHED,
+    )
+    return OrderRecord(intent=child, status=OrderStatus.PENDING, venue_order_id=report.venue_order_id)
+
+
+def _observe(
+    ledger: Ledger, record: OrderRecord, report: OrderStatusReport, now: Instant, notes: list[AuditNote]
+) -> Ledger:
+    status = report.status if may_follow(record.status, report.status) else record.status
+    seen = replace(
+        record,
+        status=status,
+        venue_order_id=report.venue_order_id,
+        attached_order_id=report.attached_order_id or record.attached_order_id,
+        reported_filled=Quantity(max(record.reported_filled, report.filled_quantity)),
+        sent_at=None,
+        final_at=record.final_at or (now if status.is_final else None),
+    )
+    if not status.is_final:
+        seen = replace(seen, final_at=None)
+    if seen == record:
+        return ledger
+    if status is not record.status:
+        body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "report": report}
+        notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
+    return ledger.with_order(seen)
+
+
+# --- fills
+
+
+def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) -> tuple[Ledger, tuple[Fill, ...]]:
+    owner: dict[VenueOrderId, ClientOrderId] = {
+        record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
+    }
+    booked: list[Fill] = []
+    # All buys first, whatever their time, so that a sell in the same page finds what it sells; then time order.
+    for fill in sorted(fills, key=lambda each: (each.side is Side.SELL, each.time, each.trade_id)):
+        key = owner.get(fill.venue_order_id)
+        if key is None:
+            continue  # not ours: the owner's own trading is none of our business
+        record = ledger.orders[key]
+        if any(known.trade_id == fill.trade_id for known in record.fills):
+            continue
+        if would_oversell(ledger, record, fill):
+            ledger = _note_oversold(ledger, record, fill, notes)
+            continue
+        if exceeds_intent(record, fill):
+            body = {"reason": "a fill exceeds its intent and was not booked", "intent": record.intent, "fill": fill}
+            notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))
+            ledger = _reduced(ledger, record, f"fill {fill.trade_id} exceeds its intent")
+            continue
+        ledger = book_fill(ledger, key, fill)
+        record = ledger.orders[key]
+        ledger = ledger.with_order(
+            replace(record, reported_filled=Quantity(max(record.reported_filled, record.filled)))
+        )
+        booked.append(fill)
+        notes.append(AuditNote(EventKind.FILL_APPLIED, fill.trade_id, {"order": key, "fill": fill}))
+    return ledger, tuple(booked)
+
+
+def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
+    """A sale waits for its purchase, unless the purchase is over and booked: then nothing will ever cover it."""
+    entry = ledger.orders.get(record.intent.lot_id)
+    if entry is None or entry.is_active:
+        return ledger
+    body = {"reason": "a sale exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
+    notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))
+    return _reduced(ledger, record, f"fill {fill.trade_id} exceeds its lot")
+
+
+def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
+    return replace(ledger, reduce_only={**ledger.reduce_only, record.intent.base: reason})
+
+
+# --- doubts
+
+
+def is_resendable(record: OrderRecord, now: Instant, settings: Settings) -> bool:
+    """Whether a remembered intent is young enough to be sent, byte for byte, once more."""
+    return record.is_in_doubt and now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
+
+
+def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
+    """Name the remembered intents that are to be sent once more."""
+    return tuple(
+        record.intent.client_order_id for record in ledger.active_orders() if is_resendable(record, now, settings)
+    )
+
+
+def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
+    # The last instant at which a stalled invocation of ours could still have sent it is the end of its lease.
+    wait = settings.cycle.quiet_period_seconds + settings.cycle.lease_seconds
+    for key, record in sorted(ledger.orders.items()):
+        if not record.is_in_doubt or is_resendable(record, now, settings):
+            continue
+        last_sent = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
+        if now - last_sent < wait:
+            continue
+        body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}
+        notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.ABANDONED}", body))
+        ledger = ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=now))
+    return ledger
+
+
+# --- balances
+
+
+def _check_balances(
+    ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[AuditNote]
+) -> Ledger:
+    """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only."""
+    busy = {
+        record.intent.base
+        for record in ledger.orders.values()
+        # A bracket may rest for days; one that is over and whose fills are still to come is another matter.
+        if record.is_active and (record.intent.purpose is not OrderPurpose.PROTECTION or record.status.is_final)
+    }
+    held: dict[Asset, Decimal] = {}
+    parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
+    for part in parts:
+        held[part.base] = held.get(part.base, ZERO) + part.quantity
+    reduce_only = {
+        base: why for base, why in ledger.reduce_only.items() if base in busy or not why.startswith(_MISSING)
+    }
+    for base, quantity in sorted(held.items()):
+        if base in busy:
+            continue
+        found = balances[base].total if base in balances else ZERO
+        if found >= quantity * (1 - settings.exchange.balance_tolerance_ratio):
+            continue
+        reduce_only[base] = f"{_MISSING}: ledger {quantity}, venue {found}"
+        body = {"reason": _MISSING, "base": base, "ledger": quantity, "venue": found}
+        notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"balance|{base}", body))
+    return replace(ledger, reduce_only=reduce_only)
+
+
+_MISSING = "less at the venue than in the ledger"
+
+
+# --- memory
+
+
+def _forget(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
+    """Drop orders that are long over, together with their lot; an open lot keeps all its orders."""
+    by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
+    for record in ledger.orders.values():
+        by_lot.setdefault(record.intent.lot_id, []).append(record)
+    gone_lots = [
+        lot_id
+        for lot_id, records in sorted(by_lot.items())
+        if lot_id not in ledger.lots
+        and all(not r.is_active and r.final_at is not None and now - r.final_at >= memory_seconds for r in records)
+    ]
+    finished = tuple(
+        sorted((r for lot_id in gone_lots for r in by_lot[lot_id]), key=lambda r: r.intent.client_order_id)
+    )
+    return ledger.without(gone_lots, (r.intent.client_order_id for r in finished)), finished

@@ -1,0 +1,104 @@
+"""What follows once fills are booked: lots close, results count, conversions move cash."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.cycle_state import Cooldown, LossStreak
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Instant
+from trader.model.inputs import AccountView
+from trader.model.ledger import Ledger, Lot
+from trader.model.orders import OrderPurpose, Side
+from trader.settings.app import CycleSettings
+from trader.settings.policy import RiskSettings
+
+
+def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[AuditNote]) -> Ledger:
+    """Close every lot that is sold out and whose entry cannot fill any more; its result starts the cool-downs."""
+    for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
+        entry = ledger.orders.get(lot.lot_id)
+        if lot.quantity > 0 or (entry is not None and entry.is_active):
+            continue
+        ledger = ledger.with_closed_lot(lot)
+        won = lot.realized > 0
+        how = _how_closed(ledger, lot)
+        minutes = risk.cooldown_win_minutes if won else risk.cooldown_loss_minutes
+        if how == "stop":
+            minutes = risk.cooldown_stop_minutes
+        book = ledger.by_strategy[lot.strategy]
+        losses = 0 if won else ledger.loss_streak.losses + 1
+        rests = losses >= risk.loss_streak_max
+        ledger = replace(
+            ledger,
+            by_strategy={
+                **ledger.by_strategy,
+                lot.strategy: replace(book, wins=book.wins + won, losses=book.losses + (not won)),
+            },
+            cooldowns={**ledger.cooldowns, lot.base: Cooldown(Instant(now + minutes * 60), how)},
+            loss_streak=LossStreak(
+                losses=0 if rests else losses,
+                cooldown_until=Instant(now + risk.loss_streak_cooldown_minutes * 60)
+                if rests
+                else ledger.loss_streak.cooldown_until,
+            ),
+        )
+        body = {"lot": lot.lot_id, "strategy": lot.strategy, "base": lot.base, "realized": lot.realized, "how": how}
+        notes.append(AuditNote(EventKind.LOT_CLOSED, lot.lot_id, body))
+    return ledger
+
+
+def _how_closed(ledger: Ledger, lot: Lot) -> str:
+    """Name what closed a lot: stop, target, or the reason of the exit that sold last."""
+    sells = [
+        (fill.time, record, fill)
+        for record in ledger.orders_of(lot.lot_id)
+        if record.intent.side is Side.SELL
+        for fill in record.fills
+    ]
+    if not sells:
+        return "unfilled"
+    _, record, fill = max(sells, key=lambda each: (each[0], each[2].trade_id))
+    if record.intent.purpose is OrderPurpose.PROTECTION:
+        return "target" if fill.price >= record.intent.limit_price else "stop"
+    return record.intent.reason
+
+
+def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, notes: list[AuditNote]) -> Ledger:
+    """Book conversions the venue says are done, give up those that never were, forget old ones.
+
+    One that was never quoted moved nothing, for the venue's id is remembered before it is committed: it may be tried
+    for as long as the order it pays for may be sent. One that was quoted stays open until the venue says how it ended,
+    or its quote is long dead: only then is it certain that nothing moved.
+    """
+    told = {report.venue_conversion_id: report for report in view.conversions}
+    kept: dict[str, ConversionRecord] = {}
+    for key, record in sorted(ledger.conversions.items()):
+        report = told.get(record.venue_conversion_id) if record.venue_conversion_id is not None else None
+        after = _settled(record, report, view.read_at, cycle)
+        if after.status is not record.status:
+            notes.append(
+                AuditNote(
+                    EventKind.CONVERSION_OBSERVED, f"{key}|{after.status}", {"conversion": after, "report": report}
+                )
+            )
+        if after.status is ConversionStatus.COMPLETED and record.is_open and report is not None:
+            ledger = ledger.with_cash(record.intent.source, -record.intent.amount)
+            ledger = ledger.with_cash(record.intent.target, report.received)
+        if after.is_open or after.final_at is None or view.read_at - after.final_at < cycle.order_memory_seconds:
+            kept[key] = after
+    return replace(ledger, conversions=kept)
+
+
+def _settled(
+    record: ConversionRecord, report: ConversionReport | None, now: Instant, cycle: CycleSettings
+) -> ConversionRecord:
+    if not record.is_open:
+        return record
+    if report is not None and report.status in (ConversionStatus.COMPLETED, ConversionStatus.FAILED):
+        return replace(record, status=report.status, final_at=now)
+    age = now - record.intent.decided_at
+    never_quoted = record.status is ConversionStatus.INTENDED and age > cycle.max_tick_age_seconds
+    quote_died = report is not None and age >= cycle.order_memory_seconds
+    return replace(record, status=ConversionStatus.FAILED, final_at=now) if never_quoted or quote_died else record

@@ -1,0 +1,169 @@
+"""What happened on the closed bars of each candidate that is worth a strategy's look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trader import indicators
+from trader.model.cycle_state import Regime
+from trader.model.decisions import Confirmations, Denial, Details, Trigger
+from trader.model.denials import DenialCode
+from trader.model.ids import ProductId
+from trader.model.inputs import Candidate, Detection
+from trader.model.market import Bars
+from trader.settings.policy import TriggersSettings
+from trader.stages.triggers import signals
+from trader.stages.triggers.signals import Features, Signal
+
+STAGE = "triggers"
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerEngine:
+    """Settings bound to the detection of events."""
+
+    settings: TriggersSettings
+
+    def detect(self, candidates: Mapping[ProductId, Candidate], regime: Regime) -> Detection:
+        """Find the best trigger of each candidate; every candidate ends with a trigger or a denial, never both.
+
+        Only the ``per_cycle_max`` best triggers go on, best first; equal scores go by product id.
+        """
+        triggers: list[Trigger] = []
+        denials: list[Denial] = []
+        bars_min = self.bars_needed()
+        for product_id, candidate in candidates.items():
+            found = self._evaluate(product_id, candidate.bars, regime, bars_min)
+            if isinstance(found, Trigger):
+                triggers.append(found)
+            else:
+                denials.append(found)
+        triggers.sort(key=lambda trigger: (-trigger.score, trigger.product_id))
+        limit = self.settings.per_cycle_max
+        for rank, trigger in enumerate(triggers[limit:], start=limit + 1):
+            details = {"rank": rank, "rank_max": limit, "score": trigger.score, "score_min": triggers[limit - 1].score}
+            denials.append(Denial(trigger.product_id, DenialCode.TRIGGERS_EXCEED_MAX, STAGE, details))
+        return Detection({trigger.product_id: trigger for trigger in triggers[:limit]}, tuple(denials))
+
+    def bars_needed(self) -> int:
+        """How many bars a product must have for every kind and filter to be computed.
+
+        The history behind a volume spike is not counted: it is as long as there are bars for.
+        """
+        each = self.settings
+        return max(
+            each.price_move.short_bars + 1,
+            each.price_move.long_bars + 1,
+            each.volume_spike.window_bars + 1,
+            each.breakout.lookback_bars + 1,
+            each.reversal.lookback_bars,
+            each.momentum.lookback_bars + 1,
+            each.momentum.share_bars + 1,
+            each.outlier_bars + 1,
+            each.atr_bars * each.atr_windows + 1,
+            indicators.confirmation_bars(each.confirmations),
+        )
+
+    def _evaluate(self, product_id: ProductId, bars: Bars, regime: Regime, bars_min: int) -> Trigger | Denial:
+        if len(bars) < bars_min:
+            details: Details = {"bars": len(bars), "bars_min": bars_min}
+            return Denial(product_id, DenialCode.HISTORY_TOO_SHORT, STAGE, details)
+        if outlier := self._outlier(bars):
+            return Denial(product_id, DenialCode.PRICE_OUTLIER, STAGE, outlier)
+        features = signals.compute_features(bars, self.settings)
+        best, signs = self._best(bars, features, regime)
+        if best is None:
+            details = self._distance_to_trigger(bars, features, regime)
+            return Denial(product_id, DenialCode.TRIGGER_MISSING, STAGE, details)
+        if quiet := self._low_volatility(bars):
+            return Denial(product_id, DenialCode.VOLATILITY_TOO_LOW, STAGE, {**quiet, "kind": best.kind.value})
+        return Trigger(
+            product_id=product_id,
+            kind=best.kind,
+            direction=best.direction,
+            strength=best.strength,
+            confidence=best.confidence,
+            move=best.move,
+            confirmations=signs or indicators.confirmations(bars, self.settings.confirmations),
+            features=_as_numbers(features),
+        )
+
+    def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:
+        """Return the strongest sighting, and the confirmations if they had to be computed."""
+        settings, close = self.settings, bars.close[-1]
+        signs, turned = None, None
+        if signals.is_bouncing(settings.reversal, features, close):
+            signs = indicators.confirmations(bars, settings.confirmations)
+            turned = signals.detect_reversal(settings.reversal, features, close, signs)
+        seen = (
+            signals.detect_price_move(settings.price_move, regime, features),
+            signals.detect_volume_spike(settings.volume_spike, regime, features),
+            signals.detect_breakout(settings.breakout, features, bars, settings.atr_bars),
+            turned,
+            signals.detect_momentum(settings.momentum, features, bars),
+        )
+        # max keeps the first of equals: the order above is the order of preference.
+        best = max(filter(None, seen), key=lambda each: each.strength * each.confidence, default=None)
+        return best, signs
+
+    def _outlier(self, bars: Bars) -> Details | None:
+        """Give the numbers of a last close far from the bars before it that hardly anybody traded at.
+
+        The mean leaves the last bar out: an outlier must not vouch for itself.
+        """
+        settings = self.settings
+        usual = indicators.mean(bars.close, settings.outlier_bars, skip=1)
+        away_pct = (bars.close[-1] / usual - 1) * 100
+        if abs(away_pct) <= settings.outlier_move_pct:
+            return None
+        volume = indicators.mean(bars.volume, settings.outlier_bars, skip=1)
+        if bars.volume[-1] >= settings.outlier_volume_ratio * volume:
+            return None
+        return {
+            "move_pct": away_pct,
+            "move_pct_max": settings.outlier_move_pct,
+            "volume_ratio": bars.volume[-1] / volume,
+            "volume_ratio_min": settings.outlier_volume_ratio,
+        }
+
+    def _low_volatility(self, bars: Bars) -> Details | None:
+        """Give the numbers of a market too quiet to pay for a trade.
+
+        The average true range of the last ``atr_bars`` is held against the median over ``atr_windows`` neighbouring
+        stretches of that length, the last one itself included. A market without any range is always too quiet.
+        """
+        ranges = indicators.average_true_ranges(bars, self.settings.atr_bars, self.settings.atr_windows)
+        limit = self.settings.atr_ratio_min * indicators.median(ranges)
+        if ranges[-1] >= limit and ranges[-1] > 0:
+            return None
+        return {"atr": ranges[-1], "atr_min": limit}
+
+    def _distance_to_trigger(self, bars: Bars, features: Features, regime: Regime) -> Details:
+        """Say how close every kind came to firing, its limit beside it."""
+        settings, close = self.settings, bars.close[-1]
+        return {
+            "short_move_pct": features.short_return * 100,
+            "short_move_pct_min": settings.price_move.short_pct.at(regime),
+            "long_move_pct": features.long_return * 100,
+            "long_move_pct_min": settings.price_move.long_pct.at(regime),
+            "volume_ratio": features.volume_ratio,
+            "volume_ratio_min": settings.volume_spike.ratio.at(regime),
+            "above_high_pct": (close / features.high_before - 1) * 100,
+            "bounce_pct": (close / features.low - 1) * 100,
+            "bounce_pct_min": settings.reversal.bounce_pct_min,
+            "momentum_pct": features.momentum * 100,
+            "momentum_pct_min": settings.momentum.move_min_pct,
+        }
+
+
+def _as_numbers(features: Features) -> Mapping[str, float]:
+    return {
+        "short_return": features.short_return,
+        "long_return": features.long_return,
+        "volume_ratio": features.volume_ratio,
+        "high_before": features.high_before,
+        "low": features.low,
+        "low_age": float(features.low_age),
+        "momentum": features.momentum,
+    }

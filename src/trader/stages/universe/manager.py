@@ -1,0 +1,269 @@
+"""Which products may be traded this cycle, and why the others may not.
+
+A base asset is looked at through one product, its canonical one: the first in the order of preferred quote assets
+among those that are not another product's alias. Products of the same base on another book (BTC-USDT beside BTC-USD)
+are markets of their own and are not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from trader import indicators
+from trader.errors import DataError
+from trader.model.cycle_state import Membership
+from trader.model.decisions import Denial
+from trader.model.denials import DenialCode
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.inputs import Candidate, UniverseSelection
+from trader.model.market import Bars, Depth, Product, Quote
+from trader.settings.universe import UniverseSettings
+from trader.stages.universe import checks
+from trader.stages.universe.checks import Refusal
+
+STAGE = "universe"
+
+
+class UniverseRow(NamedTuple):
+    """A base asset under consideration; *product_id* names it even where the venue has no product."""
+
+    base: Asset
+    tier: str
+    product_id: ProductId
+    product: Product | None
+    listings: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UniverseManager:
+    """Settings bound to the choice of products."""
+
+    settings: UniverseSettings
+    triggers_max_gap_ratio: float
+    preferred_quotes: tuple[Asset, ...]
+    bars_count_min: int
+
+    def shortlist(self, products: Iterable[Product], held: frozenset[Asset]) -> tuple[Product, ...]:
+        """Reduce the venue's whole list to what can matter, by product id.
+
+        That is every book of each configured, held (*keep*) or discovered base, and every product of a held one.
+        """
+        by_base = _by_base(products)
+        chosen = {product for row in self._rows(by_base, held) for product in row.listings}
+        chosen.update(product for base in held for product in by_base.get(base, ()))
+        return tuple(sorted(chosen, key=lambda product: product.product_id))
+
+    def products_needing_bars(
+        self,
+        products: Mapping[ProductId, Product],
+        quotes: Mapping[ProductId, Quote],
+        now: Instant,
+        held: frozenset[Asset],
+    ) -> tuple[ProductId, ...]:
+        """Name the products worth reading candles of: held, or passing every check that needs no bars."""
+        return tuple(
+            row.product_id
+            for row in self._rows(_by_base(products.values()), held)
+            if row.product is not None and (row.base in held or self._refusal_before_bars(row, quotes, now) is None)
+        )
+
+    def select(
+        self,
+        products: Mapping[ProductId, Product],
+        quotes: Mapping[ProductId, Quote],
+        bars: Mapping[ProductId, Bars | DataError],
+        membership: Mapping[ProductId, Membership],
+        now: Instant,
+        held: frozenset[Asset],
+    ) -> UniverseSelection:
+        """Run every check on every base; each ends as a candidate or with the first denial it met.
+
+        The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``exclusions`` (metadata, market,
+        quote, bars), then HYSTERESIS. Nothing bypasses a check: a member that fails one is not tradable now, however
+        long it stays a member. Hysteresis only holds back who passes and is not a member yet.
+        """
+        rows = self._rows(_by_base(products.values()), held)
+        refusals = {row.product_id: self._refusal(row, quotes, bars, now) for row in rows}
+        standing = self._standing({each: refusal is None for each, refusal in refusals.items()}, membership)
+        candidates: dict[ProductId, Candidate] = {}
+        denials: list[Denial] = []
+        for base, tier, product_id, product, listings in rows:
+            refusal, series, member = refusals[product_id], bars.get(product_id), standing[product_id]
+            if refusal is None and not member.member:
+                details = {"cycles": member.disagreeing_cycles, "cycles_min": self.settings.enter_after_cycles}
+                refusal = DenialCode.HYSTERESIS, details
+            if refusal is not None:
+                denials.append(Denial(product_id, refusal[0], STAGE, {"tier": tier, "base": base, **refusal[1]}))
+            elif product is not None and isinstance(series, Bars):
+                candidates[product_id] = Candidate(product, listings, tier, quotes[product_id], series)
+        return UniverseSelection(
+            considered=tuple(row.product_id for row in rows),
+            candidates=candidates,
+            denials=tuple(denials),
+            membership=standing,
+            tiers={row.base: row.tier for row in rows},
+        )
+
+    def check_depth(self, candidate: Candidate, depth: Depth | None) -> Denial | None:
+        """Refuse to buy from a book that is too thin near the mid, or that was not read. Judged on the asks."""
+        product_id, limit = candidate.product.product_id, self.settings.tiers[candidate.tier].depth_min
+        if depth is None:
+            return Denial(product_id, DenialCode.DEPTH_MISSING, STAGE, {"depth_min": limit})
+        if depth.ask_notional < limit:
+            details = {"depth": depth.ask_notional, "depth_min": limit}
+            return Denial(product_id, DenialCode.DEPTH_BELOW_MIN, STAGE, details)
+        return None
+
+    def assign_clusters(
+        self, candidates: Mapping[ProductId, Candidate], proposed: Collection[Asset], held: Collection[Asset]
+    ) -> Mapping[Asset, tuple[str, ...]]:
+        """Name the clusters of every proposed and held asset.
+
+        An asset is in the clusters that list it. A proposed one also joins those of each held asset that it moves
+        with; where that cannot be measured, it is taken to move along: not knowing is no diversification.
+        """
+        listed = {
+            asset: {name for name, cluster in self.settings.clusters.items() if asset in cluster.bases}
+            for asset in sorted({*proposed, *held})
+        }
+        count = self.settings.correlation_bars
+        profiles = {
+            candidate.product.base: indicators.return_profile(candidate.bars.close, count)
+            for candidate in candidates.values()
+            if candidate.product.base in listed and len(candidate.bars) > count
+        }
+        joined = {asset: set(names) for asset, names in listed.items()}
+        for asset in set(proposed):
+            for other in set(held) - {asset}:
+                if self._moves_with(profiles.get(asset), profiles.get(other)):
+                    joined[asset] |= listed[other]
+        return {asset: tuple(sorted(names)) for asset, names in joined.items()}
+
+    @staticmethod
+    def failed_ratio(selection: UniverseSelection) -> float:
+        """Share of the listed products that were left out because their data failed; 0 if there are none.
+
+        A configured product that the venue does not list says nothing about the health of the data.
+        """
+        failed = sum(denial.code in checks.DATA_FAILURES for denial in selection.denials)
+        unlisted = sum(denial.code is DenialCode.PRODUCT_MISSING for denial in selection.denials)
+        listed = len(selection.considered) - unlisted
+        return failed / listed if listed else 0.0
+
+    def _moves_with(self, one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+        if one is None or other is None:
+            return True
+        return indicators.correlation(one, other) > self.settings.correlation_max
+
+    def _refusal(
+        self,
+        row: UniverseRow,
+        quotes: Mapping[ProductId, Quote],
+        bars: Mapping[ProductId, Bars | DataError],
+        now: Instant,
+    ) -> Refusal | None:
+        return self._refusal_before_bars(row, quotes, now) or checks.check_bars(
+            bars.get(row.product_id), self.triggers_max_gap_ratio, self.bars_count_min
+        )
+
+    def _refusal_before_bars(self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant) -> Refusal | None:
+        product = row.product
+        if product is None:
+            return DenialCode.PRODUCT_MISSING, {}
+        if product.quote not in self.preferred_quotes:
+            return DenialCode.QUOTE_ASSET_UNSUPPORTED, {"quote": product.quote}
+        tier = self.settings.tiers[row.tier]
+        return (
+            checks.check_metadata(product, self.settings, now)
+            or checks.check_market(product, tier, self.settings, now)
+            or checks.check_quote(quotes.get(row.product_id), tier, self.settings, now)
+        )
+
+    def _standing(
+        self, passes: Mapping[ProductId, bool], membership: Mapping[ProductId, Membership]
+    ) -> Mapping[ProductId, Membership]:
+        """Carry membership forward. Without any history there is nothing to damp: who passes is a member at once."""
+        if not membership:
+            return {product_id: Membership(passed) for product_id, passed in passes.items()}
+        return {
+            product_id: self._next(membership.get(product_id, Membership(member=False)), passed)
+            for product_id, passed in passes.items()
+        }
+
+    def _next(self, before: Membership, passed: bool) -> Membership:
+        if passed is before.member:
+            return Membership(before.member)
+        needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
+        against = before.disagreeing_cycles + 1
+        return Membership(passed) if against >= needed else Membership(before.member, against)
+
+    def _rows(self, by_base: Mapping[Asset, Sequence[Product]], held: frozenset[Asset]) -> tuple[UniverseRow, ...]:
+        """Name each base to consider once: configured ones as listed, then discovered by volume, then held ones."""
+        tiers = sorted(self.settings.tiers)
+        placed = {base: tier for tier in tiers for base in self.settings.tiers[tier].bases}
+        for tier in tiers:
+            if self.settings.tiers[tier].discover_max:
+                placed.update(dict.fromkeys(self._discovered(by_base, tier, placed), tier))
+        # A held base that nobody lists is judged like a discovered one; by the last tier where none discovers.
+        dynamic = next((tier for tier in tiers if self.settings.tiers[tier].discover_max), tiers[-1])
+        placed.update((base, dynamic) for base in sorted(held) if base not in placed)
+        return tuple(self._row(base, tier, by_base.get(base, ())) for base, tier in placed.items())
+
+    def _row(self, base: Asset, tier: str, products: Sequence[Product]) -> UniverseRow:
+        product = self._canonical(products)
+        if product is None:
+            return UniverseRow(base, tier, ProductId(f"{base}-{self.preferred_quotes[0]}"), None, ())
+        return UniverseRow(base, tier, product.product_id, product, self._listings(product, products))
+
+    def _canonical(self, products: Sequence[Product]) -> Product | None:
+        # An alias stands in where its canonical product has no quote asset we use; so does, last, any product at all.
+        return min(
+            products,
+            key=lambda each: (
+                each.quote not in self.preferred_quotes,
+                each.alias is not None,
+                self._rank(each),
+                each.product_id,
+            ),
+            default=None,
+        )
+
+    def _listings(self, product: Product, products: Sequence[Product]) -> tuple[Product, ...]:
+        same = (
+            each
+            for each in products
+            if each.canonical_id == product.canonical_id and each.quote in self.preferred_quotes
+        )
+        return tuple(sorted(same, key=lambda each: (self._rank(each), each.product_id)))
+
+    def _rank(self, product: Product) -> int:
+        quotes = self.preferred_quotes
+        return quotes.index(product.quote) if product.quote in quotes else len(quotes)
+
+    def _discovered(
+        self, by_base: Mapping[Asset, Sequence[Product]], tier: str, placed: Collection[Asset]
+    ) -> tuple[Asset, ...]:
+        """Rank the bases that nobody lists by the 24 h volume of their canonical product, and take the first few."""
+        limits = self.settings.tiers[tier]
+        barred = {*placed, *self.settings.never_trade, *self.settings.stable_bases}
+        found = (
+            product
+            for base, products in by_base.items()
+            if base not in barred and (product := self._canonical(products)) is not None
+            if product.quote in self.preferred_quotes
+            and product.volume_24h >= limits.volume_24h_min
+            and product.price is not None
+            and product.price >= limits.price_min
+            and not product.trading_restrictions()
+        )
+        ranked = sorted(found, key=lambda product: (-product.volume_24h, product.product_id))
+        return tuple(product.base for product in ranked[: limits.discover_max])
+
+
+def _by_base(products: Iterable[Product]) -> Mapping[Asset, Sequence[Product]]:
+    groups: dict[Asset, list[Product]] = {}
+    for product in products:
+        groups.setdefault(product.base, []).append(product)
+    return groups

@@ -1,0 +1,95 @@
+"""Mark the ledger with this cycle's quotes, and sweep what can no longer be sold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from trader.model.booking import book_dust
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Asset, Instant, ProductId
+from trader.model.inputs import CycleInputs
+from trader.model.ledger import Ledger
+from trader.model.market import Product, Quote
+from trader.model.money import Notional
+from trader.model.orders import OrderPurpose
+from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct
+from trader.settings.policy import RiskSettings
+
+
+def index_quotes_by_base(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Mapping[Asset, Quote]:
+    """Pick, for every asset held, the quote of the product it is held on."""
+    return {lot.base: quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes}
+
+
+def price_pegs(
+    quotes: Mapping[ProductId, Quote], paths: Mapping[Asset, tuple[ProductId, ...]]
+) -> Mapping[Asset, Decimal]:
+    """Price each stable quote asset: the mid of the first product on its path, divided by those that follow.
+
+    An asset with a missing or crossed quote on its path has no price here; nobody assumes it is worth 1.
+    """
+    prices: dict[Asset, Decimal] = {}
+    for asset, path in paths.items():
+        found = [quotes[product_id] for product_id in path if product_id in quotes]
+        if len(found) != len(path) or any(quote.is_crossed for quote in found) or not found:
+            continue
+        price = Decimal(found[0].mid)
+        for quote in found[1:]:
+            price /= quote.mid
+        prices[asset] = price
+    return prices
+
+
+def sweep_dust(inputs: CycleInputs, ledger: Ledger) -> tuple[Ledger, tuple[AuditNote, ...]]:
+    """Write off lots below what the venue sells, once no order of theirs is alive. The rest of the world goes on."""
+    notes: list[AuditNote] = []
+    for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
+        product, quote = inputs.products.get(lot.product_id), inputs.quotes.get(lot.product_id)
+        if product is None or quote is None or quote.is_crossed:
+            continue
+        if any(record.is_active for record in ledger.orders_of(lot.lot_id)):
+            continue
+        if _is_sellable(lot.quantity, product, quote):
+            continue
+        ledger = book_dust(ledger, lot)
+        body = {"lot": lot.lot_id, "base": lot.base, "quantity": lot.quantity, "cost": lot.cost}
+        notes.append(AuditNote(EventKind.DUST_BOOKED, lot.lot_id, body))
+    return ledger, tuple(notes)
+
+
+def _is_sellable(quantity: Decimal, product: Product, quote: Quote) -> bool:
+    whole = quantity // product.base_increment * product.base_increment
+    return whole >= product.base_size_min and whole * quote.bid >= product.quote_size_min
+
+
+def mark_equity(
+    ledger: Ledger, quotes: Mapping[ProductId, Quote], prices: Mapping[Asset, Decimal], now: Instant, risk: RiskSettings
+) -> tuple[Ledger, Notional | None]:
+    """Compute the equity and carry the marks forward; remember a lost peg, and a drawdown until a person clears it."""
+    equity = equity_of(ledger, index_quotes_by_base(ledger, quotes), prices)
+    ledger = advance_equity_marks(ledger, equity, now)
+    depegged = {**ledger.depegged, **{asset: now for asset, price in prices.items() if price < risk.peg_min}}
+    rested = {asset: at for asset, at in depegged.items() if now - at < risk.peg_cooldown_minutes * 60}
+    halted = ledger.drawdown_halt or (
+        equity is not None
+        and ledger.equity_marks is not None
+        and loss_pct(ledger.equity_marks.peak_equity, equity) >= risk.drawdown_pct_max
+    )
+    return replace(ledger, depegged=rested, drawdown_halt=halted), equity
+
+
+def find_unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
+    """Name the lots that no live sell order and no attached entry covers at this moment."""
+    return tuple(
+        sorted(
+            lot.lot_id
+            for lot in ledger.lots.values()
+            if lot.quantity > 0
+            and not any(
+                record.is_active and (record.intent.purpose is not OrderPurpose.ENTRY or record.intent.attach_bracket)
+                for record in ledger.orders_of(lot.lot_id)
+            )
+        )
+    )

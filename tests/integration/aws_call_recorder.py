@@ -1,0 +1,74 @@
+"""Hears what the function asks of AWS while a test runs, and says it in the template's names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from botocore import handlers
+
+from desk.cost.aws_calls import EVENT, AwsCall, list_permissions
+from integration.grants import PLACE, REFERENCES
+from integration.proof import Asked
+
+#: Where a deployment is told a resource's name, how the resource is called in full, and what it is in the grants.
+_NAMED = (
+    ("TRADER_TABLE", f"arn:aws:dynamodb:{PLACE}:table/", REFERENCES["StateTable.Arn"]),
+    ("TRADER_AUDIT_BUCKET", "arn:aws:s3:::", REFERENCES["AuditBucket.Arn"]),
+    (
+        "TRADER_KILL_SWITCH",
+        f"arn:aws:ssm:{PLACE}:parameter",
+        f"arn:aws:ssm:{PLACE}:parameter{REFERENCES['KillSwitch']}",
+    ),
+    ("TRADER_SECRET", f"arn:aws:secretsmanager:{PLACE}:secret:", REFERENCES["ApiSecret"]),
+)
+
+
+def asked_by(call: AwsCall, environment: Mapping[str, str]) -> set[Asked]:
+    """What a call needs, in the mode and with the names that the function was deployed with at that moment.
+
+    A name that the environment does not give stays as it is, and is covered by no grant.
+    """
+    mode = environment.get("TRADER_MODE", "DRY_RUN")
+    try:
+        wanted = list_permissions(call)
+    except LookupError:
+        wanted = {(call.name, "a resource nobody has named yet")}
+    return {(mode, action, _in_the_template(resource, environment)) for action, resource in wanted}
+
+
+def _in_the_template(resource: str, environment: Mapping[str, str]) -> str:
+    for variable, prefix, name in _NAMED:
+        told = prefix + environment.get(variable, "")
+        if told != prefix and (resource == told or resource.startswith(told + "/")):
+            return name + resource.removeprefix(told)
+    return resource
+
+
+class AwsCallRecorder:
+    """What the function has asked for since the test began. What a test itself asks is not the function's."""
+
+    def __init__(self) -> None:
+        self._asked: set[Asked] = set()
+        self._listens = False
+
+    def begin(self) -> None:
+        self._asked, self._listens = set(), True
+
+    def end(self) -> list[Asked]:
+        self._listens = False
+        return sorted(self._asked)
+
+    def hear(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        """Take one of botocore's events."""
+        if not self._listens:
+            return
+        call = AwsCall.of_event(params, model)
+        if call.caller.partition(".")[0] == "trader":
+            self._asked |= asked_by(call, os.environ)
+
+
+# For good, and before any session is made: whatever client a test comes to use, what the function asks is heard.
+EAR = AwsCallRecorder()
+handlers.BUILTIN_HANDLERS.append((EVENT, EAR.hear))
