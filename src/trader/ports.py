@@ -26,21 +26,17 @@ class MarketData(Protocol):
 
     def products(self) -> Sequence[Product]:
         """Return every spot product, whatever its state."""
-        ...
 
     def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
         """Return the best bid and ask of each product that has one; a product without is left out."""
-        ...
 
     def bars(
         self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
     ) -> Mapping[ProductId, Bars | DataError]:
         """Return *count* closed bars of each product, or the reason there are none; every product is answered."""
-        ...
 
     def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
         """Return what rests within the band around the mid; a product that cannot be read is left out."""
-        ...
 
 
 class ExchangeAdapter(MarketData, Protocol):
@@ -48,42 +44,33 @@ class ExchangeAdapter(MarketData, Protocol):
 
     def balances(self) -> Mapping[Asset, Balance]:
         """Return what the account holds; an asset without a wallet is left out and means zero. Raises VenueError."""
-        ...
 
     def fee_rates(self) -> FeeRates:
         """Return the rates of the account's tier. Raises VenueError."""
-        ...
 
     def submit(self, intent: OrderIntent) -> Submission:
         """Send this intent; sent again it is the same order, never a second one. Never raises VenueError."""
-        ...
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
         """Ask for cancellation; True means the request was taken, not that the order is over. Raises VenueError."""
-        ...
 
     def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
         """Return our orders created since, in any state, children of attached brackets included. Raises VenueError.
 
         Absence proves nothing: listings lag.
         """
-        ...
 
     def fills(self, since: Instant) -> Sequence[Fill]:
         """Return the account's fills since, in any order. Raises VenueError."""
-        ...
 
     def quote_conversion(self, intent: ConversionIntent) -> str:
         """Ask for a conversion and return the venue's id for it; nothing moves yet. Raises VenueError."""
-        ...
 
     def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
         """Do the conversion. Not idempotent. Raises VenueError, after which it may or may not have happened."""
-        ...
 
     def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
         """Return how far a conversion got. Raises VenueError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +97,6 @@ class StateStore(Protocol):
         A lease that expired at *now* or before is taken over.
         Raises: LeaseHeld, StoreUnavailable, LedgerCorrupt (the stored bytes are left as they are).
         """
-        ...
 
     def commit(
         self,
@@ -126,11 +112,9 @@ class StateStore(Protocol):
         Atomic. A fill or order stored before is stored once. Returns the grant to use from here on.
         Raises: VersionConflict if another took over, StoreUnavailable (may or may not have happened).
         """
-        ...
 
     def release(self, grant: LeaseGrant) -> None:
         """Give the lease back without writing a ledger. Raises: VersionConflict, StoreUnavailable."""
-        ...
 
 
 class AuditLog(Protocol):
@@ -142,7 +126,6 @@ class AuditLog(Protocol):
         Writing identical bytes again under the same key is fine. Raises: AuditError, also if the key holds
         other bytes.
         """
-        ...
 
 
 class KillSwitch(Protocol):
@@ -150,7 +133,6 @@ class KillSwitch(Protocol):
 
     def read(self) -> TradingState:
         """Return what is allowed now. Raises: TraderError if it cannot be read, which the cycle takes as HALT."""
-        ...
 
 
 class Clock(Protocol):
@@ -158,11 +140,9 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """Return the current instant."""
-        ...
 
     def wait(self, seconds: float) -> None:
         """Let that much time pass, or pretend to."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

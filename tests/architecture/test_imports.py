@@ -13,8 +13,8 @@ from architecture.tree import ROOT
 # The smallest tree with every kind of module in it, and the imports that are allowed between them.
 ALLOWED = {
     "desk/cli.py": "from trader.entry import wiring",
-    "desk/sandbox/placing.py": "",
-    "desk/sandbox/venue.py": "from desk.sandbox import placing",
+    "desk/sandbox/orders.py": "",
+    "desk/sandbox/venue.py": "from desk.sandbox import orders",
     "trader/adapters/local.py": "import os\nfrom trader import ports",
     "trader/cycle.py": "from trader import ports\nfrom trader.stages import pipeline",
     "trader/entry/events.py": "from trader.model import money",
@@ -84,7 +84,7 @@ WRONG = [
     ("stages", "trader/stages/risk.py", "from trader.stages import reconcile"),
     ("stages", "trader/stages/risk.py", "from trader.stages import pipeline"),
     ("stages", "trader/stages/orphan.py", ""),
-    ("sandbox", "desk/sandbox/placing.py", "from desk.sandbox import venue"),
+    ("sandbox", "desk/sandbox/orders.py", "from desk.sandbox import venue"),
     *(("core", name, "import time") for name in CORE),
     *(("core", "trader/model/money.py", f"import {name}") for name in OUTSIDE),
     ("core", "trader/sim/fills.py", "from random import Random"),

@@ -190,7 +190,7 @@ def test_prose_and_foreign_keywords_may_say_mode(text: str) -> None:
     "path",
     [
         "src/trader/entry/wiring.py",
-        "src/trader/settings.py",
+        "src/trader/settings/app.py",
         "src/trader/adapters/config/files.py",
         "src/desk/cli.py",
     ],

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from factories_venue import (
-    USD,
-    Bar,
-    a_convert,
-    a_path,
-    a_protected_intent,
-    a_simulated_venue,
-    a_taker,
-)
+from factories_venue import USD, Bar, a_convert, a_path, a_protected_intent, a_simulated_venue, a_taker
 from trader.model.ids import Instant
 from trader.sim.account import SimAccount, SimAccountStore
 

@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from desk.sandbox.keys import Algorithm, new_key
+from desk.sandbox.auth import Algorithm, new_key
 from desk.sandbox.server import VenueServer
 from factories_venue import START, STEP
 from unit.desk.sandbox.venues import a_venue

@@ -16,7 +16,7 @@ import requests
 from coinbase.rest import RESTClient
 from requests.adapters import HTTPAdapter
 
-from desk.sandbox.keys import Algorithm, Permission, new_key
+from desk.sandbox.auth import Algorithm, Permission, new_key
 from desk.sandbox.server import VenueServer
 from factories_venue import START, STEP
 from unit.desk.sandbox.venues import a_venue

@@ -15,17 +15,7 @@ from hypothesis import strategies as st
 
 from factories_market import NOW
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
-from trader.model.ids import (
-    Asset,
-    ClientOrderId,
-    CycleId,
-    Instant,
-    ProductId,
-    Scope,
-    StrategyId,
-    TradeId,
-    VenueOrderId,
-)
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, opening_ledger
 from trader.model.market import Balance

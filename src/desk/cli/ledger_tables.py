@@ -14,7 +14,7 @@ from desk.recovery.rebuild import Foreign, Rebuilt
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, Lot, cash_imbalance
 from trader.model.money import ZERO, plain
-from trader.model.orders import Fill, OrderPurpose, OrderRecord, Side
+from trader.model.orders import Fill, OrderRecord, Side
 
 _SHOWN = 20
 
@@ -110,11 +110,7 @@ def _protection(ledger: Ledger, lot: Lot) -> str:
     covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
     if covered:
         return f"{plain(covered)} by {', '.join(record.status for record in live if record.intent.side is Side.SELL)}"
-    return (
-        "by its entry"
-        if any(r.intent.purpose is OrderPurpose.ENTRY and r.intent.attach_bracket for r in live)
-        else "NO"
-    )
+    return "by its entry" if any(r.intent.is_entry and r.intent.attach_bracket for r in live) else "NO"
 
 
 def _orders(ledger: Ledger) -> Table:

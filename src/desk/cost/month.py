@@ -28,6 +28,7 @@ from moto import mock_aws
 
 from desk.cost import prices
 from desk.cost.aws_calls import AwsCall, Recording, record_calls
+from desk.invoke import Context
 from desk.sandbox.server import VenueServer
 
 _CONFIG = Path(__file__).parents[3] / "config"
@@ -66,16 +67,6 @@ class Measured:
         return sum(self.calls.get(name, 0) for name in _WRITES)
 
 
-class _Context:
-    function_name = "trader"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:trader"
-    aws_request_id = "cost"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 55_000
-
-
 @dataclass
 class Bench:
     """The function, ready to be invoked, and what records it."""
@@ -90,7 +81,7 @@ class Bench:
         at = datetime.fromtimestamp(int(time.time()) - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         said = io.StringIO()
         with self.recording.listening() as calls, contextlib.redirect_stdout(said):
-            summary = self.handler({"scheduled_time": at}, _Context())
+            summary = self.handler({"scheduled_time": at}, Context())
         item = _size(self.dynamodb.get_item(TableName="trader", Key=_KEY)["Item"])
         records = [call for call in calls if call.name == "s3:PutObject"]
         return Measured(

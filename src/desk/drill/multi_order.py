@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from desk.in_memory import InMemoryAuditLog, InMemoryStateStore
 from desk.markets.candle_market import CandleMarket
+from desk.sandbox.auth import new_key
 from desk.sandbox.faults import Fault
-from desk.sandbox.keys import new_key
 from desk.sandbox.listings import make_seeded
 from desk.sandbox.options import USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest

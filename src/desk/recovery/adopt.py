@@ -27,12 +27,7 @@ from trader.cycle.gather import read_account
 from trader.errors import MissingData
 from trader.model.codec import decode
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import (
-    ClientOrderId,
-    Instant,
-    TradeId,
-    VenueOrderId,
-)
+from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain

@@ -143,22 +143,8 @@ def _entry(
 
 
 def _exit(books: AdoptionContext, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
-    return OrderIntent(
-        client_order_id=_name(books),
-        cycle_id=cycle_id_at(books.now),
-        strategy=lot.strategy,
-        product_id=lot.product_id,
-        base=lot.base,
-        quote=lot.quote,
-        side=Side.SELL,
-        purpose=OrderPurpose.EXIT,
-        configuration=OrderConfiguration.LIMIT_IOC,
-        quantity=quantity,
-        limit_price=price,
-        lot_id=lot.lot_id,
-        decided_at=books.now,
-        reason=f"adopted: {reason}",
-    )
+    intent = lot.sell(_name(books), cycle_id_at(books.now), books.now, quantity, price)
+    return replace(intent, reason=f"adopted: {reason}")
 
 
 def _name(books: AdoptionContext) -> ClientOrderId:

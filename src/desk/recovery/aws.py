@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from desk.recovery.ledger_item import StoredLedger, replace_item
-from trader.adapters.aws.failures import read_error_code, translate_errors
+from trader.adapters.aws.clients import read_error_code, translate_errors
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
 from trader.model.codec import canonical_json, sha256_hex

@@ -166,7 +166,6 @@ class AuditReader(Protocol):
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
         """Return every object of a scope by its key. Raises: AuditError."""
-        ...
 
 
 class FolderAuditReader:

@@ -44,18 +44,15 @@ class LedgerItems(Protocol):
 
     def find(self, scope: Scope) -> StoredLedger | None:
         """Read the item without a lease and without writing; None if there is none. Raises: StoreUnavailable."""
-        ...
 
     def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
         """Put a ledger where none is, or where something is that is no ledger; the lease is free afterwards.
 
         One conditional write. Raises: LeaseHeld, VersionConflict if it is no longer as found, StoreUnavailable.
         """
-        ...
 
     def set_aside(self, scope: Scope, text: str) -> str:
         """Keep an old text for good, and say where. Raises: StoreUnavailable."""
-        ...
 
 
 def replace_item(

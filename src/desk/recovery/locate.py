@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from desk.in_memory import FixedClock
+from desk.markets.candle_market import CandleMarket
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from desk.recovery.store import RecoveryStore
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
-from trader.errors import ConfigError, DataError
-from trader.model.ids import Instant, ProductId, rfc3339
-from trader.model.market import Bars, Depth, Granularity, Product, Quote
+from trader.errors import ConfigError
+from trader.model.ids import Instant, rfc3339
 from trader.ports import Clock
 from trader.settings import Settings
 from trader.settings.app import Mode
 from trader.sim.account import SimAccount, SimAccountStore
-from trader.sim.matching import Traded
 
-_SECONDS = 60
 VENUE = "https://api.coinbase.com"
 
 
@@ -42,38 +38,6 @@ class StoreLocation:
     bucket: str | None = None
     venue: str | None = None
     now: Instant | None = None
-
-
-class ClosedMarket:
-    """A market on which nothing trades: the simulated venue stays as it was last seen."""
-
-    def products(self) -> Sequence[Product]:
-        return ()
-
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:  # noqa: ARG002 - a port
-        return {}
-
-    def bars(
-        self,
-        product_ids: Sequence[ProductId],  # noqa: ARG002
-        granularity: Granularity,  # noqa: ARG002
-        count: int,  # noqa: ARG002
-        now: Instant,  # noqa: ARG002
-    ) -> Mapping[ProductId, Bars | DataError]:
-        return {}
-
-    def depth(
-        self,
-        product_ids: Sequence[ProductId],  # noqa: ARG002
-        band_bps: Decimal,  # noqa: ARG002
-    ) -> Mapping[ProductId, Depth]:
-        return {}
-
-    def touch(self, product_id: ProductId) -> Quote | None:  # noqa: ARG002
-        return None
-
-    def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:  # noqa: ARG002
-        return Traded(_SECONDS, ())
 
 
 class ReadOnlyAccountStore:
@@ -138,7 +102,7 @@ def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: 
         audit=FileAuditLog(audit),
         reader=reader,
         exchange=choose_exchange(
-            settings, venue or _closed(), clock, lambda: books if writes else ReadOnlyAccountStore(books)
+            settings, venue or _closed(settings, clock), clock, lambda: books if writes else ReadOnlyAccountStore(books)
         ),
         clock=clock,
     )
@@ -210,8 +174,9 @@ def _secret(name: str) -> dict[str, str]:
     return {"COINBASE_API_KEY": secret.key_name, "COINBASE_API_SECRET": secret.private_key}
 
 
-def _closed() -> VenueAccess:
-    market = ClosedMarket()
+def _closed(settings: Settings, clock: Clock) -> VenueAccess:
+    """Open a market without products, on which nothing trades: the simulated venue stays as it was last seen."""
+    market = CandleMarket((), {}, settings.simulation, clock)
     return VenueAccess(market, market)
 
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 
 from desk.sandbox import endpoints_account, endpoints_market, endpoints_orders, endpoints_v2
 from desk.sandbox.auth import demand
-from desk.sandbox.calls import Call, Route, RouteTable
-from desk.sandbox.canned import CANNED
+from desk.sandbox.calls import Call, Query, Route, RouteTable
 from desk.sandbox.configurations import convert_to_snake_keys
 from desk.sandbox.control import PREFIX as CONTROL
 from desk.sandbox.control import handle_control
 from desk.sandbox.fault_replies import Delivery, corrupt_reply
 from desk.sandbox.faults import Fault
-from desk.sandbox.query import Query
 from desk.sandbox.replies import (
+    CANNED,
     JsonObject,
     Refusal,
     Reply,

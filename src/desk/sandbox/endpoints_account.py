@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from desk.sandbox.auth import Permission
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.configurations import read_text
 from desk.sandbox.ids import PORTFOLIO_ID, derive_uuid
-from desk.sandbox.keys import Permission
 from desk.sandbox.replies import JsonObject, refuse_invalid, refuse_not_found
 from desk.sandbox.venue import Venue
 from desk.sandbox.venue_clock import END_OF_TIME

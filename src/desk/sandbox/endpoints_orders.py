@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
+from desk.sandbox.auth import Permission
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.configurations import CLIENT_ORDER_ID_MAX, read_configuration, read_request, read_side, read_text
 from desk.sandbox.endpoints_preview import edit_preview, preview
-from desk.sandbox.keys import Permission
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
 from desk.sandbox.reasons import OrderRefused
 from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_not_found, refuse_value

@@ -85,3 +85,25 @@ def refuse_value(field: str, value: str) -> Refusal:
 def refuse_not_found(message: str, *, details: bool = True) -> Refusal:
     """Say that there is no such thing."""
     return Refusal(404, "NOT_FOUND", message, details=details)
+
+
+_EDIT_FAILED = [{"edit_failure_reason": "ORDER_NOT_FOUND", "preview_failure_reason": "UNKNOWN_PREVIEW_FAILURE_REASON"}]
+
+CANNED: dict[str, JsonObject] = {
+    "PostOrder_insufficient_fund": {
+        "success": False,
+        "error_response": {
+            "error": "INSUFFICIENT_FUND",
+            "message": "Insufficient balance in source account",
+            "error_details": "",
+            "preview_failure_reason": "PREVIEW_INSUFFICIENT_FUND",
+        },
+        "order_configuration": {},
+    },
+    "CancelOrders_failure": {
+        "results": [{"success": False, "failure_reason": "UNKNOWN_CANCEL_ORDER", "order_id": "0000-000000-000000"}]
+    },
+    "EditOrder_failure": {"success": False, "errors": _EDIT_FAILED},
+    "PreviewEditOrder_failure": {"errors": _EDIT_FAILED},
+    "PreviewOrder_insufficient_fund": {"errs": ["PREVIEW_INSUFFICIENT_FUND"], "warning": [], "preview_id": ""},
+}

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from desk.sandbox.app import App, Request
+from desk.sandbox.auth import ApiKey
 from desk.sandbox.fault_replies import Delivery
-from desk.sandbox.keys import ApiKey
 from desk.sandbox.venue import Venue
 
 # Zero seconds to linger: closing the socket then resets the connection.

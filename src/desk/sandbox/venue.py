@@ -10,18 +10,16 @@ from itertools import count
 from typing import Any
 
 from desk.sandbox.account import VenueAccount
-from desk.sandbox.auth import authenticate
+from desk.sandbox.auth import ApiKey, authenticate, new_key
 from desk.sandbox.checks import why_reject
 from desk.sandbox.conversions import ConversionDesk
 from desk.sandbox.faults import Fault, FaultScript
 from desk.sandbox.ids import derive_uuid
-from desk.sandbox.keys import ApiKey, new_key
 from desk.sandbox.listings import make_seeded
 from desk.sandbox.market import Listing, Print, VenueMarket
 from desk.sandbox.matching import Matching
 from desk.sandbox.options import USUAL_OPENING, USUAL_RULES, VenueOptions
-from desk.sandbox.orders import Order, OrderRequest, OrderType
-from desk.sandbox.placing import place_order
+from desk.sandbox.orders import Order, OrderRequest, OrderType, place_order
 from desk.sandbox.reasons import OrderRefused, refuse_missing_wallet
 from desk.sandbox.settlement import Settlement
 from desk.sandbox.traffic import Traffic
@@ -72,7 +70,6 @@ class Venue:
         self.matching = Matching(self.account, self.market, settings, self.time, self.settlement)
         self.conversions = ConversionDesk(self.account, self.time, self.new_number, self.asset_of)
         self._script = list(given.script)
-        self._opened = self.time.moment()
 
     # --- for tests and the control path
 

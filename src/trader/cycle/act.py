@@ -105,11 +105,7 @@ class Executor:
     def _unprotects_lot(self, order_id: ClientOrderId) -> bool:
         """Whether this is the bracket of a lot that we hold; it goes when the lot is too small to be sold."""
         record = self.ledger.orders.get(order_id)
-        return (
-            record is not None
-            and record.intent.purpose is OrderPurpose.PROTECTION
-            and record.intent.lot_id in self.ledger.lots
-        )
+        return record is not None and record.intent.is_protection and record.intent.lot_id in self.ledger.lots
 
     def _await_final(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
@@ -175,14 +171,12 @@ class Executor:
 
     def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the brackets at the venue that must go before an exit, those included that it was not decided with."""
-        if intent.purpose is not OrderPurpose.EXIT:
+        if not intent.is_exit:
             return ()
         return tuple(
             record.intent.client_order_id
             for record in self.ledger.orders_of(intent.lot_id)
-            if record.intent.purpose is OrderPurpose.PROTECTION
-            and record.venue_order_id is not None
-            and not record.status.is_final
+            if record.intent.is_protection and record.venue_order_id is not None and not record.status.is_final
         )
 
     def _why_not_begin(self, intent: OrderIntent) -> str | None:

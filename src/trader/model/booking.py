@@ -13,7 +13,7 @@ from trader.errors import InvariantViolation
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Dust, Ledger, Lot, SubLedger
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
-from trader.model.orders import Fill, OrderPurpose, OrderRecord, Side
+from trader.model.orders import Fill, OrderRecord, Side
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
 _SIZE_TOLERANCE = Decimal("1e-12")
@@ -72,7 +72,7 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
 
 def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
     records = tuple(records)
-    entry = next((record for record in records if record.intent.purpose is OrderPurpose.ENTRY), None)
+    entry = next((record for record in records if record.intent.is_entry), None)
     if entry is None or entry.intent.bracket is None or entry.intent.max_hold_until is None:
         raise InvariantViolation(f"no entry with a bracket is remembered for {[r.intent.lot_id for r in records]}")
     quantity = cost = fees = realized = ZERO

@@ -12,12 +12,13 @@ from trader.model.cycle_state import Regime
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
-from trader.model.ledger import Ledger
+from trader.model.ledger import Ledger, Lot
 from trader.model.money import ONE, ZERO, Notional, Quantity
 from trader.model.orders import OrderIntent, Side
 
 #: The numbers behind a verdict. Money and percentages are Decimal, statistics float, ids text.
-Details = Mapping[str, Decimal | float | int | str]
+Detail = Decimal | float | int | str
+Details = Mapping[str, Detail]
 
 
 class TriggerKind(StrEnum):
@@ -100,6 +101,25 @@ class TradeProposal:
     def reduces(self) -> bool:
         """Whether it can only make a position smaller."""
         return self.side is Side.SELL
+
+    @staticmethod
+    def sell(lot: Lot, reason: str) -> TradeProposal:
+        """Propose to sell all of one lot. The size of a sell is its lot's, so it has none in percent of equity."""
+        return TradeProposal(
+            strategy=lot.strategy,
+            product_id=lot.product_id,
+            base=lot.base,
+            side=Side.SELL,
+            size_pct=ZERO,
+            confidence=1.0,
+            conviction=1.0,
+            reason=reason,
+            lot_id=lot.lot_id,
+        )
+
+    def deny(self, stage: str, code: DenialCode, **details: Detail) -> Denial:
+        """Refuse this proposal, with the numbers behind the refusal."""
+        return Denial(self.product_id, code, stage, details, self.strategy, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from trader.model.cycle_state import (
     ProductCache,
     RegimeState,
 )
-from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
-from trader.model.money import ZERO, Notional, Price, Quantity
-from trader.model.orders import Bracket, OrderRecord
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
+from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 
 SCHEMA = 1
 
@@ -55,6 +55,39 @@ class Lot:
     def entry_price(self) -> Price:
         """Average price paid, fees not included."""
         return Price(self.cost / self.quantity)
+
+    def sell(
+        self, order_id: ClientOrderId, cycle_id: CycleId, now: Instant, quantity: Quantity, limit_price: Price
+    ) -> OrderIntent:
+        """Make the intent of an immediate exit that sells of this lot."""
+        return OrderIntent(
+            client_order_id=order_id,
+            cycle_id=cycle_id,
+            strategy=self.strategy,
+            product_id=self.product_id,
+            base=self.base,
+            quote=self.quote,
+            side=Side.SELL,
+            purpose=OrderPurpose.EXIT,
+            configuration=OrderConfiguration.LIMIT_IOC,
+            quantity=quantity,
+            limit_price=limit_price,
+            lot_id=self.lot_id,
+            decided_at=now,
+        )
+
+    def protect(
+        self, order_id: ClientOrderId, cycle_id: CycleId, now: Instant, quantity: Quantity, increment: Price
+    ) -> OrderIntent:
+        """Make the intent of a bracket of our own. Rounding: target and stop up to the increment."""
+        target = Price(ceil_to(self.bracket.target_price, increment))
+        return replace(
+            self.sell(order_id, cycle_id, now, quantity, target),
+            purpose=OrderPurpose.PROTECTION,
+            configuration=OrderConfiguration.BRACKET_GTC,
+            stop_price=Price(ceil_to(self.bracket.stop_price, increment)),
+            reason="protection",
+        )
 
 
 @dataclass(frozen=True, slots=True)

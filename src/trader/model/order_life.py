@@ -39,32 +39,11 @@ class OrderStatus(StrEnum):
         return self in (OrderStatus.WITHHELD, OrderStatus.ABANDONED)
 
 
-_FINAL = frozenset(
-    {
-        OrderStatus.FILLED,
-        OrderStatus.CANCELLED,
-        OrderStatus.EXPIRED,
-        OrderStatus.FAILED,
-        OrderStatus.REJECTED,
-        OrderStatus.WITHHELD,
-        OrderStatus.ABANDONED,
-    }
-)
-
-_AT_VENUE = frozenset(OrderStatus) - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
-
-_VENUE_ACTIVE = frozenset(
-    {
-        OrderStatus.PENDING,
-        OrderStatus.QUEUED,
-        OrderStatus.OPEN,
-        OrderStatus.EDIT_QUEUED,
-        OrderStatus.CANCEL_QUEUED,
-        OrderStatus.UNKNOWN_ORDER_STATUS,
-    }
-)
-
 _VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
+_GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED})
+_FINAL = _VENUE_FINAL | _GIVEN_UP
+_VENUE_ACTIVE = frozenset(OrderStatus) - _FINAL - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
+_AT_VENUE = _VENUE_ACTIVE | _VENUE_FINAL
 
 #: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
 #: create and the first look) and the venue changes its mind in a few documented ways: a cancel that was accepted and
@@ -72,16 +51,14 @@ _VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus
 #: given up as ABANDONED or REJECTED that shows up after all. What never happens is a finished order coming back to
 #: life: that is an old page, and it is ignored.
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.INTENDED: _AT_VENUE | {OrderStatus.IN_DOUBT},
-    OrderStatus.IN_DOUBT: _AT_VENUE - {OrderStatus.WITHHELD},
-    **{status: (_VENUE_ACTIVE | _VENUE_FINAL) - {status} for status in _VENUE_ACTIVE},
+    OrderStatus.INTENDED: _AT_VENUE | _GIVEN_UP | {OrderStatus.IN_DOUBT},
+    OrderStatus.IN_DOUBT: (_AT_VENUE | _GIVEN_UP) - {OrderStatus.WITHHELD},
+    **{status: _AT_VENUE - {status} for status in OrderStatus if status in _VENUE_ACTIVE},
     OrderStatus.FILLED: frozenset(),
     OrderStatus.CANCELLED: frozenset({OrderStatus.FILLED}),
     OrderStatus.EXPIRED: frozenset({OrderStatus.FILLED}),
     OrderStatus.FAILED: frozenset(),
-    OrderStatus.REJECTED: _VENUE_ACTIVE | _VENUE_FINAL,
-    OrderStatus.WITHHELD: _VENUE_ACTIVE | _VENUE_FINAL,
-    OrderStatus.ABANDONED: _VENUE_ACTIVE | _VENUE_FINAL,
+    **dict.fromkeys((OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED), _AT_VENUE),
 }
 
 

@@ -90,9 +90,24 @@ class OrderIntent:
     reason: str = ""
 
     @property
+    def is_entry(self) -> bool:
+        """Whether it opens a lot."""
+        return self.purpose is OrderPurpose.ENTRY
+
+    @property
+    def is_exit(self) -> bool:
+        """Whether it sells of a lot at once."""
+        return self.purpose is OrderPurpose.EXIT
+
+    @property
+    def is_protection(self) -> bool:
+        """Whether it is the bracket of a lot, attached or our own."""
+        return self.purpose is OrderPurpose.PROTECTION
+
+    @property
     def is_attached(self) -> bool:
         """Whether the venue made this bracket out of its entry, rather than out of an order of ours."""
-        return self.purpose is OrderPurpose.PROTECTION and self.reason == ATTACHED
+        return self.is_protection and self.reason == ATTACHED
 
     @property
     def notional(self) -> Notional:

@@ -11,7 +11,6 @@ from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ZERO, Notional, notional
-from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
 
 
@@ -58,7 +57,7 @@ class Portfolio:
         for record in self.ledger.orders.values():
             intent = record.intent
             wanted = (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy)
-            if wanted and intent.purpose is OrderPurpose.ENTRY and record.is_active:
+            if wanted and intent.is_entry and record.is_active:
                 total += notional(intent.limit_price, record.remaining)
         return Notional(total)
 

@@ -7,16 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from trader.model.market import Granularity
-from trader.settings.bounds import (
-    AccountName,
-    Amount,
-    AssetName,
-    Between,
-    Bps,
-    ProductName,
-    Ratio,
-    Seconds,
-)
+from trader.settings.bounds import AccountName, Amount, AssetName, Between, Bps, ProductName, Ratio, Seconds
 
 
 class Mode(StrEnum):

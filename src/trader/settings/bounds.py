@@ -11,6 +11,12 @@ from typing import Annotated, Any
 from trader.model.ids import Asset, ProductId
 
 
+def _after_check(self: Any, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+    """Let the loader at the edge apply the check; the core itself does not know pydantic."""
+    function = {"type": "no-info", "function": self.check}
+    return {"type": "function-after", "function": function, "schema": handler(source)}
+
+
 @dataclass(frozen=True, slots=True)
 class Between:
     """Bounds of a number, both inclusive. *low* and *high* are text so that a Decimal and a float compare exactly."""
@@ -24,13 +30,7 @@ class Between:
             raise ValueError(f"{value} is out of range; allowed is {self.low} to {self.high}")
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        """Let the loader at the edge apply the bounds; the core itself does not know pydantic."""
-        return {
-            "type": "function-after",
-            "function": {"type": "no-info", "function": self.check},
-            "schema": handler(source),
-        }
+    __get_pydantic_core_schema__ = _after_check
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,7 @@ class Matching:
             raise ValueError(f"{value} has the wrong shape; allowed is {self.words}")
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        """Let the loader at the edge apply the shape; the core itself does not know pydantic."""
-        return {
-            "type": "function-after",
-            "function": {"type": "no-info", "function": self.check},
-            "schema": handler(source),
-        }
+    __get_pydantic_core_schema__ = _after_check
 
 
 Pct = Annotated[Decimal, Between("0", "100")]

@@ -6,18 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trader.settings.bounds import (
-    Amount,
-    AssetName,
-    AtLeastOne,
-    BarCount,
-    Bps,
-    Count,
-    Day,
-    FloatRatio,
-    Pct,
-    Seconds,
-)
+from trader.settings.bounds import Amount, AssetName, AtLeastOne, BarCount, Bps, Count, Day, FloatRatio, Pct, Seconds
 
 
 @dataclass(frozen=True, slots=True)

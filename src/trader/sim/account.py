@@ -153,11 +153,9 @@ class SimAccountStore(Protocol):
 
     def load(self) -> SimAccount | None:
         """Return the book as last saved; None if there never was one."""
-        ...
 
     def save(self, account: SimAccount) -> None:
         """Replace the book, wholly or not at all."""
-        ...
 
 
 def _grow_bracket(account: SimAccount, order: SimOrder, quantity: Quantity, at: Instant) -> SimAccount:

@@ -37,11 +37,9 @@ class Tape(Protocol):
 
     def touch(self, product_id: ProductId) -> Quote | None:
         """Return what can be executed against now; None if there is no market."""
-        ...
 
     def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
         """Return the bars that closed after *since* and not after *until*; empty if none is known yet."""
-        ...
 
 
 class MarketTape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from trader.model.decisions import Denial, Details, TradeProposal
+from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId
 from trader.settings.policy import AllocationSettings, StrategySettings
@@ -64,8 +64,11 @@ class CapitalAllocator:
         against = set(opposed)
         for proposal in proposals:
             if proposal.base in against:
-                details = {"side": proposal.side.value, "conviction": proposal.conviction}
-                denials.append(_denial(proposal, DenialCode.STRATEGIES_OPPOSED, details))
+                denials.append(
+                    proposal.deny(
+                        STAGE, DenialCode.STRATEGIES_OPPOSED, side=proposal.side.value, conviction=proposal.conviction
+                    )
+                )
         return [proposal for proposal in proposals if proposal.base not in against]
 
     def _one_per_product(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
@@ -75,12 +78,15 @@ class CapitalAllocator:
         for proposal in buys:
             winner = winners.setdefault(proposal.base, proposal)
             if winner is not proposal:
-                details: Details = {
-                    "conviction": proposal.conviction,
-                    "peer": winner.strategy,
-                    "best": winner.conviction,
-                }
-                denials.append(_denial(proposal, DenialCode.CONVICTION_BELOW_PEER, details))
+                denials.append(
+                    proposal.deny(
+                        STAGE,
+                        DenialCode.CONVICTION_BELOW_PEER,
+                        conviction=proposal.conviction,
+                        peer=winner.strategy,
+                        best=winner.conviction,
+                    )
+                )
         return list(winners.values())
 
     def _within_trade_caps(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
@@ -89,7 +95,7 @@ class CapitalAllocator:
         for proposal in buys:
             limit = self.strategies[proposal.strategy].trades_per_cycle_max
             if count.get(proposal.strategy, 0) >= limit:
-                denials.append(_denial(proposal, DenialCode.TRADES_EXCEED_MAX, {"limit": limit}))
+                denials.append(proposal.deny(STAGE, DenialCode.TRADES_EXCEED_MAX, limit=limit))
                 continue
             count[proposal.strategy] = count.get(proposal.strategy, 0) + 1
             kept.append(proposal)
@@ -98,7 +104,3 @@ class CapitalAllocator:
 
 def _best_first(proposals: Iterable[TradeProposal]) -> list[TradeProposal]:
     return sorted(proposals, key=lambda p: (-p.conviction, p.product_id, p.strategy))
-
-
-def _denial(proposal: TradeProposal, code: DenialCode, details: Details) -> Denial:
-    return Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal)

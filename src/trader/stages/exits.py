@@ -15,8 +15,8 @@ from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
-from trader.model.money import HUNDRED, ONE, ZERO, Price
-from trader.model.orders import OrderConfiguration, OrderPurpose, Side
+from trader.model.money import HUNDRED, ONE, Price
+from trader.model.orders import OrderConfiguration
 from trader.model.trading_state import TradingState
 from trader.settings.policy import ExitsSettings
 
@@ -51,7 +51,7 @@ class ExitEngine:
             quote = _usable(quotes.get(lot.product_id))
             reason = self._reason(ledger, lot, quote, regime, state, now)
             if reason is not None:
-                proposals.append(propose_exit(lot, reason))
+                proposals.append(TradeProposal.sell(lot, reason))
         return tuple(proposals)
 
     def _reason(
@@ -84,30 +84,12 @@ class ExitEngine:
         )
 
 
-def propose_exit(lot: Lot, reason: str) -> TradeProposal:
-    """Propose to sell all of one lot."""
-    return TradeProposal(
-        strategy=lot.strategy,
-        product_id=lot.product_id,
-        base=lot.base,
-        side=Side.SELL,
-        size_pct=ZERO,
-        confidence=1.0,
-        conviction=1.0,
-        reason=reason,
-        lot_id=lot.lot_id,
-    )
-
-
 def _usable(quote: Quote | None) -> Quote | None:
     return None if quote is None or quote.is_crossed else quote
 
 
 def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
-    return any(
-        record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled)
-        for record in ledger.orders_of(lot.lot_id)
-    )
+    return any(record.intent.is_exit and record.awaits_fills(settled) for record in ledger.orders_of(lot.lot_id))
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:

@@ -84,7 +84,7 @@ class RiskManager:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
         settled = Instant(portfolio.conditions.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
-            if record.intent.purpose is OrderPurpose.EXIT and record.awaits_fills(settled):
+            if record.intent.is_exit and record.awaits_fills(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
         return None
 
@@ -200,7 +200,7 @@ class RiskManager:
         held |= {
             (r.intent.strategy, r.intent.base)
             for r in portfolio.ledger.orders.values()
-            if r.intent.purpose is OrderPurpose.ENTRY and r.is_active
+            if r.intent.is_entry and r.is_active
         }
         held |= tally.opened
         if (proposal.strategy, proposal.base) not in held and len(held) >= limits.open_positions_max:

@@ -11,7 +11,7 @@ from trader.model.decisions import Plan
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Accepted, OrderPurpose, OrderRecord, Rejected, Submission
+from trader.model.orders import Accepted, OrderRecord, Rejected, Submission
 
 _PACING_MEMORY_SECONDS = 86_400
 
@@ -44,8 +44,8 @@ def remember_plan(ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], n
     for intent in plan.intents:
         ledger = ledger.with_order(OrderRecord(intent))
     day, old = utc_day(now), ledger.entry_pacing
-    entries = [intent for intent in plan.intents if intent.purpose is OrderPurpose.ENTRY and intent.attempt == 0]
-    trades = sum(intent.purpose is not OrderPurpose.PROTECTION for intent in plan.intents)
+    entries = [intent for intent in plan.intents if intent.is_entry and intent.attempt == 0]
+    trades = sum(not intent.is_protection for intent in plan.intents)
     pacing = EntryPacing(
         day=day,
         trades_today=(old.trades_today if old.day == day else 0) + trades,

@@ -13,7 +13,6 @@ from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger
 from trader.model.market import Product, Quote
 from trader.model.money import Notional
-from trader.model.orders import OrderPurpose
 from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct
 from trader.settings.policy import RiskSettings
 
@@ -88,7 +87,7 @@ def find_unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
             for lot in ledger.lots.values()
             if lot.quantity > 0
             and not any(
-                record.is_active and (record.intent.purpose is not OrderPurpose.ENTRY or record.intent.attach_bracket)
+                record.is_active and (not record.intent.is_entry or record.intent.attach_bracket)
                 for record in ledger.orders_of(lot.lot_id)
             )
         )

@@ -31,7 +31,6 @@ class Strategy(Protocol):
 
         A BUY opens a new lot, a SELL names the lot it closes.
         """
-        ...
 
 
 def compute_risked_size_pct(

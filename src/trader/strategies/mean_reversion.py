@@ -10,12 +10,12 @@ from typing import Annotated
 
 from trader import indicators
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, Details, TradeProposal
+from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.ledger import Lot
-from trader.model.money import ZERO, from_float
+from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
 from trader.settings.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
@@ -68,8 +68,9 @@ class MeanReversion:
         for product_id, candidate in context.candidates.items():
             bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
             if len(candidate.bars) < bars_min:
-                details: Details = {"bars": len(candidate.bars), "bars_min": bars_min}
-                answers.append(self._denial(product_id, DenialCode.HISTORY_TOO_SHORT, details))
+                answers.append(
+                    self._deny(product_id, DenialCode.HISTORY_TOO_SHORT, bars=len(candidate.bars), bars_min=bars_min)
+                )
                 continue
             z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
             lots = [lot for lot in context.lots if lot.base == candidate.product.base]
@@ -78,8 +79,9 @@ class MeanReversion:
             elif z >= -self.settings.exit_z:
                 answers.extend(self._exit(lot, z) for lot in lots)
             else:
-                details = {"lots": len(lots), "z": z, "z_exit": -self.settings.exit_z}
-                answers.append(self._denial(product_id, DenialCode.POSITION_HELD, details))
+                answers.append(
+                    self._deny(product_id, DenialCode.POSITION_HELD, lots=len(lots), z=z, z_exit=-self.settings.exit_z)
+                )
         return answers
 
     def _entry(
@@ -87,12 +89,13 @@ class MeanReversion:
     ) -> TradeProposal | Denial:
         settings = self.settings
         if z > -settings.entry_z:
-            return self._denial(product_id, DenialCode.MOVE_BELOW_MIN, {"z": z, "z_max": -settings.entry_z})
+            return self._deny(product_id, DenialCode.MOVE_BELOW_MIN, z=z, z_max=-settings.entry_z)
         edge = expected_edge_pct(settings.target_pct, settings.stop_pct, settings.hit_ratio)
         needed = hurdle_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
         if edge <= needed:
-            details: Details = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": settings.hit_ratio}
-            return self._denial(product_id, DenialCode.EDGE_BELOW_COST, details)
+            return self._deny(
+                product_id, DenialCode.EDGE_BELOW_COST, edge_pct=edge, edge_pct_min=needed, hit_ratio=settings.hit_ratio
+            )
         size = compute_risked_size_pct(
             stop_pct=settings.stop_pct,
             volatility=indicators.annualised_volatility(candidate.bars, settings.volatility_bars),
@@ -120,20 +123,9 @@ class MeanReversion:
         )
 
     def _exit(self, lot: Lot, z: float) -> TradeProposal:
-        # The size of a sell is its lot's, so there is none in percent of equity.
-        return TradeProposal(
-            strategy=self.strategy_id,
-            product_id=lot.product_id,
-            base=lot.base,
-            side=Side.SELL,
-            size_pct=ZERO,
-            confidence=1.0,
-            conviction=1.0,
-            reason=f"back at its mean: z {z:+.2f} of {self.settings.band_bars} closes",
-            lot_id=lot.lot_id,
-        )
+        return TradeProposal.sell(lot, f"back at its mean: z {z:+.2f} of {self.settings.band_bars} closes")
 
-    def _denial(self, product_id: ProductId, code: DenialCode, details: Details) -> Denial:
+    def _deny(self, product_id: ProductId, code: DenialCode, **details: Detail) -> Denial:
         return Denial(product_id, code, STAGE, details, strategy=self.strategy_id)
 
 

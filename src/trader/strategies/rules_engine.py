@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 
 from trader import indicators
 from trader.model.costs import expected_edge_pct, hurdle_pct
-from trader.model.decisions import Denial, Details, Direction, TradeProposal, Trigger, TriggerKind
+from trader.model.decisions import Denial, Detail, Direction, TradeProposal, Trigger, TriggerKind
 from trader.model.denials import DenialCode
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
@@ -81,48 +81,59 @@ class RulesEngine:
         CONVICTION_BELOW_MIN, EDGE_BELOW_COST, HISTORY_TOO_SHORT.
         """
         rules = {(rule.trigger, rule.direction): rule for rule in self.settings.rules}
-        answers: list[TradeProposal | Denial] = []
-        for trigger in context.triggers.values():
-            rule = rules.get((trigger.kind, trigger.direction))
-            if rule is None:
-                details: Details = {
-                    "kind": trigger.kind.value,
-                    "direction": trigger.direction.value,
-                    "move_pct": trigger.move * 100,
-                    "strength": trigger.strength,
-                }
-                answers.append(self._denial(trigger, DenialCode.RULE_MISSING, details))
-            else:
-                answers.append(self._answer(trigger, rule, context))
-        return answers
+        return [
+            self._answer(trigger, rules.get((trigger.kind, trigger.direction)), context)
+            for trigger in context.triggers.values()
+        ]
 
-    def _answer(self, trigger: Trigger, rule: RuleSettings, context: StrategyContext) -> TradeProposal | Denial:
+    def _answer(self, trigger: Trigger, rule: RuleSettings | None, context: StrategyContext) -> TradeProposal | Denial:
+        if rule is None:
+            return self._deny(
+                trigger,
+                DenialCode.RULE_MISSING,
+                kind=trigger.kind.value,
+                direction=trigger.direction.value,
+                move_pct=trigger.move * 100,
+                strength=trigger.strength,
+            )
         candidate = context.candidates[trigger.product_id]
         held = sum(lot.base == candidate.product.base for lot in context.lots)
         if held:
-            return self._denial(trigger, DenialCode.POSITION_HELD, {"lots": held})
+            return self._deny(trigger, DenialCode.POSITION_HELD, lots=held)
         if trigger.confirmations.count < rule.confirmations_min:
-            details: Details = {
-                "confirmations": trigger.confirmations.count,
-                "confirmations_min": rule.confirmations_min,
-            }
-            return self._denial(trigger, DenialCode.CONFIRMATIONS_BELOW_MIN, details)
+            return self._deny(
+                trigger,
+                DenialCode.CONFIRMATIONS_BELOW_MIN,
+                confirmations=trigger.confirmations.count,
+                confirmations_min=rule.confirmations_min,
+            )
         if abs(trigger.move) * 100 < rule.move_pct_min:
-            details = {"move_pct": trigger.move * 100, "move_pct_min": rule.move_pct_min}
-            return self._denial(trigger, DenialCode.MOVE_BELOW_MIN, details)
+            return self._deny(
+                trigger, DenialCode.MOVE_BELOW_MIN, move_pct=trigger.move * 100, move_pct_min=rule.move_pct_min
+            )
         components = self._components(trigger, is_core=trigger.product_id in context.core_products)
         conviction = _conviction(components)
         if conviction < self.settings.conviction_min:
-            details = {"conviction": conviction, "conviction_min": self.settings.conviction_min, **components}
-            return self._denial(trigger, DenialCode.CONVICTION_BELOW_MIN, details)
+            return self._deny(
+                trigger,
+                DenialCode.CONVICTION_BELOW_MIN,
+                conviction=conviction,
+                conviction_min=self.settings.conviction_min,
+                **components,
+            )
         edge = expected_edge_pct(rule.target_pct, rule.stop_pct, rule.hit_ratio)
         needed = hurdle_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
         if edge <= needed:
-            details = {"edge_pct": edge, "edge_pct_min": needed, "hit_ratio": rule.hit_ratio}
-            return self._denial(trigger, DenialCode.EDGE_BELOW_COST, details)
+            return self._deny(
+                trigger, DenialCode.EDGE_BELOW_COST, edge_pct=edge, edge_pct_min=needed, hit_ratio=rule.hit_ratio
+            )
         if len(candidate.bars) <= self.settings.volatility_bars:
-            details = {"bars": len(candidate.bars), "bars_min": self.settings.volatility_bars + 1}
-            return self._denial(trigger, DenialCode.HISTORY_TOO_SHORT, details)
+            return self._deny(
+                trigger,
+                DenialCode.HISTORY_TOO_SHORT,
+                bars=len(candidate.bars),
+                bars_min=self.settings.volatility_bars + 1,
+            )
         base_size_pct = context.base_size_pct[trigger.product_id]
         return self._proposal(trigger, rule, candidate, base_size_pct, components)
 
@@ -172,7 +183,7 @@ class RulesEngine:
             "core": settings.boost_core * is_core,
         }
 
-    def _denial(self, trigger: Trigger, code: DenialCode, details: Details) -> Denial:
+    def _deny(self, trigger: Trigger, code: DenialCode, **details: Detail) -> Denial:
         return Denial(trigger.product_id, code, STAGE, details, strategy=self.strategy_id)
 
 

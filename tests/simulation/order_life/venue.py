@@ -10,9 +10,9 @@ from functools import lru_cache
 from types import TracebackType
 
 from desk.in_memory import ManualClock
+from desk.sandbox.auth import Algorithm, ApiKey, new_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.ids import derive_entry_id
-from desk.sandbox.keys import Algorithm, ApiKey, new_key
 from desk.sandbox.market import Listing
 from desk.sandbox.options import Lags
 from desk.sandbox.orders import Order

@@ -20,14 +20,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from desk.sandbox.options import Lags
-from simulation.checker import (
-    _announced,
-    _split,
-    open_converts,
-    unprotected,
-    unsettled,
-    violations,
-)
+from simulation.checker import _announced, _split, open_converts, unprotected, unsettled, violations
 from simulation.nemesis import Crash
 from simulation.soak.fault_kinds import CALM, FaultKind, FaultMix, FaultPlan
 from simulation.soak.market import BARS, random_scenario

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulation.checker import (
-    against_cancels,
-    against_the_switch,
-    chain_of,
-    convert_too_early,
-    sent_too_early,
-)
+from simulation.checker import against_cancels, against_the_switch, chain_of, convert_too_early, sent_too_early
 from simulation.nemesis import Nemesis
 from simulation.observed import ObservedWorld
 from simulation.wire.wires import body_of

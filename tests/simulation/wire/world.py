@@ -20,7 +20,7 @@ from moto.s3.models import s3_backends
 
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
 from desk.recovery.store import RecoveryStore
-from desk.sandbox.keys import ApiKey, new_key
+from desk.sandbox.auth import ApiKey, new_key
 from desk.sandbox.market import Listing
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer

@@ -12,7 +12,6 @@ from trader.model.denials import DenialCode
 from trader.model.ids import Instant, StrategyId
 from trader.settings.policy import AllocationSettings, StrategySettings
 from trader.stages.allocation import Allocated, CapitalAllocator
-from trader.stages.exits import propose_exit
 
 
 def an_allocator(strategies: dict[StrategyId, StrategySettings] | None = None, **over: Any) -> CapitalAllocator:
@@ -61,7 +60,7 @@ def test_wishes_for_different_products_all_go_on_best_first() -> None:
     lot, own = a_lot("ETH-USD"), a_lot("ADA-USD")
     buys = [a_proposal("SOL-USD", conviction=0.5), a_proposal("BTC-USD", conviction=0.9)]
 
-    allocated = an_allocator().allocate([propose_exit(lot, "stop")], [*buys, a_sale(own)])
+    allocated = an_allocator().allocate([TradeProposal.sell(lot, "stop")], [*buys, a_sale(own)])
 
     assert [("SELL", "ETH-USD"), ("SELL", "ADA-USD"), ("BUY", "BTC-USD"), ("BUY", "SOL-USD")] == ids(
         allocated.proposals
@@ -80,7 +79,7 @@ def test_equal_conviction_is_decided_by_name() -> None:
 def test_own_wish_to_sell_a_lot_that_must_go_anyway_is_one_sale() -> None:
     """The forced exit stands for both; nobody is refused anything."""
     lot = a_lot("ETH-USD")
-    forced = propose_exit(lot, "stop")
+    forced = TradeProposal.sell(lot, "stop")
 
     assert Allocated((forced,), ()) == an_allocator().allocate([forced], [a_sale(lot)])
 
@@ -137,7 +136,7 @@ def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
 @pytest.mark.parametrize("net_opposed", [True, False])
 def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None:
     """A stop is never netted; buying what is just being stopped out is refused."""
-    forced = propose_exit(a_lot("SOL-USD", strategy=OTHER), "stop")
+    forced = TradeProposal.sell(a_lot("SOL-USD", strategy=OTHER), "stop")
 
     allocated = an_allocator(net_opposed=net_opposed).allocate([forced], [a_proposal()])
 
@@ -147,7 +146,7 @@ def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None
 
 def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> None:
     """It is out of the game before sides are compared."""
-    forced = propose_exit(a_lot("SOL-USD"), "stop")
+    forced = TradeProposal.sell(a_lot("SOL-USD"), "stop")
     sale = a_sale(a_lot("SOL-USD", strategy=OTHER, lot_id="lot-2"))
 
     allocated = an_allocator().allocate([forced], [a_proposal(), sale])

@@ -20,6 +20,7 @@ from factories import (
     shipped_settings,
 )
 from trader.model.cycle_state import Regime
+from trader.model.decisions import TradeProposal
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
@@ -27,7 +28,7 @@ from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord, Side
 from trader.model.trading_state import TradingState
-from trader.stages.exits import ExitEngine, propose_exit
+from trader.stages.exits import ExitEngine
 
 ETH = ProductId("ETH-USD")
 ENTRY = ClientOrderId(PREFIX + "entry")
@@ -226,7 +227,7 @@ def test_proposal_sells_all_of_the_lot_for_its_strategy() -> None:
     """It names the lot, not a size."""
     lot: Lot = held().lots[ENTRY]
 
-    wish = propose_exit(lot, "time")
+    wish = TradeProposal.sell(lot, "time")
 
     assert (lot.strategy, ETH, Asset("ETH"), Side.SELL, ENTRY, "time", True) == (
         wish.strategy,

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from factories import (
-    a_bracket_intent,
-    a_ledger,
-    a_lot,
-    a_proposal,
-    a_quote,
-    an_exit_intent,
-    an_intent,
-)
+from factories import a_bracket_intent, a_ledger, a_lot, a_proposal, a_quote, an_exit_intent, an_intent
 from trader.model.decisions import Denial, Outcome, Plan
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId

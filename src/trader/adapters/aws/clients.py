@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from trader.errors import TraderError
 
 # A cycle would rather fail and be run again than wait: three tries, and each a few seconds at most. Throttling is
 # among what "standard" retries.
@@ -25,3 +30,22 @@ def open_client(service: str) -> Any:
     if _SESSION is None:
         _SESSION = boto3.session.Session()
     return _SESSION.client(service, config=_CONFIG)
+
+
+def read_error_code(error: ClientError) -> str:
+    """Return the service's own word for what went wrong."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+@contextmanager
+def translate_errors(what: str, into: Callable[[str], TraderError]) -> Iterator[None]:
+    """Turn whatever boto raises inside into one error of ours, with the call and the service's code and no more.
+
+    The service's message is left out: it may quote what was sent.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise into(f"{what}: {read_error_code(error)}") from None
+    except BotoCoreError as error:
+        raise into(f"{what}: {type(error).__name__}") from None

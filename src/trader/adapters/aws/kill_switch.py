@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trader.adapters.aws.failures import translate_errors
+from trader.adapters.aws.clients import translate_errors
 from trader.errors import StoreUnavailable
 from trader.model.trading_state import TradingState, parse_trading_state
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from trader.adapters.aws.failures import translate_errors
+from trader.adapters.aws.clients import translate_errors
 from trader.errors import ConfigError, StoreUnavailable
 
 _FIELDS = ("key_name", "private_key")

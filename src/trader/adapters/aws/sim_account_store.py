@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Generic, TypeVar
 
-from trader.adapters.aws.failures import translate_errors
+from trader.adapters.aws.clients import translate_errors
 from trader.errors import LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Scope

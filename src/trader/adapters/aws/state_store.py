@@ -21,7 +21,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trader.adapters.aws.failures import read_error_code, translate_errors
+from trader.adapters.aws.clients import read_error_code, translate_errors
 from trader.errors import (
     InvariantViolation,
     LeaseHeld,

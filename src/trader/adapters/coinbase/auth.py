@@ -82,11 +82,9 @@ class Signer(Protocol):
 
     def headers(self, method: str, host: str, path: str, body: bytes) -> Mapping[str, str]:
         """Return the headers for one attempt; *path* without its query string."""
-        ...
 
     def redact(self, text: str) -> str:
         """Blank out whatever a text contains of the secrets held here."""
-        ...
 
 
 def choose_signer(credentials: Credentials, now: Now = time.time) -> Signer:

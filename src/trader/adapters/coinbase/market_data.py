@@ -21,16 +21,7 @@ from trader.adapters.coinbase.wire.market import (
 )
 from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId
-from trader.model.market import (
-    Bars,
-    Candle,
-    Depth,
-    Granularity,
-    Product,
-    Quote,
-    bars_from_candles,
-    expected_last_start,
-)
+from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start
 
 #: Buckets one call may ask for; the venue's sources disagree about 350.
 BUCKETS_MAX = 349

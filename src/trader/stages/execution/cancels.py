@@ -33,15 +33,15 @@ def _must_go(
     record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, entries_allowed: bool
 ) -> bool:
     intent = record.intent
-    if state is TradingState.FLATTEN and intent.purpose is not OrderPurpose.PROTECTION:
+    if state is TradingState.FLATTEN and not intent.is_protection:
         return True
-    if intent.purpose is OrderPurpose.ENTRY and not entries_allowed:
+    if intent.is_entry and not entries_allowed:
         return True
     if intent.configuration is OrderConfiguration.LIMIT_IOC:
         return now - intent.decided_at >= period_seconds
-    if intent.purpose is OrderPurpose.ENTRY:
+    if intent.is_entry:
         return intent.expires_at is not None and now >= intent.expires_at
-    if intent.purpose is not OrderPurpose.PROTECTION:
+    if not intent.is_protection:
         return False
     if state.permits(OrderPurpose.EXIT) and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
         return True

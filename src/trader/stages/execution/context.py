@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trader.model.decisions import Denial, Details, TradeProposal
-from trader.model.denials import DenialCode
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.inputs import Candidate
 from trader.model.market import FeeRates, Product, Quote
@@ -28,11 +26,6 @@ class ExecutionContext:
     candidates: Mapping[ProductId, Candidate]
     fees: FeeRates
     available: Mapping[Asset, Decimal] | None
-
-
-def deny(proposal: TradeProposal, code: DenialCode, details: Details) -> Denial:
-    """Say that no order comes of this proposal."""
-    return Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal)
 
 
 def round_sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from trader.model.conversions import ConversionIntent
 from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
-from trader.model.decisions import Approval, Denial, Details, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, client_order_id
 from trader.model.inputs import Candidate
@@ -16,7 +16,7 @@ from trader.model.market import Product
 from trader.model.money import BPS, HUNDRED, ONE, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.settings import Settings
-from trader.stages.execution.context import ExecutionContext, deny
+from trader.stages.execution.context import STAGE, ExecutionContext
 from trader.stages.execution.funding import BuyingPower
 
 _HOUR = 3600
@@ -53,28 +53,32 @@ def plan_entry(
     proposal = approval.proposal
     candidate = context.candidates.get(proposal.product_id)
     if candidate is None:
-        return deny(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id})
+        return proposal.deny(STAGE, DenialCode.PRODUCT_MISSING, product=proposal.product_id)
     attempt = count_unfilled_entries(ledger, proposal, context.now, settings)
     takes = attempt > settings.execution.max_reprices
     if takes and (denial := _refuse_taking(proposal, candidate, context, settings, attempt)):
         return denial
     price = _limit_price(candidate, settings, takes=takes)
     if takes and price < candidate.quote.ask:
-        details: Details = {"ask": candidate.quote.ask, "limit": price}
-        return deny(proposal, DenialCode.PRICE_EXCEEDS_BAND, details)
+        return proposal.deny(STAGE, DenialCode.PRICE_EXCEEDS_BAND, ask=candidate.quote.ask, limit=price)
     fee_rate = context.fees.taker if takes else context.fees.maker
     cost = Notional(approval.notional * (ONE + fee_rate))
     funding = buying_power.reserve(candidate.listings, cost)
     if funding is None:
-        return deny(proposal, DenialCode.QUOTE_ASSET_MISSING, {"cost": cost})
+        return proposal.deny(STAGE, DenialCode.QUOTE_ASSET_MISSING, cost=cost)
     cut = DenialCode.CAPITAL_EXCEEDED if funding.amount < cost else None
     spend = funding.amount / (ONE + fee_rate) if cut else Decimal(approval.notional)
     if spend > (venue_max := _venue_max(funding.product, price)):
         cut, spend = DenialCode.NOTIONAL_EXCEEDS_MAX, venue_max
     quantity = _quantity(spend, price, funding.product)
     if quantity <= 0:
-        details = {"notional": spend, "min": funding.product.quote_size_min, "approved": approval.notional}
-        return deny(proposal, cut or DenialCode.NOTIONAL_BELOW_MIN, details)
+        return proposal.deny(
+            STAGE,
+            cut or DenialCode.NOTIONAL_BELOW_MIN,
+            notional=spend,
+            min=funding.product.quote_size_min,
+            approved=approval.notional,
+        )
     terms = EntryTerms(funding.product, price, quantity, fee_rate, attempt, takes)
     intent = _intent(proposal, terms, ledger, context, settings)
     conversion = buying_power.use(funding, intent.cost_max)
@@ -93,7 +97,7 @@ def count_unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant
         (
             record
             for record in ledger.orders.values()
-            if record.intent.purpose is OrderPurpose.ENTRY
+            if record.intent.is_entry
             and record.intent.strategy == proposal.strategy
             and record.intent.base == proposal.base
             and record.status.is_final
@@ -116,13 +120,13 @@ def _refuse_taking(
 ) -> Denial | None:
     limit = settings.execution.max_reprices + 1
     if attempt > limit:
-        return deny(proposal, DenialCode.REPRICES_EXCEED_MAX, {"attempts": attempt, "limit": limit})
+        return proposal.deny(STAGE, DenialCode.REPRICES_EXCEED_MAX, attempts=attempt, limit=limit)
     edge = expected_edge_pct(proposal.take_profit_pct, proposal.stop_loss_pct, proposal.hit_ratio)
     costs = settings.costs
     cost = round_trip_ratio(context.fees, candidate.quote, costs.slippage_bps, entry_takes=True)
     hurdle = hurdle_pct(cost, proposal.edge_multiple)
     if edge <= hurdle:
-        return deny(proposal, DenialCode.EDGE_BELOW_COST, {"edge_pct": edge, "hurdle_pct": hurdle, "as": "taker"})
+        return proposal.deny(STAGE, DenialCode.EDGE_BELOW_COST, edge_pct=edge, hurdle_pct=hurdle, liquidity="TAKER")
     return None
 
 

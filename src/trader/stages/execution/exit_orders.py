@@ -11,9 +11,9 @@ from trader.model.ids import ClientOrderId, Instant, client_order_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
-from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.settings.policy import ExecutionSettings
-from trader.stages.execution.context import ExecutionContext, deny, round_sellable
+from trader.stages.execution.context import STAGE, ExecutionContext, round_sellable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +43,47 @@ def plan_exit(
     product = context.products.get(proposal.product_id)
     quote = context.quotes.get(proposal.product_id)
     if lot is None or product is None:
-        return ExitOrder(denial=deny(proposal, DenialCode.PRODUCT_MISSING, {"product": proposal.product_id}))
+        return ExitOrder(denial=proposal.deny(STAGE, DenialCode.PRODUCT_MISSING, product=proposal.product_id))
     if quote is None or quote.is_crossed:
-        return ExitOrder(denial=deny(proposal, DenialCode.QUOTE_MISSING, {"product": proposal.product_id}))
+        return ExitOrder(denial=proposal.deny(STAGE, DenialCode.QUOTE_MISSING, product=proposal.product_id))
     records, settled = ledger.orders_of(lot.lot_id), Instant(context.now - quiet_seconds)
-    ends = _ids(record for record in records if record.intent.purpose is OrderPurpose.ENTRY and _at_venue(record))
-    brackets = [
-        record
-        for record in records
-        if record.intent.purpose is OrderPurpose.PROTECTION and record.awaits_fills(settled)
-    ]
-    # What a finished sale claims and nobody lists is waited for no longer than that; it is not sold again.
-    sold = sum(
-        (
-            each.unreported_quantity
-            for each in records
-            if each.intent.side is Side.SELL and not each.awaits_fills(settled)
-        ),
-        ZERO,
-    )
+    ends = _ids(record for record in records if record.intent.is_entry and _at_venue(record))
+    brackets = [record for record in records if record.intent.is_protection and record.awaits_fills(settled)]
     awaited = any(_awaits_bracket(record, ledger, settled) for record in records)
     if awaited or any(record.is_in_doubt for record in brackets):
-        denial = deny(proposal, DenialCode.ORDER_IN_DOUBT, {"lot": lot.lot_id, "unseen": "its bracket"})
+        denial = proposal.deny(STAGE, DenialCode.ORDER_IN_DOUBT, lot=lot.lot_id, unseen="its bracket")
         return ExitOrder(denial=denial, cancels=ends)
-    attempt = count_exit_attempts(ledger, lot)
-    slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
-    price = Price(ceil_to(quote.bid * (ONE - slippage_bps / BPS), product.price_increment))
-    held = max(lot.quantity - sold, ZERO)
+    held = _unsold(lot, records, settled)
     quantity = round_sellable(held, product, quote.bid)
     if quantity <= 0:
-        details = {"quantity": held, "price": quote.bid, "min": product.quote_size_min}
-        cancels = (*ends, *_ids(brackets))
-        return ExitOrder(denial=deny(proposal, DenialCode.NOTIONAL_BELOW_MIN, details), cancels=cancels)
-    # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
-    price = Price(max(price, ceil_to(product.quote_size_min / quantity, product.price_increment)))
+        denial = proposal.deny(
+            STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
+        )
+        return ExitOrder(denial=denial, cancels=(*ends, *_ids(brackets)))
+    attempt = count_exit_attempts(ledger, lot)
     order_id = _order_id(context, rules, lot, OrderPurpose.EXIT, ledger, attempt)
+    price = _limit_price(quote.bid, product, quantity, attempt, rules)
     intent = replace(
-        _sell(order_id, lot, context, OrderPurpose.EXIT, OrderConfiguration.LIMIT_IOC, quantity, price),
+        lot.sell(order_id, context.cycle_id, context.now, quantity, price),
         attempt=attempt,
         depends_on=_ids(brackets),
         reason=proposal.reason,
     )
     return ExitOrder(intent, cancels=ends)
+
+
+def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant) -> Quantity:
+    # What a finished exit reports and nobody lists is waited for no longer than that; it is not sold again.
+    sells = (each for each in records if each.intent.side is Side.SELL and not each.awaits_fills(settled))
+    sold = sum((each.unreported_quantity for each in sells), ZERO)
+    return Quantity(max(lot.quantity - sold, ZERO))
+
+
+def _limit_price(bid: Price, product: Product, quantity: Quantity, attempt: int, rules: ExecutionSettings) -> Price:
+    slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
+    # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
+    least = product.quote_size_min / quantity
+    return Price(ceil_to(max(bid * (ONE - slippage_bps / BPS), least), product.price_increment))
 
 
 def _at_venue(record: OrderRecord) -> bool:
@@ -98,7 +97,7 @@ def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:
 def count_exit_attempts(ledger: Ledger, lot: Lot) -> int:
     """Count the exits of this lot that are over and left something unsold; one that was never sent was no attempt."""
     return sum(
-        record.intent.purpose is OrderPurpose.EXIT and record.status.is_final and not record.status.is_unseen
+        record.intent.is_exit and record.status.is_final and not record.status.is_unseen
         for record in ledger.orders_of(lot.lot_id)
     )
 
@@ -127,7 +126,9 @@ def plan_protection(
             compute_unprotected(ledger, lot, settled), product, bracket.stop_price, bracket.target_price
         )
         if quantity > 0:
-            orders.append(_bracket_order(ledger, lot, product, quantity, context, rules))
+            order_id = _order_id(context, rules, lot, OrderPurpose.PROTECTION, ledger, 0)
+            increment = product.price_increment
+            orders.append(lot.protect(order_id, context.cycle_id, context.now, quantity, increment))
     return orders
 
 
@@ -152,49 +153,11 @@ def _awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bo
     Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
     Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
     """
-    if record.intent.purpose is not OrderPurpose.ENTRY or not record.intent.attach_bracket:
+    if not record.intent.is_entry or not record.intent.attach_bracket:
         return False
     if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
         return False
     return not record.status.is_final or record.final_at is None or record.final_at > settled
-
-
-def _bracket_order(
-    ledger: Ledger, lot: Lot, product: Product, quantity: Quantity, context: ExecutionContext, rules: ExecutionSettings
-) -> OrderIntent:
-    order_id = _order_id(context, rules, lot, OrderPurpose.PROTECTION, ledger, 0)
-    target = Price(ceil_to(lot.bracket.target_price, product.price_increment))
-    return replace(
-        _sell(order_id, lot, context, OrderPurpose.PROTECTION, OrderConfiguration.BRACKET_GTC, quantity, target),
-        stop_price=Price(ceil_to(lot.bracket.stop_price, product.price_increment)),
-        reason="protection",
-    )
-
-
-def _sell(
-    order_id: ClientOrderId,
-    lot: Lot,
-    context: ExecutionContext,
-    purpose: OrderPurpose,
-    configuration: OrderConfiguration,
-    quantity: Quantity,
-    limit_price: Price,
-) -> OrderIntent:
-    return OrderIntent(
-        client_order_id=order_id,
-        cycle_id=context.cycle_id,
-        strategy=lot.strategy,
-        product_id=lot.product_id,
-        base=lot.base,
-        quote=lot.quote,
-        side=Side.SELL,
-        purpose=purpose,
-        configuration=configuration,
-        quantity=quantity,
-        limit_price=limit_price,
-        lot_id=lot.lot_id,
-        decided_at=context.now,
-    )
 
 
 def _order_id(

@@ -231,7 +231,7 @@ def _check_balances(
         record.intent.base
         for record in ledger.orders.values()
         # A bracket may rest for days; one that is over and whose fills are still to come is another matter.
-        if record.is_active and (record.intent.purpose is not OrderPurpose.PROTECTION or record.status.is_final)
+        if record.is_active and (not record.intent.is_protection or record.status.is_final)
     }
     held: dict[Asset, Decimal] = {}
     parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)

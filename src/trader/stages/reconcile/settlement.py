@@ -10,7 +10,7 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, Lot
-from trader.model.orders import OrderPurpose, Side
+from trader.model.orders import Side
 from trader.settings.app import CycleSettings
 from trader.settings.policy import RiskSettings
 
@@ -60,7 +60,7 @@ def _how_closed(ledger: Ledger, lot: Lot) -> str:
     if not sells:
         return "unfilled"
     _, record, fill = max(sells, key=lambda each: (each[0], each[2].trade_id))
-    if record.intent.purpose is OrderPurpose.PROTECTION:
+    if record.intent.is_protection:
         return "target" if fill.price >= record.intent.limit_price else "stop"
     return record.intent.reason
 

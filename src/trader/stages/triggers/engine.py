@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from trader import indicators
 from trader.model.cycle_state import Regime
@@ -86,7 +86,7 @@ class TriggerEngine:
             confidence=best.confidence,
             move=best.move,
             confirmations=signs or indicators.confirmations(bars, self.settings.confirmations),
-            features=_as_numbers(features),
+            features={name: float(value) for name, value in asdict(features).items()},
         )
 
     def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:
@@ -155,15 +155,3 @@ class TriggerEngine:
             "momentum_pct": features.momentum * 100,
             "momentum_pct_min": settings.momentum.move_min_pct,
         }
-
-
-def _as_numbers(features: Features) -> Mapping[str, float]:
-    return {
-        "short_return": features.short_return,
-        "long_return": features.long_return,
-        "volume_ratio": features.volume_ratio,
-        "high_before": features.high_before,
-        "low": features.low,
-        "low_age": float(features.low_age),
-        "momentum": features.momentum,
-    }

@@ -25,16 +25,7 @@ from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Instant, VenueOrderId, rfc3339
 from trader.model.market import Balance, FeeRates
 from trader.model.money import Notional
-from unit.adapters.coinbase.stub import (
-    CREDENTIALS,
-    FakeTime,
-    Reply,
-    Stub,
-    a_page,
-    a_wire_order,
-    an_exchange,
-    refused,
-)
+from unit.adapters.coinbase.stub import CREDENTIALS, FakeTime, Reply, Stub, a_page, a_wire_order, an_exchange, refused
 from unit.adapters.coinbase.test_wire import a_wallet, a_wire_fill
 
 LISTING, FILLS, ACCOUNTS = "/orders/historical/batch", "/orders/historical/fills", "/accounts"

@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from factories_venue import (
-    SOL_USDC,
-    START,
-    USDC,
-    a_bracket,
-    a_protected_intent,
-    a_taker,
-    an_exit,
-    an_intent,
-)
+from factories_venue import SOL_USDC, START, USDC, a_bracket, a_protected_intent, a_taker, an_exit, an_intent
 from trader.adapters.coinbase.submit import TRANSIENT_REJECTIONS
 from trader.model.ids import ProductId, VenueOrderId, rfc3339
 from trader.model.money import Price, Quantity

@@ -238,7 +238,7 @@ def test_permissions_are_all_told() -> None:
         "portfolio_type": "DEFAULT",
     }
 
-    assert account.KeyPermissions(True, True, False, "p", "DEFAULT") == account.read_permissions(raw)
+    assert raw == vars(account.read_permissions(raw))
     with pytest.raises(VenueProtocol):
         account.read_permissions({"can_view": True, "can_trade": True})
 

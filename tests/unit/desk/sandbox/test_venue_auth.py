@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from desk.sandbox.keys import Algorithm, Permission, new_key
+from desk.sandbox.auth import Algorithm, Permission, new_key
 from unit.desk.sandbox.conftest import Open
 from unit.desk.sandbox.venues import API, Client, limit
 

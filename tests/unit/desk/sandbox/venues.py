@@ -13,7 +13,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from desk.in_memory import ManualClock
-from desk.sandbox.keys import ApiKey
+from desk.sandbox.auth import ApiKey
 from desk.sandbox.market import Listing
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer

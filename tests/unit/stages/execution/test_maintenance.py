@@ -6,15 +6,7 @@ from typing import Any
 
 import pytest
 
-from factories import (
-    NOW,
-    a_bracket_intent,
-    a_held_ledger,
-    a_ledger,
-    an_exit_intent,
-    an_intent,
-    an_order_record,
-)
+from factories import NOW, a_bracket_intent, a_held_ledger, a_ledger, an_exit_intent, an_intent, an_order_record
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -55,7 +54,9 @@ def read_balances(rows: Iterable[Any]) -> Mapping[Asset, Balance]:
     return found
 
 
-class _Permissions(WireModel):
+class KeyPermissions(WireModel):
+    """What our key may do, and in which portfolio."""
+
     can_view: bool
     can_trade: bool
     can_transfer: bool
@@ -63,23 +64,9 @@ class _Permissions(WireModel):
     portfolio_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPermissions:
-    """What our key may do, and in which portfolio."""
-
-    can_view: bool
-    can_trade: bool
-    can_transfer: bool
-    portfolio: str
-    portfolio_type: str
-
-
 def read_permissions(raw: Any) -> KeyPermissions:
     """Read what the key may do. Raises: VenueProtocol."""
-    wire = fit(_Permissions, raw, "key permissions")
-    return KeyPermissions(
-        wire.can_view, wire.can_trade, wire.can_transfer, wire.portfolio_uuid, wire.portfolio_type.upper()
-    )
+    return fit(KeyPermissions, raw, "key permissions")
 
 
 # --- fills

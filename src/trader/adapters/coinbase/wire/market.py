@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_core import SchemaValidator, core_schema
 
 from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
@@ -13,6 +13,10 @@ from trader.errors import VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
 from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
+
+_Quantity = Annotated[Number, AfterValidator(Quantity)]
+_Price = Annotated[Number, AfterValidator(Price)]
+_Notional = Annotated[Number, AfterValidator(Notional)]
 
 # --- products
 
@@ -29,16 +33,16 @@ class _Product(
     quote_max_size="quote_size_max",
     approximate_quote_24h_volume="volume_24h",
 ):
-    product_id: str
-    base: str
-    quote: str
-    base_increment: Number
-    price_increment: Number
-    quote_increment: Number
-    base_size_min: Number
-    base_size_max: Number
-    quote_size_min: Number
-    quote_size_max: Number
+    product_id: ProductId
+    base: Asset
+    quote: Asset
+    base_increment: _Quantity
+    price_increment: _Price
+    quote_increment: _Notional
+    base_size_min: _Quantity
+    base_size_max: _Quantity
+    quote_size_min: _Notional
+    quote_size_max: _Notional
     # Every gate must be told: one that went missing must not read as open.
     is_disabled: bool
     trading_disabled: bool
@@ -48,40 +52,16 @@ class _Product(
     in_auction: bool
     view_only: bool
     # A dead product has neither price nor volume, and an empty status that closes it.
-    volume_24h: Number = ZERO
-    price: Number | None = None
+    volume_24h: _Notional = Notional(0)
+    price: _Price | None = None
     status: str = ""
-    alias: str | None = None
+    alias: ProductId | None = None
     listed_at: Timestamp | None = None
 
 
 def read_product(raw: Any) -> Product:
     """Read one product. Raises: VenueProtocol."""
-    wire = fit(_Product, raw, "product")
-    return Product(
-        product_id=ProductId(wire.product_id),
-        base=Asset(wire.base),
-        quote=Asset(wire.quote),
-        base_increment=Quantity(wire.base_increment),
-        price_increment=Price(wire.price_increment),
-        quote_increment=Notional(wire.quote_increment),
-        base_size_min=Quantity(wire.base_size_min),
-        base_size_max=Quantity(wire.base_size_max),
-        quote_size_min=Notional(wire.quote_size_min),
-        quote_size_max=Notional(wire.quote_size_max),
-        volume_24h=Notional(wire.volume_24h),
-        price=None if wire.price is None else Price(wire.price),
-        status=wire.status,
-        is_disabled=wire.is_disabled,
-        trading_disabled=wire.trading_disabled,
-        cancel_only=wire.cancel_only,
-        limit_only=wire.limit_only,
-        post_only=wire.post_only,
-        in_auction=wire.in_auction,
-        view_only=wire.view_only,
-        alias=None if wire.alias is None else ProductId(wire.alias),
-        listed_at=None if wire.listed_at is None else Instant(wire.listed_at),
-    )
+    return Product(**vars(fit(_Product, raw, "product")))
 
 
 # --- books and quotes
