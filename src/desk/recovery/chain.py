@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from trader.errors import AuditError
 from trader.model.codec import sha256_hex
 from trader.model.ids import CycleId, Instant, Scope
+from trader.model.schema import upgrade_event
 
 _KEY = re.compile(r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z)-(\d{8,})-([a-z]+)\.jsonl")
 _SHOWN = 12
@@ -142,6 +143,13 @@ def _openings(
     return kept, rivals
 
 
+def _event(line: Mapping[str, Any], *, is_old: bool) -> Recorded:
+    kind, body = str(line["event"]), line["body"]
+    if is_old:
+        kind, body = upgrade_event(kind, body)
+    return Recorded(kind, Instant(int(line["at"])), body)
+
+
 def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
     named = _KEY.fullmatch(key)
     if named is None:
@@ -152,7 +160,7 @@ def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
         if header["event"] != "ObjectOpened" or header["key"] != key:
             problems.append(f"{key} says that it is {header['key']}")
             return None
-        events = tuple(Recorded(str(line["event"]), Instant(int(line["at"])), line["body"]) for line in lines)
+        events = tuple(_event(line, is_old="schema" not in header) for line in lines)
         previous = str(header["previous"])
     except (ValueError, KeyError, TypeError) as error:
         problems.append(f"{key} cannot be read: {type(error).__name__}: {error}")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from trader.model.codec import canonical_json, sha256_hex
 from trader.model.ids import CycleId, Instant
+from trader.model.schema import SCHEMA
 
 
 class EventKind(StrEnum):
@@ -19,9 +20,9 @@ class EventKind(StrEnum):
     LOT_CLOSED = "LotClosed"
     DUST_BOOKED = "DustBooked"
     FLOW_RECORDED = "FlowRecorded"
-    CONVERSION_OBSERVED = "ConvertObserved"
+    CONVERSION_OBSERVED = "ConversionObserved"
     MISMATCH_FOUND = "MismatchFound"
-    INPUTS_GATHERED = "FactsGathered"
+    INPUTS_GATHERED = "InputsGathered"
     REGIME_ASSESSED = "RegimeAssessed"
     UNIVERSE_SELECTED = "UniverseSelected"
     TRIGGERS_DETECTED = "TriggersDetected"
@@ -78,7 +79,7 @@ class AuditObject:
 
     def text(self) -> str:
         """Return the whole file, newline at the end."""
-        header = canonical_json({"event": "ObjectOpened", "previous": self.previous, "key": self.key})
+        header = canonical_json({"event": "ObjectOpened", "schema": SCHEMA, "previous": self.previous, "key": self.key})
         return "\n".join([header, *(event.line() for event in self.events)]) + "\n"
 
     @property

@@ -25,8 +25,7 @@ from trader.model.cycle_state import (
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
-
-SCHEMA = 1
+from trader.model.schema import SCHEMA
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from trader.model.market import Balance
 from trader.model.money import ZERO, Notional, Quantity, notional
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, Side
+from trader.model.schema import SCHEMA
 from trader.sim.orders import (
     Execution,
     SimConversion,
@@ -40,6 +41,7 @@ class SimAccount:
     fills: tuple[Fill, ...] = ()
     conversions: Mapping[str, SimConversion] = field(default_factory=dict)
     matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
+    schema: int = SCHEMA
 
     def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
         """Find an order, live or finished."""

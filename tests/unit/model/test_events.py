@@ -46,7 +46,7 @@ def test_file_opens_with_the_digest_of_the_file_before() -> None:
     text = AuditObject("key", "digest-of-before", (EVENT,)).text()
 
     header, line, end = text.split("\n")
-    assert {"event": "ObjectOpened", "previous": "digest-of-before", "key": "key"} == json.loads(header)
+    assert {"event": "ObjectOpened", "schema": 2, "previous": "digest-of-before", "key": "key"} == json.loads(header)
     assert (EVENT.line(), "") == (line, end)
 
 

@@ -9,6 +9,7 @@ from trader.adapters.aws.clients import translate_errors
 from trader.errors import LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Scope
+from trader.model.schema import upgrade_stored
 
 Book = TypeVar("Book")
 
@@ -33,7 +34,7 @@ class DynamoSimAccountStore(Generic[Book]):
         # The same text is the same object, so that an unchanged book is not decoded again.
         if self._known is None or self._known[0] != text:
             try:
-                self._known = text, decode(self._kind, json.loads(text))
+                self._known = text, decode(self._kind, upgrade_stored(json.loads(text)))
             except (MalformedData, ValueError) as error:
                 raise LedgerCorrupt(f"book of the simulated venue: {error}") from error
         return self._known[1]

@@ -33,8 +33,9 @@ from trader.errors import (
 )
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
-from trader.model.ledger import SCHEMA, Ledger
+from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
+from trader.model.schema import SCHEMA, upgrade_stored
 from trader.ports import LeaseGrant
 
 _LEDGER = "LEDGER"
@@ -227,10 +228,10 @@ def _ledger(scope: Scope, item: Item) -> Ledger | None:
     if "ledger" not in item:
         return None
     try:
-        ledger: Ledger = decode(Ledger, json.loads(_text(item, "ledger")))
+        ledger: Ledger = decode(Ledger, upgrade_stored(json.loads(_text(item, "ledger"))))
     except (MalformedData, ValueError) as error:
         raise LedgerCorrupt(f"ledger of {scope}: {error}") from error
-    if not SCHEMA - 1 <= ledger.schema <= SCHEMA:
+    if ledger.schema != SCHEMA:
         raise LedgerCorrupt(f"ledger of {scope}: schema {ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
     return ledger
 

@@ -25,6 +25,13 @@ from trader.settings.bounds import Between, Matching
 
 #: What pydantic adds to the place of an error when a mapping's key, not its value, is meant.
 _KEY_MARK = "[key]"
+#: Keys of earlier releases, and what they are called now.
+RENAMED: Mapping[str, str] = {
+    "risk.failed_rest_minutes": "risk.failed_cooldown_minutes",
+    "risk.loss_streak_rest_minutes": "risk.loss_streak_cooldown_minutes",
+    "risk.peg_rest_minutes": "risk.peg_cooldown_minutes",
+    "execution.convert_pairs": "execution.conversion_pairs",
+}
 _WORD_OF = {str: "text", bool: "a boolean", int: "a number", Decimal: "a number", dict: "a mapping", list: "a list"}
 
 
@@ -89,6 +96,8 @@ def _problem(kind: Any, path: str, name: str, loc: tuple[int | str, ...], error:
     for step in steps:
         here = join_path(here, step)
     if name == "unexpected_keyword_argument":
+        if here in RENAMED:
+            return here, f"is called {RENAMED[here]} now"
         return here, describe_unknown_key(str(steps[-1]), list_keys(_kind_at(kind, steps[:-1])))
     if _KEY_MARK in loc:
         return here, f"unknown key; allowed is {_allowed(_key_kind(_kind_at(kind, steps[:-1])))}"

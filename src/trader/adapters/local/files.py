@@ -27,6 +27,7 @@ from trader.model.events import AuditObject
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
+from trader.model.schema import upgrade, upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
 from trader.ports import LeaseGrant
 
@@ -81,7 +82,7 @@ class FileStateStore:
         """Read every finished order that was committed, as last committed."""
         with self._exclusive(scope) as folder:
             lines = _lines(folder / "orders.jsonl", _order_key)
-        return tuple(decode(OrderRecord, json.loads(text)) for text in lines.values())
+        return tuple(decode(OrderRecord, upgrade(json.loads(text))) for text in lines.values())
 
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
@@ -165,7 +166,7 @@ class FileSimAccountStore(Generic[Book]):
         # The same text is the same object, so that an unchanged book is not decoded again.
         if self._known is None or self._known[0] != text:
             try:
-                self._known = text, decode(self._kind, json.loads(text))
+                self._known = text, decode(self._kind, upgrade_stored(json.loads(text)))
             except (MalformedData, ValueError) as error:
                 raise LedgerCorrupt(f"{self._path}: {error}") from error
         return self._known[1]

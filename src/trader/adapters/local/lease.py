@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
-from trader.model.ledger import SCHEMA, Ledger
+from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
+from trader.model.schema import SCHEMA, upgrade_stored
 from trader.ports import LeaseGrant
 
 
@@ -73,10 +74,11 @@ def read_lease_item(text: str, where: str) -> LeaseItem:
     Raises: LedgerCorrupt naming the place, for anything that is not an item of this schema or the one before.
     """
     try:
-        item: LeaseItem = decode(LeaseItem, json.loads(text))
-    except (MalformedData, ValueError) as error:
+        plain = json.loads(text)
+        item: LeaseItem = decode(LeaseItem, {**plain, "ledger": upgrade_stored(plain["ledger"])})
+    except (MalformedData, ValueError, TypeError, KeyError) as error:
         raise LedgerCorrupt(f"{where}: {error}") from error
-    if item.ledger is not None and not SCHEMA - 1 <= item.ledger.schema <= SCHEMA:
+    if item.ledger is not None and item.ledger.schema != SCHEMA:
         raise LedgerCorrupt(f"{where}: schema {item.ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
     return item
 

@@ -1,0 +1,77 @@
+"""The schema of everything that is stored, and the one reader of the schema before it.
+
+Schema 2 renamed fields and told two ends of an order apart. What schema 1 wrote is turned into what schema 2 writes
+before it is decoded; nothing else in the code knows the old names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SCHEMA = 2
+
+#: A key that tells what a mapping is, and its keys that have other names now.
+_RENAMED: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("leg", {"leg": "purpose", "kind": "configuration", "after": "depends_on", "attach": "attach_bracket"}),
+    ("filled_claimed", {"filled_claimed": "reported_filled", "over_at": "final_at"}),
+    ("convert_id", {"convert_id": "conversion_id", "venue_convert_id": "venue_conversion_id"}),
+    ("venue_convert_id", {"venue_convert_id": "venue_conversion_id", "over_at": "final_at"}),
+    ("rest_until", {"rest_until": "cooldown_until"}),
+    ("against", {"against": "disagreeing_cycles"}),
+    ("numbers", {"numbers": "details"}),
+    ("measures", {"measures": "features"}),
+    ("unmarked_flow", {
+        "closed": "closed_lots", "converts": "conversions", "books": "by_strategy", "marks": "equity_marks",
+        "pacing": "entry_pacing", "streak": "loss_streak", "health": "failure_streak",
+    }),
+    ("matched_until", {"live": "active", "converts": "conversions"}),
+    ("fee_due", {"kind": "configuration", "over_at": "final_at"}),
+)  # fmt: skip
+_EVENTS: Mapping[str, str] = {"FactsGathered": "InputsGathered", "ConvertObserved": "ConversionObserved"}
+_BODIES: Mapping[str, Mapping[str, str]] = {
+    "InputsGathered": {"switch": "trading_state"},
+    "RegimeAssessed": {"memory": "state"},
+    "RiskChecked": {"marks": "equity_marks", "health": "failure_streak"},
+    "CycleSettled": {"health": "failure_streak"},
+    "OrderIntended": {"convert": "conversion"},
+    "OrderObserved": {"state": "report"},
+    "ConversionObserved": {"convert": "conversion", "state": "report"},
+}
+#: What an order that was withheld says of itself. Any other LAPSED one was given up after a doubt.
+_WITHHELD = re.compile(
+    r"no time left in this invocation|the kill switch forbids it|order \S+ is not over|conversion \S+ is not done|"
+    r"the lot became smaller than the order|another order sells of its lot"
+)
+
+
+def upgrade(plain: Any) -> Any:
+    """Turn plain JSON of schema 1 into what schema 2 writes; what is of schema 2 comes back as it is."""
+    if isinstance(plain, list):
+        return [upgrade(each) for each in plain]
+    if not isinstance(plain, dict):
+        return plain
+    names: dict[str, str] = {}
+    for mark, renamed in _RENAMED:
+        names |= renamed if mark in plain else {}
+    upgraded = {names.get(key, key): upgrade(value) for key, value in plain.items()}
+    if upgraded.get("status") == "LAPSED":
+        upgraded["status"] = "WITHHELD" if _WITHHELD.fullmatch(str(upgraded.get("note", ""))) else "ABANDONED"
+    return upgraded
+
+
+def upgrade_stored(plain: Any) -> Any:
+    """Turn a stored ledger or simulated account into one of schema 2; a newer one comes back untouched.
+
+    A simulated account of schema 1 has no schema number.
+    """
+    is_old = isinstance(plain, dict) and plain.get("schema", 1) == 1
+    return {**upgrade(plain), "schema": SCHEMA} if is_old else plain
+
+
+def upgrade_event(kind: str, body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Turn one event of an audit object of schema 1, which names no schema, into kind and body of schema 2."""
+    kind = _EVENTS.get(kind, kind)
+    names = _BODIES.get(kind, {})
+    return kind, {names.get(key, key): upgrade(value) for key, value in body.items()}

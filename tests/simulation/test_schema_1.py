@@ -1,0 +1,270 @@
+"""What schema 1 stored is read, means what it meant, and goes on: an account of before is not lost by an update.
+
+The files in tests/fixtures/schema_1 were written by the last code of that schema; their README says how.
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.in_memory import ManualClock
+from desk.markets import MarketSetup, set_up_synthetic
+from desk.recovery.chain import FolderAuditReader, read_chain
+from desk.recovery.diff import find_differences
+from desk.recovery.event_handlers import EVENT_HANDLERS
+from desk.recovery.locate import StoreLocation, locate
+from desk.recovery.store import RebuildOptions, rebuild
+from desk.run import check_cash
+from factories_settings import shipped_settings
+from trader.adapters.config.validation import RENAMED
+from trader.adapters.local.files import FileSimAccountStore, FileStateStore
+from trader.adapters.local.lease import LeaseItem, read_lease_item
+from trader.cycle import CycleOutcome, run_cycle
+from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
+from trader.errors import LedgerCorrupt
+from trader.model.codec import canonical_json
+from trader.model.conversions import ConversionStatus
+from trader.model.cycle_state import CyclePhase
+from trader.model.events import EventKind
+from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
+from trader.model.inputs import Tick
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, OrderPurpose
+from trader.model.schema import SCHEMA, upgrade_event, upgrade_stored
+from trader.ports import Identity
+from trader.settings import Settings
+from trader.sim.account import SimAccount
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/schema_1"
+PAPER = Scope("PAPER#main")
+#: How an order of schema 1 says that it was withheld.
+WITHHELD = (
+    "no time left in this invocation",
+    "the kill switch forbids it",
+    "order ",
+    "conversion ",
+    "the lot became smaller than the order",
+    "another order sells of its lot",
+)
+
+
+@cache
+def told() -> Mapping[str, Any]:
+    return json.loads((FIXTURES / "settings.json").read_text(encoding="utf-8"))
+
+
+def the_settings() -> Settings:
+    return shipped_settings({RENAMED.get(key, key): value for key, value in told()["settings"].items()})
+
+
+def an_item(name: str) -> LeaseItem:
+    return read_lease_item((FIXTURES / name).read_text(encoding="utf-8"), name)
+
+
+def the_ledger(name: str) -> Ledger:
+    ledger = an_item(name).ledger
+    assert ledger is not None
+    return ledger
+
+
+def requoted(setup: MarketSetup) -> MarketSetup:
+    """Quote some products in another asset, as in the run that the fixtures are of."""
+    names = told()["requoted"]
+    products = tuple(
+        replace(each, product_id=ProductId(other), quote=Asset(other.partition("-")[2]))
+        if (other := names.get(each.product_id))
+        else each
+        for each in setup.products
+    )
+    series = {(ProductId(names.get(name, name)), length): rows for (name, length), rows in setup.series.items()}
+    return replace(setup, products=products, series=series)
+
+
+def go_on(home: Path) -> Counter[str]:
+    """Run the ticks that the old code ran on a copy of the same folder."""
+    settings = the_settings()
+    setup = requoted(set_up_synthetic(settings, Instant(told()["end instant"]), told()["hours"], told()["seed"]))
+    clock = ManualClock(Instant(0))
+    market = setup.market(clock)
+    ports = build_local_ports(settings, home, VenueAccess(market, market), clock)
+    ports = replace(ports, identity=Identity(PAPER, told()["owner"], told()["code version"]))
+    pipeline = build_pipeline(settings)
+    seen: Counter[str] = Counter()
+    for number in range(told()["ticks"]):
+        at = Instant(told()["first tick"] + number * told()["period"])
+        clock.set(at)
+        report = run_cycle(Tick(cycle_id_at(at), at, Instant(at + 10**9)), pipeline, ports)
+        seen[report.outcome] += 1
+        seen["fills"] += len(report.new_fills)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def continued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Counter[str]]:
+    """A home of schema 1, and what a hundred ticks of this code made of it."""
+    home = a_copy("paper", tmp_path_factory)
+    return home, go_on(home)
+
+
+@pytest.fixture(scope="module")
+def by_old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the old code made of the same home in the same ticks."""
+    return a_copy("continued", tmp_path_factory)
+
+
+def a_copy(name: str, folders: pytest.TempPathFactory) -> Path:
+    home = folders.mktemp("schema") / name
+    shutil.copytree(FIXTURES / name, home)
+    return home
+
+
+# --- reading
+
+
+@pytest.mark.parametrize("name", ["taken.json", "opened.json", "every_state.json", "paper/scope=PAPER#main/ledger.json"])
+def test_every_item_of_schema_1_is_read_and_written_as_schema_2(name: str) -> None:
+    """Read, written and read again it is the same, and nothing of it has an old name."""
+    item = an_item(name)
+
+    assert item == read_lease_item(item.text(), name)
+    assert item.ledger is None or item.ledger.schema == SCHEMA
+
+
+def test_schema_of_tomorrow_is_left_alone() -> None:
+    """An unknown schema is a ledger that a person must look at."""
+    plain = json.loads((FIXTURES / "opened.json").read_text(encoding="utf-8"))
+    plain["ledger"] = {**upgrade_stored(plain["ledger"]), "schema": SCHEMA + 1}
+
+    with pytest.raises(LedgerCorrupt, match=f"schema {SCHEMA + 1}"):
+        read_lease_item(json.dumps(plain), "item")
+
+
+def test_every_kind_and_state_of_an_order_is_read() -> None:
+    """Nothing that an order or a conversion can be is lost."""
+    ledger = the_ledger("every_state.json")
+    intents = [record.intent for record in ledger.orders.values()]
+
+    assert set(OrderStatus) == {record.status for record in ledger.orders.values()}
+    assert set(OrderPurpose) == {intent.purpose for intent in intents}
+    assert set(OrderConfiguration) == {intent.configuration for intent in intents}
+    assert set(ConversionStatus) == {record.status for record in ledger.conversions.values()}
+    assert {True, False} == {intent.attach_bracket for intent in intents}
+    assert any(intent.depends_on for intent in intents)
+    assert {0} == set(cash_imbalance(ledger).values())
+    assert CyclePhase.COMMITTED is (ledger.last_cycle.phase if ledger.last_cycle else None)
+
+
+def test_lapsed_order_was_withheld_only_if_it_says_so() -> None:
+    """Without its own word for it, an order of schema 1 was given up after a doubt and may still come alive."""
+    plain = json.loads((FIXTURES / "every_state.json").read_text(encoding="utf-8"))["ledger"]["orders"]
+    orders = the_ledger("every_state.json").orders
+    lapsed = {key: str(each["note"]) for key, each in plain.items() if each["status"] == "LAPSED"}
+    withheld = {key for key, note in lapsed.items() if note.startswith(WITHHELD)}
+
+    assert len(WITHHELD) <= len(withheld) < len(lapsed)
+    assert withheld == {key for key, each in orders.items() if each.status is OrderStatus.WITHHELD}
+    assert lapsed.keys() - withheld == {key for key, each in orders.items() if each.status is OrderStatus.ABANDONED}
+
+
+def test_simulated_account_of_schema_1_is_read() -> None:
+    """Orders of every configuration, their fills, conversions in every state, and no hold is lost."""
+    account = FileSimAccountStore(FIXTURES / "sim_account.json", SimAccount).load()
+    assert account is not None
+    orders = [*account.active.values(), *account.finished.values()]
+
+    assert set(OrderConfiguration) == {order.configuration for order in orders}
+    assert account.active
+    assert account.fills
+    assert account.conversions
+    assert any(order.final_at is not None for order in account.finished.values())
+
+
+def test_ledger_is_rebuilt_from_an_audit_of_schema_1(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All of it, but what the audit does not say: see the README of the fixtures."""
+    home = a_copy("paper", tmp_path_factory)
+    made, _ = rebuild(locate(the_settings(), StoreLocation(home=home), writes=False), RebuildOptions())
+    lines = find_differences(the_ledger("paper/scope=PAPER#main/ledger.json"), made.ledger)
+
+    assert {"conversions", "reduce_only"} == {line.what.partition(" ")[0] for line in lines}
+    assert 2 == len(lines)
+
+
+def test_audit_chain_of_schema_1_is_read_in_the_words_of_schema_2() -> None:
+    """The chain holds, and what recovery takes out of its events is there under its new name."""
+    chain = read_chain(FolderAuditReader(FIXTURES / "paper/audit").texts(PAPER))
+    kinds = {event.kind for each in chain.objects for event in each.events}
+
+    assert () == chain.problems
+    assert kinds <= set(EventKind)
+    assert {EventKind.INPUTS_GATHERED, EventKind.CONVERSION_OBSERVED} <= kinds
+
+
+def test_every_kind_of_event_of_schema_1_has_a_name_of_today() -> None:
+    """Every kind that was ever written, and no body with a key that only old code knows."""
+    groups = json.loads((FIXTURES / "audit_events.json").read_text(encoding="utf-8"))
+    events = [json.loads(line) for lines in groups.values() for line in lines]
+    upgraded = [upgrade_event(event["event"], event["body"]) for event in events]
+
+    assert set(EventKind) == {kind for kind, _ in upgraded}
+    assert set(EVENT_HANDLERS) <= {kind for kind, _ in upgraded}
+    old = {"leg", "filled_claimed", "over_at", "convert_id", "rest_until", "against", "numbers", "measures"}
+    assert old.isdisjoint(_keys([body for _, body in upgraded]))
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(_keys, value.values()))
+    return set().union(*map(_keys, value)) if isinstance(value, list) else set()
+
+
+# --- going on
+
+
+def test_hundred_ticks_come_to_the_books_of_the_old_code(continued: tuple[Path, Counter[str]]) -> None:
+    """Every field of the ledger but the audit's head, whose text has other words now."""
+    home, seen = continued
+    expected = the_ledger("continued/scope=PAPER#main/ledger.json")
+    ledger = FileStateStore(home).ledger(PAPER)
+    assert ledger is not None
+
+    assert {CycleOutcome.COMPLETED: 100, "fills": 95} == dict(seen)
+    assert replace(expected, audit_head=ledger.audit_head) == ledger
+
+
+def test_hundred_ticks_come_to_the_fills_and_orders_of_the_old_code(
+    continued: tuple[Path, Counter[str]], by_old_code: Path
+) -> None:
+    """The same trades under the same ids, and the same finished orders."""
+    home, _ = continued
+    ours, theirs = FileStateStore(home), FileStateStore(by_old_code)
+
+    assert theirs.fills(PAPER) == ours.fills(PAPER)
+    assert {each.intent.client_order_id: each for each in theirs.finished(PAPER)} == {
+        each.intent.client_order_id: each for each in ours.finished(PAPER)
+    }
+
+
+def test_hundred_ticks_come_to_the_account_of_the_old_code(continued: tuple[Path, Counter[str]]) -> None:
+    """The venue's side: money, orders, fills."""
+    home, _ = continued
+    ours = FileSimAccountStore(home / "venue-main.json", SimAccount).load()
+    theirs = FileSimAccountStore(FIXTURES / "continued/venue-main.json", SimAccount).load()
+
+    assert canonical_json(theirs) == canonical_json(ours)
+
+
+def test_cash_is_proven_over_both_schemas(continued: tuple[Path, Counter[str]]) -> None:
+    """Opening cash and the fills of both codes give the cash, to the last unit."""
+    home, _ = continued
+    ledger = FileStateStore(home).ledger(PAPER)
+    assert ledger is not None
+
+    assert 0 == check_cash(ledger.capital, FileStateStore(home).fills(PAPER), ledger).difference
