@@ -15,7 +15,7 @@ from trader.model.cycle_state import EquityMarks, Regime, RegimeState
 from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
-from trader.model.ledger import Ledger, Lot, opening_ledger
+from trader.model.ledger import Ledger, Lot, open_ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -186,7 +186,7 @@ def a_ledger(
     """
     amounts = {USD: cash} if isinstance(cash, str) else cash
     ledger = replace(
-        opening_ledger(SCOPE, USD, Notional(10_000)),
+        open_ledger(SCOPE, USD, Notional(10_000)),
         cash={asset: Notional(amount) for asset, amount in amounts.items()},
         equity_marks=some_marks(),
         lots={lot.lot_id: lot for lot in lots},
@@ -344,9 +344,9 @@ def a_market(
     listed = {book.product_id: book for book in books or (a_product("SOL-USD"),)}
     shown = {each.product_id: each for each in quotes}
     every = {product_id: shown.get(product_id, a_quote(product_id)) for product_id in listed}
-    doors: dict[ProductId, list[Product]] = {}
+    aliases: dict[ProductId, list[Product]] = {}
     for book in listed.values():
-        doors.setdefault(book.canonical_id, []).append(book)
+        aliases.setdefault(book.canonical_id, []).append(book)
     plain = ExecutionContext(
         cycle_id=CYCLE,
         now=NOW,
@@ -355,7 +355,7 @@ def a_market(
         quotes=every,
         candidates={
             product_id: Candidate(listed[product_id], tuple(same), tier, every[product_id], flat_bars(10))
-            for product_id, same in doors.items()
+            for product_id, same in aliases.items()
             if candidates and product_id in listed
         },
         fees=FeeRates(Decimal("0.005"), Decimal("0.009")),

@@ -126,7 +126,7 @@ def a_simulated_venue(
     opening: Mapping[Asset, Decimal] | None = None,
     settings: SimulationSettings | None = None,
     product: Product | None = None,
-    books: SimAccountStore | None = None,
+    accounts: SimAccountStore | None = None,
 ) -> Venue:
     """SimulatedExchange at START over a path, with 10,000 USD unless said otherwise."""
     clock = ManualClock(START)
@@ -135,7 +135,7 @@ def a_simulated_venue(
     other_door = replace(main, product_id=SOL_USDC, quote=USDC, alias=SOL)
     series = {(SOL, Granularity.FIVE_MINUTE): a_path(Bar()) if path is None else path}
     market = CandleMarket([main, other_door], series, rules, clock)
-    store: SimAccountStore = InMemorySimAccountStore[SimAccount]() if books is None else books
+    store: SimAccountStore = InMemorySimAccountStore[SimAccount]() if accounts is None else accounts
     funds = {USD: Decimal(10_000)} if opening is None else opening
     return Venue(SimulatedExchange(market, market, rules, clock, store, opening=funds, order_prefix=PREFIX), clock)
 

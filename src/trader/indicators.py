@@ -116,7 +116,7 @@ def vwap(bars: Bars, count: int) -> float | None:
     return fsum(map(mul, typical, volume)) / traded if traded > 0 else None
 
 
-def annualised_volatility(bars: Bars, count: int) -> float:
+def annualized_volatility(bars: Bars, count: int) -> float:
     """Standard deviation of the last *count* log returns, scaled to a year of 365 days.
 
     Shape: needs ``count + 1`` bars and two returns. Units: a ratio (0.6 is 60 %).

@@ -66,10 +66,10 @@ class ExchangeAdapter(MarketData, Protocol):
     def quote_conversion(self, intent: ConversionIntent) -> str:
         """Ask for a conversion and return the venue's id for it; nothing moves yet. Raises VenueError."""
 
-    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
+    def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         """Do the conversion. Not idempotent. Raises VenueError, after which it may or may not have happened."""
 
-    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
+    def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
         """Return how far a conversion got. Raises VenueError."""
 
 
@@ -167,7 +167,7 @@ class Ports:
     identity: Identity
 
 
-def audit_key(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:
+def name_audit_object(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:
     """Name the audit object: ``scope=…/dt=YYYY-MM-DD/<cycle_id>-<epoch>-<part>.jsonl``."""
     day = f"{cycle_id[:4]}-{cycle_id[4:6]}-{cycle_id[6:8]}"
     return f"scope={scope}/dt={day}/{cycle_id}-{epoch:08d}-{part}.jsonl"

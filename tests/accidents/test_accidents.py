@@ -693,8 +693,8 @@ def test_order_in_doubt_blocks_its_product() -> None:
 
 def test_order_in_doubt_counts_in_full_for_everything_else() -> None:
     """20: under a total of 4 % the unanswered 300 leave 100 for another asset."""
-    wishes = iter([a_proposal("SOL-USD"), a_proposal("BTC-USD")])
-    world = a_world(strategy=Scripted(lambda _: (next(wishes),)), risk__total_pct_max=4)
+    proposals = iter([a_proposal("SOL-USD"), a_proposal("BTC-USD")])
+    world = a_world(strategy=Scripted(lambda _: (next(proposals),)), risk__total_pct_max=4)
     world.meddlers["exchange.submit"] = never_sent
     world.cycle()
 
@@ -775,13 +775,13 @@ def test_exit_into_an_empty_book_widens_step_by_step_and_not_without_end() -> No
 
 def test_cap_trims_by_priority_and_refuses_no_batch() -> None:
     """25: 26 % wished under a cap of 25 %: the better wish whole, the other what is left, the last one nothing."""
-    wishes = [
+    proposals = [
         a_proposal("BTC-USD", notional="1100", conviction=0.5),
         a_proposal("SOL-USD", notional="1500", conviction=0.9),
         a_proposal("ETH-USD", notional="900", conviction=0.1),
     ]
     world = a_world(
-        strategy=scripted(*wishes),
+        strategy=scripted(*proposals),
         risk__position_pct_max=20,
         risk__product_pct_max=20,
         risk__entries_per_cycle_max=3,

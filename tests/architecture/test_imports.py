@@ -18,14 +18,16 @@ ALLOWED = {
     "trader/adapters/local.py": "import os\nfrom trader import ports",
     "trader/cycle.py": "from trader import ports\nfrom trader.stages import pipeline",
     "trader/entry/events.py": "from trader.model import money",
-    "trader/entry/wiring.py": "from trader import cycle\nfrom trader.adapters import local\nfrom trader.entry import events\nimport logging",
+    "trader/entry/wiring.py": "from trader import cycle\nfrom trader.adapters import local\n"
+    "from trader.entry import events\nimport logging",
     "trader/errors.py": "",
     "trader/model/money.py": "from decimal import Decimal\nfrom trader import errors",
     "trader/ports.py": "from trader.model import money",
     "trader/sim/fills.py": "from trader import ports\nfrom trader.stages import reconcile",
     "trader/indicators.py": "from trader.settings import policy",
     "trader/settings/policy.py": "from trader.model import money",
-    "trader/stages/pipeline.py": "from trader import indicators\nfrom trader.stages import risk\nfrom trader.strategies import base",
+    "trader/stages/pipeline.py": "from trader import indicators\nfrom trader.stages import risk\n"
+    "from trader.strategies import base",
     "trader/stages/reconcile.py": "from trader.model import money",
     "trader/stages/risk.py": "from trader.model import money",
     "trader/strategies/base.py": "from trader import indicators\nfrom trader.settings import policy",

@@ -32,7 +32,7 @@ def pins(text: str) -> set[tuple[str, str]]:
     return {(match["name"], match["version"]) for line in text.splitlines() if (match := PIN.match(line))}
 
 
-def wishes(text: str) -> set[str]:
+def wanted(text: str) -> set[str]:
     """The packages that an .in file names, spelt as lock files spell them."""
     names = re.findall(r"^([A-Za-z][\w.-]*)", text, flags=re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
@@ -55,7 +55,7 @@ def test_lock_holds_exact_versions_and_hashes_only(path: str) -> None:
 @pytest.mark.parametrize("path", LOCKS)
 def test_lock_covers_what_was_asked_for(path: str) -> None:
     """A package added to an .in file without `make lock` is found here, not on the next fresh machine."""
-    asked = wishes(read(path.removesuffix(".txt") + ".in"))
+    asked = wanted(read(path.removesuffix(".txt") + ".in"))
     locked = {name for name, _ in pins(read(path))}
 
     assert asked
@@ -95,4 +95,4 @@ def test_missing_hash_is_found() -> None:
 
 def test_wishes_are_spelt_like_locks() -> None:
     """Comments, options and extras aside."""
-    assert wishes("# why\n-r desk.in\nmoto[server]>=5\nPyYAML\nzope.x_y\n") == {"moto", "pyyaml", "zope-x-y"}
+    assert wanted("# why\n-r desk.in\nmoto[server]>=5\nPyYAML\nzope.x_y\n") == {"moto", "pyyaml", "zope-x-y"}

@@ -8,14 +8,14 @@ from factories_venue import START
 from trader.errors import AuditError
 from trader.model.events import AuditEvent, AuditObject, EventKind
 from trader.model.ids import CycleId, Scope
-from trader.ports import AuditLog, audit_key
+from trader.ports import AuditLog, name_audit_object
 
 CYCLE = CycleId("20261122T120000Z")
 
 
 def an_object(body: str = "x", part: str = "decision") -> AuditObject:
     event = AuditEvent(EventKind.CYCLE_SETTLED, CYCLE, START, "cycle", {"body": body})
-    return AuditObject(audit_key(Scope("PAPER#main"), CYCLE, 1, part), "previous", (event,))
+    return AuditObject(name_audit_object(Scope("PAPER#main"), CYCLE, 1, part), "previous", (event,))
 
 
 def test_digest_is_that_of_the_object(audit_log: AuditLog) -> None:

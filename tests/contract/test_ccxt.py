@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from desk.sandbox.auth import Algorithm, new_key
+from desk.sandbox.auth import Algorithm, make_key
 from desk.sandbox.server import VenueServer
 from factories_venue import START, STEP
 from unit.desk.sandbox.venues import a_venue
@@ -19,7 +19,7 @@ SYMBOL = "SOL/USD"
 @pytest.fixture(params=list(Algorithm))
 def server(request: pytest.FixtureRequest) -> Iterator[VenueServer]:
     venue = a_venue()
-    venue.keys = {key.name: key for key in [new_key(request.param)]}
+    venue.keys = {key.name: key for key in [make_key(request.param)]}
     with VenueServer(venue) as opened:
         yield opened
 

@@ -16,7 +16,7 @@ import requests
 from coinbase.rest import RESTClient
 from requests.adapters import HTTPAdapter
 
-from desk.sandbox.auth import Algorithm, Permission, new_key
+from desk.sandbox.auth import Algorithm, Permission, make_key
 from desk.sandbox.server import VenueServer
 from factories_venue import START, STEP
 from unit.desk.sandbox.venues import a_venue
@@ -72,7 +72,7 @@ def look(client: RESTClient, name: str) -> Any:
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_both_kinds_of_key_are_accepted(server: VenueServer, algorithm: Algorithm) -> None:
     """Also in the shape in which environment variables carry them."""
-    key = server.venue.add_key(new_key(algorithm))
+    key = server.venue.add_key(make_key(algorithm))
     client = client_of(server, key)
 
     assert client.get_api_key_permissions()["can_trade"]
@@ -81,7 +81,7 @@ def test_both_kinds_of_key_are_accepted(server: VenueServer, algorithm: Algorith
 
 def test_key_that_may_only_look_is_told_so(server: VenueServer) -> None:
     """The client recognises the refusal by its text."""
-    client = client_of(server, server.venue.add_key(new_key(permissions=frozenset({Permission.VIEW}))))
+    client = client_of(server, server.venue.add_key(make_key(permissions=frozenset({Permission.VIEW}))))
 
     with pytest.raises(requests.HTTPError, match="Missing Required Scopes"):
         client.market_order_buy("x", PRODUCT, quote_size="10")

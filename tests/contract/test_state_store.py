@@ -10,7 +10,7 @@ from contract.conftest import SCOPE, StoreBench
 from factories_venue import START, an_intent
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, Liquidity, OrderRecord, Side
@@ -20,7 +20,7 @@ USD = Asset("USD")
 
 
 def a_ledger(cash: str = "1000") -> Ledger:
-    return replace(opening_ledger(SCOPE, USD, Notional(1000)), cash={USD: Notional(cash)})
+    return replace(open_ledger(SCOPE, USD, Notional(1000)), cash={USD: Notional(cash)})
 
 
 def a_fill(number: int = 1) -> Fill:

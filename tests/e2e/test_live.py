@@ -40,7 +40,7 @@ def ids(orders: list[Order]) -> list[str]:
     return sorted(order.core.client_order_id for order in orders)
 
 
-def executed(world: World, side: str) -> list[tuple[str, ...]]:
+def venue_fills(world: World, side: str) -> list[tuple[str, ...]]:
     """The fills as the venue tells them."""
     told = [encode_fill(each) for each in world.sandbox.venue.venue.account.executions]
     keys = ("order_id", "entry_id", "price", "size", "commission")
@@ -76,7 +76,7 @@ def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
     filled = world.answer(a_tick())
     lots = world.ledger()["lots"]
     assert ("COMPLETED", len(wanted)) == (filled["outcome"], filled["fills"])
-    assert executed(world, "BUY") == booked(world, "BUY")
+    assert venue_fills(world, "BUY") == booked(world, "BUY")
     assert {each["intent"]["client_order_id"]: each["intent"]["quantity"] for each in wanted} == {
         name: lot["quantity"] for name, lot in lots.items()
     }
@@ -84,7 +84,7 @@ def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
     flattened = world.answer(ROOT / "events/flatten.json")
     after, exits = world.ledger(), at_the_venue(world, "SELL")
     assert ("COMPLETED", len(lots)) == (flattened["outcome"], flattened["fills"])
-    assert executed(world, "SELL") == booked(world, "SELL")
+    assert venue_fills(world, "SELL") == booked(world, "SELL")
     assert set(ids(exits)) <= set(after["orders"])
     assert {1} == set(Counter(ids(at_the_venue(world, "BUY") + exits)).values())
     assert (len(wanted) + len(exits)) == posted(world)

@@ -17,7 +17,7 @@ from factories_market import NOW
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.market import Balance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -63,7 +63,7 @@ class History:
 
     ledger: Ledger
     orders: tuple[VenueOrderStory, ...]
-    converts: tuple[ConversionReport, ...]
+    conversions: tuple[ConversionReport, ...]
     foreign: tuple[Fill, ...]
     views: tuple[AccountView, ...]
 
@@ -79,7 +79,7 @@ class History:
             balances=balances(),
             orders=tuple(order.states[-1] for order in self.orders),
             fills=(*self.fills, *self.foreign),
-            conversions=self.converts,
+            conversions=self.conversions,
         )
 
     def __repr__(self) -> str:
@@ -138,18 +138,18 @@ def histories(draw: st.DrawFn, *, views_max: int = 4) -> History:
     orders: list[VenueOrderStory] = []
     for number, (strategy, product, attached, steps, end) in enumerate(raw):
         orders += _trade(f"t247-{number}", strategy, product, steps, end, (seed >> number) % 4, attached=attached)
-    ledger = opening_ledger(Scope("PAPER#main"), USD, CAPITAL)
+    ledger = open_ledger(Scope("PAPER#main"), USD, CAPITAL)
     for order in orders:
         if order.record is not None:
             ledger = ledger.with_order(order.record)
-    ledger, converts = _with_converts(ledger, draw(_MOVES))
+    ledger, conversions = _with_converts(ledger, draw(_MOVES))
     foreign = tuple(_foreign(number) for number in range(seed % 3))
-    history = History(ledger, tuple(orders), converts, foreign, ())
+    history = History(ledger, tuple(orders), conversions, foreign, ())
     looks = draw(_LOOKS)[:views_max]
     return replace(history, views=tuple(_view(history, *look) for look in looks))
 
 
-def _view(history: History, after: int, fills: int, orders: int, converts: int, turn: int) -> AccountView:
+def _view(history: History, after: int, fills: int, orders: int, conversions: int, turn: int) -> AccountView:
     every = (*history.fills, *history.foreign)
     states = [state for order in history.orders for state in order.states]
     return AccountView(
@@ -157,7 +157,7 @@ def _view(history: History, after: int, fills: int, orders: int, converts: int, 
         balances=balances(),
         orders=tuple(_some(states, orders, turn)),
         fills=tuple(_some(every, fills, turn)),
-        conversions=tuple(_some(history.converts, converts, turn)),
+        conversions=tuple(_some(history.conversions, conversions, turn)),
     )
 
 

@@ -95,7 +95,7 @@ def _products() -> Mapping[ProductId, Product]:
     return found
 
 
-def doors(index: int) -> tuple[Product, ...]:
+def listings(index: int) -> tuple[Product, ...]:
     """The products that lead to one stock's book, the canonical one first."""
     stock = STOCKS[index]
     return tuple(_products()[ProductId(f"{stock.base}-{quote}")] for quote in stock.quotes)
@@ -274,7 +274,7 @@ def worlds(
     peg = draw(_PEGS)
     pegs = {USDC: Decimal(peg)} if peg else {}
     portfolio = _portfolio(ledger, quotes, pegs, draw(switches), draw(_BITS))
-    proposals = [*_wishes(draw(_BUYS), variety), *_sales(ledger, draw(_BITS))]
+    proposals = [*_proposals(draw(_BUYS), variety), *_sales(ledger, draw(_BITS))]
     return World(settings, portfolio, _market(ledger, quotes, draw(_AVAILABLE)), draw(regimes), tuple(proposals))
 
 
@@ -286,8 +286,8 @@ def eager_worlds(draw: st.DrawFn) -> World:
     lots = [((what, size // 5), situation) for (what, size), situation in draw(_FEW_LOTS)]
     ledger = _ledger(draw(_MONEY), draw(_TIGHT_PURSES), lots, draw(_FEW_ORDERS), _KINDS, quotes)
     portfolio = _portfolio(ledger, quotes, {USDC: ONE}, TradingState.RUN, draw(_BITS))
-    wishes = _wishes(draw(_MANY_BUYS), _KINDS)
-    return World(draw(_BINDING), portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(wishes))
+    proposals = _proposals(draw(_MANY_BUYS), _KINDS)
+    return World(draw(_BINDING), portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(proposals))
 
 
 def plain_world(usd: int, usdc: int, *bases: str) -> World:
@@ -296,12 +296,12 @@ def plain_world(usd: int, usdc: int, *bases: str) -> World:
     cash = {USD: Notional(usd), USDC: Notional(usdc)}
     ledger = Ledger(SCOPE, USD, Notional(usd + usdc), cash)
     names = [stock.base for stock in STOCKS]
-    wishes = [_buy((STRATEGIES[0], names.index(base), 0), 500, 90 - rank) for rank, base in enumerate(bases)]
+    proposals = [_buy((STRATEGIES[0], names.index(base), 0), 500, 90 - rank) for rank, base in enumerate(bases)]
     portfolio = _portfolio(ledger, quotes, {USDC: ONE}, TradingState.RUN, 0)
-    return World(configurations()[0], portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(wishes))
+    return World(configurations()[0], portfolio, _market(ledger, quotes, None), Regime.CHOP, tuple(proposals))
 
 
-def _wishes(buys: Sequence[tuple], variety: int) -> list[TradeProposal]:
+def _proposals(buys: Sequence[tuple], variety: int) -> list[TradeProposal]:
     return [
         _buy(_kind(what + 6 * number, variety), size + 1, conviction)
         for number, ((what, size), conviction) in enumerate(buys)
@@ -318,21 +318,21 @@ def _quotes(weather: int) -> Mapping[ProductId, Quote]:
         ask = bid + increment * (1 + abs(move) % 3)
         if weather % 31 == index + 17:
             bid, ask = ask, bid
-        for door in doors(index):
-            quotes[door.product_id] = Quote(door.product_id, Price(bid), Price(ask), NOW)
+        for listing in listings(index):
+            quotes[listing.product_id] = Quote(listing.product_id, Price(bid), Price(ask), NOW)
     return quotes
 
 
 def _ledger(
     cents: int,
-    purse: tuple[int, int],
+    buying_power: tuple[int, int],
     lots: Sequence[tuple],
     orders: Sequence[tuple],
     variety: int,
     quotes: Mapping[ProductId, Quote],
 ) -> Ledger:
     money = Decimal(cents) / 100
-    cash = {asset: Notional(money * pct / 100) for asset, pct in zip((USD, USDC), purse, strict=True)}
+    cash = {asset: Notional(money * pct / 100) for asset, pct in zip((USD, USDC), buying_power, strict=True)}
     ledger = Ledger(SCOPE, USD, Notional(money), cash)
     for number, ((what, size), situation) in enumerate(lots):
         amount = money * size / 10_000
@@ -351,7 +351,7 @@ def _kind(number: int, variety: int) -> Kind:
 
 def _who_and_where(kind: Kind) -> tuple[StrategyId, Product]:
     strategy, stock, book = kind
-    return strategy, doors(stock)[book % len(doors(stock))]
+    return strategy, listings(stock)[book % len(listings(stock))]
 
 
 def _with_lot(
@@ -360,21 +360,21 @@ def _with_lot(
     kind: Kind,
     amount: Decimal,
     gain: int,
-    guard: str,
+    protection: str,
     quotes: Mapping[ProductId, Quote],
 ) -> Ledger:
-    strategy, door = _who_and_where(kind)
-    price = floor_to(quotes[door.product_id].bid * (1000 + gain) / 1000, door.price_increment)
-    quantity = Quantity(max(floor_to(amount / price, door.base_increment), door.base_increment))
-    entry = _entry_intent(name, strategy, door, quantity, Price(price), attach=guard == "attached")
+    strategy, listing = _who_and_where(kind)
+    price = floor_to(quotes[listing.product_id].bid * (1000 + gain) / 1000, listing.price_increment)
+    quantity = Quantity(max(floor_to(amount / price, listing.base_increment), listing.base_increment))
+    entry = _entry_intent(name, strategy, listing, quantity, Price(price), attach=protection == "attached")
     record = OrderRecord(
         entry, OrderStatus.FILLED, VenueOrderId(f"v-{name}"), reported_filled=quantity, final_at=Instant(NOW - 300)
     )
     ledger = ledger.with_order(_filled(record, quantity)).with_lot(_lot(entry, quantity))
-    return _with_guard(ledger, entry, guard)
+    return _with_guard(ledger, entry, protection)
 
 
-def _with_guard(ledger: Ledger, entry: OrderIntent, guard: str) -> Ledger:
+def _with_guard(ledger: Ledger, entry: OrderIntent, protection: str) -> Ledger:
     bracket = entry.bracket
     assert bracket is not None
     sale = replace(
@@ -389,15 +389,15 @@ def _with_guard(ledger: Ledger, entry: OrderIntent, guard: str) -> Ledger:
         attach_bracket=False,
         expires_at=None,
     )
-    if guard in ("none", "attached"):
+    if protection in ("none", "attached"):
         return ledger
     record = OrderRecord(sale, OrderStatus.OPEN, VenueOrderId(f"v-{sale.client_order_id}"))
-    if guard == "bracket in doubt":
+    if protection == "bracket in doubt":
         record = OrderRecord(sale, OrderStatus.IN_DOUBT)
-    elif guard == "half a bracket":
+    elif protection == "half a bracket":
         half = floor_to(sale.quantity / 2, _products()[sale.product_id].base_increment)
         record = replace(record, intent=replace(sale, quantity=Quantity(half)))
-    elif guard == "exit":
+    elif protection == "exit":
         exit_ = replace(
             sale,
             purpose=OrderPurpose.EXIT,
@@ -418,17 +418,17 @@ def _with_entry(
     progress: tuple[int, int],
     quotes: Mapping[ProductId, Quote],
 ) -> Ledger:
-    strategy, door = _who_and_where(kind)
+    strategy, listing = _who_and_where(kind)
     filled, booked = progress
-    price = quotes[door.product_id].bid
-    quantity = Quantity(max(floor_to(amount / price, door.base_increment), door.base_increment))
+    price = quotes[listing.product_id].bid
+    quantity = Quantity(max(floor_to(amount / price, listing.base_increment), listing.base_increment))
     if status is OrderStatus.FILLED:
         filled = 1000
     if status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.REJECTED) or status.is_unseen:
         filled = 0
-    claimed = Quantity(floor_to(quantity * filled / 1000, door.base_increment))
-    known = Quantity(floor_to(claimed * booked / 1000, door.base_increment))
-    intent = _entry_intent(name, strategy, door, quantity, price, attach=int(amount) % 2 == 1)
+    claimed = Quantity(floor_to(quantity * filled / 1000, listing.base_increment))
+    known = Quantity(floor_to(claimed * booked / 1000, listing.base_increment))
+    intent = _entry_intent(name, strategy, listing, quantity, price, attach=int(amount) % 2 == 1)
     in_doubt = status in (OrderStatus.INTENDED, OrderStatus.IN_DOUBT)
     record = OrderRecord(
         intent,
@@ -442,16 +442,16 @@ def _with_entry(
 
 
 def _entry_intent(
-    name: str, strategy: StrategyId, door: Product, quantity: Quantity, price: Price, *, attach: bool
+    name: str, strategy: StrategyId, listing: Product, quantity: Quantity, price: Price, *, attach: bool
 ) -> OrderIntent:
-    increment = door.price_increment
+    increment = listing.price_increment
     return OrderIntent(
         client_order_id=ClientOrderId(f"t247-{name}"),
         cycle_id=CycleId("20261122T100500Z"),
         strategy=strategy,
-        product_id=door.product_id,
-        base=door.base,
-        quote=door.quote,
+        product_id=listing.product_id,
+        base=listing.base,
+        quote=listing.quote,
         side=Side.BUY,
         purpose=OrderPurpose.ENTRY,
         configuration=OrderConfiguration.POST_ONLY_GTD,
@@ -526,7 +526,7 @@ def _portfolio(
 def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: int | None) -> ExecutionContext:
     candidates = {}
     for index, stock in enumerate(STOCKS):
-        books = doors(index)
+        books = listings(index)
         main = books[0]
         candidates[main.product_id] = Candidate(main, books, stock.tier, quotes[main.product_id], flat_bars(2))
     available = None
@@ -536,11 +536,11 @@ def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: in
 
 
 def _buy(kind: Kind, size: int, conviction: int) -> TradeProposal:
-    strategy, door = _who_and_where(kind)
+    strategy, listing = _who_and_where(kind)
     return TradeProposal(
         strategy=strategy,
-        product_id=door.canonical_id,
-        base=door.base,
+        product_id=listing.canonical_id,
+        base=listing.base,
         side=Side.BUY,
         size_pct=Decimal(size) / 100,
         confidence=0.8,

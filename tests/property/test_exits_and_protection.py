@@ -22,12 +22,12 @@ def plan_with_exits(world: World) -> tuple[Plan, tuple[Approval, ...]]:
     """What a cycle would do: forced exits first, then what is proposed; and what risk let through."""
     ledger, market = world.portfolio.ledger, world.market
     switch = world.portfolio.conditions.trading_state
-    forced = ExitEngine(world.settings.exits, world.settings.cycle.quiet_period_seconds).propose(
+    exits = ExitEngine(world.settings.exits, world.settings.cycle.quiet_period_seconds).propose(
         ledger, market.quotes, world.regime, switch, market.now
     )
-    lots = {each.lot_id for each in forced}
+    lots = {each.lot_id for each in exits}
     others = tuple(each for each in world.proposals if not each.reduces or each.lot_id not in lots)
-    all_of_it = World(world.settings, world.portfolio, market, world.regime, (*forced, *others))
+    all_of_it = World(world.settings, world.portfolio, market, world.regime, (*exits, *others))
     review = all_of_it.review()
     return all_of_it.plan(review), review.approvals
 

@@ -132,10 +132,10 @@ def test_conversions_move_something_once(world: World) -> None:
     event(f"{len(plan.conversions)} conversions planned")
 
     assert len(plan.conversions) == len({each.conversion_id for each in plan.conversions})
-    for convert in plan.conversions:
-        assert convert.amount > 0
-        assert convert.source != convert.target
-        assert any(convert.conversion_id in intent.depends_on for intent in plan.intents)
+    for conversion in plan.conversions:
+        assert conversion.amount > 0
+        assert conversion.source != conversion.target
+        assert any(conversion.conversion_id in intent.depends_on for intent in plan.intents)
 
 
 def test_two_conversions_of_one_size_are_two() -> None:
@@ -143,7 +143,7 @@ def test_two_conversions_of_one_size_are_two() -> None:
     world = plain_world(0, 10_000, "ADA", "ETH")
     plan = world.plan()
 
-    assert [Decimal("301.50")] * 2 == [convert.amount for convert in plan.conversions]
+    assert [Decimal("301.50")] * 2 == [conversion.amount for conversion in plan.conversions]
     assert 2 == len(with_plan(world.portfolio.ledger, plan).conversions)
 
 

@@ -142,11 +142,11 @@ def test_exit_never_sells_below_its_slippage(world: World) -> None:
 @given(RUNNING)
 def test_bracket_is_rounded_towards_us(world: World) -> None:
     """Stop and target are never below the wished percentage, and the entry lies between them."""
-    wishes = {(each.strategy, each.base): each for each in world.proposals if each.side is Side.BUY}
+    proposals = {(each.strategy, each.base): each for each in world.proposals if each.side is Side.BUY}
     for intent in world.plan().intents:
         if intent.purpose is not OrderPurpose.ENTRY:
             continue
-        wish = wishes[intent.strategy, intent.base]
+        wish = proposals[intent.strategy, intent.base]
         stop, target = _bracket(intent)
         assert intent.limit_price * (1 - wish.stop_loss_pct / 100) <= stop < intent.limit_price
         assert intent.limit_price * (1 + wish.take_profit_pct / 100) <= target

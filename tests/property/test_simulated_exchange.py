@@ -101,14 +101,14 @@ def play(script: Script, venue: Venue) -> Sequence[OrderIntent]:
         elif deed == 4:
             convert(venue, first, second, number)
         else:
-            intent = intended(first, second, number, venue.clock.now())
+            intent = make_intent(first, second, number, venue.clock.now())
             sent.append(intent)
             accepted += [intent] * isinstance(venue.exchange.submit(intent), Accepted)
         check_money(venue)
     return accepted
 
 
-def intended(first: int, second: int, number: int, now: Instant) -> OrderIntent:
+def make_intent(first: int, second: int, number: int, now: Instant) -> OrderIntent:
     """An order out of two numbers: maker or taker buys and sells, with a bracket or as one."""
     # Scrambled, as small numbers are drawn most.
     first, second = first * 67 % 1000, second * 37 % 1000 + 1

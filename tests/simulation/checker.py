@@ -52,7 +52,7 @@ class AuditFile:
     digest: str
     previous: str
     intents: tuple[Mapping[str, Any], ...]
-    converts: tuple[Mapping[str, Any], ...]
+    conversions: tuple[Mapping[str, Any], ...]
 
 
 def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str]:
@@ -67,7 +67,7 @@ def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str
         *_lots(ours, announced),
         *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
         *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.final_at),
-        *_converts(book, files),
+        *_conversions(book, files),
     ]
     if ledger is not None:
         found += _chain(files, ledger)
@@ -173,14 +173,14 @@ def sent_too_early(world: ObservedWorld, order_id: str, is_same: Callable[[Order
     return found
 
 
-def against_the_switch(order_id: str, leg: OrderPurpose, word: str | None, trail: Sequence[str]) -> list[str]:
+def against_the_switch(order_id: str, purpose: OrderPurpose, word: str | None, trail: Sequence[str]) -> list[str]:
     """Say what the kill switch had against an order, at the moment it left; its own call is the last of the *trail*.
 
     An answer of the switch is good for one order: asked for after the commit that remembers the order, and after the
     order before it. *word* is the last answer; None if the switch could not be read.
     """
     if next((name in _LOOKS for name in reversed(trail[:-1]) if name in _LOOKS | _TURN_ENDS), False):
-        return [] if permits(word, leg) else [f"{order_id} was sent although the kill switch last said {word}"]
+        return [] if permits(word, purpose) else [f"{order_id} was sent although the kill switch last said {word}"]
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
 
 
@@ -198,7 +198,7 @@ def convert_too_early(
         return (source, target) == sides and amount in (None, of)
 
     ledger = world.ledger()
-    announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).converts]
+    announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).conversions]
     remembered = (
         [each for each in ledger.conversions.values() if each.is_open or not moves] if ledger is not None else []
     )
@@ -365,8 +365,8 @@ def _caps(
     return found + [f"{count} entries of one cycle, {cycle}" for cycle, count in each_cycle.items() if count > most]
 
 
-def _converts(book: SimAccount, files: Iterable[AuditFile]) -> list[str]:
-    announced = {each["conversion_id"] for file in files for each in file.converts}
+def _conversions(book: SimAccount, files: Iterable[AuditFile]) -> list[str]:
+    announced = {each["conversion_id"] for file in files for each in file.conversions}
     done = Counter(each.conversion_id for each in book.conversions.values() if each.done_at is not None)
     found = [f"conversion {key} was never announced" for key in done if key not in announced]
     return found + [f"conversion {key} was done {count} times" for key, count in done.items() if count > 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from desk.recovery.ledger_item import StoredLedger, read_stored_item, replace_item
-from desk.recovery.store import RecoveryStore
+from desk.recovery.store import RecoveryStores
 from simulation.fault_run import fault_run_of
 from simulation.world import SCOPE, Scenario, Store, World
 from trader.model.ids import Instant, Scope
@@ -41,9 +41,9 @@ class InMemoryAuditReader:
         return dict(self._world.audit_texts())
 
 
-def the_store(world: World) -> RecoveryStore:
+def the_store(world: World) -> RecoveryStores:
     """Everything of a world that a recovery touches."""
-    return RecoveryStore(
+    return RecoveryStores(
         settings=world.scenario.settings,
         scope=SCOPE,
         owner="operator",
@@ -58,9 +58,9 @@ def the_store(world: World) -> RecoveryStore:
 
 def after_tick(scenario: Scenario, index: int) -> World:
     """The undisturbed world at the instant that a tick ended."""
-    story = fault_run_of(scenario)
-    world = story.openings[index + 1].fork()
-    world.clock.set(story.beats[index].at)
+    fault_run = fault_run_of(scenario)
+    world = fault_run.openings[index + 1].fork()
+    world.clock.set(fault_run.beats[index].at)
     return world
 
 

@@ -17,7 +17,8 @@ any other call failed                   the invariants only: without that fact t
 
 One hole is known and left open on purpose: a process that dies after it remembered the venue's id of a conversion and
 before the conversion was committed. Committing is not idempotent, so nobody commits it again; the entry it was to pay
-for is given up, the conversion is given up when its quote is long dead. There the invariants are demanded, not the ledger.
+for is given up, and so is the conversion when its quote is long dead. There the invariants are demanded, not the
+ledger.
 """
 
 from __future__ import annotations
@@ -75,24 +76,24 @@ class Sweep:
 @cache
 def sweep(scenario: Scenario, fault: Fault) -> Sweep:
     """Strike every call of every scripted tick, and start again in each of three ways."""
-    story, cases, compared, broken = fault_run_of(scenario), 0, 0, []
+    fault_run, cases, compared, broken = fault_run_of(scenario), 0, 0, []
     for index in range(len(scenario.beats)):
-        for call in range(1, len(story.trails[index]) + 1):
+        for call in range(1, len(fault_run.trails[index]) + 1):
             for restart in Restart:
-                case = story.strike(index, call, fault, restart)
+                case = fault_run.strike(index, call, fault, restart)
                 cases += 1
                 compared += comparison(case) != "invariants"
-                broken += broken_promises(case, story)
+                broken += broken_promises(case, fault_run)
     return Sweep(cases, compared, tuple(broken))
 
 
-def broken_promises(case: Case, story: FaultRun) -> list[str]:
+def broken_promises(case: Case, fault_run: FaultRun) -> list[str]:
     """What is wrong with the end of a case, with what is needed to run it again."""
     found, demanded = list(case.ending.violations), comparison(case)
     if demanded == "everything":
-        found += differences(story.ending.ledger, case.ending.ledger)
+        found += differences(fault_run.ending.ledger, case.ending.ledger)
     if demanded != "invariants":
-        found += differences(story.ending.books, case.ending.books)
+        found += differences(fault_run.ending.books, case.ending.books)
     return [f"{case}: {each}" for each in found]
 
 
@@ -113,10 +114,10 @@ def comparison(case: Case) -> str:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_names)
 def test_undisturbed_story_is_sound_and_does_something(scenario: Scenario) -> None:
     """What all cases are compared with breaks no invariant, is refused nothing, and has traded."""
-    story = fault_run_of(scenario)
+    fault_run = fault_run_of(scenario)
 
-    assert () == story.ending.violations
-    assert story.ending.books["venue fills"]
+    assert () == fault_run.ending.violations
+    assert fault_run.ending.books["venue fills"]
 
 
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name.lower())
@@ -131,16 +132,18 @@ def test_fault_at_any_call_ends_in_the_same_ledger(scenario: Scenario, fault: Fa
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_names)
 def test_crash_during_the_restart_ends_in_the_same_ledger(scenario: Scenario) -> None:
     """Seeded pairs of crashes, the second while the first is being made good."""
-    story, chance = fault_run_of(scenario), random.Random(scenario.name)
+    fault_run, chance = fault_run_of(scenario), random.Random(scenario.name)
     broken = []
     for _ in range(60):
         index = chance.randrange(len(scenario.beats))
-        first = chance.randint(1, len(story.trails[index]))
-        second = chance.randint(1, 12 + len(story.trails[index]))
-        converting, ending = story.strike_twice(index, first, second)
+        first = chance.randint(1, len(fault_run.trails[index]))
+        second = chance.randint(1, 12 + len(fault_run.trails[index]))
+        converting, ending = fault_run.strike_twice(index, first, second)
         found = list(ending.violations)
         if not converting:
-            found += differences(story.ending.ledger, ending.ledger) + differences(story.ending.books, ending.books)
+            found += differences(fault_run.ending.ledger, ending.ledger) + differences(
+                fault_run.ending.books, ending.books
+            )
         broken += [f"{scenario.name}: crash after calls {first} and {second} of tick {index}: {each}" for each in found]
 
     assert [] == broken[:5]

@@ -16,11 +16,11 @@ from simulation.world import SCOPE, START
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import LeaseHeld, VersionConflict
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Liquidity, Side
 
-LEDGER: Ledger = opening_ledger(SCOPE, Asset("USD"), Notional(10_000))
+LEDGER: Ledger = open_ledger(SCOPE, Asset("USD"), Notional(10_000))
 FILL = Fill(
     trade_id=TradeId("t1"),
     venue_order_id=VenueOrderId("v1"),

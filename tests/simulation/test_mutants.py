@@ -75,9 +75,9 @@ def test_recording_after_sending_is_seen_as_the_order_leaves(mutant: Mutant, dem
 
 def redecided(restart: Restart) -> tuple[Found, Found]:
     """Crash after the record of a decision and before its commit: what is wrong at the end, and what is different."""
-    story = FaultRun(ENTRY)
-    case = story.strike(0, story.trails[0].index("store.commit") + 1, Fault.BEFORE, restart)
-    return case.ending.violations, differences(story.ending.books, case.ending.books)
+    fault_run = FaultRun(ENTRY)
+    case = fault_run.strike(0, fault_run.trails[0].index("store.commit") + 1, Fault.BEFORE, restart)
+    return case.ending.violations, differences(fault_run.ending.books, case.ending.books)
 
 
 def test_random_ids_are_seen_when_a_decision_is_made_again(mutant: Mutant, demand: Tell) -> None:

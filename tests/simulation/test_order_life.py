@@ -64,38 +64,38 @@ def test_illegal_step_is_counted(step: Step) -> None:
 
 def test_order_that_another_invocation_took_up_is_not_given_up_too_soon() -> None:
     """It stalled for 99 seconds, sent, and died; the venue takes 45 seconds to list; nobody gives up in between."""
-    with LedgerUnderTest(Tally()) as life:
-        life.venue.lag(listing=45)
-        order_id = life.decide(way=None)
-        life.resend(order_id, Way.CRASHED_AFTER, stall_seconds=99)
-        life.look()
+    with LedgerUnderTest(Tally()) as subject:
+        subject.venue.lag(listing=45)
+        order_id = subject.decide(way=None)
+        subject.resend(order_id, Way.CRASHED_AFTER, stall_seconds=99)
+        subject.look()
 
-        assert OrderStatus.INTENDED is life.status_of(order_id)
-        life.wait(60)
-        life.look()
-        assert OrderStatus.OPEN is life.status_of(order_id)
+        assert OrderStatus.INTENDED is subject.status_of(order_id)
+        subject.wait(60)
+        subject.look()
+        assert OrderStatus.OPEN is subject.status_of(order_id)
 
 
 def test_order_that_may_have_left_stays_in_doubt_when_it_is_withheld() -> None:
     """The switch forbids sending it again; that says nothing of the first copy."""
-    with LedgerUnderTest(Tally()) as life:
-        order_id = life.decide(way=Way.LOST_BEFORE)
-        life.resend(order_id, Way.SWITCHED_OFF)
+    with LedgerUnderTest(Tally()) as subject:
+        order_id = subject.decide(way=Way.LOST_BEFORE)
+        subject.resend(order_id, Way.SWITCHED_OFF)
 
-        assert OrderStatus.IN_DOUBT is life.status_of(order_id)
+        assert OrderStatus.IN_DOUBT is subject.status_of(order_id)
 
 
 def test_older_view_takes_no_claim_back() -> None:
     """Filled and not told of its fills yet: a view from before changes nothing of that."""
-    with LedgerUnderTest(Tally()) as life:
-        order_id = life.decide()
-        life.look()
-        life.venue.lag(fills=90)
-        life.wait(1)
-        life.venue.price("99", "1000")
-        life.look()
-        filled = life.ledger.orders[order_id]
-        life.hear_again(1)
+    with LedgerUnderTest(Tally()) as subject:
+        order_id = subject.decide()
+        subject.look()
+        subject.venue.lag(fills=90)
+        subject.wait(1)
+        subject.venue.price("99", "1000")
+        subject.look()
+        filled = subject.ledger.orders[order_id]
+        subject.hear_again(1)
 
         assert (OrderStatus.FILLED, 2, 0) == (filled.status, filled.reported_filled, filled.filled)
-        assert filled == life.ledger.orders[order_id]
+        assert filled == subject.ledger.orders[order_id]

@@ -129,7 +129,9 @@ def a_copy(name: str, folders: pytest.TempPathFactory) -> Path:
 # --- reading
 
 
-@pytest.mark.parametrize("name", ["taken.json", "opened.json", "every_state.json", "paper/scope=PAPER#main/ledger.json"])
+@pytest.mark.parametrize(
+    "name", ["taken.json", "opened.json", "every_state.json", "paper/scope=PAPER#main/ledger.json"]
+)
 def test_every_item_of_schema_1_is_read_and_written_as_schema_2(name: str) -> None:
     """Read, written and read again it is the same, and nothing of it has an old name."""
     item = an_item(name)

@@ -11,13 +11,21 @@ from trader.model.ids import Instant
 #: The tick whose bar closes under way, and how long the slow call takes: less than is left of the lease.
 _TICK = 2
 _SECONDS = 60
-_EFFECTS = ("store.", "audit.", "exchange.submit", "exchange.cancel", "exchange.convert_")
+_EFFECTS = (
+    "store.",
+    "audit.",
+    "exchange.submit",
+    "exchange.cancel",
+    "exchange.quote_conversion",
+    "exchange.commit_conversion",
+    "exchange.read_conversion",
+)
 _CASES_MIN = 240
 
 
-def slowed(story: FaultRun, slow: int, crash: int) -> tuple[World, Watch, tuple[str, ...], bool]:
+def slowed(fault_run: FaultRun, slow: int, crash: int) -> tuple[World, Watch, tuple[str, ...], bool]:
     """Run the tick with one slow call and one crash; tell what was called and whether it died."""
-    world, found, beat = story.openings[_TICK].fork(), Watch(), story.beats[_TICK]
+    world, found, beat = fault_run.openings[_TICK].fork(), Watch(), fault_run.beats[_TICK]
     fault = Fault.AFTER if crash else None
     nemesis = Nemesis(crash, fault, hook_at=slow, hook=lambda: world.clock.set(Instant(beat.at + _SECONDS)))
     report = invoke(world, beat, "slowed", nemesis, found)
@@ -27,20 +35,20 @@ def slowed(story: FaultRun, slow: int, crash: int) -> tuple[World, Watch, tuple[
 
 def test_stop_behind_the_back_of_a_cycle_is_booked_once_wherever_it_crashes() -> None:
     """Every call over a network is the slow one, and every later one with an effect the last; then the restart."""
-    story, cases, broken = fault_run_of(SLOW), 0, []
-    for slow, method in enumerate(story.trails[_TICK], start=1):
+    fault_run, cases, broken = fault_run_of(SLOW), 0, []
+    for slow, method in enumerate(fault_run.trails[_TICK], start=1):
         if method == "clock.now":
             continue
-        _, _, trail, _ = slowed(story, slow, 0)
+        _, _, trail, _ = slowed(fault_run, slow, 0)
         crashes = [call for call, name in enumerate(trail, start=1) if call >= slow and name.startswith(_EFFECTS)]
         for crash in (0, *crashes):
             cases += 1
-            world, found, _, died = slowed(story, slow, crash)
+            world, found, _, died = slowed(fault_run, slow, crash)
             if died:
                 world.free_the_lease()
-                invoke(world, story.beats[_TICK], "restarted", Nemesis(), found)
+                invoke(world, fault_run.beats[_TICK], "restarted", Nemesis(), found)
                 found.after(world, healthy=True)
-            ending = story.finish(_TICK, world, found)
+            ending = fault_run.finish(_TICK, world, found)
             broken += [f"slow at call {slow}, crash after {crash}: {each}" for each in ending.violations]
 
     assert [] == broken[:5]
@@ -49,12 +57,12 @@ def test_stop_behind_the_back_of_a_cycle_is_booked_once_wherever_it_crashes() ->
 
 def test_fill_found_while_acting_is_stored_with_the_ledger_that_has_it() -> None:
     """The stop fills during the cancellation; the process dies after the conversion's id was remembered."""
-    story = fault_run_of(SLOW)
-    trail = story.trails[_TICK]
+    fault_run = fault_run_of(SLOW)
+    trail = fault_run.trails[_TICK]
     cancel = trail.index("exchange.cancel") + 1
     quoted = trail.index("exchange.quote_conversion") + 2
 
-    world, found, _, died = slowed(story, cancel, quoted)
+    world, found, _, died = slowed(fault_run, cancel, quoted)
 
     ledger = world.ledger()
     assert died

@@ -57,7 +57,7 @@ def test_short_soak_meets_every_kind_of_fault_and_breaks_nothing() -> None:
 def test_world_played_again_is_the_same_in_every_request() -> None:
     """Also in a process whose sets have another order: the digest is of every request and every fault."""
     first = soak(_SEED, 600, processes=1, worlds=2)
-    command = f"from simulation.soak.soak_world import SoakStory; print(SoakStory({_SEED}, 1).tell().trace)"
+    command = f"from simulation.soak.soak_world import SoakWorld; print(SoakWorld({_SEED}, 1).run().trace)"
     paths = [str(_TESTS.parent / "src"), str(_TESTS)]
     again = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {paths}; {command}"],

@@ -36,9 +36,11 @@ _UNPACED = (FLATTEN, REPRICE, MIXED)
 _CALLS_MIN = 870
 
 
-def stalled(story: FaultRun, index: int, call: int, other: Beat, after_seconds: int) -> tuple[World, Watch, list[str]]:
+def stalled(
+    fault_run: FaultRun, index: int, call: int, other: Beat, after_seconds: int
+) -> tuple[World, Watch, list[str]]:
     """Freeze one tick at a call; run another invocation after some seconds; let the first wake up and end."""
-    world, found, beat = story.openings[index].fork(), Watch(), story.beats[index]
+    world, found, beat = fault_run.openings[index].fork(), Watch(), fault_run.beats[index]
     seen: list[CycleReport | None] = []
 
     def meanwhile() -> None:
@@ -61,17 +63,17 @@ def stalled(story: FaultRun, index: int, call: int, other: Beat, after_seconds: 
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scenario) -> None:
     """The redelivered tick did it all; the sleeper is fenced off, and what it still sent was the other's already."""
-    story = fault_run_of(scenario)
+    fault_run = fault_run_of(scenario)
     lease = scenario.settings.cycle.lease_seconds
     broken = []
     for index, beat in enumerate(scenario.beats):
-        for call in range(1, len(story.trails[index]) + 1):
-            world, found, wrong = stalled(story, index, call, beat, lease)
-            was_converting = is_converting(world) or story.trails[index][call - 1] == "exchange.commit_conversion"
-            ending = story.finish(index, world, found)
+        for call in range(1, len(fault_run.trails[index]) + 1):
+            world, found, wrong = stalled(fault_run, index, call, beat, lease)
+            was_converting = is_converting(world) or fault_run.trails[index][call - 1] == "exchange.commit_conversion"
+            ending = fault_run.finish(index, world, found)
             wrong += ending.violations
             if not was_converting:
-                wrong += differences(story.ending.books, ending.books)
+                wrong += differences(fault_run.ending.books, ending.books)
             broken += [f"{scenario.name}, tick {index}, asleep at {call}: {each}" for each in wrong]
 
     assert [] == broken[:5]
@@ -80,14 +82,14 @@ def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scen
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_invocation_that_sleeps_into_the_next_tick_breaks_nothing(scenario: Scenario) -> None:
     """The next tick ran meanwhile, with what it found: other books perhaps, but sound ones."""
-    story = fault_run_of(scenario)
+    fault_run = fault_run_of(scenario)
     broken = []
     for index in range(len(scenario.beats) - 1):
-        for call, method in enumerate(story.trails[index], start=1):
+        for call, method in enumerate(fault_run.trails[index], start=1):
             if scenario in _UNPACED and method == "exchange.submit":
                 continue
-            world, found, wrong = stalled(story, index, call, scenario.beats[index + 1], 0)
-            ending = story.finish(index + 1, world, found)
+            world, found, wrong = stalled(fault_run, index, call, scenario.beats[index + 1], 0)
+            ending = fault_run.finish(index + 1, world, found)
             broken += [
                 f"{scenario.name}, tick {index}, asleep at {call}: {each}" for each in (*wrong, *ending.violations)
             ]
@@ -98,12 +100,12 @@ def test_invocation_that_sleeps_into_the_next_tick_breaks_nothing(scenario: Scen
 @pytest.mark.parametrize("scenario", _BUSY, ids=lambda each: each.name)
 def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
     """Whoever comes second, at whatever call, does nothing; the end is the undisturbed one in every field."""
-    story = fault_run_of(scenario)
+    fault_run = fault_run_of(scenario)
     broken = []
     for index, beat in enumerate(scenario.beats):
-        acquires = story.trails[index].index("store.acquire") + 1
-        for call in range(1, len(story.trails[index]) + 1):
-            world, found = story.openings[index].fork(), Watch()
+        acquires = fault_run.trails[index].index("store.acquire") + 1
+        for call in range(1, len(fault_run.trails[index]) + 1):
+            world, found = fault_run.openings[index].fork(), Watch()
             reports: list[CycleReport | None] = []
 
             def twin(world: World = world, found: Watch = found, beat: Beat = beat, reports: list = reports) -> None:
@@ -116,7 +118,7 @@ def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
             where = f"{scenario.name}, tick {index}, twin at {call}"
             if outcomes[loser] is not CycleOutcome.SKIPPED or outcomes[1 - loser] is CycleOutcome.SKIPPED:
                 broken.append(f"{where}: {outcomes}")
-            if track_of(world) != track_of(after(story, index)):
+            if track_of(world) != track_of(after(fault_run, index)):
                 broken.append(f"{where}: another ledger")
             broken += [f"{where}: {each}" for each in found.violations]
 
@@ -126,11 +128,11 @@ def test_twin_is_skipped_while_the_lease_lasts(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 def test_finished_and_older_ticks_decide_nothing_new(scenario: Scenario) -> None:
     """Redelivered at once, and again after a later one, a tick is skipped and the world stays as it is."""
-    story = fault_run_of(scenario)
+    fault_run = fault_run_of(scenario)
     for index in range(len(scenario.beats)):
-        world = after(story, index)
+        world = after(fault_run, index)
         before = track_of(world)
-        for old in story.beats[: index + 1]:
+        for old in fault_run.beats[: index + 1]:
             report = invoke(world, old, "redelivered", Nemesis(), Watch())
 
             assert report is not None
@@ -141,21 +143,21 @@ def test_finished_and_older_ticks_decide_nothing_new(scenario: Scenario) -> None
 
 def test_older_tick_does_not_disturb_an_unfinished_newer_one() -> None:
     """A tick crashed after its point of no return; an older one arrives late; then the newer one is redelivered."""
-    story = fault_run_of(EXIT_BY_TIME)
+    fault_run = fault_run_of(EXIT_BY_TIME)
     index = 3
-    for call in range(1, len(story.trails[index]) + 1):
-        world, found = story.openings[index].fork(), Watch()
-        invoke(world, story.beats[index], "crashed", Nemesis(call, Fault.AFTER), found)
+    for call in range(1, len(fault_run.trails[index]) + 1):
+        world, found = fault_run.openings[index].fork(), Watch()
+        invoke(world, fault_run.beats[index], "crashed", Nemesis(call, Fault.AFTER), found)
         world.free_the_lease()
-        older = invoke(world, story.beats[index - 1], "older", Nemesis(), found)
-        invoke(world, story.beats[index], "redelivered", Nemesis(), found)
-        ending = story.finish(index, world, found)
+        older = invoke(world, fault_run.beats[index - 1], "older", Nemesis(), found)
+        invoke(world, fault_run.beats[index], "redelivered", Nemesis(), found)
+        ending = fault_run.finish(index, world, found)
 
         assert older is not None
         assert older.outcome is CycleOutcome.SKIPPED
         assert () == ending.violations
-        assert [] == differences(story.ending.ledger, ending.ledger)
-        assert [] == differences(story.ending.books, ending.books)
+        assert [] == differences(fault_run.ending.ledger, ending.ledger)
+        assert [] == differences(fault_run.ending.books, ending.books)
 
 
 def test_every_call_of_the_busy_stories_was_slept_at() -> None:
@@ -165,8 +167,8 @@ def test_every_call_of_the_busy_stories_was_slept_at() -> None:
     assert calls >= _CALLS_MIN
 
 
-def after(story: FaultRun, index: int) -> World:
+def after(fault_run: FaultRun, index: int) -> World:
     """The undisturbed world after a tick, at that tick's instant."""
-    world = story.openings[index].fork()
-    invoke(world, story.beats[index], "undisturbed", Nemesis(), Watch())
+    world = fault_run.openings[index].fork()
+    invoke(world, fault_run.beats[index], "undisturbed", Nemesis(), Watch())
     return world

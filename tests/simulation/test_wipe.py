@@ -30,7 +30,7 @@ from trader.model.cycle_state import CyclePhase
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.money import Price
-from trader.ports import audit_key
+from trader.ports import name_audit_object
 
 CACHES = {"products", "fees"}
 #: Calls after which something has changed for good: the rest of a crash sweep would repeat these.
@@ -56,11 +56,11 @@ def stored_beside(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def play_on(world: World, index: int, *, same_tick: bool = False) -> Watch:
     """Let the rest of the story happen; the tick itself too, if it did not end."""
-    story, found = fault_run_of(world.scenario), Watch()
-    for place, beat in enumerate(story.beats[index:], start=index):
-        if place == index and not same_tick:
+    fault_run, found = fault_run_of(world.scenario), Watch()
+    for stores, beat in enumerate(fault_run.beats[index:], start=index):
+        if stores == index and not same_tick:
             continue
-        if place > index:
+        if stores > index:
             prepare_world(world, beat)
         invoke(world, beat, "later", Nemesis(), found)
         found.after(world, healthy=True)
@@ -87,15 +87,15 @@ def test_rebuilt_ledger_is_the_lost_one_after_every_tick(scenario: Scenario) -> 
 @everywhere
 def test_story_goes_on_with_the_rebuilt_ledger_as_if_nothing_had_happened(scenario: Scenario) -> None:
     """The same books, orders, fills and money at the end; and the end can be rebuilt again, rebuilds included."""
-    story = fault_run_of(scenario)
-    for index in range(len(story.beats)):
+    fault_run = fault_run_of(scenario)
+    for index in range(len(fault_run.beats)):
         world = wipe(after_tick(scenario, index))
         write_rebuilt(the_store(world), RebuildOptions())
 
         found = play_on(world, index)
 
         assert [] == found.violations
-        assert [] == differences(story.ending.books, books_of(world)), f"wiped after tick {index}"
+        assert [] == differences(fault_run.ending.books, books_of(world)), f"wiped after tick {index}"
         end = world.ledger()
         made, _ = rebuild(the_store(wipe(world)), RebuildOptions())
         assert end is not None
@@ -108,12 +108,12 @@ def test_instants_are_the_lost_ones_wherever_a_call_was_slow(scenario: Scenario)
 
     Only asking the clock is never slow: when an entry counts for the pace, and when it is on record, is asked in a row.
     """
-    story, cases = fault_run_of(scenario), 0
+    fault_run, cases = fault_run_of(scenario), 0
     for index, beat in enumerate(scenario.beats):
-        for call, method in enumerate(story.trails[index], start=1):
+        for call, method in enumerate(fault_run.trails[index], start=1):
             if method == "clock.now":
                 continue
-            world = story.openings[index].fork()
+            world = fault_run.openings[index].fork()
             clock, late = world.clock, Instant(beat.at + _SLOW_SECONDS)
             nemesis = Nemesis(hook_at=call, hook=lambda clock=clock, late=late: clock.set(late))  # type: ignore[misc]
             invoke(world, beat, "slow", nemesis, Watch())
@@ -131,12 +131,12 @@ def test_ledger_lost_in_a_crash_is_rebuilt_and_the_tick_made_good() -> None:
     """The process dies after an effect and takes the item with it; then the same tick is run again."""
     cases, open_ends, broken = 0, 0, []
     for scenario in SCENARIOS:
-        story = fault_run_of(scenario)
+        fault_run = fault_run_of(scenario)
         for index in range(len(scenario.beats)):
-            for call, method in enumerate(story.trails[index], start=1):
+            for call, method in enumerate(fault_run.trails[index], start=1):
                 if method not in EFFECTS:
                     continue
-                world = story._hit(index, call, Fault.AFTER).world.fork()
+                world = fault_run._hit(index, call, Fault.AFTER).world.fork()
                 made, _ = write_rebuilt(the_store(wipe(world)), RebuildOptions(conversions=done_converts(world)))
                 found = play_on(world, index, same_tick=True)
                 cases += 1
@@ -145,7 +145,7 @@ def test_ledger_lost_in_a_crash_is_rebuilt_and_the_tick_made_good() -> None:
                 if any(each.startswith("conversion ") for each in made.unknown):
                     open_ends += 1
                 else:
-                    broken += [f"{where}: {each}" for each in differences(story.ending.books, books_of(world))]
+                    broken += [f"{where}: {each}" for each in differences(fault_run.ending.books, books_of(world))]
 
     assert [] == broken[:5]
     assert cases >= CASES_MIN
@@ -160,14 +160,14 @@ def done_converts(world: World) -> dict[str, str]:
 def test_conversion_that_may_have_been_done_is_named_and_not_tried_again() -> None:
     """The venue's id of it stood in the lost ledger alone."""
     scenario = next(each for each in SCENARIOS if each.name == "convert")
-    story = fault_run_of(scenario)
-    commit = story.trails[0].index("exchange.commit_conversion") + 1
-    world = story._hit(0, commit, Fault.AFTER).world.fork()
+    fault_run = fault_run_of(scenario)
+    commit = fault_run.trails[0].index("exchange.commit_conversion") + 1
+    world = fault_run._hit(0, commit, Fault.AFTER).world.fork()
 
     made, _ = write_rebuilt(the_store(wipe(world)), RebuildOptions())
 
     named = [each for each in made.unknown if each.startswith("conversion ")]
-    invoke(world, story.beats[0], "again", Nemesis(), Watch())
+    invoke(world, fault_run.beats[0], "again", Nemesis(), Watch())
     assert 1 == len(named)
     assert 1 == len(world.book().conversions)
 
@@ -175,11 +175,11 @@ def test_conversion_that_may_have_been_done_is_named_and_not_tried_again() -> No
 def test_cycle_without_a_ledger_opens_no_books_beside_orders_of_ours() -> None:
     """It says what is missing and what to do, sends nothing, writes nothing, and gives the lease back."""
     world = wipe(after_tick(ENTRY, 2))
-    story = fault_run_of(ENTRY)
-    prepare_world(world, story.beats[3])
+    fault_run = fault_run_of(ENTRY)
+    prepare_world(world, fault_run.beats[3])
     before = world.book()
 
-    report = invoke(world, story.beats[3], "unaware", Nemesis(), Watch())
+    report = invoke(world, fault_run.beats[3], "unaware", Nemesis(), Watch())
 
     assert report is not None
     assert CycleOutcome.ABORTED is report.outcome
@@ -199,9 +199,9 @@ class _Unlisted(Nemesis):
 def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
     """The item was lost, and a cycle that saw no order of ours ran on empty books; then the ledger is rebuilt."""
     world = wipe(after_tick(ENTRY, 2))
-    story = fault_run_of(ENTRY)
-    prepare_world(world, story.beats[3])
-    invoke(world, story.beats[3], "unaware", _Unlisted(), Watch())
+    fault_run = fault_run_of(ENTRY)
+    prepare_world(world, fault_run.beats[3])
+    invoke(world, fault_run.beats[3], "unaware", _Unlisted(), Watch())
     lost = after_tick(ENTRY, 3).ledger()
     empty = world.ledger()
     assert lost is not None
@@ -290,15 +290,15 @@ def test_corrupt_item_is_replaced_and_kept(damaged: str) -> None:
     world = after_tick(ENTRY, 2)
     lost = world.ledger()
     world.store.texts[SCOPE] = damaged
-    place = the_store(world)
+    stores = the_store(world)
 
-    write_rebuilt(place, RebuildOptions())
+    write_rebuilt(stores, RebuildOptions())
 
     ledger = world.ledger()
-    assert isinstance(place.items, InMemoryLedgerItems)
+    assert isinstance(stores.items, InMemoryLedgerItems)
     assert lost is not None
     assert ledger is not None
-    assert [damaged] == place.items.aside
+    assert [damaged] == stores.items.aside
     assert ["audit_head"] == [each.split(":")[0] for each in unlike(lost, ledger)]
 
 
@@ -306,10 +306,10 @@ def test_sound_ledger_is_left_as_it_is_when_the_venue_fails() -> None:
     """And the lease is given back at once."""
     world = after_tick(ENTRY, 2)
     before = world.ledger()
-    place = replace(the_store(world), exchange=None, reader=Unreadable())
+    stores = replace(the_store(world), exchange=None, reader=Unreadable())
 
     with pytest.raises(AuditError):
-        write_rebuilt(place, RebuildOptions())
+        write_rebuilt(stores, RebuildOptions())
 
     assert before == world.ledger()
     assert "" == world.lease_owner()
@@ -357,7 +357,7 @@ def test_object_under_another_name_is_a_refusal() -> None:
     world = wipe(after_tick(ENTRY, 5))
     key = sorted(world.audit_texts())[2]
     cycle = key.split("/")[-1].split("-")[0]
-    world.audit.texts[audit_key(SCOPE, cycle, 77, "decision")] = world.audit.texts[key]  # type: ignore[arg-type]
+    world.audit.texts[name_audit_object(SCOPE, cycle, 77, "decision")] = world.audit.texts[key]  # type: ignore[arg-type]
 
     with pytest.raises(AuditError, match="says that it is"):
         rebuild(the_store(world), RebuildOptions())

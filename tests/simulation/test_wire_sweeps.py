@@ -23,10 +23,10 @@ _FIRST_TIMES = [target.kind for target in TARGETS if not target.recovers]
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
 def test_undisturbed_story_is_sound_over_the_wire(scenario: Scenario) -> None:
     """What the cases are compared with breaks no invariant, is refused nothing, and has traded."""
-    story = undisturbed(scenario)
+    fault_run = undisturbed(scenario)
 
-    assert () == story.found
-    assert story.economy["orders"]
+    assert () == fault_run.found
+    assert fault_run.economy["orders"]
 
 
 @pytest.mark.parametrize("kind", _KINDS)

@@ -24,7 +24,7 @@ from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.cycle_state import Regime, RegimeState
 from trader.model.ids import Asset, Instant, ProductId, cycle_id_at
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import opening_ledger
+from trader.model.ledger import open_ledger
 from trader.model.market import Bars, Candle, Depth, FeeRates, Granularity, Product, Quote, bars_from_candles
 from trader.model.money import Notional, Price, Quantity
 from trader.model.trading_state import TradingState
@@ -59,7 +59,7 @@ def make_inputs(settings: Settings, products: int, proposals: int) -> CycleInput
         quotes[product_id] = Quote(product_id, price, Price(price + Decimal("0.01")), NOW)
         bars[product_id] = series
         depth[product_id] = Depth(product_id, Notional(10_000_000), Notional(10_000_000))
-    ledger = opening_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
+    ledger = open_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
     return CycleInputs(
         cycle_id=cycle_id_at(NOW),
         now=NOW,
@@ -75,7 +75,7 @@ def make_inputs(settings: Settings, products: int, proposals: int) -> CycleInput
     )
 
 
-def with_products(settings: Settings, count: int) -> Settings:
+def set_products(settings: Settings, count: int) -> Settings:
     """Put *count* made-up assets into the second tier, and let all of them through to the end of the chain."""
     universe, triggers = settings.universe, settings.triggers
     bases = tuple(Asset(f"A{index:03d}") for index in range(count))
@@ -143,7 +143,7 @@ _ROWS = _rows()
 _NAMES = tuple(_ROWS)
 
 
-def yardstick() -> Decimal:
+def run_yardstick() -> Decimal:
     """Do a fixed amount of the kinds of work that ``decide`` does, with none of its code.
 
     For each of 15 rows of 300 floats: logarithms and exact sums over the last 96; 15 looks at windows of 12, each by
@@ -206,7 +206,7 @@ def make_case(work: Callable[[], object]) -> Case:
 
 def measure(cases: dict[str, Case], rounds: int = _ROUNDS) -> Case:
     """Sample every case in every round, each between two samples of the yardstick, which is given back."""
-    standard = make_case(yardstick)
+    standard = make_case(run_yardstick)
     gc.collect()
     gc.disable()
     try:
@@ -226,7 +226,7 @@ def measure(cases: dict[str, Case], rounds: int = _ROUNDS) -> Case:
 
 
 def _case(settings: Settings, products: int, proposals: int) -> tuple[Case, int]:
-    fitted = with_products(settings, products)
+    fitted = set_products(settings, products)
     inputs, pipeline = make_inputs(fitted, products, proposals), build_pipeline(fitted)
     return make_case(lambda: pipeline.decide(inputs)), len(pipeline.decide(inputs).proposals)
 

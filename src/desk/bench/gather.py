@@ -1,8 +1,8 @@
 """How long it takes to read 200 products from a venue 50 ms away, and whether the budget was kept on the way.
 
 The budget is judged where requests leave, on the transport's own clock: no second, however it lies, holds more turns
-than its group's rate, and no request leaves before its turn. That much the rate limiters promise on any machine. They cannot
-promise when a waiting thread is woken or how long the way takes: requests that leave late leave closer to those
+than its group's rate, and no request leaves before its turn. That much the rate limiters promise on any machine. They
+cannot promise when a waiting thread is woken or how long the way takes: requests that leave late leave closer to those
 behind them, so on a busy machine a second may see one or two more depart or arrive than had their turn in it. Those
 counts and the seconds taken are printed, not judged.
 
@@ -17,7 +17,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -31,9 +30,8 @@ import requests
 
 from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.failures import Failure
-from trader.adapters.coinbase.http import Answer, Call, Transport
-from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock, Timing
+from trader.adapters.coinbase.http import Call, Transport
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Granularity
 
@@ -54,59 +52,20 @@ class Departure:
     left: float
 
 
-class _WatchedTiming:
-    """The machine's clock, which remembers what the current thread read from it and slept."""
-
-    def __init__(self) -> None:
-        self._thread = threading.local()
-
-    def begin(self) -> None:
-        """Forget what this thread did."""
-        self._thread.read, self._thread.slept = [], []
-
-    def turn(self) -> tuple[float, float]:
-        """Return when the turn of the attempt just made came, and when it left.
-
-        A limiter reads the clock and sleeps until the turn, if that is later; the transport reads the clock again
-        before it sends. This holds for the groups that are paid from one limiter, so for all but the fills.
-        """
-        asked, left, *_ = self._thread.read
-        slept = self._thread.slept
-        return asked + (slept[0] if slept else 0.0), left
-
-    def timing(self) -> Timing:
-        """Make the clock the transport goes by."""
-        return Timing(monotonic=self._monotonic, sleep=self._sleep)
-
-    def _monotonic(self) -> float:
-        now = time.monotonic()
-        if hasattr(self._thread, "read"):
-            self._thread.read.append(now)
-        return now
-
-    def _sleep(self, seconds: float) -> None:
-        if hasattr(self._thread, "slept"):
-            self._thread.slept.append(seconds)
-        time.sleep(seconds)
-
-
 class WatchedTransport(Transport):
-    """The transport as it is, and a note of every attempt that left."""
+    """The transport as it is, and a note of every request that left: when its turn came, and when it left."""
 
     def __init__(self, url: str, credentials: Credentials, clock: ServerClock, limits: RateLimits) -> None:
-        self._watched = _WatchedTiming()
         self.departures: list[Departure] = []
-        super().__init__(url, choose_signer(credentials, clock.now), limits=limits, timing=self._watched.timing())
+        super().__init__(url, choose_signer(credentials, clock.now), limits=limits)
 
-    def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
-        assert call.group is not RateLimitGroup.FILLS, "a request paid from two limiters has two turns"
-        self._watched.begin()
-        found = super().attempt(call, until)
-        self.departures.append(Departure(call.group, *self._watched.turn()))
-        return found
+    def take_turn(self, call: Call) -> float:
+        due = super().take_turn(call)
+        self.departures.append(Departure(call.group, due, self.timing.monotonic()))
+        return due
 
 
-def most_in_a_second(instants: Iterable[float]) -> int:
+def count_most_in_a_second(instants: Iterable[float]) -> int:
     """Return the most instants that any window of one second holds, its end left out."""
     window: deque[float] = deque()
     most = 0
@@ -203,7 +162,7 @@ def is_budget_kept(departures: Iterable[Departure], arrived: dict[str, int], lim
         (RateLimitGroup.PRIVATE, limits.private_per_second),
     ):
         turns = [each.due for each in seen if each.group is group]
-        if arrived[group] > len(turns) or most_in_a_second(turns) > rate:
+        if arrived[group] > len(turns) or count_most_in_a_second(turns) > rate:
             return False
     return all(each.left >= each.due - _ROUNDING for each in seen)
 
@@ -211,8 +170,8 @@ def is_budget_kept(departures: Iterable[Departure], arrived: dict[str, int], lim
 def _departed(departures: Iterable[Departure]) -> str:
     seen = tuple(departures)
     groups = (RateLimitGroup.PUBLIC, RateLimitGroup.PRIVATE)
-    turns = {group.value: most_in_a_second(each.due for each in seen if each.group is group) for group in groups}
-    left = {group.value: most_in_a_second(each.left for each in seen if each.group is group) for group in groups}
+    turns = {group.value: count_most_in_a_second(each.due for each in seen if each.group is group) for group in groups}
+    left = {group.value: count_most_in_a_second(each.left for each in seen if each.group is group) for group in groups}
     late = max((each.left - each.due for each in seen), default=0.0)
     return f"turns {turns}, departures {left}; latest departure {late * 1000:.1f} ms after its turn"
 

@@ -17,7 +17,7 @@ from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantit
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
 from desk.recovery.locate import StoreLocation, locate, locate_items
-from desk.recovery.store import Change, RebuildOptions, RecoveryStore, change_under_lease, rebuild, write_rebuilt
+from desk.recovery.store import Change, RebuildOptions, RecoveryStores, change_under_lease, rebuild, write_rebuilt
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
@@ -77,7 +77,7 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     mode: ModeOption = None,
     venue: VenueOption = None,
     since: Annotated[str | None, typer.Option("--since", help="List the venue from here; the oldest record.")] = None,
-    convert: Annotated[list[str] | None, typer.Option("--convert", help="ID=VENUE_ID of a doubtful one.")] = None,
+    conversion: Annotated[list[str] | None, typer.Option("--convert", help="ID=VENUE_ID of a doubtful one.")] = None,
     broken_ok: Annotated[
         bool, typer.Option("--audit-broken-ok", help="Go on over breaks in the audit chain, and name them.")
     ] = False,
@@ -86,16 +86,16 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     write: WriteOption = False,
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
-    where = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
-    place, console = _place(config, mode, where, writes=write), open_console()
-    options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(convert or []))
-    stored = place.items.find(place.scope)
+    location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
+    stores, console = _place(config, mode, location, writes=write), open_console()
+    options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(conversion or []))
+    stored = stores.items.find(stores.scope)
     if stored is not None and stored.problem:
         console.print(f"stored is no ledger: {stored.problem}", highlight=False, markup=False, soft_wrap=True)
     if write:
-        made, kept = write_rebuilt(place, options)
+        made, kept = write_rebuilt(stores, options)
     else:
-        made, kept = rebuild(place, options)[0], ""
+        made, kept = rebuild(stores, options)[0], ""
     ledger_tables.print_change(find_differences(stored.ledger if stored is not None else None, made.ledger), console)
     ledger_tables.print_rebuilt(made, console)
     _finish(console, kept, write=write)
@@ -130,8 +130,8 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
 
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
-    where = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
-    place, console = _place(config, mode, where, writes=write), open_console()
+    location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
+    stores, console = _place(config, mode, location, writes=write), open_console()
     terms = AdoptionTerms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
     asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
@@ -139,31 +139,31 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
         raise ConfigError(f"one of --asset, --order, --acknowledge is needed; given: {', '.join(asked) or 'none'}")
 
     def change(ledger: Ledger, epoch: int) -> Change:
-        books = _books(place, ledger, epoch)
+        books = _books(stores, ledger, epoch)
         if wanted is not None:
             return adopt_quantity(books, wanted, terms, reason)
         if order is not None:
-            return adopt_order(books, order, place.chain(), terms, reason)
+            return adopt_order(books, order, stores.chain(), terms, reason)
         return acknowledge_mismatch(books, acknowledge or [], reason)
 
-    stored = place.items.find(place.scope)
+    stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
-        raise ConfigError(f"{place.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
-    after = change_under_lease(place, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
+        raise ConfigError(f"{stores.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
+    after = change_under_lease(stores, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
     for line in find_over_covered(after):
         console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
     _finish(console, "", write=write)
 
 
-def _books(place: RecoveryStore, ledger: Ledger, epoch: int) -> AdoptionContext:
-    if place.exchange is None:
-        raise ConfigError(f"{place.scope}: in this mode nothing is ever sent, so nothing can be adopted")
-    return AdoptionContext(place.settings, ledger, place.exchange, place.clock.now(), epoch)
+def _books(stores: RecoveryStores, ledger: Ledger, epoch: int) -> AdoptionContext:
+    if stores.exchange is None:
+        raise ConfigError(f"{stores.scope}: in this mode nothing is ever sent, so nothing can be adopted")
+    return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch)
 
 
-def _place(config: Path, mode: Mode | None, where: StoreLocation, *, writes: bool) -> RecoveryStore:
-    return locate(_settings(config, mode), where, writes=writes)
+def _place(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:
+    return locate(_settings(config, mode), location, writes=writes)
 
 
 def _settings(config: Path, mode: Mode | None) -> Settings:

@@ -106,20 +106,20 @@ def _lots(ledger: Ledger) -> Table:
 
 
 def _protection(ledger: Ledger, lot: Lot) -> str:
-    live = [record for record in ledger.orders_of(lot.lot_id) if record.is_active]
-    covered = sum((record.remaining for record in live if record.intent.side is Side.SELL), ZERO)
+    active = [record for record in ledger.orders_of(lot.lot_id) if record.is_active]
+    covered = sum((record.remaining for record in active if record.intent.side is Side.SELL), ZERO)
     if covered:
-        return f"{plain(covered)} by {', '.join(record.status for record in live if record.intent.side is Side.SELL)}"
-    return "by its entry" if any(r.intent.is_entry and r.intent.attach_bracket for r in live) else "NO"
+        return f"{plain(covered)} by {', '.join(record.status for record in active if record.intent.side is Side.SELL)}"
+    return "by its entry" if any(r.intent.is_entry and r.intent.attach_bracket for r in active) else "NO"
 
 
 def _orders(ledger: Ledger) -> Table:
     table = Table("order", "what", "for", "doubt", title="working orders and open conversions", title_justify="left")
     for record in ledger.active_orders():
         table.add_row(record.intent.client_order_id, describe(record), record.intent.product_id, _doubt(record))
-    for name, convert in sorted(ledger.conversions.items()):
-        if convert.is_open:
-            table.add_row(name, describe(convert), "conversion", convert.venue_conversion_id or "not quoted")
+    for name, conversion in sorted(ledger.conversions.items()):
+        if conversion.is_open:
+            table.add_row(name, describe(conversion), "conversion", conversion.venue_conversion_id or "not quoted")
     return table
 
 

@@ -57,7 +57,7 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
-    from desk.sandbox.listings import add_script, many_products
+    from desk.sandbox.listings import add_script, list_many_products
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
@@ -67,7 +67,7 @@ def venue(  # noqa: PLR0913 - one argument for each option
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
     listing = _listing(candles, seed, begin, now)
     if products:
-        listing = many_products(listing, products)
+        listing = list_many_products(listing, products)
     if script is not None:
         listing = add_script(listing, script, now)
     options = VenueOptions(rate_limits=PUBLISHED_LIMITS if limits else {}, delay_seconds=rtt / 1000)

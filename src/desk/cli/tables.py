@@ -121,13 +121,13 @@ def _verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
     return table
 
 
-def _numbers(numbers: Details) -> str:
+def _numbers(details: Details) -> str:
     """Show the numbers closest to deciding otherwise first; a refusal without limits shows what it has."""
-    limits = {name: name + end for name in numbers for end in _LIMIT_ENDS if name + end in numbers}
-    ranked = sorted(limits, key=lambda name: -_closeness(numbers[name], numbers[limits[name]]))
+    limits = {name: name + end for name in details for end in _LIMIT_ENDS if name + end in details}
+    ranked = sorted(limits, key=lambda name: -_closeness(details[name], details[limits[name]]))
     shown = [each for name in ranked for each in (name, limits[name])]
-    shown += [name for name in numbers if name not in shown]
-    return "  ".join(f"{name} {format_number(numbers[name])}" for name in shown[:_NUMBERS_SHOWN])
+    shown += [name for name in details if name not in shown]
+    return "  ".join(f"{name} {format_number(details[name])}" for name in shown[:_NUMBERS_SHOWN])
 
 
 def _closeness(value: Decimal | float | str, limit: Decimal | float | str) -> float:

@@ -116,7 +116,7 @@ def find_violations(ran: Ran, looks: Sequence[Look], flips: Sequence[Flip]) -> l
     for sent in ran.sent:
         moment = _moment_of(sent, looks)
         words = find_readable(flips, moment, sent.begun)
-        if sent.client_order_id in ran.accepted and not any(permits(word, sent.leg) for word in words):
+        if sent.client_order_id in ran.accepted and not any(permits(word, sent.purpose) for word in words):
             found.append(f"{sent.client_order_id}: taken, the switch said {' then '.join(map(str, words))}")
     return found
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from desk.in_memory import InMemoryAuditLog, InMemoryStateStore
 from desk.markets.candle_market import CandleMarket
-from desk.sandbox.auth import new_key
+from desk.sandbox.auth import make_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.listings import make_seeded
 from desk.sandbox.options import USUAL_RULES, VenueOptions
@@ -46,7 +46,7 @@ class Sent:
     """One order that was handed to the adapter: when, and when the call before it at the venue had returned."""
 
     client_order_id: str
-    leg: OrderPurpose
+    purpose: OrderPurpose
     begun: float
     turn_begun: float
 
@@ -180,7 +180,7 @@ class Stage:
         clock = SystemClock()
         self._listing = make_seeded(now=clock.now())
         self._market = CandleMarket(self._listing.products, self._listing.series, USUAL_RULES, clock)
-        self._key = new_key()
+        self._key = make_key()
 
     def cycle(self, switch: KillSwitch, on_commit: Callable[[], None]) -> Ran:
         """Run one cycle; *on_commit* is called when its orders are remembered and nothing has left yet."""

@@ -40,11 +40,11 @@ class Look:
     done: float
 
 
-def permits(word: str | None, leg: OrderPurpose) -> bool:
+def permits(word: str | None, purpose: OrderPurpose) -> bool:
     """Tell what the design says about a word: entries need RUN, nothing goes with HALT or an unreadable switch."""
     if word is None or word not in list(TradingState):
         return False
-    return word == TradingState.RUN if leg is OrderPurpose.ENTRY else word != TradingState.HALT
+    return word == TradingState.RUN if purpose is OrderPurpose.ENTRY else word != TradingState.HALT
 
 
 def find_readable(flips: Sequence[Flip], begin: float, end: float) -> list[str | None]:

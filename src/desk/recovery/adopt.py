@@ -36,15 +36,15 @@ from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusRepor
 from trader.stages.reconcile.account import reconcile
 
 
-def adopt_quantity(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
+def adopt_quantity(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
     """Book a purchase or a sale that we did not send. Raises: MissingData naming what is wrong or unsaid."""
     if not wanted.change or wanted.price < 0 or wanted.fee < 0:
         raise MissingData(
             f"quantity {wanted.change}, price {wanted.price}, fee {wanted.fee}: allowed is a quantity other than zero, "
             "and a price and a fee from zero up"
         )
-    intent = (make_purchase if wanted.change > 0 else make_exit)(books, wanted, terms, reason)
-    name = f"{ADOPTED}{books.epoch}"
+    intent = (make_purchase if wanted.change > 0 else make_exit)(context, wanted, terms, reason)
+    name = f"{ADOPTED}{context.epoch}"
     report = OrderStatusReport(
         venue_order_id=VenueOrderId(name),
         client_order_id=intent.client_order_id,
@@ -52,7 +52,7 @@ def adopt_quantity(books: AdoptionContext, wanted: Quantities, terms: AdoptionTe
         side=intent.side,
         status=OrderStatus.FILLED,
         filled_quantity=intent.quantity,
-        created_at=books.now,
+        created_at=context.now,
         settled=True,
     )
     fill = Fill(
@@ -63,45 +63,45 @@ def adopt_quantity(books: AdoptionContext, wanted: Quantities, terms: AdoptionTe
         price=Price(wanted.price),
         quantity=intent.quantity,
         fee=Notional(wanted.fee),
-        time=books.now,
+        time=context.now,
     )
-    view = read_account(books.exchange, books.ledger, books.now)
+    view = read_account(context.exchange, context.ledger, context.now)
     view = replace(view, orders=(*view.orders, report), fills=(*view.fills, fill))
     body = {"what": "quantity", "asset": wanted.asset, "change": wanted.change, "price": wanted.price}
-    change = _reconciled(books, books.ledger.with_order(OrderRecord(intent)), view, (body, intent), reason)
+    change = _reconciled(context, context.ledger.with_order(OrderRecord(intent)), view, (body, intent), reason)
     if fill not in change.fills:
         raise MissingData(f"{plain(intent.quantity)} {wanted.asset} cannot be taken out of lot {intent.lot_id} now")
     return change
 
 
-def adopt_order(books: AdoptionContext, name: str, chain: Chain, terms: AdoptionTerms, reason: str) -> Change:
+def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: AdoptionTerms, reason: str) -> Change:
     """Take an order that carries our prefix and is in no ledger into this one, with its own fills.
 
     If the audit announced it, it is taken as announced; else as the venue shows it. Raises: MissingData, VenueError.
     """
-    since = Instant((chain.began_at if chain.began_at is not None else books.now) - SLACK_SECONDS)
-    report = next((each for each in books.exchange.orders(since) if each.client_order_id == name), None)
+    since = Instant((chain.began_at if chain.began_at is not None else context.now) - SLACK_SECONDS)
+    report = next((each for each in context.exchange.orders(since) if each.client_order_id == name), None)
     if report is None:
         raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
-    if name in books.ledger.orders:
-        raise MissingData(f"order {name} is in the ledger already, {books.ledger.orders[ClientOrderId(name)].status}")
-    intent = _announced(chain, name) or make_as_shown(books, report, terms, reason)
-    ledger = books.ledger.with_order(OrderRecord(intent))
-    view = read_account(books.exchange, ledger, books.now)
-    orders, fills = books.exchange.orders(since), books.exchange.fills(since)
+    if name in context.ledger.orders:
+        raise MissingData(f"order {name} is in the ledger already, {context.ledger.orders[ClientOrderId(name)].status}")
+    intent = _announced(chain, name) or make_as_shown(context, report, terms, reason)
+    ledger = context.ledger.with_order(OrderRecord(intent))
+    view = read_account(context.exchange, ledger, context.now)
+    orders, fills = context.exchange.orders(since), context.exchange.fills(since)
     view = replace(view, orders=tuple(orders), fills=tuple(fills))
-    return _reconciled(books, ledger, view, ({"what": "order", "order": name}, intent), reason)
+    return _reconciled(context, ledger, view, ({"what": "order", "order": name}, intent), reason)
 
 
-def acknowledge_mismatch(books: AdoptionContext, assets: Sequence[str], reason: str) -> Change:
+def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason: str) -> Change:
     """Lift a reduce-only that stays until a person looks. What is still missing at the venue comes back at once."""
-    held = {base: why for base, why in books.ledger.reduce_only.items() if base in assets}
+    held = {base: why for base, why in context.ledger.reduce_only.items() if base in assets}
     if missing := [asset for asset in assets if asset not in held]:
-        there = ", ".join(sorted(books.ledger.reduce_only)) or "none"
+        there = ", ".join(sorted(context.ledger.reduce_only)) or "none"
         raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
-    view = read_account(books.exchange, books.ledger, books.now)
+    view = read_account(context.exchange, context.ledger, context.now)
     body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
-    return _reconciled(books, lift_reduce_only(books.ledger, assets), view, (body, None), reason)
+    return _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
 
 
 def find_over_covered(ledger: Ledger) -> list[str]:
@@ -119,7 +119,7 @@ def find_over_covered(ledger: Ledger) -> list[str]:
 
 
 def _reconciled(
-    books: AdoptionContext,
+    context: AdoptionContext,
     ledger: Ledger,
     view: AccountView,
     what: tuple[Mapping[str, object], OrderIntent | None],
@@ -128,9 +128,9 @@ def _reconciled(
     if not reason.strip():
         raise MissingData("an adjustment needs a reason; it goes into the audit")
     body, intent = what
-    done = reconcile(ledger, view, books.settings)
+    done = reconcile(ledger, view, context.settings)
     notes: list[AuditNote] = [
-        AuditNote(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{books.epoch}", {**body, "reason": reason})
+        AuditNote(EventKind.LEDGER_ADJUSTED, f"{ADOPTED}{context.epoch}", {**body, "reason": reason})
     ]
     if intent is not None:
         notes.append(AuditNote(EventKind.ORDER_INTENDED, intent.client_order_id, {"intent": intent}))

@@ -48,39 +48,41 @@ class AdoptionContext:
     epoch: int
 
 
-def make_purchase(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
+def make_purchase(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of a purchase that begins a lot. Raises: MissingData naming what is unsaid or too much."""
-    beside = _lot(books.ledger, wanted.asset, terms.lot, required=False)
-    quote = books.ledger.accounting_asset
+    beside = _lot(context.ledger, wanted.asset, terms.lot, required=False)
+    quote = context.ledger.accounting_asset
     product = terms.product or (beside.product_id if beside is not None else f"{wanted.asset}-{quote}")
-    intent = _entry(books, ProductId(product), beside, terms, reason)
+    intent = _entry(context, ProductId(product), beside, terms, reason)
     intent = replace(intent, quantity=Quantity(wanted.change), limit_price=Price(wanted.price))
     if intent.base != wanted.asset:
         raise MissingData(f"product {product} does not trade {wanted.asset}")
-    cost, cash = intent.notional + wanted.fee, books.ledger.cash.get(intent.quote, ZERO)
+    cost, cash = intent.notional + wanted.fee, context.ledger.cash.get(intent.quote, ZERO)
     if cost > cash:
         raise MissingData(f"{plain(cost)} {intent.quote} are needed, the ledger has {plain(cash)}")
     return intent
 
 
-def make_exit(books: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
+def make_exit(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of a sale out of one lot. Raises: MissingData."""
-    lot = _lot(books.ledger, wanted.asset, terms.lot, required=True)
+    lot = _lot(context.ledger, wanted.asset, terms.lot, required=True)
     assert lot is not None
     if -wanted.change > lot.quantity:
         raise MissingData(f"lot {lot.lot_id} has {plain(lot.quantity)} {lot.base}, {plain(-wanted.change)} was asked")
-    return _exit(books, lot, Quantity(-wanted.change), Price(wanted.price), reason)
+    return _exit(context, lot, Quantity(-wanted.change), Price(wanted.price), reason)
 
 
-def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: AdoptionTerms, reason: str) -> OrderIntent:
+def make_as_shown(
+    context: AdoptionContext, report: OrderStatusReport, terms: AdoptionTerms, reason: str
+) -> OrderIntent:
     """Make the intent of an order from what the venue shows of it. Raises: MissingData."""
     base = Asset(report.product_id.rpartition("-")[0])
     if report.quantity is None or report.limit_price is None:
         raise MissingData(f"order {report.client_order_id}: the venue does not say its size and price")
     if report.side is Side.SELL:
-        lot = _lot(books.ledger, base, terms.lot, required=True)
+        lot = _lot(context.ledger, base, terms.lot, required=True)
         assert lot is not None
-        intent = _exit(books, lot, report.quantity, report.limit_price, reason)
+        intent = _exit(context, lot, report.quantity, report.limit_price, reason)
         if report.stop_price is not None:
             intent = replace(
                 intent,
@@ -89,7 +91,7 @@ def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: Adop
                 stop_price=report.stop_price,
             )
         return replace(intent, client_order_id=report.client_order_id, decided_at=report.created_at)
-    intent = _entry(books, report.product_id, _lot(books.ledger, base, terms.lot, required=False), terms, reason)
+    intent = _entry(context, report.product_id, _lot(context.ledger, base, terms.lot, required=False), terms, reason)
     return replace(
         intent,
         client_order_id=report.client_order_id,
@@ -103,13 +105,13 @@ def make_as_shown(books: AdoptionContext, report: OrderStatusReport, terms: Adop
 
 
 def _entry(
-    books: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str
+    context: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str
 ) -> OrderIntent:
     base, _, quote = product_id.rpartition("-")
     strategy = terms.strategy or (beside.strategy if beside is not None else None)
     stop = terms.stop if terms.stop is not None else (beside.bracket.stop_price if beside is not None else None)
     target = terms.target if terms.target is not None else (beside.bracket.target_price if beside is not None else None)
-    until = Instant(books.now + terms.hold_hours * 3600) if terms.hold_hours is not None else None
+    until = Instant(context.now + terms.hold_hours * 3600) if terms.hold_hours is not None else None
     until = until or (beside.max_hold_until if beside is not None else None)
     said = {"--strategy": strategy, "--stop": stop, "--target": target, "--hold-hours": until}
     if unsaid := [name for name, value in said.items() if value is None]:
@@ -117,14 +119,14 @@ def _entry(
     assert strategy is not None
     assert stop is not None
     assert target is not None
-    if strategy not in books.settings.strategies:
-        raise MissingData(f"strategy {strategy!r}; allowed are {', '.join(sorted(books.settings.strategies))}")
+    if strategy not in context.settings.strategies:
+        raise MissingData(f"strategy {strategy!r}; allowed are {', '.join(sorted(context.settings.strategies))}")
     if not 0 < stop < target:
         raise MissingData(f"stop {stop} must be above zero and below target {target}")
-    name = _name(books)
+    name = _name(context)
     return OrderIntent(
         client_order_id=name,
-        cycle_id=cycle_id_at(books.now),
+        cycle_id=cycle_id_at(context.now),
         strategy=StrategyId(strategy),
         product_id=product_id,
         base=Asset(base),
@@ -135,20 +137,20 @@ def _entry(
         quantity=Quantity(0),
         limit_price=Price(0),
         lot_id=name,
-        decided_at=books.now,
+        decided_at=context.now,
         bracket=Bracket(Price(stop), Price(target)),
         max_hold_until=until,
         reason=f"adopted: {reason}",
     )
 
 
-def _exit(books: AdoptionContext, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
-    intent = lot.sell(_name(books), cycle_id_at(books.now), books.now, quantity, price)
+def _exit(context: AdoptionContext, lot: Lot, quantity: Quantity, price: Price, reason: str) -> OrderIntent:
+    intent = lot.sell(_name(context), cycle_id_at(context.now), context.now, quantity, price)
     return replace(intent, reason=f"adopted: {reason}")
 
 
-def _name(books: AdoptionContext) -> ClientOrderId:
-    return client_order_id(books.settings.execution.order_prefix, books.ledger.scope, ADOPTED, books.epoch)
+def _name(context: AdoptionContext) -> ClientOrderId:
+    return client_order_id(context.settings.execution.order_prefix, context.ledger.scope, ADOPTED, context.epoch)
 
 
 def _lot(ledger: Ledger, base: Asset, name: str | None, *, required: bool) -> Lot | None:

@@ -98,10 +98,10 @@ def read_chain(texts: Mapping[str, str]) -> Chain:
     if every and not openings:
         problems.append(f"no object begins the chain; the oldest is {every[0].key}")
     objects: list[ChainObject] = []
-    aside = list(rivals)
+    orphaned = list(rivals)
     for start in sorted([*openings, *gaps], key=_place):
-        _walk(start, after, objects, aside, problems)
-    return Chain(tuple(objects), tuple(aside), tuple(each.key for each in openings), tuple(problems))
+        _walk(start, after, objects, orphaned, problems)
+    return Chain(tuple(objects), tuple(orphaned), tuple(each.key for each in openings), tuple(problems))
 
 
 def _place(each: ChainObject) -> tuple[str, int, str]:
@@ -112,7 +112,7 @@ def _walk(
     start: ChainObject,
     after: Mapping[str, Sequence[ChainObject]],
     objects: list[ChainObject],
-    aside: list[ChainObject],
+    orphaned: list[ChainObject],
     problems: list[str],
 ) -> None:
     at: ChainObject | None = start
@@ -121,7 +121,7 @@ def _walk(
         heirs = sorted(after.get(at.digest, ()), key=lambda each: each.epoch)
         at = heirs[-1] if heirs else None
         for rival in heirs[:-1]:
-            aside.append(rival)
+            orphaned.append(rival)
             if after.get(rival.digest):
                 problems.append(f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}")
 

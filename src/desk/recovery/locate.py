@@ -15,7 +15,7 @@ from desk.in_memory import FixedClock
 from desk.markets.candle_market import CandleMarket
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
-from desk.recovery.store import RecoveryStore
+from desk.recovery.store import RecoveryStores
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
@@ -43,8 +43,8 @@ class StoreLocation:
 class ReadOnlyAccountStore:
     """A book that may be read and changed, and is never saved."""
 
-    def __init__(self, books: SimAccountStore) -> None:
-        self._books = books
+    def __init__(self, accounts: SimAccountStore) -> None:
+        self._books = accounts
         self._changed: SimAccount | None = None
 
     def load(self) -> SimAccount | None:
@@ -54,33 +54,33 @@ class ReadOnlyAccountStore:
         self._changed = book
 
 
-def locate(settings: Settings, where: StoreLocation, *, writes: bool) -> RecoveryStore:
+def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:
     """Put a place together from the options. Raises: ConfigError."""
-    _check(where)
-    if where.table is not None and where.bucket is not None:
-        return _on_aws(settings, where, where.table, where.bucket, writes=writes)
-    return _in_folder(settings, where, where.home or Path(), writes=writes)
+    _check(location)
+    if location.table is not None and location.bucket is not None:
+        return _on_aws(settings, location, location.table, location.bucket, writes=writes)
+    return _in_folder(settings, location, location.home or Path(), writes=writes)
 
 
-def locate_items(where: StoreLocation) -> LedgerItems:
+def locate_items(location: StoreLocation) -> LedgerItems:
     """Open the place of the ledger items and nothing else: no venue, no key. Raises: ConfigError."""
-    if where.table is not None and where.bucket is not None:
+    if location.table is not None and location.bucket is not None:
         from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
         from trader.adapters.aws.clients import open_client  # noqa: PLC0415
 
-        return DynamoLedgerItems(open_client("dynamodb"), where.table, open_client("s3"), where.bucket)
-    _check(where)
-    return FileLedgerItems(where.home or Path())
+        return DynamoLedgerItems(open_client("dynamodb"), location.table, open_client("s3"), location.bucket)
+    _check(location)
+    return FileLedgerItems(location.home or Path())
 
 
-def _check(where: StoreLocation) -> None:
-    if (where.table is None) != (where.bucket is None):
+def _check(location: StoreLocation) -> None:
+    if (location.table is None) != (location.bucket is None):
         raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
-    if where.home is None and where.table is None:
+    if location.home is None and location.table is None:
         raise ConfigError("--home is not given; allowed is a folder, or --table and --bucket")
 
 
-def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: bool) -> RecoveryStore:
+def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, writes: bool) -> RecoveryStores:
     scope, store = make_scope(settings), FileStateStore(home)
     audit = home / "audit"
     reader = FolderAuditReader(audit)
@@ -88,12 +88,12 @@ def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: 
         there = sorted(str(each.parent) for each in home.glob(f"*/scope={scope}"))
         hint = f"; allowed are {', '.join(there)}" if there else ""
         raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
-    clock = _clock_in_folder(where, reader, settings, writes=writes)
-    books: FileSimAccountStore[SimAccount] = FileSimAccountStore(
+    clock = _clock_in_folder(location, reader, settings, writes=writes)
+    accounts: FileSimAccountStore[SimAccount] = FileSimAccountStore(
         home / f"venue-{settings.app.account}.json", SimAccount
     )
-    venue = _http(where.venue, settings) if where.venue is not None else None
-    return RecoveryStore(
+    venue = _http(location.venue, settings) if location.venue is not None else None
+    return RecoveryStores(
         settings=settings,
         scope=scope,
         owner=_owner(),
@@ -102,13 +102,16 @@ def _in_folder(settings: Settings, where: StoreLocation, home: Path, *, writes: 
         audit=FileAuditLog(audit),
         reader=reader,
         exchange=choose_exchange(
-            settings, venue or _closed(settings, clock), clock, lambda: books if writes else ReadOnlyAccountStore(books)
+            settings,
+            venue or _closed(settings, clock),
+            clock,
+            lambda: accounts if writes else ReadOnlyAccountStore(accounts),
         ),
         clock=clock,
     )
 
 
-def _on_aws(settings: Settings, where: StoreLocation, table: str, bucket: str, *, writes: bool) -> RecoveryStore:
+def _on_aws(settings: Settings, location: StoreLocation, table: str, bucket: str, *, writes: bool) -> RecoveryStores:
     from desk.recovery.aws import DynamoLedgerItems, S3AuditReader  # noqa: PLC0415 - a laptop needs no boto3
     from trader.adapters.aws.audit_log import S3AuditLog  # noqa: PLC0415
     from trader.adapters.aws.clients import open_client  # noqa: PLC0415
@@ -116,10 +119,10 @@ def _on_aws(settings: Settings, where: StoreLocation, table: str, bucket: str, *
     from trader.adapters.aws.state_store import DynamoStateStore  # noqa: PLC0415
 
     dynamodb, s3, scope = open_client("dynamodb"), open_client("s3"), make_scope(settings)
-    clock = _machine_clock(where.now, writes=writes)
-    books: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
-    url = where.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
-    return RecoveryStore(
+    clock = _machine_clock(location.now, writes=writes)
+    accounts: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
+    url = location.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
+    return RecoveryStores(
         settings=settings,
         scope=scope,
         owner=_owner(),
@@ -128,7 +131,7 @@ def _on_aws(settings: Settings, where: StoreLocation, table: str, bucket: str, *
         audit=S3AuditLog(s3, bucket),
         reader=S3AuditReader(s3, bucket),
         exchange=choose_exchange(
-            settings, _http(url, settings), clock, lambda: books if writes else ReadOnlyAccountStore(books)
+            settings, _http(url, settings), clock, lambda: accounts if writes else ReadOnlyAccountStore(accounts)
         ),
         clock=clock,
     )
@@ -145,12 +148,12 @@ def _machine_clock(at: Instant | None, *, writes: bool) -> Clock:
     return FixedClock(at)
 
 
-def _clock_in_folder(where: StoreLocation, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
+def _clock_in_folder(location: StoreLocation, reader: AuditReader, settings: Settings, *, writes: bool) -> Clock:
     """Time of a recorded or synthetic market stands where the record ends; a real venue's is the machine's."""
-    if where.venue is not None:
-        return _machine_clock(where.now, writes=writes)
-    if where.now is not None:
-        return FixedClock(where.now)
+    if location.venue is not None:
+        return _machine_clock(location.now, writes=writes)
+    if location.now is not None:
+        return FixedClock(location.now)
     chain = read_chain(reader.texts(make_scope(settings)))
     ends = [event.at for each in chain.objects for event in each.events]
     return FixedClock(max(ends)) if ends else SystemClock()

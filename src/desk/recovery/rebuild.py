@@ -17,7 +17,7 @@ from trader.model.conversions import ConversionIntent, ConversionRecord, Convers
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import ZERO, Notional
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
 from trader.ports import ExchangeAdapter
@@ -81,7 +81,7 @@ def rebuild_ledger(
     """
     told = dict(conversions or {})
     opening, unknown = _opening(settings, chain)
-    ledger = opening_ledger(scope, settings.app.accounting_asset, opening)
+    ledger = open_ledger(scope, settings.app.accounting_asset, opening)
     fills = {fill.trade_id: fill for fill in listed.fills} if listed is not None else {}
     careful = bool(chain.problems) or len(chain.openings) > 1
     replay = Replay(settings, ledger, fills, trades=listed is not None, careful=careful)
@@ -147,12 +147,12 @@ def _announced_converts(chain: Chain) -> dict[str, ConversionIntent]:
 
 
 def _remember_what_left(
-    replay: Replay, aside: Iterable[ChainObject], orders: Iterable[OrderStatusReport]
+    replay: Replay, orphaned: Iterable[ChainObject], orders: Iterable[OrderStatusReport]
 ) -> list[AuditNote]:
     """Take an intent from an object that was put aside, if the venue has the order: then it did count."""
     at_venue = {report.client_order_id for report in orders}
     notes: list[AuditNote] = []
-    for each in aside:
+    for each in orphaned:
         for event in each.events:
             if event.kind != EventKind.ORDER_INTENDED or "intent" not in event.body:
                 continue

@@ -211,7 +211,7 @@ class Replay:
         if self.careful and before is not None and ledger.equity_marks is not None:
             peak = max(before.peak_equity, ledger.equity_marks.peak_equity)
             ledger = replace(ledger, equity_marks=replace(ledger.equity_marks, peak_equity=peak))
-        kept = {base: rest for base, rest in ledger.cooldowns.items() if self._inputs_at < rest.until}
+        kept = {base: cooldown for base, cooldown in ledger.cooldowns.items() if self._inputs_at < cooldown.until}
         self.ledger = replace(ledger, cooldowns=kept)
 
     def apply_execution(self, event: Recorded) -> None:

@@ -15,13 +15,13 @@ from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.ports import AuditLog, Clock, ExchangeAdapter, LeaseGrant, StateStore, audit_key
+from trader.ports import AuditLog, Clock, ExchangeAdapter, LeaseGrant, StateStore, name_audit_object
 from trader.settings import Settings
 from trader.stages.audit_record import stamp_notes
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryStore:
+class RecoveryStores:
     """One scope's books and what is needed to make them anew. Without an exchange nothing was ever sent."""
 
     settings: Settings
@@ -58,88 +58,88 @@ class Change:
     finished: tuple[OrderRecord, ...] = ()
 
 
-def rebuild(place: RecoveryStore, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
+def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
     """Make the ledger anew; nothing is written. Raises: AuditError for a broken chain, VenueError."""
-    chain = _verified(place, options)
+    chain = _verified(stores, options)
     listed = None
-    if place.exchange is not None:
-        now = place.clock.now()
+    if stores.exchange is not None:
+        now = stores.clock.now()
         oldest = chain.began_at if chain.began_at is not None else now
         since = options.since if options.since is not None else Instant(oldest - SLACK_SECONDS)
-        listed = read_listed_account(place.exchange, chain, since, now, options.conversions)
-    return rebuild_ledger(place.settings, place.scope, chain, listed, options.conversions), chain
+        listed = read_listed_account(stores.exchange, chain, since, now, options.conversions)
+    return rebuild_ledger(stores.settings, stores.scope, chain, listed, options.conversions), chain
 
 
-def _verified(place: RecoveryStore, options: RebuildOptions) -> Chain:
-    chain = place.chain().verify(broken_ok=options.broken_ok)
+def _verified(stores: RecoveryStores, options: RebuildOptions) -> Chain:
+    chain = stores.chain().verify(broken_ok=options.broken_ok)
     if not chain.objects:
-        raise AuditError(f"no audit object of {place.scope} was found: there is nothing to rebuild from")
+        raise AuditError(f"no audit object of {stores.scope} was found: there is nothing to rebuild from")
     return chain
 
 
-def write_rebuilt(place: RecoveryStore, options: RebuildOptions) -> tuple[Rebuilt, str]:
+def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, str]:
     """Make the ledger anew and store it; return it and where the old text lies, if there was one.
 
     Raises: LeaseHeld while a cycle runs, VersionConflict, AuditError, VenueError; then nothing was replaced.
     """
-    _verified(place, options)
-    found = place.items.find(place.scope)
-    if found is not None and found.is_held(place.clock.now()):
+    _verified(stores, options)
+    found = stores.items.find(stores.scope)
+    if found is not None and found.is_held(stores.clock.now()):
         raise LeaseHeld(found.owner, found.expires_at)
     if found is not None and found.ledger is not None:
-        return _replaced(place, options, found)
-    made, chain = rebuild(place, options)
-    kept = place.items.set_aside(place.scope, found.text) if found is not None and found.text else ""
+        return _replaced(stores, options, found)
+    made, chain = rebuild(stores, options)
+    kept = stores.items.set_aside(stores.scope, found.text) if found is not None and found.text else ""
     # Above every epoch on record: no key of the audit is ever written under twice, and no old grant is valid again.
     epoch = max(found.epoch if found is not None else 0, chain.epoch) + 1
-    ledger = record_change(place, epoch, _change(made, chain, found), "rebuild")
-    place.items.put(place.scope, found, ledger, epoch, place.clock.now())
+    ledger = record_change(stores, epoch, _change(made, chain, found), "rebuild")
+    stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now())
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
-    grant = place.store.acquire(place.scope, place.owner, place.clock.now(), place.settings.cycle.lease_seconds)
-    place.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
+    stores.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)
     return made, kept
 
 
-def _replaced(place: RecoveryStore, options: RebuildOptions, found: StoredLedger) -> tuple[Rebuilt, str]:
+def _replaced(stores: RecoveryStores, options: RebuildOptions, found: StoredLedger) -> tuple[Rebuilt, str]:
     """Replace a sound ledger under the lease, as a cycle would."""
-    grant = place.store.acquire(place.scope, place.owner, place.clock.now(), place.settings.cycle.lease_seconds)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
     try:
-        made, chain = rebuild(place, options)
-        kept = place.items.set_aside(place.scope, found.text)
+        made, chain = rebuild(stores, options)
+        kept = stores.items.set_aside(stores.scope, found.text)
         change = _change(made, chain, found)
-        ledger = record_change(place, grant.epoch, change, "rebuild")
-        place.store.commit(grant, ledger, fills=change.fills, finished=change.finished, release=True)
+        ledger = record_change(stores, grant.epoch, change, "rebuild")
+        stores.store.commit(grant, ledger, fills=change.fills, finished=change.finished, release=True)
     except TraderError:
-        _give_back(place, grant)
+        _give_back(stores, grant)
         raise
     return made, kept
 
 
-def change_under_lease(place: RecoveryStore, part: str, change: Callable[[Ledger, int], Change]) -> Ledger:
+def change_under_lease(stores: RecoveryStores, part: str, change: Callable[[Ledger, int], Change]) -> Ledger:
     """Change a sound ledger under the lease; the change is told the epoch.
 
     Raises: LeaseHeld, and what the change raises; then nothing is written.
     """
-    grant = place.store.acquire(place.scope, place.owner, place.clock.now(), place.settings.cycle.lease_seconds)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
     try:
         if grant.ledger is None:
-            raise MissingData(f"{place.scope}: there is no ledger; trader ledger rebuild makes one")
+            raise MissingData(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")
         made = change(grant.ledger, grant.epoch)
-        ledger = record_change(place, grant.epoch, made, part)
-        place.store.commit(grant, ledger, fills=made.fills, finished=made.finished, release=True)
+        ledger = record_change(stores, grant.epoch, made, part)
+        stores.store.commit(grant, ledger, fills=made.fills, finished=made.finished, release=True)
     except TraderError:
-        _give_back(place, grant)
+        _give_back(stores, grant)
         raise
     return ledger
 
 
-def record_change(place: RecoveryStore, epoch: int, change: Change, part: str) -> Ledger:
+def record_change(stores: RecoveryStores, epoch: int, change: Change, part: str) -> Ledger:
     """Write the audit object of a change and return the ledger anchored in it. Raises: AuditError."""
-    now = place.clock.now()
+    now = stores.clock.now()
     cycle_id = cycle_id_at(now)
-    key = audit_key(place.scope, cycle_id, epoch, part)
+    key = name_audit_object(stores.scope, cycle_id, epoch, part)
     events = stamp_notes(change.notes, cycle_id, now)
-    return replace(change.ledger, audit_head=place.audit.write(AuditObject(key, change.ledger.audit_head, events)))
+    return replace(change.ledger, audit_head=stores.audit.write(AuditObject(key, change.ledger.audit_head, events)))
 
 
 def _change(made: Rebuilt, chain: Chain, found: StoredLedger | None) -> Change:
@@ -156,7 +156,7 @@ def _change(made: Rebuilt, chain: Chain, found: StoredLedger | None) -> Change:
     return Change(made.ledger, (note, *made.notes), made.fills, made.finished)
 
 
-def _give_back(place: RecoveryStore, grant: LeaseGrant) -> None:
+def _give_back(stores: RecoveryStores, grant: LeaseGrant) -> None:
     # An operator's failure must not keep cycles out for as long as the lease would last.
     with contextlib.suppress(StoreError):
-        place.store.release(grant)
+        stores.store.release(grant)

@@ -64,8 +64,8 @@ class App:
         rule = venue.faults.pick(request.method, request.path)
         reply = None
         if rule is None or not rule.fault.replaces or rule.executed:
-            fate = rule.fault if rule is not None and rule.fault.is_planned else None
-            reply = self._reply(request, fate) if is_granted else reply_html("Too many requests", 429)
+            planned_fault = rule.fault if rule is not None and rule.fault.is_planned else None
+            reply = self._reply(request, planned_fault) if is_granted else reply_html("Too many requests", 429)
             reply = replace(reply, headers=(*reply.headers, *venue.traffic.headers(kind)))
         is_wrecked = rule is not None and not rule.fault.is_planned
         delivery = corrupt_reply(rule, reply) if rule is not None and is_wrecked else Delivery(reply)
@@ -74,13 +74,13 @@ class App:
         venue.traffic.note(Seen(time.monotonic(), request.method, request.path, request.query, kind, status, name))
         return delivery
 
-    def _reply(self, request: Request, fate: Fault | None) -> Reply:
+    def _reply(self, request: Request, planned_fault: Fault | None) -> Reply:
         found = self._routes.find(request.method, request.path)
         try:
             if found is None:
                 raise Refusal(404, "unknown", "Not Found")
             route, arguments = found
-            call = Call(request.path, arguments, Query(request.query), {}, planned_fault=fate)
+            call = Call(request.path, arguments, Query(request.query), {}, planned_fault=planned_fault)
             if route.permission is None:
                 return self._public(route, call, request)
             key = self.venue.authenticate(request.headers.get("authorization", ""), request.method, request.path)

@@ -58,7 +58,7 @@ class ApiKey:
         return {"name" if self.algorithm is Algorithm.ES256 else "id": self.name, "privateKey": self.secret}
 
 
-def new_key(
+def make_key(
     algorithm: Algorithm = Algorithm.ES256, permissions: frozenset[Permission] = VIEW_AND_TRADE, name: str = ""
 ) -> ApiKey:
     """Make a key pair: an SEC1 PEM under an organisation's name, or 64 bytes in base64 under a bare UUID."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from desk.sandbox.orders import OrderRequest, OrderType, TimeInForce
+from desk.sandbox.orders import Order, OrderRequest, OrderType, TimeInForce
 from trader.model.ids import Instant
 from trader.model.market import Product, Quote
-from trader.model.money import Price
+from trader.model.money import ZERO, Price, Quantity
+from trader.model.order_life import OrderStatus
 from trader.model.orders import Side
 from trader.sim.fills import would_cross
 
@@ -130,3 +131,21 @@ def _stop_limit(side: Side, stop: Price, limit: Price, last: Price, *, upward: b
 
 def _fits(price: Decimal, increment: Decimal) -> bool:
     return price > 0 and price % increment == 0
+
+
+def why_not_edit(order: Order, price: Price, size: Quantity) -> str:
+    """Return why a working order cannot be changed to this price and total size; an empty text if it can."""
+    core = order.core
+    if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
+        return "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
+    if core.status is not OrderStatus.OPEN:
+        return "ONLY_OPEN_ORDERS_CAN_BE_EDITED"
+    if size <= ZERO or size % core.base_increment:
+        return "INVALID_EDITED_SIZE"
+    if price <= ZERO or price % core.price_increment:
+        return "INVALID_EDITED_PRICE"
+    if size <= core.filled:
+        return "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
+    if (price, size) == (core.limit_price, core.quantity):
+        return "EDIT_REQUEST_EQUAL_TO_ORIGINAL_REQUEST"
+    return ""

@@ -97,7 +97,7 @@ def read_print(row: Mapping[str, object], at: Instant) -> Print:
     return Print(at, ProductId(str(row["product_id"])), *amounts)
 
 
-def many_products(listing: Listing, count: int) -> Listing:
+def list_many_products(listing: Listing, count: int) -> Listing:
     """List *count* products that all follow the ones given, for measurements with many of them."""
     originals = [product for product in listing.products if product.alias is None]
     products = list(originals[:count])
@@ -131,9 +131,9 @@ def _moved(row: Candle, shift: int) -> Candle:
 def _with_aliases(products: Sequence[Product]) -> list[Product]:
     """Offer the USD books in USDC too, as the venue does."""
     names = {product.product_id for product in products}
-    doors = []
+    aliases = []
     for product in products:
         name = ProductId(f"{product.base}-USDC")
         if product.quote == "USD" and name not in names and product.base in {"BTC", "ETH", "SOL"}:
-            doors.append(replace(product, product_id=name, quote=Asset("USDC"), alias=product.product_id))
-    return [*products, *doors]
+            aliases.append(replace(product, product_id=name, quote=Asset("USDC"), alias=product.product_id))
+    return [*products, *aliases]

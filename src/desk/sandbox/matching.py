@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from desk.sandbox.account import VenueAccount
+from desk.sandbox.checks import why_not_edit
 from desk.sandbox.faults import Fault
 from desk.sandbox.market import Print, VenueMarket
 from desk.sandbox.orders import Edit, Order, OrderType, TimeInForce
@@ -16,7 +17,7 @@ from desk.sandbox.settlement import Settlement
 from desk.sandbox.venue_clock import Micros, VenueTime, add_seconds, to_second
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import Candle, Quote
-from trader.model.money import BPS, ZERO, Price, Quantity, ceil_to, floor_to, notional, plain
+from trader.model.money import BPS, Price, Quantity, ceil_to, floor_to, notional, plain
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Liquidity, Side
 from trader.settings.app import SimulationSettings
@@ -90,7 +91,7 @@ class Matching:
         order = self._account.orders.get(VenueOrderId(order_id))
         if order is None:
             return "ORDER_NOT_FOUND"
-        reason = _why_not_edit(order, price, size)
+        reason = why_not_edit(order, price, size)
         if reason:
             return reason
         at = self._time.moment()
@@ -230,20 +231,3 @@ def _deadline(order: Order) -> Micros | None:
     if order.cancel_at is not None:
         ends.append(order.cancel_at)
     return min(ends) if ends else None
-
-
-def _why_not_edit(order: Order, price: Price, size: Quantity) -> str:
-    core = order.core
-    if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
-        return "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
-    if core.status is not OrderStatus.OPEN:
-        return "ONLY_OPEN_ORDERS_CAN_BE_EDITED"
-    if size <= ZERO or size % core.base_increment:
-        return "INVALID_EDITED_SIZE"
-    if price <= ZERO or price % core.price_increment:
-        return "INVALID_EDITED_PRICE"
-    if size <= core.filled:
-        return "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
-    if (price, size) == (core.limit_price, core.quantity):
-        return "EDIT_REQUEST_EQUAL_TO_ORIGINAL_REQUEST"
-    return ""

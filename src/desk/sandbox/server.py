@@ -86,8 +86,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], front: App) -> None:
-        self.front = front
+    def __init__(self, address: tuple[str, int], app: App) -> None:
+        self.front = app
         self.closing = threading.Event()
         self.bugs: list[BaseException] = []
         self.resets: set[int] = set()

@@ -55,7 +55,7 @@ def create_stack(
     plain = translate_template(template, f"s3://{_BUCKET}/{_KEY}", REGION)
     secrets = {key: each for key, each in plain["Resources"].items() if each["Type"] == _KEY_STORE}
     arns = {key: _create_secret(client, name, key, each, secret_value) for key, each in secrets.items()}
-    rest = stack_rest.missing_resources(plain)
+    rest = stack_rest.find_missing_resources(plain)
     alarms = {
         key: f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}-{key}"
         for key, each in rest.items()

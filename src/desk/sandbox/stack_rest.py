@@ -14,7 +14,7 @@ Client = Callable[[str], Any]
 Properties = dict[str, Any]
 
 
-def missing_resources(template: Mapping[str, Any]) -> dict[str, Properties]:
+def find_missing_resources(template: Mapping[str, Any]) -> dict[str, Properties]:
     """Pick the resources that are made here, by their logical names."""
     return {name: each for name, each in template["Resources"].items() if each["Type"] in _CALLS}
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from desk.sandbox.account import VenueAccount
-from desk.sandbox.auth import ApiKey, authenticate, new_key
+from desk.sandbox.auth import ApiKey, authenticate, make_key
 from desk.sandbox.checks import why_reject
 from desk.sandbox.conversions import ConversionDesk
 from desk.sandbox.faults import Fault, FaultScript
@@ -62,7 +62,7 @@ class Venue:
         self.account = VenueAccount(opening)
         self.faults = FaultScript()
         self.traffic = Traffic(self.options.rate_limits)
-        keys = [new_key()] if keys is None else keys
+        keys = [make_key()] if keys is None else keys
         self.keys = {key.name: key for key in keys}
         self._numbers = count(1)
         self.settlement = Settlement(self.account, settings, self.new_number)

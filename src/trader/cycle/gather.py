@@ -123,10 +123,7 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     What was taken off the universe while an order was working for it must still be protected and sold.
     """
     cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
-    ours: tuple[Lot | OrderIntent, ...] = (
-        *ledger.lots.values(),
-        *(record.intent for record in ledger.active_orders()),
-    )
+    ours: tuple[Lot | OrderIntent, ...] = (*ledger.lots.values(), *(each.intent for each in ledger.active_orders()))
     known = {product.product_id for product in cache.products} if cache is not None else set()
     is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
     if is_fresh and all(each.product_id in known for each in ours):

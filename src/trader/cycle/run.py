@@ -15,12 +15,12 @@ from trader.model.decisions import Decision, Plan
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView, Tick
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
 from trader.model.portfolio import Conditions, record_flow
 from trader.model.trading_state import TradingState
-from trader.ports import LeaseGrant, Ports, audit_key
+from trader.ports import LeaseGrant, Ports, name_audit_object
 from trader.settings import Settings
 from trader.stages.audit_record import record_decision, stamp_notes
 from trader.stages.pipeline import Pipeline, count_failure
@@ -85,7 +85,7 @@ class _Run:
 
     def write_audit(self, part: str, notes: Sequence[AuditNote]) -> None:
         """Store one audit object and make it the head of the chain. Raises: AuditError."""
-        key = audit_key(self.grant.scope, self.tick.cycle_id, self.grant.epoch, part)
+        key = name_audit_object(self.grant.scope, self.tick.cycle_id, self.grant.epoch, part)
         events = stamp_notes(notes, self.tick.cycle_id, self.ports.clock.now())
         head = self.ports.audit.write(AuditObject(key, self.ledger.audit_head, events))
         self.ledger = replace(self.ledger, audit_head=head)
@@ -100,16 +100,8 @@ class _Run:
 
     def report(self, outcome: CycleOutcome, reason: str = "") -> CycleReport:
         """Close the books of this invocation."""
-        return CycleReport(
-            self.tick,
-            outcome,
-            reason,
-            self.before,
-            self.ledger,
-            self.decision,
-            tuple(self.all_fills),
-            tuple(self.notes),
-        )
+        fills, notes = tuple(self.all_fills), tuple(self.notes)
+        return CycleReport(self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes)
 
 
 def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
@@ -127,10 +119,10 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, settings.cycle.lease_seconds)
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
-    if grant.ledger is None and (against := _opening_blocker(settings, ports, now)) is not None:
+    if grant.ledger is None and (blocker := _opening_blocker(settings, ports, now)) is not None:
         _give_back(ports, grant)
-        return CycleReport(tick, *against)
-    ledger = grant.ledger or opening_ledger(
+        return CycleReport(tick, *blocker)
+    ledger = grant.ledger or open_ledger(
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
     )
     mark = ledger.last_cycle
@@ -221,7 +213,7 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     if exchange is None:
         return
     settings = run.pipeline.settings
-    actor = Executor(
+    executor = Executor(
         ledger=run.ledger,
         settings=settings,
         ports=run.ports,
@@ -230,10 +222,10 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
         commit=lambda ledger: _commit_within(run, ledger),
         on_reconciled=run.keep,
     )
-    actor.execute(plan, resent)
-    actor.refresh()
-    run.ledger = replace(actor.ledger, cancels=())
-    run.notes += actor.notes
+    executor.execute(plan, resent)
+    executor.refresh()
+    run.ledger = replace(executor.ledger, cancels=())
+    run.notes += executor.notes
 
 
 def _commit_within(run: _Run, ledger: Ledger) -> None:

@@ -223,7 +223,7 @@ def _added(amounts: Mapping[Asset, Notional], asset: Asset, change: Decimal) -> 
     return {**amounts, asset: Notional(amounts.get(asset, ZERO) + change)}
 
 
-def opening_ledger(scope: Scope, accounting_asset: Asset, capital: Notional) -> Ledger:
+def open_ledger(scope: Scope, accounting_asset: Asset, capital: Notional) -> Ledger:
     """Open the books: all of the capital in cash, nothing else."""
     return Ledger(scope=scope, accounting_asset=accounting_asset, capital=capital, cash={accounting_asset: capital})
 

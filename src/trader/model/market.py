@@ -89,8 +89,8 @@ class Product:
 
         ``post_only`` is not among them (entries are post-only), ``limit_only`` neither (we send limits only).
         """
-        gates = [] if self.status == "online" else [f"status={self.status or 'empty'}"]
-        gates += [
+        restrictions = [] if self.status == "online" else [f"status={self.status or 'empty'}"]
+        restrictions += [
             name
             for name, closed in (
                 ("is_disabled", self.is_disabled),
@@ -101,7 +101,7 @@ class Product:
             )
             if closed
         ]
-        return tuple(gates)
+        return tuple(restrictions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,16 +115,16 @@ class SimAccount:
     def end_order(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> SimAccount:
         """Finish an order, which frees its hold, and forget what was over long before."""
         over = replace(self.active[venue_order_id], status=status, final_at=at)
-        live = {key: order for key, order in self.active.items() if key != venue_order_id}
+        active = {key: order for key, order in self.active.items() if key != venue_order_id}
         oldest = at - MEMORY_SECONDS
         kept = {key: order for key, order in self.finished.items() if (order.final_at or at) >= oldest}
         fills = self.fills
         if fills and fills[0].time < oldest:
             fills = tuple(fill for fill in fills if fill.time >= oldest)
         matched = self.matched_until
-        if all(order.product_id != over.product_id for order in live.values()):
+        if all(order.product_id != over.product_id for order in active.values()):
             matched = {name: until for name, until in matched.items() if name != over.product_id}
-        return replace(self, active=live, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
+        return replace(self, active=active, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
 
     def as_of(self, at: Instant) -> SimAccount:
         """Undo what happened after an instant, for a venue whose answers lag."""

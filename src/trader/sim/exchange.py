@@ -148,11 +148,11 @@ class SimulatedExchange:
         self._save(account.with_conversion(conversion))
         return name
 
-    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
+    def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         account = self._advanced()
-        conversion = _known_convert(account, venue_convert_id, intent)
+        conversion = _known_convert(account, venue_conversion_id, intent)
         if conversion.status is not ConversionStatus.QUOTED:
-            raise VenueProtocol(f"conversion {venue_convert_id} is {conversion.status} already")
+            raise VenueProtocol(f"conversion {venue_conversion_id} is {conversion.status} already")
         if conversion.amount > account.available(conversion.source):
             self._save(account.with_conversion(replace(conversion, status=ConversionStatus.FAILED)))
             raise VenueProtocol(
@@ -164,10 +164,10 @@ class SimulatedExchange:
         )
         self._save(account.with_conversion(done))
 
-    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
-        conversion = _known_convert(self._advanced(), venue_convert_id, intent)
+    def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
+        conversion = _known_convert(self._advanced(), venue_conversion_id, intent)
         received = conversion.amount if conversion.status is ConversionStatus.COMPLETED else Notional(0)
-        return ConversionReport(venue_convert_id, conversion.status, received)
+        return ConversionReport(venue_conversion_id, conversion.status, received)
 
     # --- inside
 
@@ -260,8 +260,8 @@ class SimulatedExchange:
             raise VenueUnavailable(f"the simulated book cannot be saved: {error}") from error
 
 
-def _known_convert(account: SimAccount, venue_convert_id: str, intent: ConversionIntent) -> SimConversion:
-    conversion = account.conversions.get(venue_convert_id)
+def _known_convert(account: SimAccount, venue_conversion_id: str, intent: ConversionIntent) -> SimConversion:
+    conversion = account.conversions.get(venue_conversion_id)
     if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
-        raise VenueProtocol(f"there is no conversion {venue_convert_id} of {intent.amount} {intent.source}")
+        raise VenueProtocol(f"there is no conversion {venue_conversion_id} of {intent.amount} {intent.source}")
     return conversion

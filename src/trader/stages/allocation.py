@@ -62,13 +62,11 @@ class CapitalAllocator:
         self, proposals: Sequence[TradeProposal], opposed: Iterable[Asset], denials: list[Denial]
     ) -> list[TradeProposal]:
         against = set(opposed)
-        for proposal in proposals:
-            if proposal.base in against:
-                denials.append(
-                    proposal.deny(
-                        STAGE, DenialCode.STRATEGIES_OPPOSED, side=proposal.side.value, conviction=proposal.conviction
-                    )
-                )
+        denials += [
+            each.deny(STAGE, DenialCode.STRATEGIES_OPPOSED, side=each.side.value, conviction=each.conviction)
+            for each in proposals
+            if each.base in against
+        ]
         return [proposal for proposal in proposals if proposal.base not in against]
 
     def _one_per_product(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:

@@ -240,7 +240,7 @@ class Pipeline:
             regime=partial.reading.state,
             failure_streak=count_failure(ledger.failure_streak, self.settings, partial.conditions),
             strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.ran, partial.conditions.scheduled_at)},
-            cooldowns={base: rest for base, rest in ledger.cooldowns.items() if now < rest.until},
+            cooldowns={base: cooldown for base, cooldown in ledger.cooldowns.items() if now < cooldown.until},
         )
 
 

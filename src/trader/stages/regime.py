@@ -42,7 +42,7 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
         return RegimeReading(Regime.UNKNOWN, None, None, RegimeState(Regime.UNKNOWN, before.current, 0))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
-    volatility_pct = indicators.annualised_volatility(benchmark, len(benchmark) - 1) * 100
+    volatility_pct = indicators.annualized_volatility(benchmark, len(benchmark) - 1) * 100
     raw = classify(trend_pct, volatility_pct, settings)
     return RegimeReading(raw, trend_pct, volatility_pct, _next(before, raw, settings.confirm_cycles))
 

@@ -118,8 +118,8 @@ class RiskManager:
             return DenialCode.TICK_STALE, {"age_seconds": age, "limit": self.max_tick_age_seconds}
         if not conditions.data_complete:
             return DenialCode.DATA_INCOMPLETE, {}
-        rest = portfolio.ledger.failure_streak.cooldown_until - conditions.now
-        return (DenialCode.VENUE_UNHEALTHY, {"rest_seconds": rest}) if rest > 0 else None
+        left = portfolio.ledger.failure_streak.cooldown_until - conditions.now
+        return (DenialCode.VENUE_UNHEALTHY, {"rest_seconds": left}) if left > 0 else None
 
     def _regime(self, regime: Regime) -> Refusal | None:
         if regime is Regime.UNKNOWN:
@@ -166,8 +166,8 @@ class RiskManager:
         cooldown = portfolio.ledger.cooldowns.get(proposal.base)
         if cooldown is not None and now < cooldown.until:
             return DenialCode.PRODUCT_COOLING, {"after": cooldown.reason, "seconds_left": cooldown.until - now}
-        rest = portfolio.ledger.loss_streak.cooldown_until - now
-        return (DenialCode.LOSSES_COOLING, {"seconds_left": rest}) if rest > 0 else None
+        left = portfolio.ledger.loss_streak.cooldown_until - now
+        return (DenialCode.LOSSES_COOLING, {"seconds_left": left}) if left > 0 else None
 
     def _pegs(self, portfolio: Portfolio) -> Refusal | None:
         """A stable asset we hold, or would pay with, that lost its peg stops all entries."""

@@ -31,32 +31,25 @@ def give_verdicts(
     An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
     stands, because it is what finally decided. *denials* come in the order of the chain.
     """
-    listed = _Listing(considered)
+    # The products considered, found by any alias of theirs: BTC-USDC is BTC-USD on the same book.
+    by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
+    listed = {product_id: product_id for product_id in considered}
+
+    def alias_of(product_id: ProductId) -> ProductId:
+        return listed.get(product_id) or by_base.get(_base_of(product_id), product_id)
+
     orders: dict[ProductId, OrderIntent] = {}
     for intent in sorted(plan.intents, key=lambda each: _RANK.index(_OUTCOMES[each.purpose])):
-        orders.setdefault(listed.alias_of(intent.product_id), intent)
+        orders.setdefault(alias_of(intent.product_id), intent)
     lots: dict[ProductId, list[Lot]] = {}
     for lot in ledger.lots.values():
-        lots.setdefault(listed.alias_of(lot.product_id), []).append(lot)
-    last = {listed.alias_of(denial.product_id): denial for denial in denials}
+        lots.setdefault(alias_of(lot.product_id), []).append(lot)
+    last = {alias_of(denial.product_id): denial for denial in denials}
     every = dict.fromkeys((*considered, *orders, *lots))
     return tuple(
         _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
         for product_id in every
     )
-
-
-class _Listing:
-    """The products considered, found by any door to their book: BTC-USDC is BTC-USD by another one."""
-
-    def __init__(self, considered: Sequence[ProductId]) -> None:
-        self._known = frozenset(considered)
-        self._by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
-
-    def alias_of(self, product_id: ProductId) -> ProductId:
-        if product_id in self._known:
-            return product_id
-        return self._by_base.get(_base_of(product_id), product_id)
 
 
 def _base_of(product_id: ProductId) -> str:

@@ -98,7 +98,7 @@ class MeanReversion:
             )
         size = compute_risked_size_pct(
             stop_pct=settings.stop_pct,
-            volatility=indicators.annualised_volatility(candidate.bars, settings.volatility_bars),
+            volatility=indicators.annualized_volatility(candidate.bars, settings.volatility_bars),
             base_size_pct=context.base_size_pct[product_id],
             risk_per_trade_pct=settings.risk_per_trade_pct,
             volatility_target_pct=settings.volatility_target_pct,

@@ -147,7 +147,7 @@ class RulesEngine:
     ) -> TradeProposal:
         size = compute_risked_size_pct(
             stop_pct=rule.stop_pct,
-            volatility=indicators.annualised_volatility(candidate.bars, self.settings.volatility_bars),
+            volatility=indicators.annualized_volatility(candidate.bars, self.settings.volatility_bars),
             base_size_pct=base_size_pct,
             risk_per_trade_pct=self.settings.risk_per_trade_pct,
             volatility_target_pct=self.settings.volatility_target_pct,

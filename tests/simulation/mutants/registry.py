@@ -118,9 +118,9 @@ IDS_FROM_THE_CLOCK = Mutant(
     "ids from the clock",
     "An id is made of the time at which the order was decided, not of the cycle that decided it.",
     (
-        Edit(entry_orders._intent, "ledger.scope,\n        market.cycle_id,", "ledger.scope,\n        market.now,"),
-        Edit(exit_orders._order_id, "market.cycle_id", "market.now"),
-        Edit(funding.BuyingPower.use, "scope, market.cycle_id, *parts", "scope, market.now, *parts"),
+        Edit(entry_orders._intent, "ledger.scope,\n        context.cycle_id,", "ledger.scope,\n        context.now,"),
+        Edit(exit_orders._order_id, "context.cycle_id", "context.now"),
+        Edit(funding.BuyingPower.use, "scope, context.cycle_id, *parts", "scope, context.now, *parts"),
     ),
     "test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later",
     (f"{_STRUCK}[entry-after]",),
@@ -130,11 +130,11 @@ DOUBT_IGNORED = Mutant(
     "in-doubt exposure ignored",
     "Risk looks away from orders of which nobody knows whether the venue has them.",
     (
-        Edit(Portfolio.exposure, "and record.is_live:", "and record.is_live and not record.is_in_doubt:"),
+        Edit(Portfolio.exposure, "and record.is_active:", "and record.is_active and not record.is_in_doubt:"),
         Edit(
             RiskManager._counts,
-            "is Side.BUY and record.is_live:",
-            "is Side.BUY and record.is_live and not record.is_in_doubt:",
+            "is Side.BUY and record.is_active:",
+            "is Side.BUY and record.is_active and not record.is_in_doubt:",
         ),
     ),
     "test_ignoring_doubt_is_seen_as_a_second_entry",

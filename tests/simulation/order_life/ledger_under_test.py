@@ -10,7 +10,7 @@ from types import TracebackType
 from desk.in_memory import InMemoryAuditLog, InMemoryKillSwitch, InMemoryStateStore
 from factories import SCOPE, an_exit_intent, an_intent, shipped_settings
 from factories_venue import SOL, USD
-from simulation.order_life.model import Model, Patience, Tally, name_of
+from simulation.order_life.model import Model, Tally, Waits, name_of
 from simulation.order_life.truth import too_soon_forgotten, unsettled, untrue, went_back
 from simulation.order_life.venue import CancelWay, Crashed, LifeVenue, Way
 from trader.cycle.act import Executor, compute_send_deadline
@@ -20,7 +20,7 @@ from trader.model.decisions import Plan
 from trader.model.events import EventKind
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderIntent, OrderRecord
@@ -32,7 +32,7 @@ from trader.stages.submission import remember_plan
 SETTINGS = shipped_settings()
 CYCLE = SETTINGS.cycle
 #: A doubt is waited for until the lease of the last invocation that could have sent it is over, and quiet after that.
-PATIENCE = Patience(
+PATIENCE = Waits(
     resend=CYCLE.max_tick_age_seconds,
     wait=CYCLE.lease_seconds + CYCLE.quiet_period_seconds,
     quiet=CYCLE.quiet_period_seconds,
@@ -53,7 +53,7 @@ class LedgerUnderTest:
         self.clock = self.venue.clock
         self.model = Model(PATIENCE)
         self.model.left = self.venue.exchange.left
-        self.ledger = opening_ledger(SCOPE, USD, Notional(100_000))
+        self.ledger = open_ledger(SCOPE, USD, Notional(100_000))
         self.switch = InMemoryKillSwitch()
         self.views: list[AccountView] = []
         self.booked: set[str] = set()
@@ -212,7 +212,7 @@ class LedgerUnderTest:
             self._take_up(remembered, now)
         self._committed = self.ledger, self.model.snapshot(), set(self.booked)
         self.switch.word = TradingState.HALT if way is Way.SWITCHED_OFF else TradingState.RUN
-        actor = Executor(
+        executor = Executor(
             ledger=replace(self.ledger, cancels=cancels),
             settings=SETTINGS,
             ports=self._ports(),
@@ -223,7 +223,7 @@ class LedgerUnderTest:
         )
         venue.expect(way)
         try:
-            actor.execute(plan, remembered)
+            executor.execute(plan, remembered)
         except Crashed:
             self.ledger, snapshot, self.booked = self._committed
             self.model.restore(snapshot)
@@ -232,10 +232,10 @@ class LedgerUnderTest:
         else:
             if venue.exchange.answer is not None:
                 self.model.answered(*venue.exchange.answer, self.clock.now())
-            for kind, subject, _ in actor.notes:
+            for kind, subject, _ in executor.notes:
                 if kind is EventKind.ORDER_WITHHELD:
                     self.model.withheld(ClientOrderId(subject), is_new=bool(plan.intents))
-            self._take(replace(actor.ledger, cancels=()))
+            self._take(replace(executor.ledger, cancels=()))
         finally:
             venue.calm()
 

@@ -72,7 +72,7 @@ class Belief:
 
 
 @dataclass(frozen=True)
-class Patience:
+class Waits:
     """For how long a doubt may be sent again, how long it is waited for, and how long the venue may hide an order."""
 
     resend: int
@@ -86,7 +86,7 @@ class Model:
     ``left`` is when a copy of an order was last put on the wire; no crash makes that undone.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Waits) -> None:
         self.patience = patience
         self.beliefs: dict[str, Belief] = {}
         self.venue_ids: dict[VenueOrderId, str] = {}

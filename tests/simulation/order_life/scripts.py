@@ -22,79 +22,79 @@ def directed() -> Tally:
     """Take every legal step once; a row of the table is a life of its own."""
     tally = Tally()
     for was, row in TRANSITIONS.items():
-        with LedgerUnderTest(tally) as life:
+        with LedgerUnderTest(tally) as subject:
             for then in sorted(row):
-                take(life, was, then)
-                life.settle()
+                take(subject, was, then)
+                subject.settle()
     return tally
 
 
-def take(life: LedgerUnderTest, was: OrderStatus, then: OrderStatus) -> None:
+def take(subject: LedgerUnderTest, was: OrderStatus, then: OrderStatus) -> None:
     """Bring an order to a status, then to the next. Raises: AssertionError if the ledger follows to neither."""
     if then is OrderStatus.WITHHELD:
         # It is withheld by the invocation that decided it, or never.
-        assert life.status_of(life.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)) is then
+        assert subject.status_of(subject.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)) is then
         return
     # What is to be at the venue later must have left already, though nobody may know.
-    order_id = _brought_to(life, was, is_at_venue=then not in IN_DOUBT | GIVEN_UP)
-    assert life.status_of(order_id) is was, f"{was} -> {then} begins with {life.status_of(order_id)}"
-    _led_to(life, order_id, then)
-    assert life.status_of(order_id) is then, f"{was} -> {then} ends with {life.status_of(order_id)}"
+    order_id = _brought_to(subject, was, is_at_venue=then not in IN_DOUBT | GIVEN_UP)
+    assert subject.status_of(order_id) is was, f"{was} -> {then} begins with {subject.status_of(order_id)}"
+    _led_to(subject, order_id, then)
+    assert subject.status_of(order_id) is then, f"{was} -> {then} ends with {subject.status_of(order_id)}"
 
 
-def _brought_to(life: LedgerUnderTest, status: OrderStatus, *, is_at_venue: bool) -> ClientOrderId:
+def _brought_to(subject: LedgerUnderTest, status: OrderStatus, *, is_at_venue: bool) -> ClientOrderId:
     if status is OrderStatus.INTENDED:
         way = Way.CRASHED_AFTER if is_at_venue else None
-        return life.decide(way=way, life_seconds=_LIFE_SECONDS)
+        return subject.decide(way=way, life_seconds=_LIFE_SECONDS)
     if status in {OrderStatus.IN_DOUBT, OrderStatus.ABANDONED}:
-        life.venue.lag(listing=_HIDDEN)
-        order_id = life.decide(way=Way.LOST_AFTER if is_at_venue else Way.LOST_BEFORE, life_seconds=_LIFE_SECONDS)
+        subject.venue.lag(listing=_HIDDEN)
+        order_id = subject.decide(way=Way.LOST_AFTER if is_at_venue else Way.LOST_BEFORE, life_seconds=_LIFE_SECONDS)
         if status is OrderStatus.ABANDONED:
-            life.wait(PATIENCE.resend + PATIENCE.wait)
-            life.look()
+            subject.wait(PATIENCE.resend + PATIENCE.wait)
+            subject.look()
         return order_id
     if status is OrderStatus.WITHHELD:
-        order_id = life.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)
+        order_id = subject.decide(way=Way.SWITCHED_OFF, life_seconds=_LIFE_SECONDS)
         if is_at_venue:
             # No code of ours does this; should it happen all the same, what the venue shows is believed.
-            CoinbaseExchange.submit(life.venue.exchange, life.ledger.orders[order_id].intent)
+            CoinbaseExchange.submit(subject.venue.exchange, subject.ledger.orders[order_id].intent)
         return order_id
     if status is OrderStatus.REJECTED:
-        return life.decide(way=Way.REFUSED_YET_TAKEN, life_seconds=_LIFE_SECONDS)
-    order_id = life.decide(life_seconds=_LIFE_SECONDS)
+        return subject.decide(way=Way.REFUSED_YET_TAKEN, life_seconds=_LIFE_SECONDS)
+    order_id = subject.decide(life_seconds=_LIFE_SECONDS)
     if status is not OrderStatus.PENDING:
-        _said(life, order_id, status)
+        _said(subject, order_id, status)
     return order_id
 
 
-def _led_to(life: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
+def _led_to(subject: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
     if status is OrderStatus.IN_DOUBT:
-        life.resend(order_id, Way.LOST_BEFORE)
+        subject.resend(order_id, Way.LOST_BEFORE)
     elif status is OrderStatus.REJECTED:
-        life.resend(order_id, Way.REFUSED)
+        subject.resend(order_id, Way.REFUSED)
     elif status is OrderStatus.ABANDONED:
-        life.wait(CYCLE.max_tick_age_seconds + PATIENCE.wait)
-        life.look()
-    elif status is OrderStatus.PENDING and life.status_of(order_id) in IN_DOUBT:
-        life.resend(order_id)
+        subject.wait(CYCLE.max_tick_age_seconds + PATIENCE.wait)
+        subject.look()
+    elif status is OrderStatus.PENDING and subject.status_of(order_id) in IN_DOUBT:
+        subject.resend(order_id)
     else:
-        _said(life, order_id, status)
+        _said(subject, order_id, status)
 
 
-def _said(life: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
+def _said(subject: LedgerUnderTest, order_id: ClientOrderId, status: OrderStatus) -> None:
     """Let the venue come to a status, by itself where it does, and be heard."""
-    life.venue.lag()
-    order = life.venue.order_of(order_id)
+    subject.venue.lag()
+    order = subject.venue.order_of(order_id)
     assert order is not None, f"{order_id} is not at the venue"
     if status in WORKING or order.core.status is not OrderStatus.OPEN:
-        life.venue.say(order, status)
+        subject.venue.say(order, status)
     elif status is OrderStatus.FILLED:
-        life.venue.price("99", "1000")
-        life.venue.price("100", "1")
+        subject.venue.price("99", "1000")
+        subject.venue.price("100", "1")
     elif status is OrderStatus.CANCELLED:
-        life.venue.venue.cancel(order.order_id)
+        subject.venue.venue.cancel(order.order_id)
     elif status is OrderStatus.EXPIRED:
-        life.wait(_LIFE_SECONDS)
+        subject.wait(_LIFE_SECONDS)
     else:
-        life.venue.say(order, status)
-    life.look()
+        subject.venue.say(order, status)
+    subject.look()

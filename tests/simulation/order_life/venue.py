@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import TracebackType
 
 from desk.in_memory import ManualClock
-from desk.sandbox.auth import Algorithm, ApiKey, new_key
+from desk.sandbox.auth import Algorithm, ApiKey, make_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.ids import derive_entry_id
 from desk.sandbox.market import Listing
@@ -77,7 +77,7 @@ class CancelWay(Enum):
 
 @lru_cache(maxsize=1)
 def _key() -> ApiKey:
-    return new_key(Algorithm.EDDSA)
+    return make_key(Algorithm.EDDSA)
 
 
 @lru_cache(maxsize=1)

@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     if told.world is not None:
         begun = time.monotonic()
-        story = SoakWorld(told.seed, told.world, echo=print)
-        worlds = [story.run()]
+        fault_run = SoakWorld(told.seed, told.world, echo=print)
+        worlds = [fault_run.run()]
         report = report_of(told.seed, time.monotonic() - begun, worlds)
         print(f"trace={report.traces[told.world]}")
     else:

@@ -19,8 +19,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
-from desk.recovery.store import RecoveryStore
-from desk.sandbox.auth import ApiKey, new_key
+from desk.recovery.store import RecoveryStores
+from desk.sandbox.auth import ApiKey, make_key
 from desk.sandbox.market import Listing
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
@@ -61,7 +61,7 @@ class Wires:
         self.hands = Hands()
         self.clock = VirtualClock(START)
         self.aws = AwsWire(self.hands, self.clock)
-        self.key: ApiKey = new_key()
+        self.key: ApiKey = make_key()
         self.world_is_open = False
 
 
@@ -144,10 +144,10 @@ class WireWorld:
                     key = {"pk": item["pk"], "sk": item["sk"]}
                     self.aws.clients["dynamodb"].delete_item(TableName=TABLE, Key=key)
 
-    def place(self, ports: Ports) -> RecoveryStore:
+    def place(self, ports: Ports) -> RecoveryStores:
         """What a recovery needs of the world."""
         dynamodb, s3 = self.aws.clients["dynamodb"], self.aws.clients["s3"]
-        return RecoveryStore(
+        return RecoveryStores(
             settings=self.scenario.settings,
             scope=SCOPE,
             owner=ports.identity.owner,
@@ -213,17 +213,17 @@ class WireWorld:
                     replace(each.fill, trade_id=TradeId(encode_fill(each)["entry_id"]))
                     for each in self.venue.account.executions
                 ),
-                conversions=self._converts(),
+                conversions=self._conversions(),
             )
 
-    def _converts(self) -> dict[str, SimConversion]:
+    def _conversions(self) -> dict[str, SimConversion]:
         """Every conversion, under an id of ours that was announced for just this: the venue is told none.
 
         Of those announced alike, each stands for one that was done; one more gets the last id once more.
         """
         announced: dict[tuple[object, ...], list[str]] = {}
         for key, text in sorted(self.audit_texts().items()):
-            for each in audit_file(key, text).converts:
+            for each in audit_file(key, text).conversions:
                 sides = announced.setdefault((each["source"], each["target"], Decimal(each["amount"])), [])
                 if each["conversion_id"] not in sides:
                     sides.append(each["conversion_id"])

@@ -14,14 +14,14 @@ from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAcc
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
-from trader.model.ledger import opening_ledger
+from trader.model.ledger import open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Side
 from trader.model.trading_state import TradingState
 from trader.sim.account import SimAccount
 
 SCOPE = Scope("PAPER#main")
-LEDGER = opening_ledger(SCOPE, Asset("USD"), Notional(1000))
+LEDGER = open_ledger(SCOPE, Asset("USD"), Notional(1000))
 
 
 def a_fill(number: int) -> Fill:

@@ -344,8 +344,8 @@ def test_sale_is_one_turn_with_the_end_of_its_bracket() -> None:
 
 def a_world_with_two_lots_to_sell(**world: Any) -> World:
     """ETH and SOL held, both by their brackets, the time of both up; ETH is sold first."""
-    wishes = iter([(a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=1))])
-    strategy = Scripted(lambda _: next(wishes, ()))
+    proposals = iter([(a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=1))])
+    strategy = Scripted(lambda _: next(proposals, ()))
     made = a_world(strategy=strategy, paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)}, **world)
     made.cycles(1)
     return made
@@ -513,7 +513,7 @@ def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
     world.cycles(3)
 
     assert 1 == world.calls.count("exchange.commit_conversion")
-    assert [ConversionStatus.COMPLETED] == [convert.status for convert in world.stored.conversions.values()]
+    assert [ConversionStatus.COMPLETED] == [conversion.status for conversion in world.stored.conversions.values()]
     assert world.ledger.cash[USDC] == world.total("USDC")
 
 

@@ -121,9 +121,9 @@ def test_products_are_asked_for_again_when_a_book_of_ours_is_not_among_them(bars
     forgetful = replace(ledger, products=replace(ledger.products, products=others))
     tick = Tick(cycle_id_at(START), START, Instant(START + 900))
 
-    facts, gathered = gather_inputs(tick, forgetful, None, TradingState.RUN, world.pipeline, world.ports())
+    inputs, gathered = gather_inputs(tick, forgetful, None, TradingState.RUN, world.pipeline, world.ports())
 
-    assert SOL in facts.products
+    assert SOL in inputs.products
     assert gathered.products is not None
     assert SOL in {each.product_id for each in gathered.products.products}
 
@@ -153,8 +153,8 @@ def test_fees_are_assumed_where_there_is_no_account() -> None:
 
 def test_aliases_share_the_quote_of_their_book() -> None:
     """One book, one question, two names; a book that has no quote has none by any door."""
-    doors = [listed("SOL-USDC", alias=SOL), listed("ETH-USDC", alias=ETH)]
-    world = a_world(products=doors, strategy=Scripted())
+    aliases = [listed("SOL-USDC", alias=SOL), listed("ETH-USDC", alias=ETH)]
+    world = a_world(products=aliases, strategy=Scripted())
     world.cycle()
     asked: list[Any] = []
 
@@ -164,12 +164,12 @@ def test_aliases_share_the_quote_of_their_book() -> None:
 
     world.meddlers["market.quotes"] = without_eth
     tick = Tick(cycle_id_at(START), START, Instant(START + 900))
-    facts, _ = gather_inputs(tick, world.ledger, None, TradingState.RUN, world.pipeline, world.ports())
+    inputs, _ = gather_inputs(tick, world.ledger, None, TradingState.RUN, world.pipeline, world.ports())
 
-    door = ProductId("SOL-USDC")
-    assert (True, False) == (SOL in asked[0], door in asked[0])
-    assert replace(facts.quotes[SOL], product_id=door) == facts.quotes[door]
-    assert {ETH, ProductId("ETH-USDC")}.isdisjoint(facts.quotes)
+    alias = ProductId("SOL-USDC")
+    assert (True, False) == (SOL in asked[0], alias in asked[0])
+    assert replace(inputs.quotes[SOL], product_id=alias) == inputs.quotes[alias]
+    assert {ETH, ProductId("ETH-USDC")}.isdisjoint(inputs.quotes)
 
 
 def test_candles_are_read_of_what_passes_the_checks_that_need_none() -> None:

@@ -212,8 +212,8 @@ def test_third_failed_cycle_rests_entries_for_an_hour() -> None:
 @pytest.mark.parametrize("word", [TradingState.HALT, None])
 def test_halted_cycle_cancels_entries_and_sends_nothing(word: str | None) -> None:
     """Unreadable is HALT; what protects stays."""
-    wishes = iter(["SOL-USD"] + ["ETH-USD"] * 9)
-    strategy = Scripted(lambda _: (a_proposal(next(wishes)),))
+    proposals = iter(["SOL-USD"] + ["ETH-USD"] * 9)
+    strategy = Scripted(lambda _: (a_proposal(next(proposals)),))
     world = a_world(strategy=strategy, paths={SOL: a_path(DIP, *QUIET)})
     world.cycles(2)
     sent = world.sent()

@@ -95,15 +95,15 @@ def _fees_of_yesterday(settings: Settings) -> object:
     return a_cycle(lambda each: a_ledger(each, fees=cache))(settings)
 
 
-def _seconds_for_ten(lane: RateLimitGroup) -> Callable[[Settings], float]:
+def _seconds_for_ten(group: RateLimitGroup) -> Callable[[Settings], float]:
     """How long ten requests of a kind take the clock of the adapter that the function builds."""
 
     def measure(settings: Settings) -> float:
         time = FakeTime()
-        buckets = make_rate_limiters(read_limits(settings), time.timing())[lane]
+        limiters = make_rate_limiters(read_limits(settings), time.timing())[group]
         for _ in range(10):
-            for bucket in buckets:
-                bucket.wait_turn()
+            for limiter in limiters:
+                limiter.wait_turn()
         return time.passed
 
     return measure

@@ -114,9 +114,9 @@ def a_fill(record: OrderRecord, price: str, *, at: int = NOW) -> Fill:
     )
 
 
-def sold(settings: Settings, price: str, *, leg: OrderPurpose = OrderPurpose.EXIT, losses: int = 0) -> Ledger:
+def sold(settings: Settings, price: str, *, purpose: OrderPurpose = OrderPurpose.EXIT, losses: int = 0) -> Ledger:
     """The books after a lot bought at 100 was sold at a price by an exit, or by its bracket, just now."""
-    kind = OrderConfiguration.LIMIT_IOC if leg is OrderPurpose.EXIT else OrderConfiguration.BRACKET_GTC
+    kind = OrderConfiguration.LIMIT_IOC if purpose is OrderPurpose.EXIT else OrderConfiguration.BRACKET_GTC
     entry = a_record(an_order(age=7200), OrderStatus.FILLED, final_at=Instant(NOW - 7000), reported_filled=Quantity(1))
     bought = a_fill(entry, "100", at=NOW - 7000)
     sale = a_record(
@@ -124,7 +124,7 @@ def sold(settings: Settings, price: str, *, leg: OrderPurpose = OrderPurpose.EXI
             "sale",
             age=60,
             side=Side.SELL,
-            purpose=leg,
+            purpose=purpose,
             configuration=kind,
             lot_id=entry.intent.lot_id,
             limit_price=Price(112),

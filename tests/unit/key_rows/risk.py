@@ -81,7 +81,7 @@ _LIMITS: Mapping[str, Row] = {
     "product_spacing_minutes": Row(30, _paced(sol=20 * 60)),
     "cooldown_win_minutes": Row(30, _after_sale(20, _SOL, lambda s: sold(s, "110"))),
     "cooldown_loss_minutes": Row(90, _after_sale(70, _SOL, lambda s: sold(s, "97"))),
-    "cooldown_stop_minutes": Row(180, _after_sale(130, _SOL, lambda s: sold(s, "94", leg=OrderPurpose.PROTECTION))),
+    "cooldown_stop_minutes": Row(180, _after_sale(130, _SOL, lambda s: sold(s, "94", purpose=OrderPurpose.PROTECTION))),
     "loss_streak_max": Row(2, _after_sale(10, _ETH, lambda s: sold(s, "97", losses=1))),
     "loss_streak_cooldown_minutes": Row(120, _after_sale(70, _ETH, lambda s: sold(s, "97", losses=2))),
     "peg_min": Row("0.995", _paid_with("USDC", "0.99")),

@@ -11,16 +11,18 @@ from functools import cache
 from factories_market import some_bars
 from trader.model.market import Bars, Granularity
 
-Leg = tuple[int, float]
+Stretch = tuple[int, float]
 
 _REACH = 0.05
 _ZIGZAG = 0.02
 
 
-def drawn(*legs: Leg, start: float = 100.0, loud: int = 14, volume: Sequence[float] = (), wick: Leg = (0, 0.0)) -> Bars:
+def drawn(
+    *stretches: Stretch, start: float = 100.0, loud: int = 14, volume: Sequence[float] = (), wick: Stretch = (0, 0.0)
+) -> Bars:
     """Bars along the legs. *wick* is how many bars ago one bar reached up to a price, and that price."""
     closes = [start]
-    for count, end in legs:
+    for count, end in stretches:
         step = (end - closes[-1]) / count
         closes += [closes[-1] + step * place for place in range(1, count + 1)]
     closes = [close + (_ZIGZAG if place % 2 else -_ZIGZAG) for place, close in enumerate(closes[1:])]
@@ -56,8 +58,8 @@ def hours(end: float = 100.0, zigzag: float = 0.1, count: int = 168) -> Bars:
 @cache
 def fallen() -> Bars:
     """Two weeks of the benchmark: it lost 11 % in the first, 6 % in the first days of the second, then nothing."""
-    legs = ((168, 112.0, 100.0), (60, 100.0, 94.0), (108, 94.0, 94.0))
-    closes = [first + (last - first) * place / count for count, first, last in legs for place in range(count)]
+    stretches = ((168, 112.0, 100.0), (60, 100.0, 94.0), (108, 94.0, 94.0))
+    closes = [first + (last - first) * place / count for count, first, last in stretches for place in range(count)]
     return some_bars(closes, granularity=Granularity.ONE_HOUR)
 
 
@@ -85,7 +87,7 @@ def march(end: float = 103.8) -> Bars:
 
 
 @cache
-def crowd(ratio: float = 3.0, before: float = 100.0) -> Bars:
+def many(ratio: float = 3.0, before: float = 100.0) -> Bars:
     """Up 1 % in the last hour on three times the volume: volume_spike. *before* is the volume of the hours before."""
     volume = (*[100.0] * 240, *[before] * 48, *[100.0 * ratio] * 12)
     return drawn((200, 98.5), (88, 98.2), (12, 99.2), wick=(280, 103.0), volume=volume)
@@ -180,4 +182,4 @@ def mended() -> Bars:
 
 
 #: One series for each row of the shipped rules, in their order, that this row answers.
-OF_RULES = (burst, flush, crowd, breach, turn, climb, slide)
+OF_RULES = (burst, flush, many, breach, turn, climb, slide)

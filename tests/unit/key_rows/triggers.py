@@ -12,7 +12,7 @@ _BULL, _BEAR = shapes.hours(112), shapes.hours(93)
 _BURST = on(Seen(bars=shapes.burst()))
 _JUMP = on(Seen(bars=shapes.jump()))
 _SPRINT = on(Seen(bars=shapes.sprint()))
-_CROWD = on(Seen(bars=shapes.crowd()))
+_CROWD = on(Seen(bars=shapes.many()))
 _TURN = on(Seen(bars=shapes.turn()))
 _CLIMB = on(Seen(bars=shapes.climb()))
 _CONVICTION = {"strategies.rules_engine.settings.conviction_min": "0.55"}
@@ -50,10 +50,10 @@ _PRICE_MOVE: Mapping[str, Row] = {
 
 _VOLUME_SPIKE: Mapping[str, Row] = {
     "window_bars": Row(60, _CROWD),
-    "history_bars": Row(48, on(Seen(bars=shapes.crowd(before=200.0)))),
+    "history_bars": Row(48, on(Seen(bars=shapes.many(before=200.0)))),
     "ratio.chop": Row("3.1", _CROWD),
-    "ratio.bull": Row("3.1", on(Seen(bars=shapes.crowd()), benchmark=_BULL)),
-    "ratio.bear": Row("3.1", on(Seen(bars=shapes.crowd()), benchmark=_BEAR)),
+    "ratio.bull": Row("3.1", on(Seen(bars=shapes.many()), benchmark=_BULL)),
+    "ratio.bear": Row("3.1", on(Seen(bars=shapes.many()), benchmark=_BEAR)),
     "move_min_pct": Row("1.1", _CROWD),
     "strength_span": Row(30, _CROWD),
     "confidence_span": Row(5, _CROWD),

@@ -10,7 +10,7 @@ from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.decisions import Decision
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import Ledger, Lot, opening_ledger
+from trader.model.ledger import Ledger, Lot, open_ledger
 from trader.model.market import Bars, Depth, FeeRates, Product, Quote
 from trader.model.money import Notional, Price
 from trader.model.trading_state import TradingState
@@ -52,7 +52,7 @@ class Seen:
 
 def a_ledger(settings: Settings, **changes: Any) -> Ledger:
     """The books as the first cycle opens them."""
-    opened = opening_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
+    opened = open_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
     return replace(opened, **changes)
 
 
@@ -61,7 +61,7 @@ def holding(*lots: Lot) -> dict[str, Any]:
     return {"lots": {lot.lot_id: lot for lot in lots}}
 
 
-def facts(
+def inputs(
     settings: Settings,
     *seen: Seen,
     ledger: Ledger | None = None,
@@ -92,7 +92,7 @@ def facts(
 
 def decided(settings: Settings, *seen: Seen, **more: Any) -> Decision:
     """The whole decision, for scenarios of several cycles."""
-    return build_pipeline(settings).decide(facts(settings, *seen, **more))
+    return build_pipeline(settings).decide(inputs(settings, *seen, **more))
 
 
 def decision(settings: Settings, *seen: Seen, **more: Any) -> object:
@@ -106,13 +106,13 @@ def acts(made: Decision, seen: Sequence[Seen]) -> object:
     verdicts = [(each.product_id, each.outcome, each.code) for each in made.verdicts if each.product_id in shown]
     orders = [
         (
-            each.product_id, each.side, each.purpose, each.configuration, each.quantity, each.limit_price, each.stop_price,
-            each.expires_at, each.bracket, each.attach_bracket, each.max_hold_until,
+            each.product_id, each.side, each.purpose, each.configuration, each.quantity, each.limit_price,
+            each.stop_price, each.expires_at, each.bracket, each.attach_bracket, each.max_hold_until,
         )
         for each in made.plan.intents
     ]  # fmt: skip
-    converts = [(each.source, each.target, each.amount) for each in made.plan.conversions]
-    return verdicts, orders, made.plan.cancels, converts
+    conversions = [(each.source, each.target, each.amount) for each in made.plan.conversions]
+    return verdicts, orders, made.plan.cancels, conversions
 
 
 def on(*seen: Seen, books: Mapping[str, Any] | None = None, **more: Any) -> Outcome:

@@ -11,7 +11,7 @@ import pytest
 from trader.errors import MalformedData
 from trader.model.codec import canonical_json, decode, digest_of, encode
 from trader.model.ids import Scope
-from trader.model.ledger import Ledger, opening_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 
 Name = NewType("Name", str)
@@ -101,7 +101,7 @@ def test_types_come_back_too() -> None:
 
 def test_ledger_comes_back_the_same() -> None:
     """The value this was made for."""
-    ledger = opening_ledger(Scope("PAPER#main"), "USD", Notional("10000"))  # type: ignore[arg-type]
+    ledger = open_ledger(Scope("PAPER#main"), "USD", Notional("10000"))  # type: ignore[arg-type]
 
     assert ledger == decode(Ledger, encode(ledger))
 

@@ -22,7 +22,7 @@ from factories import (
 )
 from trader.model.booking import book_fill
 from trader.model.ids import Asset, ClientOrderId, Instant
-from trader.model.ledger import cash_imbalance, opening_ledger
+from trader.model.ledger import cash_imbalance, open_ledger
 from trader.model.money import Notional, Quantity
 from trader.model.order_life import OrderStatus
 
@@ -31,7 +31,7 @@ ENTRY = ClientOrderId(PREFIX + "entry")
 
 def test_opening_ledger_is_capital_in_cash_and_nothing_else() -> None:
     """No mark is made up: what it is worth is found out by the first cycle."""
-    ledger = opening_ledger(SCOPE, USD, Notional(500))
+    ledger = open_ledger(SCOPE, USD, Notional(500))
 
     assert ({USD: Notional(500)}, {}, {}, None) == (ledger.cash, ledger.lots, ledger.orders, ledger.equity_marks)
 

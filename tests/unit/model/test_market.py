@@ -49,9 +49,9 @@ def test_status_other_than_online_closes_a_product(status: str, gate: str) -> No
 
 def test_alias_is_another_door_to_the_same_book() -> None:
     """BTC-USDC is BTC-USD; a product without an alias is itself."""
-    doors = a_product("BTC-USDC", alias=ProductId("BTC-USD")), a_product("BTC-USD")
+    aliases = a_product("BTC-USDC", alias=ProductId("BTC-USD")), a_product("BTC-USD")
 
-    assert [ProductId("BTC-USD")] * 2 == [door.canonical_id for door in doors]
+    assert [ProductId("BTC-USD")] * 2 == [alias.canonical_id for alias in aliases]
 
 
 @pytest.mark.parametrize(

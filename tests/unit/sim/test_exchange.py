@@ -291,10 +291,10 @@ class BrokenBooks(InMemorySimAccountStore[SimAccount]):
 
 def test_order_whose_book_cannot_be_saved_is_in_doubt() -> None:
     """It may be there or not, and that is what the venue says; reading is an error of the venue's kind."""
-    books = BrokenBooks()
-    venue = a_simulated_venue(a_path(Bar(low=99.0)), books=books)
+    accounts = BrokenBooks()
+    venue = a_simulated_venue(a_path(Bar(low=99.0)), accounts=accounts)
     venue.exchange.balances()
-    books.broken = True
+    accounts.broken = True
 
     submission = venue.exchange.submit(an_intent())
 
@@ -307,10 +307,10 @@ def test_what_has_long_been_over_is_forgotten() -> None:
     """A paper account that runs for months keeps a book of one month."""
     venue = a_simulated_venue(a_path(Bar()))
     path = a_path(Bar(), first=START + MEMORY_SECONDS + 2 * STEP)
-    books = InMemorySimAccountStore[SimAccount]()
-    first = a_simulated_venue(books=books)
+    accounts = InMemorySimAccountStore[SimAccount]()
+    first = a_simulated_venue(accounts=accounts)
     first.exchange.submit(a_taker("old"))
-    venue = a_simulated_venue(path, books=books)
+    venue = a_simulated_venue(path, accounts=accounts)
     venue.clock.set(Instant(START + MEMORY_SECONDS + 2 * STEP))
 
     young = venue.accepted(venue.exchange.submit(an_exit("young")))
@@ -431,11 +431,13 @@ def test_same_account_has_the_same_ids_in_every_run() -> None:
 
 def test_increments_of_an_order_are_those_of_when_it_was_placed() -> None:
     """Matching needs no metadata, so a product that vanishes does not strand its orders."""
-    books = InMemorySimAccountStore[SimAccount]()
-    first = a_simulated_venue(a_path(Bar(low=99.0, volume=12.345)), books=books)
+    accounts = InMemorySimAccountStore[SimAccount]()
+    first = a_simulated_venue(a_path(Bar(low=99.0, volume=12.345)), accounts=accounts)
     first.exchange.submit(an_intent())
     second = a_simulated_venue(
-        a_path(Bar(low=99.0, volume=12.345)), books=books, product=replace(a_product(), base_increment=Quantity(1))
+        a_path(Bar(low=99.0, volume=12.345)),
+        accounts=accounts,
+        product=replace(a_product(), base_increment=Quantity(1)),
     )
     second.pass_bars()
 

@@ -79,9 +79,9 @@ def test_equal_conviction_is_decided_by_name() -> None:
 def test_own_wish_to_sell_a_lot_that_must_go_anyway_is_one_sale() -> None:
     """The forced exit stands for both; nobody is refused anything."""
     lot = a_lot("ETH-USD")
-    forced = TradeProposal.sell(lot, "stop")
+    exits = TradeProposal.sell(lot, "stop")
 
-    assert Allocated((forced,), ()) == an_allocator().allocate([forced], [a_sale(lot)])
+    assert Allocated((exits,), ()) == an_allocator().allocate([exits], [a_sale(lot)])
 
 
 # --- the same product
@@ -107,9 +107,9 @@ def test_two_doors_to_a_book_are_the_same_product() -> None:
 
 def test_both_may_enter_if_the_settings_say_so() -> None:
     """Then the caps of risk decide how much."""
-    wishes = [a_proposal(conviction=0.7), a_proposal(strategy=OTHER)]
+    proposals = [a_proposal(conviction=0.7), a_proposal(strategy=OTHER)]
 
-    assert tuple(wishes) == an_allocator(one_entry_per_product=False).allocate([], wishes).proposals
+    assert tuple(proposals) == an_allocator(one_entry_per_product=False).allocate([], proposals).proposals
 
 
 def test_sale_and_purchase_of_an_asset_net_out() -> None:
@@ -136,22 +136,22 @@ def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
 @pytest.mark.parametrize("net_opposed", [True, False])
 def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None:
     """A stop is never netted; buying what is just being stopped out is refused."""
-    forced = TradeProposal.sell(a_lot("SOL-USD", strategy=OTHER), "stop")
+    exits = TradeProposal.sell(a_lot("SOL-USD", strategy=OTHER), "stop")
 
-    allocated = an_allocator(net_opposed=net_opposed).allocate([forced], [a_proposal()])
+    allocated = an_allocator(net_opposed=net_opposed).allocate([exits], [a_proposal()])
 
-    assert (forced,) == allocated.proposals
+    assert (exits,) == allocated.proposals
     assert [("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED)] == denied(allocated)
 
 
 def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> None:
     """It is out of the game before sides are compared."""
-    forced = TradeProposal.sell(a_lot("SOL-USD"), "stop")
+    exits = TradeProposal.sell(a_lot("SOL-USD"), "stop")
     sale = a_sale(a_lot("SOL-USD", strategy=OTHER, lot_id="lot-2"))
 
-    allocated = an_allocator().allocate([forced], [a_proposal(), sale])
+    allocated = an_allocator().allocate([exits], [a_proposal(), sale])
 
-    assert (forced, sale) == allocated.proposals
+    assert (exits, sale) == allocated.proposals
 
 
 # --- caps
@@ -161,9 +161,9 @@ def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> 
 def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> None:
     """The best of them; the others are told the limit."""
     allocator = an_allocator({RULES: strategy_settings(trades_per_cycle_max=limit)})
-    wishes = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
+    proposals = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
 
-    allocated = allocator.allocate([], wishes)
+    allocated = allocator.allocate([], proposals)
 
     assert kept == [proposal.product_id for proposal in allocated.proposals]
     assert [DenialCode.TRADES_EXCEED_MAX] * (2 - limit) == [denial.code for denial in allocated.denials]
@@ -173,21 +173,21 @@ def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> N
 def test_each_strategy_has_its_own_count() -> None:
     """One's trades are not the other's."""
     once = strategy_settings(trades_per_cycle_max=1)
-    wishes = [a_proposal("SOL-USD"), a_proposal("BTC-USD", strategy=OTHER)]
+    proposals = [a_proposal("SOL-USD"), a_proposal("BTC-USD", strategy=OTHER)]
 
-    assert 2 == len(an_allocator({RULES: once, OTHER: once}).allocate([], wishes).proposals)
+    assert 2 == len(an_allocator({RULES: once, OTHER: once}).allocate([], proposals).proposals)
 
 
 def test_trade_lost_to_a_peer_does_not_count() -> None:
     """The limit is on what goes on, not on what was wished."""
     once = strategy_settings(trades_per_cycle_max=1)
-    wishes = [
+    proposals = [
         a_proposal("SOL-USD", conviction=0.9),
         a_proposal("BTC-USD", conviction=0.5),
         a_proposal("SOL-USD", conviction=0.95, strategy=OTHER),
     ]
 
-    allocated = an_allocator({RULES: once, OTHER: once}).allocate([], wishes)
+    allocated = an_allocator({RULES: once, OTHER: once}).allocate([], proposals)
 
     assert [("BUY", "SOL-USD"), ("BUY", "BTC-USD")] == ids(allocated.proposals)
 

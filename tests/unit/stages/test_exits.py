@@ -218,9 +218,9 @@ def test_oldest_lot_is_sold_first() -> None:
     twin = replace(ledger.lots[ENTRY], lot_id=ClientOrderId("a-twin"))
     ledger = ledger.with_lot(older).with_lot(twin)
 
-    wishes = ExitEngine(shipped_settings().exits, QUIET).propose(ledger, {}, Regime.CHOP, TradingState.FLATTEN, NOW)
+    proposals = ExitEngine(shipped_settings().exits, QUIET).propose(ledger, {}, Regime.CHOP, TradingState.FLATTEN, NOW)
 
-    assert ["z-older", "a-twin", ENTRY] == [wish.lot_id for wish in wishes]
+    assert ["z-older", "a-twin", ENTRY] == [wish.lot_id for wish in proposals]
 
 
 def test_proposal_sells_all_of_the_lot_for_its_strategy() -> None:

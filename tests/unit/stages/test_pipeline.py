@@ -80,10 +80,10 @@ def holding(ledger: Ledger | None = None, **over: Any) -> Ledger:
     return replace(a_held_ledger() if ledger is None else ledger, regime=CHOPPY, **over)
 
 
-def at_price(facts: CycleInputs, price: str) -> CycleInputs:
+def at_price(inputs: CycleInputs, price: str) -> CycleInputs:
     """The same facts with ETH quoted at another price."""
     quote = Quote(ETH, Price(price), Price(Decimal(price) + Decimal("0.01")), NOW)
-    return replace(facts, quotes={**facts.quotes, ETH: quote})
+    return replace(inputs, quotes={**inputs.quotes, ETH: quote})
 
 
 # --- the same facts, the same decision
@@ -97,23 +97,23 @@ def busy_facts() -> CycleInputs:
 
 def test_same_facts_give_the_same_decision() -> None:
     """Twice from one pipeline, once from another, once in two halves."""
-    facts, pipeline = busy_facts(), shipped()
+    inputs, pipeline = busy_facts(), shipped()
 
-    first = pipeline.decide(facts)
+    first = pipeline.decide(inputs)
 
-    assert first == pipeline.decide(facts)
+    assert first == pipeline.decide(inputs)
     assert first == shipped().decide(busy_facts())
-    assert first == pipeline.conclude(pipeline.propose(facts), facts)
+    assert first == pipeline.conclude(pipeline.propose(inputs), inputs)
 
 
 def test_decision_does_not_depend_on_the_order_of_the_facts() -> None:
     """A venue lists its products as it likes."""
-    facts = busy_facts()
+    inputs = busy_facts()
     backwards: dict[str, Any] = {
-        name: dict(reversed(getattr(facts, name).items())) for name in ("products", "quotes", "bars", "depth")
+        name: dict(reversed(getattr(inputs, name).items())) for name in ("products", "quotes", "bars", "depth")
     }
 
-    assert digest_of(shipped().decide(facts)) == digest_of(shipped().decide(replace(facts, **backwards)))
+    assert digest_of(shipped().decide(inputs)) == digest_of(shipped().decide(replace(inputs, **backwards)))
 
 
 PRINT_DIGEST = """
@@ -197,9 +197,9 @@ def test_sale_needs_no_order_book() -> None:
 
 def test_exit_outweighs_another_strategys_purchase() -> None:
     """What is stopped out is not bought in the same breath."""
-    facts = at_price(some_facts(ledger=holding()), "93")
+    inputs = at_price(some_facts(ledger=holding()), "93")
 
-    decision = told(scripted(a_proposal("ETH-USD"))).decide(facts)
+    decision = told(scripted(a_proposal("ETH-USD"))).decide(inputs)
 
     assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.EXITING, None) == verdicts(decision)["ETH-USD"]
@@ -247,9 +247,9 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
 
 def test_unknown_regime_buys_nothing_and_still_sells() -> None:
     """Without a benchmark nobody knows the market."""
-    facts = at_price(some_facts(ledger=replace(holding(), regime=RegimeState())), "93")
+    inputs = at_price(some_facts(ledger=replace(holding(), regime=RegimeState())), "93")
 
-    decision = told(scripted(a_proposal())).decide(replace(facts, benchmark=MissingData("none")))
+    decision = told(scripted(a_proposal())).decide(replace(inputs, benchmark=MissingData("none")))
 
     assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.REFUSED, DenialCode.REGIME_UNKNOWN) == verdicts(decision)["SOL-USD"]
@@ -274,22 +274,22 @@ def test_crash_cancels_working_entries() -> None:
         (TradingState.HALT, [], 1),
     ],
 )
-def test_switch_holds_along_the_whole_chain(switch: TradingState, legs: list[OrderPurpose], cancels: int) -> None:
+def test_switch_holds_along_the_whole_chain(switch: TradingState, purposes: list[OrderPurpose], cancels: int) -> None:
     """A stop, an entry and a working entry under each of its words."""
     working = an_order_record(an_intent("ada", product_id="ADA-USD"))
-    facts = at_price(some_facts(ledger=holding(a_held_ledger(None, working)), trading_state=switch), "93")
+    inputs = at_price(some_facts(ledger=holding(a_held_ledger(None, working)), trading_state=switch), "93")
 
-    decision = told(scripted(a_proposal())).decide(facts)
+    decision = told(scripted(a_proposal())).decide(inputs)
 
-    assert legs == [intent.purpose for intent in decision.plan.intents]
+    assert purposes == [intent.purpose for intent in decision.plan.intents]
     assert cancels == len(decision.plan.cancels)
 
 
 def without_bars(count: int) -> CycleInputs:
     """Facts of the five listed products of a small universe, of which so many have no bars."""
-    facts = some_facts()
-    failed: dict[ProductId, DataError] = {name: MissingData("none") for name in list(facts.bars)[:count]}
-    return replace(facts, bars={**facts.bars, **failed})
+    inputs = some_facts()
+    failed: dict[ProductId, DataError] = {name: MissingData("none") for name in list(inputs.bars)[:count]}
+    return replace(inputs, bars={**inputs.bars, **failed})
 
 
 def small_universe(failures_max_ratio: float) -> Settings:
@@ -316,9 +316,9 @@ def test_cycle_abstains_from_entries_if_too_much_is_missing(failed: int, complet
 def test_equity_that_is_unknown_stops_entries_only() -> None:
     """Accident 6: a lot without a quote; the other one is sold, the marks stay."""
     ledger = holding(a_held_ledger().with_lot(a_lot("XRP-USD")))
-    facts = at_price(some_facts(ledger=ledger), "93")
+    inputs = at_price(some_facts(ledger=ledger), "93")
 
-    decision = told(scripted(a_proposal())).decide(facts)
+    decision = told(scripted(a_proposal())).decide(inputs)
 
     assert (None, ledger.equity_marks) == (decision.equity, decision.ledger.equity_marks)
     assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
@@ -328,13 +328,13 @@ def test_equity_that_is_unknown_stops_entries_only() -> None:
 def test_quote_asset_that_lost_its_peg_stops_entries() -> None:
     """Accident 13: USDC at 0.88 by way of its path."""
     ledger = replace(a_ledger(cash={USD: "9900", USDC: "100"}), regime=CHOPPY)
-    facts = some_facts(ledger=ledger)
+    inputs = some_facts(ledger=ledger)
     pegs = {
         ProductId("USDT-USD"): Quote(ProductId("USDT-USD"), Price("0.9999"), Price("1.0001"), NOW),
         ProductId("USDT-USDC"): Quote(ProductId("USDT-USDC"), Price("1.136"), Price("1.137"), NOW),
     }
 
-    decision = told(scripted(a_proposal())).decide(replace(facts, quotes={**facts.quotes, **pegs}))
+    decision = told(scripted(a_proposal())).decide(replace(inputs, quotes={**inputs.quotes, **pegs}))
 
     assert (Outcome.REFUSED, DenialCode.PEG_BELOW_MIN) == verdicts(decision)["SOL-USD"]
     assert {USDC: NOW} == decision.ledger.depegged
@@ -399,11 +399,11 @@ def test_dust_is_swept_before_anything_is_judged() -> None:
 
 def test_ids_of_orders_follow_from_the_cycle_and_the_strategy() -> None:
     """Accident 17: another cycle, another strategy, another id."""
-    facts = some_facts()
+    inputs = some_facts()
     ids = {
         told(scripted(a_proposal())).decide(each).plan.intents[0].client_order_id
-        for each in (facts, replace(facts, cycle_id=type(CYCLE)("20261122T102000Z")))
+        for each in (inputs, replace(inputs, cycle_id=type(CYCLE)("20261122T102000Z")))
     }
-    other = told(Scripted(), scripted(a_proposal(strategy=StrategyId(OTHER)))).decide(facts).plan.intents[0]
+    other = told(Scripted(), scripted(a_proposal(strategy=StrategyId(OTHER)))).decide(inputs).plan.intents[0]
 
     assert 3 == len({*ids, other.client_order_id})

@@ -51,7 +51,7 @@ SOL, ETH, BTC = Asset("SOL"), Asset("ETH"), Asset("BTC")
 
 
 def check(
-    *wishes: TradeProposal,
+    *proposals: TradeProposal,
     ledger: Ledger | None = None,
     regime: Regime = CHOP,
     risk: RiskManager | None = None,
@@ -61,7 +61,7 @@ def check(
 ) -> RiskReview:
     """Review wishes in a portfolio that refuses nothing but for what is said."""
     portfolio = a_portfolio(ledger, equity=equity, conditions=some_conditions(**conditions), **(view or {}))
-    return (risk or a_risk_manager()).check_all(wishes or [a_proposal()], portfolio, regime)
+    return (risk or a_risk_manager()).check_all(proposals or [a_proposal()], portfolio, regime)
 
 
 def codes(review: RiskReview) -> list[DenialCode]:
@@ -238,10 +238,10 @@ def test_so_long_between_entries_into_one_asset(ago: int, expected: DenialCode |
 
 def test_entries_of_this_review_count_for_the_pace() -> None:
     """The second of two is the fourth of the hour, and the last of the day."""
-    wishes = a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.5)
+    proposals = a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.5)
 
-    hourly = check(*wishes, ledger=paced(100, 200), risk=a_risk_manager(entries_per_hour_max=3))
-    daily = check(*wishes, ledger=paced(today=119), risk=a_risk_manager(trades_per_day_max=120))
+    hourly = check(*proposals, ledger=paced(100, 200), risk=a_risk_manager(entries_per_hour_max=3))
+    daily = check(*proposals, ledger=paced(today=119), risk=a_risk_manager(trades_per_day_max=120))
 
     assert [[DenialCode.HOUR_ENTRIES_EXCEED_MAX], [DenialCode.DAY_TRADES_EXCEED_MAX]] == [codes(hourly), codes(daily)]
     assert [["SOL-USD"]] * 2 == [[each.proposal.product_id for each in r.approvals] for r in (hourly, daily)]
@@ -310,9 +310,9 @@ def test_peg_that_was_lost_stops_entries_for_an_hour(ago: int, expected: DenialC
 def test_so_many_entries_a_cycle(limit: int, kept: int) -> None:
     """The better ones; sales are not counted."""
     lot = a_lot("ADA-USD")
-    wishes = a_proposal("ETH-USD", conviction=0.5), a_proposal("SOL-USD"), a_sale(lot)
+    proposals = a_proposal("ETH-USD", conviction=0.5), a_proposal("SOL-USD"), a_sale(lot)
 
-    review = check(*wishes, ledger=a_ledger(lots=[lot]), risk=a_risk_manager(entries_per_cycle_max=limit))
+    review = check(*proposals, ledger=a_ledger(lots=[lot]), risk=a_risk_manager(entries_per_cycle_max=limit))
 
     assert ["ADA-USD", "SOL-USD", "ETH-USD"][: kept + 1] == [each.proposal.product_id for each in review.approvals]
     assert [DenialCode.CYCLE_ENTRIES_EXCEED_MAX] * (2 - kept) == codes(review)
@@ -587,10 +587,10 @@ def test_two_assets_share_the_cap_of_their_tier_within_a_review() -> None:
 )
 def test_what_is_approved_counts_only_where_it_belongs(limits: dict[str, Any], view: dict[str, Any]) -> None:
     """Another asset, tier or cluster has its own room."""
-    wishes = a_proposal(notional="300", conviction=0.9), a_proposal("BTC-USD", notional="300")
+    proposals = a_proposal(notional="300", conviction=0.9), a_proposal("BTC-USD", notional="300")
     wide = {SOL: Notional(300), BTC: Notional(300)}
 
-    review = check(*wishes, risk=a_risk_manager(**limits), view=view, ledger=a_ledger(working=[an_intent()]))
+    review = check(*proposals, risk=a_risk_manager(**limits), view=view, ledger=a_ledger(working=[an_intent()]))
 
     assert wide == {approval.proposal.base: approval.notional for approval in review.approvals}
     assert () == review.trims
@@ -632,7 +632,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
         "open_positions_max": 0,
         "total_pct_max": Decimal(0),
     }
-    books: dict[str, Any] = {
+    ledger_fields: dict[str, Any] = {
         "reduce_only": {SOL: "less"},
         "failure_streak": FailureStreak(0, Instant(NOW + 1)),
         "drawdown_halt": True,
@@ -646,38 +646,38 @@ def test_first_check_that_fails_gives_the_code() -> None:
     }
     repairs: list[tuple[DenialCode, dict[str, Any], str, Any]] = [
         (DenialCode.SWITCH_NOT_RUN, everything, "trading_state", TradingState.RUN),
-        (DenialCode.PRODUCT_REDUCE_ONLY, books, "reduce_only", {}),
+        (DenialCode.PRODUCT_REDUCE_ONLY, ledger_fields, "reduce_only", {}),
         (DenialCode.TICK_STALE, everything, "scheduled_at", NOW),
         (DenialCode.DATA_INCOMPLETE, everything, "data_complete", True),
-        (DenialCode.VENUE_UNHEALTHY, books, "failure_streak", FailureStreak()),
+        (DenialCode.VENUE_UNHEALTHY, ledger_fields, "failure_streak", FailureStreak()),
         (DenialCode.REGIME_UNKNOWN, everything, "regime", CHOP),
         (DenialCode.EQUITY_UNKNOWN, everything, "equity", "10000"),
-        (DenialCode.DAY_LOSS_EXCEEDS_MAX, books, "equity_marks", some_marks("10000", "20000", "20000")),
-        (DenialCode.WEEK_LOSS_EXCEEDS_MAX, books, "equity_marks", some_marks("10000", "10000", "20000")),
-        (DenialCode.DRAWDOWN_EXCEEDS_MAX, books, "equity_marks", some_marks()),
-        (DenialCode.DRAWDOWN_EXCEEDS_MAX, books, "drawdown_halt", False),
+        (DenialCode.DAY_LOSS_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks("10000", "20000", "20000")),
+        (DenialCode.WEEK_LOSS_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks("10000", "10000", "20000")),
+        (DenialCode.DRAWDOWN_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks()),
+        (DenialCode.DRAWDOWN_EXCEEDS_MAX, ledger_fields, "drawdown_halt", False),
         (DenialCode.DAY_TRADES_EXCEED_MAX, limits, "trades_per_day_max", 1000),
         (DenialCode.HOUR_ENTRIES_EXCEED_MAX, limits, "entries_per_hour_max", 2),
-        (DenialCode.ENTRY_TOO_SOON, books, "entry_pacing", EntryPacing(DAY, 0, (), {SOL: Instant(NOW - 1)})),
-        (DenialCode.PRODUCT_ENTRY_TOO_SOON, books, "entry_pacing", EntryPacing()),
-        (DenialCode.PRODUCT_COOLING, books, "cooldowns", {}),
-        (DenialCode.LOSSES_COOLING, books, "loss_streak", LossStreak()),
+        (DenialCode.ENTRY_TOO_SOON, ledger_fields, "entry_pacing", EntryPacing(DAY, 0, (), {SOL: Instant(NOW - 1)})),
+        (DenialCode.PRODUCT_ENTRY_TOO_SOON, ledger_fields, "entry_pacing", EntryPacing()),
+        (DenialCode.PRODUCT_COOLING, ledger_fields, "cooldowns", {}),
+        (DenialCode.LOSSES_COOLING, ledger_fields, "loss_streak", LossStreak()),
         (DenialCode.PEG_UNKNOWN, everything, "pegs", {USDC: Decimal("0.5")}),
         (DenialCode.PEG_BELOW_MIN, everything, "pegs", {USDC: Decimal(1)}),
-        (DenialCode.PEG_BELOW_MIN, books, "depegged", {}),
+        (DenialCode.PEG_BELOW_MIN, ledger_fields, "depegged", {}),
         (DenialCode.CYCLE_ENTRIES_EXCEED_MAX, limits, "entries_per_cycle_max", 1),
-        (DenialCode.ORDER_IN_DOUBT, books, "working", [an_order_record(an_intent(product_id="SOL-USD"))]),
-        (DenialCode.ORDER_WORKING, books, "working", []),
+        (DenialCode.ORDER_IN_DOUBT, ledger_fields, "working", [an_order_record(an_intent(product_id="SOL-USD"))]),
+        (DenialCode.ORDER_WORKING, ledger_fields, "working", []),
         (DenialCode.POSITIONS_EXCEED_MAX, limits, "open_positions_max", 1),
         (DenialCode.EXPOSURE_EXCEEDS_MAX, limits, "total_pct_max", Decimal(100)),
     ]
 
     for code, place, what, repaired in repairs:
-        found = refusal(ledger=a_ledger(**books), risk=a_risk_manager(**limits), **everything)
+        found = refusal(ledger=a_ledger(**ledger_fields), risk=a_risk_manager(**limits), **everything)
         assert code is found
         place[what] = repaired
 
-    assert refusal(ledger=a_ledger(**books), risk=a_risk_manager(**limits), **everything) is None
+    assert refusal(ledger=a_ledger(**ledger_fields), risk=a_risk_manager(**limits), **everything) is None
 
 
 # --- sales
@@ -742,13 +742,13 @@ def test_nothing_is_sold_that_is_not_held() -> None:
     """No lot, an unknown one, another strategy's, an empty one: we never go short."""
     ledger = a_holding()
     lot = ledger.lots[LOT]
-    wishes = [
+    proposals = [
         a_sale(lot, lot_id=None),
         a_sale(lot, lot_id=ClientOrderId("nobody")),
         a_sale(lot, strategy=OTHER),
     ]
 
-    assert [DenialCode.POSITION_MISSING] * 3 == codes(check(*wishes, ledger=ledger))
+    assert [DenialCode.POSITION_MISSING] * 3 == codes(check(*proposals, ledger=ledger))
     empty = ledger.with_lot(replace(lot, quantity=Quantity(0)))
     assert [DenialCode.POSITION_MISSING] == codes(check(a_sale(lot), ledger=empty))
 
@@ -791,7 +791,7 @@ def test_sales_come_first() -> None:
 def test_every_proposal_is_answered_exactly_once() -> None:
     """Approved or denied, a trim beside the approval; the same whatever order they come in."""
     ledger = a_holding()
-    wishes = [
+    proposals = [
         a_proposal("SOL-USD", conviction=0.9, notional="900"),
         a_proposal("BTC-USD", conviction=0.5),
         a_proposal("ADA-USD", conviction=0.5),
@@ -799,11 +799,11 @@ def test_every_proposal_is_answered_exactly_once() -> None:
     ]
     risk = a_risk_manager(total_notional_max="1200")
 
-    review = check(*wishes, ledger=ledger, risk=risk)
+    review = check(*proposals, ledger=ledger, risk=risk)
 
     answered = [a.proposal for a in review.approvals] + [d.proposal for d in review.denials]
-    assert sorted(wishes, key=repr) == sorted(answered, key=repr)  # type: ignore[type-var]
-    assert review == check(*reversed(wishes), ledger=ledger, risk=risk)
+    assert sorted(proposals, key=repr) == sorted(answered, key=repr)  # type: ignore[type-var]
+    assert review == check(*reversed(proposals), ledger=ledger, risk=risk)
 
 
 def test_risk_never_enlarges() -> None:
@@ -882,9 +882,9 @@ def test_refusal_carries_the_numbers_behind_it(world: dict[str, Any], numbers: d
 
 def test_second_wish_is_told_what_the_first_used_up() -> None:
     """Its own review counts in the numbers too."""
-    wishes = a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.5)
+    proposals = a_proposal("SOL-USD"), a_proposal("ETH-USD", conviction=0.5)
 
-    (denial,) = check(*wishes, ledger=paced(500), risk=a_risk_manager(entries_per_hour_max=2)).denials
+    (denial,) = check(*proposals, ledger=paced(500), risk=a_risk_manager(entries_per_hour_max=2)).denials
 
     assert {"entries": 2, "limit": 2} == denial.details
 

@@ -42,7 +42,7 @@ def the_denial(bars: Bars, regime: Regime = Regime.CHOP, **overrides: Any) -> De
     return denial
 
 
-def measures(**overrides: Any) -> Features:
+def features(**overrides: Any) -> Features:
     """Measures of a market in which nothing happens, at a price of 100."""
     quiet = Features(
         short_return=0.0,
@@ -67,8 +67,8 @@ LONG = {Regime.CHOP: 2.5, Regime.BULL: 7.0, Regime.BEAR: 7.0, Regime.CRASH: 7.0}
 def test_price_move_fires_from_its_threshold_on(regime: Regime, sign: int) -> None:
     """In every regime, over either window, up and down; a hair below it does not."""
     for window, limits in (("short_return", SHORT), ("long_return", LONG)):
-        at = measures(**{window: sign * (limits[regime] / 100 + 1e-9)})
-        below = measures(**{window: sign * (limits[regime] / 100 - 1e-9)})
+        at = features(**{window: sign * (limits[regime] / 100 + 1e-9)})
+        below = features(**{window: sign * (limits[regime] / 100 - 1e-9)})
         found = signals.detect_price_move(SETTINGS.price_move, regime, at)
 
         assert found is not None
@@ -91,7 +91,7 @@ def test_price_move_is_strongest_when_both_windows_agree(
     short: float, long: float, strength: float, confidence: float, move: float
 ) -> None:
     """Against one another the long one speaks, with its own strength."""
-    found = signals.detect_price_move(SETTINGS.price_move, Regime.CHOP, measures(short_return=short, long_return=long))
+    found = signals.detect_price_move(SETTINGS.price_move, Regime.CHOP, features(short_return=short, long_return=long))
 
     assert found is not None
     assert (strength, confidence, move) == (found.strength, found.confidence, found.move)
@@ -128,8 +128,8 @@ def test_volume_spike_fires_from_its_ratio_on(regime: Regime) -> None:
     settings, ratio = SETTINGS.volume_spike, RATIO[regime]
 
     for move, direction in ((0.006, Direction.UP), (-0.006, Direction.DOWN)):
-        at = signals.detect_volume_spike(settings, regime, measures(volume_ratio=ratio, long_return=move))
-        below = signals.detect_volume_spike(settings, regime, measures(volume_ratio=ratio - 0.01, long_return=move))
+        at = signals.detect_volume_spike(settings, regime, features(volume_ratio=ratio, long_return=move))
+        below = signals.detect_volume_spike(settings, regime, features(volume_ratio=ratio - 0.01, long_return=move))
         assert at is not None
         assert direction is at.direction
         assert below is None
@@ -137,11 +137,11 @@ def test_volume_spike_fires_from_its_ratio_on(regime: Regime) -> None:
 
 def test_volume_spike_without_a_move_is_nothing() -> None:
     """Volume alone has no direction."""
-    busy = measures(volume_ratio=9.0, long_return=0.0049)
+    busy = features(volume_ratio=9.0, long_return=0.0049)
 
     assert signals.detect_volume_spike(SETTINGS.volume_spike, Regime.CHOP, busy) is None
     no_minimum = replace(SETTINGS.volume_spike, move_min_pct=0.0)
-    still = measures(volume_ratio=9.0)
+    still = features(volume_ratio=9.0)
     assert signals.detect_volume_spike(no_minimum, Regime.CHOP, still) is None
 
 
@@ -149,7 +149,7 @@ def test_volume_spike_without_a_move_is_nothing() -> None:
 def test_volume_spike_grows_with_its_ratio(ratio: float, strength: float, confidence: float) -> None:
     """(ratio - 1) / 3 and ratio / 4, both at most one."""
     found = signals.detect_volume_spike(
-        SETTINGS.volume_spike, Regime.CHOP, measures(volume_ratio=ratio, long_return=0.01)
+        SETTINGS.volume_spike, Regime.CHOP, features(volume_ratio=ratio, long_return=0.01)
     )
 
     assert found is not None
@@ -241,7 +241,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
     low: float, age: int, signs: Confirmations, fires: bool
 ) -> None:
     """100 is 3.09 % above 97 and 2.88 % above 97.2."""
-    found = signals.detect_reversal(SETTINGS.reversal, measures(low=low, low_age=age), 100.0, signs)
+    found = signals.detect_reversal(SETTINGS.reversal, features(low=low, low_age=age), 100.0, signs)
 
     assert fires is (found is not None)
 
@@ -249,7 +249,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
 def test_reversal_is_as_strong_as_its_bounce() -> None:
     """Five percent of twenty is a quarter; beyond twenty it is one."""
     for low, strength in ((100 / 1.05, 0.25), (50.0, 1.0)):
-        found = signals.detect_reversal(SETTINGS.reversal, measures(low=low), 100.0, THREE)
+        found = signals.detect_reversal(SETTINGS.reversal, features(low=low), 100.0, THREE)
         assert found is not None
         assert pytest.approx(strength) == found.strength
         assert (found.confidence, found.direction) == (0.60, Direction.UP)
@@ -296,7 +296,7 @@ def test_momentum_fires_from_its_threshold_on(sign: int) -> None:
     """Two percent over the day, up or down; the share of closes that went its way is the confidence."""
     for pct, fires in ((2.001, True), (1.999, False)):
         bars = some_bars([100 + sign * pct * n / 288 for n in range(-11, 289)])
-        found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=sign * pct / 100), bars)
+        found = signals.detect_momentum(SETTINGS.momentum, features(momentum=sign * pct / 100), bars)
 
         assert fires is (found is not None)
         if found is not None:
@@ -306,7 +306,7 @@ def test_momentum_fires_from_its_threshold_on(sign: int) -> None:
 @pytest.mark.parametrize(("move", "strength"), [(0.025, 0.25), (-0.025, 0.25), (0.1, 1.0), (-0.3, 1.0)])
 def test_momentum_is_as_strong_as_its_move(move: float, strength: float) -> None:
     """A tenth of the span is a tenth of the strength, at most one."""
-    found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=move), flat_bars())
+    found = signals.detect_momentum(SETTINGS.momentum, features(momentum=move), flat_bars())
 
     assert found is not None
     assert pytest.approx(strength) == found.strength
@@ -317,7 +317,7 @@ def test_momentum_share_counts_closes_over_half_a_day() -> None:
     """36 rises among the last 144 changes are a quarter; those before them do not count, nor do standing closes."""
     closes = [100.0 + n for n in range(156)] + [255.0] * 108 + [255.0 + n for n in range(1, 37)]
 
-    found = signals.detect_momentum(SETTINGS.momentum, measures(momentum=0.05), some_bars(closes))
+    found = signals.detect_momentum(SETTINGS.momentum, features(momentum=0.05), some_bars(closes))
 
     assert found is not None
     assert found.confidence == 0.25

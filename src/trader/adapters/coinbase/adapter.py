@@ -152,19 +152,19 @@ class CoinbaseExchange(CoinbaseMarket):
         call = Call("POST", "/convert/quote", body=requests.encode_conversion_quote(intent))
         return read_conversion_id(self._transport.send(call))
 
-    def commit_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> None:
+    def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         # Sent once, whatever comes: a second commit may be a second conversion.
-        path = _convert_path(venue_convert_id)
+        path = _convert_path(venue_conversion_id)
         self._transport.send(Call("POST", path, body=requests.encode_conversion_commit(intent)), again_on_401=False)
 
-    def read_conversion(self, venue_convert_id: str, intent: ConversionIntent) -> ConversionReport:
+    def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
         query = tuple(requests.encode_accounts(intent.source, intent.target).items())
-        reply = self._transport.read(Call("GET", _convert_path(venue_convert_id), query=query))
+        reply = self._transport.read(Call("GET", _convert_path(venue_conversion_id), query=query))
         return read_conversion(reply, intent.source, intent.target)
 
 
-def _convert_path(venue_convert_id: str) -> str:
-    return f"/convert/trade/{quote(venue_convert_id, safe='')}"
+def _convert_path(venue_conversion_id: str) -> str:
+    return f"/convert/trade/{quote(venue_conversion_id, safe='')}"
 
 
 def open_exchange(

@@ -132,10 +132,7 @@ class Transport:
         """
         if call.group is not RateLimitGroup.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
-        for bucket in self._limiters[call.group]:
-            bucket.wait_turn()
-        with self._lock:
-            self.sent[call.group] += 1
+        self.take_turn(call)
         now = self.timing.monotonic()
         until = max(now + self.timeouts.read_seconds if until is None else until, now + _SHORTEST_WAIT)
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
@@ -146,6 +143,13 @@ class Transport:
         else:
             return answer
         return failure
+
+    def take_turn(self, call: Call) -> float:
+        """Wait until a request may leave; return the monotonic instant at which its turn came."""
+        turn = max(limiter.wait_turn() for limiter in self._limiters[call.group])
+        with self._lock:
+            self.sent[call.group] += 1
+        return turn
 
     def decode(self, call: Call, answer: Answer | Failure) -> Any:
         """Return the decoded body, or the Failure that the answer is."""
@@ -173,8 +177,8 @@ class Transport:
             if delay is None or retry + 1 == attempts or self.timing.monotonic() + delay > end:
                 break
             if isinstance(found.error, VenueThrottled):
-                for bucket in self._limiters[call.group]:
-                    bucket.pause(delay)
+                for limiter in self._limiters[call.group]:
+                    limiter.pause(delay)
             self.timing.sleep(delay)
         raise found.error
 
@@ -196,28 +200,28 @@ class Transport:
 
         If the first ones all fail for want of an answer, the rest is not asked.
         """
-        effort = BatchBreaker(self.timing.monotonic() + self.timeouts.bulk_seconds, self._limits.parallel)
+        breaker = BatchBreaker(self.timing.monotonic() + self.timeouts.bulk_seconds, self._limits.parallel)
         if len(calls) == 1:
-            return [self._try(calls[0], effort)]
+            return [self._try(calls[0], breaker)]
         with self._lock:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="coinbase")
             pool = self._pool
-        return list(pool.map(lambda call: self._try(call, effort), calls))
+        return list(pool.map(lambda call: self._try(call, breaker), calls))
 
     def auth_delay(self) -> float:
         """Return how long to wait after a refused token: some refusals are throttling in disguise."""
         return self.timeouts.auth_seconds + self.timing.uniform(0, self.timeouts.auth_seconds)
 
-    def _try(self, call: Call, effort: BatchBreaker) -> Any:
-        if effort.is_tripped(self.timing.monotonic()):
+    def _try(self, call: Call, breaker: BatchBreaker) -> Any:
+        if breaker.is_tripped(self.timing.monotonic()):
             return VenueUnavailable(f"{call}: not asked, the venue does not answer in time")
         try:
-            found = self.read(call, effort.until)
+            found = self.read(call, breaker.until)
         except VenueError as error:
-            effort.record_failure(error)
+            breaker.record_failure(error)
             return error
-        effort.has_success = True
+        breaker.has_success = True
         return found
 
     def _delay(self, failure: Failure, retry: int, *, auth_tried: bool) -> float | None:

@@ -64,15 +64,15 @@ class Timing:
 def make_rate_limiters(limits: RateLimits, timing: Timing) -> Mapping[RateLimitGroup, tuple[RateLimiter, ...]]:
     """Make the buckets that a request of each lane takes its turn from."""
 
-    def bucket(rate: float) -> RateLimiter:
+    def limiter(rate: float) -> RateLimiter:
         return RateLimiter(rate, monotonic=timing.monotonic, sleep=timing.sleep)
 
-    private = bucket(limits.private_per_second)
+    private = limiter(limits.private_per_second)
     return {
-        RateLimitGroup.PUBLIC: (bucket(limits.public_per_second),),
+        RateLimitGroup.PUBLIC: (limiter(limits.public_per_second),),
         RateLimitGroup.PRIVATE: (private,),
         # Fills have a limit of their own and count among the private ones as well.
-        RateLimitGroup.FILLS: (bucket(limits.fills_per_second), private),
+        RateLimitGroup.FILLS: (limiter(limits.fills_per_second), private),
     }
 
 
@@ -127,14 +127,15 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._next = -float("inf")
 
-    def wait_turn(self) -> None:
-        """Wait for a turn."""
+    def wait_turn(self) -> float:
+        """Wait for a turn; return the monotonic instant at which it came."""
         with self._lock:
             now = self._monotonic()
             turn = max(now, self._next - self._lead)
             self._next = max(now, self._next) + self._interval
         if turn > now:
             self._sleep(turn - now)
+        return turn
 
     def pause(self, seconds: float) -> None:
         """Give nobody a turn for a while; turns already given are not taken back."""

@@ -112,14 +112,14 @@ class CoinbaseMarket:
     def _product_rows(self) -> Iterable[Any]:
         """Walk the pages until one holds nothing new: how many rows the venue grants a page is not documented."""
         query: tuple[tuple[str, str], ...] = (_SPOT,)
-        path, lane = "/market/products", RateLimitGroup.PUBLIC
+        path, group = "/market/products", RateLimitGroup.PUBLIC
         if self._transport.has_key:
-            path, lane, query = "/products", RateLimitGroup.PRIVATE, (_SPOT, ("get_tradability_status", "true"))
+            path, group, query = "/products", RateLimitGroup.PRIVATE, (_SPOT, ("get_tradability_status", "true"))
         seen: set[str] = set()
         offset = 0
         for _ in range(_PRODUCT_PAGES_MAX):
             page = (("limit", str(_PRODUCTS_PER_PAGE)), ("offset", str(offset)))
-            raw = self._transport.read(Call("GET", path, lane, query + page))
+            raw = self._transport.read(Call("GET", path, group, query + page))
             rows = read_rows(raw, "products")
             fresh = [row for row in rows if _product_id(row) not in seen]
             if not fresh:

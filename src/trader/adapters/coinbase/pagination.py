@@ -22,7 +22,7 @@ def iterate(
     path: str,
     key: str,
     query: Query,
-    lane: RateLimitGroup = RateLimitGroup.PRIVATE,
+    group: RateLimitGroup = RateLimitGroup.PRIVATE,
     until: float | None = None,
     attempts: int | None = None,
 ) -> Iterator[Any]:
@@ -34,7 +34,7 @@ def iterate(
     for number in range(_PAGES_MAX):
         if number and until is not None and transport.timing.monotonic() >= until:
             raise VenueUnavailable(f"{key}: there was no time to read more than {number} pages")
-        rows, cursor = read_page(transport.read(Call("GET", path, lane, page), until, attempts), key)
+        rows, cursor = read_page(transport.read(Call("GET", path, group, page), until, attempts), key)
         yield from rows
         if cursor is None:
             return

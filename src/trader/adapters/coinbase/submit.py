@@ -89,13 +89,13 @@ class Submitter:
     def _send(self, intent: OrderIntent) -> _Outcome:
         call = Call("POST", "/orders", body=encode_order(intent))
         end = self._timing.monotonic() + self._send_seconds
-        outcome, unauthorised, hiccups = _Outcome(), 0, 0
+        outcome, unauthorised, transient = _Outcome(), 0, 0
         for delay in (*_BACKOFF, None):
             outcome, failure = self._attempt(intent, call, end, outcome)
-            hiccups += outcome.refusal in TRANSIENT_REJECTIONS
+            transient += outcome.refusal in TRANSIENT_REJECTIONS
             is_over = outcome.order_id is not None or outcome.listed is not None
             is_refused = outcome.refusal is not None and (
-                outcome.refusal not in TRANSIENT_REJECTIONS or hiccups > _TRANSIENT_MAX
+                outcome.refusal not in TRANSIENT_REJECTIONS or transient > _TRANSIENT_MAX
             )
             if is_over or is_refused:
                 break

@@ -16,7 +16,7 @@ TRADED_REGIMES = (Regime.BULL, Regime.CHOP, Regime.BEAR)
 
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
     """Name every combination under which no order could be made, or a cap could never decide."""
-    checks = (_caps, _sizes, _quotes, _converts, _orders)
+    checks = (_caps, _sizes, _quotes, _conversions, _orders)
     return tuple(line for check in checks for line in check(settings))
 
 
@@ -91,7 +91,7 @@ def _prices(asset: Asset, accounting: Asset, products: tuple[str, ...]) -> bool:
     return base == other_base and quote == accounting and other_quote == asset
 
 
-def _converts(settings: Settings) -> Iterator[str]:
+def _conversions(settings: Settings) -> Iterator[str]:
     execution = settings.execution
     if execution.auto_convert and not execution.conversion_pairs:
         yield "execution.conversion_pairs: none, but execution.auto_convert is true; allowed is at least one, or false"
@@ -108,11 +108,7 @@ def _converts(settings: Settings) -> Iterator[str]:
 
 def _orders(settings: Settings) -> Iterator[str]:
     execution = settings.execution
-    start, step, most = (
-        execution.exit_slippage_bps,
-        execution.exit_slippage_step_bps,
-        execution.exit_slippage_bps_max,
-    )
+    start, step, most = execution.exit_slippage_bps, execution.exit_slippage_step_bps, execution.exit_slippage_bps_max
     if start > most:
         yield (
             f"execution.exit_slippage_bps: {plain(start)} starts above the end; "

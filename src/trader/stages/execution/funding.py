@@ -111,5 +111,5 @@ class BuyingPower:
         if asset == self.portfolio.ledger.accounting_asset:
             return True
         price = self.portfolio.conditions.pegs.get(asset)
-        rests = asset in self.portfolio.ledger.depegged
-        return price is not None and price >= self.risk.peg_min and not rests
+        is_cooling = asset in self.portfolio.ledger.depegged
+        return price is not None and price >= self.risk.peg_min and not is_cooling

@@ -29,7 +29,7 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
             minutes = risk.cooldown_stop_minutes
         book = ledger.by_strategy[lot.strategy]
         losses = 0 if won else ledger.loss_streak.losses + 1
-        rests = losses >= risk.loss_streak_max
+        pauses = losses >= risk.loss_streak_max
         ledger = replace(
             ledger,
             by_strategy={
@@ -38,9 +38,9 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
             },
             cooldowns={**ledger.cooldowns, lot.base: Cooldown(Instant(now + minutes * 60), how)},
             loss_streak=LossStreak(
-                losses=0 if rests else losses,
+                losses=0 if pauses else losses,
                 cooldown_until=Instant(now + risk.loss_streak_cooldown_minutes * 60)
-                if rests
+                if pauses
                 else ledger.loss_streak.cooldown_until,
             ),
         )

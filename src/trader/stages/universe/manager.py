@@ -196,8 +196,8 @@ class UniverseManager:
         if passed is before.member:
             return Membership(before.member)
         needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
-        against = before.disagreeing_cycles + 1
-        return Membership(passed) if against >= needed else Membership(before.member, against)
+        disagreeing = before.disagreeing_cycles + 1
+        return Membership(passed) if disagreeing >= needed else Membership(before.member, disagreeing)
 
     def _rows(self, by_base: Mapping[Asset, Sequence[Product]], held: frozenset[Asset]) -> tuple[UniverseRow, ...]:
         """Name each base to consider once: configured ones as listed, then discovered by volume, then held ones."""

@@ -94,9 +94,9 @@ def test_adoption_is_announced_with_its_reason_before_it_is_booked(world: World)
 def test_difference_to_the_account_is_gone_after_the_adoption(world: World) -> None:
     """The account has 2 SOL, the ledger 3: one is taken out, and the asset is no longer reduce-only."""
     lose(world, "SOL", "1")
-    story = fault_run_of(ENTRY)
-    prepare_world(world, story.beats[3])
-    invoke(world, story.beats[3], "cycle", Nemesis(), Watch())
+    fault_run = fault_run_of(ENTRY)
+    prepare_world(world, fault_run.beats[3])
+    invoke(world, fault_run.beats[3], "cycle", Nemesis(), Watch())
     before = world.ledger()
     assert before is not None
     assert "SOL" in before.reduce_only
@@ -181,8 +181,8 @@ def an_order_nobody_knows(world: World, **over: object) -> ClientOrderId:
     entry = next(record.intent for record in ledger.orders.values() if record.intent.purpose is OrderPurpose.ENTRY)
     name = ClientOrderId(f"{world.scenario.settings.execution.order_prefix}unknown")
     intent = replace(
-        entry, client_order_id=name, lot_id=name, configuration=OrderConfiguration.LIMIT_IOC, limit_price=entry.limit_price * 2,
-        attach_bracket=False, expires_at=None,
+        entry, client_order_id=name, lot_id=name, configuration=OrderConfiguration.LIMIT_IOC,
+        limit_price=entry.limit_price * 2, attach_bracket=False, expires_at=None,
     )  # fmt: skip
     world.exchange.submit(replace(intent, **over))
     return name

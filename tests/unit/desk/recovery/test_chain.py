@@ -9,7 +9,7 @@ from trader.errors import AuditError
 from trader.model.codec import sha256_hex
 from trader.model.events import AuditEvent, AuditObject, EventKind
 from trader.model.ids import CycleId, Instant, Scope, cycle_id_at
-from trader.ports import audit_key
+from trader.ports import name_audit_object
 
 BEGIN = Instant(1_795_348_800)
 
@@ -25,7 +25,7 @@ class Log:
         at = Instant(BEGIN + 60 * minute)
         cycle: CycleId = cycle_id_at(at)
         event = AuditEvent(EventKind.CYCLE_SETTLED, cycle, at, "cycle", {"epoch": epoch})
-        written = AuditObject(audit_key(Scope("PAPER#main"), cycle, epoch, part), previous, (event,))
+        written = AuditObject(name_audit_object(Scope("PAPER#main"), cycle, epoch, part), previous, (event,))
         self.texts[written.key] = written.text()
         return written.digest
 
@@ -106,7 +106,7 @@ def test_missing_link_is_named() -> None:
 
     assert [1, 3] == epochs(chain)
     assert (
-        f"{audit_key(Scope('PAPER#main'), CycleId('20261122T121000Z'), 3, 'decision')} follows {gone[:12]}, "
+        f"{name_audit_object(Scope('PAPER#main'), CycleId('20261122T121000Z'), 3, 'decision')} follows {gone[:12]}, "
         "which no object has as its digest",
     ) == chain.problems
     with pytest.raises(AuditError, match=r"is broken: scope=.*follows"):
@@ -136,7 +136,7 @@ def test_two_that_both_have_followers_are_a_break() -> None:
 )
 def test_object_that_is_none_is_named(text: str, said: str) -> None:
     """It is a problem, not a gap in silence."""
-    key = audit_key(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
+    key = name_audit_object(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
 
     assert [said] == [said for each in read_chain({key: text}).problems if said in each]
 

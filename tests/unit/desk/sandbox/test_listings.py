@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from desk.markets.series import CandleSeries
-from desk.sandbox.listings import add_script, find_newest, load_folder, make_seeded, many_products
+from desk.sandbox.listings import add_script, find_newest, list_many_products, load_folder, make_seeded
 from desk.sandbox.market import Listing
 from desk.sandbox.resample import merge, partial, split
 from factories_venue import SOL, START, STEP, a_path
@@ -78,7 +78,7 @@ def test_script_with_a_fault_names_the_line(tmp_path: Path, line: str) -> None:
 
 
 def test_crowd_follows_its_originals() -> None:
-    made = many_products(make_seeded(7, START, ahead_hours=1), 200)
+    made = list_many_products(make_seeded(7, START, ahead_hours=1), 200)
 
     assert 200 == len({product.product_id for product in made.products})
     assert all((product.product_id, Granularity.FIVE_MINUTE) in made.series for product in made.products)

@@ -64,7 +64,7 @@ def test_only_what_moto_lacks_is_picked() -> None:
         "Policy": {"Type": stack_rest.LEFT_OUT[0]},
     }
 
-    assert {"Alarm": ALARM} == stack_rest.missing_resources({"Resources": resources})
+    assert {"Alarm": ALARM} == stack_rest.find_missing_resources({"Resources": resources})
 
 
 def test_every_reference_and_every_condition_is_asked_for() -> None:

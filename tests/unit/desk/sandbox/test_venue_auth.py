@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from desk.sandbox.auth import Algorithm, Permission, new_key
+from desk.sandbox.auth import Algorithm, Permission, make_key
 from unit.desk.sandbox.conftest import Open
 from unit.desk.sandbox.venues import API, Client, limit
 
@@ -63,14 +63,14 @@ def test_what_is_no_token_is_refused(client: Client, token: str) -> None:
 
 def test_token_of_another_key_is_refused(client: Client) -> None:
     """Same name, other secret."""
-    stranger = new_key(name=client.server.key.name)
+    stranger = make_key(name=client.server.key.name)
 
     assert 401 == client.send("GET", "/accounts", token=client.token("GET", PATH, stranger)).status_code
 
 
 def test_both_kinds_of_key_sign(client: Client) -> None:
     """P-256 under an organisation's name, and Ed25519 under a bare id with 88 characters of secret."""
-    edwards = client.venue.add_key(new_key(Algorithm.EDDSA))
+    edwards = client.venue.add_key(make_key(Algorithm.EDDSA))
 
     assert 88 == len(edwards.secret)
     assert {"id", "privateKey"} == set(edwards.file())
@@ -101,7 +101,7 @@ def test_venue_whose_clock_is_ahead_refuses_tokens_of_now(open_venue: Open) -> N
     ],
 )
 def test_permission_is_asked_for(client: Client, may: set[Permission], method: str, path: str, status: int) -> None:
-    key = client.venue.add_key(new_key(permissions=frozenset(may)))
+    key = client.venue.add_key(make_key(permissions=frozenset(may)))
     body = {"product_id": "SOL-USD", "side": "BUY", "order_configuration": limit(), "order_ids": []}
 
     answer = client.send(method, path, body, token=client.token(method, API + path, key))

@@ -44,7 +44,7 @@ def plan(ledger: Ledger, *approvals: Approval, switch: TradingState = TradingSta
     return engine.plan(approvals, portfolio, a_market(*BOOKS, **market), entries_allowed=switch is TradingState.RUN)
 
 
-def legs(made: Plan) -> list[tuple[OrderPurpose, str]]:
+def purposes(made: Plan) -> list[tuple[OrderPurpose, str]]:
     return [(intent.purpose, intent.product_id) for intent in made.intents]
 
 
@@ -68,7 +68,7 @@ def test_exits_come_before_protection_before_entries() -> None:
         (OrderPurpose.EXIT, "ETH-USD"),
         (OrderPurpose.PROTECTION, "ETH-USD"),
         (OrderPurpose.ENTRY, "SOL-USD"),
-    ] == legs(made)
+    ] == purposes(made)
     assert [LOT, second.lot_id] == [intent.lot_id for intent in made.intents[:2]]
 
 
@@ -87,7 +87,7 @@ def test_switch_decides_what_is_sent_of_itself(
     """REDUCE_ONLY protects and cancels entries, HALT only cancels them, FLATTEN protects nothing it sells."""
     made = plan(a_holding(), switch=switch)
 
-    assert (expected, cancels) == (legs(made), made.cancels)
+    assert (expected, cancels) == (purposes(made), made.cancels)
 
 
 @pytest.mark.parametrize("switch", [TradingState.REDUCE_ONLY, TradingState.FLATTEN])
@@ -95,7 +95,7 @@ def test_lot_is_sold_unless_the_switch_says_halt(switch: TradingState) -> None:
     """And what is sold is not protected besides."""
     ledger = a_holding()
 
-    assert [(OrderPurpose.EXIT, "ETH-USD")] == legs(plan(ledger, a_sell_approval(ledger.lots[LOT]), switch=switch))
+    assert [(OrderPurpose.EXIT, "ETH-USD")] == purposes(plan(ledger, a_sell_approval(ledger.lots[LOT]), switch=switch))
 
 
 def test_halt_sends_nothing_whatever_was_approved() -> None:
@@ -121,7 +121,7 @@ def test_first_entry_leaves_the_second_what_it_did_not_spend() -> None:
     """One purse: 402 pay for 300 with fee, and for about 100 of the second, which says so."""
     made = plan(a_ledger(cash="402"), an_approval(), an_approval(a_proposal("BTC-USD")))
 
-    assert [(OrderPurpose.ENTRY, "SOL-USD"), (OrderPurpose.ENTRY, "BTC-USD")] == legs(made)
+    assert [(OrderPurpose.ENTRY, "SOL-USD"), (OrderPurpose.ENTRY, "BTC-USD")] == purposes(made)
     assert [DenialCode.CAPITAL_EXCEEDED] == [trim.code for trim in made.trims]
     assert sum(intent.cost_max for intent in made.intents) <= 402
 
@@ -132,7 +132,7 @@ def test_entry_that_cannot_be_made_is_a_denial_and_the_next_is_made() -> None:
 
     assert ([DenialCode.PRODUCT_MISSING], [(OrderPurpose.ENTRY, "SOL-USD")]) == (
         [d.code for d in made.denials],
-        legs(made),
+        purposes(made),
     )
 
 
@@ -149,9 +149,9 @@ def test_conversion_stands_in_the_plan_beside_the_order_it_pays_for() -> None:
     """It is an intent too: journaled, then done."""
     made = plan(a_ledger(cash={USDC: "1000"}), an_approval())
 
-    (convert,), (intent,) = made.conversions, made.intents
-    assert (convert.conversion_id,) == intent.depends_on
-    assert convert.amount >= intent.cost_max
+    (conversion,), (intent,) = made.conversions, made.intents
+    assert (conversion.conversion_id,) == intent.depends_on
+    assert conversion.amount >= intent.cost_max
 
 
 def test_quiet_cycle_has_an_empty_plan() -> None:

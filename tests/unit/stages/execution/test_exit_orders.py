@@ -287,8 +287,8 @@ CHILD = VenueOrderId("venue-child")
 def with_entry(status: OrderStatus, *more: OrderRecord, over_ago: int | None = None) -> Ledger:
     """A lot whose entry carries a bracket under the venue's id ``venue-child``."""
     ledger = held(*more, attach=True)
-    over_at = None if over_ago is None else Instant(NOW - over_ago)
-    return ledger.with_order(replace(ledger.orders[LOT], status=status, attached_order_id=CHILD, final_at=over_at))
+    final_at = None if over_ago is None else Instant(NOW - over_ago)
+    return ledger.with_order(replace(ledger.orders[LOT], status=status, attached_order_id=CHILD, final_at=final_at))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The bucket gives no second more turns than it holds."""
+"""The limiter gives no second more turns than it holds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from trader.adapters.coinbase.limits import RateLimiter, RateLimitGroup, RateLim
 from unit.adapters.coinbase.stub import FakeTime
 
 
-def turns(bucket: RateLimiter, time: FakeTime, count: int) -> list[float]:
+def turns(limiter: RateLimiter, time: FakeTime, count: int) -> list[float]:
     """When each of some turns came."""
     found = []
     for _ in range(count):
-        bucket.wait_turn()
+        limiter.wait_turn()
         found.append(time.passed)
     return found
 
@@ -33,10 +33,10 @@ def test_turns_are_spaced_and_no_second_holds_more_than_the_rate(time: FakeTime)
 
 def test_quiet_time_is_not_saved_up(time: FakeTime) -> None:
     """After a minute of silence the next turns are spaced as ever."""
-    bucket = a_bucket(8, time)
+    limiter = a_bucket(8, time)
     time.sleep(60)
 
-    first, second = turns(bucket, time, 2)
+    first, second = turns(limiter, time, 2)
 
     assert second - first > 0.1
 
@@ -51,10 +51,10 @@ def test_burst_may_go_at_once(time: FakeTime) -> None:
 
 def test_pause_holds_everybody_back(time: FakeTime) -> None:
     """What the venue asks one request to wait, all wait."""
-    bucket = a_bucket(8, time, burst=3)
-    bucket.pause(5)
+    limiter = a_bucket(8, time, burst=3)
+    limiter.pause(5)
 
-    assert 5.0 == turns(bucket, time, 1)[0]
+    assert 5.0 == turns(limiter, time, 1)[0]
 
 
 def test_threads_do_not_share_a_turn() -> None:
@@ -65,8 +65,8 @@ def test_threads_do_not_share_a_turn() -> None:
         with lock:
             waits.append(round(seconds, 6))
 
-    bucket = RateLimiter(10, monotonic=lambda: 0.0, sleep=sleep)
-    threads = [threading.Thread(target=bucket.wait_turn) for _ in range(40)]
+    limiter = RateLimiter(10, monotonic=lambda: 0.0, sleep=sleep)
+    threads = [threading.Thread(target=limiter.wait_turn) for _ in range(40)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -77,10 +77,10 @@ def test_threads_do_not_share_a_turn() -> None:
 
 def test_fills_count_among_the_private_ones(time: FakeTime) -> None:
     """Five fills a second, and each also takes a private turn."""
-    buckets = make_rate_limiters(RateLimits(), time.timing())
+    limiters = make_rate_limiters(RateLimits(), time.timing())
 
-    assert 2 == len(buckets[RateLimitGroup.FILLS])
-    assert buckets[RateLimitGroup.PRIVATE][0] is buckets[RateLimitGroup.FILLS][1]
+    assert 2 == len(limiters[RateLimitGroup.FILLS])
+    assert limiters[RateLimitGroup.PRIVATE][0] is limiters[RateLimitGroup.FILLS][1]
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0)])

@@ -33,14 +33,14 @@ def test_unchanged_book_is_the_same_object(book_store: SimAccountStore) -> None:
 def test_two_venues_over_one_store_are_one_venue(book_store: SimAccountStore) -> None:
     """Orders, brackets, fills and conversions of the first are there in the second, to the last digit."""
     path = a_path(Bar(low=99.0, volume=15.0))
-    first = a_simulated_venue(path, books=book_store)
+    first = a_simulated_venue(path, accounts=book_store)
     first.exchange.submit(a_protected_intent())
     first.exchange.submit(a_taker())
     first.exchange.commit_conversion(first.exchange.quote_conversion(a_convert()), a_convert())
     first.pass_bars()
     expected = (first.exchange.orders(Instant(0)), first.exchange.fills(Instant(0)), first.exchange.balances())
 
-    second = a_simulated_venue(path, books=book_store)
+    second = a_simulated_venue(path, accounts=book_store)
     second.pass_bars()
 
     assert expected == (

@@ -78,7 +78,7 @@ def test_stable_coin_without_a_path_has_no_price() -> None:
 
 
 def sweep(
-    ledger: Ledger, product: Product | None = None, quote: Quote | None = None, **facts: Any
+    ledger: Ledger, product: Product | None = None, quote: Quote | None = None, **inputs: Any
 ) -> tuple[Ledger, tuple[Any, ...]]:
     listed = a_product("ETH-USD", base_increment=Quantity("0.01")) if product is None else product
     shown = a_quote("ETH-USD", bid="100", ask="101") if quote is None else quote
@@ -94,7 +94,7 @@ def sweep(
         benchmark=MissingData("none"),
         fees=FeeRates(Decimal(0), Decimal(0)),
     )
-    return sweep_dust(replace(plain, **facts), ledger)
+    return sweep_dust(replace(plain, **inputs), ledger)
 
 
 def with_left(quantity: str, *more: OrderRecord) -> Ledger:
@@ -152,11 +152,11 @@ def test_lot_whose_entry_may_still_fill_is_not_swept() -> None:
 @pytest.mark.parametrize(
     "facts", [{"products": {}}, {"quotes": {}}, {"quotes": {ETH: a_quote("ETH-USD", bid="9", ask="8")}}]
 )
-def test_lot_that_cannot_be_judged_is_not_swept(facts: dict[str, Any]) -> None:
+def test_lot_that_cannot_be_judged_is_not_swept(inputs: dict[str, Any]) -> None:
     """Without metadata or a price nothing is written off."""
     ledger = with_left("0.001")
 
-    assert (ledger, ()) == sweep(ledger, **facts)
+    assert (ledger, ()) == sweep(ledger, **inputs)
 
 
 # --- marks

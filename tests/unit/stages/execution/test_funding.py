@@ -57,8 +57,8 @@ def a_purse(
     )
 
 
-def funded(purse: BuyingPower, cost: str, *books: Product) -> tuple[str, Decimal, Asset | None] | None:
-    funding = purse.reserve(books or (SOL, SOL_USDC), Notional(cost))
+def funded(buying_power: BuyingPower, cost: str, *books: Product) -> tuple[str, Decimal, Asset | None] | None:
+    funding = buying_power.reserve(books or (SOL, SOL_USDC), Notional(cost))
     return None if funding is None else (funding.product.product_id, funding.amount, funding.convert_from)
 
 
@@ -131,43 +131,43 @@ def test_conversion_needs_all_of_what_is_missing() -> None:
 @pytest.mark.parametrize("rules", [{"auto_convert": False}, {"conversion_pairs": ("USD-USDC",)}])
 def test_nothing_is_converted_that_may_not_be(rules: dict[str, Any]) -> None:
     """Switched off, or not that way round."""
-    purse = a_purse({USDC: "500"}, **rules)
+    buying_power = a_purse({USDC: "500"}, **rules)
 
-    assert funded(purse, "100", SOL) is None
+    assert funded(buying_power, "100", SOL) is None
 
 
 def test_conversion_is_made_up_to_a_cent() -> None:
     """100.123 of which 40 are there: 60.13, named after the decision."""
-    purse = a_purse({USD: "40", USDC: "500"})
-    funding = purse.reserve([SOL], Notional("100.123"))
+    buying_power = a_purse({USD: "40", USDC: "500"})
+    funding = buying_power.reserve([SOL], Notional("100.123"))
     assert funding is not None
 
-    convert = purse.use(funding, Notional("100.123"))
+    conversion = buying_power.use(funding, Notional("100.123"))
 
     amount = Notional("60.13")
-    convert_id = client_order_id(PREFIX, SCOPE, CYCLE, "convert", USDC, USD, amount, 1)
-    assert ConversionIntent(convert_id, CYCLE, USDC, USD, amount, NOW) == convert
-    assert {USD: Decimal("0.007"), USDC: Decimal("439.87"), USDT: Decimal(0)} == purse.free
+    conversion_id = client_order_id(PREFIX, SCOPE, CYCLE, "convert", USDC, USD, amount, 1)
+    assert ConversionIntent(conversion_id, CYCLE, USDC, USD, amount, NOW) == conversion
+    assert {USD: Decimal("0.007"), USDC: Decimal("439.87"), USDT: Decimal(0)} == buying_power.free
 
 
 def test_nothing_is_converted_once_rounding_made_the_order_cheap_enough() -> None:
     """100 were asked for, 80 it costs, 90 are there: a conversion of less than nothing must not leave."""
-    purse = a_purse({USD: "90", USDC: "500"})
+    buying_power = a_purse({USD: "90", USDC: "500"})
 
-    convert = purse.use(Funding(SOL, Decimal(100), USDC), Notional(80))
+    conversion = buying_power.use(Funding(SOL, Decimal(100), USDC), Notional(80))
 
-    assert convert is None
-    assert (Decimal(10), Decimal(500)) == (purse.free[USD], purse.free[USDC])
+    assert conversion is None
+    assert (Decimal(10), Decimal(500)) == (buying_power.free[USD], buying_power.free[USDC])
 
 
 def test_what_the_first_entry_spends_the_second_cannot() -> None:
     """One purse for a whole plan."""
-    purse = a_purse("150")
-    first = purse.reserve([SOL], Notional(100))
+    buying_power = a_purse("150")
+    first = buying_power.reserve([SOL], Notional(100))
     assert first is not None
-    purse.use(first, Notional(100))
+    buying_power.use(first, Notional(100))
 
-    assert ("SOL-USD", Decimal(50), None) == funded(purse, "100", SOL)
+    assert ("SOL-USD", Decimal(50), None) == funded(buying_power, "100", SOL)
 
 
 # --- too little
@@ -201,10 +201,10 @@ def test_stable_asset_at_its_limit_pays() -> None:
 
 def test_stable_asset_that_lost_its_peg_lately_does_not_pay_yet() -> None:
     """It is back at a dollar, and rests all the same: nothing is converted into it either."""
-    purse = a_purse({USD: "500", USDC: "500"}, depegged={USDC: Instant(NOW - 60)})
+    buying_power = a_purse({USD: "500", USDC: "500"}, depegged={USDC: Instant(NOW - 60)})
 
-    assert funded(purse, "100", SOL_USDC) is None
-    assert ("SOL-USD", Decimal(100), None) == funded(purse, "100")
+    assert funded(buying_power, "100", SOL_USDC) is None
+    assert ("SOL-USD", Decimal(100), None) == funded(buying_power, "100")
 
 
 def test_asset_we_count_in_needs_no_peg() -> None:

@@ -23,7 +23,7 @@ from trader.errors import LeaseHeld, LedgerCorrupt, VersionConflict
 from trader.model.codec import canonical_json
 from trader.model.events import AuditObject
 from trader.model.ids import CycleId, Instant
-from trader.ports import StateStore, audit_key
+from trader.ports import StateStore, name_audit_object
 
 NOW = Instant(1_795_348_800)
 
@@ -32,9 +32,9 @@ class Bench:
     """A store, its shelf, and a hand that damages the ledger behind their backs."""
 
     def __init__(
-        self, store: StateStore, shelf: LedgerItems, damage: Callable[[str], None], kept: Callable[[str], bytes]
+        self, store: StateStore, items: LedgerItems, damage: Callable[[str], None], kept: Callable[[str], bytes]
     ) -> None:
-        self.store, self.shelf, self.damage, self.kept = store, shelf, damage, kept
+        self.store, self.items, self.damage, self.kept = store, items, damage, kept
 
     def commit(self) -> None:
         """Store a ledger as a cycle would."""
@@ -88,8 +88,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_nothing_is_found_where_nothing_was_stored(bench: Bench) -> None:
     """And looking leaves nothing behind."""
-    assert bench.shelf.find(SCOPE) is None
-    assert bench.shelf.find(SCOPE) is None
+    assert bench.items.find(SCOPE) is None
+    assert bench.items.find(SCOPE) is None
 
 
 def test_sound_item_is_found_with_its_lease(bench: Bench) -> None:
@@ -97,7 +97,7 @@ def test_sound_item_is_found_with_its_lease(bench: Bench) -> None:
     bench.commit()
     grant = bench.store.acquire(SCOPE, "cycle", NOW, 120)
 
-    found = bench.shelf.find(SCOPE)
+    found = bench.items.find(SCOPE)
 
     assert found is not None
     assert (a_ledger(), "cycle", grant.epoch, grant.version) == (
@@ -114,7 +114,7 @@ def test_damaged_item_is_found_with_its_reason(bench: Bench) -> None:
     bench.commit()
     bench.damage("[1, 2")
 
-    found = bench.shelf.find(SCOPE)
+    found = bench.items.find(SCOPE)
 
     assert found is not None
     assert (None, True) == (found.ledger, "[1, 2" in found.text)
@@ -123,7 +123,7 @@ def test_damaged_item_is_found_with_its_reason(bench: Bench) -> None:
 
 def test_ledger_is_put_where_none_is(bench: Bench) -> None:
     """With a free lease, and under an epoch that goes on."""
-    bench.shelf.put(SCOPE, None, a_ledger(), 77, NOW)
+    bench.items.put(SCOPE, None, a_ledger(), 77, NOW)
 
     grant = bench.store.acquire(SCOPE, "cycle", NOW, 120)
     assert (a_ledger(), 78) == (grant.ledger, grant.epoch)
@@ -136,7 +136,7 @@ def test_ledger_is_put_in_place_of_a_damaged_one(bench: Bench) -> None:
     with pytest.raises(LedgerCorrupt):
         bench.store.acquire(SCOPE, "cycle", NOW, 120)
 
-    bench.shelf.put(SCOPE, bench.shelf.find(SCOPE), a_ledger(), 9, NOW)
+    bench.items.put(SCOPE, bench.items.find(SCOPE), a_ledger(), 9, NOW)
 
     assert a_ledger() == bench.store.acquire(SCOPE, "cycle", NOW, 120).ledger
 
@@ -146,29 +146,29 @@ def test_item_that_appeared_meanwhile_is_left_alone(bench: Bench) -> None:
     bench.commit()
 
     with pytest.raises(VersionConflict):
-        bench.shelf.put(SCOPE, None, a_ledger(cash={"USD": "1"}), 9, NOW)
+        bench.items.put(SCOPE, None, a_ledger(cash={"USD": "1"}), 9, NOW)
 
     assert a_ledger() == bench.store.acquire(SCOPE, "cycle", NOW, 120).ledger
 
 
 def test_item_under_a_lease_is_left_alone(bench: Bench) -> None:
     """Whoever holds it is at work."""
-    found = bench.shelf.find(SCOPE)
+    found = bench.items.find(SCOPE)
     bench.store.acquire(SCOPE, "at work", NOW, 120)
 
     with pytest.raises(LeaseHeld, match="at work"):
-        bench.shelf.put(SCOPE, found, a_ledger(), 9, NOW)
+        bench.items.put(SCOPE, found, a_ledger(), 9, NOW)
 
 
 def test_item_on_which_somebody_had_the_lease_meanwhile_is_left_alone(bench: Bench) -> None:
     """Whoever had it may have written audit under the epoch that the new ledger would begin with."""
     bench.commit()
-    found = bench.shelf.find(SCOPE)
+    found = bench.items.find(SCOPE)
     bench.store.release(bench.store.acquire(SCOPE, "cycle", NOW, 120))
 
     assert found is not None
     with pytest.raises(VersionConflict):
-        bench.shelf.put(SCOPE, found, a_ledger(cash="1"), found.epoch + 1, NOW)
+        bench.items.put(SCOPE, found, a_ledger(cash="1"), found.epoch + 1, NOW)
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["nothing", "damaged"])
@@ -176,27 +176,27 @@ def test_ledger_whose_answer_was_lost_is_there(before: bool) -> None:
     """The client sends it again, and is refused by what it has just written."""
     wires().aws.reset("RUN")
     clients = wires().aws.clients
-    shelf = DynamoLedgerItems(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
+    items = DynamoLedgerItems(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
     if before:
-        shelf.put(SCOPE, None, a_ledger(), 1, NOW)
+        items.put(SCOPE, None, a_ledger(), 1, NOW)
         key = {"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}}
         text = {":text": {"S": "[1, 2"}}
         clients["dynamodb"].update_item(
             TableName=TABLE, Key=key, UpdateExpression="SET ledger = :text", ExpressionAttributeValues=text
         )
-    found = shelf.find(SCOPE)
+    found = items.find(SCOPE)
 
     with wires().hands.of(Nemesis(1, Fault.LOST_REPLY)):
-        shelf.put(SCOPE, found, a_ledger(cash="1"), 7, NOW)
+        items.put(SCOPE, found, a_ledger(cash="1"), 7, NOW)
 
-    there = shelf.find(SCOPE)
+    there = items.find(SCOPE)
     assert there is not None
     assert (a_ledger(cash="1"), 7, "") == (there.ledger, there.epoch, there.owner)
 
 
 def test_old_text_is_kept_byte_for_byte(bench: Bench) -> None:
     """Whatever was in it."""
-    where = bench.shelf.set_aside(SCOPE, '{"half a ledger')
+    where = bench.items.set_aside(SCOPE, '{"half a ledger')
 
     assert b'{"half a ledger' == bench.kept(where)
 
@@ -212,7 +212,7 @@ def test_bytes_that_are_no_text_are_kept_as_well(tmp_path: Path) -> None:
 
     assert found is not None
     assert found.ledger is None
-    assert b'{"\xff\x00' == bench.kept(bench.shelf.set_aside(SCOPE, found.text))
+    assert b'{"\xff\x00' == bench.kept(bench.items.set_aside(SCOPE, found.text))
 
 
 def test_audit_in_s3_is_read_whole_and_each_object_once() -> None:
@@ -223,7 +223,7 @@ def test_audit_in_s3_is_read_whole_and_each_object_once() -> None:
         log, expected = S3AuditLog(s3, "audit"), {}
         for epoch in range(3):
             for scope in ("PAPER#main", "PAPER#other"):
-                key = audit_key(type(SCOPE)(scope), CycleId("20261122T120000Z"), epoch, "decision")
+                key = name_audit_object(type(SCOPE)(scope), CycleId("20261122T120000Z"), epoch, "decision")
                 written = AuditObject(key, "", ())
                 log.write(written)
                 expected |= {key: written.text()} if scope == "PAPER#main" else {}
@@ -260,9 +260,9 @@ class Paged:
 
 def test_ledger_is_written_as_the_stores_write_it(bench: Bench) -> None:
     """One form, whoever wrote it."""
-    bench.shelf.put(SCOPE, None, a_ledger(), 1, NOW)
+    bench.items.put(SCOPE, None, a_ledger(), 1, NOW)
 
-    found = bench.shelf.find(SCOPE)
+    found = bench.items.find(SCOPE)
 
     assert found is not None
     assert canonical_json(a_ledger()) in found.text

@@ -11,7 +11,7 @@ from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChan
 from trader.errors import MalformedData
 from trader.model.ids import Instant
 
-EVENTS = Path(__file__).parents[2] / "events"
+EVENTS = Path(__file__).parents[3] / "events"
 TICK = Instant(1_795_342_500)
 
 UNDERSTOOD: dict[str, Command] = {

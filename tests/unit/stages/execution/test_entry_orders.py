@@ -56,8 +56,8 @@ def make(
     settings = shipped_settings() if settings is None else settings
     ledger = a_ledger() if ledger is None else ledger
     market = a_market() if market is None else market
-    purse = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), market)
-    return plan_entry(an_approval(proposal, notional=notional), ledger, market, settings, purse)
+    buying_power = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), market)
+    return plan_entry(an_approval(proposal, notional=notional), ledger, market, settings, buying_power)
 
 
 def entered(**world: Any) -> Entry:

@@ -9,6 +9,7 @@ import pytest
 
 from factories_settings import CONFIG, GONE, shipped_trees, with_overrides
 from trader.adapters.config.files import FILES, load_settings, parse_settings
+from trader.adapters.config.validation import RENAMED
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.cycle_state import Regime
@@ -56,6 +57,11 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
             {"risk.total_pct_mx": "25"},
             "policy.yaml: risk.total_pct_mx: unknown key; closest: total_pct_max, product_pct_max, position_pct_max",
             id="unknown key",
+        ),
+        pytest.param(
+            {"risk.peg_rest_minutes": "60"},
+            "policy.yaml: risk.peg_rest_minutes: is called risk.peg_cooldown_minutes now",
+            id="key of an earlier release",
         ),
         pytest.param(
             {"exits.zzz": "1"},
@@ -431,3 +437,11 @@ def test_mode_of_the_environment_is_in_force() -> None:
 
     assert paper.settings.app.mode is Mode.PAPER
     assert plain.digest != paper.digest
+
+
+def test_every_renamed_key_is_a_key_of_today() -> None:
+    """A message that names a key which is not there would send its reader round in circles."""
+    known = load_settings(CONFIG, {}).sources
+
+    assert [] == [new for new in RENAMED.values() if not any(path.startswith(new) for path in known)]
+    assert [] == [old for old in RENAMED if any(path.startswith(old) for path in known)]

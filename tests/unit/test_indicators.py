@@ -96,15 +96,15 @@ def test_volatility_is_scaled_to_a_year() -> None:
     """Hourly log returns of +1 % and -1 % have a sample stdev of sqrt(2) %; a year has 8760 hours."""
     bars = some_bars([100.0, 100 * exp(0.01), 100.0], granularity=Granularity.ONE_HOUR)
 
-    assert pytest.approx(0.01 * sqrt(2) * sqrt(8760)) == indicators.annualised_volatility(bars, 2)
+    assert pytest.approx(0.01 * sqrt(2) * sqrt(8760)) == indicators.annualized_volatility(bars, 2)
 
 
 def test_volatility_depends_on_the_length_of_a_bar() -> None:
     """The same closes in five minutes are sqrt(12) times as wild as in an hour."""
     closes = [100.0, 101.0, 99.0, 100.0]
-    hourly = indicators.annualised_volatility(some_bars(closes, granularity=Granularity.ONE_HOUR), 3)
+    hourly = indicators.annualized_volatility(some_bars(closes, granularity=Granularity.ONE_HOUR), 3)
 
-    fast = indicators.annualised_volatility(some_bars(closes), 3)
+    fast = indicators.annualized_volatility(some_bars(closes), 3)
 
     assert pytest.approx(hourly * sqrt(12)) == fast
 
@@ -114,7 +114,7 @@ def test_flat_market_has_no_volatility_and_no_z(price: float) -> None:
     """Exactly zero, whatever the price: rounding makes no movement."""
     bars = flat_bars(100, price)
 
-    assert indicators.annualised_volatility(bars, 99) == 0.0
+    assert indicators.annualized_volatility(bars, 99) == 0.0
     assert indicators.z_score(bars.close, 99) == 0.0
 
 
@@ -122,7 +122,7 @@ def test_steady_growth_has_no_volatility() -> None:
     """Equal log returns do not deviate."""
     bars = some_bars([100 * 1.01**n for n in range(50)])
 
-    assert pytest.approx(0.0, abs=1e-9) == indicators.annualised_volatility(bars, 49)
+    assert pytest.approx(0.0, abs=1e-9) == indicators.annualized_volatility(bars, 49)
 
 
 def test_z_score_counts_standard_deviations_from_the_mean() -> None:
@@ -257,7 +257,7 @@ def test_confirmations_tell_how_many_bars_they_need() -> None:
         (lambda n: indicators.average_true_ranges(flat_bars(n), 3, 2), 7),
         (lambda n: indicators.relative_strength_index([1.0] * n, 3), 4),
         (lambda n: indicators.vwap(flat_bars(n), 3), 3),
-        (lambda n: indicators.annualised_volatility(flat_bars(n), 3), 4),
+        (lambda n: indicators.annualized_volatility(flat_bars(n), 3), 4),
         (lambda n: indicators.z_score([1.0] * n, 3), 3),
         (lambda n: indicators.return_profile([1.0] * n, 3), 4),
         (lambda n: indicators.stdev([1.0] * n), 2),
@@ -278,7 +278,7 @@ def test_indicators_see_the_newest_bars_only() -> None:
     short, long = some_bars(tail), some_bars([7.0, 900.0, 3.0, *tail])
 
     assert indicators.true_ranges(short, 5) == indicators.true_ranges(long, 5)
-    assert indicators.annualised_volatility(short, 5) == indicators.annualised_volatility(long, 5)
+    assert indicators.annualized_volatility(short, 5) == indicators.annualized_volatility(long, 5)
     assert indicators.z_score(short.close, 6) == indicators.z_score(long.close, 6)
     assert indicators.relative_strength_index(short.close, 5) == indicators.relative_strength_index(long.close, 5)
 
@@ -287,4 +287,4 @@ def test_log_returns_are_symmetric() -> None:
     """Up by a half and down by a third is a round trip: two opposite log returns."""
     bars = some_bars([100.0, 150.0, 100.0], granularity=Granularity.ONE_DAY)
 
-    assert pytest.approx(log(1.5) * sqrt(2) * sqrt(365)) == indicators.annualised_volatility(bars, 2)
+    assert pytest.approx(log(1.5) * sqrt(2) * sqrt(365)) == indicators.annualized_volatility(bars, 2)
