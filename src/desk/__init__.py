@@ -1,1 +1,1 @@
-"""The operator's desk: commands, backtest, reports, sandbox. Never deployed with the trading function."""
+"""The operator's desk: commands, recovery, drills, benchmarks, sandbox. Never deployed with the trading function."""

@@ -57,7 +57,7 @@ def run_ticks(
 ) -> RunSummary:
     """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself.
 
-    One process at a time works in a folder. So whoever holds the lease there at the start is dead, and its tick can be
+    One process at a time works in a folder. So the owner of the lease there at the start is dead, and its tick can be
     run again at the very instant it was killed at, which nobody but a simulated clock could wait for.
     """
     with lock_file(home / ".running"):

@@ -28,7 +28,7 @@ CORE = tuple(
         "strategies/",
     )
 )
-REPORTS_EVERYTHING = ("src/trader/entry/", "src/desk/cli/", "src/desk/cli.py")
+REPORTS_EVERYTHING = ("src/trader/entry/", "src/desk/cli/")
 KNOWS_THE_MODE = ("src/trader/entry/", "src/trader/settings/app.py", "src/trader/adapters/config/files.py")
 
 VAGUE_NAMES = frozenset({"common", "helper", "helpers", "misc", "tools", "util", "utils"})

@@ -13,7 +13,7 @@ import pytest
 
 from contract.exchange_cases import ExchangeCases, OpenVenue
 from desk.in_memory import ManualClock
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue as SimulatedCoinbase
 from factories_venue import (
@@ -66,7 +66,7 @@ class TestCoinbaseOverHttp(ExchangeCases):
                 other = replace(main, product_id=SOL_USDC, quote=USDC, alias=SOL)
                 series = {(SOL, Granularity.FIVE_MINUTE): path or a_path(Bar())}
                 venue = SimulatedCoinbase(
-                    Listing([main, other], series),
+                    PriceSource([main, other], series),
                     clock,
                     settings=settings or a_simulation(),
                     opening={USD: Decimal(10_000)} if opening is None else opening,

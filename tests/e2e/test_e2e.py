@@ -43,7 +43,7 @@ def test_paper_tick_places_announced_orders_once(paper: PaperLife) -> None:
     status = world.answer(EVENTS / "status.json")
 
     assert ("SKIPPED", 0) == (again["outcome"], again["orders_sent"])
-    assert ("PAPER#main", "RUN", len(announced)) == (status["scope"], status["switch"], status["active_orders"])
+    assert ("PAPER#main", "RUN", len(announced)) == (status["scope"], status["trading_state"], status["active_orders"])
     assert (paper.placed, []) == (world.ledger(), world.fills())
 
 

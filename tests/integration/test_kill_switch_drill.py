@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.drill.kill_switch import PARAMETER, Findings, find_violations, list_latencies, run_drill
+from desk.drill.kill_switch import PARAMETER, Findings, find_violations, measure_latencies, run_drill
 from desk.drill.multi_order import Ran, Sent
 from desk.drill.switch_flipper import Flip, Look
 from trader.cycle import CycleOutcome, CycleReport
@@ -90,6 +90,6 @@ def test_latency_ends_with_the_last_order_before_the_switch_lets_go_again() -> N
     flips = [*RUN_THEN_HALT, Flip(7.0, 7.1, "RUN")]
     ran = Ran(REPORT, 3, [], {"a": 5.2, "b": 5.4, "c": 8.0})
 
-    latencies, stops = list_latencies(ran, flips)
+    latencies, stops = measure_latencies(ran, flips)
 
     assert ([pytest.approx(0.3)], 1) == (latencies, stops)

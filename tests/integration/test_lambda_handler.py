@@ -138,7 +138,7 @@ def test_status_reads_and_changes_nothing(world: World) -> None:
 
     status = world.invoke(an_event("status"))
 
-    assert ("PAPER#main", "RUN") == (status["scope"], status["switch"])
+    assert ("PAPER#main", "RUN") == (status["scope"], status["trading_state"])
     assert before == world.ledger("PAPER#main")
 
 

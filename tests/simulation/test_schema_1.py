@@ -149,6 +149,39 @@ def test_schema_of_tomorrow_is_left_alone() -> None:
         read_lease_item(json.dumps(plain), "item")
 
 
+@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "2", None])
+def test_simulated_account_of_another_schema_is_refused(schema: object, tmp_path: Path) -> None:
+    """The same field names could mean something else there."""
+    plain = json.loads((FIXTURES / "sim_account.json").read_text(encoding="utf-8"))
+    (tmp_path / "account.json").write_text(json.dumps({**plain, "schema": schema}), encoding="utf-8")
+
+    with pytest.raises(LedgerCorrupt, match=f"schema {schema!r}, this code reads 1 and {SCHEMA}"):
+        FileSimAccountStore(tmp_path / "account.json", SimAccount).load()
+
+
+@pytest.mark.parametrize(
+    "name", ["numbers", "measures", "against", "leg", "rest_until", "convert_id", "closed", "streak"]
+)
+def test_strategy_may_be_called_like_a_field_of_schema_1(name: str) -> None:
+    """A strategy is named by whoever adds its file, and mappings by strategy are no fields."""
+    text = (FIXTURES / "paper/scope=PAPER#main/ledger.json").read_text(encoding="utf-8")
+    ledger = read_lease_item(text.replace('"rules_engine"', f'"{name}"'), "item").ledger
+    assert ledger is not None
+
+    assert name in ledger.by_strategy
+    assert name in ledger.strategy_runs
+    assert {lot.strategy for lot in ledger.lots.values()} <= ledger.by_strategy.keys()
+
+
+def test_first_ledgers_of_schema_1_are_read_too() -> None:
+    """They had no deposits that await their mark yet, and no schema was ever read by its newest field alone."""
+    plain = json.loads((FIXTURES / "opened.json").read_text(encoding="utf-8"))
+    whole = read_lease_item(json.dumps(plain), "item")
+    del plain["ledger"]["unmarked_flow"]
+
+    assert whole == read_lease_item(json.dumps(plain), "item")
+
+
 def test_every_kind_and_state_of_an_order_is_read() -> None:
     """Nothing that an order or a conversion can be is lost."""
     ledger = the_ledger("every_state.json")

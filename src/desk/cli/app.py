@@ -14,7 +14,7 @@ import typer
 from desk.cli import config, cycle, ledger, sandbox
 from trader.errors import ConfigError, TraderError
 
-#: What sysexits.h calls EX_CONFIG: the configuration has to be mended before anything runs.
+#: What sysexits.h calls EX_CONFIG: the configuration has to be put right before anything runs.
 EXIT_CONFIG = 78
 EXIT_FAILURE = 1
 

@@ -58,7 +58,7 @@ def show(
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show the ledger: cash, lots, protection, working orders, doubts, marks, rests, and who holds the lease."""
+    """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease."""
     scope, now = make_scope(_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
     stored = locate_items(StoreLocation(home, table, bucket)).find(scope)
     if stored is None:
@@ -77,7 +77,7 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     mode: ModeOption = None,
     venue: VenueOption = None,
     since: Annotated[str | None, typer.Option("--since", help="List the venue from here; the oldest record.")] = None,
-    conversion: Annotated[list[str] | None, typer.Option("--convert", help="ID=VENUE_ID of a doubtful one.")] = None,
+    conversion: Annotated[list[str] | None, typer.Option("--conversion", help="ID=VENUE_ID of a doubtful one.")] = None,
     broken_ok: Annotated[
         bool, typer.Option("--audit-broken-ok", help="Go on over breaks in the audit chain, and name them.")
     ] = False,
@@ -87,7 +87,7 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
     location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
-    stores, console = _place(config, mode, location, writes=write), open_console()
+    stores, console = _locate(config, mode, location, writes=write), open_console()
     options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(conversion or []))
     stored = stores.items.find(stores.scope)
     if stored is not None and stored.problem:
@@ -131,7 +131,7 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
     location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
-    stores, console = _place(config, mode, location, writes=write), open_console()
+    stores, console = _locate(config, mode, location, writes=write), open_console()
     terms = AdoptionTerms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
     asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
@@ -139,12 +139,12 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
         raise ConfigError(f"one of --asset, --order, --acknowledge is needed; given: {', '.join(asked) or 'none'}")
 
     def change(ledger: Ledger, epoch: int) -> Change:
-        books = _books(stores, ledger, epoch)
+        context = _adoption_context(stores, ledger, epoch)
         if wanted is not None:
-            return adopt_quantity(books, wanted, terms, reason)
+            return adopt_quantity(context, wanted, terms, reason)
         if order is not None:
-            return adopt_order(books, order, stores.chain(), terms, reason)
-        return acknowledge_mismatch(books, acknowledge or [], reason)
+            return adopt_order(context, order, stores.chain(), terms, reason)
+        return acknowledge_mismatch(context, acknowledge or [], reason)
 
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
@@ -156,13 +156,13 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     _finish(console, "", write=write)
 
 
-def _books(stores: RecoveryStores, ledger: Ledger, epoch: int) -> AdoptionContext:
+def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> AdoptionContext:
     if stores.exchange is None:
         raise ConfigError(f"{stores.scope}: in this mode nothing is ever sent, so nothing can be adopted")
     return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch)
 
 
-def _place(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:
+def _locate(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:
     return locate(_settings(config, mode), location, writes=writes)
 
 
@@ -203,7 +203,7 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         ours, _, venues = text.partition("=")
         if not ours or not venues:
-            raise ConfigError(f"--convert {text!r} must look like ID=VENUE_ID")
+            raise ConfigError(f"--conversion {text!r} must look like ID=VENUE_ID")
         pairs[ours] = venues
     return pairs
 

@@ -130,7 +130,7 @@ def _doubt(record: OrderRecord) -> str:
 
 
 def _rests(ledger: Ledger) -> Table:
-    table = Table("memory", "value", title="marks and rests", title_justify="left")
+    table = Table("memory", "value", title="marks and cool-downs", title_justify="left")
     if ledger.equity_marks is not None:
         table.add_row("marks", describe(ledger.equity_marks))
     if ledger.unmarked_flow:
@@ -139,12 +139,12 @@ def _rests(ledger: Ledger) -> Table:
         table.add_row("drawdown", "HALTED: no entries")
     for base, why in sorted(ledger.reduce_only.items()):
         table.add_row(f"reduce only {base}", why)
-    for base, rest in sorted(ledger.cooldowns.items()):
-        table.add_row(f"rest {base}", f"until {rfc3339(rest.until)} after {rest.reason}")
+    for base, cooldown in sorted(ledger.cooldowns.items()):
+        table.add_row(f"cool-down {base}", f"until {rfc3339(cooldown.until)} after {cooldown.reason}")
     if ledger.loss_streak.losses:
         table.add_row("losses in a row", str(ledger.loss_streak.losses))
     if ledger.loss_streak.cooldown_until:
-        table.add_row("rest after losses", f"until {rfc3339(ledger.loss_streak.cooldown_until)}")
+        table.add_row("cool-down after losses", f"until {rfc3339(ledger.loss_streak.cooldown_until)}")
     if ledger.failure_streak.failed_cycles:
         table.add_row("failed cycles", str(ledger.failure_streak.failed_cycles))
     table.add_row("regime", f"{ledger.regime.current}")

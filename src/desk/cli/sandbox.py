@@ -19,7 +19,7 @@ from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant
 
 if TYPE_CHECKING:
-    from desk.sandbox.market import Listing
+    from desk.sandbox.market import PriceSource
     from trader.ports import Clock
 
 _PORT = 8787
@@ -57,22 +57,22 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
-    from desk.sandbox.listings import add_script, list_many_products
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
+    from desk.sandbox.price_sources import add_many_products, add_script
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
 
     begin = _instant(at)
     now = SystemClock().now() if clock is ClockKind.REAL or begin is None else begin
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
-    listing = _listing(candles, seed, begin, now)
+    source = _source(candles, seed, begin, now)
     if products:
-        listing = list_many_products(listing, products)
+        source = add_many_products(source, products)
     if script is not None:
-        listing = add_script(listing, script, now)
+        source = add_script(source, script, now)
     options = VenueOptions(rate_limits=PUBLISHED_LIMITS if limits else {}, delay_seconds=rtt / 1000)
     opening = _opening(cash) if cash else USUAL_OPENING
-    server = VenueServer(Venue(listing, ticking, opening=opening, options=options), host=bind, port=port)
+    server = VenueServer(Venue(source, ticking, opening=opening, options=options), host=bind, port=port)
     _introduce(server.url, server.key.file(), key_file)
     server.start()
     try:
@@ -86,11 +86,11 @@ def _group() -> None:
     return None
 
 
-def _listing(candles: Path | None, seed: int, begin: Instant | None, now: Instant) -> Listing:
-    from desk.sandbox.listings import find_newest, load_folder, make_seeded
+def _source(candles: Path | None, seed: int, begin: Instant | None, now: Instant) -> PriceSource:
+    from desk.sandbox.price_sources import find_newest, load_folder, make_synthetic_source
 
     if candles is None:
-        return make_seeded(seed, now)
+        return make_synthetic_source(seed, now)
     return load_folder(candles, find_newest(candles) if begin is None else begin, now)
 
 

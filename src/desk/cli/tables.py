@@ -164,5 +164,5 @@ def _ledger_table(before: Ledger, after: Ledger) -> Table:
         lots = [each.lots.get(lot_id) for each in (before, after)]
         name = next(f"lot {lot.product_id} ({lot.strategy})" for lot in lots if lot is not None)
         table.add_row(name, *("" if lot is None else format_number(lot.quantity) for lot in lots))
-    table.add_row("live orders", *(str(len(each.active_orders())) for each in (before, after)))
+    table.add_row("active orders", *(str(len(each.active_orders())) for each in (before, after)))
     return table

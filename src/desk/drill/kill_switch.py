@@ -20,7 +20,7 @@ from pathlib import Path
 import boto3
 from moto import mock_aws
 
-from desk.drill.multi_order import Ran, Sent, Stage
+from desk.drill.multi_order import MultiOrderDrill, Ran, Sent
 from desk.drill.switch_flipper import STOPPING, Flip, Look, Operator, WatchedSwitch, find_readable, permits
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.model.orders import OrderPurpose
@@ -59,7 +59,7 @@ def run_drill(
 ) -> Findings:
     """Run cycles until the switch has been flipped that often while one ran; then some whose switch is unreadable."""
     begun, found = time.monotonic(), Findings()
-    stage = Stage(config, _DELAY_SECONDS)
+    drill = MultiOrderDrill(config, _DELAY_SECONDS)
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     with mock_aws():
         ssm = [
@@ -68,12 +68,12 @@ def run_drill(
         ]
         operator = Operator(ssm[0], PARAMETER, chance, _MEAN_GAP_SECONDS)
         while found.flips < flips:
-            _one_cycle(found, stage, operator, SsmKillSwitch(ssm[1], PARAMETER), wrap)
+            _one_cycle(found, drill, operator, SsmKillSwitch(ssm[1], PARAMETER), wrap)
         for number in range(unreadable):
             operator.reset()
             switch = SsmKillSwitch(ssm[1], PARAMETER)
             word = (None, "banana")[number % 2]
-            ran = stage.cycle(wrap(switch) if wrap else switch, lambda word=word: _once(operator, word))  # type: ignore[misc]
+            ran = drill.cycle(wrap(switch) if wrap else switch, lambda word=word: _once(operator, word))  # type: ignore[misc]
             found.unreadable_cycles += 1
             found.unreadable_intended += ran.intended
             found.unreadable_accepted += len(ran.accepted)
@@ -81,11 +81,13 @@ def run_drill(
     return found
 
 
-def _one_cycle(found: Findings, stage: Stage, operator: Operator, switch: KillSwitch, wrap: Wrap | None) -> None:
+def _one_cycle(
+    found: Findings, drill: MultiOrderDrill, operator: Operator, switch: KillSwitch, wrap: Wrap | None
+) -> None:
     operator.reset()
     watched = WatchedSwitch(switch)
     try:
-        ran = stage.cycle(wrap(watched) if wrap else watched, operator.begin)
+        ran = drill.cycle(wrap(watched) if wrap else watched, operator.begin)
     finally:
         operator.end()
     found.cycles += 1
@@ -94,7 +96,7 @@ def _one_cycle(found: Findings, stage: Stage, operator: Operator, switch: KillSw
     found.accepted += len(ran.accepted)
     found.withheld += ran.intended - len(ran.sent)
     found.violations += find_violations(ran, watched.looks, operator.flips)
-    latencies, stops = list_latencies(ran, operator.flips)
+    latencies, stops = measure_latencies(ran, operator.flips)
     found.latencies += latencies
     found.stops += stops
 
@@ -126,7 +128,7 @@ def _moment_of(sent: Sent, looks: Sequence[Look]) -> float:
     return own[-1] if own else sent.begun
 
 
-def list_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
+def measure_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
     """Measure, for every flip away from RUN, how long after it the last order was taken; and count such flips.
 
     A flip after which nothing was taken has no latency.
@@ -144,7 +146,7 @@ def list_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int]:
     return found, stops
 
 
-def find_percentile(values: Sequence[float], share: float) -> float:
+def compute_percentile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that so large a share of the values does not exceed; 0 if there are none."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
@@ -181,8 +183,8 @@ def write_report(found: Findings, seed: int) -> str:
             "",
             "Nothing can be read and acted on in the same instant: the switch is read before every order, and an order",
             "whose reading was already under way when the flag changed may still leave. It is not counted above but",
-            "measured: from the flag being readable to the last order the venue took. These orders are entries; of a",
-            "sale the switch is read [before its bracket is cancelled](decisions/a-sale-is-one-turn.md), so a sale may",
+            "measured: from the flag being readable to the last order the venue took. These orders are entries; of an",
+            "exit the switch is read [before its bracket is cancelled](decisions/an-exit-is-one-turn.md), so it may",
             "leave later by that cancellation and the look that it is over.",
             "",
             "| flag → last order taken | ms |",
@@ -202,7 +204,7 @@ def write_report(found: Findings, seed: int) -> str:
 
 def _latencies_ms(found: Findings) -> tuple[float, float, float]:
     ms = [1000 * seconds for seconds in found.latencies]
-    return find_percentile(ms, 0.5), find_percentile(ms, 0.99), max(ms, default=0.0)
+    return compute_percentile(ms, 0.5), compute_percentile(ms, 0.99), max(ms, default=0.0)
 
 
 def main() -> None:

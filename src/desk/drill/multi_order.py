@@ -16,9 +16,9 @@ from desk.in_memory import InMemoryAuditLog, InMemoryStateStore
 from desk.markets.candle_market import CandleMarket
 from desk.sandbox.auth import make_key
 from desk.sandbox.faults import Fault
-from desk.sandbox.listings import make_seeded
 from desk.sandbox.options import USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest
+from desk.sandbox.price_sources import make_synthetic_source
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
@@ -167,7 +167,7 @@ class Ran:
 
 
 @dataclass
-class Stage:
+class MultiOrderDrill:
     """Everything a cycle of the drill needs and may share with others."""
 
     config: Path
@@ -178,15 +178,15 @@ class Stage:
         self._settings = make_settings(self.config)
         self._pipeline = Pipeline.build(self._settings, {_ONE: cast("Any", _BuysAll())})
         clock = SystemClock()
-        self._listing = make_seeded(now=clock.now())
-        self._market = CandleMarket(self._listing.products, self._listing.series, USUAL_RULES, clock)
+        self._source = make_synthetic_source(now=clock.now())
+        self._market = CandleMarket(self._source.products, self._source.series, USUAL_RULES, clock)
         self._key = make_key()
 
     def cycle(self, switch: KillSwitch, on_commit: Callable[[], None]) -> Ran:
         """Run one cycle; *on_commit* is called when its orders are remembered and nothing has left yet."""
         self._numbers += 1
         options = VenueOptions(delay_seconds=self.delay_seconds)
-        venue = WatchedVenue(self._listing, keys=[self._key], options=options)
+        venue = WatchedVenue(self._source, keys=[self._key], options=options)
         venue.accepted = {}
         clock, store = SystemClock(), _Store()
         store.on_commit = on_commit

@@ -37,7 +37,7 @@ from trader.stages.reconcile.account import reconcile
 
 
 def adopt_quantity(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
-    """Book a purchase or a sale that we did not send. Raises: MissingData naming what is wrong or unsaid."""
+    """Book a buy or a sell that we did not send. Raises: MissingData naming what is wrong or unsaid."""
     if not wanted.change or wanted.price < 0 or wanted.fee < 0:
         raise MissingData(
             f"quantity {wanted.change}, price {wanted.price}, fee {wanted.fee}: allowed is a quantity other than zero, "
@@ -105,7 +105,7 @@ def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason
 
 
 def find_over_covered(ledger: Ledger) -> list[str]:
-    """Name the live sell orders that would sell more than what is left of their lot."""
+    """Name the active sell orders that would sell more than what is left of their lot."""
     found = []
     for record in ledger.active_orders():
         lot = ledger.lots.get(record.intent.lot_id)

@@ -17,7 +17,7 @@ from trader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AdoptionTerms:
-    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it."""
+    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot neighbor it."""
 
     lot: str | None = None
     product: str | None = None
@@ -50,10 +50,10 @@ class AdoptionContext:
 
 def make_purchase(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
     """Make the intent of a purchase that begins a lot. Raises: MissingData naming what is unsaid or too much."""
-    beside = _lot(context.ledger, wanted.asset, terms.lot, required=False)
+    neighbor = _lot(context.ledger, wanted.asset, terms.lot, required=False)
     quote = context.ledger.accounting_asset
-    product = terms.product or (beside.product_id if beside is not None else f"{wanted.asset}-{quote}")
-    intent = _entry(context, ProductId(product), beside, terms, reason)
+    product = terms.product or (neighbor.product_id if neighbor is not None else f"{wanted.asset}-{quote}")
+    intent = _entry(context, ProductId(product), neighbor, terms, reason)
     intent = replace(intent, quantity=Quantity(wanted.change), limit_price=Price(wanted.price))
     if intent.base != wanted.asset:
         raise MissingData(f"product {product} does not trade {wanted.asset}")
@@ -64,7 +64,7 @@ def make_purchase(context: AdoptionContext, wanted: Quantities, terms: AdoptionT
 
 
 def make_exit(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
-    """Make the intent of a sale out of one lot. Raises: MissingData."""
+    """Make the intent of an exit out of one lot. Raises: MissingData."""
     lot = _lot(context.ledger, wanted.asset, terms.lot, required=True)
     assert lot is not None
     if -wanted.change > lot.quantity:
@@ -105,14 +105,16 @@ def make_as_shown(
 
 
 def _entry(
-    context: AdoptionContext, product_id: ProductId, beside: Lot | None, terms: AdoptionTerms, reason: str
+    context: AdoptionContext, product_id: ProductId, neighbor: Lot | None, terms: AdoptionTerms, reason: str
 ) -> OrderIntent:
     base, _, quote = product_id.rpartition("-")
-    strategy = terms.strategy or (beside.strategy if beside is not None else None)
-    stop = terms.stop if terms.stop is not None else (beside.bracket.stop_price if beside is not None else None)
-    target = terms.target if terms.target is not None else (beside.bracket.target_price if beside is not None else None)
+    strategy = terms.strategy or (neighbor.strategy if neighbor is not None else None)
+    stop = terms.stop if terms.stop is not None else (neighbor.bracket.stop_price if neighbor is not None else None)
+    target = (
+        terms.target if terms.target is not None else (neighbor.bracket.target_price if neighbor is not None else None)
+    )
     until = Instant(context.now + terms.hold_hours * 3600) if terms.hold_hours is not None else None
-    until = until or (beside.max_hold_until if beside is not None else None)
+    until = until or (neighbor.max_hold_until if neighbor is not None else None)
     said = {"--strategy": strategy, "--stop": stop, "--target": target, "--hold-hours": until}
     if unsaid := [name for name, value in said.items() if value is None]:
         raise MissingData(f"a lot that begins needs {', '.join(unsaid)}: there is no lot of {base} to take them from")

@@ -1,4 +1,4 @@
-"""Shelf and audit on AWS: the item in DynamoDB, the objects in S3."""
+"""Ledger and audit on AWS: the item in DynamoDB, the objects in S3."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from trader.errors import AuditError
+from trader.errors import AuditError, MalformedData
 from trader.model.codec import sha256_hex
 from trader.model.ids import CycleId, Instant, Scope
-from trader.model.schema import upgrade_event
+from trader.model.schema import is_schema_1, upgrade_event
 
 _KEY = re.compile(r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z)-(\d{8,})-([a-z]+)\.jsonl")
 _SHOWN = 12
@@ -48,7 +48,7 @@ class ChainObject:
 class Chain:
     """The whole audit of one scope.
 
-    ``aside`` are objects that no ledger stood on. ``openings`` are the keys at which the books began, which is once
+    ``orphaned`` are objects that no ledger stood on. ``openings`` are the keys at which the books began, which is once
     unless a ledger was lost and nobody noticed. ``problems`` is empty in a sound chain.
     """
 
@@ -145,6 +145,8 @@ def _openings(
 
 def _event(line: Mapping[str, Any], *, is_old: bool) -> Recorded:
     kind, body = str(line["event"]), line["body"]
+    if not isinstance(body, dict):
+        raise MalformedData(f"the body of {kind} must be an object, not {body!r:.80}")
     if is_old:
         kind, body = upgrade_event(kind, body)
     return Recorded(kind, Instant(int(line["at"])), body)
@@ -160,9 +162,10 @@ def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
         if header["event"] != "ObjectOpened" or header["key"] != key:
             problems.append(f"{key} says that it is {header['key']}")
             return None
-        events = tuple(_event(line, is_old="schema" not in header) for line in lines)
+        is_old = is_schema_1(header)
+        events = tuple(_event(line, is_old=is_old) for line in lines)
         previous = str(header["previous"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (MalformedData, ValueError, KeyError, TypeError, AttributeError) as error:
         problems.append(f"{key} cannot be read: {type(error).__name__}: {error}")
         return None
     cycle_id, epoch, part = named.groups()

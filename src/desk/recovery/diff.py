@@ -79,23 +79,23 @@ def _order(record: OrderRecord) -> str:
     return f"{order}: {record.status}, filled {plain(record.filled)}"
 
 
-def _convert(record: ConversionRecord) -> str:
+def _conversion(record: ConversionRecord) -> str:
     intent = record.intent
     return f"{plain(intent.amount)} {intent.source} into {intent.target}: {record.status}"
 
 
-def _book(book: SubLedger) -> str:
-    flows = ", ".join(f"{plain(amount)} {asset}" for asset, amount in sorted(book.cash_flow.items()))
-    result = f"realized {plain(book.realized)}, fees {plain(book.fees)}"
-    return f"flows {flows or 'none'}; {result}; {book.wins} won, {book.losses} lost"
+def _sub_ledger(sub_ledger: SubLedger) -> str:
+    flows = ", ".join(f"{plain(amount)} {asset}" for asset, amount in sorted(sub_ledger.cash_flow.items()))
+    result = f"realized {plain(sub_ledger.realized)}, fees {plain(sub_ledger.fees)}"
+    return f"flows {flows or 'none'}; {result}; {sub_ledger.wins} won, {sub_ledger.losses} lost"
 
 
 def _dust(dust: Dust) -> str:
     return f"{plain(dust.quantity)} {dust.base} for {plain(dust.cost)}"
 
 
-def _rest(rest: Cooldown) -> str:
-    return f"until {rfc3339(rest.until)} after {rest.reason}"
+def _cooldown(cooldown: Cooldown) -> str:
+    return f"until {rfc3339(cooldown.until)} after {cooldown.reason}"
 
 
 def _marks(marks: EquityMarks) -> str:
@@ -104,16 +104,16 @@ def _marks(marks: EquityMarks) -> str:
 
 
 def _until(at: Instant) -> str:
-    return f", rest until {rfc3339(at)}" if at else ""
+    return f", cool-down until {rfc3339(at)}" if at else ""
 
 
 _SAYINGS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "none",
     Lot: _lot,
     OrderRecord: _order,
-    ConversionRecord: _convert,
-    SubLedger: _book,
-    Cooldown: _rest,
+    ConversionRecord: _conversion,
+    SubLedger: _sub_ledger,
+    Cooldown: _cooldown,
     LossStreak: lambda streak: f"{streak.losses} lost in a row" + _until(streak.cooldown_until),
     FailureStreak: lambda streak: f"{streak.failed_cycles} failed in a row" + _until(streak.cooldown_until),
     Membership: lambda each: (

@@ -37,7 +37,7 @@ def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
 
 
 def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    """Take marks and health as the record has them; a halt that a person has to lift is never lifted here."""
+    """Take the equity marks and the failure streak as recorded; a halt that a person must lift is never lifted here."""
     body = event.body
     marks: EquityMarks | None = decode(EquityMarks, body["equity_marks"]) if body["equity_marks"] is not None else None
     return replace(

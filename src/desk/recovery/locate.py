@@ -1,6 +1,6 @@
 """Where the books lie, put together for a command: a folder of this machine, or a stack on AWS.
 
-Without ``--write`` the simulated venue's book is opened as well without a way back to the store: reading it would
+Without ``--write`` the simulated venue's account is opened as well without a way back to the store: reading it would
 otherwise move it on.
 """
 
@@ -41,21 +41,21 @@ class StoreLocation:
 
 
 class ReadOnlyAccountStore:
-    """A book that may be read and changed, and is never saved."""
+    """An account that may be read and changed, and is never saved."""
 
     def __init__(self, accounts: SimAccountStore) -> None:
-        self._books = accounts
+        self._accounts = accounts
         self._changed: SimAccount | None = None
 
     def load(self) -> SimAccount | None:
-        return self._changed if self._changed is not None else self._books.load()
+        return self._changed if self._changed is not None else self._accounts.load()
 
-    def save(self, book: SimAccount) -> None:
-        self._changed = book
+    def save(self, account: SimAccount) -> None:
+        self._changed = account
 
 
 def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:
-    """Put a place together from the options. Raises: ConfigError."""
+    """Open the stores that the options name. Raises: ConfigError."""
     _check(location)
     if location.table is not None and location.bucket is not None:
         return _on_aws(settings, location, location.table, location.bucket, writes=writes)
@@ -63,7 +63,7 @@ def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> Reco
 
 
 def locate_items(location: StoreLocation) -> LedgerItems:
-    """Open the place of the ledger items and nothing else: no venue, no key. Raises: ConfigError."""
+    """Open the ledger items that the options name and nothing else: no venue, no key. Raises: ConfigError."""
     if location.table is not None and location.bucket is not None:
         from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
         from trader.adapters.aws.clients import open_client  # noqa: PLC0415

@@ -56,9 +56,9 @@ def read_listed_account(
     exchange: ExchangeAdapter, chain: Chain, since: Instant, now: Instant, conversions: ConversionIds | None = None
 ) -> AccountView:
     """Read what the venue lists since an instant, and the conversions that an operator named. Raises: VenueError."""
-    # Fills after orders, as in a cycle: a claimed fill that is not listed yet is waited for.
+    # Fills after orders, as in a cycle: a reported fill that is not listed yet is waited for.
     balances, orders = exchange.balances(), tuple(exchange.orders(since))
-    fills, announced = tuple(exchange.fills(since)), _announced_converts(chain)
+    fills, announced = tuple(exchange.fills(since)), _announced_conversions(chain)
     reports = tuple(
         exchange.read_conversion(venue_conversion_id, announced[name])
         for name, venue_conversion_id in (conversions or {}).items()
@@ -77,7 +77,7 @@ def rebuild_ledger(
     """Make the ledger of a scope anew.
 
     *listed* is what the venue lists since the oldest record; None where there is no venue, and then nothing that was
-    announced was ever sent. Its conversions are those that *converts* names the venue's ids of.
+    announced was ever sent. Its conversions are those that *conversions* names the venue's ids of.
     """
     told = dict(conversions or {})
     opening, unknown = _opening(settings, chain)
@@ -90,7 +90,7 @@ def rebuild_ledger(
         replay.apply_object(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
     notes: list[AuditNote] = []
     if listed is not None:
-        notes += _settle_doubtful_converts(replay, listed.read_at, told)
+        notes += _settle_doubtful_conversions(replay, listed.read_at, told)
         notes += _remember_what_left(replay, chain.orphaned, listed.orders)
         done = reconcile(replay.ledger, listed, settings)
         replay.adopt(done)
@@ -117,7 +117,7 @@ def _opening(settings: Settings, chain: Chain) -> tuple[Notional, list[str]]:
     return opening, [f"capital: no record says what the books began with; taken as {opening}, from app.capital"]
 
 
-def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConversionIds) -> list[AuditNote]:
+def _settle_doubtful_conversions(replay: Replay, now: Instant, told: ConversionIds) -> list[AuditNote]:
     """Never try a conversion again that may have been done: it is asked about under the id given, or given up."""
     notes: list[AuditNote] = []
     for name, intent in sorted(replay.doubtful.items()):
@@ -127,7 +127,7 @@ def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConversionIds)
             record = ConversionRecord(intent, ConversionStatus.FAILED, final_at=now)
             replay.unknown.append(
                 f"conversion {name} of {intent.amount} {intent.source} into {intent.target}: it may have been done; "
-                f"booked as not done and not tried again; if the venue did it, give its id: --convert {name}=ID"
+                f"booked as not done and not tried again; if the venue did it, give its id: --conversion {name}=ID"
             )
             notes.append(
                 AuditNote(EventKind.CONVERSION_OBSERVED, f"{name}|given up", {"conversion": record, "report": None})
@@ -136,7 +136,7 @@ def _settle_doubtful_converts(replay: Replay, now: Instant, told: ConversionIds)
     return notes
 
 
-def _announced_converts(chain: Chain) -> dict[str, ConversionIntent]:
+def _announced_conversions(chain: Chain) -> dict[str, ConversionIntent]:
     announced = (
         decode(ConversionIntent, event.body["conversion"])
         for each in chain.objects
@@ -177,7 +177,7 @@ def _changed_configuration(replay: Replay, settings: Settings) -> list[str]:
     if not others:
         return []
     said = f"configuration: {len(others)} other than the present one is on record; "
-    return [said + "rests, streaks and how long orders are remembered follow the present one"]
+    return [said + "cool-downs, streaks and how long orders are remembered follow the present one"]
 
 
 def _foreign(replay: Replay, listed: AccountView | None) -> Foreign:

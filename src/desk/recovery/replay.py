@@ -133,7 +133,7 @@ class Replay:
         conversions = tuple(
             report
             for kind, body in bodies
-            if kind == EventKind.CONVERSION_OBSERVED and (report := self._convert(body)) is not None
+            if kind == EventKind.CONVERSION_OBSERVED and (report := self._read_conversion_report(body)) is not None
         )
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
@@ -160,7 +160,7 @@ class Replay:
         if record is not None and record.venue_order_id is None:
             self.ledger = self.ledger.with_order(replace(record, venue_order_id=fill.venue_order_id))
 
-    def _convert(self, body: Mapping[str, Any]) -> ConversionReport | None:
+    def _read_conversion_report(self, body: Mapping[str, Any]) -> ConversionReport | None:
         if "error" in body:
             intent: ConversionIntent = decode(ConversionIntent, body["conversion"])
             self.doubtful[intent.conversion_id] = intent

@@ -1,4 +1,4 @@
-"""The way of a request: counted, delayed, perhaps wrecked, limited, authenticated, answered, written down."""
+"""The way of a request: counted, delayed, perhaps corrupted, limited, authenticated, answered, written down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from desk.sandbox import endpoints_account, endpoints_market, endpoints_orders, endpoints_v2
-from desk.sandbox.auth import demand
+from desk.sandbox.auth import check_permission
 from desk.sandbox.calls import Call, Query, Route, RouteTable
 from desk.sandbox.configurations import convert_to_snake_keys
 from desk.sandbox.control import PREFIX as CONTROL
@@ -84,7 +84,7 @@ class App:
             if route.permission is None:
                 return self._public(route, call, request)
             key = self.venue.authenticate(request.headers.get("authorization", ""), request.method, request.path)
-            demand(key, route.permission)
+            check_permission(key, route.permission)
             canned = CANNED.get(request.headers.get("x-sandbox", ""))
             if canned is not None:
                 return reply_json(canned)

@@ -109,7 +109,7 @@ def authenticate(
     return key
 
 
-def demand(key: ApiKey, permission: Permission) -> None:
+def check_permission(key: ApiKey, permission: Permission) -> None:
     """Raises: Refusal if the key lacks a permission."""
     if permission not in key.permissions:
         raise Refusal(403, "PERMISSION_DENIED", "Missing required scopes")

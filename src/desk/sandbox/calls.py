@@ -81,7 +81,7 @@ class Query:
         return int(value)
 
     def cursor(self, offset: int) -> int | None:
-        """Read the number an opaque cursor of ``cursor_of`` stands for."""
+        """Read the number an opaque cursor stands for."""
         value = self.text("cursor")
         if not value:
             return None
@@ -92,7 +92,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let in. ``key`` is None on a public path; ``fate`` is what a fault has in store."""
+    """A request that was let in. ``key`` is None on a public path; ``planned_fault`` is what a fault has in store."""
 
     path: str
     arguments: Mapping[str, str]

@@ -133,8 +133,8 @@ def _fits(price: Decimal, increment: Decimal) -> bool:
     return price > 0 and price % increment == 0
 
 
-def why_not_edit(order: Order, price: Price, size: Quantity) -> str:
-    """Return why a working order cannot be changed to this price and total size; an empty text if it can."""
+def why_not_edit(order: Order, price: Price, size: Quantity) -> str | None:
+    """Return why a working order cannot be changed to this price and total size; None if it can."""
     core = order.core
     if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
         return "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
@@ -148,4 +148,4 @@ def why_not_edit(order: Order, price: Price, size: Quantity) -> str:
         return "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"
     if (price, size) == (core.limit_price, core.quantity):
         return "EDIT_REQUEST_EQUAL_TO_ORIGINAL_REQUEST"
-    return ""
+    return None

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from desk.in_memory import ManualClock
-from desk.sandbox.listings import read_print
+from desk.sandbox.price_sources import read_print
 from desk.sandbox.replies import JsonObject, Refusal, Reply, refuse_invalid, refuse_not_found, reply_json
 from desk.sandbox.venue import Venue
 from desk.sandbox.venue_clock import END_OF_TIME

@@ -96,21 +96,21 @@ def create_conversion_quote(venue: Venue, call: Call) -> JsonObject:
     """Offer a conversion."""
     body = call.body
     offer = venue.conversions.quote(*(read_text(body, name) for name in ("from_account", "to_account", "amount")))
-    return venue.conversions.encode(offer, venue.options.lags.convert)
+    return venue.conversions.encode(offer, venue.options.lags.conversion)
 
 
 def commit_conversion(venue: Venue, call: Call) -> JsonObject:
     """Do a conversion that was offered."""
     sides = (read_text(call.body, "from_account"), read_text(call.body, "to_account"))
     done = venue.conversions.commit(call.arguments["trade_id"], *sides)
-    return venue.conversions.encode(done, venue.options.lags.convert)
+    return venue.conversions.encode(done, venue.options.lags.conversion)
 
 
 def get_conversion(venue: Venue, call: Call) -> JsonObject:
     """Look a conversion up."""
     sides = (call.query.text("from_account"), call.query.text("to_account"))
     found = venue.conversions.find(call.arguments["trade_id"], *sides)
-    return venue.conversions.encode(found, venue.options.lags.convert)
+    return venue.conversions.encode(found, venue.options.lags.conversion)
 
 
 def list_portfolios(_: Venue, __: Call) -> JsonObject:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from desk.sandbox.auth import Permission
 from desk.sandbox.calls import Call, Route
 from desk.sandbox.configurations import CLIENT_ORDER_ID_MAX, read_configuration, read_request, read_side, read_text
-from desk.sandbox.endpoints_preview import edit_preview, preview
+from desk.sandbox.endpoints_preview import preview, preview_edit
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
 from desk.sandbox.reasons import OrderRefused
 from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_not_found, refuse_value
@@ -220,7 +220,7 @@ ROUTES = (
     Route("POST", "/orders", create, Permission.TRADE),
     Route("POST", "/orders/preview", preview),
     Route("POST", "/orders/edit", edit, Permission.TRADE),
-    Route("POST", "/orders/edit_preview", edit_preview),
+    Route("POST", "/orders/edit_preview", preview_edit),
     Route("POST", "/orders/batch_cancel", batch_cancel, Permission.TRADE),
     Route("GET", "/orders/historical/batch", list_orders),
     Route("GET", "/orders/historical/fills", list_fills),

@@ -56,7 +56,7 @@ def preview(venue: Venue, call: Call) -> JsonObject:
     return body | _newer(fee, value, base)
 
 
-def edit_preview(venue: Venue, call: Call) -> JsonObject:
+def preview_edit(venue: Venue, call: Call) -> JsonObject:
     """Estimate a change, as if the whole order were placed anew."""
     order = venue.account.orders.get(VenueOrderId(read_text(call.body, "order_id")))
     if order is None:

@@ -1,6 +1,6 @@
 """What each failure of the venue comes to, for each endpoint the adapter uses. ``make venue-faults`` writes it down.
 
-A row is observed: the adapter calls a venue over a socket, the fault hits once or for ever, and what is reported is
+A row is observed: the adapter calls a venue over a socket, the fault hits once or every time, and what is reported is
 what the adapter returned, what the venue counted, and what the venue has on its books.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from desk.in_memory import ManualClock
 from desk.sandbox.faults import Fault
-from desk.sandbox.listings import make_seeded
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
+from desk.sandbox.price_sources import make_synthetic_source
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
@@ -118,17 +118,17 @@ def make_conversion() -> ConversionIntent:
 
 def run_matrix(endpoints: Iterable[str] = tuple(ENDPOINTS), faults: Iterable[Fault] = tuple(Fault)) -> Iterator[Row]:
     """Try every fault on every endpoint, once and lasting, each on a venue of its own."""
-    listing = make_seeded(now=NOW)
+    source = make_synthetic_source(now=NOW)
     faults = tuple(faults)
     for endpoint in endpoints:
         for fault in faults:
             for lasting in (False, True):
-                yield _row(listing, endpoint, fault, lasting=lasting)
+                yield _row(source, endpoint, fault, lasting=lasting)
 
 
-def _row(listing: Listing, endpoint: str, fault: Fault, *, lasting: bool) -> Row:
+def _row(source: PriceSource, endpoint: str, fault: Fault, *, lasting: bool) -> Row:
     method, path, work = ENDPOINTS[endpoint]
-    with VenueServer(Venue(listing, ManualClock(NOW))) as server:
+    with VenueServer(Venue(source, ManualClock(NOW))) as server:
         exchange = open_exchange(
             Credentials(server.key.name, server.key.secret),
             PREFIX,
@@ -170,7 +170,7 @@ def write_markdown(found: Iterable[Row]) -> str:
         "# What the venue's failures come to",
         "",
         "Written by `make venue-faults`: the adapter over a socket against the simulated venue, one fault at a time,",
-        "hitting once or for ever. *Requests* were counted by the venue; *orders* are those under the probe's id.",
+        "hitting once or every time. *Requests* were counted by the venue; *orders* are those under the probe's id.",
         "",
         "| endpoint | fault | hits | returned | requests | orders |",
         "|---|---|---|---|--:|--:|",

@@ -51,7 +51,7 @@ class Fault(StrEnum):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it befalls the order, not the answer."""
+        """Whether it happens to the order, not the answer."""
         return self in _FATES
 
     @property
@@ -128,7 +128,7 @@ class FaultScript:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault | str, method: str = "", path: str = "", **details: float) -> FaultRule:
-        """Add a rule: ``add("timeout_after", "POST", "/orders", nth=2)``. ``count=0`` means for ever.
+        """Add a rule: ``add("timeout_after", "POST", "/orders", nth=2)``. ``count=0`` means without end.
 
         Raises: ValueError for a fault, TypeError for a detail that does not exist.
         """

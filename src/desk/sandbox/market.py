@@ -40,7 +40,7 @@ class Print:
 
 
 @dataclass(frozen=True)
-class Listing:
+class PriceSource:
     """Products and their candles, and the prints that are to come."""
 
     products: Sequence[Product]
@@ -51,12 +51,12 @@ class Listing:
 class VenueMarket:
     """Prices as the venue sees them: the touch, the book, candles of any length, trades."""
 
-    def __init__(self, listing: Listing, settings: SimulationSettings, clock: Clock) -> None:
+    def __init__(self, source: PriceSource, settings: SimulationSettings, clock: Clock) -> None:
         series = {
             key: given if isinstance(given, CandleSeries) else CandleSeries(key[1], given)
-            for key, given in listing.series.items()
+            for key, given in source.series.items()
         }
-        self._candles = CandleMarket(listing.products, series, settings, clock)
+        self._candles = CandleMarket(source.products, series, settings, clock)
         self._settings = settings
         self._clock = clock
         self._series: dict[SeriesKey, CandleSeries] = dict(series)
@@ -65,7 +65,7 @@ class VenueMarket:
             self._finest[product_id] = each
         self._prints: dict[ProductId, list[Print]] = {}
         self._changes: dict[ProductId, dict[str, Any]] = {}
-        self._products = {product.product_id: product for product in listing.products}
+        self._products = {product.product_id: product for product in source.products}
 
     # --- products
 

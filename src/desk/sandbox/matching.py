@@ -47,7 +47,7 @@ class Matching:
     # --- time passes
 
     def advance(self) -> None:
-        """Bring every live order up to now."""
+        """Bring every active order up to now."""
         now = self._time.now()
         for order in list(self._account.active.values()):
             if order.is_pending and order.on_book is not None and self._time.has_come(order.on_book):
@@ -221,8 +221,8 @@ class Matching:
             self._settlement.end(order, OrderStatus.EXPIRED, deadline)
 
     def _resting(self, product_id: ProductId | None) -> list[Order]:
-        live = (order for order in self._account.active.values() if product_id in {None, order.core.product_id})
-        return sorted(live, key=lambda order: order.sequence)
+        active = (order for order in self._account.active.values() if product_id in {None, order.core.product_id})
+        return sorted(active, key=lambda order: order.sequence)
 
 
 def _deadline(order: Order) -> Micros | None:

@@ -26,7 +26,7 @@ class Lags:
     settled: float = 0.0
     balance: float = 0.0
     cancel: float = 0.0
-    convert: float = 0.0
+    conversion: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class VenueOptions:
     """Everything that is not the market. Without a limit for a class of requests, that class is not limited.
 
     ``public_cache_seconds`` is how old public answers may be; None means a second on a real clock, and no cache on one
-    that is set by hand, which could stand still for ever. ``protection_ratio`` is how far from the touch a market
+    that is set by hand, which could stand still without end. ``protection_ratio`` is how far from the touch a market
     order may go, per product in ``protection``. ``clock_offset_seconds`` is how far the venue's own clock is ahead,
     as ``/time`` and the token check see it. ``slices`` cuts every execution into that many fills. A client id is known
-    again for ``id_memory_seconds``; None is for ever, and 0 is a venue that does not tell ids apart.
+    again for ``id_memory_seconds``; None is without end, and 0 is a venue that does not tell ids apart.
     """
 
     lags: Lags = Lags()

@@ -72,7 +72,7 @@ class Order:
     """One order at one moment. ``core`` is what the simulator's matching works on.
 
     ``reserved`` is what a market buy holds in quote, since it has no price of its own. ``stop_price`` belongs to
-    stop-limit orders; a bracket has its own in ``core``. ``fate`` is what a fault has in store for it.
+    stop-limit orders; a bracket has its own in ``core``. ``planned_fault`` is what a fault has in store for it.
     """
 
     core: SimOrder
@@ -123,7 +123,7 @@ class Order:
 
     @property
     def hold(self) -> tuple[Asset, Decimal]:
-        """What it reserves while it is live."""
+        """What it reserves while it is active."""
         if self.reserved is not None:
             return self.core.quote, self.reserved
         return self.core.hold

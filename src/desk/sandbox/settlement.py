@@ -25,8 +25,8 @@ _BASE_PLACES = Decimal("1e-15")
 class Settlement:
     """Where executions are booked. ``slices`` is how many fills are made of each."""
 
-    def __init__(self, book: VenueAccount, settings: SimulationSettings, new_number: Callable[[], int]) -> None:
-        self._book = book
+    def __init__(self, account: VenueAccount, settings: SimulationSettings, new_number: Callable[[], int]) -> None:
+        self._account = account
         self._settings = settings
         self._new_number = new_number
         self.slices = 1
@@ -34,7 +34,7 @@ class Settlement:
     def end(self, order: Order, status: OrderStatus, at: Micros, **told: str) -> Order:
         """Finish an order, which frees its hold."""
         core = replace(order.core, status=status, final_at=to_second(at))
-        return self._book.put(replace(order, core=core, final_since=at, cancel_at=None, **told), at)  # type: ignore[arg-type]
+        return self._account.put(replace(order, core=core, final_since=at, cancel_at=None, **told), at)  # type: ignore[arg-type]
 
     def fill_remaining(self, order: Order, at: Micros) -> Order:
         """Execute all that is left of a resting order at its own price."""
@@ -70,7 +70,7 @@ class Settlement:
         if order.core.remaining > 0:
             return order
         order = self.end(order, OrderStatus.FILLED, at)
-        parent = self._book.active.get(order.core.parent) if order.core.parent is not None else None
+        parent = self._account.active.get(order.core.parent) if order.core.parent is not None else None
         if parent is not None:
             # Nothing may be bought that nothing protects.
             self.end(parent, OrderStatus.CANCELLED, at)
@@ -99,10 +99,10 @@ class Settlement:
             time=to_second(at),
             liquidity=execution.liquidity,
         )
-        self._book.executions.append(Execution(fill, at, sequence, value, order.quote_size is not None))
+        self._account.executions.append(Execution(fill, at, sequence, value, order.quote_size is not None))
         sign = 1 if core.side is Side.BUY else -1
-        self._book.move(core.base, sign * execution.quantity, at)
-        self._book.move(core.quote, -sign * value - fee, at)
+        self._account.move(core.base, sign * execution.quantity, at)
+        self._account.move(core.quote, -sign * value - fee, at)
         core = replace(core, filled=Quantity(core.filled + execution.quantity), executions=core.executions + 1)
         reserved = order.reserved
         order = replace(
@@ -114,7 +114,7 @@ class Settlement:
             last_fill=at,
             is_triggered=order.is_triggered or _was_stopped(order, execution),
         )
-        order = self._book.put(order, at)
+        order = self._account.put(order, at)
         self._protect(order, execution.quantity, at)
         return order
 
@@ -123,17 +123,17 @@ class Settlement:
         if order.core.child is None:
             return
         quantity = Quantity(floor_to(quantity, order.core.base_increment))
-        child = self._book.orders.get(order.core.child)
+        child = self._account.orders.get(order.core.child)
         if child is None and quantity > 0:
             core = replace(
                 make_attached_bracket(order.core, quantity, to_second(at)), status=OrderStatus.OPEN, final_at=None
             )
-            self._book.put(_bracket_order(order, core, at, self._new_number()), at)
+            self._account.put(_bracket_order(order, core, at, self._new_number()), at)
         elif child is not None and child.is_active:
             core = replace(child.core, quantity=Quantity(child.core.quantity + quantity))
             configuration = {"trigger_bracket_gtc": {**child.configuration["trigger_bracket_gtc"]}}
             configuration["trigger_bracket_gtc"]["base_size"] = plain(core.quantity)
-            self._book.put(replace(child, core=core, configuration=configuration), at)
+            self._account.put(replace(child, core=core, configuration=configuration), at)
 
 
 def _bracket_order(parent: Order, core: SimOrder, at: Micros, sequence: int) -> Order:

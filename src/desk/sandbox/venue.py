@@ -1,4 +1,4 @@
-"""The simulated Coinbase without its wire: a market, a book, and what can be asked of them."""
+"""The simulated Coinbase without its wire: a market, an account, and what can be asked of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from desk.sandbox.checks import why_reject
 from desk.sandbox.conversions import ConversionDesk
 from desk.sandbox.faults import Fault, FaultScript
 from desk.sandbox.ids import derive_uuid
-from desk.sandbox.listings import make_seeded
-from desk.sandbox.market import Listing, Print, VenueMarket
+from desk.sandbox.market import PriceSource, Print, VenueMarket
 from desk.sandbox.matching import Matching
 from desk.sandbox.options import USUAL_OPENING, USUAL_RULES, VenueOptions
 from desk.sandbox.orders import Order, OrderRequest, OrderType, place_order
+from desk.sandbox.price_sources import make_synthetic_source
 from desk.sandbox.reasons import OrderRefused, refuse_missing_wallet
 from desk.sandbox.settlement import Settlement
 from desk.sandbox.traffic import Traffic
@@ -45,7 +45,7 @@ class Venue:
 
     def __init__(
         self,
-        listing: Listing | None = None,
+        source: PriceSource | None = None,
         clock: Clock | None = None,
         *,
         settings: SimulationSettings = USUAL_RULES,
@@ -55,7 +55,7 @@ class Venue:
     ) -> None:
         self.lock = threading.RLock()
         self.time = VenueTime(clock or SystemClock())
-        given = listing or make_seeded(now=self.time.now())
+        given = source or make_synthetic_source(now=self.time.now())
         self.settings = settings
         self.options = options or VenueOptions()
         self.market = VenueMarket(given, settings, self.time.clock)

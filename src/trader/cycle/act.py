@@ -1,7 +1,7 @@
 """Send what was committed: cancels, conversions, remembered intents, new intents. Past here nothing raises VenueError.
 
 Everything sent is in the store already, under its final id. The switch is read again before every single order (of a
-sale: before its bracket is cancelled), and the clock is asked whether there is time: a withheld order that certainly
+exit: before its bracket is cancelled), and the clock is asked whether there is time: a withheld order that certainly
 never left is written off at once.
 """
 
@@ -28,7 +28,7 @@ from trader.stages.submission import apply_submission
 
 _POLLS = 4
 _POLL_SECONDS = 0.5
-#: A bracket is not cancelled with less time than this left for the sale that is to follow.
+#: A bracket is not cancelled with less time than this left for the exit that is to follow.
 _EXIT_SECONDS = 10
 
 _NO_TIME = "no time left in this invocation"
@@ -40,8 +40,8 @@ Commit = Callable[[Ledger], None]
 class Executor:
     """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave.
 
-    ``keep`` is told of every reconciliation at once: fills and finished orders must be stored by the same write as
-    the first ledger that contains them, which may be one in the middle of acting.
+    ``on_reconciled`` is told of every reconciliation at once: fills and finished orders must be stored by the same
+    write as the first ledger that contains them, which may be one in the middle of acting.
     """
 
     ledger: Ledger
@@ -143,9 +143,9 @@ class Executor:
     # --- orders
 
     def _send(self, order_id: ClientOrderId, *, is_new: bool) -> None:
-        """Send one order, which is one turn: of a sale, the cancellation of its bracket is a part.
+        """Send one order, which is one turn: of an exit, the cancellation of its bracket is a part.
 
-        The switch is asked when the turn begins, and not again between the two: whoever was told HALT there would
+        The switch is asked when the turn begins, and not again between the two: one that was told HALT there would
         have to leave a lot without its bracket for as long as HALT lasts.
         """
         record = self.ledger.orders[order_id]
@@ -154,7 +154,7 @@ class Executor:
         brackets = self._brackets_before(record.intent)
         seconds = _EXIT_SECONDS if brackets else 0
         reason = self._why_not_begin(record.intent)
-        reason = reason or self._why_not_send(record.intent, beside=brackets, seconds=seconds)
+        reason = reason or self._why_not_send(record.intent, ignoring=brackets, seconds=seconds)
         if reason is None and brackets:
             self._cancel(brackets)
             record = self.ledger.orders[order_id]
@@ -185,25 +185,25 @@ class Executor:
             return _NO_TIME
         return None if self._may_send(intent.purpose) else "the kill switch forbids it"
 
-    def _why_not_send(self, intent: OrderIntent, beside: Collection[str] = (), seconds: int = 0) -> str | None:
+    def _why_not_send(self, intent: OrderIntent, ignoring: Collection[str] = (), seconds: int = 0) -> str | None:
         """Say what is against an order when it is about to leave, *beside* what is cancelled just before.
 
         *seconds* are what it takes until then.
         """
         for needed in intent.depends_on:
             order = self.ledger.orders.get(ClientOrderId(needed))
-            if needed not in beside and order is not None and order.is_active:
-                return f"order {needed} is not over"
+            if needed not in ignoring and order is not None and order.is_active:
+                return f"order {needed} is not final"
             conversion = self.ledger.conversions.get(needed)
             if conversion is not None and conversion.status is not ConversionStatus.COMPLETED:
                 return f"conversion {needed} is not done"
-        if intent.side is Side.SELL and (reason := self._why_oversells(intent, beside)) is not None:
+        if intent.side is Side.SELL and (reason := self._why_not_sell(intent, ignoring)) is not None:
             return reason
         # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
         return None if self._has_time(seconds) else _NO_TIME
 
-    def _why_oversells(self, intent: OrderIntent, beside: Collection[str]) -> str | None:
-        """Say if the lot has not got what a sale wants, beside what other orders of ours may still sell of it."""
+    def _why_not_sell(self, intent: OrderIntent, ignoring: Collection[str]) -> str | None:
+        """Say if the lot has not got what an exit wants, apart from what other orders of ours may still sell of it."""
         lot = self.ledger.lots.get(intent.lot_id)
         if lot is None or lot.quantity < intent.quantity:
             return "the lot became smaller than the order"
@@ -212,7 +212,7 @@ class Executor:
                 record.remaining
                 for record in self.ledger.orders_of(intent.lot_id)
                 if record.intent.side is Side.SELL
-                and record.intent.client_order_id not in {intent.client_order_id, *beside}
+                and record.intent.client_order_id not in {intent.client_order_id, *ignoring}
             ),
             ZERO,
         )

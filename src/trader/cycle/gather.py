@@ -38,7 +38,7 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> Acc
     since = find_fills_start(ledger, _SLACK_SECONDS)
     balances = exchange.balances()
     orders = tuple(exchange.orders(since)) if since is not None else ()
-    # Fills after orders: a claimed fill that is not listed yet is waited for, an unclaimed one is booked.
+    # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
     fills = tuple(exchange.fills(since)) if since is not None else ()
     conversions = tuple(
         exchange.read_conversion(record.venue_conversion_id, record.intent)
@@ -58,7 +58,7 @@ def gather_inputs(
 ) -> tuple[CycleInputs, Ledger]:
     """Read everything a decision needs but the order books. Returns the ledger with its caches refreshed.
 
-    A market that cannot be read at all gives facts without quotes and bars: then nothing is entered, and what can be
+    A market that cannot be read at all gives inputs without quotes and bars: then nothing is entered, and what can be
     done without prices, such as cancelling for the kill switch, still is.
     """
     settings, now = pipeline.settings, ports.clock.now()

@@ -43,7 +43,7 @@ class CycleOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CycleReport:
-    """What one cycle did, for whoever called it. ``reason`` says why it did not complete."""
+    """What one cycle did, for its caller. ``reason`` says why it did not complete."""
 
     tick: Tick
     outcome: CycleOutcome
@@ -140,7 +140,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 
 def _opening_blocker(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
-    """Say why empty books must not be opened: whoever has orders at the venue has had books before.
+    """Say why empty books must not be opened: an account with orders at the venue has had books before.
 
     A ledger that was lost would be replaced by one that knows of no position, and buys them all again.
     """

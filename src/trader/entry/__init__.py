@@ -1,1 +1,1 @@
-"""Where the world comes in: the composition root, and later the Lambda handler."""
+"""Where the world comes in: the Lambda handler, and the composition root that every command shares."""

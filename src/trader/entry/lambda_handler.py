@@ -83,7 +83,7 @@ def _instant_of(command: Any, runtime: Runtime) -> Instant:
 def _conclude(report: CycleReport) -> dict[str, Any]:
     outcome = report.outcome
     summary = {"cycle": report.tick.cycle_id, "outcome": outcome.value, "reason": report.reason}
-    sent = sum(kind == "OrderSubmitted" for kind, _, _ in report.notes)
+    sent = sum(note.kind == "OrderSubmitted" for note in report.notes)
     counted = {
         "CyclesCompleted": outcome is CycleOutcome.COMPLETED,
         "CyclesAbstained": outcome is CycleOutcome.ABSTAINED,

@@ -95,10 +95,10 @@ class Runtime:
         """Say how things stand, without taking the lease or asking the venue."""
         ledger: Ledger | None = self.store.ledger(self.ports.identity.scope)
         try:
-            switch: str = self.ports.kill_switch.read()
+            state: str = self.ports.kill_switch.read()
         except TraderError:
-            switch = "unreadable"
-        summary: dict[str, Any] = {"scope": self.ports.identity.scope, "switch": switch}
+            state = "unreadable"
+        summary: dict[str, Any] = {"scope": self.ports.identity.scope, "trading_state": state}
         if ledger is not None:
             summary |= {
                 "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,

@@ -43,8 +43,8 @@ _CONFIRMED = "yes"
 class VenueAccess:
     """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
 
-    Without a ``tape`` a simulated order meets the market itself. ``open_live`` is called for LIVE only: before that no
-    key is read. It is None where a market cannot be traded on.
+    Without ``fill_prices`` a simulated order meets the market itself. ``open_live_exchange`` is called for LIVE only:
+    before that no key is read. It is None where a market cannot be traded on.
     """
 
     market_data: MarketData
@@ -79,7 +79,7 @@ def read_limits(settings: Settings) -> RateLimits:
 def choose_exchange(
     settings: Settings, access: VenueAccess, clock: Clock, open_accounts: Callable[[], SimAccountStore]
 ) -> ExchangeAdapter | None:
-    """Hand out what may send orders in this mode; *books* makes the place where a simulated venue keeps its own.
+    """Hand out what may send orders in this mode; *open_accounts* opens where a simulated venue keeps its own.
 
     Raises: ConfigError for LIVE, with every reason against it.
     """
@@ -97,7 +97,7 @@ def choose_exchange(
 
 
 def _open_simulated(
-    settings: Settings, access: VenueAccess, clock: Clock, open_accounts: SimAccountStore
+    settings: Settings, access: VenueAccess, clock: Clock, accounts: SimAccountStore
 ) -> ExchangeAdapter:
     from trader.sim.exchange import SimulatedExchange  # noqa: PLC0415 - see the module's docstring
     from trader.sim.matching import MarketTape  # noqa: PLC0415
@@ -107,7 +107,7 @@ def _open_simulated(
         MarketTape(access.market_data) if access.fill_prices is None else access.fill_prices,
         settings.simulation,
         clock,
-        open_accounts,
+        accounts,
         opening={settings.app.accounting_asset: settings.app.capital},
         order_prefix=settings.execution.order_prefix,
     )

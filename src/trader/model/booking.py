@@ -1,4 +1,4 @@
-"""How a fill changes the books: cash at once, and the lot rebuilt from all fills of its orders.
+"""How a fill changes the ledger: cash at once, and the lot rebuilt from all fills of its orders.
 
 Rebuilding makes the result independent of the order in which fills arrive: they are sorted by trade time first.
 """
@@ -24,7 +24,7 @@ _COST_INCREMENT = Decimal("1e-12")
 def exceeds_intent(record: OrderRecord, fill: Fill) -> bool:
     """Whether booking this fill would take the order beyond its intent, in quantity or, for a buy, in notional.
 
-    A size in quote currency read as base units shows up here before it reaches the books.
+    A size in quote currency read as base units shows up here before it reaches the ledger.
     """
     intent = record.intent
     if record.filled + fill.quantity > intent.quantity * (1 + _SIZE_TOLERANCE):
@@ -46,9 +46,9 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     change = fill.notional - fill.fee if fill.side is Side.SELL else -(fill.notional + fill.fee)
     strategy = record.intent.strategy
     ledger = ledger.with_cash(record.intent.quote, change, strategy)
-    book = ledger.by_strategy[strategy]
+    part = ledger.by_strategy[strategy]
     ledger = replace(
-        ledger, by_strategy={**ledger.by_strategy, strategy: replace(book, fees=Notional(book.fees + fill.fee))}
+        ledger, by_strategy={**ledger.by_strategy, strategy: replace(part, fees=Notional(part.fees + fill.fee))}
     ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
     return _with_rebuilt_lot(ledger, record.intent.lot_id)
 
@@ -64,10 +64,10 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     if lot is None:
         return ledger
     gained = lot.realized - (old.realized if old else ZERO)
-    book = ledger.by_strategy.get(lot.strategy, SubLedger())
-    books = {**ledger.by_strategy, lot.strategy: replace(book, realized=Notional(book.realized + gained))}
+    part = ledger.by_strategy.get(lot.strategy, SubLedger())
+    by_strategy = {**ledger.by_strategy, lot.strategy: replace(part, realized=Notional(part.realized + gained))}
     closed = {key: other for key, other in ledger.closed_lots.items() if key != lot_id}
-    return replace(ledger, by_strategy=books, closed_lots=closed).with_lot(lot)
+    return replace(ledger, by_strategy=by_strategy, closed_lots=closed).with_lot(lot)
 
 
 def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:

@@ -1,4 +1,4 @@
-"""What a cycle must remember of earlier ones beside money: regime, pace, rests, caches, how far the last one got."""
+"""What a cycle must remember of earlier ones beside money: regime, pace, cool-downs, caches, how far it got."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cooldown:
 
 @dataclass(frozen=True, slots=True)
 class LossStreak:
-    """Losing round trips in a row, over the whole book, and the rest they earned."""
+    """Losing round trips in a row, over the whole ledger, and the cool-down they earned."""
 
     losses: int = 0
     cooldown_until: Instant = Instant(0)
@@ -93,7 +93,7 @@ class FeeCache:
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
-    """Cycles in a row that the venue or the data failed, and the rest they earned."""
+    """Cycles in a row that the venue or the data failed, and the cool-down they earned."""
 
     failed_cycles: int = 0
     cooldown_until: Instant = Instant(0)

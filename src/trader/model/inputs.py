@@ -69,7 +69,7 @@ class CycleInputs:
 class Candidate:
     """A product that passed the universe's checks so far, with what the stages need to know of it.
 
-    ``product`` is the canonical one; ``books`` are all products that trade on the same book, itself included.
+    ``product`` is the canonical one; ``listings`` are all products that trade on the same order book, itself included.
     """
 
     product: Product

@@ -129,8 +129,8 @@ class SubLedger:
 class Ledger:
     """Everything one scope remembers.
 
-    ``capital`` sums what was paid in; it changes by recorded flows only. ``closed`` keeps lots that are sold out for
-    as long as their orders are remembered, so that a late fill finds them.
+    ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
+    for as long as their orders are remembered, so that a late fill finds them.
     """
 
     scope: Scope
@@ -174,8 +174,8 @@ class Ledger:
 
     def active_orders(self) -> tuple[OrderRecord, ...]:
         """Return the orders that may still change something, in the order they were decided."""
-        live = (record for record in self.orders.values() if record.is_active)
-        return tuple(sorted(live, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
+        active = (record for record in self.orders.values() if record.is_active)
+        return tuple(sorted(active, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
 
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""
@@ -203,10 +203,10 @@ class Ledger:
         ledger = replace(self, cash=_added(self.cash, asset, change))
         if strategy is None:
             return replace(ledger, converted=_added(self.converted, asset, change))
-        book = self.by_strategy.get(strategy, SubLedger())
+        part = self.by_strategy.get(strategy, SubLedger())
         return replace(
             ledger,
-            by_strategy={**self.by_strategy, strategy: replace(book, cash_flow=_added(book.cash_flow, asset, change))},
+            by_strategy={**self.by_strategy, strategy: replace(part, cash_flow=_added(part.cash_flow, asset, change))},
         )
 
     def without(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:
@@ -234,7 +234,7 @@ def cash_imbalance(ledger: Ledger) -> Mapping[Asset, Decimal]:
     Cash = capital paid in + conversions + the cash flows of every sub-ledger. Units: per quote asset.
     """
     expected: dict[Asset, Decimal] = {ledger.accounting_asset: Decimal(ledger.capital)}
-    for flows in (ledger.converted, *(book.cash_flow for book in ledger.by_strategy.values())):
+    for flows in (ledger.converted, *(each.cash_flow for each in ledger.by_strategy.values())):
         for asset, change in flows.items():
             expected[asset] = expected.get(asset, ZERO) + change
     assets = sorted(set(expected) | set(ledger.cash))

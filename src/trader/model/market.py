@@ -53,7 +53,7 @@ class Product:
     """One spot market of the venue, as its metadata describe it today.
 
     Increments change within weeks: they are read at run time and never hard-coded.
-    ``alias`` names the canonical product when this one is another door to the same book (BTC-USDC → BTC-USD).
+    ``alias`` names the canonical product when this one is listed on the same order book (BTC-USDC → BTC-USD).
     """
 
     product_id: ProductId
@@ -131,7 +131,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What rests on the book near the mid. Units: quote asset, within the band it was asked for."""
+    """What rests on the order book near the mid. Units: quote asset, within the band it was asked for."""
 
     product_id: ProductId
     bid_notional: Notional

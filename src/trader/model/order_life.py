@@ -30,7 +30,7 @@ class OrderStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more can happen to the order itself; fills may still be reported late."""
+        """Whether no more is expected of the order itself. Fills may still be reported late, and see TRANSITIONS."""
         return self in _FINAL
 
     @property
@@ -48,7 +48,8 @@ _AT_VENUE = _VENUE_ACTIVE | _VENUE_FINAL
 #: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
 #: create and the first look) and the venue changes its mind in a few documented ways: a cancel that was accepted and
 #: then filled, a CANCELLED order whose last fill turns it FILLED, an acceptance that FAILED afterwards, an order
-#: given up as ABANDONED or REJECTED that shows up after all. What never happens is a finished order coming back to
+#: given up as ABANDONED or REJECTED that shows up after all, even one WITHHELD: the venue's word counts for more than
+#: our certainty. What never happens is a finished order coming back to
 #: life: that is an old page, and it is ignored.
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.INTENDED: _AT_VENUE | _GIVEN_UP | {OrderStatus.IN_DOUBT},

@@ -62,8 +62,8 @@ class OrderIntent:
     """An order as decided. Frozen: it is sent, and re-sent, exactly like this.
 
     ``lot_id`` is the lot it opens (its own id, for an entry) or closes. ``bracket`` is the protection an entry's lot
-    is to have; with ``attach`` it travels with the order, else a separate order follows the fill. ``after`` names
-    orders that must be over, and conversions that must be done, before this one may leave.
+    is to have; with ``attach_bracket`` it travels with the order, else a separate order follows the fill.
+    ``depends_on`` names orders that must be final, and conversions that must be done, before this one may leave.
     """
 
     client_order_id: ClientOrderId
@@ -145,7 +145,7 @@ class Unknown:
 Submission = Accepted | Rejected | Unknown
 
 
-#: Sums of fills and what an order claims may differ by this part of it (fact sheet, fills).
+#: Sums of fills and what an order reports may differ by this part of it.
 _REPORT_TOLERANCE = Decimal("1e-12")
 
 
@@ -193,7 +193,7 @@ class OrderRecord:
     """What the ledger remembers of one order, from before it was sent until nothing about it can change.
 
     ``fills`` are those already booked; a fill is new if its trade id is not among them. ``sent_at`` is when it was last
-    sent, or about to be sent again, as long as there is no usable answer. ``over_at`` is when we first saw it terminal.
+    sent, or about to be sent again, as long as there is no usable answer. ``final_at`` is when we first saw it final.
     """
 
     intent: OrderIntent
@@ -213,7 +213,7 @@ class OrderRecord:
 
     @property
     def remaining(self) -> Quantity:
-        """Base units that can still fill; zero once the order is over and every claimed fill is booked."""
+        """Base units that can still fill; zero once the order is final and every reported fill is booked."""
         return (
             self.unreported_quantity
             if self.status.is_final
@@ -228,7 +228,7 @@ class OrderRecord:
 
     @property
     def is_active(self) -> bool:
-        """Whether it may still change the position: not terminal, or terminal with fills still to come."""
+        """Whether it may still change the position: not final, or final with fills still to come."""
         return not self.status.is_final or self.unreported_quantity > 0
 
     def awaits_fills(self, settled: Instant) -> bool:

@@ -116,7 +116,7 @@ def advance_equity_marks(ledger: Ledger, equity: Notional | None, now: Instant) 
 def record_flow(ledger: Ledger, amount: Notional) -> Ledger:
     """Record a deposit (positive) or withdrawal (negative): cash and capital move at once.
 
-    The marks follow when the equity is next known, see ``marked``: until then nobody knows what share it was.
+    The marks follow when the equity is next known, see ``advance_equity_marks``: before, its share is unknown.
     """
     cash = Notional(ledger.cash.get(ledger.accounting_asset, ZERO) + amount)
     return replace(

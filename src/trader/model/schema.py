@@ -10,24 +10,29 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from trader.errors import MalformedData
+
 SCHEMA = 2
 
-#: A key that tells what a mapping is, and its keys that have other names now.
-_RENAMED: tuple[tuple[str, Mapping[str, str]], ...] = (
-    ("leg", {"leg": "purpose", "kind": "configuration", "after": "depends_on", "attach": "attach_bracket"}),
-    ("filled_claimed", {"filled_claimed": "reported_filled", "over_at": "final_at"}),
-    ("convert_id", {"convert_id": "conversion_id", "venue_convert_id": "venue_conversion_id"}),
-    ("venue_convert_id", {"venue_convert_id": "venue_conversion_id", "over_at": "final_at"}),
-    ("rest_until", {"rest_until": "cooldown_until"}),
-    ("against", {"against": "disagreeing_cycles"}),
-    ("numbers", {"numbers": "details"}),
-    ("measures", {"measures": "features"}),
-    ("unmarked_flow", {
+#: Keys that tell what a mapping is, and its keys that have other names now. One key is not enough: a mapping by
+#: strategy has the names that its owner gave them.
+_RENAMED: tuple[tuple[tuple[str, str], Mapping[str, str]], ...] = (
+    (("leg", "client_order_id"), {"leg": "purpose", "kind": "configuration", "after": "depends_on",
+                                  "attach": "attach_bracket"}),
+    (("filled_claimed", "intent"), {"filled_claimed": "reported_filled", "over_at": "final_at"}),
+    (("convert_id", "source"), {"convert_id": "conversion_id", "venue_convert_id": "venue_conversion_id"}),
+    (("venue_convert_id", "status"), {"venue_convert_id": "venue_conversion_id", "over_at": "final_at"}),
+    (("rest_until", "losses"), {"rest_until": "cooldown_until"}),
+    (("rest_until", "failed_cycles"), {"rest_until": "cooldown_until"}),
+    (("against", "member"), {"against": "disagreeing_cycles"}),
+    (("numbers", "code"), {"numbers": "details"}),
+    (("measures", "confidence"), {"measures": "features"}),
+    (("accounting_asset", "capital"), {
         "closed": "closed_lots", "converts": "conversions", "books": "by_strategy", "marks": "equity_marks",
         "pacing": "entry_pacing", "streak": "loss_streak", "health": "failure_streak",
     }),
-    ("matched_until", {"live": "active", "converts": "conversions"}),
-    ("fee_due", {"kind": "configuration", "over_at": "final_at"}),
+    (("matched_until", "totals"), {"live": "active", "converts": "conversions"}),
+    (("fee_due", "executions"), {"kind": "configuration", "over_at": "final_at"}),
 )  # fmt: skip
 _EVENTS: Mapping[str, str] = {"FactsGathered": "InputsGathered", "ConvertObserved": "ConversionObserved"}
 _BODIES: Mapping[str, Mapping[str, str]] = {
@@ -53,8 +58,8 @@ def upgrade(plain: Any) -> Any:
     if not isinstance(plain, dict):
         return plain
     names: dict[str, str] = {}
-    for mark, renamed in _RENAMED:
-        names |= renamed if mark in plain else {}
+    for marks, renamed in _RENAMED:
+        names |= renamed if all(mark in plain for mark in marks) else {}
     upgraded = {names.get(key, key): upgrade(value) for key, value in plain.items()}
     if upgraded.get("status") == "LAPSED":
         upgraded["status"] = "WITHHELD" if _WITHHELD.fullmatch(str(upgraded.get("note", ""))) else "ABANDONED"
@@ -62,12 +67,24 @@ def upgrade(plain: Any) -> Any:
 
 
 def upgrade_stored(plain: Any) -> Any:
-    """Turn a stored ledger or simulated account into one of schema 2; a newer one comes back untouched.
+    """Turn a stored ledger or simulated account into one of schema 2; what is no mapping comes back as it is.
 
-    A simulated account of schema 1 has no schema number.
+    Raises: MalformedData for a schema that this code does not read.
     """
-    is_old = isinstance(plain, dict) and plain.get("schema", 1) == 1
-    return {**upgrade(plain), "schema": SCHEMA} if is_old else plain
+    if not isinstance(plain, dict):
+        return plain
+    return {**upgrade(plain), "schema": SCHEMA} if is_schema_1(plain) else plain
+
+
+def is_schema_1(plain: Mapping[str, Any]) -> bool:
+    """Whether a ledger, a simulated account or the head of an audit object is of schema 1. The latter two name none.
+
+    Raises: MalformedData if it is neither of that nor of the present schema.
+    """
+    schema = plain.get("schema", 1)
+    if schema not in (1, SCHEMA):
+        raise MalformedData(f"schema {schema!r}, this code reads 1 and {SCHEMA}")
+    return bool(schema == 1)
 
 
 def upgrade_event(kind: str, body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

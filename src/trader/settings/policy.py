@@ -35,7 +35,7 @@ from trader.settings.bounds import (
 
 @dataclass(frozen=True, slots=True)
 class RegimeSettings:
-    """What kind of market it is, from the benchmark's closed hours. Units: percent; volatility annualised."""
+    """What kind of market it is, from the benchmark's closed hours. Units: percent; volatility annualized."""
 
     crash_trend_pct: FloatPct
     crash_volatility_pct: FloatPct

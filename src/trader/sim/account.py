@@ -1,7 +1,7 @@
 """Everything the simulated venue remembers, as one frozen value that can be stored as JSON.
 
-Holds are never stored: they follow from the live orders, so they cannot disagree with them. What has long been over
-is forgotten, so that the book of a paper account does not grow for ever.
+Holds are never stored: they follow from the active orders, so they cannot disagree with them. What has long been over
+is forgotten, so that a paper account does not grow without end.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class SimAccount:
     schema: int = SCHEMA
 
     def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
-        """Find an order, live or finished."""
+        """Find an order, active or finished."""
         return self.active.get(venue_order_id) or self.finished.get(venue_order_id)
 
     def balances(self) -> Mapping[Asset, Balance]:
-        """Split what is owned into what is free and what live orders hold."""
+        """Split what is owned into what is free and what active orders hold."""
         holds: dict[Asset, Decimal] = {}
         for order in self.active.values():
             asset, amount = order.hold
@@ -72,14 +72,14 @@ class SimAccount:
         return replace(self, conversions={**self.conversions, conversion.venue_conversion_id: conversion})
 
     def with_order(self, order: SimOrder) -> SimAccount:
-        """Put an order on the book. The first of its product starts the reading of the tape."""
+        """Take an order in. The first of its product starts the reading of the tape."""
         matched = self.matched_until
         if order.product_id not in matched:
             matched = {**matched, order.product_id: order.created_at}
         return replace(self, active={**self.active, order.venue_order_id: order}, matched_until=matched)
 
     def with_matched_until(self, product_id: ProductId, until: Instant) -> SimAccount:
-        """Note how far the tape was read, as long as anything of the product is live."""
+        """Note how far the tape was read, as long as anything of the product is active."""
         if product_id not in self.matched_until:
             return self
         return replace(self, matched_until={**self.matched_until, product_id: until})
@@ -114,7 +114,7 @@ class SimAccount:
 
     def end_order(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> SimAccount:
         """Finish an order, which frees its hold, and forget what was over long before."""
-        over = replace(self.active[venue_order_id], status=status, final_at=at)
+        ended = replace(self.active[venue_order_id], status=status, final_at=at)
         active = {key: order for key, order in self.active.items() if key != venue_order_id}
         oldest = at - MEMORY_SECONDS
         kept = {key: order for key, order in self.finished.items() if (order.final_at or at) >= oldest}
@@ -122,9 +122,11 @@ class SimAccount:
         if fills and fills[0].time < oldest:
             fills = tuple(fill for fill in fills if fill.time >= oldest)
         matched = self.matched_until
-        if all(order.product_id != over.product_id for order in active.values()):
-            matched = {name: until for name, until in matched.items() if name != over.product_id}
-        return replace(self, active=active, finished={**kept, venue_order_id: over}, fills=fills, matched_until=matched)
+        if all(order.product_id != ended.product_id for order in active.values()):
+            matched = {name: until for name, until in matched.items() if name != ended.product_id}
+        return replace(
+            self, active=active, finished={**kept, venue_order_id: ended}, fills=fills, matched_until=matched
+        )
 
     def as_of(self, at: Instant) -> SimAccount:
         """Undo what happened after an instant, for a venue whose answers lag."""
@@ -151,17 +153,17 @@ class SimAccount:
 
 
 class SimAccountStore(Protocol):
-    """Where the book lies between calls. Raises StoreError."""
+    """Where the account lies between calls. Raises StoreError."""
 
     def load(self) -> SimAccount | None:
-        """Return the book as last saved; None if there never was one."""
+        """Return the account as last saved; None if there never was one."""
 
     def save(self, account: SimAccount) -> None:
-        """Replace the book, wholly or not at all."""
+        """Replace the account, wholly or not at all."""
 
 
 def _grow_bracket(account: SimAccount, order: SimOrder, quantity: Quantity, at: Instant) -> SimAccount:
-    # A bracket that is over stays over; what its parent buys afterwards has to be protected by somebody else.
+    # A bracket that is final stays final; what its parent buys afterwards has to be protected by somebody else.
     if order.child is None or order.child in account.finished:
         return account
     child = account.active.get(order.child)

@@ -1,4 +1,4 @@
-"""Would the venue take this order? In its order of checks and with its words; funds are checked last, on the book."""
+"""Would the venue take this order? In its order of checks and with its words; funds come last, on the account."""
 
 from __future__ import annotations
 

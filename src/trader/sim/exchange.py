@@ -1,4 +1,4 @@
-"""A venue that exists only in its book: the whole ExchangeAdapter, for paper trading and the backtest.
+"""A venue that exists only in its account: the whole ExchangeAdapter, for paper trading and the backtest.
 
 It is lazy. Nothing happens between calls; each call first matches everything up to now, bar by bar, and saves. The
 public half is passed on to the market it was given.
@@ -44,7 +44,7 @@ _DEPTH_BAND_BPS = Decimal(20)
 
 
 class SimulatedExchange:
-    """The simulated venue. *opening* is what the account holds if the store has no book yet.
+    """The simulated venue. *opening* is what the account holds if the store has none yet.
 
     Finished orders and their fills are remembered for 30 days, see ``trader.sim.account``.
     """
@@ -64,7 +64,7 @@ class SimulatedExchange:
         self._tape = tape
         self._settings = settings
         self._clock = clock
-        self._books = accounts
+        self._accounts = accounts
         self._opening = opening
         self._prefix = order_prefix
         self._products: tuple[Instant, Mapping[ProductId, Product]] | None = None
@@ -150,7 +150,7 @@ class SimulatedExchange:
 
     def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         account = self._advanced()
-        conversion = _known_convert(account, venue_conversion_id, intent)
+        conversion = _known_conversion(account, venue_conversion_id, intent)
         if conversion.status is not ConversionStatus.QUOTED:
             raise VenueProtocol(f"conversion {venue_conversion_id} is {conversion.status} already")
         if conversion.amount > account.available(conversion.source):
@@ -165,7 +165,7 @@ class SimulatedExchange:
         self._save(account.with_conversion(done))
 
     def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
-        conversion = _known_convert(self._advanced(), venue_conversion_id, intent)
+        conversion = _known_conversion(self._advanced(), venue_conversion_id, intent)
         received = conversion.amount if conversion.status is ConversionStatus.COMPLETED else Notional(0)
         return ConversionReport(venue_conversion_id, conversion.status, received)
 
@@ -243,9 +243,9 @@ class SimulatedExchange:
 
     def _advanced(self) -> SimAccount:
         try:
-            stored = self._books.load()
+            stored = self._accounts.load()
         except StoreError as error:
-            raise VenueUnavailable(f"the simulated book cannot be read: {error}") from error
+            raise VenueUnavailable(f"the simulated account cannot be read: {error}") from error
         opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
         account = match_all(opened, self._tape, self._settings, self._clock.now())
         if account is not stored:
@@ -255,12 +255,12 @@ class SimulatedExchange:
     def _save(self, account: SimAccount) -> None:
         assert all(amount >= ZERO for amount in account.totals.values()), f"negative balance: {account.totals}"
         try:
-            self._books.save(account)
+            self._accounts.save(account)
         except StoreError as error:
-            raise VenueUnavailable(f"the simulated book cannot be saved: {error}") from error
+            raise VenueUnavailable(f"the simulated account cannot be saved: {error}") from error
 
 
-def _known_convert(account: SimAccount, venue_conversion_id: str, intent: ConversionIntent) -> SimConversion:
+def _known_conversion(account: SimAccount, venue_conversion_id: str, intent: ConversionIntent) -> SimConversion:
     conversion = account.conversions.get(venue_conversion_id)
     if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
         raise VenueProtocol(f"there is no conversion {venue_conversion_id} of {intent.amount} {intent.source}")

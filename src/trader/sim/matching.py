@@ -1,6 +1,6 @@
-"""Bring a book up to an instant: every live order against every bar that closed, in time order, then the expiries.
+"""Bring an account up to an instant: every active order against every bar that closed, in time order; then expiries.
 
-The same book, tape and instant give the same result, however many calls it takes to get there.
+The same account, tape and instant give the same result, however many calls it takes to get there.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class MarketTape:
 
 
 def match_all(account: SimAccount, tape: Tape, settings: SimulationSettings, now: Instant) -> SimAccount:
-    """Match all live orders against what closed since the book was last matched. Raises VenueError."""
+    """Match all active orders against what closed since the account was last matched. Raises VenueError."""
     for product_id in sorted({order.product_id for order in account.active.values()}):
         account = _match_product(account, product_id, tape, settings, now)
     for order in sorted(account.active.values(), key=_priority):

@@ -68,7 +68,7 @@ class SimOrder:
 
     @property
     def hold(self) -> tuple[Asset, Decimal]:
-        """What a live order reserves: a sell its base, a buy its value and the fee still to come."""
+        """What an active order reserves: a sell its base, a buy its value and the fee still to come."""
         if self.side is Side.SELL:
             return self.base, self.remaining
         fee = round_up_fee(notional(self.limit_price, self.quantity) * self.fee_rate) - self.fee_charged

@@ -38,7 +38,7 @@ class CapitalAllocator:
         )
 
     def allocate(self, exits: Sequence[TradeProposal], proposals: Sequence[TradeProposal]) -> Allocated:
-        """Settle the conflicts between strategies, and between them and the *forced* exits, which always stand.
+        """Settle the conflicts between strategies, and between them and the *exits*, which always stand.
 
         A strategy's sale and another's purchase of the same asset net out: neither is sent, both are recorded.
         Of two purchases the one with the larger conviction stands.

@@ -1,6 +1,6 @@
 """The chain: universe → triggers → strategies → allocation → risk → execution. Pure, and the only place that knows all.
 
-``decide`` is what a cycle concludes from its facts. It is made in two halves because the order book is read only for
+``decide`` is what a cycle concludes from its inputs. It is made in two halves because the order book is read only for
 products that have a proposal: ``propose`` finds those, ``conclude`` decides about them.
 """
 
@@ -95,7 +95,7 @@ class Pipeline:
         )
 
     def decide(self, inputs: CycleInputs) -> Decision:
-        """Conclude everything from the facts: the same facts and settings give the same decision, to the bit."""
+        """Conclude everything from the inputs: the same inputs and settings give the same decision, to the bit."""
         return self.conclude(self.propose(inputs), inputs)
 
     def propose(self, inputs: CycleInputs) -> PartialDecision:
@@ -245,7 +245,7 @@ class Pipeline:
 
 
 def count_failure(streak: FailureStreak, settings: Settings, conditions: Conditions) -> FailureStreak:
-    """Count cycles whose data failed; enough of them in a row earn a rest, one good cycle clears the count."""
+    """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
     if conditions.data_complete:
         return FailureStreak(0, streak.cooldown_until)
     failed = streak.failed_cycles + 1

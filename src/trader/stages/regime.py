@@ -18,7 +18,7 @@ _BARS_MIN = 3
 class RegimeReading:
     """What the benchmark says now (``raw``), the numbers behind it, and the memory that follows.
 
-    The regime in force is ``memory.current``. Units: trend over all bars given, volatility annualised; None if the
+    The regime in force is ``state.current``. Units: trend over all bars given, volatility annualized; None if the
     benchmark could not be read.
     """
 

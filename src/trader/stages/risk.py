@@ -119,7 +119,7 @@ class RiskManager:
         if not conditions.data_complete:
             return DenialCode.DATA_INCOMPLETE, {}
         left = portfolio.ledger.failure_streak.cooldown_until - conditions.now
-        return (DenialCode.VENUE_UNHEALTHY, {"rest_seconds": left}) if left > 0 else None
+        return (DenialCode.VENUE_UNHEALTHY, {"seconds_left": left}) if left > 0 else None
 
     def _regime(self, regime: Regime) -> Refusal | None:
         if regime is Regime.UNKNOWN:

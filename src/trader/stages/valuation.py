@@ -80,7 +80,7 @@ def mark_equity(
 
 
 def find_unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
-    """Name the lots that no live sell order and no attached entry covers at this moment."""
+    """Name the lots that no active sell order and no attached entry covers at this moment."""
     return tuple(
         sorted(
             lot.lot_id

@@ -43,7 +43,7 @@ def compute_risked_size_pct(
 ) -> Decimal:
     """Size a trade so that its stop loses at most *risk_per_trade_pct*, less in a wild market, at most the base size.
 
-    Units: percent of equity; *volatility* annualised, a ratio. A market that did not move gets no more for it.
+    Units: percent of equity; *volatility* annualized, a ratio. A market that did not move gets no more for it.
     """
     size = risk_per_trade_pct / stop_pct * HUNDRED
     if volatility > 0:

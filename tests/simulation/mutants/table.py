@@ -99,11 +99,11 @@ def _run(tests: Iterable[str], mutant: Mutant | None = None) -> _Ear:
 
 def _about(mutants: Sequence[Mutant]) -> list[Row]:
     """Run the tests that are about the mutants; a failed one has not shown that it catches its own."""
-    ear = _run([f"{_ABOUT}::{mutant.test}" for mutant in mutants])
+    results = _run([f"{_ABOUT}::{mutant.test}" for mutant in mutants])
     rows = []
     for mutant in mutants:
         test = f"{_ABOUT}::{mutant.test}"
-        said = ear.said.get(test, "") if test in ear.passed else ""
+        said = results.said.get(test, "") if test in results.passed else ""
         rows.append(Row(mutant.name, mutant.broken, mutant.where, test, said, is_ordinary=False))
     return rows
 

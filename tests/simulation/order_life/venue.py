@@ -13,7 +13,7 @@ from desk.in_memory import ManualClock
 from desk.sandbox.auth import Algorithm, ApiKey, make_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.ids import derive_entry_id
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
 from desk.sandbox.options import Lags
 from desk.sandbox.orders import Order
 from desk.sandbox.server import VenueServer
@@ -81,8 +81,8 @@ def _key() -> ApiKey:
 
 
 @lru_cache(maxsize=1)
-def _listing() -> Listing:
-    return Listing([a_product()], {(SOL, Granularity.FIVE_MINUTE): a_path(Bar())})
+def _source() -> PriceSource:
+    return PriceSource([a_product()], {(SOL, Granularity.FIVE_MINUTE): a_path(Bar())})
 
 
 @dataclass
@@ -140,7 +140,7 @@ class LifeVenue:
 
     def __post_init__(self) -> None:
         self.venue = Venue(
-            _listing(), self.clock, settings=a_simulation(), opening={USD: Decimal(100_000)}, keys=[_key()]
+            _source(), self.clock, settings=a_simulation(), opening={USD: Decimal(100_000)}, keys=[_key()]
         )
         self.server = VenueServer(self.venue)
         time = _Stillness()

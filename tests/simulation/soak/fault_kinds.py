@@ -63,7 +63,7 @@ class FaultKind(StrEnum):
     LAG_ORDER = "lag: an existing order was not found"
     LAG_PENDING = "lag: an accepted order was not on the book yet"
     LAG_CANCEL = "lag: a cancellation was queued"
-    LAG_CONVERT = "lag: a committed conversion was still running"
+    LAG_CONVERSION = "lag: a committed conversion was still running"
 
     CROSSED_QUOTES = "quotes: crossed"
     STALE_QUOTES = "quotes: stale"
@@ -230,7 +230,7 @@ class FaultPlan:
         return {kind: share * weight / whole for kind, weight in on.items()}
 
     def _lags(self, chance: random.Random) -> Lags:
-        names = ("orders", "fills", "balances", "settled", "order", "pending", "cancel", "convert")
+        names = ("orders", "fills", "balances", "settled", "order", "pending", "cancel", "conversion")
         seconds = {
             name: float(chance.choice((2, 5, 15, 30, LAG_SECONDS_MAX)))
             if FaultKind[f"LAG_{name.upper()}"] in self.kinds and chance.random() < _ON_IN_A_TICK
@@ -245,5 +245,5 @@ class FaultPlan:
             settled=seconds["settled"],
             balance=seconds["balances"],
             cancel=seconds["cancel"],
-            convert=seconds["convert"],
+            conversion=seconds["conversion"],
         )

@@ -64,5 +64,5 @@ _LATE: Mapping[FaultKind, tuple[str, Callable[[Venue, requests.Response], bool]]
     FaultKind.LAG_BALANCES: ("venue GET /accounts", _balances),
     FaultKind.LAG_PENDING: ("venue POST /orders", _pending),
     FaultKind.LAG_CANCEL: ("venue POST /orders/batch_cancel", _cancel),
-    FaultKind.LAG_CONVERT: ("venue GET /convert/trade/*", _convert),
+    FaultKind.LAG_CONVERSION: ("venue GET /convert/trade/*", _convert),
 }

@@ -7,7 +7,7 @@ order is watched as it leaves. None of that is relaxed while a fault is active. 
   on the venue's word, and while it lags, errs or is silent there is none.
 - every lot protected or being sold, after one healthy cycle more. A bracket needs a quote, a listing and an answer;
   and a kill switch on HALT forbids to send one.
-- a conversion in doubt closed, an hour later: its commit is not idempotent, so it is waited for (see ``rig``).
+- a conversion in doubt closed, an hour later: its commit is not idempotent, so it is waited for.
 
 Caps are measured by the largest capital that the world was ever given: what was bought under it may stay.
 """

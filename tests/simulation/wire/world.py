@@ -21,7 +21,7 @@ from moto.s3.models import s3_backends
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
 from desk.recovery.store import RecoveryStores
 from desk.sandbox.auth import ApiKey, make_key
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
@@ -263,7 +263,7 @@ def begun(
     once.world_is_open = True
     once.clock.set(at)
     venue = Venue(
-        Listing(scenario.products, scenario.series),
+        PriceSource(scenario.products, scenario.series),
         once.clock,
         settings=scenario.settings.simulation,
         opening=dict[Asset, Any](scenario.opening),

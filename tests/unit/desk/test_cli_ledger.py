@@ -197,7 +197,7 @@ def test_rebuild_refuses_a_broken_chain_unless_told(home: Path, capsys: pytest.C
         (("rebuild",), "--home is not given"),
         (("rebuild", "--table", "trader"), "--table and --bucket go together"),
         (("rebuild", "--home", "nowhere"), "nothing of PAPER#main lies there"),
-        (("rebuild", "--home", "HOME", "--convert", "x"), "must look like ID=VENUE_ID"),
+        (("rebuild", "--home", "HOME", "--conversion", "x"), "must look like ID=VENUE_ID"),
         (("rebuild", "--home", "HOME", "--since", "noon"), "--since: 'noon' is not an instant"),
         (("adopt", "--home", "HOME", "--reason", "x"), "one of --asset, --order, --acknowledge is needed"),
         (("adopt", "--home", "HOME", "--reason", "x", "--asset", "SOL"), "--asset needs --quantity and --price"),

@@ -266,7 +266,7 @@ def test_crash_cancels_working_entries() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "legs", "cancels"),
+    ("switch", "purposes", "cancels"),
     [
         (TradingState.RUN, [OrderPurpose.EXIT, OrderPurpose.ENTRY], 0),
         (TradingState.REDUCE_ONLY, [OrderPurpose.EXIT], 1),

@@ -22,13 +22,13 @@ NOTHING = RegimeState()
 DRIFT: dict[Regime, float] = {BULL: 12.0, CHOP: 1.0, BEAR: -7.0, CRASH: -11.0}
 
 
-def run(*readings: Regime | DataError, memory: RegimeState = NOTHING, confirm: int = 3) -> list[Regime]:
+def run(*readings: Regime | DataError, state: RegimeState = NOTHING, confirm: int = 3) -> list[Regime]:
     """The regime in force after each reading."""
     settings, in_force = regime_settings(confirm_cycles=confirm), []
     for each in readings:
-        reading = assess(each if isinstance(each, DataError) else hours(DRIFT[each]), memory, settings)
-        memory = reading.state
-        in_force.append(memory.current)
+        reading = assess(each if isinstance(each, DataError) else hours(DRIFT[each]), state, settings)
+        state = reading.state
+        in_force.append(state.current)
     return in_force
 
 
@@ -75,34 +75,34 @@ def test_wild_hours_are_a_crash_without_any_trend() -> None:
 
 
 def test_first_reading_is_taken_at_once() -> None:
-    """A memory that knows nothing has nothing to damp."""
+    """A state that knows nothing has nothing to damp."""
     for regime in DRIFT:
         assert run(regime) == [regime]
 
 
 def test_change_must_hold() -> None:
     """The third reading in a row takes over."""
-    assert run(BEAR, BEAR, BEAR, BEAR, memory=RegimeState(CHOP)) == [CHOP, CHOP, BEAR, BEAR]
+    assert run(BEAR, BEAR, BEAR, BEAR, state=RegimeState(CHOP)) == [CHOP, CHOP, BEAR, BEAR]
 
 
 def test_interrupted_change_starts_again() -> None:
     """Two of three, one of the old, and the count is back at nothing."""
-    assert run(BEAR, BEAR, CHOP, BEAR, BEAR, BEAR, memory=RegimeState(CHOP)) == [CHOP] * 5 + [BEAR]
+    assert run(BEAR, BEAR, CHOP, BEAR, BEAR, BEAR, state=RegimeState(CHOP)) == [CHOP] * 5 + [BEAR]
 
 
 def test_another_challenger_starts_its_own_count() -> None:
     """Two of bear are no evidence for bull."""
-    assert run(BEAR, BEAR, BULL, BULL, BULL, memory=RegimeState(CHOP)) == [CHOP] * 4 + [BULL]
+    assert run(BEAR, BEAR, BULL, BULL, BULL, state=RegimeState(CHOP)) == [CHOP] * 4 + [BULL]
 
 
 def test_crash_is_in_force_at_once_and_left_slowly() -> None:
     """Into it with one reading, out of it with three."""
-    assert run(CRASH, CHOP, CHOP, CHOP, memory=RegimeState(BULL)) == [CRASH, CRASH, CRASH, CHOP]
+    assert run(CRASH, CHOP, CHOP, CHOP, state=RegimeState(BULL)) == [CRASH, CRASH, CRASH, CHOP]
 
 
 def test_one_cycle_of_confirmation_is_no_damping() -> None:
     """Every reading is in force at once."""
-    assert run(BEAR, BULL, CHOP, memory=RegimeState(CHOP), confirm=1) == [BEAR, BULL, CHOP]
+    assert run(BEAR, BULL, CHOP, state=RegimeState(CHOP), confirm=1) == [BEAR, BULL, CHOP]
 
 
 @pytest.mark.parametrize("error", [MissingData("none"), StaleData("old")])

@@ -830,7 +830,7 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
         ({"trading_state": TradingState.HALT}, {"trading_state": "HALT"}),
         ({"ledger": a_ledger(reduce_only={SOL: "less"})}, {"why": "less"}),
         ({"scheduled_at": Instant(NOW - 150)}, {"age_seconds": 150, "limit": 120}),
-        ({"ledger": a_ledger(failure_streak=FailureStreak(0, Instant(NOW + 7)))}, {"rest_seconds": 7}),
+        ({"ledger": a_ledger(failure_streak=FailureStreak(0, Instant(NOW + 7)))}, {"seconds_left": 7}),
         ({"regime": Regime.CRASH}, {"size_multiplier": 0}),
         ({"equity": "9600"}, {"loss_pct": 4, "limit_pct": 3}),
         ({"ledger": a_ledger(drawdown_halt=True)}, {"until": "operator"}),

@@ -184,7 +184,7 @@ def test_every_venue_flag_blocks(flag: str, value: Any) -> None:
     denial = the_denial(run(one_base_universe(), replace(a_product(), **{flag: value})))
 
     assert denial.code is DenialCode.NOT_TRADABLE
-    assert flag in str(denial.details["gates"])
+    assert flag in str(denial.details["trading_restrictions"])
 
 
 @pytest.mark.parametrize("status", ["delisted", "", "STANDARD"])

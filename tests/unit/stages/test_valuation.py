@@ -150,7 +150,7 @@ def test_lot_whose_entry_may_still_fill_is_not_swept() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [{"products": {}}, {"quotes": {}}, {"quotes": {ETH: a_quote("ETH-USD", bid="9", ask="8")}}]
+    "inputs", [{"products": {}}, {"quotes": {}}, {"quotes": {ETH: a_quote("ETH-USD", bid="9", ask="8")}}]
 )
 def test_lot_that_cannot_be_judged_is_not_swept(inputs: dict[str, Any]) -> None:
     """Without metadata or a price nothing is written off."""

@@ -54,7 +54,7 @@ def the_denial(trigger: Trigger, context: StrategyContext | None = None, **overr
 
 
 def bars_of_volatility(ratio: float) -> Bars:
-    """Closes that step up and down so that the annualised volatility of 288 log returns is *ratio*.
+    """Closes that step up and down so that the annualized volatility of 288 log returns is *ratio*.
 
     288 returns of plus and minus s have a sample stdev of s × sqrt(288 / 287); a year has 105 120 bars.
     """

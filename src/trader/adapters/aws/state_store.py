@@ -35,7 +35,7 @@ from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.model.schema import SCHEMA, upgrade_stored
+from trader.model.schema import upgrade_stored
 from trader.ports import LeaseGrant
 
 _LEDGER = "LEDGER"
@@ -231,8 +231,6 @@ def _ledger(scope: Scope, item: Item) -> Ledger | None:
         ledger: Ledger = decode(Ledger, upgrade_stored(json.loads(_text(item, "ledger"))))
     except (MalformedData, ValueError) as error:
         raise LedgerCorrupt(f"ledger of {scope}: {error}") from error
-    if ledger.schema != SCHEMA:
-        raise LedgerCorrupt(f"ledger of {scope}: schema {ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
     return ledger
 
 

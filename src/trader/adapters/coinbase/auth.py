@@ -40,7 +40,7 @@ Now = Callable[[], float]
 
 
 def hide_tokens(text: str) -> str:
-    """Blank out whatever looks like a web token or a PEM, whoever it belongs to."""
+    """Blank out whatever looks like a web token or a PEM, no matter whose."""
     return _PEM.sub(_HIDDEN, _TOKEN.sub(_HIDDEN, text))
 
 

@@ -135,20 +135,20 @@ _BLOCKED = ErrorRule(VenueUnavailable)
 
 def classify_exception(what: str, error: BaseException) -> Failure:
     """Name an attempt that ended in an exception; *what* was asked."""
-    verdict = next(EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS)
+    rule = next(EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS)
     cause = _deepest(error)
     because = f" ({type(cause).__name__})" if cause is not error else ""
-    return Failure(verdict.kind(f"{what}: {type(error).__name__}{because}"), verdict.may_retry)
+    return Failure(rule.kind(f"{what}: {type(error).__name__}{because}"), rule.may_retry)
 
 
 def classify_status(what: str, status: int, text: str, retry_after: float | None) -> Failure | None:
     """Name an answer by its status; None if that promises something to read."""
     if 200 <= status < 300:
         return None
-    verdict = find_rule(status, is_page=is_page(text))
+    rule = find_rule(status, is_page=is_page(text))
     detail = extract_detail(text)
-    error = verdict.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
-    return Failure(error, verdict.may_retry, retry_after, status)
+    error = rule.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
+    return Failure(error, rule.may_retry, retry_after, status)
 
 
 def find_rule(status: int, *, is_page: bool = False) -> ErrorRule:

@@ -1,7 +1,7 @@
 """One connection pool, one budget of requests, one way to fail.
 
 An attempt gives an ``Answer`` or a ``Failure``. A read repeats what the table of failures allows; everything else
-is sent once, and whoever sends it decides about again.
+is sent once, and its caller decides about sending it again.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Transport:
             return failures.classify_unreadable(str(call), answer.status)
 
     def read(self, call: Call, until: float | None = None, attempts: int | None = None) -> Any:
-        """Ask until there is an answer, patience ends, or the monotonic instant *until* has come. Raises VenueError."""
+        """Ask until there is an answer, no attempt is left, or it is *until* (monotonic). Raises VenueError."""
         end = self.timing.monotonic() + self.timeouts.read_seconds if until is None else until
         attempts = self.timeouts.attempts if attempts is None else attempts
         auth_tried = False

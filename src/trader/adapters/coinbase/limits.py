@@ -62,7 +62,7 @@ class Timing:
 
 
 def make_rate_limiters(limits: RateLimits, timing: Timing) -> Mapping[RateLimitGroup, tuple[RateLimiter, ...]]:
-    """Make the buckets that a request of each lane takes its turn from."""
+    """Make the limiters that a request of each group waits for."""
 
     def limiter(rate: float) -> RateLimiter:
         return RateLimiter(rate, monotonic=timing.monotonic, sleep=timing.sleep)

@@ -114,7 +114,7 @@ class Submitter:
         in_doubt = before.in_doubt
         if in_doubt:
             try:
-                # One look, no patience: there is another after the next pause.
+                # One look, one attempt: there is another after the next pause.
                 listed = self._listed(intent, end, attempts=1)
             except VenueError:
                 # Not looked, not sent.
@@ -188,7 +188,7 @@ def _accepted_if_same(intent: OrderIntent, order: OrderReply) -> Submission:
     return Accepted(VenueOrderId(order.order_id), None if attached is None else VenueOrderId(attached))
 
 
-# Two doors to one book; orders sent through one may be reported under the other.
+# Two listings on one order book; an order sent to one may be reported under the other.
 _UNIFIED_QUOTES = frozenset({"USD", "USDC"})
 
 # The venue's clock against the one that decided.

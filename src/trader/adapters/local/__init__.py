@@ -1,1 +1,1 @@
-"""The ports on one machine: in memory for tests and backtests, in files for paper trading on a laptop."""
+"""The ports on one machine: files in a folder, for paper trading on a laptop."""

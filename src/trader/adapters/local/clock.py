@@ -1,4 +1,4 @@
-"""Clocks: the machine's, one that stands still, and one that is set by hand."""
+"""The machine's clock."""
 
 from __future__ import annotations
 

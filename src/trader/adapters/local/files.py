@@ -7,7 +7,7 @@
     <home>/scope=PAPER#main/fills.jsonl      one fill a line
     <home>/scope=PAPER#main/orders.jsonl     one finished order a line; of several about one order the last counts
     <home>/audit/scope=…/dt=…/….jsonl        written once
-    <home>/….json                            the book of a simulated venue
+    <home>/….json                            the account of a simulated venue
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from trader.model.schema import upgrade, upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
 from trader.ports import LeaseGrant
 
-Book = TypeVar("Book")
+AccountT = TypeVar("AccountT")
 
 
 class FileStateStore:
@@ -146,15 +146,15 @@ class FileKillSwitch:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
 
-class FileSimAccountStore(Generic[Book]):
-    """The book of a simulated venue as one file. *kind* is its class: this package does not know the simulator."""
+class FileSimAccountStore(Generic[AccountT]):
+    """The account of a simulated venue as one file. *kind* is its class: this package does not know the simulator."""
 
-    def __init__(self, path: Path, kind: type[Book]) -> None:
+    def __init__(self, path: Path, kind: type[AccountT]) -> None:
         self._path = path
         self._kind = kind
-        self._known: tuple[str, Book] | None = None
+        self._known: tuple[str, AccountT] | None = None
 
-    def load(self) -> Book | None:
+    def load(self) -> AccountT | None:
         try:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -163,7 +163,7 @@ class FileSimAccountStore(Generic[Book]):
             raise LedgerCorrupt(f"{self._path}: {error}") from error
         except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
-        # The same text is the same object, so that an unchanged book is not decoded again.
+        # The same text is the same object, so that an unchanged account is not decoded again.
         if self._known is None or self._known[0] != text:
             try:
                 self._known = text, decode(self._kind, upgrade_stored(json.loads(text)))
@@ -171,7 +171,7 @@ class FileSimAccountStore(Generic[Book]):
                 raise LedgerCorrupt(f"{self._path}: {error}") from error
         return self._known[1]
 
-    def save(self, account: Book) -> None:
+    def save(self, account: AccountT) -> None:
         text = canonical_json(account)
         try:
             replace_text(self._path, text)

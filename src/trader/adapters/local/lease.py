@@ -14,7 +14,7 @@ from trader.model.codec import canonical_json, decode
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
-from trader.model.schema import SCHEMA, upgrade_stored
+from trader.model.schema import upgrade_stored
 from trader.ports import LeaseGrant
 
 
@@ -78,8 +78,6 @@ def read_lease_item(text: str, where: str) -> LeaseItem:
         item: LeaseItem = decode(LeaseItem, {**plain, "ledger": upgrade_stored(plain["ledger"])})
     except (MalformedData, ValueError, TypeError, KeyError) as error:
         raise LedgerCorrupt(f"{where}: {error}") from error
-    if item.ledger is not None and item.ledger.schema != SCHEMA:
-        raise LedgerCorrupt(f"{where}: schema {item.ledger.schema}, this code reads {SCHEMA - 1} and {SCHEMA}")
     return item
 
 

@@ -34,7 +34,7 @@ _PACE = ("entries_per_cycle_max", "entries_per_hour_max", "trades_per_day_max")
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
     """Name every combination of settings under which a gate cannot decide; none for a sound configuration.
 
-    What a strategy's own settings contradict is for the strategy to say: ``strategies.registry.contradictions``.
+    What a strategy's own settings contradict is for the strategy to say: ``strategies.registry.find_contradictions``.
     """
     checks = (_cycle, _tiers, _bases, _regime, _strategies, _pace, _stops)
     own = tuple(line for check in checks for line in check(settings))

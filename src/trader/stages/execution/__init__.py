@@ -1,4 +1,4 @@
-"""Turn approvals into orders the venue will take: which book, what price, how much, under which id.
+"""Turn approvals into orders the venue will take: which listing, what price, how much, under which id.
 
 Sizes are rounded down, buy prices down, sell prices up; what falls below a minimum is refused here, with numbers,
 rather than by the venue.

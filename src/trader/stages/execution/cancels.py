@@ -17,7 +17,7 @@ def find_stale_orders(
     An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
     goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect, and a
     bracket of ours when the one that came with the entry shows after all: both would sell. That of a lot which is sold
-    is cancelled by the sale, so that a lot nobody can sell just now is not laid bare.
+    is cancelled by the exit, so that a lot nobody can sell just now does not lose its protection.
     """
     return [
         record.intent.client_order_id

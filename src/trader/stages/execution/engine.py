@@ -58,7 +58,7 @@ class ExecutionEngine:
     def _entries(
         self, approvals: Sequence[Approval], portfolio: Portfolio, context: ExecutionContext, denials: list[Denial]
     ) -> list[Entry]:
-        # One purse for all of them: what the first entry spends the second cannot.
+        # One buying power for all of them: what the first entry spends the second cannot.
         buying_power = BuyingPower(self.settings.execution, self.settings.risk, portfolio, context)
         entries = []
         for approval in approvals:

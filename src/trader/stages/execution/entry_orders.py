@@ -138,13 +138,13 @@ def _limit_price(candidate: Candidate, settings: Settings, *, takes: bool) -> Pr
     return Price(floor_to(quote.mid * (ONE + slippage_bps / BPS), increment))
 
 
-def _venue_max(book: Product, price: Price) -> Decimal:
-    return min(Decimal(book.quote_size_max), book.base_size_max * price)
+def _venue_max(product: Product, price: Price) -> Decimal:
+    return min(Decimal(product.quote_size_max), product.base_size_max * price)
 
 
-def _quantity(spend: Decimal, price: Price, book: Product) -> Quantity:
-    quantity = floor_to(spend / price, book.base_increment)
-    if quantity < book.base_size_min or quantity * price < book.quote_size_min:
+def _quantity(spend: Decimal, price: Price, product: Product) -> Quantity:
+    quantity = floor_to(spend / price, product.base_increment)
+    if quantity < product.base_size_min or quantity * price < product.quote_size_min:
         return Quantity(0)
     return Quantity(quantity)
 
@@ -152,13 +152,13 @@ def _quantity(spend: Decimal, price: Price, book: Product) -> Quantity:
 def _intent(
     proposal: TradeProposal, terms: EntryTerms, ledger: Ledger, context: ExecutionContext, settings: Settings
 ) -> OrderIntent:
-    rules, book = settings.execution, terms.product
+    rules, product = settings.execution, terms.product
     order_id = client_order_id(
         rules.order_prefix,
         ledger.scope,
         context.cycle_id,
         proposal.strategy,
-        book.product_id,
+        product.product_id,
         Side.BUY,
         OrderPurpose.ENTRY,
         terms.attempt,
@@ -168,9 +168,9 @@ def _intent(
         client_order_id=order_id,
         cycle_id=context.cycle_id,
         strategy=proposal.strategy,
-        product_id=book.product_id,
-        base=book.base,
-        quote=book.quote,
+        product_id=product.product_id,
+        base=product.base,
+        quote=product.quote,
         side=Side.BUY,
         purpose=OrderPurpose.ENTRY,
         configuration=OrderConfiguration.LIMIT_IOC if terms.takes else OrderConfiguration.POST_ONLY_GTD,
@@ -180,7 +180,7 @@ def _intent(
         decided_at=context.now,
         attempt=terms.attempt,
         expires_at=None if terms.takes else Instant(context.scheduled_at + ttl),
-        bracket=_bracket(proposal, terms.price, book),
+        bracket=_bracket(proposal, terms.price, product),
         attach_bracket=rules.attach_brackets,
         max_hold_until=Instant(context.scheduled_at + proposal.max_hold_hours * _HOUR),
         fee_rate_max=terms.fee_rate,
@@ -188,10 +188,10 @@ def _intent(
     )
 
 
-def _bracket(proposal: TradeProposal, price: Price, book: Product) -> Bracket:
+def _bracket(proposal: TradeProposal, price: Price, product: Product) -> Bracket:
     stop = price * (ONE - proposal.stop_loss_pct / HUNDRED)
     target = price * (ONE + proposal.take_profit_pct / HUNDRED)
     return Bracket(
-        stop_price=Price(ceil_to(stop, book.price_increment)),
-        target_price=Price(ceil_to(target, book.price_increment)),
+        stop_price=Price(ceil_to(stop, product.price_increment)),
+        target_price=Price(ceil_to(target, product.price_increment)),
     )

@@ -109,7 +109,7 @@ def plan_protection(
     quiet_seconds: int,
     exiting: Collection[ClientOrderId],
 ) -> list[OrderIntent]:
-    """Make a bracket for every lot, or part of one, that no live order at the venue protects and no exit sells.
+    """Make a bracket for every lot, or part of one, that no active order at the venue protects and no exit sells.
 
     Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle.
     """
@@ -133,7 +133,7 @@ def plan_protection(
 
 
 def compute_unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
-    """Return how much of a lot neither a live protective or exit order, nor its entry's own bracket, covers.
+    """Return how much of a lot neither an active protective or exit order, nor its entry's own bracket, covers.
 
     An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
     has had its time to show.

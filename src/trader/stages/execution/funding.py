@@ -19,7 +19,7 @@ _CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """Where the money comes from: the book to buy on, what may be spent there, and the asset to convert from."""
+    """Where the money comes from: the listing to buy on, what may be spent there, and the asset to convert from."""
 
     product: Product
     amount: Decimal
@@ -46,24 +46,24 @@ class BuyingPower:
             self.free[asset] = amount
 
     def reserve(self, listings: Sequence[Product], cost: Notional) -> Funding | None:
-        """Find a book whose quote asset covers the cost; convert if that helps; else take what there is.
+        """Find a listing whose quote asset covers the cost; convert if that helps; else take what there is.
 
-        Returns None if no usable book has any money behind it.
+        Returns None if no usable listing has any money behind it.
         """
         usable = [
-            book
+            listing
             for asset in self.rules.preferred_quotes
-            for book in listings
-            if book.quote == asset and not book.trading_restrictions() and self._holds_peg(asset)
+            for listing in listings
+            if listing.quote == asset and not listing.trading_restrictions() and self._holds_peg(asset)
         ]
-        for book in usable:
-            if self.free[book.quote] >= cost:
-                return Funding(book, cost)
-        for book in usable:
-            source = self._source_for(book.quote, cost)
+        for listing in usable:
+            if self.free[listing.quote] >= cost:
+                return Funding(listing, cost)
+        for listing in usable:
+            source = self._source_for(listing.quote, cost)
             if source is not None:
-                return Funding(book, cost, source)
-        richest = max(usable, key=lambda book: self.free[book.quote], default=None)
+                return Funding(listing, cost, source)
+        richest = max(usable, key=lambda listing: self.free[listing.quote], default=None)
         if richest is None or self.free[richest.quote] <= 0:
             return None
         return Funding(richest, self.free[richest.quote])

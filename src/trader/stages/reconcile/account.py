@@ -1,4 +1,4 @@
-"""Bring the ledger up to what the venue says happened: fills, order states, doubts. Nothing is assumed.
+"""Book what the venue reports of fills, orders and doubts. Nothing is assumed.
 
 Absence proves nothing. An order that no listing shows stays in doubt until a quiet period has passed in which
 nothing of it was seen; an empty or failed listing closes nothing.
@@ -61,7 +61,7 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
     ledger = _check_balances(ledger, view.balances, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
-    # The instant belongs on record: rests and doubts are counted from it, and it is not when the record was written.
+    # The instant goes on record: cool-downs and doubts are counted from it, and it is not when the record was written.
     stamped = tuple(note._replace(body={**note.body, "read_at": view.read_at}) for note in notes)
     return Reconciled(ledger, stamped, new_fills, finished)
 
@@ -177,11 +177,11 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
 
 
 def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
-    """A sale waits for its purchase, unless the purchase is over and booked: then nothing will ever cover it."""
+    """A sell waits for its buy, unless the buy is final and booked: then nothing will ever cover it."""
     entry = ledger.orders.get(record.intent.lot_id)
     if entry is None or entry.is_active:
         return ledger
-    body = {"reason": "a sale exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
+    body = {"reason": "a sell exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
     notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))
     return _reduced(ledger, record, f"fill {fill.trade_id} exceeds its lot")
 

@@ -27,14 +27,14 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
         minutes = risk.cooldown_win_minutes if won else risk.cooldown_loss_minutes
         if how == "stop":
             minutes = risk.cooldown_stop_minutes
-        book = ledger.by_strategy[lot.strategy]
+        part = ledger.by_strategy[lot.strategy]
         losses = 0 if won else ledger.loss_streak.losses + 1
         pauses = losses >= risk.loss_streak_max
         ledger = replace(
             ledger,
             by_strategy={
                 **ledger.by_strategy,
-                lot.strategy: replace(book, wins=book.wins + won, losses=book.losses + (not won)),
+                lot.strategy: replace(part, wins=part.wins + won, losses=part.losses + (not won)),
             },
             cooldowns={**ledger.cooldowns, lot.base: Cooldown(Instant(now + minutes * 60), how)},
             loss_streak=LossStreak(

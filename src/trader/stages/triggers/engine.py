@@ -1,4 +1,4 @@
-"""What happened on the closed bars of each candidate that is worth a strategy's look."""
+"""Look at every candidate's closed bars, and make at most one trigger of what is seen there."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class TriggerEngine:
         )
 
     def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:
-        """Return the strongest sighting, and the confirmations if they had to be computed."""
+        """Return the strongest signal, and the confirmations if they had to be computed."""
         settings, close = self.settings, bars.close[-1]
         signs, turned = None, None
         if signals.is_bouncing(settings.reversal, features, close):

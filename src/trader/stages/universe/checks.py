@@ -36,7 +36,7 @@ def check_metadata(product: Product, settings: UniverseSettings, now: Instant) -
     A ban ends at the start of its date, UTC.
     """
     if restrictions := product.trading_restrictions():
-        return DenialCode.NOT_TRADABLE, {"gates": ", ".join(restrictions)}
+        return DenialCode.NOT_TRADABLE, {"trading_restrictions": ", ".join(restrictions)}
     if product.base in settings.never_trade:
         return DenialCode.EXCLUDED, {"base": product.base}
     if product.base in settings.stable_bases:

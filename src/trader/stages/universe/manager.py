@@ -1,4 +1,4 @@
-"""Which products may be traded this cycle, and why the others may not.
+"""Let products in and out of the universe: the checks, damped by how long they have disagreed.
 
 A base asset is looked at through one product, its canonical one: the first in the order of preferred quote assets
 among those that are not another product's alias. Products of the same base on another book (BTC-USDT beside BTC-USD)
@@ -48,7 +48,7 @@ class UniverseManager:
     def shortlist(self, products: Iterable[Product], held: frozenset[Asset]) -> tuple[Product, ...]:
         """Reduce the venue's whole list to what can matter, by product id.
 
-        That is every book of each configured, held (*keep*) or discovered base, and every product of a held one.
+        That is every listing of each configured, *held* or discovered base, and every product of a held one.
         """
         by_base = _by_base(products)
         chosen = {product for row in self._rows(by_base, held) for product in row.listings}
@@ -80,7 +80,7 @@ class UniverseManager:
     ) -> UniverseSelection:
         """Run every check on every base; each ends as a candidate or with the first denial it met.
 
-        The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``exclusions`` (metadata, market,
+        The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market,
         quote, bars), then HYSTERESIS. Nothing bypasses a check: a member that fails one is not tradable now, however
         long it stays a member. Hysteresis only holds back who passes and is not a member yet.
         """

@@ -128,17 +128,40 @@ def test_two_that_both_have_followers_are_a_break() -> None:
     ("text", "said"),
     [
         ("", "cannot be read"),
+        ("[]\n", "cannot be read"),
         ("{}\n", "cannot be read"),
         ('{"event":"ObjectOpened","key":"other","previous":""}\n', "says that it is other"),
         ("not json\n", "cannot be read"),
     ],
-    ids=["empty", "no header", "another's", "no JSON"],
+    ids=["empty", "no object", "no header", "another's", "no JSON"],
 )
 def test_object_that_is_none_is_named(text: str, said: str) -> None:
     """It is a problem, not a gap in silence."""
     key = name_audit_object(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
 
     assert [said] == [said for each in read_chain({key: text}).problems if said in each]
+
+
+@pytest.mark.parametrize("schema", ["", ',"schema":1', ',"schema":2'])
+@pytest.mark.parametrize(
+    "line", ['{"event":"VerdictGiven","at":1,"body":null}', '{"event":"X","at":1,"body":[1]}', "[]", "7"]
+)
+def test_object_with_a_line_that_is_no_event_is_named(line: str, schema: str) -> None:
+    """Of whichever schema: one damaged object does not stand in the way of all recovery."""
+    key = name_audit_object(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
+    header = f'{{"event":"ObjectOpened","key":"{key}","previous":""{schema}}}'
+
+    assert [f"{key} cannot be read"] == [
+        each[: len(key) + 15] for each in read_chain({key: f"{header}\n{line}\n"}).problems
+    ]
+
+
+def test_object_of_another_schema_is_named() -> None:
+    """What it says could mean anything."""
+    key = name_audit_object(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
+    header = f'{{"event":"ObjectOpened","key":"{key}","previous":"","schema":3}}'
+
+    assert ["schema 3, this code reads 1 and 2"] == [each[-33:] for each in read_chain({key: f"{header}\n"}).problems]
 
 
 def test_file_that_is_no_audit_object_is_named() -> None:

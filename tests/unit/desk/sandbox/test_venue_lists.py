@@ -246,7 +246,7 @@ def test_cancellation_takes_its_time_and_loses_to_a_fill(open_venue: Open) -> No
 
 
 def test_conversion_runs_for_a_while(open_venue: Open) -> None:
-    client = open_venue(lags=Lags(convert=5))
+    client = open_venue(lags=Lags(conversion=5))
     trade_id = _quote(client)["id"]
     body = {"from_account": "USD", "to_account": "USDC"}
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from desk.in_memory import ManualClock
 from desk.sandbox.auth import ApiKey
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
@@ -40,7 +40,7 @@ def a_venue(
     twin = a_product(SOL_USDC, alias=SOL)
     series = {(SOL, Granularity.FIVE_MINUTE): a_path(Bar()) if path is None else path}
     return Venue(
-        Listing([main, twin], series),
+        PriceSource([main, twin], series),
         ManualClock(START),
         settings=settings or a_simulation(),
         opening=opening,

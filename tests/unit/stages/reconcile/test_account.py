@@ -468,7 +468,7 @@ def test_sale_beyond_its_lot_is_said_once_its_purchase_is_over() -> None:
 
     assert [ETH] == list(done.ledger.reduce_only)
     assert ledger.lots == done.ledger.lots
-    assert ["a sale exceeds its lot and was not booked"] == [
+    assert ["a sell exceeds its lot and was not booked"] == [
         body["reason"] for kind, _, body in done.notes if kind is EventKind.MISMATCH_FOUND
     ]
 

@@ -132,7 +132,7 @@ class _TradeReply(WireModel):
     trade: _Trade
 
 
-_CONVERT_STATUSES = {
+_CONVERSION_STATUSES = {
     "COMPLETED": ConversionStatus.COMPLETED,
     "CANCELED": ConversionStatus.FAILED,
     "CANCELLED": ConversionStatus.FAILED,
@@ -149,7 +149,7 @@ def read_conversion_id(raw: Any) -> str:
 def read_conversion(raw: Any, source: Asset, target: Asset) -> ConversionReport:
     """Read how far a conversion got; a status nobody knows leaves it open. Raises: VenueProtocol."""
     trade = fit(_TradeReply, raw, "conversion").trade
-    status = _CONVERT_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConversionStatus.QUOTED)
+    status = _CONVERSION_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConversionStatus.QUOTED)
     received = _received(trade, source, target) if status is ConversionStatus.COMPLETED else ZERO
     return ConversionReport(trade.id, status, Notional(received))
 

@@ -50,7 +50,7 @@ W = TypeVar("W", bound="WireModel")
 class WireModel:
     """An object on the wire: its annotated members are read, those without a default must be there.
 
-    A subclass names what the venue calls otherwise: ``class _Account(Wire, available_balance="available")``.
+    A subclass names what the venue calls otherwise: ``class _Account(WireModel, available_balance="available")``.
     It is a plain class that tells pydantic how to fill it: making it costs a cold start nothing, and the schema is
     built when the first such object comes in, for a cycle reads only some of them.
     """

@@ -12,7 +12,7 @@ from desk.markets.candle_folder import CandleFolder
 from desk.markets.candle_market import SeriesKey, make_product
 from desk.markets.series import CandleSeries
 from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
-from desk.sandbox.market import Listing, Print
+from desk.sandbox.market import PriceSource, Print
 from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Granularity, Product
@@ -25,7 +25,9 @@ _DAY = 86_400
 _HOUR = 3600
 
 
-def make_seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS) -> Listing:
+def make_synthetic_source(
+    seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS
+) -> PriceSource:
     """Make the synthetic market up to *now*, and let another stretch of it follow at the prices reached."""
     past = make_synthetic_market(seed, now, HISTORY_HOURS)
     until = Instant(now // 300 * 300 + ahead_hours * _HOUR)
@@ -35,10 +37,10 @@ def make_seeded(seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: i
         if key[1] is Granularity.FIVE_MINUTE:
             candles = (*each.candles, *_continued(each.candles, future.series[key].candles))
             series[key] = CandleSeries(Granularity.FIVE_MINUTE, candles)
-    return Listing(past.products, series)
+    return PriceSource(past.products, series)
 
 
-def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> Listing:
+def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> PriceSource:
     """Read the candles around *at*, and move them in time by whole days so that *at* is the day of *now*.
 
     Each product is read at the finest length there is. Raises: ConfigError if no product trades then.
@@ -58,7 +60,7 @@ def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEA
                 products.append(make_product(name, rows))
     if not products:
         raise ConfigError(f"{folder}: no candles around {at}")
-    return Listing(_with_aliases(products), series)
+    return PriceSource(_with_aliases(products), series)
 
 
 def find_newest(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
@@ -70,7 +72,7 @@ def find_newest(folder: Path, ahead_hours: int = AHEAD_HOURS) -> Instant:
     return Instant(max(max(end for _, end in spans) - ahead_hours * _HOUR, min(start for start, _ in spans) + _DAY))
 
 
-def add_script(listing: Listing, file: Path, start: Instant) -> Listing:
+def add_script(source: PriceSource, file: Path, start: Instant) -> PriceSource:
     """Add the prints of a file: one JSON object a line with ``after`` (seconds), ``product_id``, ``price``, ``volume``.
 
     Raises: ConfigError naming the line.
@@ -84,7 +86,7 @@ def add_script(listing: Listing, file: Path, start: Instant) -> Listing:
             prints.append(read_print(row, Instant(start + int(row.get("after", 0)))))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"{file}, line {number}: {error}") from error
-    return replace(listing, script=sorted([*listing.script, *prints], key=lambda each: each.at))
+    return replace(source, script=sorted([*source.script, *prints], key=lambda each: each.at))
 
 
 def read_print(row: Mapping[str, object], at: Instant) -> Print:
@@ -97,19 +99,19 @@ def read_print(row: Mapping[str, object], at: Instant) -> Print:
     return Print(at, ProductId(str(row["product_id"])), *amounts)
 
 
-def list_many_products(listing: Listing, count: int) -> Listing:
-    """List *count* products that all follow the ones given, for measurements with many of them."""
-    originals = [product for product in listing.products if product.alias is None]
+def add_many_products(source: PriceSource, count: int) -> PriceSource:
+    """Fill a market up to *count* products, made up to follow the ones given, for measurements with many of them."""
+    originals = [product for product in source.products if product.alias is None]
     products = list(originals[:count])
-    series = dict(listing.series)
+    series = dict(source.series)
     for number in range(len(products), count):
         original = originals[number % len(originals)]
         name = ProductId(f"C{number:03d}-{original.quote}")
         products.append(replace(original, product_id=name, base=Asset(f"C{number:03d}")))
-        for (product_id, granularity), each in listing.series.items():
+        for (product_id, granularity), each in source.series.items():
             if product_id == original.product_id:
                 series[name, granularity] = each
-    return Listing(products, series, listing.script)
+    return PriceSource(products, series, source.script)
 
 
 def _continued(past: Sequence[Candle], future: Sequence[Candle]) -> list[Candle]:

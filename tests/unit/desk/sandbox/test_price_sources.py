@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from desk.markets.series import CandleSeries
-from desk.sandbox.listings import add_script, find_newest, list_many_products, load_folder, make_seeded
-from desk.sandbox.market import Listing
+from desk.sandbox.market import PriceSource
+from desk.sandbox.price_sources import add_many_products, add_script, find_newest, load_folder, make_synthetic_source
 from desk.sandbox.resample import merge, partial, split
 from factories_venue import SOL, START, STEP, a_path
 from trader.errors import ConfigError
@@ -21,7 +21,7 @@ BTC = ProductId("BTC-USD")
 
 def test_seeded_market_goes_on_where_it_was() -> None:
     """No bar jumps, the future is there, and the same seed makes the same market."""
-    made, again = make_seeded(7, START, ahead_hours=2), make_seeded(7, START, ahead_hours=2)
+    made, again = make_synthetic_source(7, START, ahead_hours=2), make_synthetic_source(7, START, ahead_hours=2)
 
     series = made.series[BTC, Granularity.FIVE_MINUTE]
     assert isinstance(series, CandleSeries)
@@ -41,11 +41,11 @@ def test_folder_is_moved_to_now_by_whole_days(tmp_path: Path) -> None:
     _write(tmp_path, "SOL-USD-1h", [Candle(START - 3600, 1, 1, 1, 1, 1)])
     now = Instant(START + 100 * 86_400 + 1800)
 
-    listing = load_folder(tmp_path, Instant(START - STEP), now)
+    source = load_folder(tmp_path, Instant(START - STEP), now)
 
-    series = listing.series[SOL, Granularity.FIVE_MINUTE]
+    series = source.series[SOL, Granularity.FIVE_MINUTE]
     assert isinstance(series, CandleSeries)
-    assert [SOL, ProductId("SOL-USDC")] == [product.product_id for product in listing.products]
+    assert [SOL, ProductId("SOL-USDC")] == [product.product_id for product in source.products]
     assert 100 * 86_400 == series.candles[-1].start - (START - STEP)
     assert START == find_newest(tmp_path, ahead_hours=0)
 
@@ -61,7 +61,7 @@ def test_script_prints_when_its_time_comes(tmp_path: Path) -> None:
     file = tmp_path / "script.jsonl"
     file.write_text('{"after": 60, "product_id": "SOL-USD", "price": "90"}\n\n{"product_id": "SOL-USD", "price": null}')
 
-    made = add_script(Listing([], {}), file, START)
+    made = add_script(PriceSource([], {}), file, START)
 
     assert [(START, None), (START + 60, "90")] == [
         (each.at, None if each.price is None else str(each.price)) for each in made.script
@@ -74,11 +74,11 @@ def test_script_with_a_fault_names_the_line(tmp_path: Path, line: str) -> None:
     file.write_text(line, encoding="utf-8")
 
     with pytest.raises(ConfigError, match="line 1"):
-        add_script(Listing([], {}), file, START)
+        add_script(PriceSource([], {}), file, START)
 
 
 def test_crowd_follows_its_originals() -> None:
-    made = list_many_products(make_seeded(7, START, ahead_hours=1), 200)
+    made = add_many_products(make_synthetic_source(7, START, ahead_hours=1), 200)
 
     assert 200 == len({product.product_id for product in made.products})
     assert all((product.product_id, Granularity.FIVE_MINUTE) in made.series for product in made.products)
