@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item
+from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item, read_ledger
 from trader.errors import AuditError, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject
@@ -20,7 +20,7 @@ from trader.model.orders import Fill, OrderRecord
 from trader.model.trading_state import TradingState, parse_trading_state
 from trader.ports import LeaseGrant
 
-Book = TypeVar("Book")
+AccountT = TypeVar("AccountT")
 
 
 class InMemoryStateStore:
@@ -33,8 +33,9 @@ class InMemoryStateStore:
 
     def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         item = self._read(scope).take(scope, owner, now, lease_seconds)
+        grant = item.grant(scope, self._ledger(scope, item))
         self.texts[scope] = item.text()
-        return item.grant(scope)
+        return grant
 
     def commit(
         self,
@@ -58,7 +59,7 @@ class InMemoryStateStore:
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for tests and reports."""
-        return self._read(scope).ledger
+        return self._ledger(scope, self._read(scope))
 
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
@@ -71,6 +72,9 @@ class InMemoryStateStore:
     def _read(self, scope: Scope) -> LeaseItem:
         text = self.texts.get(scope)
         return LeaseItem() if text is None else read_lease_item(text, f"ledger of {scope}")
+
+    def _ledger(self, scope: Scope, item: LeaseItem) -> Ledger | None:
+        return read_ledger(item.ledger, f"ledger of {scope}")
 
 
 class InMemoryAuditLog:
@@ -98,17 +102,17 @@ class InMemoryKillSwitch:
         return parse_trading_state(self.word, "kill switch")
 
 
-class InMemorySimAccountStore(Generic[Book]):
-    """A simulated venue's book in a variable. Frozen, so it need not be copied."""
+class InMemorySimAccountStore(Generic[AccountT]):
+    """A simulated venue's account in a variable. Frozen, so it need not be copied."""
 
-    def __init__(self, account: Book | None = None) -> None:
-        self._book = account
+    def __init__(self, account: AccountT | None = None) -> None:
+        self._account = account
 
-    def load(self) -> Book | None:
-        return self._book
+    def load(self) -> AccountT | None:
+        return self._account
 
-    def save(self, account: Book) -> None:
-        self._book = account
+    def save(self, account: AccountT) -> None:
+        self._account = account
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from desk.run import check_cash
 from factories_settings import shipped_settings
 from trader.adapters.config.validation import RENAMED
 from trader.adapters.local.files import FileSimAccountStore, FileStateStore
-from trader.adapters.local.lease import LeaseItem, read_lease_item
+from trader.adapters.local.lease import LeaseItem, read_lease_item, read_ledger
 from trader.cycle import CycleOutcome, run_cycle
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.errors import LedgerCorrupt
@@ -70,7 +70,7 @@ def an_item(name: str) -> LeaseItem:
 
 
 def the_ledger(name: str) -> Ledger:
-    ledger = an_item(name).ledger
+    ledger = read_ledger(an_item(name).ledger, name)
     assert ledger is not None
     return ledger
 
@@ -134,10 +134,11 @@ def a_copy(name: str, folders: pytest.TempPathFactory) -> Path:
 )
 def test_every_item_of_schema_1_is_read_and_written_as_schema_2(name: str) -> None:
     """Read, written and read again it is the same, and nothing of it has an old name."""
-    item = an_item(name)
+    text = an_item(name).ledger
+    ledger = read_ledger(text, name)
 
-    assert item == read_lease_item(item.text(), name)
-    assert item.ledger is None or item.ledger.schema == SCHEMA
+    assert ledger == read_ledger(canonical_json(ledger), name)
+    assert ledger is None or ledger.schema == SCHEMA
 
 
 def test_schema_of_tomorrow_is_left_alone() -> None:
@@ -146,7 +147,7 @@ def test_schema_of_tomorrow_is_left_alone() -> None:
     plain["ledger"] = {**upgrade_stored(plain["ledger"]), "schema": SCHEMA + 1}
 
     with pytest.raises(LedgerCorrupt, match=f"schema {SCHEMA + 1}"):
-        read_lease_item(json.dumps(plain), "item")
+        read_ledger(json.dumps(plain["ledger"]), "item")
 
 
 @pytest.mark.parametrize("schema", [0, SCHEMA + 1, "2", None])
@@ -165,7 +166,7 @@ def test_simulated_account_of_another_schema_is_refused(schema: object, tmp_path
 def test_strategy_may_be_called_like_a_field_of_schema_1(name: str) -> None:
     """A strategy is named by whoever adds its file, and mappings by strategy are no fields."""
     text = (FIXTURES / "paper/scope=PAPER#main/ledger.json").read_text(encoding="utf-8")
-    ledger = read_lease_item(text.replace('"rules_engine"', f'"{name}"'), "item").ledger
+    ledger = read_ledger(read_lease_item(text.replace('"rules_engine"', f'"{name}"'), "item").ledger, "item")
     assert ledger is not None
 
     assert name in ledger.by_strategy
@@ -175,11 +176,11 @@ def test_strategy_may_be_called_like_a_field_of_schema_1(name: str) -> None:
 
 def test_first_ledgers_of_schema_1_are_read_too() -> None:
     """They had no deposits that await their mark yet, and no schema was ever read by its newest field alone."""
-    plain = json.loads((FIXTURES / "opened.json").read_text(encoding="utf-8"))
-    whole = read_lease_item(json.dumps(plain), "item")
-    del plain["ledger"]["unmarked_flow"]
+    plain = json.loads(an_item("opened.json").ledger)
+    whole = read_ledger(json.dumps(plain), "item")
+    del plain["unmarked_flow"]
 
-    assert whole == read_lease_item(json.dumps(plain), "item")
+    assert whole == read_ledger(json.dumps(plain), "item")
 
 
 def test_every_kind_and_state_of_an_order_is_read() -> None:

@@ -24,7 +24,7 @@ from desk.in_memory import (
 from desk.markets.candle_market import CandleMarket, SeriesKey
 from desk.markets.series import CandleSeries
 from factories_settings import shipped_settings
-from trader.adapters.local.lease import LeaseItem, read_lease_item
+from trader.adapters.local.lease import LeaseItem, read_ledger
 from trader.entry.wiring import build_pipeline
 from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id_at, instant_of
@@ -179,12 +179,11 @@ def _benchmark() -> list[Candle]:
 class Store(InMemoryStateStore):
     """The store in memory, which does not decode the same text twice. What it gives out is frozen, so it may."""
 
-    def _read(self, scope: Scope) -> LeaseItem:
-        text = self.texts.get(scope)
-        return LeaseItem() if text is None else _item(text)
+    def _ledger(self, scope: Scope, item: LeaseItem) -> Ledger | None:
+        return _ledger_of(item.ledger)
 
 
-_item = lru_cache(maxsize=512)(lambda text: read_lease_item(text, "the ledger in memory"))
+_ledger_of = lru_cache(maxsize=512)(lambda text: read_ledger(text, "the ledger in memory"))
 
 
 @dataclass

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from trader.adapters.local.atomic_files import lock_file, replace_text
 from trader.adapters.local.files import FileStateStore
-from trader.adapters.local.lease import LeaseItem, read_lease_item
+from trader.adapters.local.lease import LeaseItem, read_lease_item, read_ledger
 from trader.errors import LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
+from trader.model.codec import canonical_json
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -63,16 +64,17 @@ def replace_item(
         raise LeaseHeld(there.owner, there.expires_at)
     if (there and (there.text, there.epoch)) != (found and (found.text, found.epoch)):
         raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)
-    return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), ledger)
+    return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), canonical_json(ledger))
 
 
 def read_stored_item(text: str, where: str) -> StoredLedger:
     """Read an item of the local stores, as far as it can be read."""
     try:
         item = read_lease_item(text, where)
+        ledger = read_ledger(item.ledger, where)
     except LedgerCorrupt as error:
         return replace(_lease_of(text), problem=str(error))
-    return StoredLedger(text, item.owner, item.epoch, item.version, item.expires_at, item.ledger)
+    return StoredLedger(text, item.owner, item.epoch, item.version, item.expires_at, ledger)
 
 
 def _lease_of(text: str) -> StoredLedger:

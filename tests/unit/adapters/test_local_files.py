@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 
 from desk.in_memory import ManualClock
 from factories_venue import START, an_intent
+from trader.adapters.local import files
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
+from trader.adapters.local.lease import read_ledger
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
 from trader.model.events import AuditObject
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
-from trader.model.ledger import open_ledger
+from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Side
 from trader.model.trading_state import TradingState
@@ -35,6 +38,50 @@ def a_fill(number: int) -> Fill:
         Notional(0),
         START,
     )
+
+
+def test_ledger_is_decoded_only_where_another_process_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit and a release look at the lease; the next cycle of this process has the ledger in its hands."""
+    store, decoded = FileStateStore(tmp_path), []
+
+    def read(text: str, where: str) -> Ledger | None:
+        decoded.append(where)
+        return read_ledger(text, where)
+
+    monkeypatch.setattr(files, "read_ledger", read)
+    grant = store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER)
+    store.release(store.commit(grant, LEDGER))
+
+    assert LEDGER == store.acquire(SCOPE, "a", START, 60).ledger
+    assert [] == decoded
+
+    assert LEDGER == FileStateStore(tmp_path).ledger(SCOPE)
+    assert [str(store.folder(SCOPE) / "ledger.json")] == decoded
+
+
+@pytest.mark.parametrize("owner", ['a "quoted" name', "back\\slash", "ümlaut", "new\nline"])
+def test_owner_may_have_any_name(owner: str, tmp_path: Path) -> None:
+    """The item is put together as text, so its one free text is written as JSON."""
+    store = FileStateStore(tmp_path)
+    store.commit(store.acquire(SCOPE, owner, START, 60), LEDGER)
+
+    with pytest.raises(LeaseHeld) as held:
+        store.acquire(SCOPE, "b", START, 60)
+
+    assert owner == held.value.owner
+    assert LEDGER == store.ledger(SCOPE)
+
+
+def test_item_that_a_person_wrote_is_read(tmp_path: Path) -> None:
+    """With other spaces, another order and nobody's lease."""
+    store = FileStateStore(tmp_path)
+    store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER, release=True)
+    path = store.folder(SCOPE) / "ledger.json"
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items())), indent=2))
+
+    grant = store.acquire(SCOPE, "b", START, 60)
+
+    assert (LEDGER, 2, 1) == (grant.ledger, grant.epoch, grant.version)
 
 
 def test_line_torn_by_a_crash_is_cut_off_and_written_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
-from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item
+from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item, read_ledger
 from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode, sha256_hex
 from trader.model.events import AuditObject
@@ -39,12 +39,14 @@ class FileStateStore:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._known: tuple[str, Ledger | None] = "null", None
 
     def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         with self._exclusive(scope) as folder:
             item = _read_item(folder).take(scope, owner, now, lease_seconds)
+            grant = item.grant(scope, self._ledger(item, folder))
             replace_text(folder / "ledger.json", item.text())
-            return item.grant(scope)
+            return grant
 
     def commit(
         self,
@@ -61,6 +63,7 @@ class FileStateStore:
             _append_new(folder / "fills.jsonl", encode_fills(fills), _fill_key)
             _append_new(folder / "orders.jsonl", encode_orders(finished), _order_key)
             replace_text(folder / "ledger.json", item.text())
+            self._known = item.ledger, ledger
             return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
 
     def release(self, grant: LeaseGrant) -> None:
@@ -70,7 +73,7 @@ class FileStateStore:
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
         with self._exclusive(scope) as folder:
-            return _read_item(folder).ledger
+            return self._ledger(_read_item(folder), folder)
 
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
@@ -87,6 +90,13 @@ class FileStateStore:
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
         return self._home / f"scope={quote(scope, safe='#')}"
+
+    def _ledger(self, item: LeaseItem, folder: Path) -> Ledger | None:
+        # The same text is the same ledger, so that one that nobody else has changed is not decoded again.
+        known = self._known
+        if known[0] != item.ledger:
+            known = self._known = item.ledger, read_ledger(item.ledger, str(folder / "ledger.json"))
+        return known[1]
 
     @contextmanager
     def _exclusive(self, scope: Scope) -> Iterator[Path]:

@@ -1,11 +1,13 @@
 """The law of the lease, without the storage: who may take it, what a commit needs, how the item is written down.
 
-Both local stores keep this item as text, so what a real store would fail to write or read fails here as well.
+Both local stores keep this item as text, so what a real store would fail to write or read fails here as well. The
+ledger within stays text until somebody asks for it: a commit needs the owner, the epoch and the version only.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,16 +19,21 @@ from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade_stored
 from trader.ports import LeaseGrant
 
+#: An item as it is written here. One that a person has edited is read as well, only slower.
+_ITEM = re.compile(
+    r'\{"epoch":(\d+),"expires_at":(\d+),"ledger":(null|\{.*\}),"owner":("[^"\\]*"),"version":(\d+)\}', re.DOTALL
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LeaseItem:
-    """What is stored for one scope. An empty owner means that the lease is free."""
+    """What is stored for one scope. An empty owner means that the lease is free; *ledger* is JSON."""
 
     owner: str = ""
     epoch: int = 0
     version: int = 0
     expires_at: Instant = Instant(0)
-    ledger: Ledger | None = None
+    ledger: str = "null"
 
     def take(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
         """Take the lease for an owner. Raises: LeaseHeld while somebody else's lease lasts."""
@@ -36,9 +43,9 @@ class LeaseItem:
             raise LeaseHeld(self.owner, self.expires_at)
         return replace(self, owner=owner, epoch=self.epoch + 1, expires_at=Instant(now + lease_seconds))
 
-    def grant(self, scope: Scope) -> LeaseGrant:
-        """Hand out the right to act."""
-        return LeaseGrant(scope, self.owner, self.epoch, self.version, self.expires_at, self.ledger)
+    def grant(self, scope: Scope, ledger: Ledger | None) -> LeaseGrant:
+        """Hand out the right to act, with the ledger that was read from the item or is in it now."""
+        return LeaseGrant(scope, self.owner, self.epoch, self.version, self.expires_at, ledger)
 
     def commit(self, grant: LeaseGrant, ledger: Ledger, *, release: bool) -> LeaseItem:
         """Replace the ledger. Raises: VersionConflict if the grant is not the newest."""
@@ -47,7 +54,7 @@ class LeaseItem:
             raise VersionConflict(grant.epoch, self.epoch)
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
-        item = replace(self, version=self.version + 1, ledger=ledger)
+        item = replace(self, version=self.version + 1, ledger=canonical_json(ledger))
         return item.free() if release else item
 
     def release(self, grant: LeaseGrant) -> LeaseItem:
@@ -64,21 +71,34 @@ class LeaseItem:
             raise VersionConflict(grant.epoch, self.epoch)
 
     def text(self) -> str:
-        """Write the item down."""
-        return canonical_json(self)
+        """Write the item down, as canonical JSON."""
+        head = f'"epoch":{self.epoch},"expires_at":{self.expires_at}'
+        return f'{{{head},"ledger":{self.ledger},"owner":{json.dumps(self.owner)},"version":{self.version}}}'
 
 
 def read_lease_item(text: str, where: str) -> LeaseItem:
-    """Read an item back.
-
-    Raises: LedgerCorrupt naming the place, for anything that is not an item of this schema or the one before.
-    """
+    """Read an item back, all but the ledger in it. Raises: LedgerCorrupt naming the place, for what is not an item."""
     try:
+        if (found := _ITEM.fullmatch(text)) is not None:
+            epoch, expires_at, ledger, owner, version = found.groups()
+            return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger)
         plain = json.loads(text)
-        item: LeaseItem = decode(LeaseItem, {**plain, "ledger": upgrade_stored(plain["ledger"])})
+        item: LeaseItem = decode(LeaseItem, {**plain, "ledger": canonical_json(plain["ledger"])})
     except (MalformedData, ValueError, TypeError, KeyError) as error:
         raise LedgerCorrupt(f"{where}: {error}") from error
     return item
+
+
+def read_ledger(text: str, where: str) -> Ledger | None:
+    """Read the ledger of an item; None before the first commit.
+
+    Raises: LedgerCorrupt naming the place, for anything that is not a ledger of this schema or the one before.
+    """
+    try:
+        ledger: Ledger | None = decode(Ledger | None, upgrade_stored(json.loads(text)))
+    except (MalformedData, ValueError, TypeError) as error:
+        raise LedgerCorrupt(f"{where}: {error}") from error
+    return ledger
 
 
 def encode_fills(fills: Sequence[Fill]) -> dict[str, str]:
