@@ -117,7 +117,7 @@ def vwap(bars: Bars, count: int) -> float | None:
 
 
 def annualized_volatility(bars: Bars, count: int) -> float:
-    """Standard deviation of the last *count* log returns, scaled to a year of 365 days.
+    """Return the standard deviation of the last *count* log returns, scaled to a year of 365 days.
 
     Shape: needs ``count + 1`` bars and two returns. Units: a ratio (0.6 is 60 %).
     Raises: MissingData if there are too few bars.

@@ -47,7 +47,7 @@ class VenueAccount:
         self._changes.append((at, asset, amount))
 
     def available(self, asset: Asset) -> Decimal:
-        """What of an asset is free to spend, now."""
+        """Return what of an asset is free to spend now."""
         held = sum((order.hold[1] for order in self.active.values() if order.hold[0] == asset), ZERO)
         return self.totals.get(asset, ZERO) - held
 

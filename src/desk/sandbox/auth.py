@@ -110,7 +110,7 @@ def authenticate(
 
 
 def check_permission(key: ApiKey, permission: Permission) -> None:
-    """Raises: Refusal if the key lacks a permission."""
+    """Refuse a key that lacks a permission. Raises: Refusal."""
     if permission not in key.permissions:
         raise Refusal(403, "PERMISSION_DENIED", "Missing required scopes")
 
@@ -130,7 +130,7 @@ def _check_claims(claims: Mapping[str, Any], key: ApiKey, options: VenueOptions,
 
 
 def _address(claims: Mapping[str, Any]) -> str:
-    """Method and path of the claim; any host will do, and the scheme that one client leaves in front of it."""
+    """Return method and path of the claim. Any host will do, and the scheme that one client leaves in front of it."""
     uris = claims.get("uris")
     uri = claims.get("uri") or (uris[0] if isinstance(uris, list) and uris else "")
     method, _, rest = str(uri).partition(" ")

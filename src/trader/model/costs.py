@@ -19,10 +19,13 @@ def round_trip_ratio(fees: FeeRates, quote: Quote, slippage_bps: Decimal, *, ent
 
 
 def expected_edge_pct(target_pct: Decimal, stop_pct: Decimal, hit_ratio: Decimal) -> Decimal:
-    """What a trade earns on average before costs, if the target is hit as often as assumed. Units: percent."""
+    """Return what a trade earns on average before costs if *hit_ratio* of all trades reach the target.
+
+    Units: percent of the notional; *hit_ratio* from 0 to 1.
+    """
     return target_pct * hit_ratio - stop_pct * (ONE - hit_ratio)
 
 
 def hurdle_pct(round_trip: Decimal, edge_multiple: Decimal) -> Decimal:
-    """The edge a trade must exceed. Units: percent of the notional."""
+    """Return the edge that a trade must exceed to be proposed. Units: percent of the notional."""
     return round_trip * HUNDRED * edge_multiple

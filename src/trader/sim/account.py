@@ -59,7 +59,7 @@ class SimAccount:
         }
 
     def available(self, asset: Asset) -> Decimal:
-        """What of an asset is free to spend."""
+        """Return what of an asset is free to spend."""
         balance = self.balances().get(asset)
         return balance.available if balance is not None else ZERO
 

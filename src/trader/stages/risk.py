@@ -170,7 +170,7 @@ class RiskManager:
         return (DenialCode.LOSSES_COOLING, {"seconds_left": left}) if left > 0 else None
 
     def _pegs(self, portfolio: Portfolio) -> Refusal | None:
-        """A stable asset we hold, or would pay with, that lost its peg stops all entries."""
+        """Refuse every entry while a stable asset that we hold, or would pay with, has lost its peg."""
         now = portfolio.conditions.now
         for asset in sorted(portfolio.ledger.cash):
             if asset == self.accounting_asset or portfolio.ledger.cash[asset] <= 0:

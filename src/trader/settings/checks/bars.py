@@ -95,7 +95,7 @@ def _quietness_reach(windows: int) -> float:
 
 
 def _strengths(settings: Settings) -> Iterator[str]:
-    """A strength that is full as soon as the trigger fires says nothing."""
+    """Find strengths that are full as soon as the trigger fires: they say nothing."""
     triggers = settings.triggers
     spike, turn, momentum = triggers.volume_spike, triggers.reversal, triggers.momentum
     if min(spike.ratio.chop, spike.ratio.bull, spike.ratio.bear) - 1 >= spike.strength_span:

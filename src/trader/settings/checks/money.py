@@ -39,7 +39,7 @@ def _caps(settings: Settings) -> Iterator[str]:
 
 
 def _sizes(settings: Settings) -> Iterator[str]:
-    """The largest order that every cap together allows must be worth sending."""
+    """Check that the largest order which all caps together allow is worth sending."""
     risk, capital = settings.risk, settings.app.capital
     weight = max((each.weight_pct for each in settings.strategies.values() if each.enabled), default=ZERO)
     everywhere = (

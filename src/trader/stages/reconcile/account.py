@@ -177,7 +177,7 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
 
 
 def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
-    """A sell waits for its buy, unless the buy is final and booked: then nothing will ever cover it."""
+    """Note a sell that nothing will ever cover: its buy is final and booked. Any other waits for its buy."""
     entry = ledger.orders.get(record.intent.lot_id)
     if entry is None or entry.is_active:
         return ledger
