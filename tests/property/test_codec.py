@@ -46,6 +46,15 @@ def test_value_survives_text(kind: type, data: st.DataObject) -> None:
     assert value == decode(kind, json.loads(canonical_json(value)))
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@given(st.data())
+def test_text_is_what_the_json_library_would_write(kind: type, data: st.DataObject) -> None:
+    """To the byte: digests of before stay, and so do the ids that follow from them."""
+    text = canonical_json(data.draw(st.from_type(kind)))
+
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 @given(worlds())
 def test_ledger_of_a_world_survives_text(world: World) -> None:
     """The ledgers of the other properties, which look like real ones."""

@@ -9,31 +9,34 @@ from __future__ import annotations
 import hashlib
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Annotated, Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from trader.errors import MalformedData
 from trader.model.money import plain
 
 Reader = Callable[[Any], Any]
-Writer = Callable[[Any], Any]
+Writer = Callable[[Any], str]
+
+
+def canonical_json(value: Any) -> str:
+    """Write a value as JSON with sorted keys and no spaces.
+
+    Units: Decimals become plain text; an exception becomes its class name and message.
+    Raises: MalformedData for a type that has no plain form, ValueError for a number that is not finite.
+    """
+    return _WRITERS[type(value)](value)
 
 
 def encode(value: Any) -> Any:
-    """Turn a value into dicts, lists, text, numbers, booleans and None.
-
-    Units: Decimals become plain text; an exception becomes its class name and message.
-    Raises: MalformedData for a type that has no plain form.
-    """
-    kind = type(value)
-    writer = _WRITERS.get(kind)
-    if writer is None:
-        writer = _WRITERS[kind] = _writer(kind)
-    return writer(value)
+    """Turn a value into dicts, lists, text, numbers, booleans and None: what its canonical JSON says."""
+    return json.loads(canonical_json(value))
 
 
 def decode(kind: Any, plain_value: Any) -> Any:
@@ -44,44 +47,72 @@ def decode(kind: Any, plain_value: Any) -> Any:
     return _reader(kind)(plain_value)
 
 
-def canonical_json(value: Any) -> str:
-    """Write a value as JSON with sorted keys and no spaces."""
-    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def digest_of(value: Any) -> str:
-    """SHA-256 of the canonical JSON."""
+    """Return the SHA-256 of the canonical JSON."""
     return sha256_hex(canonical_json(value))
 
 
 def sha256_hex(text: str) -> str:
-    """SHA-256 of text in UTF-8."""
+    """Return the SHA-256 of text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# Which writer serves a class is found out once: half the time of a cycle's record would go into asking otherwise.
-_WRITERS: dict[type, Writer] = {}
+class _Writers(dict[type, Writer]):
+    """The writer of each class, found out once: half of a record's time would go into asking otherwise."""
+
+    def __missing__(self, kind: type) -> Writer:
+        writer = self[kind] = _writer(kind)
+        return writer
+
+
+_WRITERS = _Writers()
 
 
 def _writer(kind: type) -> Writer:
-    if issubclass(kind, Enum):
-        return lambda value: value.value
-    if kind is type(None) or issubclass(kind, bool | int | float | str):
-        return lambda value: value
-    if issubclass(kind, Decimal):
-        return plain
-    if issubclass(kind, Mapping):
-        return lambda value: {str(key): encode(item) for key, item in value.items()}
-    if issubclass(kind, tuple | list):
-        return lambda value: [encode(item) for item in value]
-    if issubclass(kind, frozenset | set):
-        return lambda value: sorted(encode(item) for item in value)
     if is_dataclass(kind):
-        names = tuple(each.name for each in fields(kind))
-        return lambda value: {name: encode(getattr(value, name)) for name in names}
-    if issubclass(kind, Exception):
-        return lambda value: f"{type(value).__name__}: {value}"
+        return _dataclass_writer(kind)
+    for base, writer_of in _WRITERS_OF:
+        if issubclass(kind, base):
+            return writer_of(kind)
     raise MalformedData(f"{kind.__name__} has no plain form")
+
+
+def _enum_writer(kind: Any) -> Writer:
+    return {member: canonical_json(member.value) for member in kind}.__getitem__
+
+
+def _write_mapping(value: Mapping[Any, Any]) -> str:
+    texts = {str(key): _WRITERS[type(item)](item) for key, item in value.items()}
+    return f"{{{','.join([f'{encode_basestring(key)}:{texts[key]}' for key in sorted(texts)])}}}"
+
+
+def _write_sequence(value: Sequence[Any]) -> str:
+    return f"[{','.join([_WRITERS[type(item)](item) for item in value])}]"
+
+
+#: The first base that fits decides: an Enum may be a str, and a bool is an int.
+_WRITERS_OF: tuple[tuple[Any, Callable[[type], Writer]], ...] = (
+    (Enum, _enum_writer),
+    (Mapping, lambda _: _write_mapping),
+    (tuple | list, lambda _: _write_sequence),
+    (frozenset | set, lambda _: lambda value: _write_sequence(sorted(value))),
+    # Digits, a point and a sign: nothing in it needs an escape.
+    (Decimal, lambda _: lambda value: f'"{plain(value)}"'),
+    (str, lambda _: encode_basestring),
+    (bool | None, lambda _: {True: "true", False: "false", None: "null"}.__getitem__),
+    (int, lambda _: int.__repr__),
+    (float, lambda _: partial(json.dumps, allow_nan=False)),
+    (Exception, lambda _: lambda value: encode_basestring(f"{type(value).__name__}: {value}")),
+)
+
+
+def _dataclass_writer(kind: Any) -> Writer:
+    names = sorted(each.name for each in fields(kind))
+    form = "{" + ",".join(f'"{name}":%s' for name in names) + "}"
+    if len(names) < 2:
+        return lambda value: form % tuple(canonical_json(getattr(value, name)) for name in names)
+    values = attrgetter(*names)
+    return lambda value: form % tuple([_WRITERS[type(item)](item) for item in values(value)])
 
 
 @cache
