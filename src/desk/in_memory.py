@@ -6,11 +6,12 @@ The ledger is kept as text and read back from it, so a value that does not survi
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item, read_ledger
+from trader.adapters.local.lease import LeasedStore, LeaseItem, read_ledger
 from trader.errors import AuditError, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject
@@ -18,48 +19,17 @@ from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
 from trader.model.trading_state import TradingState, parse_trading_state
-from trader.ports import LeaseGrant
 
 AccountT = TypeVar("AccountT")
 
 
-class InMemoryStateStore:
+class InMemoryStateStore(LeasedStore):
     """Ledgers in a dict of texts, by scope. ``texts`` is open to tests that damage it."""
 
     def __init__(self) -> None:
         self.texts: dict[Scope, str] = {}
         self._fills: dict[Scope, dict[str, str]] = {}
         self._finished: dict[Scope, dict[str, str]] = {}
-
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
-        item = self._read(scope).take(scope, owner, now, lease_seconds)
-        grant = item.grant(scope, self._ledger(scope, item))
-        self.texts[scope] = item.text()
-        return grant
-
-    def commit(
-        self,
-        grant: LeaseGrant,
-        ledger: Ledger,
-        *,
-        fills: Sequence[Fill] = (),
-        finished: Sequence[OrderRecord] = (),
-        release: bool = False,
-    ) -> LeaseGrant:
-        item = self._read(grant.scope).commit(grant, ledger, release=release)
-        # All of it becomes text before any of it is kept: all or nothing.
-        text, new_fills, new_orders = item.text(), encode_fills(fills), encode_orders(finished)
-        self.texts[grant.scope] = text
-        self._fills.setdefault(grant.scope, {}).update(new_fills)
-        self._finished.setdefault(grant.scope, {}).update(new_orders)
-        return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
-
-    def release(self, grant: LeaseGrant) -> None:
-        self.texts[grant.scope] = self._read(grant.scope).release(grant).text()
-
-    def ledger(self, scope: Scope) -> Ledger | None:
-        """Read the ledger without a lease, for tests and reports."""
-        return self._ledger(scope, self._read(scope))
 
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
@@ -69,12 +39,24 @@ class InMemoryStateStore:
         """Read every finished order that was committed, as last committed."""
         return tuple(decode(OrderRecord, json.loads(text)) for text in self._finished.get(scope, {}).values())
 
-    def _read(self, scope: Scope) -> LeaseItem:
-        text = self.texts.get(scope)
-        return LeaseItem() if text is None else read_lease_item(text, f"ledger of {scope}")
+    def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
+        return read_ledger(item.ledger, self._where(scope))
 
-    def _ledger(self, scope: Scope, item: LeaseItem) -> Ledger | None:
-        return read_ledger(item.ledger, f"ledger of {scope}")
+    def _where(self, scope: Scope) -> str:
+        return f"ledger of {scope}"
+
+    def _lock(self, _: Scope) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _read(self, scope: Scope) -> str | None:
+        return self.texts.get(scope)
+
+    def _write(self, scope: Scope, text: str) -> None:
+        self.texts[scope] = text
+
+    def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
+        self._fills.setdefault(scope, {}).update(fills)
+        self._finished.setdefault(scope, {}).update(orders)
 
 
 class InMemoryAuditLog:

@@ -179,7 +179,7 @@ def _benchmark() -> list[Candle]:
 class Store(InMemoryStateStore):
     """The store in memory, which does not decode the same text twice. What it gives out is frozen, so it may."""
 
-    def _ledger(self, scope: Scope, item: LeaseItem) -> Ledger | None:
+    def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
         return _ledger_of(item.ledger)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from desk.in_memory import ManualClock
 from factories_venue import START, an_intent
-from trader.adapters.local import files
+from trader.adapters.local import lease
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
 from trader.adapters.local.lease import read_ledger
@@ -48,7 +48,7 @@ def test_ledger_is_decoded_only_where_another_process_wrote_it(tmp_path: Path, m
         decoded.append(where)
         return read_ledger(text, where)
 
-    monkeypatch.setattr(files, "read_ledger", read)
+    monkeypatch.setattr(lease, "read_ledger", read)
     grant = store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER)
     store.release(store.commit(grant, LEDGER))
 

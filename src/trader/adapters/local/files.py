@@ -13,99 +13,72 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
-from trader.adapters.local.lease import LeaseItem, encode_fills, encode_orders, read_lease_item, read_ledger
+from trader.adapters.local.lease import LeasedStore
 from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode, sha256_hex
 from trader.model.events import AuditObject
-from trader.model.ids import Instant, Scope
-from trader.model.ledger import Ledger
+from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade, upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
-from trader.ports import LeaseGrant
 
 AccountT = TypeVar("AccountT")
 
 
-class FileStateStore:
+class FileStateStore(LeasedStore):
     """Ledgers as files, one folder per scope; processes keep each other out with a file lock."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._known: tuple[str, Ledger | None] = "null", None
-
-    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
-        with self._exclusive(scope) as folder:
-            item = _read_item(folder).take(scope, owner, now, lease_seconds)
-            grant = item.grant(scope, self._ledger(item, folder))
-            replace_text(folder / "ledger.json", item.text())
-            return grant
-
-    def commit(
-        self,
-        grant: LeaseGrant,
-        ledger: Ledger,
-        *,
-        fills: Sequence[Fill] = (),
-        finished: Sequence[OrderRecord] = (),
-        release: bool = False,
-    ) -> LeaseGrant:
-        with self._exclusive(grant.scope) as folder:
-            item = _read_item(folder).commit(grant, ledger, release=release)
-            # The ledger last: lines of a commit that did not get this far are written again, and kept once.
-            _append_new(folder / "fills.jsonl", encode_fills(fills), _fill_key)
-            _append_new(folder / "orders.jsonl", encode_orders(finished), _order_key)
-            replace_text(folder / "ledger.json", item.text())
-            self._known = item.ledger, ledger
-            return LeaseGrant(grant.scope, grant.owner, grant.epoch, item.version, grant.expires_at, ledger)
-
-    def release(self, grant: LeaseGrant) -> None:
-        with self._exclusive(grant.scope) as folder:
-            replace_text(folder / "ledger.json", _read_item(folder).release(grant).text())
-
-    def ledger(self, scope: Scope) -> Ledger | None:
-        """Read the ledger without a lease, for reports."""
-        with self._exclusive(scope) as folder:
-            return self._ledger(_read_item(folder), folder)
 
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
-        with self._exclusive(scope) as folder:
-            lines = _lines(folder / "fills.jsonl", _fill_key)
+        with self._lock(scope):
+            lines = _lines(self.folder(scope) / "fills.jsonl", _fill_key)
         return tuple(decode(Fill, json.loads(text)) for text in lines.values())
 
     def finished(self, scope: Scope) -> tuple[OrderRecord, ...]:
         """Read every finished order that was committed, as last committed."""
-        with self._exclusive(scope) as folder:
-            lines = _lines(folder / "orders.jsonl", _order_key)
+        with self._lock(scope):
+            lines = _lines(self.folder(scope) / "orders.jsonl", _order_key)
         return tuple(decode(OrderRecord, upgrade(json.loads(text))) for text in lines.values())
 
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
         return self._home / f"scope={quote(scope, safe='#')}"
 
-    def _ledger(self, item: LeaseItem, folder: Path) -> Ledger | None:
-        # The same text is the same ledger, so that one that nobody else has changed is not decoded again.
-        known = self._known
-        if known[0] != item.ledger:
-            known = self._known = item.ledger, read_ledger(item.ledger, str(folder / "ledger.json"))
-        return known[1]
+    def _where(self, scope: Scope) -> str:
+        return str(self.folder(scope) / "ledger.json")
 
     @contextmanager
-    def _exclusive(self, scope: Scope) -> Iterator[Path]:
+    def _lock(self, scope: Scope) -> Iterator[None]:
         folder = self.folder(scope)
         try:
             with lock_file(folder / ".lock"):
-                yield folder
+                yield
         except OSError as error:
             raise StoreUnavailable(f"{folder}: {error}") from error
+
+    def _read(self, scope: Scope) -> str | None:
+        path = self.folder(scope) / "ledger.json"
+        try:
+            return path.read_text(encoding="utf-8") if path.exists() else None
+        except UnicodeDecodeError as error:
+            raise LedgerCorrupt(f"{path}: {error}") from error
+
+    def _write(self, scope: Scope, text: str) -> None:
+        replace_text(self.folder(scope) / "ledger.json", text)
+
+    def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
+        _append_new(self.folder(scope) / "fills.jsonl", fills, _fill_key)
+        _append_new(self.folder(scope) / "orders.jsonl", orders, _order_key)
 
 
 class FileAuditLog:
@@ -190,17 +163,6 @@ class FileSimAccountStore(Generic[AccountT]):
         self._known = text, account
 
 
-def _read_item(folder: Path) -> LeaseItem:
-    path = folder / "ledger.json"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return LeaseItem()
-    except UnicodeDecodeError as error:
-        raise LedgerCorrupt(f"{path}: {error}") from error
-    return read_lease_item(text, str(path))
-
-
 KeyOf = Callable[[dict[str, Any]], str]
 
 
@@ -223,7 +185,7 @@ def _lines(path: Path, key_of: KeyOf) -> dict[str, str]:
         raise LedgerCorrupt(f"{path}: {error}") from error
 
 
-def _append_new(path: Path, lines: dict[str, str], key_of: KeyOf) -> None:
+def _append_new(path: Path, lines: Mapping[str, str], key_of: KeyOf) -> None:
     if lines:
         known = _lines(path, key_of)
         append_lines(path, [line for key, line in lines.items() if known.get(key) != line])

@@ -1,5 +1,7 @@
 """The law of the lease, without the storage: who may take it, what a commit needs, how the item is written down.
 
+``LeasedStore`` is a state store but for the places where its texts lie.
+
 Both local stores keep this item as text, so what a real store would fail to write or read fails here as well. The
 ledger within stays text until somebody asks for it: a commit needs the owner, the epoch and the version only.
 """
@@ -8,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
@@ -42,10 +46,6 @@ class LeaseItem:
         if self.owner and self.expires_at > now:
             raise LeaseHeld(self.owner, self.expires_at)
         return replace(self, owner=owner, epoch=self.epoch + 1, expires_at=Instant(now + lease_seconds))
-
-    def grant(self, scope: Scope, ledger: Ledger | None) -> LeaseGrant:
-        """Hand out the right to act, with the ledger that was read from the item or is in it now."""
-        return LeaseGrant(scope, self.owner, self.epoch, self.version, self.expires_at, ledger)
 
     def commit(self, grant: LeaseGrant, ledger: Ledger, *, release: bool) -> LeaseItem:
         """Replace the ledger. Raises: VersionConflict if the grant is not the newest."""
@@ -101,11 +101,77 @@ def read_ledger(text: str, where: str) -> Ledger | None:
     return ledger
 
 
-def encode_fills(fills: Sequence[Fill]) -> dict[str, str]:
-    """Write fills as text, each under the key that it is stored once under."""
-    return {f"{fill.venue_order_id}/{fill.trade_id}": canonical_json(fill) for fill in fills}
+class LeasedStore(ABC):
+    """A StateStore over texts: one lease item for each scope, and lines of fills and finished orders."""
 
+    _known: tuple[str, Ledger | None] = ("null", None)
 
-def encode_orders(finished: Sequence[OrderRecord]) -> dict[str, str]:
-    """Write finished orders as text, each under its client id; a later word on one replaces the earlier."""
-    return {record.intent.client_order_id: canonical_json(record) for record in finished}
+    def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
+        with self._lock(scope):
+            item = self._item(scope).take(scope, owner, now, lease_seconds)
+            grant = LeaseGrant(scope, owner, item.epoch, item.version, item.expires_at, self._ledger(item, scope))
+            self._write(scope, item.text())
+            return grant
+
+    def commit(
+        self,
+        grant: LeaseGrant,
+        ledger: Ledger,
+        *,
+        fills: Sequence[Fill] = (),
+        finished: Sequence[OrderRecord] = (),
+        release: bool = False,
+    ) -> LeaseGrant:
+        with self._lock(grant.scope):
+            item = self._item(grant.scope).commit(grant, ledger, release=release)
+            # All of it becomes text before any of it is kept; and the ledger comes last, so that lines of a commit that
+            # did not get that far are written again, and kept once.
+            text = item.text()
+            self._append(
+                grant.scope,
+                {f"{fill.venue_order_id}/{fill.trade_id}": canonical_json(fill) for fill in fills},
+                {record.intent.client_order_id: canonical_json(record) for record in finished},
+            )
+            self._write(grant.scope, text)
+            self._known = item.ledger, ledger
+        return replace(grant, version=item.version, ledger=ledger)
+
+    def release(self, grant: LeaseGrant) -> None:
+        with self._lock(grant.scope):
+            self._write(grant.scope, self._item(grant.scope).release(grant).text())
+
+    def ledger(self, scope: Scope) -> Ledger | None:
+        """Read the ledger without a lease, for reports."""
+        with self._lock(scope):
+            return self._ledger(self._item(scope), scope)
+
+    def _item(self, scope: Scope) -> LeaseItem:
+        text = self._read(scope)
+        return LeaseItem() if text is None else read_lease_item(text, self._where(scope))
+
+    def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
+        # The same text is the same ledger, so that one that nobody else has changed is not decoded again.
+        known = self._known
+        if known[0] != item.ledger:
+            known = self._known = item.ledger, read_ledger(item.ledger, self._where(scope))
+        return known[1]
+
+    @abstractmethod
+    def _where(self, scope: Scope) -> str:
+        """Name the place of an item, for errors."""
+
+    @abstractmethod
+    def _lock(self, scope: Scope) -> AbstractContextManager[None]:
+        """Keep everybody else out of a scope."""
+
+    @abstractmethod
+    def _read(self, scope: Scope) -> str | None:
+        """Return the text of an item; None if there is none."""
+
+    @abstractmethod
+    def _write(self, scope: Scope, text: str) -> None:
+        """Replace the text of an item, wholly or not at all."""
+
+    @abstractmethod
+    def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
+        """Keep texts by key: a fill is kept once, of several texts of one order the last counts."""
