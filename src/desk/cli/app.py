@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from desk.cli import config, cycle, ledger, sandbox
+from trader import __version__
 from trader.errors import ConfigError, TraderError
 
 #: What sysexits.h calls EX_CONFIG: the configuration has to be put right before anything runs.
@@ -32,7 +34,22 @@ def build() -> typer.Typer:
     )
     for module in _MODULES:
         module.register(app)
+    app.callback()(_root)
     return app
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"trader {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

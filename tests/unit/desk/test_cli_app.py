@@ -3,7 +3,8 @@
 import pytest
 import typer
 
-from desk.cli.app import run
+from desk.cli.app import build, run
+from trader import __version__
 from trader.errors import ConfigError, VenueThrottled
 
 
@@ -39,3 +40,11 @@ def test_bug_keeps_its_traceback() -> None:
     """What is not ours is not explained away."""
     with pytest.raises(ZeroDivisionError):
         run_raising(ZeroDivisionError())
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on stdout, and no command is needed."""
+    with pytest.raises(SystemExit) as left:
+        run(build(), ["--version"])
+
+    assert (0, f"trader {__version__}\n") == (left.value.code, capsys.readouterr().out)
