@@ -1,4 +1,4 @@
-"""Every setting there is, declared once. The YAML triplet has exactly these keys; defaults live in the YAML.
+"""Every setting there is, declared once. The YAML triplet has exactly these keys; nearly all defaults live there.
 
 One class per stage, named like its module and its section. Percentages end in ``_pct``, basis points in ``_bps``,
 fractions 0..1 in ``_ratio``. Money and what multiplies money is Decimal, thresholds of statistics are float.

@@ -19,8 +19,8 @@ _SIZE_DIGITS = Context(prec=12, rounding=ROUND_FLOOR)
 class Strategy(Protocol):
     """Settings bound to one pure method. It remembers nothing: its memory is the lots in the context.
 
-    A module in this package offers two names: ``STRATEGY``, the class, and ``SETTINGS``, the frozen dataclass its
-    section of policy.yaml is read into.
+    A module in this package offers three names: ``STRATEGY``, the class; ``SETTINGS``, the frozen dataclass its section
+    of policy.yaml is read into; and ``find_contradictions``, which says what of it contradicts what.
     """
 
     def __init__(self, strategy_id: StrategyId, settings: Any) -> None:

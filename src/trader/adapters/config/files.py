@@ -103,8 +103,10 @@ def parse_settings(
     if found := (*_unsafe(settings), *find_contradictions(settings), *registry.find_contradictions(settings)):
         raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or find_file(line)}: {line}" for line in found))
     settings = replace(settings, digest=digest_of(settings))
-    in_force = ((path, value) for path, value in iterate_leaves(encode(settings)) if path != "digest")
-    return LoadedSettings(settings, {path: Sourced(value, sources.get(path, _CODE)) for path, value in in_force})
+    in_force = {path: value for path, value in iterate_leaves(encode(settings)) if path != "digest"}
+    # In the order of the files, as a person reads them; what no file says comes last.
+    ordered = (path for path in dict.fromkeys((*sources, *in_force)) if path in in_force)
+    return LoadedSettings(settings, {path: Sourced(in_force[path], sources.get(path, _CODE)) for path in ordered})
 
 
 def find_file(path: str) -> str:

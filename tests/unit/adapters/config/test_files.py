@@ -431,6 +431,16 @@ def test_every_value_has_a_source() -> None:
     assert {*FILES, "environment: TRADER_MODE", "default in code"} == {source for _, source in sources.values()}
 
 
+def test_keys_come_in_the_order_of_the_files() -> None:
+    """As a person reads them; what only the code says comes last."""
+    sources = load_settings(CONFIG, {}).sources
+    names = list(sources)
+    first = [names[0], names[1], next(name for name in names if name.startswith("cycle."))]
+
+    assert ["app.mode", "app.account", "cycle.period_seconds"] == first
+    assert names == sorted(names, key=lambda name: sources[name].source == "default in code")
+
+
 def test_mode_of_the_environment_is_in_force() -> None:
     """It overrules the file, and the digest knows."""
     plain, paper = load_settings(CONFIG, {}), load_settings(CONFIG, {"TRADER_MODE": "PAPER"})
