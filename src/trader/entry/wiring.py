@@ -125,8 +125,8 @@ def _live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
 def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:
     """Put a cycle's world together from files in a folder and a market that is given.
 
-    The folder's kill switch is created with RUN on first use, beside the first ledger; from then on a missing file
-    means that it cannot be read.
+    The folder's kill switch is created with RUN before the folder's first ledger, if nobody has set it yet. From then
+    on a missing file means that it cannot be read.
     """
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
     from trader.sim.account import SimAccount  # noqa: PLC0415
@@ -135,7 +135,7 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     exchange = choose_exchange(settings, access, clock, lambda: files.FileSimAccountStore(path, SimAccount))
     identity = make_identity(settings)
     store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")
-    if not store.folder(identity.scope).exists():
+    if not (home / "kill-switch").exists() and not any(home.glob("scope=*")):
         switch.write(TradingState.RUN)
     audit = files.FileAuditLog(home / "audit")
     return Ports(access.market_data, exchange, store, audit, switch, clock, identity)

@@ -1,0 +1,58 @@
+"""What a folder is given on its first use, and what is never taken from its owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from desk.markets import set_up_synthetic
+from factories_settings import shipped_settings
+from factories_venue import START
+from trader.adapters.local.clock import SystemClock
+from trader.entry.wiring import VenueAccess, build_local_ports
+from trader.errors import StoreUnavailable
+from trader.model.trading_state import TradingState
+from trader.ports import Ports
+
+
+def ports_in(home: Path, mode: str = "DRY_RUN") -> Ports:
+    settings, clock = shipped_settings({"app.mode": mode}), SystemClock()
+    market = set_up_synthetic(settings, START, 170).market(clock)
+    return build_local_ports(settings, home, VenueAccess(market, market), clock)
+
+
+def use(ports: Ports) -> None:
+    """Open the ledger of a scope, as its first cycle does."""
+    ports.store.release(ports.store.acquire(ports.identity.scope, "somebody", START, 60))
+
+
+def test_new_folder_is_given_a_switch_that_says_run(tmp_path: Path) -> None:
+    """The first command needs no preparation."""
+    assert TradingState.RUN is ports_in(tmp_path).kill_switch.read()
+
+
+@pytest.mark.parametrize("word", [TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN])
+def test_word_that_is_set_before_the_first_cycle_stays(word: TradingState, tmp_path: Path) -> None:
+    """Somebody wanted nothing bought from the start."""
+    (tmp_path / "kill-switch").write_text(word)
+
+    assert word is ports_in(tmp_path).kill_switch.read()
+
+
+def test_first_cycle_of_another_mode_does_not_lift_a_halt(tmp_path: Path) -> None:
+    """One switch for the folder: HALT set after a dry run is met by the first paper cycle."""
+    use(ports_in(tmp_path))
+    (tmp_path / "kill-switch").write_text("HALT")
+
+    assert TradingState.HALT is ports_in(tmp_path, "PAPER").kill_switch.read()
+
+
+@pytest.mark.parametrize("mode", ["DRY_RUN", "PAPER"])
+def test_switch_that_went_missing_is_not_made_again(mode: str, tmp_path: Path) -> None:
+    """It cannot be read then, which is HALT; also for a mode that never ran here."""
+    use(ports_in(tmp_path))
+    (tmp_path / "kill-switch").unlink()
+
+    with pytest.raises(StoreUnavailable):
+        ports_in(tmp_path, mode).kill_switch.read()
