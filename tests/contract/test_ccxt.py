@@ -26,7 +26,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[VenueServer]:
 
 @pytest.fixture
 def exchange(server: VenueServer) -> Iterator[Any]:
-    config: Any = {"apiKey": server.key.name, "secret": server.key.secret, "enableRateLimit": False, "timeout": 5000}
+    config: Any = {"apiKey": server.key.name, "secret": server.key.secret, "enableRateLimit": False, "timeout": 30_000}
     exchange = ccxt.coinbase(config)
     exchange.session.trust_env = False
     exchange.urls["api"]["rest"] = server.url

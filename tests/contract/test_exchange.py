@@ -32,7 +32,7 @@ from factories_venue import (
 )
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
-from trader.adapters.coinbase.limits import RateLimits, Timing
+from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.model.ids import Asset
 from trader.model.market import Candle, Granularity, Product
 from trader.settings.app import SimulationSettings
@@ -77,6 +77,8 @@ class TestCoinbaseOverHttp(ExchangeCases):
                     PREFIX,
                     server.url,
                     limits=RateLimits(10_000, 10_000, 10_000),
+                    timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120),
+                    submit_seconds=240,
                     timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
                 )
                 return Venue(exchange, clock)

@@ -39,7 +39,7 @@ class ToTheVenue(HTTPAdapter):
 def client_of(server: VenueServer, key: Any = None) -> RESTClient:
     """The official client with a key of the venue."""
     signer = key or server.key
-    client = RESTClient(api_key=signer.name, api_secret=signer.secret, timeout=5, rate_limit_headers=True)
+    client = RESTClient(api_key=signer.name, api_secret=signer.secret, timeout=30, rate_limit_headers=True)
     client.session.trust_env = False
     client.session.mount("https://", ToTheVenue(server.url))
     return client

@@ -16,7 +16,7 @@ from trader.model.codec import digest_of
 
 ROOT = Path(__file__).resolve().parents[2]
 _TICKS = 30
-_PATIENCE_SECONDS = 30
+_PATIENCE_SECONDS = 120
 
 
 def start(home: Path) -> subprocess.Popen[str]:

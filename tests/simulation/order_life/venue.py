@@ -8,6 +8,10 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from types import TracebackType
+from typing import Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
 
 from desk.in_memory import ManualClock
 from desk.sandbox.auth import Algorithm, ApiKey, make_key
@@ -32,6 +36,7 @@ from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 #: How long the venue knows a client id. We may never depend on more.
 ID_MEMORY_SECONDS = 600
 _LASTING = 0
+_REAL_SECONDS = 60
 _NEVER = Micros(END_OF_TIME - 1)
 
 
@@ -98,6 +103,13 @@ class _Stillness:
         self.at += seconds
 
 
+class _Patient(HTTPAdapter):
+    """Waits in real seconds: how busy this machine is must not decide anything."""
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        return super().send(request, *args, **{**kwargs, "timeout": _REAL_SECONDS})
+
+
 class Witnessed(CoinbaseExchange):
     """The production adapter; it keeps what it gave out, and dies around sending when told to."""
 
@@ -148,6 +160,7 @@ class LifeVenue:
         clock = ServerClock(timing.wall)
         signer = choose_signer(Credentials(_key().name, _key().secret), clock.now)
         transport = Transport(self.server.url, signer, limits=RateLimits(10**6, 10**6, 10**6), timing=timing)
+        transport._session.mount("http://", _Patient())
         self.exchange = Witnessed(transport, clock, self.order_prefix, self.clock)
 
     def __enter__(self) -> LifeVenue:

@@ -13,12 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from requests.adapters import BaseAdapter
 
 from factories_venue import PREFIX
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
-from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.auth import Credentials, Signer
+from trader.adapters.coinbase.http import Transport
 from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket, open_market
 from trader.model.ids import rfc3339
@@ -35,12 +38,16 @@ PEM = EC_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEnc
 CREDENTIALS = Credentials(KEY_NAME, PEM.replace("\n", "\\n"))
 
 FAST = RateLimits(public_per_second=10_000, private_per_second=10_000, fills_per_second=10_000, parallel=4)
-SHORT = TimeoutPolicy(connect_seconds=1, answer_seconds=0.2)
+#: In seconds of the fake time; how long a socket really waits is said below.
+TIMEOUTS = TimeoutPolicy(connect_seconds=1)
+
+#: Real seconds for an answer that comes, however busy this machine is; and for one that never does.
+PATIENCE_SECONDS, SILENCE_SECONDS = 30.0, 0.05
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. ``fate``: cut the body short, reset the connection, or say nothing for too long."""
+    """What to answer. ``fate``: cut the body short, reset the connection, or never answer ("hang")."""
 
     body: Any = None
     status: int = 200
@@ -73,7 +80,10 @@ class Stub:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.scripts: dict[tuple[str, str], Script] = {}
+        self.timeouts: list[Any] = []
         self.lock = threading.Lock()
+        self.unanswered = threading.Semaphore(0)
+        self.is_over = threading.Event()
         self.url = ""
 
     def on(self, method: str, path: str, script: Any, *more: Reply) -> None:
@@ -85,6 +95,13 @@ class Stub:
     def asked(self, method: str, path: str) -> list[Request]:
         """What was asked there, in order."""
         return [each for each in self.requests if (each.method, each.path) == (method, path)]
+
+    def will_hang(self, method: str, path: str) -> bool:
+        """Whether the next request there is never answered."""
+        with self.lock:
+            script = self.scripts.get((method, path))
+            first = script[0] if isinstance(script, list) else script
+            return isinstance(first, Reply) and first.fate == "hang"
 
     def reply(self, request: Request) -> Reply:
         with self.lock:
@@ -116,7 +133,9 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
         def _send(self, reply: Reply) -> None:
             if reply.fate in ("reset", "hang"):
                 if reply.fate == "hang":
-                    threading.Event().wait(0.6)
+                    stub.unanswered.release()
+                    # Until the test is over; or, so that a client without a time-out fails, for long.
+                    stub.is_over.wait(PATIENCE_SECONDS)
                 else:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
@@ -138,20 +157,56 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 @contextmanager
 def serving() -> Iterator[Stub]:
     """A stub on a port of this machine."""
     stub = Stub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stub))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(stub))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     stub.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         yield stub
     finally:
+        stub.is_over.set()
         server.shutdown()
         server.server_close()
+
+
+class _PatientAdapter(BaseAdapter):
+    """Waits in real seconds for what the stub answers, and only a moment for what it does not.
+
+    A time-out is of real seconds, and time is a fake here: how busy this machine is must not decide anything.
+    """
+
+    def __init__(self, below: BaseAdapter, stub: Stub) -> None:
+        super().__init__()
+        self.below, self.stub = below, stub
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.stub.timeouts.append(kwargs["timeout"])
+        path = urlsplit(request.url or "").path.removeprefix(ROOT)
+        if not self.stub.will_hang(str(request.method), path):
+            return self.below.send(request, *args, **{**kwargs, "timeout": PATIENCE_SECONDS})
+        try:
+            return self.below.send(request, *args, **{**kwargs, "timeout": (PATIENCE_SECONDS, SILENCE_SECONDS)})
+        finally:
+            # The stub has the request by the time we give up, as a venue would.
+            assert self.stub.unanswered.acquire(timeout=PATIENCE_SECONDS)
+
+    def close(self) -> None:
+        self.below.close()
+
+
+def be_patient(transport: Transport, stub: Stub) -> None:
+    """Make the outcome of a test independent of the speed of this machine."""
+    session = transport._session
+    session.mount("http://", _PatientAdapter(session.get_adapter("http://stub"), stub))
 
 
 class FakeTime:
@@ -176,15 +231,27 @@ class FakeTime:
         return [each for each in self.slept if each >= 0.01]
 
 
+def a_transport(stub: Stub, time: FakeTime | None = None, signer: Signer | None = None, **changes: Any) -> Transport:
+    transport = Transport(stub.url, signer, **_options(time, changes))
+    be_patient(transport, stub)
+    return transport
+
+
 def a_market(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseMarket:
-    return open_market(
-        stub.url, **{"limits": FAST, "timeouts": SHORT, "timing": (time or FakeTime()).timing(), **changes}
-    )
+    market = open_market(stub.url, **_options(time, changes))
+    be_patient(market._transport, stub)
+    return market
 
 
 def an_exchange(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseExchange:
-    options = {"limits": FAST, "timeouts": SHORT, "timing": (time or FakeTime()).timing(), **changes}
-    return open_exchange(options.pop("credentials", CREDENTIALS), PREFIX, stub.url, **options)
+    options = _options(time, changes)
+    exchange = open_exchange(options.pop("credentials", CREDENTIALS), PREFIX, stub.url, **options)
+    be_patient(exchange._transport, stub)
+    return exchange
+
+
+def _options(time: FakeTime | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"limits": FAST, "timeouts": TIMEOUTS, "timing": (time or FakeTime()).timing(), **changes}
 
 
 def a_wire_product(product_id: str = "SOL-USD", **changes: Any) -> dict[str, Any]:

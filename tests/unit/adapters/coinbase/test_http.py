@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as real_time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,9 +14,10 @@ import pytest
 from trader.adapters.coinbase.auth import choose_signer
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Answer, Call, Transport
-from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, TimeoutPolicy
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
-from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, SHORT, FakeTime, Reply, Request, Stub
+from unit.adapters.coinbase import stub
+from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, FakeTime, Reply, Request, Stub
 
 GET = Call("GET", "/thing", RateLimitGroup.PUBLIC)
 PRIVATE = Call("GET", "/thing", query=(("a", "1"), ("a", "2")))
@@ -25,7 +27,7 @@ OK = Reply({"fine": True})
 
 def a_transport(venue: Stub, time: FakeTime, *, key: bool = True, **changes: Any) -> Transport:
     signer = choose_signer(CREDENTIALS, lambda: time.start + time.passed) if key else None
-    return Transport(venue.url, signer, **{"limits": FAST, "timeouts": SHORT, "timing": time.timing(), **changes})
+    return stub.a_transport(venue, time, signer, **changes)
 
 
 def token_in(headers: Any) -> dict[str, Any]:
@@ -127,6 +129,7 @@ UNREADABLE = [
     Reply(""),
     Reply({"fine": True}, fate="cut"),
     Reply(fate="reset"),
+    Reply(fate="hang"),
     Reply(HTML, 502),
     Reply("", 503),
     Reply({"error": "INTERNAL"}, 500),
@@ -154,17 +157,30 @@ def test_read_that_is_answered_the_second_time_succeeds(venue: Stub, time: FakeT
 
 
 def test_venue_that_says_nothing_is_not_waited_for(venue: Stub, time: FakeTime) -> None:
-    """The time-out of an attempt is real time."""
-    venue.on("GET", "/thing", Reply(fate="hang"), OK)
-    begun = real_time.monotonic()
+    """The time-out of an attempt is real time, and this answer never comes."""
+    venue.on("GET", "/thing", Reply(fate="hang"))
+    timeouts = TimeoutPolicy(answer_seconds=0.05, attempts=1)
+    transport = Transport(venue.url, limits=FAST, timeouts=timeouts, timing=time.timing())
 
-    assert {"fine": True} == a_transport(venue, time).read(GET)
-    assert 0.15 < real_time.monotonic() - begun < 0.55
+    with pytest.raises(VenueUnavailable, match="ReadTimeout"):
+        transport.read(GET)
+
+
+@pytest.mark.parametrize(("left", "seconds"), [(None, 10), (60, 10), (4, 4), (0.5, 1), (-5, 1)])
+def test_answer_is_waited_for_until_the_time_is_over(
+    venue: Stub, time: FakeTime, left: float | None, seconds: float
+) -> None:
+    """Ten seconds, or what is left of the time for everything; but never less than one."""
+    venue.on("GET", "/thing", OK)
+
+    a_transport(venue, time).attempt(GET, None if left is None else time.passed + left)
+
+    assert [(1, seconds)] == venue.timeouts
 
 
 def test_nobody_at_home_is_unavailable(time: FakeTime) -> None:
     """A port where nothing listens."""
-    transport = Transport("http://127.0.0.1:1", limits=FAST, timeouts=SHORT, timing=time.timing())
+    transport = Transport("http://127.0.0.1:1", limits=FAST, timing=time.timing())
 
     with pytest.raises(VenueUnavailable, match=r"GET /thing: ConnectionError \("):
         transport.read(GET)
@@ -374,18 +390,22 @@ def test_batch_stops_asking_a_venue_that_does_not_answer(venue: Stub, time: Fake
     assert len(venue.requests) <= 8 * 4
 
 
-def test_batch_keeps_the_rate(venue: Stub) -> None:
-    """Real time: 30 requests at 40 a second over four threads, and no tenth of a second with more than its share."""
+def test_batch_keeps_the_rate(venue: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real time: 30 requests at 40 a second over four threads, and none leaves before its turn."""
     arrivals: list[float] = []
+    turns: list[float] = []
     venue.on("GET", "/thing", lambda _: arrivals.append(real_time.monotonic()) or OK)  # type: ignore[func-returns-value]
-    transport = Transport(venue.url, limits=RateLimits(public_per_second=40, parallel=4), timeouts=SHORT)
-    begun = real_time.monotonic()
+    transport = Transport(venue.url, limits=RateLimits(public_per_second=40, parallel=4))
+    stub.be_patient(transport, venue)
+    take = transport.take_turn
+    monkeypatch.setattr(transport, "take_turn", lambda call: turns.append(take(call)))
 
     transport.read_each([GET] * 30)
 
     assert 30 == transport.sent[RateLimitGroup.PUBLIC]
-    assert real_time.monotonic() - begun >= 29 / 40
-    assert max(sum(start <= each < start + 0.25 for each in arrivals) for start in arrivals) <= 11
+    turns.sort()
+    assert all(later - turn >= 1 / 40 for turn, later in pairwise(turns))
+    assert all(turn <= arrival for turn, arrival in zip(turns, sorted(arrivals), strict=True))
 
 
 def test_empty_batch_asks_nothing(venue: Stub, time: FakeTime) -> None:

@@ -24,6 +24,9 @@ from trader.model.market import Candle, Granularity, Product
 
 API = "/api/v3/brokerage"
 
+#: For an answer that comes, however busy this machine is.
+PATIENCE_SECONDS = 30.0
+
 RICH: Mapping[Asset, Decimal] = {USD: Decimal(10_000), USDC: Decimal(1_000), Asset("SOL"): Decimal(10)}
 
 
@@ -83,7 +86,7 @@ class Client:
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 5.0,
+        timeout: float = PATIENCE_SECONDS,
         **query: Any,
     ) -> requests.Response:
         """Send one signed request to a path below the API's root."""
@@ -104,7 +107,7 @@ class Client:
 
     def public(self, path: str, headers: Mapping[str, str] | None = None, **query: Any) -> requests.Response:
         """A GET without any token."""
-        return self.session.get(self.server.url + API + path, params=query, headers=headers, timeout=5)
+        return self.session.get(self.server.url + API + path, params=query, headers=headers, timeout=PATIENCE_SECONDS)
 
     def order(self, configuration: Mapping[str, Any], side: str = "BUY", name: str = "", **more: Any) -> Any:
         """The JSON of POST /orders."""
