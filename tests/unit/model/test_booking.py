@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -102,6 +103,27 @@ def test_peak_starts_at_the_highest_price_paid() -> None:
     ledger = booked(bought("0.5", price="100"), bought("0.5", price="90", number=2, time=NOW + 61))
 
     assert Price(100) == ledger.lots[ENTRY].peak_price
+
+
+@pytest.mark.parametrize("fill", [bought("0.4", number=2), sold("0.3")], ids=["a late piece", "a sale in part"])
+def test_peak_is_remembered_when_a_fill_rebuilds_the_lot(fill: tuple[ClientOrderId, Fill]) -> None:
+    """The fills do not know what was bid meanwhile: forgotten, a lot that trails would be sold later, and lower."""
+    ledger = booked(bought("0.6"))
+    risen = replace(ledger.lots[ENTRY], peak_price=Price(130))
+
+    after = book_fill(replace(ledger, lots={ENTRY: risen}), *fill)
+
+    assert Price(130) == after.lots[ENTRY].peak_price
+
+
+def test_peak_is_remembered_when_a_late_fill_reopens_the_lot() -> None:
+    """It was closed with it."""
+    ledger = booked(bought("0.6"), sold("0.6"))
+    ledger = ledger.with_closed_lot(replace(ledger.lots[ENTRY], peak_price=Price(130)))
+
+    after = book_fill(ledger, *bought("0.4", number=9, time=NOW + 99))
+
+    assert Price(130) == after.lots[ENTRY].peak_price
 
 
 def test_every_order_of_arrival_gives_the_same_books() -> None:
