@@ -14,7 +14,7 @@ import pytest
 from trader.adapters.coinbase.auth import choose_signer
 from trader.adapters.coinbase.failures import Failure, NotFound
 from trader.adapters.coinbase.http import Answer, Call, Transport
-from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, TimeoutPolicy
+from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, TimeoutPolicy, Timing
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from unit.adapters.coinbase import stub
 from unit.adapters.coinbase.stub import CREDENTIALS, EC_KEY, FAST, HTML, ROOT, FakeTime, Reply, Request, Stub
@@ -233,6 +233,7 @@ def test_throttled_read_waits_and_is_throttled_in_the_end(venue: Stub, time: Fak
         a_transport(venue, time).read(GET)
 
     assert 4 == len(venue.requests)
+    assert [0.5, 1.0, 2.0] == time.waits
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -247,14 +248,29 @@ def test_retry_after_is_honoured(venue: Stub, time: FakeTime, form: str) -> None
     assert [7.0] == time.waits
 
 
-def test_retry_after_holds_back_the_other_requests_too(venue: Stub, time: FakeTime) -> None:
-    """Whoever asks next in the same lane waits as well."""
-    venue.on("GET", "/thing", Reply("", 429, {"Retry-After": "7"}), OK)
-    transport = a_transport(venue, time)
-    transport.read(GET)
-    paused_until = transport._limiters[RateLimitGroup.PUBLIC][0]._next
+@pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, 0.5)], ids=["told", "not told"])
+def test_throttled_read_holds_back_the_other_requests_too(
+    venue: Stub, time: FakeTime, headers: dict[str, str], seconds: float
+) -> None:
+    """Who asks in the same lane while it waits, waits as long; in another lane nobody does."""
+    venue.on("GET", "/thing", Reply("", 429, headers), OK)
+    turns: list[tuple[float, float]] = []
 
-    assert paused_until >= 7
+    def sleep(wait: float) -> None:
+        # In the first wait only: who takes a turn comes by here as well.
+        if wait >= 0.01 and not turns:
+            turns.append((0.0, 0.0))
+            turns[:] = [(transport.take_turn(PRIVATE), transport.take_turn(GET))]
+        time.sleep(wait)
+
+    timing = Timing(time.timing().wall, lambda: time.passed, sleep, lambda _, high: high)
+    transport = a_transport(venue, time, timing=timing)
+    begun = time.passed
+    transport.read(GET)
+
+    ((private, public),) = turns
+    assert private < begun + 0.01
+    assert begun + seconds <= public < begun + seconds + 0.01
 
 
 def test_retry_after_beyond_patience_gives_up_at_once(venue: Stub, time: FakeTime) -> None:
