@@ -23,6 +23,7 @@ from accidents.one_account import (
     listed,
     with_settings,
 )
+from desk.in_memory import ManualClock
 from factories import (
     NOW,
     PREFIX,
@@ -280,6 +281,29 @@ def test_cancel_that_takes_a_moment_is_waited_for(looks: int, sold: bool) -> Non
     world.cycle()
 
     assert sold is (not world.ledger.lots)
+
+
+@pytest.mark.parametrize(("looks", "waits"), [(1, 0), (2, 1), (3, 2), (5, 3)])
+def test_account_is_looked_at_every_half_second_after_a_cancel(
+    looks: int, waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at once, three more at a distance, and no wait after the last: the venue needs time, not questions."""
+    world = a_world_to_exit()
+    seen, waited = list[int](), list[tuple[int, float]]()
+
+    def at_last(original: Any, since: Instant) -> Any:
+        seen.append(1)
+        # The first look is that of the cycle's beginning.
+        if len(seen) == 1 + looks:
+            world.venue.cancel(list(world.stored.active))
+        return original(since)
+
+    world.meddlers["exchange.cancel"] = lambda _, ids: dict.fromkeys(ids, True)
+    world.meddlers["exchange.orders"] = at_last
+    monkeypatch.setattr(ManualClock, "wait", lambda _, seconds: waited.append((len(seen) - 1, seconds)))
+    world.cycle()
+
+    assert [(look, 0.5) for look in range(1, waits + 1)] == waited
 
 
 def test_cancel_whose_answer_was_lost_is_found_out() -> None:
