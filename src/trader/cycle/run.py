@@ -22,13 +22,14 @@ from trader.model.portfolio import Conditions, record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports, name_audit_object
 from trader.settings import Settings
+from trader.settings.bounds import HOLD_HOURS_LIMIT
 from trader.stages.audit_record import record_decision, stamp_notes
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.account import Reconciled, find_resendable, reconcile
 from trader.stages.submission import remember_plan
 
-#: How far back orders of ours are looked for before books are opened: far longer than any position is held.
-_LOOK_BACK_SECONDS = 90 * 86_400
+#: How far back orders of ours are looked for before books are opened: twice as long as any position may be held.
+_LOOK_BACK_SECONDS = 2 * HOLD_HOURS_LIMIT * 3600
 
 
 class CycleOutcome(StrEnum):

@@ -49,6 +49,9 @@ class Matching:
     __get_pydantic_core_schema__ = _after_check
 
 
+#: No position may be held longer; where a lost ledger is looked for follows from it.
+HOLD_HOURS_LIMIT = 2400
+
 Pct = Annotated[Decimal, Between("0", "100")]
 Ratio = Annotated[Decimal, Between("0", "1")]
 Bps = Annotated[Decimal, Between("0", "10000")]
@@ -60,6 +63,7 @@ Count = Annotated[int, Between("0", "1000000")]
 AtLeastOne = Annotated[int, Between("1", "1000000")]
 BarCount = Annotated[int, Between("1", "1000")]
 Seconds = Annotated[int, Between("0", "31536000")]
+HoldHours = Annotated[int, Between("1", str(HOLD_HOURS_LIMIT))]
 
 AssetName = Annotated[Asset, Matching("[A-Z0-9]{1,20}", "capital letters and digits, such as BTC")]
 ProductName = Annotated[ProductId, Matching("[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", "BASE-QUOTE, such as BTC-USD")]

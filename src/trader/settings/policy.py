@@ -24,6 +24,7 @@ from trader.settings.bounds import (
     Count,
     FloatPct,
     FloatRatio,
+    HoldHours,
     Multiple,
     OrderPrefix,
     Pct,
@@ -171,7 +172,7 @@ class RuleSettings:
     direction: Direction
     stop_pct: Annotated[Decimal, Between("0.1", "50")]
     target_pct: Annotated[Decimal, Between("0.1", "500")]
-    hold_hours_max: Annotated[int, Between("1", "2400")]
+    hold_hours_max: HoldHours
     size_factor: Annotated[Decimal, Between("0", "5")]
     hit_ratio: Ratio
     confirmations_min: Annotated[int, Between("0", "4")] = 0

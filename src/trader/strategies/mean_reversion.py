@@ -18,7 +18,7 @@ from trader.model.ledger import Lot
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
-from trader.settings.bounds import BarCount, Between, FloatRatio, Multiple, Pct, Ratio
+from trader.settings.bounds import BarCount, Between, FloatRatio, HoldHours, Multiple, Pct, Ratio
 from trader.settings.checks import entries
 from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
@@ -36,7 +36,7 @@ class MeanReversionSettings:
     exit_z: Multiple
     stop_pct: Annotated[Decimal, Between("0.1", "50")]
     target_pct: Annotated[Decimal, Between("0.1", "500")]
-    hold_hours_max: Annotated[int, Between("1", "2400")]
+    hold_hours_max: HoldHours
     size_factor: Annotated[Decimal, Between("0", "5")]
     hit_ratio: Ratio
     confidence: FloatRatio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -19,6 +19,8 @@ from trader.model.ids import Instant, cycle_id_at
 from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
 from trader.model.trading_state import TradingState
+from trader.settings.policy import RuleSettings
+from trader.strategies.mean_reversion import MeanReversionSettings
 
 QUIET = [Bar()] * 24
 
@@ -428,6 +430,21 @@ def test_no_books_are_opened_beside_orders_of_ours() -> None:
 
     assert (CycleOutcome.ABORTED, sent, None) == (report.outcome, world.sent(), world.store.ledger(SCOPE))
     assert "the venue lists 1 orders that begin with 't247-', such as t247-" in report.reason
+
+
+@pytest.mark.parametrize("settings", [RuleSettings, MeanReversionSettings])
+def test_orders_of_ours_are_looked_for_as_far_back_as_a_position_may_be_held(settings: type) -> None:
+    """Whatever holding time the configuration accepts: an older entry may be a position still."""
+    (bounds,) = get_type_hints(settings, include_extras=True)["hold_hours_max"].__metadata__
+    longest = int(bounds.high) * 3600
+    world = eager()
+    since: list[Instant] = []
+    world.meddlers["exchange.orders"] = lambda original, at: since.append(at) or original(at)
+
+    world.cycle()
+
+    # An exit that fails for a while makes it longer.
+    assert START - since[0] >= 2 * longest
 
 
 def test_invocation_that_is_overtaken_while_it_looks_for_orders_of_ours_ends_without_a_word_of_its_own() -> None:
