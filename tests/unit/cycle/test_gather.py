@@ -8,8 +8,21 @@ from typing import Any
 
 import pytest
 
-from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, answering, down, listed
-from factories import Scripted, a_proposal, scripted
+from accidents.one_account import (
+    BTC,
+    DIP,
+    ETH,
+    SOL,
+    Bar,
+    World,
+    a_path,
+    a_world,
+    answering,
+    down,
+    listed,
+    with_settings,
+)
+from factories import Scripted, a_ledger, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
 from trader.cycle.gather import gather_inputs, read_account, read_trading_state
@@ -17,6 +30,7 @@ from trader.errors import VenueUnavailable
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.inputs import Tick
+from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
 from trader.model.trading_state import TradingState
 
@@ -126,6 +140,33 @@ def test_products_are_asked_for_again_when_a_book_of_ours_is_not_among_them(bars
     assert SOL in inputs.products
     assert gathered.products is not None
     assert SOL in {each.product_id for each in gathered.products.products}
+
+
+def test_product_with_nothing_but_an_open_order_stays_listed_off_the_universe() -> None:
+    """Nothing of it is held yet; what the order buys must find its increments, or it could not be protected."""
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world.cycle()
+    assert ({}, 1) == (world.ledger.lots, len(world.ledger.active_orders()))
+    listless = with_settings(
+        world,
+        Scripted(),
+        universe__tiers__tier_1_core__bases=["BTC", "ETH"],
+        universe__tiers__tier_3_dynamic__volume_24h_min=1_000_000_000_000,
+    )
+    now = world.clock.advance(3600)
+    tick = Tick(cycle_id_at(now), now, Instant(now + 900))
+
+    inputs, gathered = gather_inputs(tick, world.ledger, None, TradingState.RUN, listless.pipeline, world.ports())
+    _, idle = gather_inputs(tick, a_ledger(), None, TradingState.RUN, listless.pipeline, world.ports())
+
+    assert SOL in inputs.products
+    assert (True, False) == (SOL in names_in(gathered), SOL in names_in(idle))
+
+
+def names_in(ledger: Ledger) -> set[ProductId]:
+    """The products whose metadata the ledger remembers."""
+    assert ledger.products is not None
+    return {product.product_id for product in ledger.products.products}
 
 
 def test_fees_are_those_of_the_account_believed_for_a_day() -> None:
