@@ -44,10 +44,13 @@ _runtime: Runtime | None = None
 def _get_runtime() -> Runtime:
     global _runtime  # noqa: PLW0603 - kept between invocations of one process, which is what makes them cheap
     if _runtime is None:
-        _runtime = Runtime.build(os.environ)
-        # Everything made so far lives as long as the process: it need not be looked through again and again.
-        gc.freeze()
-        gc.enable()
+        try:
+            _runtime = Runtime.build(os.environ)
+            # Everything made so far lives as long as the process: it need not be looked through again and again.
+            gc.freeze()
+        finally:
+            # A process that cannot build it is invoked again, and must not keep what each attempt leaves behind.
+            gc.enable()
     return _runtime
 
 
