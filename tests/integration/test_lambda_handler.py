@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from integration.conftest import World, a_tick
 from trader.errors import ConfigError, MalformedData
+from trader.model.ids import VenueOrderId
+from trader.model.orders import Side
 
 EVENTS = Path(__file__).parents[2] / "events"
 
@@ -128,6 +131,42 @@ def test_flatten_leaves_no_order_and_no_lot(world: World) -> None:
     live = [each for each in ledger["orders"].values() if each["status"] not in ("CANCELLED", "FILLED", "EXPIRED")]
     assert "COMPLETED" == summary["outcome"]
     assert ([], {}) == (live, ledger["lots"])
+
+
+@pytest.mark.parametrize("word", ["HALT", "banana"])
+def test_flatten_sells_nothing_while_the_switch_says_halt(world: World, word: str) -> None:
+    """HALT is absolute: the lot and its bracket stay as they are; the same command sells once the switch says RUN."""
+    world.mode("LIVE", confirmed="yes")
+    world.invoke(a_tick(seconds_ago=4))
+    intent = next(iter(world.ledger("LIVE#main")["orders"].values()))["intent"]
+    world.venue.venue.set_price(intent["product_id"], str(Decimal(intent["limit_price"]) * Decimal("0.999")))
+    world.invoke(a_tick(seconds_ago=3))
+    world.invoke(a_tick(seconds_ago=2))
+    lots, brackets = world.ledger("LIVE#main")["lots"], working(world)
+    world.switch(word)
+
+    halted = world.invoke(an_event("flatten"))
+    kept = world.ledger("LIVE#main")["lots"], working(world)
+    world.switch("RUN")
+    # A cycle is named by its second.
+    second = int(time.time())
+    while int(time.time()) == second:
+        time.sleep(0.01)
+    summary = world.invoke(an_event("flatten"))
+
+    assert lots
+    assert brackets
+    assert ("HALTED", 0) == (halted["outcome"], halted["orders_sent"])
+    assert (lots, brackets) == kept
+    assert ("COMPLETED", {}) == (summary["outcome"], world.ledger("LIVE#main")["lots"])
+
+
+def working(world: World) -> set[VenueOrderId]:
+    """What works at the venue to sell."""
+    orders = world.venue.venue.orders()
+    return {
+        each.core.venue_order_id for each in orders if each.core.side is Side.SELL and not each.core.status.is_final
+    }
 
 
 def test_status_reads_and_changes_nothing(world: World) -> None:
