@@ -119,6 +119,18 @@ def test_grant_is_used_up_by_its_commit(state_bench: StoreBench) -> None:
         state_bench.store.commit(first, a_ledger("1"))
 
 
+def test_other_books_under_a_grant_that_was_used_are_refused(state_bench: StoreBench) -> None:
+    """The first ones stay, whatever a store takes for the repetition of a commit."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.commit(grant, a_ledger("900"))
+
+    with pytest.raises(VersionConflict):
+        state_bench.store.commit(grant, a_ledger("1"), fills=[a_fill()])
+
+    assert [] == state_bench.read_fills()
+    assert a_ledger("900") == state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE).ledger
+
+
 def test_released_lease_is_free_at_once_and_the_epoch_still_rises(state_bench: StoreBench) -> None:
     """Fencing never starts over."""
     first = state_bench.store.acquire(SCOPE, "a", START, LEASE)
