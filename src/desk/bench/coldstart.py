@@ -46,11 +46,12 @@ wall, cpu = time.perf_counter(), time.process_time()
 _OURS = """
 import importlib
 importlib.import_module(argument["handler"])
-from trader.adapters.aws.clients import client
+from trader.adapters.aws.clients import open_client
 for service in argument["services"]:
-    client(service)
-from trader.adapters.coinbase.auth import Credentials, signer_for
-signer_for(Credentials("bench", argument["key"])).headers("GET", "api.coinbase.com", "/api/v3/brokerage/accounts", b"")
+    open_client(service)
+from trader.adapters.coinbase.auth import Credentials, choose_signer
+signer = choose_signer(Credentials("bench", argument["key"]))
+signer.headers("GET", "api.coinbase.com", "/api/v3/brokerage/accounts", b"")
 """
 
 _IMPORTS = """
