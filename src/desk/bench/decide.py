@@ -199,7 +199,7 @@ class Case:
 
 
 def make_case(work: Callable[[], object]) -> Case:
-    """Find out how many calls make a sample; the first call, which fills caches, is not counted."""
+    """Make a case of as many calls per sample as fill the sample's time, after one call that fills caches."""
     work()
     return Case(work, max(1, round(_SAMPLE_SECONDS / median(Case(work, 1).sample() for _ in range(5)))))
 

@@ -147,7 +147,7 @@ def measure_latencies(ran: Ran, flips: Sequence[Flip]) -> tuple[list[float], int
 
 
 def compute_percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that so large a share of the values does not exceed; 0 if there are none."""
+    """Return the smallest value that at least *share* of all values do not exceed; 0 if there are none."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0
 

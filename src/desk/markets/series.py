@@ -64,7 +64,7 @@ class CandleSeries:
         return self.candles[bisect_right(self.starts, since - step) : bisect_right(self.starts, until - step)]
 
     def day_notional(self, now: Instant) -> float:
-        """Sum close × volume over the bars that closed within the 24 hours before *now*."""
+        """Sum close × volume over the bars that lie entirely within the 24 hours before *now*."""
         step = self.granularity.seconds
         low, high = bisect_left(self.starts, now - 86_400), bisect_right(self.starts, now - step)
         return self._notional_until[high] - self._notional_until[low] if low < high else 0.0

@@ -94,7 +94,10 @@ def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: Adopti
 
 
 def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason: str) -> Change:
-    """Lift a reduce-only that stays until a person looks. What is still missing at the venue comes back at once."""
+    """Lift the reduce-only of these assets; the next cycle puts it back on an asset the venue still has too little of.
+
+    Raises: MissingData for an asset that is not reduce-only, and without a reason.
+    """
     held = {base: why for base, why in context.ledger.reduce_only.items() if base in assets}
     if missing := [asset for asset in assets if asset not in held]:
         there = ", ".join(sorted(context.ledger.reduce_only)) or "none"

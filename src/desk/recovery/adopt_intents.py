@@ -49,7 +49,7 @@ class AdoptionContext:
 
 
 def make_purchase(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:
-    """Make the intent of a purchase that begins a lot. Raises: MissingData naming what is unsaid or too much."""
+    """Make the intent of a buy that opens a lot. Raises: MissingData for a missing term, or more than the cash."""
     neighbor = _lot(context.ledger, wanted.asset, terms.lot, required=False)
     quote = context.ledger.accounting_asset
     product = terms.product or (neighbor.product_id if neighbor is not None else f"{wanted.asset}-{quote}")

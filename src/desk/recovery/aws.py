@@ -21,7 +21,7 @@ _PARALLEL = 16
 
 
 class DynamoLedgerItems:
-    """The items of a DynamoStateStore; what is set aside goes into the bucket of the audit, beside it."""
+    """The ledger items of a DynamoStateStore. A ledger that is set aside is stored in the audit bucket."""
 
     def __init__(self, dynamodb: Any, table: str, s3: Any, bucket: str) -> None:
         self._dynamodb, self._table = dynamodb, table

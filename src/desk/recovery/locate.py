@@ -55,7 +55,7 @@ class ReadOnlyAccountStore:
 
 
 def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:
-    """Open the stores that the options name. Raises: ConfigError."""
+    """Open the stores on AWS if a table and a bucket are named, else in the folder. Raises: ConfigError."""
     _check(location)
     if location.table is not None and location.bucket is not None:
         return _on_aws(settings, location, location.table, location.bucket, writes=writes)

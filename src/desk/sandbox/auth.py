@@ -54,7 +54,7 @@ class ApiKey:
     permissions: frozenset[Permission] = VIEW_AND_TRADE
 
     def file(self) -> dict[str, str]:
-        """Return what the portal's download file says."""
+        """Return the key as the JSON file that Coinbase's developer portal lets a person download."""
         return {"name" if self.algorithm is Algorithm.ES256 else "id": self.name, "privateKey": self.secret}
 
 

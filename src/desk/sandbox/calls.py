@@ -57,7 +57,7 @@ class Query:
         return values
 
     def choice(self, name: str, known: Collection[str], default: str = "") -> str:
-        """Read one member of an enum."""
+        """Read a member of an enum, the last if several are given. Raises: Refusal for one that is not known."""
         values = self.choices(name, known)
         return values[-1] if values else default
 
@@ -92,7 +92,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was let in. ``key`` is None on a public path; ``planned_fault`` is what a fault has in store."""
+    """A request that passed authentication or needs none.
+
+    ``key`` is None on a public path; ``planned_fault`` is the fault that is to strike the order it makes, if any.
+    """
 
     path: str
     arguments: Mapping[str, str]

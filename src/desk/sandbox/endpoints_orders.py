@@ -163,7 +163,10 @@ def list_orders(venue: Venue, call: Call) -> JsonObject:
 
 
 def list_fills(venue: Venue, call: Call) -> JsonObject:
-    """List fills, newest first. No ``has_next``: there may be more until the cursor is empty, and often are not."""
+    """List fills, newest first, or highest price first if ``sort_by`` says PRICE.
+
+    The reply has no ``has_next``. Every page with rows carries a cursor, the last one too; an empty page ends the list.
+    """
     query = call.query
     orders, trades, products = query.many("order_ids"), query.many("trade_ids"), query.many("product_ids")
     kinds, side = query.choices("order_types", _ORDER_TYPES), query.choice("order_side", {*Side, "UNKNOWN_ORDER_SIDE"})

@@ -187,7 +187,7 @@ def write_markdown(found: Iterable[Row]) -> str:
 
 
 def main() -> None:
-    """Write the table, and print its last line."""
+    """Write the table to the file that is the first argument, and print its last line."""
     text = write_markdown(run_matrix())
     Path(sys.argv[1] if len(sys.argv) > 1 else "docs/venue-faults.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text.splitlines()[-1] + "\n")

@@ -47,9 +47,10 @@ _WITHOUT_REASON = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an answer leaves. Without a reply the connection is closed, or reset; ``cut`` sends half a body and closes.
+    """How an answer leaves.
 
-    Units: *wait* in seconds before anything of it leaves.
+    Without a ``reply`` the connection is closed, or reset if ``is_reset``; ``is_cut`` sends half the body and closes.
+    Units: ``wait`` in seconds before the first byte.
     """
 
     reply: Reply | None

@@ -159,7 +159,7 @@ class VenueMarket:
         return Traded(series.granularity.seconds, rows)
 
     def aliases(self, product_id: ProductId) -> list[ProductId]:
-        """Name all products that share a book."""
+        """Name all products on the order book of this one, itself included."""
         name = self._canonical(product_id)
         return [each.product_id for each in self._products.values() if each.canonical_id == name]
 

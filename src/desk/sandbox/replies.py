@@ -46,7 +46,7 @@ class Refusal(Exception):
         super().__init__(f"{status} {error}: {message}")
 
     def reply(self) -> Reply:
-        """Write the refusal down."""
+        """Return the refusal as a reply in JSON."""
         body = {"error": self.error, "error_details": self.message, "message": self.message}
         if not self.details:
             del body["error_details"]

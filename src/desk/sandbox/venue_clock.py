@@ -56,7 +56,7 @@ class VenueTime:
         return Micros(latest - round(lag_seconds * _SECOND))
 
     def has_come(self, moment: Micros) -> bool:
-        """Tell whether a moment lies in the past."""
+        """Tell whether a moment is now or earlier; of a virtual clock the whole present second counts as now."""
         return moment // _SECOND <= self.now() if self.is_virtual else moment <= time.time_ns() // 1000
 
 

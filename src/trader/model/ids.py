@@ -53,8 +53,8 @@ def rfc3339(at: Instant) -> str:
 def client_order_id(prefix: str, *decision: object) -> ClientOrderId:
     """Derive the id under which a decision is sent, and re-sent.
 
-    Two calls agree if and only if the parts of the decision agree: scope, cycle, strategy, product, side,
-    purpose and attempt. No clock, no randomness, no process: a retry over a minute boundary keeps its id.
+    Equal prefixes and parts give equal ids. For an entry the parts are scope, cycle, strategy, product, side, purpose
+    and attempt; an exit adds its lot to the purpose. Nothing else goes in, so a retry in another minute keeps its id.
     """
     parts = "\x1f".join(str(part) for part in decision)
     return ClientOrderId(prefix + hashlib.sha256(parts.encode()).hexdigest()[:_ID_HEX_DIGITS])

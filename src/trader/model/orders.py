@@ -61,9 +61,10 @@ class Bracket:
 class OrderIntent:
     """An order as decided. Frozen: it is sent, and re-sent, exactly like this.
 
-    ``lot_id`` is the lot it opens (its own id, for an entry) or closes. ``bracket`` is the protection an entry's lot
-    is to have; with ``attach_bracket`` it travels with the order, else a separate order follows the fill.
-    ``depends_on`` names orders that must be final, and conversions that must be done, before this one may leave.
+    ``lot_id`` is the lot it opens, closes or protects; of an entry it is ``client_order_id``. ``bracket`` is the
+    protection that an entry's lot is to have; with ``attach_bracket`` it travels with the order, else a separate order
+    follows the fill. ``depends_on`` names orders that must be final, and conversions that must be done, before this one
+    may leave.
     """
 
     client_order_id: ClientOrderId
@@ -122,7 +123,7 @@ class OrderIntent:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The venue has the order, under its own id."""
+    """The venue has the order; ``venue_order_id`` is the name it gave it."""
 
     venue_order_id: VenueOrderId
     attached_order_id: VenueOrderId | None = None

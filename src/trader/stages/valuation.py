@@ -42,7 +42,10 @@ def price_pegs(
 
 
 def sweep_dust(inputs: CycleInputs, ledger: Ledger) -> tuple[Ledger, tuple[AuditNote, ...]]:
-    """Write off lots below what the venue sells, once no order of theirs is alive. The rest of the world goes on."""
+    """Write off every lot too small for the venue to sell, once no order of it is active.
+
+    A lot whose product or quote is missing, or whose quote is crossed, is left as it is.
+    """
     notes: list[AuditNote] = []
     for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
         product, quote = inputs.products.get(lot.product_id), inputs.quotes.get(lot.product_id)

@@ -39,7 +39,7 @@ def build(settings: Mapping[StrategyId, StrategySettings]) -> Mapping[StrategyId
 
 
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
-    """Ask every enabled strategy which of its settings, with all others, leave a gate nothing to decide."""
+    """Collect what enabled strategies say of settings that cannot work together, as a condition that can never hold."""
     found: list[str] = []
     for strategy_id, section in sorted(settings.strategies.items()):
         if section.enabled:

@@ -89,7 +89,7 @@ class BatchBreaker:
         self._lock = threading.Lock()
 
     def record_failure(self, error: VenueError) -> None:
-        """Note a read that was given up."""
+        """Count a read that got no answer or was throttled; any other error says nothing of the next read."""
         if isinstance(error, VenueUnavailable | VenueThrottled):
             with self._lock:
                 self._failures_left -= 1
