@@ -99,6 +99,14 @@ soak: .venv/.dev ## random faults on random markets, invariants after every cycl
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.soak.run --seconds $(SECONDS) --seed $(SEED) \
 	  $(if $(WORLD),--world $(WORLD)) $(if $(RECORD),--record $(RECORD))
 
+# `make mutate SEED=2 MUTANTS=200` draws others, and more. Survivors with an excuse are in tests/mutation/excused.toml.
+MUTANTS ?= 80
+
+.PHONY: mutate
+mutate: .venv/.dev .locker/mutation/.made ## try mutants of the deciding and the speaking code on their tests; SEED, MUTANTS
+	PYTHONPATH=tests .locker/mutation/bin/python -m mutation.run --python $(CURDIR)/$(BIN)/python \
+	  --seed $(SEED) --mutants $(MUTANTS)
+
 .PHONY: nightly
 nightly: .venv/.dev ## property tests with many more examples, drawn anew each night
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/property $(PYTEST_ARGS)
@@ -146,7 +154,7 @@ PROFILE ?= dev
 ARCHITECTURE ?= $(shell $(PYTHON) layers/build.py architecture $(PROFILE))
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-.locker/sam/.made .locker/checkov/.made: .locker/%/.made: requirements/%.txt
+.locker/sam/.made .locker/checkov/.made .locker/mutation/.made: .locker/%/.made: requirements/%.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(patsubst $(BIN)/%,$(@D)/bin/%,$(PIP_LOCKED)) --requirement $<
 	@touch $@
@@ -226,6 +234,7 @@ lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade t
 	  --output-file layers/dependencies/requirements.txt
 	$(COMPILE) requirements/sam.in --output-file requirements/sam.txt
 	$(COMPILE) requirements/checkov.in --output-file requirements/checkov.txt
+	$(COMPILE) requirements/mutation.in --output-file requirements/mutation.txt
 
 .PHONY: clean
 clean: ## remove everything that make made
