@@ -1,0 +1,104 @@
+"""What is written down of a decision: whose it is, under which names, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from factories import CYCLE, NOW, a_convert_intent, a_ledger, an_intent, some_facts, some_marks
+from trader.errors import DataError
+from trader.model.cycle_state import FailureStreak, Regime
+from trader.model.decisions import Decision, Outcome, Plan, RiskReview, Verdict
+from trader.model.events import AuditEvent, AuditNote, EventKind
+from trader.model.ids import ProductId
+from trader.model.money import Notional
+from trader.stages.audit_record import record_decision, stamp_notes
+
+ETH = ProductId("ETH-USD")
+PLAN = Plan((an_intent(),), conversions=(a_convert_intent(),))
+
+
+def a_decision() -> Decision:
+    return Decision(
+        regime=Regime.CHOP,
+        equity=Notional(10_000),
+        triggers=(),
+        proposals=(),
+        review=RiskReview(),
+        plan=PLAN,
+        verdicts=(Verdict(ETH, Outcome.ENTERING, "execution", None, {}),),
+        ledger=a_ledger(failure_streak=FailureStreak(2)),
+        notes=(AuditNote(EventKind.FLOW_RECORDED, "opening", {}),),
+    )
+
+
+def recorded(kind: EventKind) -> AuditNote:
+    """The first note of a kind."""
+    return next(note for note in record_decision(some_facts(), a_decision(), "digest", "code") if note.kind is kind)
+
+
+def test_note_is_stamped_with_its_cycle_and_instant() -> None:
+    """Nothing else of it changes, and the order stays."""
+    notes = (
+        AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": 1}),
+        AuditNote(EventKind.RISK_CHECKED, "risk", {}),
+    )
+
+    assert (
+        AuditEvent(EventKind.FLOW_RECORDED, CYCLE, NOW, "opening", {"change": 1}),
+        AuditEvent(EventKind.RISK_CHECKED, CYCLE, NOW, "risk", {}),
+    ) == stamp_notes(notes, CYCLE, NOW)
+
+
+def test_decision_is_told_in_the_order_of_the_chain() -> None:
+    """What was known before comes first, what is about to be sent comes last."""
+    notes = record_decision(some_facts(), a_decision(), "digest", "code")
+
+    assert [
+        (EventKind.FLOW_RECORDED, "opening"),
+        (EventKind.INPUTS_GATHERED, "inputs"),
+        (EventKind.REGIME_ASSESSED, "regime"),
+        (EventKind.UNIVERSE_SELECTED, "universe"),
+        (EventKind.TRIGGERS_DETECTED, "triggers"),
+        (EventKind.STRATEGIES_PROPOSED, "strategies"),
+        (EventKind.RISK_CHECKED, "risk"),
+        (EventKind.EXECUTION_PLANNED, "execution"),
+        (EventKind.VERDICT_GIVEN, ETH),
+        (EventKind.ORDER_INTENDED, "convert-1"),
+        (EventKind.ORDER_INTENDED, an_intent().client_order_id),
+    ] == [(note.kind, note.subject) for note in notes]
+
+
+def test_risk_is_written_down_with_what_it_looked_at() -> None:
+    """Equity, its marks, the failures in a row, the halt, and what was made smaller."""
+    assert {
+        "equity": Notional(10_000),
+        "equity_marks": some_marks(),
+        "failure_streak": FailureStreak(2),
+        "drawdown_halt": a_ledger().drawdown_halt,
+        "trims": (),
+    } == recorded(EventKind.RISK_CHECKED).body
+
+
+def test_order_and_conversion_are_announced_whole() -> None:
+    """From these lines a lost ledger is made anew."""
+    notes = record_decision(some_facts(), a_decision(), "digest", "code")
+
+    assert [{"conversion": a_convert_intent()}, {"intent": an_intent()}] == [
+        note.body for note in notes if note.kind is EventKind.ORDER_INTENDED
+    ]
+
+
+def test_inputs_are_written_down_by_digest_and_what_is_missing_by_its_reason() -> None:
+    """Enough to see what a decision was made from, without a copy of every bar."""
+    inputs = some_facts()
+    bars = {**inputs.bars, ETH: DataError("no candles")}
+    (body,) = (
+        note.body
+        for note in record_decision(replace(inputs, bars=bars, benchmark=DataError("none")), a_decision(), "d", "c")
+        if note.kind is EventKind.INPUTS_GATHERED
+    )
+
+    series = inputs.bars[ProductId("BTC-USD")]
+    assert not isinstance(series, DataError)
+    assert (series.digest, "no candles") == (body["bars"]["BTC-USD"], body["bars"][ETH])
+    assert ("d", "c", NOW, NOW) == (body["config"], body["code"], body["now"], body["scheduled_at"])
