@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,17 @@ def test_ledger_comes_back_as_it_was_committed(state_bench: StoreBench) -> None:
     state_bench.store.commit(grant, ledger, release=True)
 
     assert ledger == state_bench.store.acquire(SCOPE, "b", START, LEASE).ledger
+
+
+def test_ledger_is_read_without_a_lease(state_bench: StoreBench) -> None:
+    """A report neither waits for a cycle nor stops one; before the first commit there is nothing to read."""
+    store: Any = state_bench.store
+    before = store.ledger(SCOPE)
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+    unwritten = store.ledger(SCOPE)
+    store.commit(grant, a_ledger())
+
+    assert (None, None, a_ledger()) == (before, unwritten, store.ledger(SCOPE))
 
 
 def test_lease_that_is_held_is_refused_with_its_holder(state_bench: StoreBench) -> None:

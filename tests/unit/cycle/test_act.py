@@ -43,6 +43,7 @@ from trader.errors import VenueUnavailable
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
+from trader.model.events import EventKind
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.money import Notional, Price
 from trader.model.order_life import OrderStatus
@@ -261,6 +262,19 @@ def test_exit_is_withheld_while_its_bracket_lives(cancel: Any) -> None:
 
     assert (sent, sent + 1) == (withheld, world.sent())
     assert {} == world.ledger.lots
+
+
+@pytest.mark.parametrize("taken", [True, False, None])
+def test_cancel_is_written_down_with_what_the_venue_said(taken: bool | None) -> None:
+    """One that it does not mention was not taken."""
+    world = a_world_to_exit()
+    (bracket,) = world.stored.active
+    world.meddlers["exchange.cancel"] = answering({} if taken is None else {bracket: taken})
+
+    report = world.cycle()
+
+    said = [note.body["taken"] for note in report.notes if note.kind is EventKind.CANCEL_REQUESTED]
+    assert [taken is True] == said
 
 
 @pytest.mark.parametrize(("looks", "sold"), [(4, True), (5, False)])

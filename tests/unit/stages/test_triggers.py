@@ -407,6 +407,19 @@ def test_nothing_happening_says_how_near_it_was() -> None:
         )
 
 
+def test_every_kind_says_how_near_it_was_under_its_own_name() -> None:
+    """What a report looks for: each measure, and its limit where it has one."""
+    bars = with_move(flat_bars(reach=1.0), 0.4, over=3)
+
+    details = the_denial(bars).details
+
+    limited = {"short_move_pct", "long_move_pct", "volume_ratio", "bounce_pct", "momentum_pct"}
+    assert limited | {f"{name}_min" for name in limited} | {"above_high_pct"} == set(details)
+    low = min(bars.low[-SETTINGS.reversal.lookback_bars :])
+    assert pytest.approx((bars.close[-1] / low - 1) * 100) == details["bounce_pct"]
+    assert SETTINGS.reversal.bounce_pct_min == details["bounce_pct_min"]
+
+
 @pytest.mark.parametrize("regime", [Regime.BULL, Regime.BEAR, Regime.CRASH])
 def test_move_that_is_an_event_in_chop_is_none_elsewhere(regime: Regime) -> None:
     """Two percent in fifteen minutes, inside a range that no other kind looks at."""
