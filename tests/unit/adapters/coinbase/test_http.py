@@ -293,6 +293,21 @@ def test_retry_after_nobody_understands_is_as_good_as_none(venue: Stub, time: Fa
     assert [0.5] == time.waits
 
 
+def test_read_gives_up_an_answer_that_goes_on_beyond_its_end(venue: Stub, time: FakeTime) -> None:
+    """The end of a read bounds each of its attempts too."""
+
+    def late(_: Request) -> Reply:
+        time.passed += 5
+        return Reply({"fine": "x" * 500_000})
+
+    venue.on("GET", "/thing", late)
+
+    with pytest.raises(VenueUnavailable):
+        a_transport(venue, time).read(GET, time.passed + 1)
+
+    assert 1 == len(venue.requests)
+
+
 # --- 401
 
 
@@ -404,6 +419,20 @@ def test_batch_stops_asking_a_venue_that_does_not_answer(venue: Stub, time: Fake
 
     assert all(isinstance(each, VenueUnavailable) for each in found)
     assert len(venue.requests) <= 8 * 4
+
+
+def test_batch_goes_on_while_the_venue_answers_some(venue: Stub, time: FakeTime) -> None:
+    """One that was answered shows that it is not down: the failures are those of a product."""
+    venue.on("GET", "/fine", OK)
+    bad = [Call("GET", f"/{number}", RateLimitGroup.PUBLIC) for number in range(3)]
+    for call in bad:
+        venue.on("GET", call.path, Reply("", 503))
+    one_by_one = RateLimits(public_per_second=10_000, parallel=1)
+
+    found = a_transport(venue, time, limits=one_by_one).read_each([Call("GET", "/fine", RateLimitGroup.PUBLIC), *bad])
+
+    assert {"fine": True} == found[0]
+    assert [4, 4, 4] == [len(venue.asked("GET", call.path)) for call in bad]
 
 
 def test_batch_keeps_the_rate(venue: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
