@@ -135,8 +135,8 @@ def run_tests(python: str, copy: Path, paths: list[str], *, sound: bool) -> bool
         "PYTHONPATH": f"{copy}/src:{copy}/tests",
         "PYTHONDONTWRITEBYTECODE": "" if sound else "1",
     }
-    command = [python, *_PYTEST, *paths]
-    process = subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    command, quiet = [python, *_PYTEST, *paths], subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=copy, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
     try:
         return process.wait(None if sound else SECONDS_MAX) == 0
     except subprocess.TimeoutExpired:
