@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
-from contract.conftest import SCOPE, StoreBench
+from contract.conftest import SCOPE, MotoAws, StoreBench
 from factories_venue import START, an_intent
+from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
 from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, open_ledger
@@ -173,6 +175,27 @@ def test_lease_of_another_cannot_be_released(state_bench: StoreBench) -> None:
 
     with pytest.raises(VersionConflict):
         state_bench.store.release(old)
+
+
+def test_late_release_is_told_both_epochs(state_bench: StoreBench) -> None:
+    """Whoever lost a lease can say to which one."""
+    old = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    new = state_bench.store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+
+    with pytest.raises(VersionConflict) as caught:
+        state_bench.store.release(old)
+
+    assert (old.epoch, new.epoch) == (caught.value.expected_epoch, caught.value.found_epoch)
+
+
+def test_released_lease_is_over_in_the_table_too() -> None:
+    """A number, as people and DynamoDB expect one there; the imitation takes any text for it."""
+    with mock_aws():
+        aws = MotoAws()
+        store = DynamoStateStore(aws.dynamodb, "trader")
+        store.release(store.acquire(SCOPE, "a", START, LEASE))
+
+        assert ({"N": "0"}, {"S": ""}) == (aws._item()["expires_at"], aws._item()["owner"])
 
 
 def test_fill_committed_twice_is_stored_once(state_bench: StoreBench) -> None:

@@ -504,6 +504,11 @@ def test_engine_says_how_many_bars_it_needs() -> None:
     assert (short.code, short.details["bars"], short.details["bars_min"]) == (DenialCode.HISTORY_TOO_SHORT, 288, 289)
 
 
+def test_windows_of_the_range_count_among_the_bars_needed() -> None:
+    """Seven stretches of fifty bars, and the close before the first."""
+    assert 351 == TriggerEngine(triggers_settings(atr_bars=50, atr_windows=7)).bars_needed()
+
+
 def test_bars_before_every_window_change_nothing() -> None:
     """A longer series decides like its newest part."""
     bars, past = with_move(flat_bars(reach=0.1), 4.0, over=3), [55.0] * 40

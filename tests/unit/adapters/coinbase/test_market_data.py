@@ -98,6 +98,15 @@ def test_product_that_makes_no_sense_is_left_out(venue: Stub) -> None:
     assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
 
 
+def test_product_that_does_not_say_its_kind_is_a_spot_one(venue: Stub) -> None:
+    """We asked for no other."""
+    row = a_wire_product("B-USD")
+    del row["product_type"]
+    venue.on("GET", PUBLIC, a_list(row), a_list())
+
+    assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
+
+
 def test_list_of_which_nothing_makes_sense_is_an_error(venue: Stub) -> None:
     """The venue changed, not the products."""
     venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD", base_increment="")), a_list())

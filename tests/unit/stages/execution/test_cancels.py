@@ -65,6 +65,13 @@ def test_immediate_order_that_still_rests_goes_after_a_cycle(intent: Any, age: i
     assert ([intent.client_order_id] if goes else []) == stale(ledger, now=NOW + age)
 
 
+def test_exit_that_is_meant_to_rest_stays() -> None:
+    """It has no time limit of its own, and what it sells is still held."""
+    resting = an_exit_intent(configuration=OrderConfiguration.POST_ONLY_GTD)
+
+    assert [] == stale(a_held_ledger(None, an_order_record(resting)), now=NOW + 99_999)
+
+
 def test_protection_stays_while_there_is_something_to_protect() -> None:
     """Whether or not entries are allowed."""
     ledger = a_held_ledger(None, an_order_record(a_bracket_intent()))

@@ -89,6 +89,13 @@ def test_order_in_doubt_is_adopted_with_the_venues_id() -> None:
     assert EventKind.ORDER_OBSERVED in kinds(done)
 
 
+def test_every_change_of_an_order_is_noted_under_its_own_subject() -> None:
+    """The id of the event is made of it: two changes in one cycle are two events."""
+    done = look(a_working_ledger(), an_order_state(status=OrderStatus.CANCELLED))
+
+    assert [f"{ENTRY}|CANCELLED"] == [note.subject for note in done.notes if note.kind is EventKind.ORDER_OBSERVED]
+
+
 def test_order_is_recognised_by_the_venues_id_too() -> None:
     """A listing may leave our id out."""
     state = an_order_state(status=OrderStatus.CANCELLED, client_order_id=ClientOrderId(""))
