@@ -107,6 +107,14 @@ def test_product_that_does_not_say_its_kind_is_a_spot_one(venue: Stub) -> None:
     assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
 
 
+def test_future_that_is_named_like_a_spot_product_is_left_out(venue: Stub) -> None:
+    """The kind counts, not the name; and a page is asked for with its size."""
+    venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD"), a_wire_product("B-USD", product_type="FUTURE")), a_list())
+
+    assert ["A-USD"] == [each.product_id for each in a_market(venue).products()]
+    assert all(int(dict(request.query)["limit"]) > 1 for request in venue.requests)
+
+
 def test_list_of_which_nothing_makes_sense_is_an_error(venue: Stub) -> None:
     """The venue changed, not the products."""
     venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD", base_increment="")), a_list())
