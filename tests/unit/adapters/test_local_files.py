@@ -72,6 +72,16 @@ def test_owner_may_have_any_name(owner: str, tmp_path: Path) -> None:
     assert LEDGER == store.ledger(SCOPE)
 
 
+def test_link_that_leads_nowhere_is_no_empty_ledger(tmp_path: Path) -> None:
+    """It cannot be read, which is another matter than that there is none: books are not opened over it."""
+    store = FileStateStore(tmp_path)
+    store.folder(SCOPE).mkdir(parents=True)
+    (store.folder(SCOPE) / "ledger.json").symlink_to("ledger.json")
+
+    with pytest.raises(StoreUnavailable):
+        store.acquire(SCOPE, "a", START, 60)
+
+
 def test_item_that_a_person_wrote_is_read(tmp_path: Path) -> None:
     """With other spaces, another order and nobody's lease."""
     store = FileStateStore(tmp_path)

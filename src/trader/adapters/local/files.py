@@ -69,7 +69,9 @@ class FileStateStore(LeasedStore):
     def _read(self, scope: Scope) -> str | None:
         path = self.folder(scope) / "ledger.json"
         try:
-            return path.read_text(encoding="utf-8") if path.exists() else None
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
         except UnicodeDecodeError as error:
             raise LedgerCorrupt(f"{path}: {error}") from error
 

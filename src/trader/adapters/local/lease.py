@@ -73,7 +73,7 @@ class LeaseItem:
     def text(self) -> str:
         """Write the item down, as canonical JSON."""
         head = f'"epoch":{self.epoch},"expires_at":{self.expires_at}'
-        return f'{{{head},"ledger":{self.ledger},"owner":{json.dumps(self.owner)},"version":{self.version}}}'
+        return f'{{{head},"ledger":{self.ledger},"owner":{canonical_json(self.owner)},"version":{self.version}}}'
 
 
 def read_lease_item(text: str, where: str) -> LeaseItem:
