@@ -53,7 +53,7 @@ def make_tick(scheduled: Instant, now: Instant | None = None) -> Tick:
 
 
 def run_ticks(
-    stage: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
+    setup: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
     """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself.
 
@@ -61,17 +61,17 @@ def run_ticks(
     run again at the very instant it was killed at, which nobody but a simulated clock could wait for.
     """
     with lock_file(home / ".running"):
-        return _run_ticks(stage, home, ticks, on_cycle)
+        return _run_ticks(setup, home, ticks, on_cycle)
 
 
 def _run_ticks(
-    stage: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
+    setup: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
 ) -> RunSummary:
     clock = ManualClock(Instant(0))
-    market = stage.market(clock)
-    ports = build_local_ports(stage.settings, home, VenueAccess(market, market), clock)
-    pipeline, summary = build_pipeline(stage.settings), RunSummary()
-    _free_the_lease(ports, stage)
+    market = setup.market(clock)
+    ports = build_local_ports(setup.settings, home, VenueAccess(market, market), clock)
+    pipeline, summary = build_pipeline(setup.settings), RunSummary()
+    _free_the_lease(ports, setup)
     for at in ticks:
         clock.set(at)
         report = run_cycle(make_tick(at), pipeline, ports)
@@ -80,19 +80,19 @@ def _run_ticks(
         if report.decision is not None:
             summary.verdicts.update(verdict.code or verdict.outcome for verdict in report.decision.verdicts)
         on_cycle(report)
-    _sum_up(summary, stage, home, market)
+    _sum_up(summary, setup, home, market)
     return summary
 
 
-def _free_the_lease(ports: Ports, stage: MarketSetup) -> None:
+def _free_the_lease(ports: Ports, setup: MarketSetup) -> None:
     scope, owner = ports.identity.scope, ports.identity.owner
-    grant = ports.store.acquire(scope, owner, _END_OF_TIME, stage.settings.cycle.lease_seconds)
+    grant = ports.store.acquire(scope, owner, _END_OF_TIME, setup.settings.cycle.lease_seconds)
     ports.store.release(grant)
 
 
-def _sum_up(summary: RunSummary, stage: MarketSetup, home: Path, market: MarketData) -> None:
+def _sum_up(summary: RunSummary, setup: MarketSetup, home: Path, market: MarketData) -> None:
     """Take the totals from what is stored, so that a resumed run counts the part before the interruption too."""
-    store, scope = FileStateStore(home), make_scope(stage.settings)
+    store, scope = FileStateStore(home), make_scope(setup.settings)
     ledger = store.ledger(scope)
     if ledger is None:
         raise ConfigError("no cycle ran")
@@ -101,10 +101,10 @@ def _sum_up(summary: RunSummary, stage: MarketSetup, home: Path, market: MarketD
     summary.fees = sum((fill.fee for fill in fills), ZERO)
     summary.entries = len({fill.venue_order_id for fill in fills if fill.side is Side.BUY})
     summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
-    summary.equity_open = stage.settings.app.capital
+    summary.equity_open = setup.settings.app.capital
     quotes = market.quotes([lot.product_id for lot in ledger.lots.values()])
     summary.equity_close = equity_of(ledger, index_quotes_by_base(ledger, quotes), {})
-    summary.cash_check = check_cash(stage.settings.app.capital, fills, ledger)
+    summary.cash_check = check_cash(setup.settings.app.capital, fills, ledger)
 
 
 @dataclass(frozen=True, slots=True)

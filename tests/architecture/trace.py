@@ -120,12 +120,12 @@ def watched(trails: list[Trail]) -> Iterator[None]:
 def play(trails: list[Trail]) -> CycleReport:
     """Run one PAPER cycle from empty books, the values followed."""
     settings = load_settings(ROOT / "config", {"TRADER_MODE": "PAPER"}).settings
-    stage = set_up_synthetic(settings, AT, HOURS)
+    setup = set_up_synthetic(settings, AT, HOURS)
     clock = FixedClock(AT)
-    market = stage.market(clock)
+    market = setup.market(clock)
     with tempfile.TemporaryDirectory() as home:
-        ports = build_local_ports(stage.settings, Path(home), VenueAccess(market, market), clock)
-        pipeline = build_pipeline(stage.settings)
+        ports = build_local_ports(setup.settings, Path(home), VenueAccess(market, market), clock)
+        pipeline = build_pipeline(setup.settings)
         with watched(trails):
             return run_cycle(make_tick(AT), pipeline, ports)
 

@@ -181,7 +181,13 @@ NAMED_OTHERWISE = (
     "src/desk/cli/",
     "src/desk/sandbox/resample.py",
     "src/trader/indicators.py",
-    "src/trader/model/",
+    "src/trader/model/codec.py",
+    "src/trader/model/costs.py",
+    "src/trader/model/ids.py",
+    "src/trader/model/ledger.py",
+    "src/trader/model/market.py",
+    "src/trader/model/money.py",
+    "src/trader/model/portfolio.py",
 )
 ENTRY_POINTS = frozenset({"handler", "main"})
 

@@ -92,12 +92,12 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     Once finished, the same command starts over. The last line proves the cash from the stored fills alone.
     """
     settings = _settings(config, mode)
-    first, last, stage = _window(settings, ticks, start, end, candles, seed)
-    period = stage.settings.cycle.period_seconds
+    first, last, setup = _window(settings, ticks, start, end, candles, seed)
+    period = setup.settings.cycle.period_seconds
     instants = [Instant(at) for at in range(first, last, period)]
-    folder = home / f"run-{digest_of([stage.name, stage.settings.digest, first, last])[:12]}"
+    folder = home / f"run-{digest_of([setup.name, setup.settings.digest, first, last])[:12]}"
     resumed = _prepare(folder)
-    _tell(stage)
+    _tell(setup)
     errors = Console(stderr=True)
     errors.print(
         f"{'resuming' if resumed else 'starting'} {len(instants)} cycles, one every {period} s, "
@@ -111,7 +111,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         def on_cycle(report: CycleReport) -> None:
             progress.update(task, advance=1, description=report.tick.cycle_id)
 
-        summary = run_ticks(stage, folder, instants, on_cycle)
+        summary = run_ticks(setup, folder, instants, on_cycle)
     (folder / _RUN_MARK).write_text(json.dumps({"finished": True}), encoding="utf-8")
     if as_json:
         print(json.dumps(tables.make_run_json(summary), ensure_ascii=False))
@@ -120,16 +120,16 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> CycleReport:
-    stage = (
+    setup = (
         set_up_candles(settings, candles, now, now)
         if candles is not None
         else set_up_synthetic(settings, now, _SYNTHETIC_HOURS, seed)
     )
-    _tell(stage)
+    _tell(setup)
     clock = FixedClock(now)
-    market = stage.market(clock)
-    ports = build_local_ports(stage.settings, home / stage.name, VenueAccess(market, market), clock)
-    return run_cycle(make_tick(now), build_pipeline(stage.settings), ports)
+    market = setup.market(clock)
+    ports = build_local_ports(setup.settings, home / setup.name, VenueAccess(market, market), clock)
+    return run_cycle(make_tick(now), build_pipeline(setup.settings), ports)
 
 
 def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleReport:
@@ -169,18 +169,18 @@ def _window(
         if ticks is not None and start is not None:
             last = Instant(first + ticks * period)
         hours = _SYNTHETIC_HOURS + max(last - first, 0) // 3600 + 1
-        stage = set_up_synthetic(settings, last, hours, seed)
+        setup = set_up_synthetic(settings, last, hours, seed)
     else:
         if start is None or (end is None and ticks is None):
             raise ConfigError("with --candles, run needs --from, and --to or --ticks")
         first = read_instant(start, "--from")
         last = read_instant(end, "--to") if end is not None else Instant(first + 1)
-        stage = set_up_candles(settings, candles, first, last)
+        setup = set_up_candles(settings, candles, first, last)
         if ticks is not None:
-            last = Instant(first + ticks * stage.settings.cycle.period_seconds)
+            last = Instant(first + ticks * setup.settings.cycle.period_seconds)
     if last <= first:
         raise ConfigError(f"--from {rfc3339(first)} must be before --to {rfc3339(last)}")
-    return first, last, stage
+    return first, last, setup
 
 
 def _prepare(folder: Path) -> bool:
@@ -192,5 +192,5 @@ def _prepare(folder: Path) -> bool:
     return resumed
 
 
-def _tell(stage: MarketSetup) -> None:
-    Console(stderr=True).print(f"market: {stage.title}; mode: {stage.settings.app.mode}", highlight=False)
+def _tell(setup: MarketSetup) -> None:
+    Console(stderr=True).print(f"market: {setup.title}; mode: {setup.settings.app.mode}", highlight=False)

@@ -1,6 +1,6 @@
 """A market out of a seed: the same numbers on every machine, with something going on in it.
 
-Not a model of prices: a stage set for the demo, the tests and `make`. Twelve tradable products wander, with drifts
+Not a model of prices: scenery for the demo, the tests and `make`. Twelve tradable products wander, with drifts
 that change and bursts of volume, and a few extras are there to be refused: a thin one, one full of holes, a stable
 one and a penny coin. At the end of the stretch one product has just risen sharply and another has just fallen.
 

@@ -145,7 +145,7 @@ class Executor:
     def _send(self, order_id: ClientOrderId, *, is_new: bool) -> None:
         """Send one order, which is one turn: of an exit, the cancellation of its bracket is a part.
 
-        The switch is asked when the turn begins, and not again between the two: one that was told HALT there would
+        The switch is asked when the turn begins, and not again between the two: told HALT there, it would
         have to leave a lot without its bracket for as long as HALT lasts.
         """
         record = self.ledger.orders[order_id]
@@ -186,7 +186,7 @@ class Executor:
         return None if self._may_send(intent.purpose) else "the kill switch forbids it"
 
     def _why_not_send(self, intent: OrderIntent, ignoring: Collection[str] = (), seconds: int = 0) -> str | None:
-        """Say what is against an order when it is about to leave, *beside* what is cancelled just before.
+        """Say what is against an order when it is about to leave, *ignoring* the orders cancelled just before.
 
         *seconds* are what it takes until then.
         """
