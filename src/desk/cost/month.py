@@ -196,7 +196,7 @@ def price_month(minutes: int, quiet: Measured, trading: Measured) -> dict[str, D
         "Metrics": METRICS * prices.METRIC_MONTH.each,
         "Alarms": ALARMS * prices.ALARM_MONTH.each,
         "Dashboard": DASHBOARDS * prices.DASHBOARD_MONTH.each,
-        "Trifles": sum(price_small_items().values(), Decimal(0)),
+        "Small items": sum(price_small_items().values(), Decimal(0)),
     }
 
 
@@ -249,7 +249,7 @@ def write_page(cold: Measured, quiet: Measured, trading: Measured) -> str:
             f"| **together** | {total} |",
             "",
             f"Assumed, not measured: {SECONDS_PER_CYCLE} s a cycle at {MEMORY_GB} GB on arm64, and",
-            f"{TRADING_CYCLES_PER_DAY} trading cycles a day; trifles are",
+            f"{TRADING_CYCLES_PER_DAY} trading cycles a day; small items are",
             f"{', '.join(price_small_items())}.",
             "Records are kept for years: each further month kept adds its S3 line once more. The first three",
             "dashboards, ten alarms and ten metrics of an account are free. Requests to the venue are not priced: the",

@@ -17,7 +17,7 @@ from trader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AdoptionTerms:
-    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot neighbor it."""
+    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it."""
 
     lot: str | None = None
     product: str | None = None

@@ -165,7 +165,7 @@ def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
         is_old = is_schema_1(header)
         events = tuple(_event(line, is_old=is_old) for line in lines)
         previous = str(header["previous"])
-    except (MalformedData, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (MalformedData, ValueError, KeyError, TypeError) as error:
         problems.append(f"{key} cannot be read: {type(error).__name__}: {error}")
         return None
     cycle_id, epoch, part = named.groups()

@@ -128,7 +128,7 @@ class FaultScript:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault | str, method: str = "", path: str = "", **details: float) -> FaultRule:
-        """Add a rule: ``add("timeout_after", "POST", "/orders", nth=2)``. ``count=0`` means without end.
+        """Add a rule: ``add("timeout_after", "POST", "/orders", nth=2)``. ``count=0`` repeats it without end.
 
         Raises: ValueError for a fault, TypeError for a detail that does not exist.
         """

@@ -66,7 +66,7 @@ class VenueOptions:
     that is set by hand, which could stand still without end. ``protection_ratio`` is how far from the touch a market
     order may go, per product in ``protection``. ``clock_offset_seconds`` is how far the venue's own clock is ahead,
     as ``/time`` and the token check see it. ``slices`` cuts every execution into that many fills. A client id is known
-    again for ``id_memory_seconds``; None is without end, and 0 is a venue that does not tell ids apart.
+    again for ``id_memory_seconds``; None never forgets, and 0 is a venue that does not tell ids apart.
     """
 
     lags: Lags = Lags()
