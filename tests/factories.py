@@ -30,7 +30,7 @@ from trader.model.orders import (
     OrderStatusReport,
     Side,
 )
-from trader.model.portfolio import Conditions, Portfolio
+from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 from trader.settings.policy import RiskSettings, StrategySettings
 from trader.stages.execution import ExecutionContext
@@ -257,20 +257,20 @@ def a_sale(lot: Lot, **over: Any) -> TradeProposal:
     return a_proposal(lot.product_id, **{**plain, **over})
 
 
-def some_conditions(**over: Any) -> Conditions:
-    """A punctual tick, everything readable, the switch at RUN, USDC and USDT worth a dollar."""
-    return replace(Conditions(NOW, NOW, pegs={USDC: Decimal(1), USDT: Decimal(1)}), **over)
-
-
 def a_portfolio(ledger: Ledger | None = None, *, equity: str | None = "10000", **over: Any) -> Portfolio:
-    """A ledger worth 10,000, in a world without themes and tiers; lots are worth what they cost."""
+    """A ledger worth 10,000, in a world without themes and tiers; lots are worth what they cost.
+
+    A punctual tick, everything readable, the switch at RUN, USDC and USDT worth a dollar.
+    """
     plain = Portfolio(
         ledger=a_ledger() if ledger is None else ledger,
-        conditions=some_conditions(),
+        now=NOW,
+        scheduled_at=NOW,
         quotes={},
         clusters={},
         tiers={},
         equity=None if equity is None else Notional(equity),
+        pegs={USDC: Decimal(1), USDT: Decimal(1)},
     )
     return replace(plain, **over)
 
@@ -370,6 +370,8 @@ def a_market(
 @dataclass
 class Scripted:
     """A strategy that says what a test tells it to, and keeps what it was shown."""
+
+    reads_triggers: bool = field(default=True, kw_only=True)
 
     answers: Callable[[StrategyContext], Sequence[TradeProposal | Denial]] = lambda _: ()
     seen: list[StrategyContext] = field(default_factory=list)

@@ -26,7 +26,7 @@ from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
-from trader.model.portfolio import Conditions, Portfolio, equity_of
+from trader.model.portfolio import Portfolio, equity_of
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.stages.execution import ExecutionContext, ExecutionEngine
@@ -144,7 +144,7 @@ class World:
     def plan(self, review: RiskReview | None = None) -> Plan:
         """Let risk decide, and execution make orders of it."""
         approvals = (self.review() if review is None else review).approvals
-        allowed = self.portfolio.conditions.trading_state is TradingState.RUN and self.multiplier > 0
+        allowed = self.portfolio.trading_state is TradingState.RUN and self.multiplier > 0
         return ExecutionEngine(self.settings).plan(approvals, self.portfolio, self.market, entries_allowed=allowed)
 
     def risk_manager(self) -> RiskManager:
@@ -162,10 +162,10 @@ class World:
         )
 
     def __repr__(self) -> str:
-        ledger, conditions = self.portfolio.ledger, self.portfolio.conditions
+        ledger, portfolio = self.portfolio.ledger, self.portfolio
         lines = [
-            f"configuration {configurations().index(self.settings)}, {conditions.trading_state}, {self.regime}",
-            f"equity {self.portfolio.equity}, pegs {dict(conditions.pegs)}, available {self.market.available}",
+            f"configuration {configurations().index(self.settings)}, {portfolio.trading_state}, {self.regime}",
+            f"equity {portfolio.equity}, pegs {dict(portfolio.pegs)}, available {self.market.available}",
             f"cash { {asset: str(amount) for asset, amount in ledger.cash.items()} }",
             *(f"lot {each.strategy} {each.product_id} {each.quantity}" for each in ledger.lots.values()),
             *(
@@ -520,7 +520,7 @@ def _portfolio(
         for index, stock in enumerate(STOCKS)
     }
     tiers = {Asset(stock.base): stock.tier for stock in STOCKS}
-    return Portfolio(ledger, Conditions(NOW, NOW, switch, pegs), by_base, clusters, tiers, equity)
+    return Portfolio(ledger, NOW, NOW, by_base, clusters, tiers, equity, switch, pegs)
 
 
 def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: int | None) -> ExecutionContext:

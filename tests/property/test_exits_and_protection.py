@@ -21,7 +21,7 @@ NORMAL = st.sampled_from((TradingState.RUN, TradingState.RUN, TradingState.REDUC
 def plan_with_exits(world: World) -> tuple[Plan, tuple[Approval, ...]]:
     """What a cycle would do: forced exits first, then what is proposed; and what risk let through."""
     ledger, market = world.portfolio.ledger, world.market
-    switch = world.portfolio.conditions.trading_state
+    switch = world.portfolio.trading_state
     exits = ExitEngine(world.settings.exits, world.settings.cycle.quiet_period_seconds).propose(
         ledger, market.quotes, world.regime, switch, market.now
     )
@@ -112,7 +112,7 @@ def test_only_our_acknowledged_or_replaced_orders_are_cancelled(world: World) ->
 def test_switch_is_obeyed_by_every_plan(world: World) -> None:
     """Nothing is bought unless the switch says RUN; with HALT nothing is sent and protection stays."""
     plan, _ = plan_with_exits(world)
-    switch = world.portfolio.conditions.trading_state
+    switch = world.portfolio.trading_state
 
     assert OrderPurpose.ENTRY not in {intent.purpose for intent in plan.intents}
     assert () == plan.conversions

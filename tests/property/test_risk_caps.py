@@ -210,7 +210,7 @@ def test_sale_is_never_denied_by_what_guards_against_new_risk(world: World) -> N
     denied = {denial.code for denial in world.review().denials if id(denial.proposal) in sales}
 
     assert denied <= AGAINST_SALES
-    assert DenialCode.SWITCH_NOT_RUN not in denied or world.portfolio.conditions.trading_state is TradingState.HALT
+    assert DenialCode.SWITCH_NOT_RUN not in denied or world.portfolio.trading_state is TradingState.HALT
 
 
 @given(WORLDS)

@@ -117,6 +117,7 @@ class _BuysAll:
     """A strategy that wants a little of everything, so that a cycle has as many orders as possible."""
 
     size_pct: Decimal = Decimal(1)
+    reads_triggers = False
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal]:
         return [

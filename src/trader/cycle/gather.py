@@ -18,6 +18,7 @@ from trader.ports import ExchangeAdapter, MarketData, Ports
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.account import find_fills_start
+from trader.stages.universe.manager import UniverseScreen
 
 _SLACK_SECONDS = 60
 
@@ -55,18 +56,16 @@ def gather_inputs(
     state: TradingState,
     pipeline: Pipeline,
     ports: Ports,
-) -> tuple[CycleInputs, Ledger]:
-    """Read everything a decision needs but the order books. Returns the ledger with its caches refreshed.
+) -> tuple[CycleInputs, UniverseScreen]:
+    """Read everything a decision needs but the order books, and screen the universe on the way.
+
+    The ledger in the inputs has its caches refreshed.
 
     A market that cannot be read at all gives inputs without quotes and bars: then nothing is entered, and what can be
     done without prices, such as cancelling for the kill switch, still is.
     """
     settings, now = pipeline.settings, ports.clock.now()
-    held = frozenset(lot.base for lot in ledger.lots.values())
     products: Mapping[ProductId, Product] = {}
-    quotes: Mapping[ProductId, Quote] = {}
-    bars: Mapping[ProductId, Bars | DataError] = {}
-    benchmark: Bars | DataError = MissingData("the market could not be read")
     fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
     complete = True
     try:
@@ -75,15 +74,6 @@ def gather_inputs(
         # Yesterday's metadata will do for an exit; the cycle is not complete, so nothing is entered on them.
         complete = False
     products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
-    try:
-        quotes = _quotes(products, ports.market)
-        wanted = pipeline.universe.products_needing_bars(products, quotes, now, held)
-        bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
-        benchmark = _benchmark(settings, ports.market, now)
-        ledger = _with_fees(ledger, settings, ports.exchange, now)
-        fees = ledger.fees.rates if ledger.fees else fees
-    except VenueError:
-        complete = False
     inputs = CycleInputs(
         cycle_id=tick.cycle_id,
         now=now,
@@ -91,14 +81,27 @@ def gather_inputs(
         trading_state=state,
         ledger=ledger,
         products=products,
-        quotes=quotes,
-        bars=bars,
-        benchmark=benchmark,
+        quotes={},
+        bars={},
+        benchmark=MissingData("the market could not be read"),
         fees=fees,
         available=_available(balances),
         complete=complete,
     )
-    return inputs, ledger
+    try:
+        inputs = replace(inputs, quotes=_quotes(products, ports.market))
+    except VenueError:
+        return replace(inputs, complete=False), pipeline.screen(inputs)
+    screen = pipeline.screen(inputs)
+    try:
+        bars = ports.market.bars(screen.products_needing_bars(), settings.bars.granularity, settings.bars.count, now)
+        inputs = replace(inputs, bars=bars)
+        inputs = replace(inputs, benchmark=_benchmark(settings, ports.market, now))
+        ledger = _with_fees(ledger, settings, ports.exchange, now)
+        inputs = replace(inputs, ledger=ledger, fees=ledger.fees.rates if ledger.fees else fees)
+    except VenueError:
+        inputs = replace(inputs, complete=False)
+    return inputs, screen
 
 
 def add_depth(

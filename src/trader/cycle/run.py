@@ -10,7 +10,7 @@ from enum import StrEnum
 from trader.cycle.act import Executor, compute_send_deadline
 from trader.cycle.gather import add_depth, gather_inputs, read_account, read_trading_state
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
-from trader.model.cycle_state import CycleMark, CyclePhase, FailureStreak
+from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Decision, Plan
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import ClientOrderId, Instant
@@ -18,7 +18,7 @@ from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
-from trader.model.portfolio import Conditions, record_flow
+from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports, name_audit_object
 from trader.settings import Settings
@@ -201,8 +201,8 @@ def _record_capital_change(run: _Run) -> Ledger:
 def _decide(run: _Run, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
-    inputs, run.ledger = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports)
-    partial = pipeline.propose(inputs)
+    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports)
+    partial = pipeline.propose(inputs, screen)
     inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
     run.decision = pipeline.conclude(partial, inputs)
     run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
@@ -244,9 +244,8 @@ def _conclude(run: _Run, state: TradingState) -> CycleReport:
 
 def _abstain(run: _Run, reason: str) -> CycleReport:
     """End a cycle that cannot know where it stands: count the failure, change nothing else, try again next tick."""
-    now = run.ports.clock.now()
-    conditions = Conditions(now, run.tick.scheduled_at, data_complete=False)
-    streak: FailureStreak = count_failure(run.ledger.failure_streak, run.pipeline.settings, conditions)
+    risk = run.pipeline.settings.risk
+    streak = count_failure(run.ledger.failure_streak, risk, run.ports.clock.now(), data_complete=False)
     run.ledger = replace(run.ledger, failure_streak=streak)
     run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
     run.write_audit("decision", run.notes)

@@ -194,6 +194,10 @@ class Ledger:
         lots = {key: other for key, other in self.lots.items() if key != lot.lot_id}
         return replace(self, lots=lots, closed_lots={**self.closed_lots, lot.lot_id: lot})
 
+    def held_bases(self) -> frozenset[Asset]:
+        """Return the base assets of every open lot."""
+        return frozenset(lot.base for lot in self.lots.values())
+
     def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
         """Return every remembered order that opened, closes or protects this lot."""
         return tuple(record for record in self.orders.values() if record.intent.lot_id == lot_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,51 +16,42 @@ from trader.model.trading_state import TradingState
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """What holds for this cycle whatever the proposals are. ``pegs`` maps a stable quote asset to its price."""
-
-    now: Instant
-    scheduled_at: Instant
-    trading_state: TradingState = TradingState.RUN
-    pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
-    data_complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Portfolio:
-    """A ledger and what it is worth now. ``equity`` is None if anything held has no price: then nobody knows."""
+    """A ledger, what it is worth now, and what holds for this cycle whatever the proposals are.
+
+    ``equity`` is None if anything held has no price: then nobody knows. ``pegs`` maps a stable quote asset to its
+    price.
+    """
 
     ledger: Ledger
-    conditions: Conditions
+    now: Instant
+    scheduled_at: Instant
     quotes: Mapping[Asset, Quote]
     clusters: Mapping[Asset, tuple[str, ...]]
     tiers: Mapping[Asset, str]
     equity: Notional | None
+    trading_state: TradingState = TradingState.RUN
+    pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
+    data_complete: bool = True
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the bid; at what it cost where there is no quote."""
         quote = self.quotes.get(lot.base)
         return notional(quote.bid, lot.quantity) if quote is not None and not quote.is_crossed else lot.cost
 
-    def exposure(self, *, base: Asset | None = None, strategy: StrategyId | None = None) -> Notional:
-        """Sum marked lots, working buys and buys in doubt; of one asset or one strategy if asked.
+    def exposures(self) -> dict[tuple[StrategyId, Asset], Decimal]:
+        """Sum marked lots, working buys and buys in doubt by strategy and base asset, in the accounting asset.
 
         An unanswered buy counts in full: it may be filling right now.
         """
-        total = sum(
-            (
-                self.lot_value(lot)
-                for lot in self.ledger.lots.values()
-                if (base is None or lot.base == base) and (strategy is None or lot.strategy == strategy)
-            ),
-            ZERO,
-        )
+        table: defaultdict[tuple[StrategyId, Asset], Decimal] = defaultdict(lambda: ZERO)
+        for lot in self.ledger.lots.values():
+            table[lot.strategy, lot.base] += self.lot_value(lot)
         for record in self.ledger.orders.values():
             intent = record.intent
-            wanted = (base is None or intent.base == base) and (strategy is None or intent.strategy == strategy)
-            if wanted and intent.is_entry and record.is_active:
-                total += notional(intent.limit_price, record.remaining)
-        return Notional(total)
+            if intent.is_entry and record.is_active:
+                table[intent.strategy, intent.base] += notional(intent.limit_price, record.remaining)
+        return dict(table)
 
     def free_cash(self, quote: Asset) -> Notional:
         """Cash of one quote asset that no working or doubtful buy, and no open conversion, can still take."""

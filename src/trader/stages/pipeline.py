@@ -8,25 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from trader.model.costs import round_trip_ratio
 from trader.model.cycle_state import FailureStreak
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.events import AuditNote
-from trader.model.ids import ProductId, StrategyId
+from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import CycleInputs, Detection, StrategyContext, UniverseSelection
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.orders import OrderPurpose, Side
-from trader.model.portfolio import Conditions, Portfolio
+from trader.model.portfolio import Portfolio
 from trader.settings import Settings
+from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
 from trader.stages.regime import RegimeReading, assess
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
-from trader.stages.universe.manager import UniverseManager
+from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import index_quotes_by_base, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
 from trader.strategies.base import Strategy
@@ -39,9 +41,10 @@ class PartialDecision:
     reading: RegimeReading
     selection: UniverseSelection
     detection: Detection
-    conditions: Conditions
     ledger: Ledger
     equity: Notional | None
+    pegs: Mapping[Asset, Decimal]
+    complete: bool
     allocated: Allocated
     strategy_denials: tuple[Denial, ...]
     ran: tuple[StrategyId, ...]
@@ -96,9 +99,13 @@ class Pipeline:
 
     def decide(self, inputs: CycleInputs) -> Decision:
         """Conclude everything from the inputs: the same inputs and settings give the same decision, to the bit."""
-        return self.conclude(self.propose(inputs), inputs)
+        return self.conclude(self.propose(inputs, self.screen(inputs)), inputs)
 
-    def propose(self, inputs: CycleInputs) -> PartialDecision:
+    def screen(self, inputs: CycleInputs) -> UniverseScreen:
+        """Judge the universe as far as it goes without bars: it says of which products bars are worth reading."""
+        return self.universe.screen(inputs.products, inputs.quotes, inputs.now, inputs.ledger.held_bases())
+
+    def propose(self, inputs: CycleInputs, screen: UniverseScreen) -> PartialDecision:
         """Run the chain as far as it goes without order books. Exits come first and do not depend on the rest."""
         settings, state = self.settings, inputs.trading_state
         reading = assess(inputs.benchmark, inputs.ledger.regime, settings.regime)
@@ -107,13 +114,11 @@ class Pipeline:
         ledger = self.exits.raise_peaks(ledger, inputs.quotes)
         prices = price_pegs(inputs.quotes, settings.risk.pegs)
         ledger, equity = mark_equity(ledger, inputs.quotes, prices, inputs.now, settings.risk)
-        held = frozenset(lot.base for lot in ledger.lots.values())
-        selection = self.universe.select(
-            inputs.products, inputs.quotes, inputs.bars, ledger.membership, inputs.now, held
-        )
-        detection = self.triggers.detect(selection.candidates, regime)
+        selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, inputs.quotes, regime, state, inputs.now)
         ran = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at)
+        reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in ran)
+        detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
         proposals, refusals = self._ask(ran, inputs, ledger, reading, selection, detection)
         failed_ratio = self.universe.failed_ratio(selection)
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
@@ -121,9 +126,10 @@ class Pipeline:
             reading=reading,
             selection=selection,
             detection=detection,
-            conditions=Conditions(inputs.now, inputs.scheduled_at, state, prices, complete),
             ledger=ledger,
             equity=equity,
+            pegs=prices,
+            complete=complete,
             allocated=self.allocator.allocate(exits, proposals),
             strategy_denials=refusals,
             ran=ran,
@@ -168,15 +174,18 @@ class Pipeline:
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
         """Check depth, risk and capital, plan the orders, and say one thing about every product."""
         proposals, depth_denials = self._with_depth(partial, inputs)
-        held = {lot.base for lot in partial.ledger.lots.values()}
         wanted = {proposal.base for proposal in proposals if proposal.side is Side.BUY}
         portfolio = Portfolio(
             ledger=partial.ledger,
-            conditions=partial.conditions,
+            now=inputs.now,
+            scheduled_at=inputs.scheduled_at,
             quotes=index_quotes_by_base(partial.ledger, inputs.quotes),
-            clusters=self.universe.assign_clusters(partial.selection.candidates, wanted, held),
+            clusters=self.universe.assign_clusters(partial.selection.candidates, wanted, partial.ledger.held_bases()),
             tiers=partial.selection.tiers,
             equity=partial.equity,
+            trading_state=inputs.trading_state,
+            pegs=partial.pegs,
+            data_complete=partial.complete,
         )
         regime = partial.reading.state.current
         review = self.risk.check_all(proposals, portfolio, regime)
@@ -211,9 +220,9 @@ class Pipeline:
             review=RiskReview(review.approvals, review.trims, (*depth_denials, *review.denials)),
             plan=plan,
             verdicts=give_verdicts(partial.selection.considered, partial.ledger, inputs.quotes, plan, denials),
-            ledger=self._remember(partial),
+            ledger=self._remember(partial, inputs),
             notes=partial.notes,
-            complete=partial.conditions.data_complete,
+            complete=partial.complete,
         )
 
     def _with_depth(
@@ -232,23 +241,25 @@ class Pipeline:
                 denials.append(replace(denial, strategy=proposal.strategy, proposal=proposal))
         return kept, tuple(denials)
 
-    def _remember(self, partial: PartialDecision) -> Ledger:
-        ledger, now = partial.ledger, partial.conditions.now
+    def _remember(self, partial: PartialDecision, inputs: CycleInputs) -> Ledger:
+        ledger, now = partial.ledger, inputs.now
         return replace(
             ledger,
             membership=partial.selection.membership,
             regime=partial.reading.state,
-            failure_streak=count_failure(ledger.failure_streak, self.settings, partial.conditions),
-            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.ran, partial.conditions.scheduled_at)},
+            failure_streak=count_failure(
+                ledger.failure_streak, self.settings.risk, now, data_complete=partial.complete
+            ),
+            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.ran, inputs.scheduled_at)},
             cooldowns={base: cooldown for base, cooldown in ledger.cooldowns.items() if now < cooldown.until},
         )
 
 
-def count_failure(streak: FailureStreak, settings: Settings, conditions: Conditions) -> FailureStreak:
+def count_failure(streak: FailureStreak, risk: RiskSettings, now: Instant, *, data_complete: bool) -> FailureStreak:
     """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
-    if conditions.data_complete:
+    if data_complete:
         return FailureStreak(0, streak.cooldown_until)
     failed = streak.failed_cycles + 1
-    if failed < settings.risk.failed_cycles_max:
+    if failed < risk.failed_cycles_max:
         return FailureStreak(failed, streak.cooldown_until)
-    return FailureStreak(0, type(conditions.now)(conditions.now + settings.risk.failed_cooldown_minutes * 60))
+    return FailureStreak(0, Instant(now + risk.failed_cooldown_minutes * 60))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -26,14 +26,28 @@ Cap = tuple[DenialCode, Decimal, Decimal]
 
 @dataclass(slots=True)
 class _Tally:
-    """What this very review has approved so far; it counts like exposure that already exists."""
+    """The exposure of every strategy in every asset; what this very review approves counts like what exists."""
 
+    exposures: dict[tuple[StrategyId, Asset], Decimal]
     entries: int = 0
     opened: set[tuple[StrategyId, Asset]] = field(default_factory=set)
-    approved: list[tuple[TradeProposal, Notional]] = field(default_factory=list)
 
-    def total(self, wanted: Callable[[TradeProposal], bool]) -> Decimal:
-        return sum((amount for proposal, amount in self.approved if wanted(proposal)), ZERO)
+    def approve(self, proposal: TradeProposal, amount: Notional) -> None:
+        key = (proposal.strategy, proposal.base)
+        self.entries += 1
+        self.opened.add(key)
+        self.exposures[key] = self.exposures.get(key, ZERO) + amount
+
+    def used(self, bases: Collection[Asset] | None, strategy: StrategyId | None) -> Decimal:
+        """Sum the exposure in some assets and of one strategy; in all and of all where None."""
+        return sum(
+            (
+                amount
+                for (who, base), amount in self.exposures.items()
+                if (bases is None or base in bases) and (strategy is None or who == strategy)
+            ),
+            ZERO,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class RiskManager:
         approvals: list[Approval] = []
         trims: list[Trim] = []
         denials: list[Denial] = []
-        tally = _Tally()
+        tally = _Tally(portfolio.exposures())
         for proposal in sorted(proposals, key=lambda p: (not p.reduces, -p.conviction, p.product_id, p.strategy)):
             if proposal.reduces:
                 refusal = self._refuse_sell(proposal, portfolio)
@@ -77,12 +91,12 @@ class RiskManager:
     # --- sells
 
     def _refuse_sell(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        if not portfolio.conditions.trading_state.permits(OrderPurpose.EXIT):
-            return DenialCode.SWITCH_NOT_RUN, {"trading_state": portfolio.conditions.trading_state.value}
+        if not portfolio.trading_state.permits(OrderPurpose.EXIT):
+            return DenialCode.SWITCH_NOT_RUN, {"trading_state": portfolio.trading_state.value}
         lot = portfolio.ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
         if lot is None or lot.quantity <= 0 or lot.strategy != proposal.strategy:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
-        settled = Instant(portfolio.conditions.now - self.quiet_seconds)
+        settled = Instant(portfolio.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
             if record.intent.is_exit and record.awaits_fills(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
@@ -105,20 +119,19 @@ class RiskManager:
         )
 
     def _switch_and_ledger(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        state = portfolio.conditions.trading_state
+        state = portfolio.trading_state
         if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
         why = portfolio.ledger.reduce_only.get(proposal.base)
         return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None
 
     def _freshness(self, portfolio: Portfolio) -> Refusal | None:
-        conditions = portfolio.conditions
-        age = conditions.now - conditions.scheduled_at
+        age = portfolio.now - portfolio.scheduled_at
         if age > self.max_tick_age_seconds:
             return DenialCode.TICK_STALE, {"age_seconds": age, "limit": self.max_tick_age_seconds}
-        if not conditions.data_complete:
+        if not portfolio.data_complete:
             return DenialCode.DATA_INCOMPLETE, {}
-        left = portfolio.ledger.failure_streak.cooldown_until - conditions.now
+        left = portfolio.ledger.failure_streak.cooldown_until - portfolio.now
         return (DenialCode.VENUE_UNHEALTHY, {"seconds_left": left}) if left > 0 else None
 
     def _regime(self, regime: Regime) -> Refusal | None:
@@ -144,7 +157,7 @@ class RiskManager:
         return None
 
     def _pacing(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
-        pacing, now, limits = portfolio.ledger.entry_pacing, portfolio.conditions.now, self.settings
+        pacing, now, limits = portfolio.ledger.entry_pacing, portfolio.now, self.settings
         trades = (pacing.trades_today if pacing.day == utc_day(now) else 0) + tally.entries
         if trades >= limits.trades_per_day_max:
             return DenialCode.DAY_TRADES_EXCEED_MAX, {"trades": trades, "limit": limits.trades_per_day_max}
@@ -162,7 +175,7 @@ class RiskManager:
         return None
 
     def _cooldowns(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
-        now = portfolio.conditions.now
+        now = portfolio.now
         cooldown = portfolio.ledger.cooldowns.get(proposal.base)
         if cooldown is not None and now < cooldown.until:
             return DenialCode.PRODUCT_COOLING, {"after": cooldown.reason, "seconds_left": cooldown.until - now}
@@ -171,11 +184,11 @@ class RiskManager:
 
     def _pegs(self, portfolio: Portfolio) -> Refusal | None:
         """Refuse every entry while a stable asset that we hold, or would pay with, has lost its peg."""
-        now = portfolio.conditions.now
+        now = portfolio.now
         for asset in sorted(portfolio.ledger.cash):
             if asset == self.accounting_asset or portfolio.ledger.cash[asset] <= 0:
                 continue
-            price = portfolio.conditions.pegs.get(asset)
+            price = portfolio.pegs.get(asset)
             if price is None:
                 return DenialCode.PEG_UNKNOWN, {"asset": asset}
             if price < self.settings.peg_min:
@@ -236,9 +249,7 @@ class RiskManager:
         if trimmed:
             trims.append(Trim(proposal, amount, code))
         approvals.append(Approval(proposal, notional=amount))
-        tally.entries += 1
-        tally.opened.add((proposal.strategy, proposal.base))
-        tally.approved.append((proposal, amount))
+        tally.approve(proposal, amount)
         return None
 
     def _caps(
@@ -249,26 +260,19 @@ class RiskManager:
         caps: list[Cap] = []
 
         def cap(
-            code: DenialCode, pct: Decimal, bases: Sequence[Asset] | None = None, of: StrategyId | None = None
+            code: DenialCode, pct: Decimal, bases: Collection[Asset] | None = None, of: StrategyId | None = None
         ) -> None:
-            def counts(p: TradeProposal) -> bool:
-                return (bases is None or p.base in bases) and (of is None or p.strategy == of)
+            caps.append((code, share(equity, pct), tally.used(bases, of)))
 
-            exposures = [None] if bases is None else bases
-            used = sum((portfolio.exposure(base=each, strategy=of) for each in exposures), ZERO) + tally.total(counts)
-            caps.append((code, share(equity, pct), used))
-
-        cap(DenialCode.POSITION_EXCEEDS_MAX, limits.position_pct_max * multiplier, [base], strategy)
-        cap(DenialCode.PRODUCT_EXCEEDS_MAX, limits.product_pct_max, [base])
+        cap(DenialCode.POSITION_EXCEEDS_MAX, limits.position_pct_max * multiplier, {base}, strategy)
+        cap(DenialCode.PRODUCT_EXCEEDS_MAX, limits.product_pct_max, {base})
         tier = portfolio.tiers.get(base)
         if tier is not None:
-            members = sorted(other for other, name in portfolio.tiers.items() if name == tier)
+            members = {other for other, name in portfolio.tiers.items() if name == tier}
             cap(DenialCode.TIER_EXCEEDS_MAX, self.universe.tiers[tier].allocation_max_pct, members)
         for cluster in portfolio.clusters.get(base, ()):
-            members = sorted(
-                {other for other, names in portfolio.clusters.items() if cluster in names}
-                | set(self.universe.clusters[cluster].bases)
-            )
+            members = {other for other, names in portfolio.clusters.items() if cluster in names}
+            members.update(self.universe.clusters[cluster].bases)
             cap(DenialCode.CLUSTER_EXCEEDS_MAX, self.universe.clusters[cluster].allocation_max_pct, members)
         cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
         cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Context, Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.ids import StrategyId
@@ -22,6 +22,9 @@ class Strategy(Protocol):
     A module in this package offers three names: ``STRATEGY``, the class; ``SETTINGS``, the frozen dataclass its section
     of policy.yaml is read into; and ``find_contradictions``, which says what of it contradicts what.
     """
+
+    #: Whether it answers triggers. Where no due strategy does, none is looked for.
+    reads_triggers: ClassVar[bool]
 
     def __init__(self, strategy_id: StrategyId, settings: Any) -> None:
         """Bind the settings."""

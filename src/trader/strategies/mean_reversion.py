@@ -56,6 +56,8 @@ class MeanReversionSettings:
 class MeanReversion:
     """Settings bound to the two questions: far enough below to buy, near enough to sell."""
 
+    reads_triggers = False
+
     strategy_id: StrategyId
     settings: MeanReversionSettings
 

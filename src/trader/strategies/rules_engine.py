@@ -71,6 +71,8 @@ class RulesEngineSettings:
 class RulesEngine:
     """Settings bound to the mapping of triggers to proposals."""
 
+    reads_triggers = True
+
     strategy_id: StrategyId
     settings: RulesEngineSettings
 

@@ -31,9 +31,9 @@ from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import EquityMarks
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Dust
-from trader.model.money import Notional, Quantity
+from trader.model.money import ZERO, Notional, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct, record_flow
+from trader.model.portfolio import Portfolio, advance_equity_marks, equity_of, loss_pct, record_flow
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
@@ -42,17 +42,22 @@ MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
 # --- exposure
 
 
+def total(portfolio: Portfolio) -> Decimal:
+    """All that is at risk."""
+    return sum(portfolio.exposures().values(), ZERO)
+
+
 def test_exposure_marks_lots_at_the_bid() -> None:
     """What it would fetch, not what it cost."""
     portfolio = a_portfolio(a_ledger(lots=[a_lot()]), quotes={BTC: a_quote(bid="120", ask="121")})
 
-    assert Notional(120) == portfolio.exposure()
+    assert Notional(120) == total(portfolio)
 
 
 @pytest.mark.parametrize("quotes", [{}, {BTC: a_quote(bid="120", ask="119")}])
 def test_exposure_without_a_usable_quote_is_what_was_paid(quotes: dict[Asset, object]) -> None:
     """Never less for want of a price."""
-    assert Notional(100) == a_portfolio(a_ledger(lots=[a_lot()]), quotes=quotes).exposure()
+    assert Notional(100) == total(a_portfolio(a_ledger(lots=[a_lot()]), quotes=quotes))
 
 
 @pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.OPEN])
@@ -60,7 +65,7 @@ def test_buy_counts_in_full_until_it_is_over(status: OrderStatus) -> None:
     """Perhaps unsent, unanswered or resting: it may be filling right now."""
     portfolio = a_portfolio(a_ledger(working=[an_order_record(status=status)]))
 
-    assert Notional(100) == portfolio.exposure()
+    assert Notional(100) == total(portfolio)
 
 
 def test_partly_filled_buy_counts_once() -> None:
@@ -71,7 +76,7 @@ def test_partly_filled_buy_counts_once() -> None:
         a_ledger(working=[record], lots=[lot]), quotes={ETH: a_quote("ETH-USD", bid="80", ask="81")}
     )
 
-    assert Notional(95) == portfolio.exposure()
+    assert Notional(95) == total(portfolio)
 
 
 def test_finished_buy_counts_for_the_fills_still_to_come() -> None:
@@ -80,28 +85,25 @@ def test_finished_buy_counts_for_the_fills_still_to_come() -> None:
         status=OrderStatus.CANCELLED, reported_filled=Quantity("0.6"), fills=(a_fill(quantity="0.4"),)
     )
 
-    assert Notional(20) == a_portfolio(a_ledger(working=[record])).exposure()
+    assert Notional(20) == total(a_portfolio(a_ledger(working=[record])))
 
 
 def test_sales_expose_nothing() -> None:
     """Neither an exit nor a bracket in doubt adds anything."""
-    assert Notional(0) == a_portfolio(a_ledger(working=[an_exit_intent(), a_bracket_intent()])).exposure()
+    assert Notional(0) == total(a_portfolio(a_ledger(working=[an_exit_intent(), a_bracket_intent()])))
 
 
-def test_exposure_of_one_asset_or_strategy_leaves_the_rest_out() -> None:
-    """Both lots and orders are told apart."""
+def test_exposure_is_told_apart_by_strategy_and_asset() -> None:
+    """Lots and orders of one strategy in one asset are one entry; nothing else is mixed."""
     lots = [a_lot("SOL-USD"), a_lot("BTC-USD", strategy="mean_reversion", cost=Notional(7))]
-    ledger = a_ledger(lots=lots, working=[an_intent(notional="40"), an_intent("b", strategy=OTHER, notional="3")])
-    portfolio = a_portfolio(ledger)
+    working = [an_intent(notional="40"), an_intent("b", strategy=OTHER, notional="3"), an_intent("c", notional="2")]
 
-    assert [Notional(150), Notional(100), Notional(43), Notional(140), Notional(10), Notional(40)] == [
-        portfolio.exposure(),
-        portfolio.exposure(base=SOL),
-        portfolio.exposure(base=ETH),
-        portfolio.exposure(strategy=RULES),
-        portfolio.exposure(strategy=OTHER),
-        portfolio.exposure(base=ETH, strategy=RULES),
-    ]
+    assert a_portfolio(a_ledger(lots=lots, working=working)).exposures() == {
+        (RULES, SOL): 100,
+        (OTHER, BTC): 7,
+        (RULES, ETH): 42,
+        (OTHER, ETH): 3,
+    }
 
 
 # --- free cash

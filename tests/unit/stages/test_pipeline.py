@@ -31,7 +31,6 @@ from factories import (
     an_order_record,
     scripted,
     shipped_settings,
-    some_conditions,
     some_facts,
 )
 from trader.entry.wiring import build_pipeline
@@ -103,7 +102,7 @@ def test_same_facts_give_the_same_decision() -> None:
 
     assert first == pipeline.decide(inputs)
     assert first == shipped().decide(busy_facts())
-    assert first == pipeline.conclude(pipeline.propose(inputs), inputs)
+    assert first == pipeline.conclude(pipeline.propose(inputs, pipeline.screen(inputs)), inputs)
 
 
 def test_decision_does_not_depend_on_the_order_of_the_facts() -> None:
@@ -165,7 +164,9 @@ def test_order_book_is_read_for_what_somebody_wants_to_buy() -> None:
     ledger = holding()
     pipeline = told(scripted(a_proposal(), a_sale(ledger.lots[LOT])))
 
-    assert (SOL,) == pipeline.propose(some_facts(ledger=ledger)).products_to_buy()
+    inputs = some_facts(ledger=ledger)
+
+    assert (SOL,) == pipeline.propose(inputs, pipeline.screen(inputs)).products_to_buy()
 
 
 @pytest.mark.parametrize(
@@ -240,6 +241,17 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
 
     assert asked == len(strategy.seen)
     assert {RULES: NOW if asked else NOW - ago} == decision.ledger.strategy_runs
+
+
+@pytest.mark.parametrize(("reads", "ago", "looked"), [(True, 900, True), (False, 900, False), (True, 899, False)])
+def test_triggers_are_looked_for_where_a_due_strategy_reads_them(reads: bool, ago: int, looked: bool) -> None:
+    """For nobody else: they are a good part of what a cycle costs."""
+    ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
+    pipeline = told(Scripted(reads_triggers=reads), every_minutes=15)
+
+    decision = pipeline.decide(some_facts(moves=MOVES, ledger=ledger))
+
+    assert looked == bool(decision.triggers)
 
 
 # --- when the world is not well
@@ -383,7 +395,7 @@ def test_decision_remembers_what_the_next_cycle_needs() -> None:
 )
 def test_third_failed_cycle_in_a_row_earns_a_rest(before: FailureStreak, complete: bool, after: FailureStreak) -> None:
     """Of an hour; one good cycle clears the count, not the rest."""
-    assert after == count_failure(before, shipped_settings(), some_conditions(data_complete=complete))
+    assert after == count_failure(before, shipped_settings().risk, NOW, data_complete=complete)
 
 
 def test_dust_is_swept_before_anything_is_judged() -> None:

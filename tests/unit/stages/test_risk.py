@@ -29,7 +29,6 @@ from factories import (
     an_exit_intent,
     an_intent,
     an_order_record,
-    some_conditions,
     some_marks,
     strategy_settings,
 )
@@ -60,7 +59,7 @@ def check(
     **conditions: Any,
 ) -> RiskReview:
     """Review wishes in a portfolio that refuses nothing but for what is said."""
-    portfolio = a_portfolio(ledger, equity=equity, conditions=some_conditions(**conditions), **(view or {}))
+    portfolio = a_portfolio(ledger, equity=equity, **conditions, **(view or {}))
     return (risk or a_risk_manager()).check_all(proposals or [a_proposal()], portfolio, regime)
 
 

@@ -60,7 +60,8 @@ def run(
     shown = {product.product_id: product for product in products}
     given = {each: flat_bars() for each in shown} if bars is None else {ProductId(k): v for k, v in bars.items()}
     found = [a_quote(each) for each in shown] if quotes is None else quotes
-    return manager.select(shown, {quote.product_id: quote for quote in found}, given, membership or {}, NOW, held)
+    screen = manager.screen(shown, {quote.product_id: quote for quote in found}, NOW, held)
+    return manager.admit(screen, given, membership or {})
 
 
 def the_denial(selection: UniverseSelection) -> Denial:
@@ -376,7 +377,7 @@ def test_candles_are_wanted_for_who_passes_so_far_and_for_what_is_held() -> None
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().products_needing_bars(products, quotes, NOW, keep("SOL", "GONE"))
+    wanted = a_universe_manager().screen(products, quotes, NOW, keep("SOL", "GONE")).products_needing_bars()
 
     assert wanted == ("BTC-USD", "SOL-USD")
 
@@ -387,7 +388,7 @@ def test_whoever_becomes_a_candidate_was_wanted() -> None:
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().products_needing_bars(products, quotes, NOW, NOBODY)
+    wanted = a_universe_manager().screen(products, quotes, NOW, NOBODY).products_needing_bars()
 
     assert set(run(a_universe_manager(), *venue).candidates) == set(wanted)
 

@@ -30,7 +30,7 @@ class ExecutionEngine:
 
         With HALT nothing is sent: only our working entries are cancelled. Protective orders stay at the venue.
         """
-        state, ledger, rules = portfolio.conditions.trading_state, portfolio.ledger, self.settings.execution
+        state, ledger, rules = portfolio.trading_state, portfolio.ledger, self.settings.execution
         period, quiet = self.settings.cycle.period_seconds, self.settings.cycle.quiet_period_seconds
         cancels = find_stale_orders(ledger, context.now, period, state, entries_allowed=entries_allowed)
         if not state.permits(OrderPurpose.EXIT):

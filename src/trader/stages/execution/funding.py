@@ -110,6 +110,6 @@ class BuyingPower:
     def _holds_peg(self, asset: Asset) -> bool:
         if asset == self.portfolio.ledger.accounting_asset:
             return True
-        price = self.portfolio.conditions.pegs.get(asset)
+        price = self.portfolio.pegs.get(asset)
         is_cooling = asset in self.portfolio.ledger.depegged
         return price is not None and price >= self.risk.peg_min and not is_cooling

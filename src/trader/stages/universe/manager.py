@@ -37,6 +37,24 @@ class UniverseRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class UniverseScreen:
+    """Every base under consideration, and what refuses it before its bars are asked for; None if nothing does."""
+
+    rows: tuple[UniverseRow, ...]
+    refusals: Mapping[ProductId, Refusal | None]
+    quotes: Mapping[ProductId, Quote]
+    held: frozenset[Asset]
+
+    def products_needing_bars(self) -> tuple[ProductId, ...]:
+        """Name the products worth reading candles of: held, or passing every check that needs no bars."""
+        return tuple(
+            row.product_id
+            for row in self.rows
+            if row.product is not None and (row.base in self.held or self.refusals[row.product_id] is None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UniverseManager:
     """Settings bound to the choice of products."""
 
@@ -55,37 +73,40 @@ class UniverseManager:
         chosen.update(product for base in held for product in by_base.get(base, ()))
         return tuple(sorted(chosen, key=lambda product: product.product_id))
 
-    def products_needing_bars(
+    def screen(
         self,
         products: Mapping[ProductId, Product],
         quotes: Mapping[ProductId, Quote],
         now: Instant,
         held: frozenset[Asset],
-    ) -> tuple[ProductId, ...]:
-        """Name the products worth reading candles of: held, or passing every check that needs no bars."""
-        return tuple(
-            row.product_id
-            for row in self._rows(_by_base(products.values()), held)
-            if row.product is not None and (row.base in held or self._refusal_before_bars(row, quotes, now) is None)
-        )
-
-    def select(
-        self,
-        products: Mapping[ProductId, Product],
-        quotes: Mapping[ProductId, Quote],
-        bars: Mapping[ProductId, Bars | DataError],
-        membership: Mapping[ProductId, Membership],
-        now: Instant,
-        held: frozenset[Asset],
-    ) -> UniverseSelection:
-        """Run every check on every base; each ends as a candidate or with the first denial it met.
+    ) -> UniverseScreen:
+        """Run the checks that need no bars on every base, once per cycle; ``admit`` finishes them.
 
         The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market,
-        quote, bars), then HYSTERESIS. Nothing bypasses a check: a member that fails one is not tradable now, however
-        long it stays a member. Hysteresis only holds back who passes and is not a member yet.
+        quote).
         """
         rows = self._rows(_by_base(products.values()), held)
-        refusals = {row.product_id: self._refusal(row, quotes, bars, now) for row in rows}
+        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now) for row in rows}
+        return UniverseScreen(rows, refusals, quotes, held)
+
+    def admit(
+        self,
+        screen: UniverseScreen,
+        bars: Mapping[ProductId, Bars | DataError],
+        membership: Mapping[ProductId, Membership],
+    ) -> UniverseSelection:
+        """Check the bars and damp what is left; each base ends as a candidate or with the first denial it met.
+
+        The bars come after every check of the screen, HYSTERESIS last. Nothing bypasses a check: a member that fails
+        one is not tradable now, however long it stays a member. Hysteresis only holds back who passes and is not a
+        member yet.
+        """
+        rows = screen.rows
+        refusals = {
+            product_id: refusal
+            or checks.check_bars(bars.get(product_id), self.triggers_max_gap_ratio, self.bars_count_min)
+            for product_id, refusal in screen.refusals.items()
+        }
         standing = self._standing({each: refusal is None for each, refusal in refusals.items()}, membership)
         candidates: dict[ProductId, Candidate] = {}
         denials: list[Denial] = []
@@ -97,7 +118,7 @@ class UniverseManager:
             if refusal is not None:
                 denials.append(Denial(product_id, refusal[0], STAGE, {"tier": tier, "base": base, **refusal[1]}))
             elif product is not None and isinstance(series, Bars):
-                candidates[product_id] = Candidate(product, listings, tier, quotes[product_id], series)
+                candidates[product_id] = Candidate(product, listings, tier, screen.quotes[product_id], series)
         return UniverseSelection(
             considered=tuple(row.product_id for row in rows),
             candidates=candidates,
@@ -122,8 +143,11 @@ class UniverseManager:
         """Name the clusters of every proposed and held asset.
 
         An asset is in the clusters that list it. A proposed one also joins those of each held asset that it moves
-        with; where that cannot be measured, it is taken to move along: not knowing is no diversification.
+        with; where that cannot be measured, it is taken to move along: not knowing is no diversification. Nothing
+        proposed, nothing measured.
         """
+        if not proposed:
+            return {}
         listed = {
             asset: {name for name, cluster in self.settings.clusters.items() if asset in cluster.bases}
             for asset in sorted({*proposed, *held})
@@ -156,17 +180,6 @@ class UniverseManager:
         if one is None or other is None:
             return True
         return indicators.correlation(one, other) > self.settings.correlation_max
-
-    def _refusal(
-        self,
-        row: UniverseRow,
-        quotes: Mapping[ProductId, Quote],
-        bars: Mapping[ProductId, Bars | DataError],
-        now: Instant,
-    ) -> Refusal | None:
-        return self._refusal_before_bars(row, quotes, now) or checks.check_bars(
-            bars.get(row.product_id), self.triggers_max_gap_ratio, self.bars_count_min
-        )
 
     def _refusal_before_bars(self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant) -> Refusal | None:
         product = row.product

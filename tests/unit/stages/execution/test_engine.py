@@ -23,7 +23,6 @@ from factories import (
     an_intent,
     an_order_record,
     shipped_settings,
-    some_conditions,
 )
 from trader.model.decisions import Approval, Plan
 from trader.model.denials import DenialCode
@@ -39,7 +38,7 @@ BOOKS = tuple(a_product(each) for each in ("ETH-USD", "SOL-USD", "BTC-USD"))
 
 
 def plan(ledger: Ledger, *approvals: Approval, switch: TradingState = TradingState.RUN, **market: Any) -> Plan:
-    portfolio = a_portfolio(ledger, conditions=some_conditions(trading_state=switch))
+    portfolio = a_portfolio(ledger, trading_state=switch)
     engine = ExecutionEngine(shipped_settings())
     return engine.plan(approvals, portfolio, a_market(*BOOKS, **market), entries_allowed=switch is TradingState.RUN)
 

@@ -23,7 +23,6 @@ from factories import (
     a_product,
     an_intent,
     shipped_settings,
-    some_conditions,
 )
 from trader.model.conversions import ConversionIntent
 from trader.model.ids import Asset, Instant, ProductId, client_order_id
@@ -47,12 +46,11 @@ def a_purse(
 ) -> BuyingPower:
     settings = shipped_settings()
     ledger = a_ledger(cash=cash, working=working, depegged=depegged or {})
-    conditions = some_conditions() if pegs is None else some_conditions(pegs=pegs)
     limits = None if available is None else {asset: Decimal(amount) for asset, amount in available.items()}
     return BuyingPower(
         replace(settings.execution, **rules),
         settings.risk,
-        a_portfolio(ledger, conditions=conditions),
+        a_portfolio(ledger, **({} if pegs is None else {"pegs": pegs})),
         a_market(SOL, available=limits),
     )
 
