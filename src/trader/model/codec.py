@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import cache, partial
+from functools import partial
 from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import Annotated, Any, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from trader.errors import MalformedData
 from trader.model.money import plain
+from trader.model.parse import Readers
 
-Reader = Callable[[Any], Any]
 Writer = Callable[[Any], str]
+
+# JSON may print a float without a point.
+_READERS = Readers({bool: (bool,), int: (int,), str: (str,), float: (float, int), Decimal: (str,)})
 
 
 def canonical_json(value: Any) -> str:
@@ -44,7 +46,7 @@ def decode(kind: Any, plain_value: Any) -> Any:
 
     Raises: MalformedData naming the field, if anything is missing, unknown or of another type.
     """
-    return _reader(kind)(plain_value)
+    return _READERS[kind](plain_value)
 
 
 def digest_of(value: Any) -> str:
@@ -113,73 +115,3 @@ def _dataclass_writer(kind: Any) -> Writer:
         return lambda value: form % tuple(canonical_json(getattr(value, name)) for name in names)
     values = attrgetter(*names)
     return lambda value: form % tuple([_WRITERS[type(item)](item) for item in values(value)])
-
-
-@cache
-def _reader(kind: Any) -> Reader:
-    if isinstance(kind, NewType):
-        return _reader(kind.__supertype__)
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _reader(get_args(kind)[0])
-    if origin in (Union, types.UnionType):
-        return _optional_reader(kind)
-    if origin is tuple:
-        item = _reader(get_args(kind)[0])
-        return lambda value: tuple(item(each) for each in _expect(value, list, kind))
-    if origin is not None and issubclass(origin, Mapping):
-        key, item = (_reader(part) for part in get_args(kind))
-        return lambda value: {key(name): item(each) for name, each in _expect(value, dict, kind).items()}
-    if is_dataclass(kind):
-        return _dataclass_reader(kind)
-    return _scalar_reader(kind)
-
-
-def _optional_reader(kind: Any) -> Reader:
-    members = [member for member in get_args(kind) if member is not type(None)]
-    if len(members) != 1 or len(get_args(kind)) != 2:
-        raise MalformedData(f"{kind} cannot be read back: which member is meant is not written")
-    inner = _reader(members[0])
-    return lambda value: None if value is None else inner(value)
-
-
-def _dataclass_reader(kind: Any) -> Reader:
-    hints = get_type_hints(kind, include_extras=True)
-    known = {each.name: each for each in fields(kind)}
-
-    # Resolved on first use, so that types may refer to one another.
-    def read(value: Any) -> Any:
-        given = _expect(value, dict, kind)
-        if unknown := sorted(given.keys() - known.keys()):
-            raise MalformedData(f"{kind.__name__} has no field {unknown[0]!r}")
-        built: dict[str, Any] = {}
-        for name, each in known.items():
-            if name in given:
-                try:
-                    built[name] = _reader(hints[name])(given[name])
-                except (MalformedData, ValueError, ArithmeticError) as error:
-                    raise MalformedData(f"{kind.__name__}.{name}: {error}") from error
-            elif each.default is MISSING and each.default_factory is MISSING:
-                raise MalformedData(f"{kind.__name__} lacks {name!r}")
-        return kind(**built)
-
-    return read
-
-
-def _scalar_reader(kind: Any) -> Reader:
-    if issubclass(kind, Enum):
-        return lambda value: kind(_expect(value, str, kind))
-    if issubclass(kind, Decimal):
-        return lambda value: kind(_expect(value, str, kind))
-    if kind is float:
-        return lambda value: float(_expect(value, (int, float), kind))
-    if kind in (bool, int, str):
-        return lambda value: _expect(value, kind, kind)
-    raise MalformedData(f"{kind!r} cannot be read back")
-
-
-def _expect(value: Any, allowed: Any, kind: Any) -> Any:
-    # bool is an int to Python; to us it is not.
-    if not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool):
-        raise MalformedData(f"expected {getattr(kind, '__name__', kind)}, found {type(value).__name__} {value!r}")
-    return value
