@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
 from trader.model.ids import Asset, ProductId
-
-
-def _after_check(self: Any, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-    """Let the loader at the edge apply the check; the core itself does not know pydantic."""
-    function = {"type": "no-info", "function": self.check}
-    return {"type": "function-after", "function": function, "schema": handler(source)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +23,6 @@ class Between:
             raise ValueError(f"{value} is out of range; allowed is {self.low} to {self.high}")
         return value
 
-    __get_pydantic_core_schema__ = _after_check
-
 
 @dataclass(frozen=True, slots=True)
 class Matching:
@@ -45,8 +36,6 @@ class Matching:
         if re.fullmatch(self.pattern, str(value)) is None:
             raise ValueError(f"{value} has the wrong shape; allowed is {self.words}")
         return value
-
-    __get_pydantic_core_schema__ = _after_check
 
 
 #: No position may be held longer; where a lost ledger is looked for follows from it.
