@@ -125,6 +125,14 @@ audit: .venv/.dev ## look the locked versions up among the known vulnerabilities
 bench-decide: .venv/.dev ## time the pure part of a cycle
 	$(BIN)/python -m desk.bench.decide
 
+# `make bench-cycle BASE=HEAD~1 RATIO_MAX=1.10` compares with another commit or tag, and is stricter. About a minute.
+BASE ?= 2324d3c
+RATIO_MAX ?= 1.20
+
+.PHONY: bench-cycle
+bench-cycle: .venv/.dev ## compare the CPU time of a whole cycle of 10 products with an older commit; BASE, RATIO_MAX
+	$(BIN)/python -m desk.bench.cycle --base $(BASE) --ratio-max $(RATIO_MAX)
+
 .PHONY: docs
 docs: .venv/.dev ## rewrite the generated tables in docs
 	$(BIN)/python -m desk.docs_tables docs
