@@ -19,6 +19,7 @@ from trader.errors import ConfigError
 from trader.model.ids import Asset, Instant, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
+from trader.model.market import split_answers
 from trader.model.money import ZERO
 from trader.model.orders import Fill, Side
 from trader.model.portfolio import equity_of
@@ -102,7 +103,7 @@ def _sum_up(summary: RunSummary, setup: MarketSetup, home: Path, market: MarketD
     summary.entries = len({fill.venue_order_id for fill in fills if fill.side is Side.BUY})
     summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
     summary.equity_open = setup.settings.app.capital
-    quotes = market.quotes([lot.product_id for lot in ledger.lots.values()])
+    quotes, _ = split_answers(market.quotes([lot.product_id for lot in ledger.lots.values()]))
     summary.equity_close = equity_of(ledger, index_quotes_by_base(ledger, quotes), {})
     summary.cash_check = check_cash(setup.settings.app.capital, fills, ledger)
 

@@ -22,21 +22,29 @@ from trader.model.trading_state import TradingState
 
 
 class MarketData(Protocol):
-    """Public facts; no key needed. Raises VenueError."""
+    """Public facts; no key needed.
 
-    def products(self) -> Sequence[Product]:
-        """Return every spot product, whatever its state."""
+    Every product asked for is answered, with its value or with the cause why there is none. Raises VenueError, which
+    also names its cause, if nothing was answered at all.
+    """
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
-        """Return the best bid and ask of each product that has one; a product without is left out."""
+    def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
+        """Return the spot products asked for, or all of them, whatever their state.
+
+        A product asked for that the venue does not list is MissingData; one whose metadata make no sense is
+        MalformedData. Raises VenueError, also if there are metadata and none of them make sense.
+        """
+
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
+        """Return the best bid and ask of each product, or the reason there is none."""
 
     def bars(
         self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
     ) -> Mapping[ProductId, Bars | DataError]:
-        """Return *count* closed bars of each product, or the reason there are none; every product is answered."""
+        """Return *count* closed bars of each product, or the reason there are none."""
 
-    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
-        """Return what rests within the band around the mid; a product that cannot be read is left out."""
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
+        """Return what rests within the band around each product's mid, or the reason that is not known."""
 
 
 class ExchangeAdapter(MarketData, Protocol):
@@ -44,6 +52,12 @@ class ExchangeAdapter(MarketData, Protocol):
 
     def balances(self) -> Mapping[Asset, Balance]:
         """Return what the account holds; an asset without a wallet is left out and means zero. Raises VenueError."""
+
+    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+        """Return ``balances()`` and ``orders(since)``, read at the same time where that is possible.
+
+        Without *since* there are no orders to read. Raises VenueError if either cannot be read.
+        """
 
     def fee_rates(self) -> FeeRates:
         """Return the rates of the account's tier. Raises VenueError."""
@@ -60,8 +74,14 @@ class ExchangeAdapter(MarketData, Protocol):
         Absence proves nothing: listings lag.
         """
 
+    def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
+        """Return one order, whatever its age. Raises VenueError, also if the venue does not know it, or not yet."""
+
     def fills(self, since: Instant) -> Sequence[Fill]:
         """Return the account's fills since, in any order. Raises VenueError."""
+
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+        """Return the fills of these orders only, in any order, whatever their age. Raises VenueError."""
 
     def quote_conversion(self, intent: ConversionIntent) -> str:
         """Ask for a conversion and return the venue's id for it; nothing moves yet. Raises VenueError."""

@@ -649,7 +649,7 @@ def test_exit_sells_what_can_be_sold_and_writes_off_the_rest() -> None:
     """19: rounded down to whole coins, 3 of 3.0009 go; the sliver does not keep the position open."""
     world = a_world_that_bought(strategy=once(a_proposal("SOL-USD", max_hold_hours=1)))
     coarse = [listed("SOL-USD", base_increment=Quantity(1), base_size_min=Quantity(1)), listed("BTC-USD")]
-    world.meddlers["market.products"] = answering(coarse)
+    world.meddlers["market.products"] = answering({product.product_id: product for product in coarse})
     world.clock.advance(3700)
 
     world.cycles(3)

@@ -29,10 +29,10 @@ from factories_venue import (
     an_exit,
     an_intent,
 )
-from trader.errors import VenueProtocol
+from trader.errors import MissingData, VenueError, VenueProtocol
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Instant, ProductId, VenueOrderId
-from trader.model.market import FeeRates
+from trader.model.market import Bars, Depth, FeeRates, Granularity, split_answers
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, Rejected, Side, Unknown
@@ -41,6 +41,8 @@ OpenVenue = Callable[..., Venue]
 
 DIP = Bar(low=99.0)
 EVER = Instant(0)
+NONE = ProductId("NONE-USD")
+STRANGER = VenueOrderId("00000000-0000-0000-0000-000000000000")
 
 
 class ExchangeCases:
@@ -167,11 +169,10 @@ class ExchangeCases:
         """The answer is per order, and an error for one is no error for the call."""
         venue = open_venue()
         done = venue.accepted(venue.exchange.submit(a_taker()))
-        stranger = VenueOrderId("00000000-0000-0000-0000-000000000000")
 
-        answer = venue.exchange.cancel([done, stranger])
+        answer = venue.exchange.cancel([done, STRANGER])
 
-        assert {done: False, stranger: False} == dict(answer)
+        assert {done: False, STRANGER: False} == dict(answer)
 
     def test_immediate_order_pays_the_ask_the_impact_and_the_taker_fee(self, open_venue: OpenVenue) -> None:
         """100.05 and 5 bps are 100.11 on the grid of 0.01; the fee is 1.2 % of it."""
@@ -401,13 +402,92 @@ class ExchangeCases:
         assert [(SOL_USDC, Price("100.11"))] == [(f.product_id, f.price) for f in venue.exchange.fills(EVER)]
         assert Decimal("797.37736") == venue.money(USDC)[0]
 
-    def test_quotes_of_what_has_no_market_are_left_out(self, open_venue: OpenVenue) -> None:
+    def test_account_is_what_balances_and_orders_say(self, open_venue: OpenVenue) -> None:
+        """From an instant on, of the orders; without one there are none."""
+        venue = open_venue(a_path(Bar(), Bar()))
+        venue.exchange.submit(a_taker("first"))
+        later = venue.pass_bars()
+        second = venue.accepted(venue.exchange.submit(an_intent("second")))
+
+        balances, orders = venue.exchange.account(later)
+
+        assert venue.exchange.balances() == balances
+        assert [second] == [order.venue_order_id for order in orders]
+        assert (balances, []) == (venue.exchange.account(None)[0], list(venue.exchange.account(None)[1]))
+
+    def test_order_is_reported_by_its_id_as_in_the_listing(self, open_venue: OpenVenue) -> None:
+        """Working, filled, and the bracket that was born from it."""
+        venue = open_venue(a_path(DIP))
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+        working = venue.exchange.order(parent)
+        venue.pass_bars()
+
+        filled = venue.exchange.order(parent)
+
+        assert filled.attached_order_id is not None
+        assert (OrderStatus.OPEN, OrderStatus.FILLED) == (working.status, filled.status)
+        assert venue.order(parent) == filled
+        assert venue.order(filled.attached_order_id) == venue.exchange.order(filled.attached_order_id)
+
+    def test_order_that_nobody_knows_is_an_error(self, open_venue: OpenVenue) -> None:
+        """And says which one."""
+        venue = open_venue()
+
+        with pytest.raises(VenueError, match=STRANGER):
+            venue.exchange.order(STRANGER)
+
+    def test_fills_of_an_order_are_its_own(self, open_venue: OpenVenue) -> None:
+        """However old they are; an order without any, and no order, have none."""
+        venue = open_venue(a_path(Bar(), Bar()))
+        first = venue.accepted(venue.exchange.submit(a_taker("first")))
+        venue.pass_bars()
+        second = venue.accepted(venue.exchange.submit(a_taker("second")))
+        resting = venue.accepted(venue.exchange.submit(an_intent("resting", limit_price=Price("90.00"))))
+        by_order = {fill.venue_order_id: fill for fill in venue.exchange.fills(EVER)}
+
+        assert [by_order[first]] == list(venue.exchange.order_fills([first]))
+        assert {first, second} == {fill.venue_order_id for fill in venue.exchange.order_fills([second, first, resting])}
+        assert [] == list(venue.exchange.order_fills([resting, STRANGER]))
+        assert [] == list(venue.exchange.order_fills([]))
+
+    def test_products_are_all_or_those_asked_for(self, open_venue: OpenVenue) -> None:
+        """One that the venue does not list is missing, and named."""
+        venue = open_venue()
+
+        everything, some = venue.exchange.products(), venue.exchange.products([NONE, SOL])
+
+        assert {SOL, SOL_USDC} == set(everything)
+        assert [NONE, SOL] == list(some)
+        assert everything[SOL] == some[SOL]
+        assert isinstance(some[NONE], MissingData)
+        assert NONE in str(some[NONE])
+        assert {} == venue.exchange.products([])
+
+    def test_quote_that_does_not_exist_says_so(self, open_venue: OpenVenue) -> None:
         """The others are answered."""
         venue = open_venue()
 
-        quotes = venue.exchange.quotes([SOL, ProductId("NONE-USD")])
+        quotes, causes = split_answers(venue.exchange.quotes([SOL, NONE]))
 
         assert {SOL: (Price("99.95"), Price("100.05"))} == {key: (q.bid, q.ask) for key, q in quotes.items()}
+        assert [NONE] == list(causes)
+        assert NONE in causes[NONE]
+
+    def test_depth_that_does_not_exist_says_so(self, open_venue: OpenVenue) -> None:
+        """The others are answered."""
+        venue = open_venue()
+
+        depth = venue.exchange.depth([NONE, SOL], Decimal(20))
+
+        assert {NONE: MissingData, SOL: Depth} == {product_id: type(each) for product_id, each in depth.items()}
+
+    def test_bars_that_do_not_exist_say_so(self, open_venue: OpenVenue) -> None:
+        """The others are answered."""
+        venue = open_venue()
+
+        bars = venue.exchange.bars([NONE, SOL], Granularity.FIVE_MINUTE, 5, START)
+
+        assert {NONE: MissingData, SOL: Bars} == {product_id: type(each) for product_id, each in bars.items()}
 
     def test_fee_rates_are_those_that_are_charged(self, open_venue: OpenVenue) -> None:
         """0.6 % and 1.2 %."""

@@ -33,7 +33,7 @@ from trader.adapters.coinbase.auth import Credentials, choose_signer
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Bars, Granularity
+from trader.model.market import Bars, Granularity, split_answers
 
 _BARS = 300
 _BENCHMARK_HOURS = 168
@@ -108,8 +108,8 @@ def gather(exchange: CoinbaseExchange, url: str) -> Gathered:
     """Read what a cycle reads: products, quotes, candles of every product, the benchmark's, account and fees."""
     requests.delete(f"{url}/__sandbox/requests", timeout=10)
     begun = time.perf_counter()
-    products = tuple(product.product_id for product in exchange.products())
-    quotes = exchange.quotes(products)
+    products = tuple(split_answers(exchange.products())[0])
+    quotes, _ = split_answers(exchange.quotes(products))
     now = Instant(int(time.time()))
     bars = exchange.bars(tuple(quotes), _FIVE, _BARS, now)
     exchange.bars(products[:1], Granularity.ONE_HOUR, _BENCHMARK_HOURS, now)

@@ -27,6 +27,7 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
+from trader.errors import DataError, MissingData
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId, Scope, StrategyId, cycle_id_at
 from trader.model.inputs import StrategyContext, Tick
@@ -93,12 +94,12 @@ class _VenuesQuotes:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._candles, name)
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
-        """Return the best bid and ask of each product that has one."""
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
+        """Return the best bid and ask of each product, or say that it has none."""
         with self._venue.lock:
             self._venue.advance()
             touches = {product_id: self._venue.market.touch(product_id) for product_id in product_ids}
-        return {product_id: touch for product_id, touch in touches.items() if touch is not None}
+        return {product_id: touch or MissingData("there is no market") for product_id, touch in touches.items()}
 
 
 class _Store(InMemoryStateStore):

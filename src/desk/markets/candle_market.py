@@ -56,18 +56,12 @@ class CandleMarket:
 
     # --- MarketData
 
-    def products(self) -> Sequence[Product]:
-        now = self._clock.now()
-        return tuple(self._as_of(product, now) for product in self._products.values())
+    def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
+        wanted = tuple(self._products) if product_ids is None else product_ids
+        return {product_id: self._product(product_id) for product_id in wanted}
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
-        now = self._clock.now()
-        quotes = {}
-        for product_id in product_ids:
-            last = self._last_closed(product_id, now)
-            if last is not None:
-                quotes[product_id] = self._quote(product_id, last.close, now)
-        return quotes
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
+        return {product_id: self._quote_of(product_id) for product_id in product_ids}
 
     def bars(
         self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
@@ -78,15 +72,9 @@ class CandleMarket:
         self,
         product_ids: Sequence[ProductId],
         band_bps: Decimal,  # noqa: ARG002 - asked for by the port; candles know no distance from the mid
-    ) -> Mapping[ProductId, Depth]:
+    ) -> Mapping[ProductId, Depth | DataError]:
         """Assume that a share of the mean hourly turnover of the last 24 h rests on each side, whatever the band."""
-        now = self._clock.now()
-        depths = {}
-        for product_id in product_ids:
-            if self._last_closed(product_id, now) is not None:
-                side = Notional(self._day_notional(product_id, now) / 24 * self._settings.volume_share_ratio)
-                depths[product_id] = Depth(product_id, side, side)
-        return depths
+        return {product_id: self._depth_of(product_id) for product_id in product_ids}
 
     # --- Tape
 
@@ -136,6 +124,22 @@ class CandleMarket:
         except DataError as error:
             return error
 
+    def _product(self, product_id: ProductId) -> Product | DataError:
+        product = self._products.get(product_id)
+        return _missing(product_id) if product is None else self._as_of(product, self._clock.now())
+
+    def _quote_of(self, product_id: ProductId) -> Quote | DataError:
+        now = self._clock.now()
+        last = self._last_closed(product_id, now)
+        return _missing(product_id) if last is None else self._quote(product_id, last.close, now)
+
+    def _depth_of(self, product_id: ProductId) -> Depth | DataError:
+        now = self._clock.now()
+        if self._last_closed(product_id, now) is None:
+            return _missing(product_id)
+        side = Notional(self._day_notional(product_id, now) / 24 * self._settings.volume_share_ratio)
+        return Depth(product_id, side, side)
+
     def _last_closed(self, product_id: ProductId, now: Instant) -> Candle | None:
         return self._finest_of(product_id).last_closed(now) if product_id in self._products else None
 
@@ -157,6 +161,10 @@ class CandleMarket:
         half = mid * self._settings.spread_bps / BPS / 2
         bid, ask = floor_to(mid - half, increment), ceil_to(mid + half, increment)
         return Quote(product_id, Price(bid), Price(ask if ask > bid else bid + increment), now)
+
+
+def _missing(product_id: ProductId) -> MissingData:
+    return MissingData(f"{product_id} is not listed, or no candle of it has closed lately")
 
 
 def make_product(product_id: ProductId, candles: Sequence[Candle], alias: ProductId | None = None) -> Product:

@@ -15,7 +15,7 @@ from desk.markets.candle_market import CandleMarket, SeriesKey
 from desk.markets.series import CandleSeries
 from desk.sandbox.resample import merge, partial, split
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Candle, Granularity, Product, Quote
+from trader.model.market import Candle, Depth, Granularity, Product, Quote, split_answers
 from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
 from trader.ports import Clock
 from trader.settings.app import SimulationSettings
@@ -71,7 +71,7 @@ class VenueMarket:
 
     def products(self) -> list[Product]:
         """Return every product as of now."""
-        return [self._changed(product) for product in self._candles.products()]
+        return [self._changed(product) for product in split_answers(self._candles.products())[0].values()]
 
     def product(self, product_id: str) -> Product | None:
         """Return the metadata of a product, without its daily figures."""
@@ -121,8 +121,8 @@ class VenueMarket:
         printed = self._last_print(product_id)
         if printed is not None and printed.price is not None:
             return Notional(printed.price * printed.volume)
-        depth = self._candles.depth([product_id], _BOOK_BAND_BPS).get(product_id)
-        return depth.ask_notional if depth is not None else Notional(0)
+        depth = self._candles.depth([product_id], _BOOK_BAND_BPS)[product_id]
+        return depth.ask_notional if isinstance(depth, Depth) else Notional(0)
 
     def levels(self, product_id: ProductId, limit: int) -> tuple[list[Level], list[Level]]:
         """Spread what rests over a few levels on each side, best first."""

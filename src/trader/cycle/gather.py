@@ -11,7 +11,7 @@ from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import AccountView, CycleInputs, Tick
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Balance, Bars, FeeRates, Product, Quote
+from trader.model.market import Balance, Bars, FeeRates, Product, Quote, split_answers
 from trader.model.orders import OrderIntent
 from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, MarketData, Ports
@@ -111,7 +111,8 @@ def add_depth(
     if not product_ids:
         return inputs
     try:
-        return replace(inputs, depth=market.depth(product_ids, settings.universe.depth_band_bps))
+        depth, _ = split_answers(market.depth(product_ids, settings.universe.depth_band_bps))
+        return replace(inputs, depth=depth)
     except VenueError:
         return inputs
 
@@ -131,18 +132,18 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
     if is_fresh and all(each.product_id in known for each in ours):
         return ledger
-    listed = market.products()
+    listed, _ = split_answers(market.products())
     held = frozenset(each.base for each in ours)
     pegs = {product_id for path in pipeline.settings.risk.pegs.values() for product_id in path}
-    chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed, held)}
-    chosen |= {product.product_id: product for product in listed if product.product_id in pegs}
+    chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed.values(), held)}
+    chosen |= {product_id: product for product_id, product in listed.items() if product_id in pegs}
     return replace(ledger, products=ProductCache(now, tuple(chosen.values())))
 
 
 def _quotes(products: Mapping[ProductId, Product], market: MarketData) -> Mapping[ProductId, Quote]:
     """Quote each book once; its aliases share the quote."""
     canonical = tuple(dict.fromkeys(product.canonical_id for product in products.values()))
-    found = market.quotes(canonical)
+    found, _ = split_answers(market.quotes(canonical))
     quotes = dict(found)
     for product in products.values():
         if product.alias is not None and product.alias in found:

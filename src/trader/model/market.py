@@ -9,11 +9,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from trader.errors import MalformedData, MissingData, StaleData
+from trader.errors import DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import BPS, Notional, Price, Quantity
+
+T = TypeVar("T")
+
+
+def split_answers(answers: Mapping[ProductId, T | DataError]) -> tuple[dict[ProductId, T], dict[ProductId, str]]:
+    """Part the products that were answered with a value from those that have none, and say why they have none."""
+    values: dict[ProductId, T] = {}
+    causes: dict[ProductId, str] = {}
+    for product_id, answer in answers.items():
+        if isinstance(answer, DataError):
+            causes[product_id] = str(answer)
+        else:
+            values[product_id] = answer
+    return values, causes
 
 
 class Granularity(StrEnum):

@@ -67,14 +67,13 @@ class SimulatedExchange:
         self._accounts = accounts
         self._opening = opening
         self._prefix = order_prefix
-        self._products: tuple[Instant, Mapping[ProductId, Product]] | None = None
 
     # --- the public half
 
-    def products(self) -> Sequence[Product]:
-        return self._market.products()
+    def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
+        return self._market.products(product_ids)
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
         return self._market.quotes(product_ids)
 
     def bars(
@@ -82,13 +81,16 @@ class SimulatedExchange:
     ) -> Mapping[ProductId, Bars | DataError]:
         return self._market.bars(product_ids, granularity, count, now)
 
-    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
         return self._market.depth(product_ids, band_bps)
 
     # --- the account
 
     def balances(self) -> Mapping[Asset, Balance]:
         return self._visible().balances()
+
+    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+        return self.balances(), () if since is None else self.orders(since)
 
     def fee_rates(self) -> FeeRates:
         return FeeRates(self._settings.maker_fee_ratio, self._settings.taker_fee_ratio)
@@ -131,8 +133,17 @@ class SimulatedExchange:
         )
         return tuple(order.report() for order in sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
 
+    def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
+        order = self._visible().order(venue_order_id)
+        if order is None:
+            raise VenueProtocol(f"there is no order {venue_order_id}")
+        return order.report()
+
     def fills(self, since: Instant) -> Sequence[Fill]:
         return tuple(fill for fill in self._visible().fills if fill.time >= since)
+
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+        return tuple(fill for fill in self._visible().fills if fill.venue_order_id in venue_order_ids)
 
     # --- conversions
 
@@ -177,8 +188,8 @@ class SimulatedExchange:
         if known is not None:
             # As at Coinbase: the first order with this id is the answer, even if this request differs from it.
             return Accepted(known.venue_order_id, known.child)
-        product = self._product(intent.product_id, now)
-        if product is None:
+        product = self._market.products([intent.product_id])[intent.product_id]
+        if isinstance(product, DataError):
             return Rejected("INVALID_PRODUCT_ID")
         touch = self._tape.touch(intent.product_id)
         reason = why_reject(intent, product, touch, now)
@@ -195,9 +206,9 @@ class SimulatedExchange:
         return Accepted(order.venue_order_id, order.child)
 
     def _taken(self, account: SimAccount, order: SimOrder, touch: Quote, now: Instant) -> SimAccount:
-        depth = self._market.depth([order.product_id], _DEPTH_BAND_BPS).get(order.product_id)
+        depth = self._market.depth([order.product_id], _DEPTH_BAND_BPS)[order.product_id]
         shown = Notional(0)
-        if depth is not None:
+        if not isinstance(depth, DataError):
             shown = depth.ask_notional if order.side is Side.BUY else depth.bid_notional
         execution = fill_marketable(order, touch, shown, self._settings)
         if execution is not None:
@@ -229,12 +240,6 @@ class SimulatedExchange:
             bracket=attached,
             child=derive_venue_id(intent.client_order_id, 1) if attached is not None else None,
         )
-
-    def _product(self, product_id: ProductId, now: Instant) -> Product | None:
-        # Read once per instant: a cycle may send several orders, and on a real market this is a request.
-        if self._products is None or self._products[0] != now:
-            self._products = now, {product.product_id: product for product in self._market.products()}
-        return self._products[1].get(product_id)
 
     def _visible(self) -> SimAccount:
         lag = self._settings.visibility_lag_seconds

@@ -50,7 +50,8 @@ class MarketTape:
         self._granularity = granularity
 
     def touch(self, product_id: ProductId) -> Quote | None:
-        return self._market.quotes([product_id]).get(product_id)
+        quote = self._market.quotes([product_id])[product_id]
+        return None if isinstance(quote, DataError) else quote
 
     def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
         # A newest bar that is not published yet is a DataError. Nothing is lost: the same stretch is asked for again.

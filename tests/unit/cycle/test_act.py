@@ -486,7 +486,7 @@ def test_bracket_of_a_lot_too_small_to_sell_stays_under_halt() -> None:
     world = a_world_to_exit()
     brackets = set(world.stored.active)
     coarse = [listed("SOL-USD", quote_size_min=Notional(1_000_000)), listed("BTC-USD")]
-    world.meddlers["market.products"] = answering(coarse)
+    world.meddlers["market.products"] = answering({product.product_id: product for product in coarse})
     world.meddlers["store.commit"] = switched_by(world, TradingState.HALT)
 
     world.cycles(2)

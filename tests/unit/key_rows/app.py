@@ -13,11 +13,11 @@ from factories_settings import shipped_trees, with_overrides
 from trader.adapters.coinbase.limits import RateLimitGroup, TimeoutPolicy, make_rate_limiters
 from trader.adapters.config.files import parse_settings
 from trader.entry.wiring import VenueAccess, build_local_ports, read_limits
-from trader.errors import ConfigError, VenueError
+from trader.errors import ConfigError, DataError, VenueError
 from trader.model.cycle_state import FeeCache
 from trader.model.ids import Instant, ProductId
 from trader.model.inputs import AccountView
-from trader.model.market import FeeRates, Quote
+from trader.model.market import Depth, FeeRates, Quote
 from trader.model.order_life import OrderStatus
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile
@@ -34,7 +34,7 @@ _BURST = Seen(bars=shapes.burst())
 class _Crashing(Banded):
     """A market in whose reading our process dies."""
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
         raise RuntimeError("out of memory")
 
 
@@ -127,9 +127,8 @@ def _books_read_together(settings: Settings) -> int:
     with serving() as stub:
         stub.on("GET", "/market/product_book", answer)
         with contextlib.suppress(VenueError):
-            return len(
-                a_market(stub, limits=limits, timeouts=TimeoutPolicy(answer_seconds=10)).depth(names, Decimal(1000))
-            )
+            market = a_market(stub, limits=limits, timeouts=TimeoutPolicy(answer_seconds=10))
+            return sum(isinstance(each, Depth) for each in market.depth(names, Decimal(1000)).values())
     return 0
 
 

@@ -38,11 +38,11 @@ class Banded:
     def __init__(self, market: MarketData, per_bps: int) -> None:
         self.market, self.per_bps = market, per_bps
 
-    def products(self) -> Sequence[Product]:
+    def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
         """Pass on."""
-        return self.market.products()
+        return self.market.products(product_ids)
 
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
         """Pass on."""
         return self.market.quotes(product_ids)
 
@@ -52,7 +52,7 @@ class Banded:
         """Pass on."""
         return self.market.bars(product_ids, granularity, count, now)
 
-    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
         """Make it up from the band."""
         side = Notional(band_bps * self.per_bps)
         return {product_id: Depth(product_id, side, side) for product_id in product_ids}

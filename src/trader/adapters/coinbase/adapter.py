@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -22,9 +23,11 @@ from trader.adapters.coinbase.wire.account import (
     read_fill,
     read_permissions,
 )
+from trader.adapters.coinbase.wire.base import read_answer
 from trader.adapters.coinbase.wire.market import read_fee_rates
 from trader.adapters.coinbase.wire.orders import (
     OrderHead,
+    OrderReply,
     Preview,
     make_status_report,
     read_cancelled,
@@ -33,13 +36,15 @@ from trader.adapters.coinbase.wire.orders import (
     read_order_head,
     read_preview,
 )
-from trader.errors import ConfigError, InvariantViolation
+from trader.errors import ConfigError, InvariantViolation, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.market import Balance, FeeRates
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 
 _CANCELS_PER_CALL = 100
+# As many as an address has room for.
+_ORDERS_PER_CALL = 100
 
 
 class CoinbaseExchange(CoinbaseMarket):
@@ -82,16 +87,21 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def key_permissions(self) -> KeyPermissions:
         """Return what our key may do. Raises: VenueError."""
-        return read_permissions(self._transport.read(Call("GET", "/key_permissions")))
+        return self._read(Call("GET", "/key_permissions"), read_permissions)
 
     # --- the account
 
     def balances(self) -> Mapping[Asset, Balance]:
-        return read_balances(pagination.iterate_accounts(self._transport))
+        return read_answer(pagination.ACCOUNTS, read_balances, tuple(pagination.iterate_accounts(self._transport)))
+
+    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+        if since is None:
+            return self.balances(), ()
+        balances, orders = self._transport.pool.run_each((self.balances, partial(self.orders, since)))
+        return balances, orders
 
     def fee_rates(self) -> FeeRates:
-        query = (("product_type", "SPOT"),)
-        return read_fee_rates(self._transport.read(Call("GET", "/transaction_summary", query=query)))
+        return self._read(Call("GET", "/transaction_summary", query=(("product_type", "SPOT"),)), read_fee_rates)
 
     # --- orders
 
@@ -100,7 +110,8 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def preview(self, intent: OrderIntent) -> Preview:
         """Ask what would become of an order; nothing is reserved and nothing promised. Raises: VenueError."""
-        return read_preview(self._transport.send(Call("POST", "/orders/preview", body=requests.encode_preview(intent))))
+        call = Call("POST", "/orders/preview", body=requests.encode_preview(intent))
+        return read_answer(call, read_preview, self._transport.send(call))
 
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
         wanted = tuple(dict.fromkeys(venue_order_ids))
@@ -109,8 +120,8 @@ class CoinbaseExchange(CoinbaseMarket):
         taken = dict.fromkeys(wanted, False)
         for at in range(0, len(wanted), _CANCELS_PER_CALL):
             batch = wanted[at : at + _CANCELS_PER_CALL]
-            reply = self._transport.send(Call("POST", "/orders/batch_cancel", body=requests.encode_cancel(batch)))
-            told = read_cancelled(reply)
+            call = Call("POST", "/orders/batch_cancel", body=requests.encode_cancel(batch))
+            told = read_answer(call, read_cancelled, self._transport.send(call))
             taken |= {venue_order_id: told.get(venue_order_id, False) for venue_order_id in batch}
         return taken
 
@@ -118,29 +129,50 @@ class CoinbaseExchange(CoinbaseMarket):
         """Return our orders and the brackets born from them; of strangers' orders only the ids are looked at."""
         rows: dict[str, tuple[OrderHead, Any]] = {}
         for row in pagination.iterate_orders(self._transport, since):
-            head = read_order_head(row)
+            head = read_answer(pagination.ORDERS, read_order_head, row)
             rows.setdefault(head.order_id, (head, row))
         ours = {order_id for order_id, (head, _) in rows.items() if head.client_order_id.startswith(self._prefix)}
         reports = []
         for order_id, (head, row) in rows.items():
             parent = head.originating_order_id
             if order_id in ours or parent in ours or (parent and parent not in rows and self._is_ours(parent)):
-                reports.append(make_status_report(read_order(row)))
+                reports.append(make_status_report(read_answer(pagination.ORDERS, read_order, row)))
         since_then = (report for report in reports if report.created_at >= since)
         return tuple(sorted(since_then, key=lambda each: (each.created_at, each.venue_order_id)))
 
+    def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
+        return make_status_report(self._order(venue_order_id))
+
     def fills(self, since: Instant) -> Sequence[Fill]:
         """Return the account's fills, oldest first; within a second as the venue lists them, turned round."""
-        newest_first = [read_fill(row) for row in pagination.iterate_fills(self._transport, since)]
-        once = {fill.trade_id: fill for fill in reversed(newest_first) if fill.time >= since}
-        return tuple(sorted(once.values(), key=lambda fill: fill.time))
+        return tuple(
+            fill for fill in _read_fills(pagination.iterate_fills(self._transport, since)) if fill.time >= since
+        )
+
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+        """Return the fills of these orders in the order of ``fills``; what the venue lists of others is left out."""
+        wanted = tuple(dict.fromkeys(venue_order_ids))
+        if not all(wanted):
+            raise InvariantViolation("an order without an id has no fills to ask for")
+        rows: list[Any] = []
+        for at in range(0, len(wanted), _ORDERS_PER_CALL):
+            rows += pagination.iterate_order_fills(self._transport, wanted[at : at + _ORDERS_PER_CALL])
+        return tuple(fill for fill in _read_fills(rows) if fill.venue_order_id in wanted)
+
+    def _order(self, order_id: str) -> OrderReply:
+        if not order_id:
+            raise InvariantViolation("an order without an id cannot be asked for")
+        call = Call("GET", f"/orders/historical/{quote(order_id, safe='')}")
+        order = self._read(call, read_order_envelope)
+        if order.order_id != order_id:
+            raise VenueProtocol(f"{call}: order {order.order_id} was answered")
+        return order
 
     def _is_ours(self, order_id: str) -> bool:
         """Tell whether an order outside of the listing is ours; one the venue cannot find is asked for again."""
         if order_id not in self._parents:
-            call = Call("GET", f"/orders/historical/{quote(order_id, safe='')}")
             try:
-                parent = read_order_envelope(self._transport.read(call))
+                parent = self._order(order_id)
             except NotFound:
                 return False
             self._parents[order_id] = parent.client_order_id.startswith(self._prefix)
@@ -150,7 +182,7 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def quote_conversion(self, intent: ConversionIntent) -> str:
         call = Call("POST", "/convert/quote", body=requests.encode_conversion_quote(intent))
-        return read_conversion_id(self._transport.send(call))
+        return read_answer(call, read_conversion_id, self._transport.send(call))
 
     def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         # Sent once, whatever comes: a second commit may be a second conversion.
@@ -159,8 +191,15 @@ class CoinbaseExchange(CoinbaseMarket):
 
     def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
         query = tuple(requests.encode_accounts(intent.source, intent.target).items())
-        reply = self._transport.read(Call("GET", _convert_path(venue_conversion_id), query=query))
-        return read_conversion(reply, intent.source, intent.target)
+        call = Call("GET", _convert_path(venue_conversion_id), query=query)
+        return self._read(call, read_conversion, intent.source, intent.target)
+
+
+def _read_fills(rows: Iterable[Any]) -> Sequence[Fill]:
+    """Read each fill once, oldest first; the venue lists the newest first. Raises: VenueError."""
+    newest_first = [read_answer(pagination.FILLS, read_fill, row) for row in rows]
+    once = {fill.trade_id: fill for fill in reversed(newest_first)}
+    return tuple(sorted(once.values(), key=lambda fill: fill.time))
 
 
 def _convert_path(venue_conversion_id: str) -> str:

@@ -10,10 +10,10 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ from trader.adapters.coinbase.limits import (
     Timing,
     make_rate_limiters,
 )
+from trader.adapters.coinbase.pool import WorkerPool
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
 
 BASE_URL = "https://api.coinbase.com"
@@ -104,7 +105,7 @@ class Transport:
         self._limiters = make_rate_limiters(self._limits, self.timing)
         self._session = _session(self._limits.parallel, ca_file)
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self.pool = WorkerPool(self._limits.parallel)
 
     @property
     def has_key(self) -> bool:
@@ -119,10 +120,7 @@ class Transport:
     def close(self) -> None:
         """Let go of connections and threads."""
         self._session.close()
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown()
+        self.pool.close()
 
     def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
         """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
@@ -201,13 +199,7 @@ class Transport:
         If the first ones all fail for want of an answer, the rest is not asked.
         """
         breaker = BatchBreaker(self.timing.monotonic() + self.timeouts.bulk_seconds, self._limits.parallel)
-        if len(calls) == 1:
-            return [self._try(calls[0], breaker)]
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="coinbase")
-            pool = self._pool
-        return list(pool.map(lambda call: self._try(call, breaker), calls))
+        return self.pool.run_each([partial(self._try, call, breaker) for call in calls])
 
     def auth_delay(self) -> float:
         """Return how long to wait after a refused token: some refusals are throttling in disguise."""

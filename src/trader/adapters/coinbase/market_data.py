@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from trader.adapters.coinbase.answers import match_rows, name_product, read_by_product, read_or_explain
 from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock, TimeoutPolicy, Timing
-from trader.adapters.coinbase.wire.base import read_rows
+from trader.adapters.coinbase.wire.base import read_answer, read_rows
 from trader.adapters.coinbase.wire.market import (
     read_candles,
     read_depth,
@@ -19,7 +21,7 @@ from trader.adapters.coinbase.wire.market import (
     read_server_time,
     read_ticker,
 )
-from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol
+from trader.errors import DataError, MalformedData, StaleData, VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start
 
@@ -29,7 +31,8 @@ BUCKETS_MAX = 349
 # More than there are: pages are in the order of a volume that moves while we turn them.
 _PRODUCTS_PER_PAGE = 1000
 _PRODUCT_PAGES_MAX = 40
-_QUOTES_PER_CALL = 200
+# As many as an address has room for.
+_PRODUCTS_PER_CALL = 200
 _LEVELS = 1000
 
 # A bucket that has just closed may take a moment to appear. One that closed earlier and is missing had no trade.
@@ -56,32 +59,34 @@ class CoinbaseMarket:
     def server_time(self) -> Instant:
         """Ask the venue for its time, and learn how far ours is from it. Raises: VenueError."""
         asked_at = self._transport.timing.wall()
-        told = read_server_time(self._transport.read(Call("GET", "/time", RateLimitGroup.PUBLIC)))
+        told = self._read(Call("GET", "/time", RateLimitGroup.PUBLIC), read_server_time)
         self.clock.compare(told, asked_at, self._transport.timing.wall())
         return Instant(int(told))
 
-    def products(self) -> Sequence[Product]:
-        """Return every spot product. One that makes no sense is left out, so nothing is done there.
+    def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
+        """Return spot products: those asked for in one call, or all of them page by page."""
+        if product_ids is None:
+            found = self._every_product()
+        else:
+            found = self._bulk(product_ids, self._products_call(), "products", read_product)
+        misfits = [each for each in found.values() if isinstance(each, MalformedData)]
+        if misfits and not any(isinstance(each, Product) for each in found.values()):
+            raise VenueProtocol(str(misfits[0]))
+        return found
 
-        Raises: VenueError, also if not one of them makes sense.
-        """
-        found: dict[ProductId, Product] = {}
-        problem: VenueError | None = None
-        for row in self._product_rows():
-            try:
-                product = read_product(row)
-            except VenueProtocol as error:
-                problem = error
-                continue
-            found[product.product_id] = product
-        if problem is not None and not found:
-            raise problem
-        return tuple(found.values())
-
-    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
+    def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
         """Return best bid and ask, in bulk with a key, one product at a time without."""
-        wanted = tuple(dict.fromkeys(product_ids))
-        return self._bulk_quotes(wanted) if self._transport.has_key else self._ticker_quotes(wanted)
+        if self._transport.has_key:
+            return self._bulk(product_ids, Call("GET", "/best_bid_ask"), "pricebooks", read_quote)
+        calls = {
+            product_id: Call("GET", f"{_path_of(product_id)}/ticker", RateLimitGroup.PUBLIC, (("limit", "1"),))
+            for product_id in product_ids
+        }
+        answers = self._answers(tuple(calls.values()))
+        return {
+            product_id: read_or_explain(call, read_ticker, raw, product_id)
+            for (product_id, call), raw in zip(calls.items(), answers, strict=True)
+        }
 
     def bars(
         self, product_ids: Sequence[ProductId], granularity: Granularity, count: int, now: Instant
@@ -96,67 +101,45 @@ class CoinbaseMarket:
             found |= self._bars(late, granularity, count, now)
         return found
 
-    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth]:
-        """Return what rests near the mid; a product that cannot be read is left out."""
-        wanted = tuple(dict.fromkeys(product_ids))
-        calls = [_book_call(product_id) for product_id in wanted]
-        found: dict[ProductId, Depth] = {}
-        for product_id, raw in zip(wanted, self._answers(calls), strict=True):
-            depth = _sensible(read_depth, raw, band_bps)
-            if depth is not None:
-                found[product_id] = depth
-        return found
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
+        """Return what rests near the mid."""
+        calls = {product_id: _book_call(product_id) for product_id in product_ids}
+        answers = self._answers(tuple(calls.values()))
+        return {
+            product_id: read_or_explain(call, read_depth, raw, band_bps)
+            for (product_id, call), raw in zip(calls.items(), answers, strict=True)
+        }
 
     # --- products
 
-    def _product_rows(self) -> Iterable[Any]:
-        """Walk the pages until one holds nothing new: how many rows the venue grants a page is not documented."""
-        query: tuple[tuple[str, str], ...] = (_SPOT,)
-        path, group = "/market/products", RateLimitGroup.PUBLIC
+    def _products_call(self) -> Call:
         if self._transport.has_key:
-            path, group, query = "/products", RateLimitGroup.PRIVATE, (_SPOT, ("get_tradability_status", "true"))
-        seen: set[str] = set()
+            return Call("GET", "/products", query=(_SPOT, ("get_tradability_status", "true")))
+        return Call("GET", "/market/products", RateLimitGroup.PUBLIC, (_SPOT,))
+
+    def _every_product(self) -> Mapping[ProductId, Product | DataError]:
+        call = self._products_call()
+        rows = [row for row in self._product_rows(call) if _is_spot(row)]
+        found, nameless = read_by_product(call, rows, read_product)
+        if not found:
+            raise VenueProtocol(str(nameless or f"{call}: no spot product in the answer"))
+        return found
+
+    def _product_rows(self, call: Call) -> Iterator[Any]:
+        """Turn the pages until one holds nothing new: how many rows the venue grants a page is not documented."""
+        seen: set[ProductId | None] = set()
         offset = 0
         for _ in range(_PRODUCT_PAGES_MAX):
             page = (("limit", str(_PRODUCTS_PER_PAGE)), ("offset", str(offset)))
-            raw = self._transport.read(Call("GET", path, group, query + page))
-            rows = read_rows(raw, "products")
-            fresh = [row for row in rows if _product_id(row) not in seen]
+            raw = self._transport.read(replace(call, query=call.query + page))
+            rows = read_answer(call, read_rows, raw, "products")
+            fresh = [row for row in rows if name_product(row) not in seen]
             if not fresh:
                 return
-            seen |= {_product_id(row) for row in fresh}
-            yield from (row for row in fresh if _is_spot(row))
+            seen |= {name_product(row) for row in fresh}
+            yield from fresh
             offset += len(rows)
-        raise VenueProtocol(f"products: more than {_PRODUCT_PAGES_MAX} pages")
-
-    # --- quotes
-
-    def _bulk_quotes(self, wanted: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
-        calls = [
-            Call("GET", "/best_bid_ask", query=tuple(("product_ids", product_id) for product_id in batch))
-            for batch in _batches(wanted, _QUOTES_PER_CALL)
-        ]
-        found: dict[ProductId, Quote] = {}
-        for raw in self._transport.read_each(calls):
-            if isinstance(raw, VenueError):
-                raise raw
-            quotes = (_sensible(read_quote, row) for row in read_rows(raw, "pricebooks"))
-            found |= {each.product_id: each for each in quotes if each is not None}
-        return {product_id: found[product_id] for product_id in wanted if product_id in found}
-
-    def _ticker_quotes(self, wanted: Sequence[ProductId]) -> Mapping[ProductId, Quote]:
-        calls = [
-            Call(
-                "GET", f"/market/products/{quote(product_id, safe='')}/ticker", RateLimitGroup.PUBLIC, (("limit", "1"),)
-            )
-            for product_id in wanted
-        ]
-        found: dict[ProductId, Quote] = {}
-        for product_id, raw in zip(wanted, self._answers(calls), strict=True):
-            each = _sensible(read_ticker, raw, product_id)
-            if each is not None:
-                found[product_id] = each
-        return found
+        raise VenueProtocol(f"{call}: more than {_PRODUCT_PAGES_MAX} pages")
 
     # --- bars
 
@@ -165,14 +148,38 @@ class CoinbaseMarket:
     ) -> dict[ProductId, Bars | DataError]:
         windows = _windows(granularity, count, now)
         calls = [_candles_call(product_id, granularity, *window) for product_id in wanted for window in windows]
-        answers = self._answers(calls)
-        pages = _batches(answers, len(windows))
+        pages = _batches(self._answers(calls), len(windows))
+        # The windows of a product differ in their query only, which no cause names.
+        firsts = calls[:: len(windows)]
         return {
-            product_id: _bars_of(each, granularity, count, now) for product_id, each in zip(wanted, pages, strict=True)
+            product_id: _bars_of(call, each, granularity, count, now)
+            for product_id, call, each in zip(wanted, firsts, pages, strict=True)
         }
 
+    # --- requests
+
+    def _read(self, call: Call, reader: Callable[..., T], *rest: Any) -> T:
+        """Ask and read the answer. Raises: VenueError."""
+        return read_answer(call, reader, self._transport.read(call), *rest)
+
+    def _bulk(
+        self, product_ids: Sequence[ProductId], call: Call, key: str, reader: Callable[[Any], T]
+    ) -> Mapping[ProductId, T | DataError]:
+        """Ask for many products in few calls. Raises: VenueError if none of them was answered with a list."""
+        batches = _batches(tuple(dict.fromkeys(product_ids)), _PRODUCTS_PER_CALL)
+        calls = [replace(call, query=(*(("product_ids", each) for each in batch), *call.query)) for batch in batches]
+        answers = self._transport.read_each(calls)
+        lists = [read_or_explain(call, read_rows, raw, key) for raw in answers]
+        if lists and all(isinstance(each, DataError) for each in lists):
+            raise answers[0] if isinstance(answers[0], VenueError) else VenueProtocol(str(lists[0]))
+        found: dict[ProductId, T | DataError] = {}
+        for batch, rows in zip(batches, lists, strict=True):
+            spot = rows if isinstance(rows, DataError) else [row for row in rows if _is_spot(row)]
+            found |= match_rows(call, batch, spot, reader)
+        return found
+
     def _answers(self, calls: Sequence[Call]) -> list[Any]:
-        """Read in parallel. Raises: VenueError if not one of them was answered."""
+        """Ask for one product in each call. Raises: VenueError if not one of them was answered."""
         answers = self._transport.read_each(calls)
         problems = [each for each in answers if isinstance(each, VenueError) and not isinstance(each, NotFound)]
         if problems and len(problems) == len(answers):
@@ -192,26 +199,17 @@ def open_market(
     return CoinbaseMarket(Transport(base_url, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file))
 
 
-def _sensible(reader: Callable[..., T | None], raw: Any, *rest: Any) -> T | None:
-    """Read an answer; None if there is none, or it makes no sense."""
-    if isinstance(raw, VenueError):
-        return None
-    try:
-        return reader(raw, *rest)
-    except VenueProtocol:
-        return None
-
-
 def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[at : at + size] for at in range(0, len(items), size)]
 
 
-def _product_id(row: Any) -> str:
-    return str(row.get("product_id")) if isinstance(row, dict) else ""
-
-
 def _is_spot(row: Any) -> bool:
-    return isinstance(row, dict) and row.get("product_type", "SPOT") == "SPOT"
+    """Tell whether a row is about a spot product, as was asked for, or does not say; nonsense is for its reader."""
+    return not isinstance(row, dict) or row.get("product_type", "SPOT") == "SPOT"
+
+
+def _path_of(product_id: ProductId) -> str:
+    return f"/market/products/{quote(product_id, safe='')}"
 
 
 def _book_call(product_id: ProductId) -> Call:
@@ -221,7 +219,7 @@ def _book_call(product_id: ProductId) -> Call:
 
 def _candles_call(product_id: ProductId, granularity: Granularity, first: int, last: int) -> Call:
     query = (("start", str(first)), ("end", str(last)), ("granularity", granularity.value))
-    return Call("GET", f"/market/products/{quote(product_id, safe='')}/candles", RateLimitGroup.PUBLIC, query)
+    return Call("GET", f"{_path_of(product_id)}/candles", RateLimitGroup.PUBLIC, query)
 
 
 def _windows(granularity: Granularity, count: int, now: Instant) -> list[tuple[int, int]]:
@@ -232,16 +230,11 @@ def _windows(granularity: Granularity, count: int, now: Instant) -> list[tuple[i
     return [(start, min(start + reach, last)) for start in range(first, last + 1, reach + step)]
 
 
-def _bars_of(pages: Sequence[Any], granularity: Granularity, count: int, now: Instant) -> Bars | DataError:
+def _bars_of(call: Call, pages: Sequence[Any], granularity: Granularity, count: int, now: Instant) -> Bars | DataError:
     candles: list[Candle] = []
     for raw in pages:
-        if isinstance(raw, VenueError):
-            return MissingData(str(raw))
-        try:
-            candles += read_candles(raw)
-        except VenueProtocol as error:
-            return MalformedData(str(error))
-    try:
-        return bars_from_candles(candles, granularity, now, count)
-    except DataError as error:
-        return error
+        page = read_or_explain(call, read_candles, raw)
+        if isinstance(page, DataError):
+            return page
+        candles += page
+    return read_or_explain(call, bars_from_candles, candles, granularity, now, count)

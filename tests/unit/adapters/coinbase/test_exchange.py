@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,17 @@ from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Instant, VenueOrderId, rfc3339
 from trader.model.market import Balance, FeeRates
 from trader.model.money import Notional
-from unit.adapters.coinbase.stub import CREDENTIALS, FakeTime, Reply, Stub, a_page, a_wire_order, an_exchange, refused
+from unit.adapters.coinbase.stub import (
+    CREDENTIALS,
+    PATIENCE_SECONDS,
+    FakeTime,
+    Reply,
+    Stub,
+    a_page,
+    a_wire_order,
+    an_exchange,
+    refused,
+)
 from unit.adapters.coinbase.test_wire import a_wallet, a_wire_fill
 
 LISTING, FILLS, ACCOUNTS = "/orders/historical/batch", "/orders/historical/fills", "/accounts"
@@ -85,8 +96,10 @@ LISTS = [
     (ACCOUNTS, "accounts", lambda exchange: exchange.balances()),
     (LISTING, "orders", lambda exchange: exchange.orders(START)),
     (FILLS, "fills", lambda exchange: exchange.fills(START)),
+    (FILLS, "fills", lambda exchange: exchange.order_fills([VenueOrderId("order-1")])),
 ]
-each_list = pytest.mark.parametrize(("path", "key", "read"), LISTS, ids=[key for _, key, _ in LISTS])
+NAMES = [f"{key}-{number}" for number, (_, key, _) in enumerate(LISTS)]
+each_list = pytest.mark.parametrize(("path", "key", "read"), LISTS, ids=NAMES)
 
 
 @each_list
@@ -120,7 +133,7 @@ def test_list_that_cannot_be_read_is_an_error_and_never_empty(
     """Accident 9: an error read as an empty list closed live orders."""
     venue.on("GET", path, reply)
 
-    with pytest.raises(kind):
+    with pytest.raises(kind, match=f"^GET {path}: "):
         read(an_exchange(venue))
 
 
@@ -133,7 +146,7 @@ def test_list_whose_second_page_fails_is_an_error(venue: Stub, path: str, key: s
         read(an_exchange(venue))
 
 
-@pytest.mark.parametrize(("path", "key", "read"), LISTS[1:], ids=["orders", "fills"])
+@pytest.mark.parametrize(("path", "key", "read"), LISTS[1:], ids=NAMES[1:])
 def test_history_that_is_withheld_is_an_error(venue: Stub, path: str, key: str, read: Any) -> None:
     """Some accounts need a proof token for it."""
     venue.on("GET", path, a_page(key, [], proof_token_required=True))
@@ -187,12 +200,53 @@ def test_parent_that_is_not_listed_is_asked_for_once(venue: Stub) -> None:
     ]
     venue.on("GET", LISTING, a_page("orders", rows))
     venue.on("GET", "/orders/historical/p-ours", {"order": a_wire_order(an_intent(), "p-ours")})
-    venue.on("GET", "/orders/historical/p-theirs", {"order": a_wire_order(an_intent(), client_order_id="manual")})
+    venue.on(
+        "GET", "/orders/historical/p-theirs", {"order": a_wire_order(an_intent(), "p-theirs", client_order_id="manual")}
+    )
     exchange = an_exchange(venue)
 
     assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
     assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
     assert [1, 1, 2] == [len(venue.asked("GET", f"/orders/historical/p-{name}")) for name in ("ours", "theirs", "lost")]
+
+
+def test_order_is_read_by_its_id(venue: Stub) -> None:
+    """One request, for what may be older than any listing."""
+    venue.on("GET", "/orders/historical/order-1", {"order": a_wire_order(an_intent(), filled_size="1.5")})
+
+    order = an_exchange(venue).order(VenueOrderId("order-1"))
+
+    assert (("order-1", Decimal("1.5")), 1) == ((order.venue_order_id, order.filled_quantity), len(venue.requests))
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply({"message": "order with this orderID was not found"}, 404), "HTTP 404: order with this"),
+        (Reply("", 503), "HTTP 503"),
+        (Reply({}), "order: order: Field required"),
+        (Reply({"order": a_wire_order(an_intent(), "order-1", side="")}), r"order: order\.side: "),
+        (Reply({"order": a_wire_order(an_intent(), "order-2")}), "order order-2 was answered"),
+    ],
+    ids=["not found", "down", "no order", "no side", "another order"],
+)
+def test_order_that_cannot_be_read_names_its_cause(venue: Stub, reply: Reply, said: str) -> None:
+    """The endpoint, and its status or the field."""
+    venue.on("GET", "/orders/historical/order-1", reply)
+
+    with pytest.raises(VenueError, match=f"^GET /orders/historical/order-1: {said}"):
+        an_exchange(venue).order(VenueOrderId("order-1"))
+
+
+def test_nothing_is_asked_of_an_order_without_an_id(venue: Stub) -> None:
+    """The venue would take it for a question about all orders."""
+    exchange = an_exchange(venue)
+
+    with pytest.raises(InvariantViolation):
+        exchange.order(VenueOrderId(""))
+    with pytest.raises(InvariantViolation):
+        exchange.order_fills([VenueOrderId("")])
+    assert ((), []) == (exchange.order_fills([]), venue.requests)
 
 
 def test_orders_from_before_are_left_out(venue: Stub) -> None:
@@ -289,6 +343,76 @@ def test_fills_from_before_are_left_out(venue: Stub) -> None:
     assert ["entry-1"] == [fill.trade_id for fill in an_exchange(venue).fills(START)]
 
 
+def test_fills_of_some_orders_are_asked_for_by_their_ids(venue: Stub) -> None:
+    """Over all pages, whatever their age, and nothing but theirs even if the venue does not filter."""
+    old = a_wire_fill(entry_id="1", trade_time=rfc3339(Instant(START - 86_400)))
+    foreign = a_wire_fill(entry_id="3", order_id="order-3")
+    venue.on(
+        "GET", FILLS, Reply({"fills": [foreign, a_wire_fill(entry_id="2")], "cursor": "9"}), Reply({"fills": [old]})
+    )
+
+    found = an_exchange(venue).order_fills([VenueOrderId(each) for each in ("order-1", "order-2", "order-1")])
+
+    assert ["1", "2"] == [fill.trade_id for fill in found]
+    assert [("order_ids", "order-1"), ("order_ids", "order-2")] == list(venue.requests[0].query[1:])
+    assert "start_sequence_timestamp" not in dict(venue.requests[0].query)
+
+
+def test_fills_of_many_orders_are_asked_for_in_hundreds(venue: Stub) -> None:
+    """An address has a length."""
+    venue.on("GET", FILLS, {"fills": [], "cursor": ""})
+
+    an_exchange(venue).order_fills([VenueOrderId(f"o-{number}") for number in range(250)])
+
+    assert [101, 101, 51] == [len(request.query) for request in venue.requests]
+
+
+def test_odd_row_among_the_fills_of_an_order_fails_the_read(venue: Stub) -> None:
+    """A correction of our own order is for a person to look at."""
+    venue.on("GET", FILLS, {"fills": [a_wire_fill(trade_type="REVERSAL")], "cursor": ""})
+
+    with pytest.raises(VenueProtocol, match=f"^GET {FILLS}: fill of order order-1 is a REVERSAL"):
+        an_exchange(venue).order_fills([VenueOrderId("order-1")])
+
+
+# --- the account at one look
+
+
+def test_account_is_balances_beside_orders(venue: Stub) -> None:
+    """Each is answered only when both have been asked for."""
+    both = threading.Barrier(2)
+
+    def answer(body: dict[str, Any]) -> Any:
+        return lambda _: (both.wait(PATIENCE_SECONDS), Reply(body))[1]
+
+    venue.on("GET", ACCOUNTS, answer(a_page("accounts", [a_wallet(available="5")])))
+    venue.on("GET", LISTING, answer(a_page("orders", [a_wire_order(an_intent())])))
+
+    balances, orders = an_exchange(venue).account(START)
+
+    assert ([USD], ["order-1"]) == (list(balances), [each.venue_order_id for each in orders])
+
+
+def test_account_without_orders_to_look_for_is_balances(venue: Stub) -> None:
+    """There is nothing to list."""
+    venue.on("GET", ACCOUNTS, a_page("accounts", [a_wallet(available="5")]))
+
+    balances, orders = an_exchange(venue).account(None)
+
+    assert ([USD], (), 1) == (list(balances), orders, len(venue.requests))
+
+
+@pytest.mark.parametrize("broken", [ACCOUNTS, LISTING])
+def test_half_an_account_is_none(venue: Stub, broken: str) -> None:
+    """Whichever half is missing is named."""
+    venue.on("GET", ACCOUNTS, a_page("accounts", []))
+    venue.on("GET", LISTING, a_page("orders", []))
+    venue.on("GET", broken, Reply("", 500))
+
+    with pytest.raises(VenueUnavailable, match=f"GET {broken}: HTTP 500"):
+        an_exchange(venue).account(START)
+
+
 # --- conversions
 
 
@@ -347,6 +471,9 @@ def everything(exchange: Any) -> list[Any]:
         lambda: exchange.quotes(["SOL-USD"]),
         lambda: exchange.orders(since),
         lambda: exchange.fills(since),
+        lambda: exchange.account(since),
+        lambda: exchange.order("a"),
+        lambda: exchange.order_fills(["a"]),
         lambda: exchange.cancel(["a"]),
         lambda: exchange.submit(an_intent()),
         lambda: exchange.preview(an_intent()),

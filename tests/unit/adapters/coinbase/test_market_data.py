@@ -11,7 +11,7 @@ from factories_venue import SOL, START
 from trader.adapters.coinbase.market_data import BUCKETS_MAX
 from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol, VenueUnavailable
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Bars, Granularity
+from trader.model.market import Bars, Depth, Granularity, Product, Quote
 from trader.model.money import Price
 from unit.adapters.coinbase.stub import HTML, FakeTime, Reply, Request, Stub, a_market, a_wire_product, an_exchange
 
@@ -53,7 +53,7 @@ def test_products_are_read_page_by_page_until_nothing_is_new(venue: Stub) -> Non
 
     found = a_market(venue).products()
 
-    assert ["A-USD", "B-USD", "C-USD"] == [each.product_id for each in found]
+    assert ["A-USD", "B-USD", "C-USD"] == list(found)
     queries = [dict(request.query) for request in venue.requests]
     assert ["0", "2", "3"] == [query["offset"] for query in queries]
     assert {"SPOT"} == {query["product_type"] for query in queries}
@@ -79,23 +79,109 @@ def test_key_tells_more_of_a_product(venue: Stub) -> None:
     """Whether we may trade it is told on the private route only."""
     venue.on("GET", KEYED, a_list(a_wire_product("A-USD", view_only=True)), a_list())
 
-    (product,) = an_exchange(venue).products()
+    (product,) = an_exchange(venue).products().values()
 
+    assert isinstance(product, Product)
     assert product.view_only
     assert ("get_tradability_status", "true") in venue.requests[0].query
     assert "Authorization" in venue.requests[0].headers
 
 
-def test_product_that_makes_no_sense_is_left_out(venue: Stub) -> None:
-    """So are other kinds of product; the rest is as good as ever."""
+def test_product_that_makes_no_sense_says_why(venue: Stub) -> None:
+    """Other kinds of product are left out; the rest is as good as ever."""
     rows = [
         a_wire_product("A-USD", base_increment=""),
         a_wire_product("B-USD"),
+        a_wire_product("", base_increment=""),
         a_wire_product("C", product_type="FUTURE"),
     ]
     venue.on("GET", PUBLIC, a_list(*rows), a_list())
 
-    assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
+    found = a_market(venue).products()
+
+    assert {"A-USD": MalformedData, "B-USD": Product} == {key: type(each) for key, each in found.items()}
+    assert "GET /market/products: A-USD: base_increment: Field required" == str(found[ProductId("A-USD")])
+
+
+@pytest.mark.parametrize("sound_first", [True, False])
+def test_sound_row_stands_whatever_another_of_its_name_says(venue: Stub, sound_first: bool) -> None:
+    """A product listed twice, once without sense, can be traded."""
+    rows = [a_wire_product("A-USD"), a_wire_product("A-USD", base_increment="")]
+    venue.on("GET", PUBLIC, a_list(*(rows if sound_first else reversed(rows))), a_list())
+
+    assert isinstance(a_market(venue).products()[ProductId("A-USD")], Product)
+
+
+def test_products_that_are_named_are_one_question(venue: Stub) -> None:
+    """Each once; one that the venue drops in silence is missing, and one that nobody asked for is not there."""
+    venue.on("GET", KEYED, a_list(*(a_wire_product(name) for name in ("SOL-USD", "NOBODY-ASKED"))))
+
+    found = an_exchange(venue).products([SOL, ETH, SOL])
+
+    assert [SOL, ETH] == list(found)
+    assert isinstance(found[SOL], Product)
+    assert (MissingData, "GET /products: ETH-USD: not in the answer") == (type(found[ETH]), str(found[ETH]))
+    (request,) = venue.requests
+    asked = [("product_ids", "SOL-USD"), ("product_ids", "ETH-USD")]
+    assert [*asked, ("product_type", "SPOT"), ("get_tradability_status", "true")] == list(request.query)
+
+
+def test_products_are_asked_for_by_name_without_a_key_too(venue: Stub) -> None:
+    """Publicly; and many of them in batches, because an address has a length."""
+    venue.on("GET", PUBLIC, lambda r: a_list(*(a_wire_product(name) for key, name in r.query if key == "product_ids")))
+
+    found = a_market(venue).products([ProductId(f"P{number}-USD") for number in range(450)])
+
+    assert all(isinstance(each, Product) for each in found.values())
+    assert 450 == len(found)
+    assert [51, 201, 201] == sorted(len(request.query) for request in venue.requests)
+
+
+def test_batch_that_fails_is_missing_for_its_products_only(venue: Stub) -> None:
+    """The others are as good as ever."""
+
+    def reply(request: Request) -> Reply:
+        names = [name for key, name in request.query if key == "product_ids"]
+        return Reply("", 503) if "P0-USD" in names else a_list(*map(a_wire_product, names))
+
+    venue.on("GET", PUBLIC, reply)
+    names = [ProductId(f"P{number}-USD") for number in range(250)]
+
+    found = a_market(venue).products(names)
+
+    assert (names, 50) == (list(found), sum(isinstance(each, Product) for each in found.values()))
+    assert "GET /market/products: HTTP 503" == str(found[names[0]])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_field_that_vanished_from_all_products_is_named(venue: Stub, named: bool) -> None:
+    """Accident 37: the venue changed, not the products."""
+    rows = [a_wire_product(name) for name in ("SOL-USD", "ETH-USD")]
+    for row in rows:
+        del row["quote_increment"]
+    venue.on("GET", KEYED, a_list(*rows), a_list())
+
+    with pytest.raises(VenueProtocol, match=r"^GET /products: SOL-USD: quote_increment: Field required$"):
+        an_exchange(venue).products([SOL, ETH] if named else None)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_products_without_their_names_are_an_error(venue: Stub, named: bool) -> None:
+    """Not an empty list: what is missing is the name of everything."""
+    rows = [a_wire_product("", price="1"), a_wire_product("", price="2")]
+    venue.on("GET", KEYED, a_list(*rows), a_list())
+
+    with pytest.raises(VenueProtocol, match=r"^GET /products: product_id: Field required"):
+        an_exchange(venue).products([SOL] if named else None)
+
+
+@pytest.mark.parametrize("rows", [[], [a_wire_product("C", product_type="FUTURE")], [5]], ids=["none", "future", "odd"])
+def test_venue_without_a_spot_product_is_an_error(venue: Stub, rows: list[Any]) -> None:
+    """An empty list would empty the universe for an hour."""
+    venue.on("GET", PUBLIC, a_list(*rows), a_list())
+
+    with pytest.raises(VenueProtocol, match=r"^GET /market/products: "):
+        a_market(venue).products()
 
 
 def test_product_that_does_not_say_its_kind_is_a_spot_one(venue: Stub) -> None:
@@ -104,14 +190,14 @@ def test_product_that_does_not_say_its_kind_is_a_spot_one(venue: Stub) -> None:
     del row["product_type"]
     venue.on("GET", PUBLIC, a_list(row), a_list())
 
-    assert ["B-USD"] == [each.product_id for each in a_market(venue).products()]
+    assert ["B-USD"] == list(a_market(venue).products())
 
 
 def test_future_that_is_named_like_a_spot_product_is_left_out(venue: Stub) -> None:
     """The kind counts, not the name; and a page is asked for with its size."""
     venue.on("GET", PUBLIC, a_list(a_wire_product("A-USD"), a_wire_product("B-USD", product_type="FUTURE")), a_list())
 
-    assert ["A-USD"] == [each.product_id for each in a_market(venue).products()]
+    assert ["A-USD"] == list(a_market(venue).products())
     assert all(int(dict(request.query)["limit"]) > 1 for request in venue.requests)
 
 
@@ -139,14 +225,24 @@ def a_book(product_id: str, **changes: Any) -> dict[str, Any]:
     return {"product_id": product_id, **best, "time": "2026-11-22T12:00:00.5Z", **changes}
 
 
+def shown(quote: Any) -> Any:
+    """The numbers of a quote, or the cause why there is none."""
+    return (quote.bid, quote.ask, quote.time) if isinstance(quote, Quote) else f"{type(quote).__name__}: {quote}"
+
+
 def test_quotes_with_a_key_are_one_question(venue: Stub) -> None:
-    """Each product once, the key repeated; what has no market is left out."""
+    """Each product once, the key repeated; what has no market says so."""
     books = [a_book("SOL-USD"), a_book("ETH-USD", bids=[]), a_book("X-USD", time=""), a_book("NOBODY-ASKED")]
     venue.on("GET", "/best_bid_ask", {"pricebooks": books})
 
     quotes = an_exchange(venue).quotes([SOL, ETH, SOL, ProductId("X-USD"), ProductId("NONE-USD")])
 
-    assert {SOL: (Price(99), Price(101), START)} == {key: (q.bid, q.ask, q.time) for key, q in quotes.items()}
+    assert {
+        "SOL-USD": (Price(99), Price(101), START),
+        "ETH-USD": "MissingData: GET /best_bid_ask: ETH-USD: bids: empty",
+        "X-USD": "MalformedData: GET /best_bid_ask: X-USD: time: there is none",
+        "NONE-USD": "MissingData: GET /best_bid_ask: NONE-USD: not in the answer",
+    } == {key: shown(quote) for key, quote in quotes.items()}
     (request,) = venue.requests
     assert [("product_ids", each) for each in ("SOL-USD", "ETH-USD", "X-USD", "NONE-USD")] == list(request.query)
 
@@ -161,17 +257,39 @@ def test_many_quotes_are_asked_for_in_batches(venue: Stub) -> None:
     assert [50, 200, 200] == sorted(len(request.query) for request in venue.requests)
 
 
-@pytest.mark.parametrize("reply", [Reply("", 503), Reply({}), Reply("", 403)])
-def test_bulk_quotes_that_cannot_be_read_are_an_error(venue: Stub, reply: Reply) -> None:
+@pytest.mark.parametrize(
+    ("key", "said"), [("bids", "SOL-USD: bids"), ("asks", "SOL-USD: asks"), ("product_id", "product_id")]
+)
+def test_field_that_vanished_from_all_quotes_is_named_for_each(venue: Stub, key: str, said: str) -> None:
+    """Accident 37, also where it is the name of the product that is missing."""
+    book = a_book("SOL-USD")
+    del book[key]
+    venue.on("GET", "/best_bid_ask", {"pricebooks": [book]})
+
+    assert f"MalformedData: GET /best_bid_ask: {said}: Field required" == shown(an_exchange(venue).quotes([SOL])[SOL])
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply("", 503), "HTTP 503"),
+        (Reply({}), "pricebooks: there is no list"),
+        (Reply("", 403), "HTTP 403"),
+        (Reply("", 404), "HTTP 404"),
+        (Reply(HTML, 403), "HTTP 403: a page"),
+    ],
+    ids=str,
+)
+def test_bulk_quotes_that_cannot_be_read_are_an_error(venue: Stub, reply: Reply, said: str) -> None:
     """No quotes and no answer are two things."""
     venue.on("GET", "/best_bid_ask", reply)
 
-    with pytest.raises(VenueError):
+    with pytest.raises(VenueError, match=f"^GET /best_bid_ask: {said}$"):
         an_exchange(venue).quotes([SOL])
 
 
 def test_quotes_without_a_key_are_a_question_for_each(venue: Stub) -> None:
-    """Publicly, and one that fails is left out."""
+    """Publicly, and one that fails says why."""
     venue.on(
         "GET", ticker_at("SOL-USD"), {"trades": [{"time": "2026-11-22T12:00:00Z"}], "best_bid": "99", "best_ask": "101"}
     )
@@ -180,7 +298,12 @@ def test_quotes_without_a_key_are_a_question_for_each(venue: Stub) -> None:
 
     quotes = a_market(venue).quotes([SOL, ETH, ProductId("X-USD"), ProductId("NONE-USD")])
 
-    assert {SOL: (Price(99), Price(101), START)} == {key: (q.bid, q.ask, q.time) for key, q in quotes.items()}
+    assert {
+        "SOL-USD": (Price(99), Price(101), START),
+        "ETH-USD": f"MissingData: GET {ticker_at('ETH-USD')}: best_bid and best_ask and trades: empty",
+        "X-USD": f"MalformedData: GET {ticker_at('X-USD')}: trades: Input should be a valid list",
+        "NONE-USD": f"MissingData: GET {ticker_at('NONE-USD')}: HTTP 404: unknown: Not Found",
+    } == {key: shown(quote) for key, quote in quotes.items()}
     assert all("Authorization" not in request.headers for request in venue.requests)
 
 
@@ -188,6 +311,7 @@ def test_no_products_are_no_questions(venue: Stub) -> None:
     """And no bulk quote of everything there is."""
     for market in (a_market(venue), an_exchange(venue)):
         assert {} == market.quotes([]) == market.bars([], FIVE, 10, START) == market.depth([], Decimal(20))
+        assert {} == market.products([])
 
     assert [] == venue.requests
 
@@ -237,8 +361,28 @@ def test_every_product_is_answered(venue: Stub) -> None:
 
     kinds = [Bars, MissingData, MalformedData, MalformedData, MissingData, MissingData]
     assert dict(zip(names, kinds, strict=True)) == {name: type(each) for name, each in found.items()}
-    assert "HTTP 502" in str(found[ProductId("DOWN-USD")])
-    assert "HTTP 404" in str(found[ProductId("GONE-USD")])
+    said = {
+        "EMPTY": "no closed FIVE_MINUTE candle between",
+        "ODD": "candles.0.start: ",
+        "BAD": "FIVE_MINUTE candle at ",
+        "DOWN": "HTTP 502",
+        "GONE": "HTTP 404",
+    }
+    for name, words in said.items():
+        assert str(found[ProductId(f"{name}-USD")]).startswith(f"GET {candles_at(f'{name}-USD')}: {words}")
+
+
+@pytest.mark.parametrize("key", ["start", "open", "high", "low", "close", "volume"])
+def test_field_that_vanished_from_candles_is_named(venue: Stub, key: str) -> None:
+    """Accident 37: in the bars of each product."""
+    row = a_row(START - 300)
+    del row[key]
+    venue.on("GET", candles_at("SOL-USD"), {"candles": [row]})
+
+    bars = a_market(venue).bars([SOL], FIVE, 1, START)[SOL]
+
+    assert isinstance(bars, MalformedData)
+    assert f"GET {candles_at('SOL-USD')}: candles.0.{key}: Field required" == str(bars)
 
 
 def test_venue_that_answers_for_no_product_is_an_error(venue: Stub) -> None:
@@ -295,13 +439,18 @@ def test_bucket_missing_for_long_had_no_trade(venue: Stub, time: FakeTime) -> No
 
 
 def test_depth_is_read_for_each_product(venue: Stub) -> None:
-    """One that cannot be read is left out."""
+    """One that cannot be read says why."""
     books = {"SOL-USD": Reply({"pricebook": a_book("SOL-USD")}), "ETH-USD": Reply({"pricebook": {}})}
     venue.on("GET", BOOKS, lambda request: books.get(dict(request.query)["product_id"], Reply("", 404)))
 
     found = a_market(venue).depth([SOL, ETH, ProductId("NONE-USD")], Decimal(100))
 
-    assert {SOL: (99, 202)} == {key: (each.bid_notional, each.ask_notional) for key, each in found.items()}
+    sol, eth, none = found.values()
+    assert isinstance(sol, Depth)
+    assert (99, 202) == (sol.bid_notional, sol.ask_notional)
+    assert (MalformedData, MissingData) == (type(eth), type(none))
+    assert str(eth).startswith(f"GET {BOOKS}: pricebook.product_id: Field required")
+    assert f"GET {BOOKS}: HTTP 404" == str(none)
 
 
 def test_depth_of_nothing_that_answers_is_an_error(venue: Stub) -> None:

@@ -15,7 +15,7 @@ from desk.markets.series import CandleSeries
 from factories_venue import SOL, SOL_USDC, START, STEP, Bar, a_path, a_product, a_simulation
 from trader.errors import ConfigError, DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Bars, Candle, Granularity, bars_from_candles
+from trader.model.market import Bars, Candle, Granularity, Quote, bars_from_candles
 from trader.model.money import Notional, Price
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
@@ -75,11 +75,11 @@ def test_market_after_its_last_candle_is_shut() -> None:
     market, clock = a_market(a_path())
 
     clock.advance(3600)
-    quiet = SOL in market.quotes([SOL])
+    quiet = market.quotes([SOL])[SOL]
     clock.advance(1)
 
-    assert quiet
-    assert {} == market.quotes([SOL])
+    assert isinstance(quiet, Quote)
+    assert "no candle of it has closed lately" in str(market.quotes([SOL])[SOL])
     assert market.touch(SOL) is None
 
 
@@ -87,16 +87,16 @@ def test_market_before_its_first_candle_is_shut() -> None:
     """A product that is not listed yet has no quote, no depth and no volume."""
     market, _ = a_market(a_path(), at=START - 2 * 86_400)
 
-    assert {} == market.quotes([SOL])
-    assert {} == market.depth([SOL], Decimal(20))
-    assert [Notional(0), Notional(0)] == [product.volume_24h for product in market.products()]
+    assert isinstance(market.quotes([SOL])[SOL], MissingData)
+    assert isinstance(market.depth([SOL], Decimal(20))[SOL], MissingData)
+    assert [Notional(0), Notional(0)] == [product.volume_24h for product in market.products().values()]
 
 
 def test_volume_is_that_of_the_last_day() -> None:
     """288 bars of 1,000 units at 100."""
     market, _ = a_market(a_path(Bar(volume=9e9)))
 
-    assert Notional(28_800_000) == market.products()[0].volume_24h
+    assert Notional(28_800_000) == market.products()[SOL].volume_24h
 
 
 def test_depth_is_a_share_of_the_mean_hour() -> None:
@@ -196,7 +196,8 @@ def test_cutting_off_the_future_changes_nothing_that_is_seen(candles: list[Candl
     for known in (candles, [candle for candle in candles if candle.start + STEP <= now]):
         market, _ = a_market(known, at=now)
         bars = [str(series_of(market, granularity, 9, now)) for granularity in (FIVE, HOUR)]
-        views.append((market.quotes([SOL]), market.products(), market.depth([SOL], Decimal(20)), bars))
+        quotes, depth = (str(each[SOL]) for each in (market.quotes([SOL]), market.depth([SOL], Decimal(20))))
+        views.append((quotes, market.products(), depth, bars))
 
     assert views[1] == views[0]
 

@@ -6,7 +6,7 @@ replaced by a guess, a number is text or a number and never a binary fraction. W
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar, get_origin, get_type_hints
@@ -46,6 +46,7 @@ Timestamp = Annotated[int, BeforeValidator(parse_instant)]
 #: An object of which the venue prints members it does not mean as null.
 DropNulls = BeforeValidator(_said)
 
+T = TypeVar("T")
 W = TypeVar("W", bound="WireModel")
 
 
@@ -89,7 +90,17 @@ def _empty_is_missing(raw: Any) -> Any:
 _ADAPTERS: dict[type[WireModel], TypeAdapter[Any]] = {}
 
 
-def fit(kind: type[W], raw: Any, what: str) -> W:
+def read_answer(call: object, reader: Callable[..., T], raw: Any, *rest: Any) -> T:
+    """Read the answer to a call. Raises: VenueProtocol that names the call, and then what the reader says."""
+    try:
+        return reader(raw, *rest)
+    except VenueProtocol as error:
+        # Raised outside of the handler: no error drags the answer it came from along.
+        problem = VenueProtocol(f"{call}: {error}")
+    raise problem
+
+
+def fit(kind: type[W], raw: Any, what: str = "") -> W:
     """Read an object. Raises: VenueProtocol naming *what* and the places that do not fit, not their content."""
     adapter = _ADAPTERS.get(kind)
     if adapter is None:
@@ -97,7 +108,7 @@ def fit(kind: type[W], raw: Any, what: str) -> W:
     try:
         found: W = adapter.validate_python(raw)
     except ValidationError as error:
-        problem = VenueProtocol(f"{what}: {describe_misfits(error)}")
+        problem = VenueProtocol(f"{what}: {describe_misfits(error)}" if what else describe_misfits(error))
     else:
         return found
     raise problem

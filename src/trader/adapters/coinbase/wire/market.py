@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ValidationError
 from pydantic_core import SchemaValidator, core_schema
 
 from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
-from trader.errors import VenueProtocol
+from trader.errors import MissingData, VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
 from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
@@ -61,7 +61,7 @@ class _Product(
 
 def read_product(raw: Any) -> Product:
     """Read one product. Raises: VenueProtocol."""
-    return Product(**vars(fit(_Product, raw, "product")))
+    return Product(**vars(fit(_Product, raw)))
 
 
 # --- books and quotes
@@ -83,30 +83,34 @@ class _BookReply(WireModel):
     pricebook: _Book
 
 
-def read_quote(raw: Any) -> Quote | None:
-    """Read one price book's best levels; None if a side is empty. Raises: VenueProtocol, also without a time."""
-    book = fit(_Book, raw, "price book")
-    if not book.bids or not book.asks:
-        return None
+def read_quote(raw: Any) -> Quote:
+    """Read one price book's best levels. Raises: MissingData if a side is empty; VenueProtocol, also without a time."""
+    book = fit(_Book, raw)
+    _require_both_sides(book)
     if book.time is None:
-        raise VenueProtocol(f"price book of {book.product_id}: there is no time")
+        raise VenueProtocol("time: there is none")
     bid, ask = Price(book.bids[0].price), Price(book.asks[0].price)
     return Quote(ProductId(book.product_id), bid, ask, Instant(book.time))
 
 
-def read_depth(raw: Any, band_bps: Decimal) -> Depth | None:
-    """Sum what a book shows within the band around its mid; None if a side is empty. Raises: VenueProtocol.
+def read_depth(raw: Any, band_bps: Decimal) -> Depth:
+    """Sum what a book shows within the band around its mid. Raises: MissingData if a side is empty; VenueProtocol.
 
     A book that was cut before the band ends gives less than there is, never more.
     """
-    book = fit(_BookReply, raw, "price book").pricebook
-    if not book.bids or not book.asks:
-        return None
+    book = fit(_BookReply, raw).pricebook
+    _require_both_sides(book)
     mid = (book.bids[0].price + book.asks[0].price) / 2
     reach = mid * band_bps / BPS
     bids = sum((notional(each.price, each.size) for each in book.bids if each.price >= mid - reach), ZERO)
     asks = sum((notional(each.price, each.size) for each in book.asks if each.price <= mid + reach), ZERO)
     return Depth(ProductId(book.product_id), Notional(bids), Notional(asks))
+
+
+def _require_both_sides(book: _Book) -> None:
+    empty = [side for side, levels in (("bids", book.bids), ("asks", book.asks)) if not levels]
+    if empty:
+        raise MissingData(f"{' and '.join(empty)}: empty")
 
 
 class _Trade(WireModel):
@@ -119,15 +123,16 @@ class _Ticker(WireModel):
     best_ask: Number | None = None
 
 
-def read_ticker(raw: Any, product_id: ProductId) -> Quote | None:
-    """Read best bid and ask beside the newest trades; None if a side is missing or nothing was ever traded.
+def read_ticker(raw: Any, product_id: ProductId) -> Quote:
+    """Read best bid and ask beside the newest trades.
 
     The only time in it is that of the newest trade, so the quote may be younger than it says, never older.
-    Raises: VenueProtocol.
+    Raises: MissingData if a side is missing or nothing was ever traded; VenueProtocol.
     """
-    ticker = fit(_Ticker, raw, f"ticker of {product_id}")
+    ticker = fit(_Ticker, raw)
     if ticker.best_bid is None or ticker.best_ask is None or not ticker.trades:
-        return None
+        empty = [name for name in ("best_bid", "best_ask", "trades") if not getattr(ticker, name)]
+        raise MissingData(f"{' and '.join(empty)}: empty")
     newest = max(trade.time for trade in ticker.trades)
     return Quote(product_id, Price(ticker.best_bid), Price(ticker.best_ask), Instant(newest))
 
@@ -150,7 +155,7 @@ def read_candles(raw: Any) -> list[Candle]:
     try:
         rows = _CANDLES.validate_python(raw)["candles"]
     except ValidationError as error:
-        problem = VenueProtocol(f"candles: {describe_misfits(error)}")
+        problem = VenueProtocol(describe_misfits(error))
     else:
         return [Candle(**row) for row in reversed(rows)]
     raise problem

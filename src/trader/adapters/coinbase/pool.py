@@ -1,0 +1,41 @@
+"""Threads for requests that may be under way at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+
+class WorkerPool:
+    """At most *size* threads, made when first needed.
+
+    A pool of one needs none: its tasks run one after the other in the thread that asks, in the order given.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
+
+    def run_each(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+        """Run tasks, none of which may wait for another one, and return their results in order.
+
+        Raises: what the first one that failed did, when none is running any more.
+        """
+        if self._size == 1 or len(tasks) < 2:
+            return [task() for task in tasks]
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(self._size, thread_name_prefix="coinbase")
+            begun = [self._threads.submit(task) for task in tasks]
+        wait(begun)
+        return [each.result() for each in begun]
+
+    def close(self) -> None:
+        """End the threads; the next tasks make new ones."""
+        with self._lock:
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown()
