@@ -54,6 +54,12 @@ ENDPOINTS: dict[str, tuple[str, str, Work]] = {
     "GET /time": ("GET", "/time", lambda exchange, _: exchange.server_time()),
     "GET orders": ("GET", "/orders/historical/batch", lambda exchange, _: exchange.orders(Instant(0))),
     "GET fills": ("GET", "/orders/historical/fills", lambda exchange, _: exchange.fills(Instant(0))),
+    "GET order": ("GET", "/orders/historical/", lambda exchange, known: exchange.order(known)),
+    "GET fills of an order": (
+        "GET",
+        "/orders/historical/fills",
+        lambda exchange, known: exchange.order_fills([known]),
+    ),
     "POST /orders": ("POST", "/orders$", lambda exchange, _: exchange.submit(make_order("probe"))),
     "POST /orders, read-back": ("GET", "/orders/historical/", lambda exchange, _: exchange.submit(make_order("probe"))),
     "POST /orders/batch_cancel": ("POST", "/orders/batch_cancel", lambda exchange, known: exchange.cancel([known])),
