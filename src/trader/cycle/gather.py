@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -65,14 +65,16 @@ def gather_inputs(
     done without prices, such as cancelling for the kill switch, still is.
     """
     settings, now = pipeline.settings, ports.clock.now()
-    products: Mapping[ProductId, Product] = {}
     fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
-    complete = True
+    causes: Mapping[ProductId, str] = {}
+    failures: tuple[str, ...] = ()
     try:
         ledger = _with_products(ledger, pipeline, ports.market, now)
-    except VenueError:
+        causes = ledger.products.causes if ledger.products else {}
+    except VenueError as error:
         # Yesterday's metadata will do for an exit; the cycle is not complete, so nothing is entered on them.
-        complete = False
+        failures = (f"products: {error}",)
+        causes = dict.fromkeys(pipeline.universe.expected_products(ledger.held_bases()), str(error))
     products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
     inputs = CycleInputs(
         cycle_id=tick.cycle_id,
@@ -86,22 +88,11 @@ def gather_inputs(
         benchmark=MissingData("the market could not be read"),
         fees=fees,
         available=_available(balances),
-        complete=complete,
+        causes={product_id: cause for product_id, cause in causes.items() if product_id not in products},
+        failures=failures,
     )
-    try:
-        inputs = replace(inputs, quotes=_quotes(products, ports.market))
-    except VenueError:
-        return replace(inputs, complete=False), pipeline.screen(inputs)
-    screen = pipeline.screen(inputs)
-    try:
-        bars = ports.market.bars(screen.products_needing_bars(), settings.bars.granularity, settings.bars.count, now)
-        inputs = replace(inputs, bars=bars)
-        inputs = replace(inputs, benchmark=_benchmark(settings, ports.market, now))
-        ledger = _with_fees(ledger, settings, ports.exchange, now)
-        inputs = replace(inputs, ledger=ledger, fees=ledger.fees.rates if ledger.fees else fees)
-    except VenueError:
-        inputs = replace(inputs, complete=False)
-    return inputs, screen
+    inputs, screen = _with_market(inputs, pipeline, ports)
+    return replace(inputs, complete=not inputs.failures), screen
 
 
 def add_depth(
@@ -111,10 +102,44 @@ def add_depth(
     if not product_ids:
         return inputs
     try:
-        depth, _ = split_answers(market.depth(product_ids, settings.universe.depth_band_bps))
-        return replace(inputs, depth=depth)
-    except VenueError:
-        return inputs
+        depth, causes = split_answers(market.depth(product_ids, settings.universe.depth_band_bps))
+    except VenueError as error:
+        return _with_failure(inputs, "depth", error, product_ids)
+    return replace(inputs, depth=depth, causes={**inputs.causes, **causes})
+
+
+def _with_market(inputs: CycleInputs, pipeline: Pipeline, ports: Ports) -> tuple[CycleInputs, UniverseScreen]:
+    """Add quotes, bars, the benchmark and fees, in this order, until one of these reads fails as a whole."""
+    settings, now = pipeline.settings, inputs.now
+    try:
+        quotes, causes = _quotes(inputs.products, ports.market)
+    except VenueError as error:
+        inputs = _with_failure(inputs, "quotes", error, inputs.products)
+        return inputs, pipeline.screen(inputs)
+    inputs = replace(inputs, quotes=quotes, causes={**inputs.causes, **causes})
+    screen = pipeline.screen(inputs)
+    wanted, reading = screen.products_needing_bars(), "bars"
+    try:
+        bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
+        inputs, reading = replace(inputs, bars=bars), "benchmark"
+        inputs, reading = replace(inputs, benchmark=_benchmark(settings, ports.market, now)), "fees"
+        ledger = _with_fees(inputs.ledger, settings, ports.exchange, now)
+        inputs = replace(inputs, ledger=ledger, fees=ledger.fees.rates if ledger.fees else inputs.fees)
+    except VenueError as error:
+        inputs, unread = _with_failure(inputs, reading, error), MissingData(str(error))
+        if reading == "bars":
+            inputs = replace(inputs, bars=dict.fromkeys(wanted, unread))
+        if reading != "fees":
+            inputs = replace(inputs, benchmark=unread)
+    return inputs, screen
+
+
+def _with_failure(
+    inputs: CycleInputs, what: str, error: VenueError, product_ids: Iterable[ProductId] = ()
+) -> CycleInputs:
+    """Note a read that failed as a whole, and that it is the cause of what is missing of these products."""
+    causes = {**inputs.causes, **dict.fromkeys(product_ids, str(error))}
+    return replace(inputs, causes=causes, failures=(*inputs.failures, f"{what}: {error}"))
 
 
 def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decimal] | None:
@@ -132,23 +157,28 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
     if is_fresh and all(each.product_id in known for each in ours):
         return ledger
-    listed, _ = split_answers(market.products())
+    listed, causes = split_answers(market.products())
     held = frozenset(each.base for each in ours)
     pegs = {product_id for path in pipeline.settings.risk.pegs.values() for product_id in path}
     chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed.values(), held)}
     chosen |= {product_id: product for product_id, product in listed.items() if product_id in pegs}
-    return replace(ledger, products=ProductCache(now, tuple(chosen.values())))
+    expected = pipeline.universe.expected_products(held) | pegs
+    causes = {product_id: cause for product_id, cause in causes.items() if product_id in expected}
+    return replace(ledger, products=ProductCache(now, tuple(chosen.values()), causes))
 
 
-def _quotes(products: Mapping[ProductId, Product], market: MarketData) -> Mapping[ProductId, Quote]:
-    """Quote each book once; its aliases share the quote."""
+def _quotes(
+    products: Mapping[ProductId, Product], market: MarketData
+) -> tuple[Mapping[ProductId, Quote], Mapping[ProductId, str]]:
+    """Quote each book once, or say why it has no quote; its aliases share either."""
     canonical = tuple(dict.fromkeys(product.canonical_id for product in products.values()))
-    found, _ = split_answers(market.quotes(canonical))
-    quotes = dict(found)
+    quotes, causes = split_answers(market.quotes(canonical))
     for product in products.values():
-        if product.alias is not None and product.alias in found:
-            quotes[product.product_id] = replace(found[product.alias], product_id=product.product_id)
-    return quotes
+        if product.alias in quotes:
+            quotes[product.product_id] = replace(quotes[product.alias], product_id=product.product_id)
+        elif product.alias in causes:
+            causes[product.product_id] = causes[product.alias]
+    return quotes, causes
 
 
 def _benchmark(settings: Settings, market: MarketData, now: Instant) -> Bars | DataError:

@@ -238,7 +238,8 @@ def _conclude(run: _Run, state: TradingState) -> CycleReport:
     if state is TradingState.HALT:
         return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     if run.decision is not None and not run.decision.complete:
-        return run.report(CycleOutcome.ABSTAINED, "too much market data is missing for any entry")
+        cause = next(iter(run.decision.failures), "nobody knows why")
+        return run.report(CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}")
     return run.report(CycleOutcome.COMPLETED)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from trader.model.ids import Asset, CycleId, Instant
+from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.market import FeeRates, Product
 from trader.model.money import Notional
 
@@ -77,10 +77,14 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class ProductCache:
-    """Metadata of the products that can matter, as of one instant."""
+    """Metadata of the products that can matter, as of one instant.
+
+    ``causes`` says of those that the venue described senselessly what did not fit.
+    """
 
     fetched_at: Instant
     products: tuple[Product, ...]
+    causes: Mapping[ProductId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

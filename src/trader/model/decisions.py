@@ -198,7 +198,7 @@ class Decision:
     """Everything a cycle concluded, before anything was done about it.
 
     ``ledger`` is the memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is
-    false if too much data failed for anything to be entered.
+    false if too much data failed for anything to be entered; ``failures`` says what failed, whole reads first.
     """
 
     regime: Regime
@@ -211,3 +211,4 @@ class Decision:
     ledger: Ledger
     notes: tuple[AuditNote, ...] = ()
     complete: bool = True
+    failures: tuple[str, ...] = ()

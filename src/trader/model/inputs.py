@@ -48,6 +48,8 @@ class CycleInputs:
     ``products`` and ``quotes`` are by product id, aliases included; ``bars`` holds a series or the reason there is
     none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
     for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
+    ``causes`` says why a product, its quote or its depth is missing; ``failures`` are the reads that failed as a whole,
+    each with its cause ("quotes: GET /best_bid_ask: HTTP 503").
     """
 
     cycle_id: CycleId
@@ -63,6 +65,8 @@ class CycleInputs:
     available: Mapping[Asset, Decimal] | None = None
     depth: Mapping[ProductId, Depth] = field(default_factory=dict)
     complete: bool = True
+    causes: Mapping[ProductId, str] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

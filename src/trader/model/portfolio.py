@@ -20,7 +20,7 @@ class Portfolio:
     """A ledger, what it is worth now, and what holds for this cycle whatever the proposals are.
 
     ``equity`` is None if anything held has no price: then nobody knows. ``pegs`` maps a stable quote asset to its
-    price.
+    price. ``data_failures`` says what could not be read, reads that failed as a whole first.
     """
 
     ledger: Ledger
@@ -33,6 +33,7 @@ class Portfolio:
     trading_state: TradingState = TradingState.RUN
     pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
     data_complete: bool = True
+    data_failures: tuple[str, ...] = ()
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the bid; at what it cost where there is no quote."""

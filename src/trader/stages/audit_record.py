@@ -69,4 +69,6 @@ def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mappi
         "benchmark": inputs.benchmark if isinstance(inputs.benchmark, DataError) else inputs.benchmark.digest,
         "depth": list(inputs.depth.values()),
         "available": inputs.available,
+        "failures": inputs.failures,
+        "causes": inputs.causes,
     }

@@ -28,6 +28,7 @@ from trader.stages.exits import ExitEngine
 from trader.stages.regime import RegimeReading, assess
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import index_quotes_by_base, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
@@ -45,6 +46,7 @@ class PartialDecision:
     equity: Notional | None
     pegs: Mapping[Asset, Decimal]
     complete: bool
+    failures: tuple[str, ...]
     allocated: Allocated
     strategy_denials: tuple[Denial, ...]
     ran: tuple[StrategyId, ...]
@@ -103,7 +105,8 @@ class Pipeline:
 
     def screen(self, inputs: CycleInputs) -> UniverseScreen:
         """Judge the universe as far as it goes without bars: it says of which products bars are worth reading."""
-        return self.universe.screen(inputs.products, inputs.quotes, inputs.now, inputs.ledger.held_bases())
+        held = inputs.ledger.held_bases()
+        return self.universe.screen(inputs.products, inputs.quotes, inputs.now, held, inputs.causes)
 
     def propose(self, inputs: CycleInputs, screen: UniverseScreen) -> PartialDecision:
         """Run the chain as far as it goes without order books. Exits come first and do not depend on the rest."""
@@ -130,6 +133,7 @@ class Pipeline:
             equity=equity,
             pegs=prices,
             complete=complete,
+            failures=(*inputs.failures, *name_data_failures(selection.denials)),
             allocated=self.allocator.allocate(exits, proposals),
             strategy_denials=refusals,
             ran=ran,
@@ -186,6 +190,7 @@ class Pipeline:
             trading_state=inputs.trading_state,
             pegs=partial.pegs,
             data_complete=partial.complete,
+            data_failures=partial.failures,
         )
         regime = partial.reading.state.current
         review = self.risk.check_all(proposals, portfolio, regime)
@@ -223,6 +228,7 @@ class Pipeline:
             ledger=self._remember(partial, inputs),
             notes=partial.notes,
             complete=partial.complete,
+            failures=partial.failures,
         )
 
     def _with_depth(
@@ -234,7 +240,7 @@ class Pipeline:
             candidate = partial.selection.candidates.get(proposal.product_id)
             denial = None
             if proposal.side is Side.BUY and candidate is not None:
-                denial = self.universe.check_depth(candidate, inputs.depth.get(proposal.product_id))
+                denial = self.universe.check_depth(candidate, inputs.depth.get(proposal.product_id), inputs.causes)
             if denial is None:
                 kept.append(proposal)
             else:

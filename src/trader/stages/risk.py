@@ -130,7 +130,8 @@ class RiskManager:
         if age > self.max_tick_age_seconds:
             return DenialCode.TICK_STALE, {"age_seconds": age, "limit": self.max_tick_age_seconds}
         if not portfolio.data_complete:
-            return DenialCode.DATA_INCOMPLETE, {}
+            failures = portfolio.data_failures
+            return DenialCode.DATA_INCOMPLETE, {"cause": next(iter(failures), "unknown"), "failures": len(failures)}
         left = portfolio.ledger.failure_streak.cooldown_until - portfolio.now
         return (DenialCode.VENUE_UNHEALTHY, {"seconds_left": left}) if left > 0 else None
 

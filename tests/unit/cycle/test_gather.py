@@ -26,8 +26,9 @@ from factories import Scripted, a_ledger, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
 from trader.cycle.gather import gather_inputs, read_account, read_trading_state
-from trader.errors import VenueUnavailable
+from trader.errors import MalformedData, MissingData, VenueUnavailable
 from trader.model.denials import DenialCode
+from trader.model.events import EventKind
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
@@ -287,6 +288,98 @@ def test_order_books_are_read_of_candidates_with_a_proposal_only() -> None:
     idle.cycle()
 
     assert ([(SOL,)], 0) == (asked, idle.calls.count("market.depth"))
+
+
+# --- causes
+
+
+@pytest.mark.parametrize("part", ["products", "quotes", "bars", "fee_rates"])
+def test_read_that_failed_as_a_whole_is_named_with_its_cause(part: str) -> None:
+    """In the inputs, and as the reason of a cycle that abstains."""
+    world = a_world(strategy=Scripted())
+    port, what = ("exchange", "fees") if part == "fee_rates" else ("market", part)
+    world.meddlers[f"{port}.{part}"] = down
+
+    report = world.cycle()
+
+    failure = f"{what}: the venue does not answer"
+    assert (CycleOutcome.ABSTAINED, True) == (report.outcome, report.reason.endswith(failure))
+    (inputs,) = [note.body for note in report.notes if note.kind is EventKind.INPUTS_GATHERED]
+    assert (failure,) == inputs["failures"]
+
+
+def test_benchmark_that_cannot_be_read_is_told_from_the_bars() -> None:
+    """It is read after them, in the same way."""
+    world = a_world(strategy=Scripted())
+    calls: list[Any] = []
+
+    def second_down(original: Any, *args: Any) -> Any:
+        calls.append(args)
+        return original(*args) if len(calls) == 1 else down()
+
+    world.meddlers["market.bars"] = second_down
+
+    assert world.cycle().reason.endswith("benchmark: the venue does not answer")
+
+
+@pytest.mark.parametrize("part", ["products", "quotes", "bars", "depth"])
+def test_product_whose_data_are_missing_says_why(part: str) -> None:
+    """Also where it was the whole read that failed."""
+    world = a_world(strategy=Scripted() if part != "depth" else scripted(a_proposal("SOL-USD")))
+    world.meddlers[f"market.{part}"] = down
+
+    report = world.cycle()
+
+    assert report.decision is not None
+    (verdict,) = [each for each in report.decision.verdicts if each.product_id == SOL]
+    assert "the venue does not answer" in verdict.details.values()
+
+
+def test_aliases_share_the_cause_of_their_book() -> None:
+    """One book, one question, two names."""
+    world = a_world(products=[listed("SOL-USDC", alias=SOL)], strategy=Scripted())
+    world.meddlers["market.quotes"] = lambda original, names: {**original(names), SOL: MissingData("no bids")}
+    tick = Tick(cycle_id_at(START), START, Instant(START + 900))
+
+    inputs, _ = gather_inputs(tick, a_ledger(), None, TradingState.RUN, world.pipeline, world.ports())
+
+    assert {SOL: "no bids", "SOL-USDC": "no bids"} == inputs.causes
+    assert (True, ()) == (inputs.complete, inputs.failures)
+
+
+def test_cause_of_a_missing_product_is_remembered_as_long_as_the_list() -> None:
+    """Of those that are expected; hundreds of others are nobody's business."""
+    world = a_world(strategy=Scripted())
+    odd = MalformedData("no increment")
+    world.meddlers["market.products"] = lambda original: {**original(), SOL: odd, ProductId("ODD-USD"): odd}
+
+    reports = world.cycles(2)
+
+    assert 1 == world.calls.count("market.products")
+    for report in reports:
+        assert report.decision is not None
+        (verdict,) = [each for each in report.decision.verdicts if each.product_id == SOL]
+        assert (DenialCode.PRODUCT_MISSING, "no increment") == (verdict.code, verdict.details["cause"])
+    assert world.ledger.products is not None
+    assert {SOL: "no increment"} == world.ledger.products.causes
+
+
+def test_list_that_cannot_be_read_is_no_cause_for_what_is_known_of_before() -> None:
+    """Yesterday's metadata are used; only what they lack is missing."""
+    world = a_world(strategy=Scripted())
+    world.cycles(1)
+    world.clock.advance(3600)
+    world.meddlers["market.products"] = down
+    now = world.clock.now()
+    tick = Tick(cycle_id_at(now), now, Instant(now + 900))
+
+    inputs, _ = gather_inputs(tick, world.ledger, None, TradingState.RUN, world.pipeline, world.ports())
+
+    assert ("products: the venue does not answer",) == inputs.failures
+    assert {"the venue does not answer"} == {
+        cause for each, cause in inputs.causes.items() if each not in (BTC, ETH, SOL)
+    }
+    assert {BTC, ETH, SOL}.isdisjoint(inputs.causes)
 
 
 def test_path_dips_where_the_tests_say() -> None:

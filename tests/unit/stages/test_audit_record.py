@@ -94,11 +94,19 @@ def test_inputs_are_written_down_by_digest_and_what_is_missing_by_its_reason() -
     bars = {**inputs.bars, ETH: DataError("no candles")}
     (body,) = (
         note.body
-        for note in record_decision(replace(inputs, bars=bars, benchmark=DataError("none")), a_decision(), "d", "c")
+        for note in record_decision(
+            replace(
+                inputs, bars=bars, benchmark=DataError("none"), causes={ETH: "no bids"}, failures=("fees: HTTP 503",)
+            ),
+            a_decision(),
+            "d",
+            "c",
+        )
         if note.kind is EventKind.INPUTS_GATHERED
     )
 
     series = inputs.bars[ProductId("BTC-USD")]
     assert not isinstance(series, DataError)
     assert (series.digest, "no candles") == (body["bars"]["BTC-USD"], body["bars"][ETH])
+    assert ({ETH: "no bids"}, ("fees: HTTP 503",)) == (body["causes"], body["failures"])
     assert ("d", "c", NOW, NOW) == (body["config"], body["code"], body["now"], body["scheduled_at"])

@@ -325,6 +325,20 @@ def test_cycle_abstains_from_entries_if_too_much_is_missing(failed: int, complet
     assert (DenialCode.DATA_INCOMPLETE in [d.code for d in decision.review.denials]) is not complete
 
 
+@pytest.mark.parametrize(
+    ("failures", "first"), [(("fees: HTTP 503",), "fees: HTTP 503"), ((), "BTC-USD: DATA_MISSING: none")]
+)
+def test_cycle_that_abstains_says_why(failures: tuple[str, ...], first: str) -> None:
+    """What failed as a whole comes before what failed of one product; all of it is counted."""
+    inputs = replace(without_bars(3), failures=failures, complete=not failures)
+
+    decision = told(scripted(a_proposal("DOGE-USD")), settings=small_universe(0.4)).decide(inputs)
+
+    (denial,) = [each for each in decision.review.denials if each.code is DenialCode.DATA_INCOMPLETE]
+    assert {"cause": first, "failures": 3 + len(failures)} == denial.details
+    assert first == decision.failures[0]
+
+
 def test_equity_that_is_unknown_stops_entries_only() -> None:
     """Accident 6: a lot without a quote; the other one is sold, the marks stay."""
     ledger = holding(a_held_ledger().with_lot(a_lot("XRP-USD")))

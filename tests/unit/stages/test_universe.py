@@ -31,6 +31,7 @@ from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import UniverseSelection
 from trader.model.market import Bars, Depth, Product, Quote
 from trader.model.money import Notional, Price
+from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager
 
 DAY = 86400
@@ -55,12 +56,13 @@ def run(
     bars: Mapping[str, Bars | DataError] | None = None,
     membership: Mapping[ProductId, Membership] | None = None,
     held: frozenset[Asset] = NOBODY,
+    causes: Mapping[ProductId, str] | None = None,
 ) -> UniverseSelection:
     """Select among these, each with a fresh quote and flat bars unless said otherwise."""
     shown = {product.product_id: product for product in products}
     given = {each: flat_bars() for each in shown} if bars is None else {ProductId(k): v for k, v in bars.items()}
     found = [a_quote(each) for each in shown] if quotes is None else quotes
-    screen = manager.screen(shown, {quote.product_id: quote for quote in found}, NOW, held)
+    screen = manager.screen(shown, {quote.product_id: quote for quote in found}, NOW, held, causes or {})
     return manager.admit(screen, given, membership or {})
 
 
@@ -307,6 +309,35 @@ def test_configured_base_without_product_is_named() -> None:
     assert the_denial(selection).code is DenialCode.PRODUCT_MISSING
 
 
+@pytest.mark.parametrize(
+    ("products", "code"),
+    [([], DenialCode.PRODUCT_MISSING), ([a_product("BTC-USD")], DenialCode.QUOTE_MISSING)],
+    ids=["product", "quote"],
+)
+def test_what_is_missing_says_why(products: list[Product], code: DenialCode) -> None:
+    """In the numbers of the denial, and, where it is data that failed, in the failures of the cycle."""
+    selection = run(one_base_universe(), *products, quotes=[], causes={BTC: "GET /x: HTTP 503"})
+
+    denial = the_denial(selection)
+    assert (code, "GET /x: HTTP 503") == (denial.code, denial.details["cause"])
+    failed = ("BTC-USD: QUOTE_MISSING: GET /x: HTTP 503",) if products else ()
+    assert failed == name_data_failures(selection.denials)
+
+
+def test_data_that_failed_without_a_cause_are_named_too() -> None:
+    """By what is wrong with them."""
+    stale = replace(a_quote(), time=Instant(NOW - 3600))
+
+    selection = run(one_base_universe(), a_product("BTC-USD"), quotes=[stale])
+
+    assert ("BTC-USD: QUOTE_STALE",) == name_data_failures(selection.denials)
+
+
+def test_every_base_expects_one_product() -> None:
+    """Configured or held: the one it is named after where the venue lists none."""
+    assert {BTC, ProductId("FOO-USD")} == one_base_universe().expected_products(keep("FOO"))
+
+
 def test_product_in_an_unused_quote_asset_is_named() -> None:
     """Held in euros: considered, and refused for entries."""
     denial = the_denial(run(one_base_universe(), a_product("BTC-EUR"), held=keep("BTC")))
@@ -377,7 +408,7 @@ def test_candles_are_wanted_for_who_passes_so_far_and_for_what_is_held() -> None
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().screen(products, quotes, NOW, keep("SOL", "GONE")).products_needing_bars()
+    wanted = a_universe_manager().screen(products, quotes, NOW, keep("SOL", "GONE"), {}).products_needing_bars()
 
     assert wanted == ("BTC-USD", "SOL-USD")
 
@@ -388,7 +419,7 @@ def test_whoever_becomes_a_candidate_was_wanted() -> None:
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().screen(products, quotes, NOW, NOBODY).products_needing_bars()
+    wanted = a_universe_manager().screen(products, quotes, NOW, NOBODY, {}).products_needing_bars()
 
     assert set(run(a_universe_manager(), *venue).candidates) == set(wanted)
 
@@ -497,25 +528,26 @@ def test_thin_asks_refuse_a_buy() -> None:
     """The limit of its tier itself is enough; a deep bid side does not help."""
     manager, candidate = a_universe_manager(), a_candidate()
 
-    denial = manager.check_depth(candidate, depth_of("99999.99"))
+    denial = manager.check_depth(candidate, depth_of("99999.99"), {})
 
-    assert manager.check_depth(candidate, depth_of("100000")) is None
+    assert manager.check_depth(candidate, depth_of("100000"), {}) is None
     assert denial is not None
     assert denial.code is DenialCode.DEPTH_BELOW_MIN
     assert denial.details == {"depth": Decimal("99999.99"), "depth_min": Decimal(100000)}
 
 
 def test_depth_that_was_not_read_refuses_a_buy() -> None:
-    """No depth is ever assumed."""
-    denial = a_universe_manager().check_depth(a_candidate(), None)
+    """No depth is ever assumed; why there is none is said."""
+    denial = a_universe_manager().check_depth(a_candidate(), None, {BTC: "GET /market/product_book: HTTP 503"})
 
     assert denial is not None
     assert denial.code is DenialCode.DEPTH_MISSING
+    assert denial.details == {"depth_min": Decimal(100000), "cause": "GET /market/product_book: HTTP 503"}
 
 
 def test_depth_limit_is_that_of_the_tier() -> None:
     """What is too thin for the core tier is deep for the dynamic one."""
-    assert a_universe_manager().check_depth(a_candidate(tier=TIER_3), depth_of("10000")) is None
+    assert a_universe_manager().check_depth(a_candidate(tier=TIER_3), depth_of("10000"), {}) is None
 
 
 def zigzag(step: float, *, flip_every: int) -> Bars:

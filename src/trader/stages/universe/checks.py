@@ -5,14 +5,19 @@ Metadata first, then the market's size and age, then the quote, then the bars: w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from trader.errors import DataError, MissingData, StaleData
-from trader.model.decisions import Details
+from trader.model.decisions import Denial, Details
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, utc_day
 from trader.model.market import Bars, Product, Quote
 from trader.settings.universe import TierSettings, UniverseSettings
 
 Refusal = tuple[DenialCode, Details]
+
+#: What is said of data of which nobody knows why they are missing.
+NOT_READ = "not read"
 
 _SECONDS_PER_DAY = 86400
 
@@ -69,10 +74,15 @@ def check_market(product: Product, tier: TierSettings, settings: UniverseSetting
     return None
 
 
-def check_quote(quote: Quote | None, tier: TierSettings, settings: UniverseSettings, now: Instant) -> Refusal | None:
-    """Refuse a quote that is no market to trade on: QUOTE_MISSING, _STALE, _CROSSED, SPREAD_EXCEEDS_MAX."""
+def check_quote(
+    quote: Quote | None, cause: str, tier: TierSettings, settings: UniverseSettings, now: Instant
+) -> Refusal | None:
+    """Refuse a quote that is no market to trade on: QUOTE_MISSING, _STALE, _CROSSED, SPREAD_EXCEEDS_MAX.
+
+    *cause* says why there is none.
+    """
     if quote is None:
-        return DenialCode.QUOTE_MISSING, {}
+        return DenialCode.QUOTE_MISSING, {"cause": cause}
     age = now - quote.time
     if age > settings.quote_age_seconds_max:
         return DenialCode.QUOTE_STALE, {"age_seconds": age, "age_seconds_max": settings.quote_age_seconds_max}
@@ -87,7 +97,7 @@ def check_quote(quote: Quote | None, tier: TierSettings, settings: UniverseSetti
 def check_bars(bars: Bars | DataError | None, gap_ratio_max: float, count_min: int) -> Refusal | None:
     """Refuse bars that cannot be trusted: DATA_MISSING, _STALE, _MALFORMED, _GAPPED, HISTORY_TOO_SHORT."""
     if bars is None:
-        return DenialCode.DATA_MISSING, {"reason": "not read"}
+        return DenialCode.DATA_MISSING, {"reason": NOT_READ}
     if isinstance(bars, DataError):
         return _code_of(bars), {"reason": str(bars)}
     if bars.filled_ratio > gap_ratio_max:
@@ -95,6 +105,16 @@ def check_bars(bars: Bars | DataError | None, gap_ratio_max: float, count_min: i
     if len(bars) < count_min:
         return DenialCode.HISTORY_TOO_SHORT, {"bars": len(bars), "bars_min": count_min}
     return None
+
+
+def name_data_failures(denials: Iterable[Denial]) -> tuple[str, ...]:
+    """Name each product that was left out because its data failed, and what failed."""
+    found = ((each, each.details.get("cause", each.details.get("reason"))) for each in denials)
+    return tuple(
+        f"{each.product_id}: {each.code}" + (f": {cause}" if cause else "")
+        for each, cause in found
+        if each.code in DATA_FAILURES
+    )
 
 
 def _code_of(error: DataError) -> DenialCode:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Membership
-from trader.model.decisions import Denial
+from trader.model.decisions import Denial, Details
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import Candidate, UniverseSelection
@@ -73,20 +73,25 @@ class UniverseManager:
         chosen.update(product for base in held for product in by_base.get(base, ()))
         return tuple(sorted(chosen, key=lambda product: product.product_id))
 
+    def expected_products(self, held: frozenset[Asset]) -> frozenset[ProductId]:
+        """Name the product that each configured or *held* base would be looked at through if the venue listed it."""
+        return frozenset(row.product_id for row in self._rows({}, held))
+
     def screen(
         self,
         products: Mapping[ProductId, Product],
         quotes: Mapping[ProductId, Quote],
         now: Instant,
         held: frozenset[Asset],
+        causes: Mapping[ProductId, str],
     ) -> UniverseScreen:
         """Run the checks that need no bars on every base, once per cycle; ``admit`` finishes them.
 
-        The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market,
-        quote).
+        *causes* says why products or their quotes are missing. The order of checks: PRODUCT_MISSING,
+        QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market, quote).
         """
         rows = self._rows(_by_base(products.values()), held)
-        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now) for row in rows}
+        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now, causes) for row in rows}
         return UniverseScreen(rows, refusals, quotes, held)
 
     def admit(
@@ -127,11 +132,12 @@ class UniverseManager:
             tiers={row.base: row.tier for row in rows},
         )
 
-    def check_depth(self, candidate: Candidate, depth: Depth | None) -> Denial | None:
+    def check_depth(self, candidate: Candidate, depth: Depth | None, causes: Mapping[ProductId, str]) -> Denial | None:
         """Refuse to buy from a book that is too thin near the mid, or that was not read. Judged on the asks."""
         product_id, limit = candidate.product.product_id, self.settings.tiers[candidate.tier].depth_min
         if depth is None:
-            return Denial(product_id, DenialCode.DEPTH_MISSING, STAGE, {"depth_min": limit})
+            missing: Details = {"depth_min": limit, "cause": causes.get(product_id, checks.NOT_READ)}
+            return Denial(product_id, DenialCode.DEPTH_MISSING, STAGE, missing)
         if depth.ask_notional < limit:
             details = {"depth": depth.ask_notional, "depth_min": limit}
             return Denial(product_id, DenialCode.DEPTH_BELOW_MIN, STAGE, details)
@@ -181,17 +187,19 @@ class UniverseManager:
             return True
         return indicators.correlation(one, other) > self.settings.correlation_max
 
-    def _refusal_before_bars(self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant) -> Refusal | None:
+    def _refusal_before_bars(
+        self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant, causes: Mapping[ProductId, str]
+    ) -> Refusal | None:
         product = row.product
         if product is None:
-            return DenialCode.PRODUCT_MISSING, {}
+            return DenialCode.PRODUCT_MISSING, {"cause": causes.get(row.product_id, "the venue does not list it")}
         if product.quote not in self.preferred_quotes:
             return DenialCode.QUOTE_ASSET_UNSUPPORTED, {"quote": product.quote}
-        tier = self.settings.tiers[row.tier]
+        tier, cause = self.settings.tiers[row.tier], causes.get(row.product_id, checks.NOT_READ)
         return (
             checks.check_metadata(product, self.settings, now)
             or checks.check_market(product, tier, self.settings, now)
-            or checks.check_quote(quotes.get(row.product_id), tier, self.settings, now)
+            or checks.check_quote(quotes.get(row.product_id), cause, tier, self.settings, now)
         )
 
     def _standing(
