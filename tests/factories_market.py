@@ -10,7 +10,7 @@ from typing import Any
 
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Direction, Trigger, TriggerKind
-from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, instant_of
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.ledger import Lot
 from trader.model.market import Bars, Granularity, Product, Quote, expected_last_start
@@ -34,7 +34,7 @@ from trader.strategies.mean_reversion import MeanReversionSettings
 from trader.strategies.rules_engine import RulesEngineSettings
 
 #: Sunday, 2026-11-22, 10:15 UTC: the instant most tests stand at.
-NOW = instant_of(CycleId("20261122T101500Z"))
+NOW = Instant(1_795_342_500)  # 2026-11-22T10:15:00Z
 
 TIER_1, TIER_2, TIER_3 = "tier_1_core", "tier_2_rotational", "tier_3_dynamic"
 QUOTES = (Asset("USD"), Asset("USDC"), Asset("USDT"))

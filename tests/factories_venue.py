@@ -10,7 +10,7 @@ from typing import Any
 from desk.in_memory import InMemorySimAccountStore, ManualClock
 from desk.markets.candle_market import CandleMarket
 from trader.model.conversions import ConversionIntent
-from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId, instant_of
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, VenueOrderId
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import (
@@ -29,7 +29,7 @@ from trader.sim.account import SimAccount, SimAccountStore
 from trader.sim.exchange import SimulatedExchange
 
 #: Where a test's path begins, and the length of its bars.
-START = instant_of(CycleId("20261122T120000Z"))
+START = Instant(1_795_348_800)  # 2026-11-22T12:00:00Z
 STEP = 300
 
 SOL, SOL_USDC = ProductId("SOL-USD"), ProductId("SOL-USDC")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from trader.adapters.local.lease import LeasedStore, LeaseItem, read_ledger
-from trader.errors import AuditError, StoreUnavailable
+from trader.errors import AuditConflict, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
-from trader.model.events import AuditObject
+from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
@@ -30,6 +30,7 @@ class InMemoryStateStore(LeasedStore):
         self.texts: dict[Scope, str] = {}
         self._fills: dict[Scope, dict[str, str]] = {}
         self._finished: dict[Scope, dict[str, str]] = {}
+        self.owed: dict[tuple[Scope, str], str] = {}
 
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
@@ -54,6 +55,14 @@ class InMemoryStateStore(LeasedStore):
     def _write(self, scope: Scope, text: str) -> None:
         self.texts[scope] = text
 
+    def _read_owed(self, scope: Scope, key: str) -> str | None:
+        return self.owed.get((scope, key))
+
+    def _write_owed(self, scope: Scope, key: str, text: str | None) -> None:
+        self.owed.pop((scope, key), None)
+        if text is not None:
+            self.owed[scope, key] = text
+
     def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
         self._fills.setdefault(scope, {}).update(fills)
         self._finished.setdefault(scope, {}).update(orders)
@@ -65,10 +74,10 @@ class InMemoryAuditLog:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
-    def write(self, audit_object: AuditObject) -> str:
-        text = audit_object.text()
-        if self.texts.setdefault(audit_object.key, text) != text:
-            raise AuditError(f"{audit_object.key} holds something else already")
+    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:  # noqa: ARG002 - memory is quick
+        text = record.text()
+        if self.texts.setdefault(record.key, text) != text:
+            raise AuditConflict(f"{record.key} holds something else already")
         return sha256_hex(text)
 
 

@@ -10,7 +10,7 @@ from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.market_data import open_market
 from trader.entry.wiring import VenueAccess, read_limits
 from trader.errors import ConfigError
-from trader.ports import ExchangeAdapter
+from trader.ports import ExchangeAdapter, TimeBudget
 from trader.settings import Settings
 from trader.sim.matching import MarketTape
 
@@ -19,8 +19,8 @@ _KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_L
 
 def open_http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> VenueAccess:
     """Open a venue at an address. The environment is searched for a key only to trade for real."""
-    limits = read_limits(settings)
-    market = open_market(url, limits=limits)
+    limits, budget = read_limits(settings), TimeBudget()
+    market = open_market(url, limits=limits, budget=budget)
 
     def open_live() -> ExchangeAdapter:
         missing = [name for name in (_KEY, _SECRET) if not environment.get(name)]
@@ -32,12 +32,12 @@ def open_http_venue(url: str, settings: Settings, environment: Mapping[str, str]
             settings.execution.order_prefix,
             url,
             limits=limits,
-            submit_seconds=settings.cycle.reserve_seconds,
+            budget=budget,
         )
         exchange.self_test()
         return exchange
 
-    return VenueAccess(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""))
+    return VenueAccess(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""), budget)
 
 
 def name_folder(url: str) -> str:

@@ -24,10 +24,9 @@ from trader.model.money import ZERO
 from trader.model.orders import Fill, Side
 from trader.model.portfolio import equity_of
 from trader.ports import MarketData, Ports
+from trader.settings import Settings
 from trader.stages.valuation import index_quotes_by_base
 
-#: A cycle of a laptop has all the time it wants; in Lambda the deadline is real.
-_NO_DEADLINE = 10**9
 #: By then every lease has run out.
 _END_OF_TIME = Instant(10**11)
 
@@ -48,9 +47,9 @@ class RunSummary:
     ledger: Ledger | None = None
 
 
-def make_tick(scheduled: Instant, now: Instant | None = None) -> Tick:
-    """Make the tick that was scheduled for an instant."""
-    return Tick(cycle_id_at(scheduled), scheduled, Instant((now or scheduled) + _NO_DEADLINE))
+def make_tick(scheduled: Instant, settings: Settings, now: Instant | None = None) -> Tick:
+    """Make the tick that was scheduled for an instant, with as much time as it has in Lambda."""
+    return Tick(cycle_id_at(scheduled), scheduled, Instant((now or scheduled) + settings.cycle.run_seconds))
 
 
 def run_ticks(
@@ -75,7 +74,7 @@ def _run_ticks(
     _free_the_lease(ports, setup)
     for at in ticks:
         clock.set(at)
-        report = run_cycle(make_tick(at), pipeline, ports)
+        report = run_cycle(make_tick(at, setup.settings), pipeline, ports)
         summary.ticks += 1
         summary.outcomes[report.outcome] += 1
         if report.decision is not None:
@@ -87,7 +86,7 @@ def _run_ticks(
 
 def _free_the_lease(ports: Ports, setup: MarketSetup) -> None:
     scope, owner = ports.identity.scope, ports.identity.owner
-    grant = ports.store.acquire(scope, owner, _END_OF_TIME, setup.settings.cycle.lease_seconds)
+    grant = ports.store.acquire(scope, owner, _END_OF_TIME, setup.settings.cycle.run_seconds)
     ports.store.release(grant)
 
 

@@ -109,5 +109,9 @@ class AuditError(TraderError):
     """An audit record could not be written."""
 
 
+class AuditConflict(AuditError):
+    """The key of an audit record holds other bytes: asking again will not help."""
+
+
 class InvariantViolation(TraderError):
     """Our own bug. Crash, alarm, look."""

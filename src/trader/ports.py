@@ -6,19 +6,51 @@ runs through every implementation of each port.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
 from trader.errors import DataError
 from trader.model.conversions import ConversionIntent, ConversionReport
-from trader.model.events import AuditObject
+from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
 from trader.model.trading_state import TradingState
+
+
+class TimeBudget:
+    """Until when the calls of one run may take, and how slow answers were: shared by the cycle and its adapters.
+
+    The cycle sets it, an adapter asks for nothing and waits for nothing beyond it. Units: seconds, ``until`` since the
+    epoch by the adapters' wall clock.
+    """
+
+    def __init__(self) -> None:
+        self.until = math.inf
+        self.slowest_seconds = 0.0
+
+    def begin(self, until: float) -> None:
+        """Begin a run that ends at an instant; what was seen of answers before is forgotten."""
+        self.until, self.slowest_seconds = until, 0.0
+
+    @contextmanager
+    def limited(self, until: float) -> Iterator[None]:
+        """Let calls inside take until an earlier instant."""
+        before = self.until
+        self.until = min(before, until)
+        try:
+            yield
+        finally:
+            self.until = before
+
+    def observe(self, seconds: float) -> None:
+        """Remember how long an answer, or a wait in vain for one, took."""
+        self.slowest_seconds = max(self.slowest_seconds, seconds)
 
 
 class MarketData(Protocol):
@@ -125,13 +157,19 @@ class StateStore(Protocol):
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
+        owed: Sequence[OwedRecord] = (),
+        repaid: Sequence[str] = (),
         release: bool = False,
     ) -> LeaseGrant:
         """Replace the ledger if the lease is still ours, together with new fills and orders that finished.
 
-        Atomic. A fill or order stored before is stored once. Returns the grant to use from here on.
+        Kept beside it are the audit objects that are *owed*, until a commit names their keys as *repaid*. Atomic. A
+        fill or order stored before is stored once. Returns the grant to use from here on.
         Raises: VersionConflict if another took over, StoreUnavailable (may or may not have happened).
         """
+
+    def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
+        """Return the audit objects that are owed, in the order of *keys*. Raises: StoreUnavailable, LedgerCorrupt."""
 
     def release(self, grant: LeaseGrant) -> None:
         """Give the lease back without writing a ledger. Raises: VersionConflict, StoreUnavailable."""
@@ -140,11 +178,11 @@ class StateStore(Protocol):
 class AuditLog(Protocol):
     """Where the record goes. Written once, never changed."""
 
-    def write(self, audit_object: AuditObject) -> str:
+    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:
         """Store one object and return its digest, which the next object carries.
 
-        Writing identical bytes again under the same key is fine. Raises: AuditError, also if the key holds
-        other bytes.
+        Writing identical bytes again under the same key is fine. An *urgent* write, which a sale waits for, is tried
+        once and takes three seconds at most. Raises: AuditError, also if the key holds other bytes.
         """
 
 
@@ -152,7 +190,10 @@ class KillSwitch(Protocol):
     """The operator's hand."""
 
     def read(self) -> TradingState:
-        """Return what is allowed now. Raises: TraderError if it cannot be read, which the cycle takes as HALT."""
+        """Return what is allowed now, after three seconds at most.
+
+        Raises: TraderError if it cannot be read, which the cycle takes as HALT.
+        """
 
 
 class Clock(Protocol):
@@ -185,6 +226,7 @@ class Ports:
     kill_switch: KillSwitch
     clock: Clock
     identity: Identity
+    budget: TimeBudget = field(default_factory=TimeBudget)
 
 
 def name_audit_object(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:

@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import yaml
 
 from architecture.tree import ROOT
 from trader.adapters.config.files import load_settings
+from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.events import RunTick, SwitchChanged, parse_event
 from trader.model.trading_state import TradingState
 from trader.settings.app import Mode
@@ -23,6 +25,7 @@ CALLS = {
     "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
     "s3:GetObject",
     "s3:PutObject",
     "secretsmanager:GetSecretValue",
@@ -164,16 +167,21 @@ def nothing_is_tried_twice(template: Template) -> list[str]:
 
 
 def a_cycle_ends_before_the_next(template: Template) -> list[str]:
-    """Time-out < shortest period, time-out < lease; the period of the schedule is the one configured."""
+    """However late the schedule wakes a run, it is over, and its lease with it, before the next; the periods agree."""
     cycle = load_settings(ROOT / "config", {}).settings.cycle
-    timeout, period = properties(template, "TradingFunction")["Timeout"], template["Parameters"]["PeriodMinutes"]
-    shortest = min(int(minutes) for minutes in period["AllowedValues"]) * 60
+    period, mapped = template["Parameters"]["PeriodMinutes"], template["Mappings"]["Period"]
     found = []
-    if not cycle.reserve_seconds < timeout < min(shortest, cycle.lease_seconds):
-        found.append(f"time-out {timeout}: reserve {cycle.reserve_seconds}, {shortest}, lease {cycle.lease_seconds}")
+    if properties(template, "TradingFunction")["Timeout"] != _mapped("Timeout"):
+        found.append("the function's time-out is not the mapped one")
+    for minutes, row in mapped.items():
+        seconds = replace(cycle, period_seconds=int(minutes) * 60).run_seconds
+        if row["Timeout"] != seconds:
+            found.append(f"{minutes} minutes: time-out {row['Timeout']}, the settings say {seconds}")
+        late = [late for late in range(60) if late + row["Timeout"] + LEASE_MARGIN_SECONDS >= int(minutes) * 60]
+        found += [f"{minutes} minutes: {late[0]} s late it holds the lease at the next tick"] if late else []
     if int(period["Default"]) * 60 != cycle.period_seconds:
         found.append(f"PeriodMinutes {period['Default']}, cycle.period_seconds {cycle.period_seconds}")
-    seconds = {minutes: row["Seconds"] for minutes, row in template["Mappings"]["Period"].items()}
+    seconds = {minutes: row["Seconds"] for minutes, row in mapped.items()}
     if seconds != {minutes: int(minutes) * 60 for minutes in period["AllowedValues"]}:
         found.append("the mapping from minutes to seconds")
     return found
@@ -275,9 +283,15 @@ def failures_ring(template: Template) -> list[str]:
         # Silence is what the first is about; for the others it means that nothing happened.
         missing = "breaching" if rule["MetricName"] == "CyclesCompleted" else "notBreaching"
         found += [] if rule["TreatMissingData"] == missing else [f"{name}: missing data"]
-        if rule["MetricName"] == "Duration" and not 0.5 <= rule["Threshold"] / 1000 / function["Timeout"] < 1:
+        if rule["MetricName"] == "Duration" and rule["Threshold"] != _mapped("SlowMilliseconds"):
             found.append(f"{name}: threshold")
+    for minutes, row in template["Mappings"]["Period"].items():
+        found += [] if 0.5 <= row["SlowMilliseconds"] / 1000 / row["Timeout"] < 1 else [f"{minutes} minutes: slow"]
     return found
+
+
+def _mapped(name: str) -> dict[str, Any]:
+    return {"Fn::FindInMap": ["Period", {"Ref": "PeriodMinutes"}, name]}
 
 
 def metrics_are_few(template: Template) -> list[str]:
@@ -453,6 +467,9 @@ def test_other_defaults_and_periods_are_found() -> None:
     assert modes_are_those_of_the_code(broken("LiveTradingConfirmed.Default", "yes", "Parameters"))
     assert a_cycle_ends_before_the_next(broken("PeriodMinutes.Default", "15", "Parameters"))
     assert a_cycle_ends_before_the_next(broken("Period.15.Seconds", 90, "Mappings"))
+    assert a_cycle_ends_before_the_next(broken("Period.3.Timeout", 130, "Mappings"))
+    assert a_cycle_ends_before_the_next(broken("Period.5.Timeout", 240, "Mappings"))
+    assert failures_ring(broken("Period.5.SlowMilliseconds", 44000, "Mappings"))
 
 
 # --- what meets the code and the other files ---------------------------------------------------------------------

@@ -127,7 +127,7 @@ def play(trails: list[Trail]) -> CycleReport:
         ports = build_local_ports(setup.settings, Path(home), VenueAccess(market, market), clock)
         pipeline = build_pipeline(setup.settings)
         with watched(trails):
-            return run_cycle(make_tick(AT), pipeline, ports)
+            return run_cycle(make_tick(AT, setup.settings), pipeline, ports)
 
 
 def main() -> None:

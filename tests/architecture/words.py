@@ -168,9 +168,10 @@ VERBS = frozenset(
     """
     acknowledge add adopt advance append apply assess authenticate batch book build change check choose classify close
     commit compute convert corrupt count create decode demand derive describe detect edit encode extract fill find fit
-    format gather get give handle hide index invoke iterate join lift list load locate lock make mark match measure
-    merge name open parse place plan prepare preview price print propose read rebuild reconcile record refuse register
-    remember replace reply rewind round run set settle show split stamp sweep transform translate upgrade write
+    forget format gather get give handle hide index invoke iterate join keep lift list load locate lock make mark match
+    measure merge name open parse place plan prepare preview price print propose read rebuild reconcile record refuse
+    register remember replace reply resolve rewind round run set settle show split stamp sweep transform translate
+    upgrade write
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 QUESTIONS = frozenset({"awaits", "exceeds", "has", "is", "may", "permits", "why", "would"})

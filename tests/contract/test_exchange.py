@@ -77,8 +77,7 @@ class TestCoinbaseOverHttp(ExchangeCases):
                     PREFIX,
                     server.url,
                     limits=RateLimits(10_000, 10_000, 10_000),
-                    timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120),
-                    submit_seconds=240,
+                    timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120, submit_seconds=240),
                     timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
                 )
                 return Venue(exchange, clock)

@@ -55,10 +55,15 @@ class AuditFile:
     conversions: tuple[Mapping[str, Any], ...]
 
 
+def records_of(world: ObservedWorld) -> Mapping[str, str]:
+    """Every audit object by its key, stored or owed: an owed one counts until it is stored."""
+    return {**world.owed_texts(), **world.audit_texts()}
+
+
 def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str]:
     """Say what is wrong, if anything. *largest* is what the caps are measured by, if not the configured capital."""
     book, ledger = world.book(), world.ledger()
-    files = [audit_file(key, text) for key, text in sorted(world.audit_texts().items())]
+    files = [audit_file(key, text) for key, text in sorted(records_of(world).items())]
     announced = {each["client_order_id"]: each for file in files for each in file.intents}
     ours, owners = _split(world, book)
     found = [
@@ -198,7 +203,7 @@ def convert_too_early(
         return (source, target) == sides and amount in (None, of)
 
     ledger = world.ledger()
-    announced = [each for key, text in world.audit_texts().items() for each in audit_file(key, text).conversions]
+    announced = [each for key, text in records_of(world).items() for each in audit_file(key, text).conversions]
     remembered = (
         [each for each in ledger.conversions.values() if each.is_open or not moves] if ledger is not None else []
     )
@@ -254,7 +259,7 @@ def audit_file(key: str, text: str) -> AuditFile:
 
 
 def _announced(world: ObservedWorld) -> dict[str, Mapping[str, Any]]:
-    files = (audit_file(key, text) for key, text in world.audit_texts().items())
+    files = (audit_file(key, text) for key, text in records_of(world).items())
     return {each["client_order_id"]: each for file in files for each in file.intents}
 
 
@@ -375,7 +380,7 @@ def _conversions(book: SimAccount, files: Iterable[AuditFile]) -> list[str]:
 def chain_of(world: ObservedWorld) -> list[str]:
     """The digests of the objects that the ledger stands on, newest first; none before the first commit."""
     ledger = world.ledger()
-    files = {file.digest: file for file in (audit_file(key, text) for key, text in world.audit_texts().items())}
+    files = {file.digest: file for file in (audit_file(key, text) for key, text in records_of(world).items())}
     return [] if ledger is None else _walked(files, ledger.audit_head)
 
 

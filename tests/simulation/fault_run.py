@@ -25,7 +25,7 @@ from simulation.checker import (
 )
 from simulation.nemesis import Crash, Fault, Nemesis
 from simulation.observed import ObservedWorld
-from simulation.world import SCOPE, Beat, Scenario, World, open_world, tick_of
+from simulation.world import LEASE_SECONDS, SCOPE, Beat, Scenario, World, open_world, tick_of
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
 from trader.model.conversions import ConversionStatus
@@ -179,7 +179,7 @@ class FaultRun:
             if restart is Restart.AT_ONCE:
                 world.free_the_lease()
             else:
-                world.clock.set(Instant(beat.at + self.scenario.settings.cycle.lease_seconds))
+                world.clock.set(Instant(beat.at + LEASE_SECONDS))
             invoke(world, beat, "restarted", Nemesis(), found)
             found.after(world, healthy=True)
         return self.finish(index, world, found)
@@ -273,7 +273,7 @@ def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch)
     """Run one invocation; None if it died or could not even tell."""
     nemesis.watchers.append(found.over(world, nemesis))
     try:
-        return run_cycle(tick_of(beat), world.scenario.pipeline, world.ports(owner, nemesis.wrap))
+        return run_cycle(tick_of(beat, world.clock.now()), world.scenario.pipeline, world.ports(owner, nemesis.wrap))
     except (Crash, StoreError):
         return None
 

@@ -39,6 +39,10 @@ class ObservedWorld(Protocol):
         """Every order that was stored as finished."""
         ...
 
+    def owed_texts(self) -> Mapping[str, str]:
+        """Every audit object that waits beside the ledger to be stored, by its key."""
+        ...
+
     def audit_texts(self) -> Mapping[str, str]:
         """Every object of the audit log by its key."""
         ...

@@ -63,11 +63,11 @@ def test_illegal_step_is_counted(step: Step) -> None:
 
 
 def test_order_that_another_invocation_took_up_is_not_given_up_too_soon() -> None:
-    """It stalled for 99 seconds, sent, and died; the venue takes 45 seconds to list; nobody gives up in between."""
+    """It stalled for 89 seconds, sent, and died; the venue takes 45 seconds to list; nobody gives up in between."""
     with LedgerUnderTest(Tally()) as subject:
         subject.venue.lag(listing=45)
         order_id = subject.decide(way=None)
-        subject.resend(order_id, Way.CRASHED_AFTER, stall_seconds=99)
+        subject.resend(order_id, Way.CRASHED_AFTER, stall_seconds=89)
         subject.look()
 
         assert OrderStatus.INTENDED is subject.status_of(order_id)

@@ -26,7 +26,7 @@ from simulation.fault_run import (
 )
 from simulation.nemesis import Fault, Nemesis
 from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, PROTECTION, REPRICE, SCENARIOS
-from simulation.world import Beat, Scenario, World
+from simulation.world import LEASE_SECONDS, Beat, Scenario, World
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 
@@ -64,7 +64,7 @@ def stalled(
 def test_invocation_that_wakes_up_after_its_lease_changes_nothing(scenario: Scenario) -> None:
     """The redelivered tick did it all; the sleeper is fenced off, and what it still sent was the other's already."""
     fault_run = fault_run_of(scenario)
-    lease = scenario.settings.cycle.lease_seconds
+    lease = LEASE_SECONDS
     broken = []
     for index, beat in enumerate(scenario.beats):
         for call in range(1, len(fault_run.trails[index]) + 1):

@@ -25,9 +25,10 @@ from desk.markets.candle_market import CandleMarket, SeriesKey
 from desk.markets.series import CandleSeries
 from factories_settings import shipped_settings
 from trader.adapters.local.lease import LeaseItem, read_ledger
+from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.wiring import build_pipeline
 from trader.model.codec import sha256_hex
-from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, cycle_id_at, instant_of
+from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
@@ -42,7 +43,7 @@ from trader.stages.pipeline import Pipeline
 
 SCOPE = Scope("PAPER#main")
 #: The boundary between history and script; the first tick comes ten seconds later.
-START = instant_of(CycleId("20261122T120000Z"))
+START = Instant(1_795_348_800)  # 2026-11-22T12:00:00Z
 STEP = 300
 AFTER_BOUNDARY = 10
 _HISTORY = 320
@@ -216,6 +217,7 @@ class World:
         store.texts = dict(self.store.texts)
         store._fills = {scope: dict(lines) for scope, lines in self.store._fills.items()}
         store._finished = {scope: dict(lines) for scope, lines in self.store._finished.items()}
+        store.owed = dict(self.store.owed)
         audit = InMemoryAuditLog()
         audit.texts = dict(self.audit.texts)
         return World(
@@ -257,6 +259,10 @@ class World:
         """Every order that was stored as finished."""
         return self.store.finished(SCOPE)
 
+    def owed_texts(self) -> Mapping[str, str]:
+        """Every audit object that waits beside the ledger to be stored, by its key."""
+        return {key: text for (_, key), text in self.store.owed.items()}
+
     def audit_texts(self) -> Mapping[str, str]:
         """Every object of the audit log by its key."""
         return self.audit.texts
@@ -284,6 +290,11 @@ def open_world(scenario: Scenario) -> World:
     return world
 
 
-def tick_of(beat: Beat) -> Tick:
-    """The tick of a beat; the invocation has ten minutes."""
-    return Tick(cycle_id_at(beat.at), beat.at, Instant(beat.at + 600))
+#: A run has so long, less than a tick may be late, and a lease that much longer; then the next one may have it.
+RUN_SECONDS = 100
+LEASE_SECONDS = RUN_SECONDS + LEASE_MARGIN_SECONDS
+
+
+def tick_of(beat: Beat, now: Instant) -> Tick:
+    """The tick of a beat, delivered now."""
+    return Tick(cycle_id_at(beat.at), beat.at, Instant(now + RUN_SECONDS))

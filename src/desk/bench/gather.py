@@ -59,9 +59,10 @@ class WatchedTransport(Transport):
         self.departures: list[Departure] = []
         super().__init__(url, choose_signer(credentials, clock.now), limits=limits)
 
-    def take_turn(self, call: Call) -> float:
+    def take_turn(self, call: Call) -> float | None:
         due = super().take_turn(call)
-        self.departures.append(Departure(call.group, due, self.timing.monotonic()))
+        if due is not None:
+            self.departures.append(Departure(call.group, due, self.timing.monotonic()))
         return due
 
 

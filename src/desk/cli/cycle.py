@@ -129,7 +129,7 @@ def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None
     clock = FixedClock(now)
     market = setup.market(clock)
     ports = build_local_ports(setup.settings, home / setup.name, VenueAccess(market, market), clock)
-    return run_cycle(make_tick(now), build_pipeline(setup.settings), ports)
+    return run_cycle(make_tick(now, setup.settings), build_pipeline(setup.settings), ports)
 
 
 def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleReport:
@@ -139,7 +139,7 @@ def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleRe
     ports = build_local_ports(
         settings, home / name_folder(url), open_http_venue(url, settings, os.environ), SystemClock()
     )
-    return run_cycle(make_tick(now, ports.clock.now()), build_pipeline(settings), ports)
+    return run_cycle(make_tick(now, settings, ports.clock.now()), build_pipeline(settings), ports)
 
 
 def _tick_of(at: str | None, event: Path | None) -> Instant:

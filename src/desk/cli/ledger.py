@@ -13,7 +13,7 @@ from rich.console import Console
 
 from desk.cli import ledger_tables
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
-from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
+from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
 from desk.recovery.locate import StoreLocation, locate, locate_items
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("rebuild")(rebuild_command)
     group.command("adopt")(adopt)
+    group.command("forget-cycle")(forget_cycle)
     app.add_typer(group, name="ledger")
 
 
@@ -153,6 +154,30 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
     for line in find_over_covered(after):
         console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
+    _finish(console, "", write=write)
+
+
+def forget_cycle(
+    reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the audit.")],
+    home: HomeOption = None,
+    table: TableOption = None,
+    bucket: BucketOption = None,
+    mode: ModeOption = None,
+    at: AtOption = None,
+    config: ConfigDir = CONFIG_DIR,
+    write: WriteOption = False,
+) -> None:
+    """Forget the last cycle, where it lies in the future because a clock was wrong: then ticks run again."""
+    location = StoreLocation(home, table, bucket, None, _instant(at, "--at"))
+    stores, console = _locate(config, mode, location, writes=write), open_console()
+    stored = stores.items.find(stores.scope)
+    if stored is None or stored.ledger is None:
+        raise ConfigError(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")
+    if write:
+        after = change_under_lease(stores, "adopt", lambda ledger, _: forget_last_cycle(ledger, reason))
+    else:
+        after = forget_last_cycle(stored.ledger, reason).ledger
+    ledger_tables.print_change(find_differences(stored.ledger, after), console)
     _finish(console, "", write=write)
 
 

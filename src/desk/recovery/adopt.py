@@ -107,6 +107,18 @@ def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason
     return _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
 
 
+def forget_last_cycle(ledger: Ledger, reason: str) -> Change:
+    """Let ticks run again after a cycle that lies in the future, as after one run by a wrong clock.
+
+    Raises: MissingData without a last cycle.
+    """
+    if ledger.last_cycle is None:
+        raise MissingData("the books remember no cycle; there is none to forget")
+    body = {"what": "forgot the last cycle", "forgotten": ledger.last_cycle, "reason": reason}
+    note = AuditNote(EventKind.LEDGER_ADJUSTED, "last-cycle", body)
+    return Change(replace(ledger, last_cycle=None), (note,))
+
+
 def find_over_covered(ledger: Ledger) -> list[str]:
     """Name the active sell orders that would sell more than what is left of their lot."""
     found = []

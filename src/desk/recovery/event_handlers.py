@@ -82,7 +82,9 @@ def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 
 
 def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    """Lift what an operator lifted."""
+    """Lift what an operator lifted, forget what an operator forgot."""
+    if "forgotten" in event.body:
+        return replace(ledger, last_cycle=None)
     return lift_reduce_only(ledger, event.body.get("lifted", ()))
 
 

@@ -18,7 +18,7 @@ from trader.model.conversions import ConversionIntent, ConversionRecord, Convers
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant, TradeId
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, TradeId, is_tick_id
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.market import Balance
@@ -27,7 +27,8 @@ from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
 from trader.model.portfolio import record_flow
 from trader.settings import Settings
-from trader.stages.reconcile.account import Reconciled, find_resendable, reconcile
+from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
@@ -66,6 +67,7 @@ class Replay:
     _plan: Plan = field(default_factory=Plan)
     _new: frozenset[ClientOrderId] = frozenset()
     _inputs_at: Instant = field(default=Instant(0))
+    _until: Instant | None = None
     _openings: int = 0
     _key: str = ""
     _deciding: bool = False
@@ -85,7 +87,7 @@ class Replay:
             _OUTCOME,
         )
         abstained = any(event.kind == EventKind.CYCLE_SETTLED for event in each.events)
-        self._plan, self._waiting = Plan(), []
+        self._plan, self._waiting, self._until = Plan(), [], None
         self._key, self._deciding = each.key, each.part == _DECISION
         # Every cycle that could read the account reconciled, and forgot what was old, with or without news to note.
         due = self.trades and each.part == _DECISION and not abstained
@@ -105,7 +107,7 @@ class Replay:
         if each.part == _DECISION:
             self._apply_decision(each, at, concluded=concluded)
         elif each.part == _OUTCOME:
-            self.ledger = replace(self.ledger, cancels=(), last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
+            self.ledger = _marked(replace(self.ledger, cancels=()), each.cycle_id, CyclePhase.FINISHED)
         self.ledger = replace(self.ledger, audit_head=each.digest)
 
     # --- what the account said
@@ -229,6 +231,10 @@ class Replay:
         else:
             self.ledger = self.ledger.with_order(OrderRecord(order))
 
+    def apply_sending(self, event: Recorded) -> None:
+        """Take from when on nothing of this run can leave any more; a record of before does not say."""
+        self._until = Instant(event.body["until"])
+
     def apply_withheld(self, event: Recorded) -> None:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
         if record is not None and record.is_in_doubt and record.intent.client_order_id in self._new:
@@ -237,21 +243,24 @@ class Replay:
 
     def _apply_decision(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
         plan, self._new = self._plan, frozenset()
-        ledger = replace(self.ledger, last_cycle=CycleMark(each.cycle_id, CyclePhase.FINISHED))
+        ledger = _marked(self.ledger, each.cycle_id, CyclePhase.FINISHED)
         if not self.trades:
             self.ledger = ledger
             return
         resent = find_resendable(ledger, at, self.settings)
         ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
         if concluded or plan.intents or plan.conversions or resent or ledger.cancels:
-            ledger = replace(
-                remember_plan(ledger, plan, resent, at), last_cycle=CycleMark(each.cycle_id, CyclePhase.COMMITTED)
-            )
+            ledger = remember_plan(ledger, plan, resent, at, self._until)
+            ledger = _marked(ledger, each.cycle_id, CyclePhase.COMMITTED)
         self.ledger, self._new = ledger, frozenset(intent.client_order_id for intent in plan.intents)
         if not concluded:
             # It died on the way: a conversion may have been quoted, even done, without a line about it.
             waiting = (record for record in ledger.conversions.values() if record.status is ConversionStatus.INTENDED)
             self.doubtful |= {record.intent.conversion_id: record.intent for record in waiting}
+
+
+def _marked(ledger: Ledger, cycle_id: CycleId, phase: CyclePhase) -> Ledger:
+    return replace(ledger, last_cycle=CycleMark(cycle_id, phase)) if is_tick_id(cycle_id) else ledger
 
 
 _ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
@@ -260,5 +269,6 @@ _ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
     EventKind.RISK_CHECKED: Replay.apply_risk,
     EventKind.EXECUTION_PLANNED: Replay.apply_execution,
     EventKind.ORDER_INTENDED: Replay.apply_intent,
+    EventKind.SENDING_BEGUN: Replay.apply_sending,
     EventKind.ORDER_WITHHELD: Replay.apply_withheld,
 }

@@ -95,14 +95,14 @@ def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebu
     ledger = record_change(stores, epoch, _change(made, chain, found), "rebuild")
     stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now())
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
-    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     stores.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)
     return made, kept
 
 
 def _replaced(stores: RecoveryStores, options: RebuildOptions, found: StoredLedger) -> tuple[Rebuilt, str]:
     """Replace a sound ledger under the lease, as a cycle would."""
-    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     try:
         made, chain = rebuild(stores, options)
         kept = stores.items.set_aside(stores.scope, found.text)
@@ -120,7 +120,7 @@ def change_under_lease(stores: RecoveryStores, part: str, change: Callable[[Ledg
 
     Raises: LeaseHeld, and what the change raises; then nothing is written.
     """
-    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.lease_seconds)
+    grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     try:
         if grant.ledger is None:
             raise MissingData(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")

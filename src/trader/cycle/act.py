@@ -1,35 +1,35 @@
 """Send what was committed: cancels, conversions, remembered intents, new intents. Past here nothing raises VenueError.
 
-Everything sent is in the store already, under its final id. The switch is read again before every single order (of a
-exit: before its bracket is cancelled), and the clock is asked whether there is time: a withheld order that certainly
-never left is written off at once.
+Everything sent is in the store already, under its final id. The switch is read again before every single order (of an
+exit: before its bracket is cancelled), and the clock is asked whether there is time for the whole turn: a withheld
+order that certainly never left is written off at once. A sale or protection without time is remembered for the alarm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from trader.cycle.gather import read_account, read_trading_state
+from trader.cycle.gather import read_trading_state, reconcile_account
+from trader.cycle.run_time import RunTime
 from trader.errors import VenueError
 from trader.model.conversions import ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ClientOrderId, Instant
-from trader.model.inputs import AccountView
+from trader.model.ids import ClientOrderId, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.ports import ExchangeAdapter, Ports
 from trader.settings import Settings
-from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.reconcile.account import Reconciled, apply_reports
 from trader.stages.submission import apply_submission
 
 _POLLS = 4
 _POLL_SECONDS = 0.5
-#: A bracket is not cancelled with less time than this left for the exit that is to follow.
-_EXIT_SECONDS = 10
+#: More orders than this are looked at by reading the account: then that takes fewer requests.
+_LOOKED_AT_SINGLY = 2
 
 _NO_TIME = "no time left in this invocation"
 
@@ -38,20 +38,23 @@ Commit = Callable[[Ledger], None]
 
 @dataclass(slots=True)
 class Executor:
-    """One cycle's hands: the ledger as it changes, what was noted, and until when an order may leave.
+    """One cycle's hands: the ledger as it changes, what was noted, and the time there is.
 
-    ``on_reconciled`` is told of every reconciliation at once: fills and finished orders must be stored by the same
-    write as the first ledger that contains them, which may be one in the middle of acting.
+    What concerns entries is withheld unless the decision ``is_recorded``. ``on_reconciled`` is told of every
+    reconciliation at once: fills and finished orders must be stored by the same write as the first ledger that contains
+    them, which may be one in the middle of acting.
     """
 
     ledger: Ledger
     settings: Settings
     ports: Ports
     exchange: ExchangeAdapter
-    stop_at: Instant
+    time: RunTime
+    is_recorded: bool
     commit: Commit
     on_reconciled: Callable[[Reconciled], None]
     notes: list[AuditNote] = field(default_factory=list)
+    without_time: list[ClientOrderId] = field(default_factory=list)
 
     def execute(self, plan: Plan, resent: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""
@@ -72,14 +75,30 @@ class Executor:
     def refresh(self) -> bool:
         """Read the account and reconcile; False if it could not be read."""
         try:
-            view: AccountView = read_account(self.exchange, self.ledger, self.ports.clock.now())
+            _, done = reconcile_account(self.exchange, self.ledger, self.ports.clock, self.settings)
         except VenueError:
             return False
-        done = reconcile(self.ledger, view, self.settings)
+        self._keep(done)
+        return True
+
+    def _look(self, order_ids: Sequence[ClientOrderId]) -> bool:
+        """Look at a few orders and their fills only; False if they could not be read."""
+        venue_ids = [each for order_id in order_ids if (each := self.ledger.orders[order_id].venue_order_id)]
+        return self.refresh() if len(venue_ids) > _LOOKED_AT_SINGLY else self._look_at(venue_ids)
+
+    def _look_at(self, venue_ids: Sequence[VenueOrderId]) -> bool:
+        try:
+            reports = [self.exchange.order(venue_order_id) for venue_order_id in venue_ids]
+            fills = self.exchange.order_fills(venue_ids)
+        except VenueError:
+            return False
+        self._keep(apply_reports(self.ledger, reports, fills, self.ports.clock.now(), self.settings))
+        return True
+
+    def _keep(self, done: Reconciled) -> None:
         self.ledger = done.ledger
         self.notes += done.notes
         self.on_reconciled(done)
-        return True
 
     def _cancel(self, order_ids: Iterable[ClientOrderId]) -> None:
         wanted = {
@@ -111,9 +130,9 @@ class Executor:
         """Read the final state of cancelled orders back; a cancel that was taken is not yet a cancelled order."""
         waiting = tuple(order_ids)
         for poll in range(_POLLS):
-            if self.refresh() and not any(self.ledger.orders[each].is_active for each in waiting):
+            if self._look(waiting) and not any(self.ledger.orders[each].is_active for each in waiting):
                 return
-            if poll + 1 == _POLLS or not self._has_time():
+            if poll + 1 == _POLLS or not self.time.has_time(self.time.order_seconds()):
                 return
             self.ports.clock.wait(_POLL_SECONDS)
 
@@ -122,9 +141,9 @@ class Executor:
     def _convert(self) -> None:
         """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
         for record in tuple(self.ledger.conversions.values()):
-            if record.status is not ConversionStatus.INTENDED or not (
-                self._may_send(OrderPurpose.ENTRY) and self._has_time()
-            ):
+            if record.status is not ConversionStatus.INTENDED or not self.is_recorded:
+                continue
+            if not (self._may_send(OrderPurpose.ENTRY) and self.time.has_time(self.time.order_seconds())):
                 continue
             try:
                 venue_id = self.exchange.quote_conversion(record.intent)
@@ -151,16 +170,18 @@ class Executor:
         record = self.ledger.orders[order_id]
         if not record.is_in_doubt:
             return
+        self._look_for_bracket(record.intent)
         brackets = self._brackets_before(record.intent)
-        seconds = _EXIT_SECONDS if brackets else 0
-        reason = self._why_not_begin(record.intent)
-        reason = reason or self._why_not_send(record.intent, ignoring=brackets, seconds=seconds)
+        seconds = self.time.turn_seconds() if brackets else self.time.order_seconds()
+        reason = self._why_not_begin(record.intent, seconds)
+        reason = reason or self._why_not_send(record.intent, seconds, ignoring=brackets)
         if reason is None and brackets:
             self._cancel(brackets)
             record = self.ledger.orders[order_id]
             if not record.is_in_doubt:
                 return
-            reason = self._why_not_send(record.intent)
+            # The bracket is gone: what is left of the run is for the sale.
+            reason = self._why_not_send(record.intent, 0)
         if reason is not None:
             self._withhold(record, reason, is_new=is_new)
             return
@@ -168,6 +189,18 @@ class Executor:
         self.ledger = self.ledger.with_order(apply_submission(record, submission, self.ports.clock.now()))
         body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
         self.notes.append(AuditNote(EventKind.ORDER_SUBMITTED, order_id, body))
+
+    def _look_for_bracket(self, intent: OrderIntent) -> None:
+        """Ask by its id for the bracket that came with the entry, if no listing has shown it: it would sell as well."""
+        entry = self.ledger.orders.get(intent.lot_id)
+        if not intent.is_exit or entry is None or not entry.intent.attach_bracket or entry.venue_order_id is None:
+            return
+        if any(record.intent.is_attached for record in self.ledger.orders_of(intent.lot_id)):
+            return
+        if self.time.has_time(self.time.turn_seconds()) and self._look([intent.lot_id]):
+            child = self.ledger.orders[intent.lot_id].attached_order_id
+            if child is not None:
+                self._look_at([child])
 
     def _brackets_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the brackets at the venue that must go before an exit, those included that it was not decided with."""
@@ -179,13 +212,15 @@ class Executor:
             if record.intent.is_protection and record.venue_order_id is not None and not record.status.is_final
         )
 
-    def _why_not_begin(self, intent: OrderIntent) -> str | None:
-        """Say what is against a turn before it begins."""
-        if not self._has_time():
+    def _why_not_begin(self, intent: OrderIntent, seconds: int) -> str | None:
+        """Say what is against a turn of so many *seconds* before it begins."""
+        if intent.is_entry and not self.is_recorded:
+            return "its record could not be stored"
+        if not self.time.has_time(seconds):
             return _NO_TIME
         return None if self._may_send(intent.purpose) else "the kill switch forbids it"
 
-    def _why_not_send(self, intent: OrderIntent, ignoring: Collection[str] = (), seconds: int = 0) -> str | None:
+    def _why_not_send(self, intent: OrderIntent, seconds: int, ignoring: Collection[str] = ()) -> str | None:
         """Say what is against an order when it is about to leave, *ignoring* the orders cancelled just before.
 
         *seconds* are what it takes until then.
@@ -200,7 +235,7 @@ class Executor:
         if intent.side is Side.SELL and (reason := self._why_not_sell(intent, ignoring)) is not None:
             return reason
         # Asked again, last: reading the switch may have taken longer than the lease, and then the order is another's.
-        return None if self._has_time(seconds) else _NO_TIME
+        return None if self.time.has_time(seconds) else _NO_TIME
 
     def _why_not_sell(self, intent: OrderIntent, ignoring: Collection[str]) -> str | None:
         """Say if the lot has not got what an exit wants, apart from what other orders of ours may still sell of it."""
@@ -221,10 +256,9 @@ class Executor:
     def _may_send(self, purpose: OrderPurpose) -> bool:
         return read_trading_state(self.ports).permits(purpose)
 
-    def _has_time(self, seconds: int = 0) -> bool:
-        return self.ports.clock.now() + seconds < self.stop_at
-
     def _withhold(self, record: OrderRecord, reason: str, *, is_new: bool) -> None:
+        if reason == _NO_TIME and record.intent.side is Side.SELL:
+            self.without_time.append(record.intent.client_order_id)
         # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.
         if is_new:
             now = self.ports.clock.now()
@@ -233,8 +267,3 @@ class Executor:
             )
         body = {"order": record.intent.client_order_id, "reason": reason}
         self.notes.append(AuditNote(EventKind.ORDER_WITHHELD, record.intent.client_order_id, body))
-
-
-def compute_send_deadline(deadline: Instant, lease_until: Instant, reserve_seconds: int) -> Instant:
-    """Return the instant from which no order may leave: in time to settle, and well inside the lease."""
-    return Instant(min(deadline, lease_until) - reserve_seconds)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
+from trader.cycle.run_time import RunTime
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import AccountView, CycleInputs, Tick
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Balance, Bars, FeeRates, Product, Quote, split_answers
-from trader.model.orders import OrderIntent
+from trader.model.market import Balance, Bars, FeeRates, split_answers
+from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState
-from trader.ports import ExchangeAdapter, MarketData, Ports
+from trader.ports import Clock, ExchangeAdapter, MarketData, Ports
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
-from trader.stages.reconcile.account import find_fills_start
+from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
 from trader.stages.universe.manager import UniverseScreen
 
 _SLACK_SECONDS = 60
@@ -37,8 +39,7 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> Acc
     Raises: VenueError if any part cannot be read; half a view is no view.
     """
     since = find_fills_start(ledger, _SLACK_SECONDS)
-    balances = exchange.balances()
-    orders = tuple(exchange.orders(since)) if since is not None else ()
+    balances, orders = exchange.account(since)
     # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
     fills = tuple(exchange.fills(since)) if since is not None else ()
     conversions = tuple(
@@ -46,7 +47,23 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> Acc
         for record in ledger.conversions.values()
         if record.is_open and record.venue_conversion_id is not None
     )
-    return AccountView(now, balances, orders, fills, conversions)
+    return AccountView(now, balances, tuple(orders), fills, conversions)
+
+
+def reconcile_account(
+    exchange: ExchangeAdapter, ledger: Ledger, clock: Clock, settings: Settings
+) -> tuple[AccountView, Reconciled]:
+    """Read the account and apply it to the ledger.
+
+    Balances are read before fills. So what looks short is looked at once more: a fill in between is no shortage.
+    Raises: VenueError.
+    """
+    view = read_account(exchange, ledger, clock.now())
+    done = reconcile(ledger, view, settings)
+    if done.shortages:
+        view = replace(view, balances=exchange.balances())
+        done = reconcile(ledger, view, settings)
+    return view, done
 
 
 def gather_inputs(
@@ -56,43 +73,154 @@ def gather_inputs(
     state: TradingState,
     pipeline: Pipeline,
     ports: Ports,
+    time: RunTime,
 ) -> tuple[CycleInputs, UniverseScreen]:
     """Read everything a decision needs but the order books, and screen the universe on the way.
 
-    The ledger in the inputs has its caches refreshed.
-
-    A market that cannot be read at all gives inputs without quotes and bars: then nothing is entered, and what can be
-    done without prices, such as cancelling for the kill switch, still is.
+    What is held comes first: it says how many lots must go, and so how much time is left for what concerns entries.
+    Nothing of that is read where no entry is possible; where only sales are, what a strategy may sell by.
+    The ledger in the inputs has its caches refreshed. What cannot be read is named in ``failures``; then nothing is
+    entered, and what can be done without it still is.
     """
-    settings, now = pipeline.settings, ports.clock.now()
-    fees = FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
-    causes: Mapping[ProductId, str] = {}
-    failures: tuple[str, ...] = ()
-    try:
-        ledger = _with_products(ledger, pipeline, ports.market, now)
-        causes = ledger.products.causes if ledger.products else {}
-    except VenueError as error:
-        # Yesterday's metadata will do for an exit; the cycle is not complete, so nothing is entered on them.
-        failures = (f"products: {error}",)
-        causes = dict.fromkeys(pipeline.universe.expected_products(ledger.held_bases()), str(error))
-    products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+    fees = FeeRates(
+        pipeline.settings.exchange.assumed_maker_fee_ratio, pipeline.settings.exchange.assumed_taker_fee_ratio
+    )
     inputs = CycleInputs(
         cycle_id=tick.cycle_id,
-        now=now,
+        now=ports.clock.now(),
         scheduled_at=tick.scheduled_at,
         trading_state=state,
         ledger=ledger,
-        products=products,
+        products={product.product_id: product for product in ledger.products.products} if ledger.products else {},
         quotes={},
         bars={},
-        benchmark=MissingData("the market could not be read"),
-        fees=fees,
+        benchmark=MissingData("the benchmark was not read"),
+        fees=ledger.fees.rates if ledger.fees else fees,
         available=_available(balances),
-        causes={product_id: cause for product_id, cause in causes.items() if product_id not in products},
-        failures=failures,
+        causes=ledger.products.causes if ledger.products else {},
     )
-    inputs, screen = _with_market(inputs, pipeline, ports)
-    return replace(inputs, complete=not inputs.failures), screen
+    inputs = _Reading(inputs, pipeline, ports).read_held()
+    if state.permits(OrderPurpose.EXIT) and state is not TradingState.FLATTEN:
+        with ports.budget.limited(time.entries_until(pipeline.count_turns(inputs))):
+            return _Reading(inputs, pipeline, ports).read_market()
+    return inputs, pipeline.screen(inputs)
+
+
+class _Reading:
+    """What was read so far. Each read stands for itself: what fails is named, and the others go on."""
+
+    def __init__(self, inputs: CycleInputs, pipeline: Pipeline, ports: Ports) -> None:
+        self.inputs = inputs
+        self.pipeline = pipeline
+        self.market = ports.market
+        self.exchange = ports.exchange
+
+    def read_held(self) -> CycleInputs:
+        """Read quotes and flags of what is held or worked, and the price of the stable assets we hold."""
+        ledger, pegs = self.inputs.ledger, self.pipeline.settings.risk.pegs
+        ours = tuple(dict.fromkeys(each.product_id for each in _holdings(ledger)))
+        paid_with = (
+            product_id for asset in sorted(ledger.cash) if ledger.cash[asset] for product_id in pegs.get(asset, ())
+        )
+        wanted = tuple(dict.fromkeys((*ours, *paid_with)))
+        if wanted:
+            with self._failing("quotes", wanted):
+                self._add_quotes(wanted)
+        if ours:
+            with self._failing("flags"):
+                self._add_flags(ours)
+        return self.inputs
+
+    def read_market(self) -> tuple[CycleInputs, UniverseScreen]:
+        """Read what entries need, or what a strategy sells by where there may be none."""
+        settings, now = self.pipeline.settings, self.inputs.now
+        enters = self.inputs.trading_state.permits(OrderPurpose.ENTRY)
+        if enters:
+            expected = self.pipeline.universe.expected_products(self.inputs.ledger.held_bases())
+            with self._failing("products", [each for each in expected if each not in self.inputs.products]):
+                self._set_ledger(_with_products(self.inputs.ledger, self.pipeline, self.market, now))
+            unquoted = tuple(each for each in self.inputs.products if each not in self.inputs.quotes)
+            with self._failing("quotes", unquoted):
+                self._add_quotes(unquoted)
+        screen = self.pipeline.screen(self.inputs)
+        wanted = screen.products_needing_bars()
+        with self._failing("bars", bars=wanted):
+            bars = self.market.bars(wanted, settings.bars.granularity, settings.bars.count, now) if wanted else {}
+            self.inputs = replace(self.inputs, bars=bars)
+        with self._failing("benchmark", benchmark=True):
+            self.inputs = replace(self.inputs, benchmark=_benchmark(settings, self.market, now))
+        if enters:
+            with self._failing("fees"):
+                self._set_ledger(_with_fees(self.inputs.ledger, settings, self.exchange, now))
+        return self.inputs, screen
+
+    @contextmanager
+    def _failing(
+        self,
+        what: str,
+        product_ids: Iterable[ProductId] = (),
+        *,
+        bars: Iterable[ProductId] = (),
+        benchmark: bool = False,
+    ) -> Iterator[None]:
+        """Name a read that fails as a whole, and that it is the cause of what is missing then."""
+        try:
+            yield
+        except VenueError as error:
+            before, missing = self.inputs, MissingData(str(error))
+            self.inputs = replace(
+                before,
+                complete=False,
+                failures=(*before.failures, f"{what}: {error}"),
+                causes={**before.causes, **dict.fromkeys(product_ids, str(error))},
+                bars={**before.bars, **dict.fromkeys(bars, missing)},
+                benchmark=missing if benchmark else before.benchmark,
+            )
+
+    def _set_ledger(self, ledger: Ledger) -> None:
+        products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+        found = products.keys() - self.inputs.products.keys()
+        missing = ledger.products.causes if ledger.products else {}
+        causes = {each: cause for each, cause in self.inputs.causes.items() if each not in found}
+        self.inputs = replace(
+            self.inputs,
+            ledger=ledger,
+            products=products,
+            causes={**{each: cause for each, cause in missing.items() if each not in products}, **causes},
+            fees=ledger.fees.rates if ledger.fees else self.inputs.fees,
+        )
+
+    def _add_quotes(self, product_ids: Sequence[ProductId]) -> None:
+        """Quote each book once; its aliases share the quote."""
+        products = self.inputs.products
+        canonical = {each: products[each].canonical_id if each in products else each for each in product_ids}
+        found, causes = {**self.inputs.quotes}, {**self.inputs.causes}
+        unknown = tuple(dict.fromkeys(book for book in canonical.values() if book not in found))
+        if unknown:
+            answered, missing = split_answers(self.market.quotes(unknown))
+            found, causes = found | answered, causes | missing
+        for each, book in canonical.items():
+            if book in found:
+                found[each] = replace(found[book], product_id=each)
+                causes.pop(each, None)
+            elif book in causes:
+                causes[each] = causes[book]
+        self.inputs = replace(self.inputs, quotes=found, causes=causes)
+
+    def _add_flags(self, product_ids: Sequence[ProductId]) -> None:
+        """Renew what the ledger remembers of these products: the venue may have closed them a minute ago."""
+        ledger = self.inputs.ledger
+        fresh, missing = split_answers(self.market.products(product_ids))
+        known = ledger.products or ProductCache(Instant(0), ())
+        kept = tuple(product for product in known.products if product.product_id not in fresh)
+        every = tuple(sorted((*kept, *fresh.values()), key=lambda product: product.product_id))
+        self._set_ledger(replace(ledger, products=replace(known, products=every)))
+        self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
+
+
+def _holdings(ledger: Ledger) -> Iterator[Lot | OrderIntent]:
+    yield from ledger.lots.values()
+    yield from (record.intent for record in ledger.active_orders())
 
 
 def add_depth(
@@ -104,42 +232,9 @@ def add_depth(
     try:
         depth, causes = split_answers(market.depth(product_ids, settings.universe.depth_band_bps))
     except VenueError as error:
-        return _with_failure(inputs, "depth", error, product_ids)
+        causes = dict.fromkeys(product_ids, str(error))
+        return replace(inputs, causes={**inputs.causes, **causes}, failures=(*inputs.failures, f"depth: {error}"))
     return replace(inputs, depth=depth, causes={**inputs.causes, **causes})
-
-
-def _with_market(inputs: CycleInputs, pipeline: Pipeline, ports: Ports) -> tuple[CycleInputs, UniverseScreen]:
-    """Add quotes, bars, the benchmark and fees, in this order, until one of these reads fails as a whole."""
-    settings, now = pipeline.settings, inputs.now
-    try:
-        quotes, causes = _quotes(inputs.products, ports.market)
-    except VenueError as error:
-        inputs = _with_failure(inputs, "quotes", error, inputs.products)
-        return inputs, pipeline.screen(inputs)
-    inputs = replace(inputs, quotes=quotes, causes={**inputs.causes, **causes})
-    screen = pipeline.screen(inputs)
-    wanted, reading = screen.products_needing_bars(), "bars"
-    try:
-        bars = ports.market.bars(wanted, settings.bars.granularity, settings.bars.count, now)
-        inputs, reading = replace(inputs, bars=bars), "benchmark"
-        inputs, reading = replace(inputs, benchmark=_benchmark(settings, ports.market, now)), "fees"
-        ledger = _with_fees(inputs.ledger, settings, ports.exchange, now)
-        inputs = replace(inputs, ledger=ledger, fees=ledger.fees.rates if ledger.fees else inputs.fees)
-    except VenueError as error:
-        inputs, unread = _with_failure(inputs, reading, error), MissingData(str(error))
-        if reading == "bars":
-            inputs = replace(inputs, bars=dict.fromkeys(wanted, unread))
-        if reading != "fees":
-            inputs = replace(inputs, benchmark=unread)
-    return inputs, screen
-
-
-def _with_failure(
-    inputs: CycleInputs, what: str, error: VenueError, product_ids: Iterable[ProductId] = ()
-) -> CycleInputs:
-    """Note a read that failed as a whole, and that it is the cause of what is missing of these products."""
-    causes = {**inputs.causes, **dict.fromkeys(product_ids, str(error))}
-    return replace(inputs, causes=causes, failures=(*inputs.failures, f"{what}: {error}"))
 
 
 def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decimal] | None:
@@ -152,7 +247,7 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     What was taken off the universe while an order was working for it must still be protected and sold.
     """
     cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
-    ours: tuple[Lot | OrderIntent, ...] = (*ledger.lots.values(), *(each.intent for each in ledger.active_orders()))
+    ours = tuple(_holdings(ledger))
     known = {product.product_id for product in cache.products} if cache is not None else set()
     is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
     if is_fresh and all(each.product_id in known for each in ours):
@@ -165,20 +260,6 @@ def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: 
     expected = pipeline.universe.expected_products(held) | pegs
     causes = {product_id: cause for product_id, cause in causes.items() if product_id in expected}
     return replace(ledger, products=ProductCache(now, tuple(chosen.values()), causes))
-
-
-def _quotes(
-    products: Mapping[ProductId, Product], market: MarketData
-) -> tuple[Mapping[ProductId, Quote], Mapping[ProductId, str]]:
-    """Quote each book once, or say why it has no quote; its aliases share either."""
-    canonical = tuple(dict.fromkeys(product.canonical_id for product in products.values()))
-    quotes, causes = split_answers(market.quotes(canonical))
-    for product in products.values():
-        if product.alias in quotes:
-            quotes[product.product_id] = replace(quotes[product.alias], product_id=product.product_id)
-        elif product.alias in causes:
-            causes[product.product_id] = causes[product.alias]
-    return quotes, causes
 
 
 def _benchmark(settings: Settings, market: MarketData, now: Instant) -> Bars | DataError:

@@ -5,55 +5,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
-from trader.cycle.act import Executor, compute_send_deadline
-from trader.cycle.gather import add_depth, gather_inputs, read_account, read_trading_state
+from trader.cycle.act import Executor
+from trader.cycle.admission import why_not_now, why_not_open, why_not_run
+from trader.cycle.gather import add_depth, gather_inputs, read_trading_state, reconcile_account
+from trader.cycle.records import Records
+from trader.cycle.report import CycleOutcome, CycleReport
+from trader.cycle.run_time import LEASE_MARGIN_SECONDS, RunTime
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Decision, Plan
-from trader.model.events import AuditNote, AuditObject, EventKind
-from trader.model.ids import ClientOrderId, Instant
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional
-from trader.model.orders import Fill, OrderRecord
+from trader.model.orders import Fill, OrderRecord, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
-from trader.ports import LeaseGrant, Ports, name_audit_object
-from trader.settings import Settings
-from trader.settings.bounds import HOLD_HOURS_LIMIT
-from trader.stages.audit_record import record_decision, stamp_notes
+from trader.ports import LeaseGrant, Ports
+from trader.stages.audit_record import record_decision
 from trader.stages.pipeline import Pipeline, count_failure
-from trader.stages.reconcile.account import Reconciled, find_resendable, reconcile
+from trader.stages.reconcile.account import Reconciled
+from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
-
-#: How far back orders of ours are looked for before books are opened: twice as long as any position may be held.
-_LOOK_BACK_SECONDS = 2 * HOLD_HOURS_LIMIT * 3600
-
-
-class CycleOutcome(StrEnum):
-    """How a cycle ended."""
-
-    COMPLETED = "COMPLETED"
-    SKIPPED = "SKIPPED"
-    ABSTAINED = "ABSTAINED"
-    HALTED = "HALTED"
-    ABORTED = "ABORTED"
-
-
-@dataclass(frozen=True, slots=True)
-class CycleReport:
-    """What one cycle did, for its caller. ``reason`` says why it did not complete."""
-
-    tick: Tick
-    outcome: CycleOutcome
-    reason: str = ""
-    before: Ledger | None = None
-    after: Ledger | None = None
-    decision: Decision | None = None
-    new_fills: tuple[Fill, ...] = ()
-    notes: tuple[AuditNote, ...] = ()
 
 
 @dataclass(slots=True)
@@ -63,14 +38,17 @@ class _Run:
     tick: Tick
     pipeline: Pipeline
     ports: Ports
+    time: RunTime
     grant: LeaseGrant
     before: Ledger
     ledger: Ledger
+    records: Records
     notes: list[AuditNote] = field(default_factory=list)
     pending_fills: list[Fill] = field(default_factory=list)
     all_fills: list[Fill] = field(default_factory=list)
     finished: list[OrderRecord] = field(default_factory=list)
     decision: Decision | None = None
+    without_time: tuple[ClientOrderId, ...] = ()
 
     def adopt(self, done: Reconciled) -> None:
         """Adopt what a reconciliation found."""
@@ -84,25 +62,32 @@ class _Run:
         self.all_fills += done.new_fills
         self.finished += done.finished
 
-    def write_audit(self, part: str, notes: Sequence[AuditNote]) -> None:
-        """Store one audit object and make it the head of the chain. Raises: AuditError."""
-        key = name_audit_object(self.grant.scope, self.tick.cycle_id, self.grant.epoch, part)
-        events = stamp_notes(notes, self.tick.cycle_id, self.ports.clock.now())
-        head = self.ports.audit.write(AuditObject(key, self.ledger.audit_head, events))
-        self.ledger = replace(self.ledger, audit_head=head)
+    def write_audit(self, part: str, notes: Sequence[AuditNote], *, urgent: bool = False, may_owe: bool = True) -> None:
+        """Store one audit object, or owe it, and make it the head of the chain. Raises: AuditError if it may not."""
+        self.ledger = self.records.write(self.ledger, part, notes, urgent=urgent, may_owe=may_owe)
 
     def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
         """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
-        self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
+        if self.tick.is_in_order:
+            self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
+        owed, repaid = self.records.take()
         self.grant = self.ports.store.commit(
-            self.grant, self.ledger, fills=self.pending_fills, finished=self.finished, release=release
+            self.grant,
+            self.ledger,
+            fills=self.pending_fills,
+            finished=self.finished,
+            owed=owed,
+            repaid=repaid,
+            release=release,
         )
         self.pending_fills, self.finished = [], []
 
     def report(self, outcome: CycleOutcome, reason: str = "") -> CycleReport:
         """Close the books of this invocation."""
         fills, notes = tuple(self.all_fills), tuple(self.notes)
-        return CycleReport(self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes)
+        return CycleReport(
+            self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes, self.without_time
+        )
 
 
 def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
@@ -116,21 +101,26 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     """
     settings = pipeline.settings
     now = ports.clock.now()
+    time = RunTime(ports.clock, ports.budget, tick.deadline)
+    if (reason := why_not_run(tick, now)) is not None:
+        return CycleReport(tick, CycleOutcome.ABORTED, reason)
+    ports.budget.begin(time.closes_at)
+    lease_seconds = tick.deadline + LEASE_MARGIN_SECONDS - now
     try:
-        grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, settings.cycle.lease_seconds)
+        grant = ports.store.acquire(ports.identity.scope, ports.identity.owner, now, lease_seconds)
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
-    if grant.ledger is None and (blocker := _opening_blocker(settings, ports, now)) is not None:
+    if grant.ledger is None and (blocker := why_not_open(settings, ports, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker)
     ledger = grant.ledger or open_ledger(
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
     )
     mark = ledger.last_cycle
-    if mark is not None and (mark.cycle_id, mark.phase) >= (tick.cycle_id, CyclePhase.FINISHED):
-        ports.store.release(grant)
-        return CycleReport(tick, CycleOutcome.SKIPPED, f"cycle {mark.cycle_id} is finished", ledger, ledger)
-    run = _Run(tick, pipeline, ports, grant, ledger, ledger)
+    if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
+        _give_back(ports, grant)
+        return CycleReport(tick, *blocker, ledger, ledger)
+    run = _Run(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, grant, tick.cycle_id))
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
         run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
@@ -140,36 +130,16 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return _abort(run, error)
 
 
-def _opening_blocker(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
-    """Say why empty books must not be opened: an account with orders at the venue has had books before.
-
-    A ledger that was lost would be replaced by one that knows of no position, and buys them all again.
-    """
-    if ports.exchange is None:
-        return None
-    try:
-        orders = ports.exchange.orders(Instant(now - _LOOK_BACK_SECONDS))
-    except VenueError as error:
-        return CycleOutcome.ABSTAINED, f"no books are opened while the venue cannot be read: {error}"
-    prefix = settings.execution.order_prefix
-    ours = [order.client_order_id for order in orders if order.client_order_id.startswith(prefix)]
-    if not ours:
-        return None
-    seen = f"the venue lists {len(ours)} orders that begin with {prefix!r}, such as {min(ours)}"
-    remedy = "`trader ledger rebuild`, or another execution.order_prefix"
-    return CycleOutcome.ABORTED, f"there is no ledger, but {seen}: {remedy}"
-
-
 def _run(run: _Run, *, resumes: bool) -> CycleReport:
     run.ledger = _record_capital_change(run)
     state = read_trading_state(run.ports)
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
-            view = read_account(run.ports.exchange, run.ledger, run.ports.clock.now())
+            view, done = reconcile_account(run.ports.exchange, run.ledger, run.ports.clock, run.pipeline.settings)
         except VenueError as error:
             return _abstain(run, f"the account could not be read: {error}")
-        run.adopt(reconcile(run.ledger, view, run.pipeline.settings))
+        run.adopt(done)
     if run.tick.decides and not resumes:
         _decide(run, state, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
@@ -179,14 +149,22 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
         run.write_audit("decision", run.notes)
         run.commit(phase=CyclePhase.FINISHED, release=True)
         return _conclude(run, state)
-    run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now())
-    run.write_audit("decision", run.notes)
+    sending = {"until": run.tick.deadline, "resent": resent}
+    run.notes.append(AuditNote(EventKind.SENDING_BEGUN, "sending", sending))
+    run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now(), run.tick.deadline)
+    sells = any(run.ledger.orders[order_id].intent.side is Side.SELL for order_id in (*resent, *_ids_of(plan)))
+    enters = bool(plan.conversions) or any(intent.is_entry for intent in plan.intents)
+    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)
     run.commit(phase=CyclePhase.COMMITTED)
     written = len(run.notes)
     _act(run, plan, resent)
-    run.write_audit("outcome", run.notes[written:])
+    run.write_audit("outcome", run.notes[written:], urgent=True)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return _conclude(run, state)
+
+
+def _ids_of(plan: Plan) -> tuple[ClientOrderId, ...]:
+    return tuple(intent.client_order_id for intent in plan.intents)
 
 
 def _record_capital_change(run: _Run) -> Ledger:
@@ -201,9 +179,10 @@ def _record_capital_change(run: _Run) -> Ledger:
 def _decide(run: _Run, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
-    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports)
+    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time)
     partial = pipeline.propose(inputs, screen)
-    inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
+    with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
+        inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
     run.decision = pipeline.conclude(partial, inputs)
     run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
     run.ledger = run.decision.ledger
@@ -213,13 +192,13 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     exchange = run.ports.exchange
     if exchange is None:
         return
-    settings = run.pipeline.settings
     executor = Executor(
         ledger=run.ledger,
-        settings=settings,
+        settings=run.pipeline.settings,
         ports=run.ports,
         exchange=exchange,
-        stop_at=compute_send_deadline(run.tick.deadline, run.grant.expires_at, settings.cycle.reserve_seconds),
+        time=run.time,
+        is_recorded=not run.records.is_owing,
         commit=lambda ledger: _commit_within(run, ledger),
         on_reconciled=run.keep,
     )
@@ -227,6 +206,7 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     executor.refresh()
     run.ledger = replace(executor.ledger, cancels=())
     run.notes += executor.notes
+    run.without_time = tuple(executor.without_time)
 
 
 def _commit_within(run: _Run, ledger: Ledger) -> None:
@@ -235,11 +215,17 @@ def _commit_within(run: _Run, ledger: Ledger) -> None:
 
 
 def _conclude(run: _Run, state: TradingState) -> CycleReport:
+    if run.without_time:
+        reason = f"{len(run.without_time)} sales or protections found no time: {', '.join(run.without_time)}"
+        return run.report(CycleOutcome.ABORTED, reason)
     if state is TradingState.HALT:
         return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     if run.decision is not None and not run.decision.complete:
         cause = next(iter(run.decision.failures), "nobody knows why")
         return run.report(CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}")
+    if run.records.is_owing:
+        reason = f"the audit record could not be stored and is owed, nothing was entered: {run.records.trouble}"
+        return run.report(CycleOutcome.ABORTED, reason)
     return run.report(CycleOutcome.COMPLETED)
 
 

@@ -17,7 +17,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
-from trader.entry.events import Operate, Operation, RunTick, SwitchChanged, parse_event
+from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.entry.runtime import Runtime
 from trader.errors import TraderError
 from trader.model.ids import Instant
@@ -63,12 +63,11 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         runtime = _get_runtime()
         if isinstance(command, Operate) and command.operation is Operation.STATUS:
             return runtime.status()
-        at = _instant_of(command, runtime)
         flatten = isinstance(command, Operate) and command.operation is Operation.FLATTEN
         decides = not (isinstance(command, Operate) and command.operation is Operation.RECONCILE)
         remaining = int(context.get_remaining_time_in_millis() / 1000)
         begun = time.perf_counter()
-        report = runtime.run(at, remaining, flatten=flatten, decides=decides)
+        report = runtime.run(_instant_of(command), remaining, kind=_kind_of(command), flatten=flatten, decides=decides)
         metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
@@ -76,11 +75,15 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
     return _conclude(report)
 
 
-def _instant_of(command: Any, runtime: Runtime) -> Instant:
-    if isinstance(command, RunTick):
-        return command.scheduled_at
-    # A switch change and a command are acted on now, whenever they were said.
-    return command.changed_at if isinstance(command, SwitchChanged) else runtime.ports.clock.now()
+def _instant_of(command: Command) -> Instant | None:
+    return command.scheduled_at if isinstance(command, RunTick) else None
+
+
+def _kind_of(command: Command) -> str:
+    """Name what woke a run that is no tick: it is acted on now, whenever it was said, and has no place in the order."""
+    if isinstance(command, Operate):
+        return command.operation
+    return "switch" if isinstance(command, SwitchChanged) else ""
 
 
 def _conclude(report: CycleReport) -> dict[str, Any]:
@@ -95,6 +98,12 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
         "OrdersSent": sent,
         "UnprotectedPositions": len(find_unprotected_lots(report.after)) if report.after else 0,
     }
+    # What is seldom anything is published only then: a metric is paid for by the hour it is published in.
+    seldom = {
+        "ExitsWithoutTime": len(report.without_time),
+        "AuditOwed": len(report.after.owed) + report.after.unrecorded if report.after else 0,
+    }
+    counted |= {name: count for name, count in seldom.items() if count}
     for name, count in counted.items():
         metrics.add_metric(name, MetricUnit.Count, int(count))
     if report.decision is not None and report.decision.equity is not None:

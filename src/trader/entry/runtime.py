@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from trader.adapters.aws.audit_log import S3AuditLog
-from trader.adapters.aws.clients import open_client
+from trader.adapters.aws.clients import SWITCH, URGENT, open_client
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.coinbase.limits import RateLimits
@@ -22,11 +22,11 @@ from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError
-from trader.model.ids import Instant, Scope, cycle_id_at
+from trader.model.ids import Instant, Scope, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.trading_state import TradingState
-from trader.ports import ExchangeAdapter, KillSwitch, Ports
+from trader.ports import ExchangeAdapter, KillSwitch, Ports, TimeBudget
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 
@@ -61,11 +61,11 @@ class Runtime:
         identity, clock = make_identity(settings), SystemClock()
         dynamodb = open_client("dynamodb")
         store = DynamoStateStore(dynamodb, environment.table)
-        limits = read_limits(settings)
-        market = open_market(environment.venue_url, limits=limits)
+        limits, budget = read_limits(settings), TimeBudget()
+        market = open_market(environment.venue_url, limits=limits, budget=budget)
         access = VenueAccess(
             market,
-            open_live_exchange=partial(_open_live, settings, environment, limits),
+            open_live_exchange=partial(_open_live, settings, environment, limits, budget),
             live_confirmed=environment.live_confirmed,
         )
         account_store = partial(_open_account_store, dynamodb, environment.table, identity.scope)
@@ -75,19 +75,30 @@ class Runtime:
             market=exchange or market,
             exchange=exchange,
             store=store,
-            audit=S3AuditLog(open_client("s3"), environment.audit_bucket),
-            kill_switch=SsmKillSwitch(open_client("ssm"), environment.kill_switch),
+            audit=S3AuditLog(
+                open_client("s3"), environment.audit_bucket, open_urgent=partial(open_client, "s3", URGENT)
+            ),
+            kill_switch=SsmKillSwitch(open_client("ssm", SWITCH), environment.kill_switch),
             clock=clock,
             identity=identity,
+            budget=budget,
         )
         return Runtime(build_pipeline(settings), ports, store)
 
     def run(
-        self, scheduled_at: Instant, remaining_seconds: int, *, flatten: bool = False, decides: bool = True
+        self,
+        scheduled_at: Instant | None,
+        remaining_seconds: int,
+        *,
+        kind: str = "",
+        flatten: bool = False,
+        decides: bool = True,
     ) -> CycleReport:
-        """Run the cycle of an instant, done before the time that is left runs out."""
-        deadline = Instant(self.ports.clock.now() + remaining_seconds)
-        tick = Tick(cycle_id_at(scheduled_at), scheduled_at, deadline, decides)
+        """Run the cycle of a tick, or of now for an event of a *kind*, done before the time that is left runs out."""
+        now = self.ports.clock.now()
+        deadline = Instant(now + min(remaining_seconds, self.pipeline.settings.cycle.run_seconds))
+        at = now if scheduled_at is None else scheduled_at
+        tick = Tick(cycle_id_at(at) if not kind else run_id_at(at, kind), at, deadline, decides)
         ports = replace(self.ports, kill_switch=FlattenSwitch(self.ports.kill_switch)) if flatten else self.ports
         return run_cycle(tick, self.pipeline, ports)
 
@@ -116,7 +127,7 @@ def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountSt
     return DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
 
 
-def _open_live(settings: Settings, environment: Environment, limits: RateLimits) -> ExchangeAdapter:
+def _open_live(settings: Settings, environment: Environment, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
     from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415 - see the module's docstring
     from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415
     from trader.adapters.coinbase.auth import Credentials  # noqa: PLC0415
@@ -129,9 +140,7 @@ def _open_live(settings: Settings, environment: Environment, limits: RateLimits)
         settings.execution.order_prefix,
         environment.venue_url,
         limits=limits,
-        # Who sends until the reserve begins knows what became of it when the reserve ends; the next cycle settles it,
-        # if that took all of it.
-        submit_seconds=settings.cycle.reserve_seconds,
+        budget=budget,
     )
     exchange.self_test()
     return exchange

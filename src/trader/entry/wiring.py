@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.errors import ConfigError
 from trader.model.ids import Scope
 from trader.model.trading_state import TradingState
-from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports
+from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports, TimeBudget
 from trader.settings import Settings
 from trader.settings.app import Mode
 from trader.stages.pipeline import Pipeline
@@ -44,13 +44,14 @@ class VenueAccess:
     """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
 
     Without ``fill_prices`` a simulated order meets the market itself. ``open_live_exchange`` is called for LIVE only:
-    before that no key is read. It is None where a market cannot be traded on.
+    before that no key is read. It is None where a market cannot be traded on. ``budget`` is the one the market asks.
     """
 
     market_data: MarketData
     fill_prices: Tape | None = None
     open_live_exchange: Callable[[], ExchangeAdapter] | None = None
     live_confirmed: str = ""
+    budget: TimeBudget = field(default_factory=TimeBudget)
 
 
 def make_scope(settings: Settings) -> Scope:
@@ -138,4 +139,4 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     if not (home / "kill-switch").exists() and not any(home.glob("scope=*")):
         switch.write(TradingState.RUN)
     audit = files.FileAuditLog(home / "audit")
-    return Ports(access.market_data, exchange, store, audit, switch, clock, identity)
+    return Ports(access.market_data, exchange, store, audit, switch, clock, identity, access.budget)

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"
     ORDER_INTENDED = "OrderIntended"
+    SENDING_BEGUN = "SendingBegun"
     ORDER_SUBMITTED = "OrderSubmitted"
     ORDER_WITHHELD = "OrderWithheld"
     CANCEL_REQUESTED = "CancelRequested"
@@ -67,6 +68,18 @@ class AuditEvent:
         return canonical_json(
             {"event": self.kind, "id": self.event_id, "cycle": self.cycle_id, "at": self.at, "body": self.body}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OwedRecord:
+    """An audit object that could not be stored, as its final bytes: kept beside the ledger until it can be."""
+
+    key: str
+    body: str
+
+    def text(self) -> str:
+        """Return the whole file."""
+        return self.body
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,14 @@ def cycle_id_at(scheduled: Instant) -> CycleId:
     return CycleId(datetime.fromtimestamp(scheduled, UTC).strftime(_CYCLE_ID_FORMAT))
 
 
-def instant_of(cycle_id: CycleId) -> Instant:
-    """Return the scheduled instant a cycle id was made from.
+def run_id_at(instant: Instant, kind: str) -> CycleId:
+    """Name the run that an event of this kind woke, as ``20261122T101530Z-flatten``: never the id of a tick."""
+    return CycleId(f"{cycle_id_at(instant)}-{kind}")
 
-    Raises: ValueError if the text is not a cycle id.
-    """
-    return Instant(int(datetime.strptime(cycle_id, _CYCLE_ID_FORMAT).replace(tzinfo=UTC).timestamp()))
+
+def is_tick_id(cycle_id: CycleId) -> bool:
+    """Tell whether this is the cycle of a tick, which has its place in the order of the schedule."""
+    return "-" not in cycle_id
 
 
 def utc_day(at: Instant) -> str:

@@ -10,7 +10,7 @@ from trader.errors import DataError
 from trader.model.conversions import ConversionReport
 from trader.model.cycle_state import Membership, Regime
 from trader.model.decisions import Denial, Trigger
-from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.ids import Asset, CycleId, Instant, ProductId, is_tick_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
 from trader.model.orders import Fill, OrderStatusReport
@@ -28,6 +28,11 @@ class Tick:
     scheduled_at: Instant
     deadline: Instant
     decides: bool = True
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it runs in the order of the schedule; a command or a change of the switch is never too late."""
+        return is_tick_id(self.cycle_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,8 @@ class Ledger:
     """Everything one scope remembers.
 
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
-    for as long as their orders are remembered, so that a late fill finds them.
+    for as long as their orders are remembered, so that a late fill finds them. ``owed`` names the audit objects that
+    wait beside the ledger to be stored; ``unrecorded`` counts those for which there was no room any more.
     """
 
     scope: Scope
@@ -161,6 +162,8 @@ class Ledger:
     cancels: tuple[ClientOrderId, ...] = ()
     last_cycle: CycleMark | None = None
     audit_head: str = ""
+    owed: tuple[str, ...] = ()
+    unrecorded: int = 0
     schema: int = SCHEMA
 
     def positions(self) -> tuple[Position, ...]:

@@ -193,8 +193,9 @@ class Fill:
 class OrderRecord:
     """What the ledger remembers of one order, from before it was sent until nothing about it can change.
 
-    ``fills`` are those already booked; a fill is new if its trade id is not among them. ``sent_at`` is when it was last
-    sent, or about to be sent again, as long as there is no usable answer. ``final_at`` is when we first saw it final.
+    ``fills`` are those already booked; a fill is new if its trade id is not among them. As long as there is no usable
+    answer, ``sent_at`` is when it was last sent, or about to be sent again, and ``sender_until`` the last instant at
+    which its sender could send it. ``final_at`` is when we first saw it final.
     """
 
     intent: OrderIntent
@@ -204,6 +205,7 @@ class OrderRecord:
     reported_filled: Quantity = Quantity(0)
     fills: tuple[Fill, ...] = ()
     sent_at: Instant | None = None
+    sender_until: Instant | None = None
     final_at: Instant | None = None
     note: str = ""
 

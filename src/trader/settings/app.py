@@ -28,16 +28,24 @@ class AppSettings:
     accounting_asset: AssetName
 
 
+#: The schedule may wake a run 59 s late; it must be over, and its lease with it, before the next tick.
+_PAUSE_SECONDS = 90
+_RUN_SECONDS_MAX = 840
+
+
 @dataclass(frozen=True, slots=True)
 class CycleSettings:
     """The tick. A tick older than the maximum may exit but not enter."""
 
-    period_seconds: Annotated[int, Between("60", "86400")]
-    lease_seconds: Annotated[int, Between("30", "3600")]
+    period_seconds: Annotated[int, Between("180", "86400")]
     max_tick_age_seconds: Seconds
-    reserve_seconds: Seconds
     quiet_period_seconds: Annotated[int, Between("60", "86400")]
     order_memory_seconds: Annotated[int, Between("60", "604800")]
+
+    @property
+    def run_seconds(self) -> int:
+        """How long one run may take: the function's time-out, and what a run on a laptop gives itself."""
+        return min(self.period_seconds - _PAUSE_SECONDS, _RUN_SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True)

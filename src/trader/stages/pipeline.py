@@ -20,17 +20,18 @@ from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio
+from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
-from trader.stages.regime import RegimeReading, assess
+from trader.stages.regime import RegimeReading, assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
 from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
-from trader.stages.valuation import index_quotes_by_base, mark_equity, price_pegs, sweep_dust
+from trader.stages.valuation import find_unprotected_lots, index_quotes_by_base, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
 from trader.strategies.base import Strategy
 
@@ -104,14 +105,29 @@ class Pipeline:
         return self.conclude(self.propose(inputs, self.screen(inputs)), inputs)
 
     def screen(self, inputs: CycleInputs) -> UniverseScreen:
-        """Judge the universe as far as it goes without bars: it says of which products bars are worth reading."""
+        """Judge the universe as far as it goes without bars: it says of which products bars are worth reading.
+
+        Where no entry is possible, nothing but what is held is considered.
+        """
         held = inputs.ledger.held_bases()
-        return self.universe.screen(inputs.products, inputs.quotes, inputs.now, held, inputs.causes)
+        screen = self.universe.screen(inputs.products, inputs.quotes, inputs.now, held, inputs.causes)
+        return screen if inputs.trading_state.permits(OrderPurpose.ENTRY) else screen.only_held()
+
+    def count_turns(self, inputs: CycleInputs) -> int:
+        """Count the lots that must go or are bare, and the sales in doubt, as far as the quotes read so far tell."""
+        ledger, regime = inputs.ledger, inputs.ledger.regime.current
+        exits = self.exits.propose(ledger, inputs.quotes, regime, inputs.trading_state, inputs.now)
+        lots = {proposal.lot_id for proposal in exits} | set(find_unprotected_lots(ledger))
+        lots |= {r.intent.lot_id for r in ledger.active_orders() if r.is_in_doubt and r.intent.side is Side.SELL}
+        return len(lots)
 
     def propose(self, inputs: CycleInputs, screen: UniverseScreen) -> PartialDecision:
         """Run the chain as far as it goes without order books. Exits come first and do not depend on the rest."""
         settings, state = self.settings, inputs.trading_state
-        reading = assess(inputs.benchmark, inputs.ledger.regime, settings.regime)
+        enters = state.permits(OrderPurpose.ENTRY)
+        judges = state in (TradingState.RUN, TradingState.REDUCE_ONLY)
+        memory = inputs.ledger.regime
+        reading = assess(inputs.benchmark, memory, settings.regime) if judges else keep(memory)
         regime = reading.state.current
         ledger, notes = sweep_dust(inputs, inputs.ledger)
         ledger = self.exits.raise_peaks(ledger, inputs.quotes)
@@ -119,11 +135,11 @@ class Pipeline:
         ledger, equity = mark_equity(ledger, inputs.quotes, prices, inputs.now, settings.risk)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, inputs.quotes, regime, state, inputs.now)
-        ran = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at)
+        ran = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in ran)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
         proposals, refusals = self._ask(ran, inputs, ledger, reading, selection, detection)
-        failed_ratio = self.universe.failed_ratio(selection)
+        failed_ratio = self.universe.failed_ratio(selection) if enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         return PartialDecision(
             reading=reading,
@@ -249,9 +265,10 @@ class Pipeline:
 
     def _remember(self, partial: PartialDecision, inputs: CycleInputs) -> Ledger:
         ledger, now = partial.ledger, inputs.now
+        enters = inputs.trading_state.permits(OrderPurpose.ENTRY)
         return replace(
             ledger,
-            membership=partial.selection.membership,
+            membership=partial.selection.membership if enters else ledger.membership,
             regime=partial.reading.state,
             failure_streak=count_failure(
                 ledger.failure_streak, self.settings.risk, now, data_complete=partial.complete

@@ -47,6 +47,11 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     return RegimeReading(raw, trend_pct, volatility_pct, _next(before, raw, settings.confirm_cycles))
 
 
+def keep(state: RegimeState) -> RegimeReading:
+    """Leave the memory as it is: the benchmark was not asked for."""
+    return RegimeReading(state.current, None, None, state)
+
+
 def classify(trend_pct: float, volatility_pct: float, settings: RegimeSettings) -> Regime:
     """Name the regime of one reading; the thresholds of falls are magnitudes."""
     if trend_pct < -settings.crash_trend_pct or volatility_pct > settings.crash_volatility_pct:

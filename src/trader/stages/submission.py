@@ -17,7 +17,7 @@ _PACING_MEMORY_SECONDS = 86_400
 
 
 def apply_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
-    """Say what a submission makes of an order: Unknown is doubt, not failure."""
+    """Say what a submission makes of an order: Unknown is doubt, not failure; its sender sends it no more."""
     if isinstance(submission, Accepted):
         return replace(
             record,
@@ -25,24 +25,34 @@ def apply_submission(record: OrderRecord, submission: Submission, now: Instant) 
             venue_order_id=submission.venue_order_id,
             attached_order_id=submission.attached_order_id,
             sent_at=None,
+            sender_until=None,
         )
     if isinstance(submission, Rejected):
-        return replace(record, status=OrderStatus.REJECTED, final_at=now, sent_at=None, note=submission.reason)
-    return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, note=submission.reason)
+        return replace(
+            record,
+            status=OrderStatus.REJECTED,
+            final_at=now,
+            sent_at=None,
+            sender_until=None,
+            note=submission.reason,
+        )
+    return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, sender_until=now, note=submission.reason)
 
 
-def remember_plan(ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], now: Instant) -> Ledger:
+def remember_plan(
+    ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], now: Instant, until: Instant | None
+) -> Ledger:
     """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
 
-    Of what is sent again it says since when: if we stall or die around sending, the wait for it counts from here.
-    A reprice is not a new entry: only first attempts count as entries.
+    *until* is the last instant at which this run can send: if we stall or die around sending, the wait for it counts
+    from there. A reprice is not a new entry: only first attempts count as entries.
     """
     for order_id in resent:
-        ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now))
+        ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now, sender_until=until))
     for conversion in plan.conversions:
         ledger = ledger.with_conversion(ConversionRecord(conversion))
     for intent in plan.intents:
-        ledger = ledger.with_order(OrderRecord(intent))
+        ledger = ledger.with_order(OrderRecord(intent, sender_until=until))
     day, old = utc_day(now), ledger.entry_pacing
     entries = [intent for intent in plan.intents if intent.is_entry and intent.attempt == 0]
     trades = sum(not intent.is_protection for intent in plan.intents)

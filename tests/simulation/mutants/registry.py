@@ -179,7 +179,7 @@ AUDIT_AFTER_SENDING = Mutant(
     (
         Edit(
             cycle_run._run,
-            '    run.write_audit("decision", run.notes)\n'
+            '    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)\n'
             "    run.commit(phase=CyclePhase.COMMITTED)\n"
             "    written = len(run.notes)\n"
             "    _act(run, plan, resent)\n",

@@ -13,8 +13,10 @@ from factories_venue import SOL, USD
 from simulation.order_life.model import Model, Tally, Waits, name_of
 from simulation.order_life.truth import too_soon_forgotten, unsettled, untrue, went_back
 from simulation.order_life.venue import CancelWay, Crashed, LifeVenue, Way
-from trader.cycle.act import Executor, compute_send_deadline
+from simulation.world import RUN_SECONDS
+from trader.cycle.act import Executor
 from trader.cycle.gather import read_account
+from trader.cycle.run_time import RunTime
 from trader.errors import VenueError
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
@@ -25,18 +27,15 @@ from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderIntent, OrderRecord
 from trader.model.trading_state import TradingState
-from trader.ports import Identity, Ports
-from trader.stages.reconcile.account import Reconciled, is_resendable, reconcile
+from trader.ports import Identity, Ports, TimeBudget
+from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.reconcile.doubts import is_resendable
 from trader.stages.submission import remember_plan
 
 SETTINGS = shipped_settings()
 CYCLE = SETTINGS.cycle
-#: A doubt is waited for until the lease of the last invocation that could have sent it is over, and quiet after that.
-PATIENCE = Waits(
-    resend=CYCLE.max_tick_age_seconds,
-    wait=CYCLE.lease_seconds + CYCLE.quiet_period_seconds,
-    quiet=CYCLE.quiet_period_seconds,
-)
+#: A doubt is waited for until the last run that could have sent it is over, and quiet after that.
+PATIENCE = Waits(resend=CYCLE.max_tick_age_seconds, run=RUN_SECONDS, quiet=CYCLE.quiet_period_seconds)
 _VIEWS_KEPT = 8
 
 
@@ -96,7 +95,7 @@ class LedgerUnderTest:
         )
         self._commit(intent)
         if way is None:
-            self._lease_until = Instant(now + CYCLE.lease_seconds)
+            self._lease_until = Instant(now + RUN_SECONDS)
         else:
             self._act(Plan(intents=(intent,)), way=way)
         return intent.client_order_id
@@ -121,7 +120,7 @@ class LedgerUnderTest:
     def resend(self, order_id: ClientOrderId, way: Way = Way.ANSWERED, stall_seconds: int = 0) -> None:
         """Send a remembered intent again, if it still may be sent."""
         now = self._begin(f"resend {order_id}, {way}, after {stall_seconds} s")
-        if is_resendable(self.ledger.orders[order_id], now, SETTINGS):
+        if is_resendable(self.ledger, self.ledger.orders[order_id], now, SETTINGS):
             self.venue.exchange.stall_seconds = stall_seconds
             self._act(Plan(), remembered=(order_id,), way=way)
 
@@ -154,6 +153,8 @@ class LedgerUnderTest:
         self.note("settle")
         self.venue.calm()
         self.venue.lag()
+        for order_id in self.in_doubt():
+            self.resend(order_id)
         self.clock.advance(PATIENCE.resend + PATIENCE.wait + 1)
         self.look()
         self.look()
@@ -174,7 +175,9 @@ class LedgerUnderTest:
     def in_doubt(self) -> list[ClientOrderId]:
         """Orders that may be sent again."""
         now = self.clock.now()
-        return sorted(key for key, each in self.ledger.orders.items() if is_resendable(each, now, SETTINGS))
+        return sorted(
+            key for key, each in self.ledger.orders.items() if is_resendable(self.ledger, each, now, SETTINGS)
+        )
 
     def working(self) -> list[ClientOrderId]:
         """Orders the ledger has at the venue."""
@@ -194,8 +197,9 @@ class LedgerUnderTest:
         return self.clock.now()
 
     def _commit(self, intent: OrderIntent) -> None:
+        now = self.clock.now()
         self.model.decided(intent.client_order_id, intent.decided_at)
-        self._take(remember_plan(self.ledger, Plan(intents=(intent,)), (), self.clock.now()))
+        self._take(remember_plan(self.ledger, Plan(intents=(intent,)), (), now, Instant(now + RUN_SECONDS)))
 
     def _act(
         self,
@@ -206,7 +210,7 @@ class LedgerUnderTest:
         way: Way | CancelWay,
     ) -> None:
         venue, now = self.venue, self.clock.now()
-        lease_until = Instant(now + CYCLE.lease_seconds)
+        lease_until = Instant(now + RUN_SECONDS)
         remembered = tuple(remembered)
         if remembered:
             self._take_up(remembered, now)
@@ -217,7 +221,8 @@ class LedgerUnderTest:
             settings=SETTINGS,
             ports=self._ports(),
             exchange=venue.exchange,
-            stop_at=compute_send_deadline(Instant(now + 600), lease_until, CYCLE.reserve_seconds),
+            time=RunTime(self.clock, TimeBudget(), lease_until),
+            is_recorded=True,
             commit=self._take,
             on_reconciled=self._keep,
         )
@@ -243,7 +248,7 @@ class LedgerUnderTest:
         """Commit that these are about to be sent again, as a cycle does before it sends anything."""
         for key in remembered:
             self.model.taken_up(key, now)
-        self._take(remember_plan(self.ledger, Plan(), remembered, now))
+        self._take(remember_plan(self.ledger, Plan(), remembered, now, Instant(now + RUN_SECONDS)))
 
     def _ports(self) -> Ports:
         exchange = self.venue.exchange
@@ -259,7 +264,11 @@ class LedgerUnderTest:
         self._demand([] if again.ledger == done.ledger and not news else [f"the same view twice is news: {news}"])
 
     def _keep(self, done: Reconciled, read_at: Instant | None = None) -> None:
-        self.model.told(self.venue.exchange.listed, self.clock.now() if read_at is None else read_at)
+        at = self.clock.now() if read_at is None else read_at
+        sendable = {
+            name_of(each) for each in done.ledger.orders.values() if is_resendable(done.ledger, each, at, SETTINGS)
+        }
+        self.model.told(self.venue.exchange.listed, at, sendable)
         wrong = [f"fill {each.trade_id} was booked twice" for each in done.new_fills if each.trade_id in self.booked]
         self.booked |= {each.trade_id for each in done.new_fills}
         wrong += [str(body) for _, _, body in done.notes if "not booked" in str(body.get("reason"))]

@@ -20,7 +20,7 @@ _ORDERS_MAX = 8
 #: Most orders are simply answered; the rest goes wrong in every way there is.
 _WAYS = (*(Way.ANSWERED,) * len(Way), *Way)
 #: A stall may end just before the time from which nothing may leave.
-_STALLS = (0, 0, 60, 99)
+_STALLS = (0, 0, 60, 89)
 _LAGS = (
     {},
     {"listing": 5, "fills": 5, "balance": 5, "order": 5},

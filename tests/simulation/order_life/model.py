@@ -7,7 +7,7 @@ listings, and says what the ledger must then believe; the venue's own book says 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
@@ -68,16 +68,21 @@ class Belief:
 
     status: OrderStatus
     decided_at: Instant
-    sent_at: Instant | None = None
+    sender_until: Instant
 
 
 @dataclass(frozen=True)
 class Waits:
-    """For how long a doubt may be sent again, how long it is waited for, and how long the venue may hide an order."""
+    """For how long a doubt may be sent again, how long a run may send, and how long the venue may hide an order."""
 
     resend: int
-    wait: int
+    run: int
     quiet: int
+
+    @property
+    def wait(self) -> int:
+        """How long a doubt is waited for at most, from when its sender began."""
+        return self.run + self.quiet
 
 
 class Model:
@@ -105,7 +110,7 @@ class Model:
 
     def decided(self, order_id: ClientOrderId, at: Instant) -> None:
         """An intent was committed."""
-        self.beliefs[order_id] = Belief(OrderStatus.INTENDED, at)
+        self.beliefs[order_id] = Belief(OrderStatus.INTENDED, at, Instant(at + self.patience.run))
 
     def answered(self, order_id: ClientOrderId, answer: Submission, at: Instant) -> None:
         """The adapter said what became of sending."""
@@ -116,19 +121,22 @@ class Model:
             self._believe(order_id, OrderStatus.REJECTED)
         else:
             doubt = OrderStatus.IN_DOUBT
-            self.beliefs[order_id] = replace(self.beliefs[order_id], status=doubt, sent_at=at)
+            self.beliefs[order_id] = replace(self.beliefs[order_id], status=doubt, sender_until=at)
 
     def taken_up(self, order_id: ClientOrderId, at: Instant) -> None:
         """It was committed that it is about to be sent again."""
-        self.beliefs[order_id] = replace(self.beliefs[order_id], sent_at=at)
+        self.beliefs[order_id] = replace(self.beliefs[order_id], sender_until=Instant(at + self.patience.run))
 
     def withheld(self, order_id: ClientOrderId, *, is_new: bool) -> None:
         """It was not sent: only if it was never sent before, that settles it."""
         if is_new:
             self._believe(order_id, OrderStatus.WITHHELD)
 
-    def told(self, states: Iterable[OrderStatusReport], at: Instant) -> None:
-        """The venue listed orders; what it did not list proves nothing until patience ends."""
+    def told(self, states: Iterable[OrderStatusReport], at: Instant, sendable: Collection[str] = ()) -> None:
+        """The venue listed orders; what it did not list proves nothing until patience ends.
+
+        Patience does not end for what may still be sent again, as a sale may whose lot is there.
+        """
         for state in sorted(states, key=lambda each: each.originating_order_id is not None):
             name = self._name_of(state)
             if name is None:
@@ -137,8 +145,9 @@ class Model:
             if may_step(self.beliefs[name].status, state.status):
                 self._believe(name, state.status)
         for name, belief in self.beliefs.items():
-            last = max(belief.sent_at or belief.decided_at, belief.decided_at)
-            if belief.status in IN_DOUBT and at - last >= self.patience.wait:
+            if name in sendable or belief.status not in IN_DOUBT:
+                continue
+            if at - belief.sender_until >= self.patience.quiet:
                 self._believe(name, OrderStatus.ABANDONED)
                 if name in self.left and at - self.left[name] < self.patience.quiet:
                     self.complaints.append(f"{name} was given up {at - self.left[name]} s after it was last sent")
@@ -172,7 +181,8 @@ class Model:
         parent = self.venue_ids.get(state.originating_order_id)
         if parent is None:
             return None
-        self.beliefs[f"{parent}/child"] = Belief(OrderStatus.PENDING, self.beliefs[parent].decided_at)
+        decided_at = self.beliefs[parent].decided_at
+        self.beliefs[f"{parent}/child"] = Belief(OrderStatus.PENDING, decided_at, decided_at)
         return f"{parent}/child"
 
 

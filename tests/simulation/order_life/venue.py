@@ -138,6 +138,11 @@ class Witnessed(CoinbaseExchange):
         self.listed = tuple(super().orders(since))
         return self.listed
 
+    def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
+        report = super().order(venue_order_id)
+        self.listed = (report,)
+        return report
+
     def close(self) -> None:
         """Let go of the connection."""
         self._transport_of_mine.close()

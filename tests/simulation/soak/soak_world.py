@@ -40,7 +40,7 @@ _SETTLED_AFTER = 2
 #: A lease that was taken by a clock ahead of the venue's lasts that much longer.
 _LEASE_GONE_SECONDS = 180
 _SKEW_MAX = 45
-_INVOCATION_SECONDS = 600
+_INVOCATION_SECONDS = 210
 _GIVEN_UP_AFTER = 13
 _LATE_SECONDS = 150
 _BROKEN_MAX = 5

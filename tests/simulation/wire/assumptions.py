@@ -18,7 +18,7 @@ from simulation.scenarios import ENTRY, EXIT_BY_TIME
 from simulation.wire.cases import undisturbed
 from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
-from simulation.world import Beat, Scenario
+from simulation.world import LEASE_SECONDS, Beat, Scenario
 from trader.cycle import CycleOutcome
 from trader.model.ids import Instant
 
@@ -91,7 +91,7 @@ def _play(
             if restart is Restart.AT_ONCE:
                 world.free_the_lease()
             elif restart is Restart.AFTER_LEASE:
-                world.clock.set(Instant(beat.at + scenario.settings.cycle.lease_seconds))
+                world.clock.set(Instant(beat.at + LEASE_SECONDS))
             if restart is not Restart.NOT:
                 telling.invoke(beat, "restarted")
         for later in telling.beats[tick + 1 :]:

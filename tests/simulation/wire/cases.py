@@ -13,7 +13,7 @@ from simulation.fault_run import Restart, books_of, differences, is_converting
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
-from simulation.world import Beat, Scenario
+from simulation.world import LEASE_SECONDS, Beat, Scenario
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
@@ -128,7 +128,7 @@ def _start_again(telling: Telling, beat: Beat, restart: Restart) -> None:
     if restart is Restart.AT_ONCE:
         telling.world.free_the_lease()
     else:
-        telling.world.clock.set(Instant(beat.at + telling.world.scenario.settings.cycle.lease_seconds))
+        telling.world.clock.set(Instant(beat.at + LEASE_SECONDS))
     telling.cycle(beat, "restarted")
 
 

@@ -31,7 +31,7 @@ from simulation.wire.cases import (
     wiped_case,
 )
 from simulation.wire.telling import beats_of
-from simulation.world import Scenario
+from simulation.world import LEASE_SECONDS, Scenario
 from trader.model.ids import Instant
 from trader.model.trading_state import TradingState
 
@@ -135,7 +135,7 @@ def crash_jobs() -> Iterator[Job]:
 def overtaken_jobs() -> Iterator[Job]:
     """Every call of every target: the same tick after its lease, the next tick, and a twin."""
     for target in _FIRST_TIMES:
-        lease = target.scenario.settings.cycle.lease_seconds
+        lease = LEASE_SECONDS
         for call in range(1, len(undisturbed(target.scenario).trails[target.tick]) + 1):
             base = Overtaken(target.scenario.name, target.tick, call, lease)
             yield "stall", target.kind, base

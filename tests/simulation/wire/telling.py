@@ -49,7 +49,7 @@ class Telling:
         self.calm = 0
         try:
             with self.world.invocation(owner, nemesis) as ports:
-                return run_cycle(tick_of(beat), self.world.scenario.pipeline, ports)
+                return run_cycle(tick_of(beat, self.world.clock.now()), self.world.scenario.pipeline, ports)
         except (Crash, StoreError):
             return None
 

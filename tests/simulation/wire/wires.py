@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import boto3
@@ -27,8 +28,8 @@ from simulation.nemesis import Nemesis
 from trader.model.ids import Instant
 
 TABLE, BUCKET, SWITCH = "ledger", "audit", "/trader/kill-switch"
-_SERVICES = ("dynamodb", "s3", "ssm")
-_TRIES = 3
+#: The clients of the function: their service, and how often it is asked before they give up.
+_CLIENTS = {"dynamodb": ("dynamodb", 3), "s3": ("s3", 3), "urgent s3": ("s3", 1), "ssm": ("ssm", 1)}
 _REAL_SECONDS = 60
 _TRY_AGAIN_SECONDS = 0.5
 _THROTTLES = {"ThrottlingException", "ProvisionedThroughputExceededException", "SlowDown", "RequestLimitExceeded"}
@@ -99,8 +100,7 @@ class AwsWire:
     def __init__(self, hands: Hands, clock: VirtualClock) -> None:
         self.hands, self.clock = hands, clock
         session = boto3.session.Session("wire", "wire", region_name="us-east-1")
-        config = Config(retries={"total_max_attempts": _TRIES, "mode": "standard"})
-        self.clients = {name: self._client(session, name, config) for name in _SERVICES}
+        self.clients = {name: self._client(session, *how) for name, how in _CLIENTS.items()}
 
     def reset(self, word: str) -> None:
         """Begin a new world: an empty table, an empty bucket, and a kill switch."""
@@ -120,12 +120,12 @@ class AwsWire:
         """Let the operator have his way."""
         self.clients["ssm"].put_parameter(Name=SWITCH, Value=word, Type="String", Overwrite=True)
 
-    def _client(self, session: Any, name: str, config: Config) -> Any:
-        client = session.client(name, config=config)
+    def _client(self, session: Any, name: str, tries: int) -> Any:
+        client = session.client(name, config=Config(retries={"total_max_attempts": tries, "mode": "standard"}))
         events = client.meta.events
         events.unregister("before-send", botocore_stubber)
         events.register_first(f"before-send.{name}", self._send)
-        events.register_first(f"needs-retry.{name}", self._again)
+        events.register_first(f"needs-retry.{name}", partial(self._again, tries))
         return client
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> Any:
@@ -143,12 +143,12 @@ class AwsWire:
             self.hands.note_word(json.loads(response.content)["Parameter"]["Value"])
         return response
 
-    def _again(self, attempts: int, caught_exception: Any, response: Any, **_: Any) -> int | None:
+    def _again(self, tries: int, attempts: int, caught_exception: Any, response: Any, **_: Any) -> int | None:
         """Try again as botocore's standard mode would, but wait in virtual time."""
         status = 0 if response is None else response[0].status_code
         code = "" if response is None else response[1].get("Error", {}).get("Code", "")
         is_passing = isinstance(caught_exception, HTTPClientError) or status >= 500 or code in _THROTTLES
-        if attempts >= _TRIES or not is_passing:
+        if attempts >= tries or not is_passing:
             return None
         self.clock.wait(_TRY_AGAIN_SECONDS * 2 ** (attempts - 1))
         return 0

@@ -7,6 +7,7 @@ is played from its first tick.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,7 +45,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.orders import Fill, OrderRecord
 from trader.model.trading_state import TradingState
-from trader.ports import Identity, Ports
+from trader.ports import Identity, Ports, TimeBudget
 from trader.sim.account import SimAccount
 from trader.sim.orders import SimConversion
 
@@ -87,16 +88,18 @@ class WireWorld:
     @contextmanager
     def invocation(self, owner: str, nemesis: Nemesis) -> Iterator[Ports]:
         """The world as one process sees it, with connections of its own, and a nemesis on all its wires."""
-        exchange = self._exchange()
+        budget = TimeBudget()
+        exchange = self._exchange(budget)
         clients = self.aws.clients
         ports = Ports(
             market=exchange,
             exchange=exchange,
             store=self._store,
-            audit=S3AuditLog(clients["s3"], BUCKET, _PREFIX),
+            audit=S3AuditLog(clients["s3"], BUCKET, _PREFIX, lambda: clients["urgent s3"]),
             kill_switch=SsmKillSwitch(clients["ssm"], SWITCH),
             clock=self.clock,
             identity=Identity(SCOPE, owner, "test"),
+            budget=budget,
         )
         try:
             with self._wires.hands.of(nemesis):
@@ -108,12 +111,18 @@ class WireWorld:
         """What our process takes for the time of day. What measures how long something took is the venue's clock."""
         return self.clock.seconds()
 
-    def _exchange(self) -> CoinbaseExchange:
+    def _exchange(self, budget: TimeBudget | None = None) -> CoinbaseExchange:
         clock = self.clock
         timing = Timing(self._wall, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
         key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
         exchange = open_exchange(
-            Credentials(key.name, key.secret), prefix, self._url, limits=_LIMITS, timeouts=_PATIENCE, timing=timing
+            Credentials(key.name, key.secret),
+            prefix,
+            self._url,
+            limits=_LIMITS,
+            timeouts=_PATIENCE,
+            timing=timing,
+            budget=budget,
         )
         exchange._transport._session.mount("http://", VenueWire(self._wires.hands))
         return exchange
@@ -139,7 +148,7 @@ class WireWorld:
     def wipe(self) -> None:
         """Lose every item of the table: the ledger, the fills, the finished orders."""
         with self._wires.hands.off():
-            for beginning in ("LEDGER", "FILL#", "ORDER#"):
+            for beginning in ("LEDGER", "FILL#", "ORDER#", "OWED#"):
                 for item in self._items(beginning):
                     key = {"pk": item["pk"], "sk": item["sk"]}
                     self.aws.clients["dynamodb"].delete_item(TableName=TABLE, Key=key)
@@ -184,6 +193,11 @@ class WireWorld:
         rows = next((rows for key, rows in table.items.items() if key.value == SCOPE), {})
         found = sorted((key.value, item) for key, item in rows.items() if key.value.startswith(beginning))
         return [item.to_json()["Attributes"] for _, item in found]
+
+    def owed_texts(self) -> Mapping[str, str]:
+        """Every audit object that waits beside the ledger to be stored, by its key."""
+        items = {item["sk"]["S"].removeprefix("OWED#"): item["body"]["B"] for item in self._items("OWED#")}
+        return {key: zlib.decompress(body).decode() for key, body in items.items()}
 
     def audit_texts(self) -> Mapping[str, str]:
         """Every object of the audit log by its key; what lay there once has to lie there still, as it was."""

@@ -38,13 +38,14 @@ from factories import (
     scripted,
 )
 from factories_venue import START
-from trader.cycle.act import compute_send_deadline
+from trader.cycle import CycleOutcome, run_cycle
 from trader.errors import VenueUnavailable
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
-from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
+from trader.model.ids import Asset, Instant, ProductId, VenueOrderId, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.money import Notional, Price
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Accepted, Liquidity, OrderIntent, OrderPurpose, Rejected, Submission, Unknown
@@ -54,6 +55,8 @@ from trader.sim.orders import Execution
 from trader.stages.submission import apply_submission, remember_plan
 
 QUIET = [Bar()] * 24
+#: The end of the run that sends.
+UNTIL = Instant(NOW + 210)
 
 
 # --- what a submission says
@@ -88,7 +91,7 @@ V = VenueOrderId("venue-1")
 
 def test_planned_orders_and_conversions_exist_before_they_are_sent() -> None:
     """Intended, with nothing known of them."""
-    ledger = remember_plan(a_ledger(), Plan((an_intent(),), conversions=(a_convert_intent(),)), (), NOW)
+    ledger = remember_plan(a_ledger(), Plan((an_intent(),), conversions=(a_convert_intent(),)), (), NOW, UNTIL)
 
     assert [OrderStatus.INTENDED] == [record.status for record in ledger.orders.values()]
     assert {"convert-1": ConversionRecord(a_convert_intent(), ConversionStatus.INTENDED)} == ledger.conversions
@@ -99,7 +102,7 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
     plan = Plan((an_intent(), an_exit_intent(), a_bracket_intent()))
 
     pacing = remember_plan(
-        a_ledger(entry_pacing=EntryPacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW
+        a_ledger(entry_pacing=EntryPacing("2026-11-22", 5, (Instant(NOW - 100),))), plan, (), NOW, UNTIL
     ).entry_pacing
 
     assert EntryPacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
@@ -107,7 +110,7 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
 
 def test_second_try_is_no_new_entry() -> None:
     """It was entered for the pace when it was tried first; as a trade it counts."""
-    pacing = remember_plan(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW).entry_pacing
+    pacing = remember_plan(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW, UNTIL).entry_pacing
 
     assert EntryPacing("2026-11-22", 1) == pacing
 
@@ -116,15 +119,9 @@ def test_new_day_counts_its_trades_from_nothing() -> None:
     """And entries of the day before yesterday are forgotten."""
     before = EntryPacing("2026-11-21", 99, (Instant(NOW - 86_400), Instant(NOW - 86_399)))
 
-    pacing = remember_plan(a_ledger(entry_pacing=before), Plan(), (), NOW).entry_pacing
+    pacing = remember_plan(a_ledger(entry_pacing=before), Plan(), (), NOW, UNTIL).entry_pacing
 
     assert EntryPacing("2026-11-22", 0, (Instant(NOW - 86_399),)) == pacing
-
-
-@pytest.mark.parametrize(("deadline", "lease", "expected"), [(900, 120, 100), (60, 120, 40)])
-def test_sending_ends_in_time_to_settle(deadline: int, lease: int, expected: int) -> None:
-    """Before the deadline and well inside the lease, whichever is first."""
-    assert expected == compute_send_deadline(Instant(deadline), Instant(lease), 20)
 
 
 # --- what is withheld
@@ -166,10 +163,10 @@ def test_switch_is_read_again_before_every_order(word: str | None) -> None:
 
 
 def test_no_order_leaves_without_time_to_settle() -> None:
-    """Twenty seconds before the deadline sending ends; what did not leave is over, the cycle completes."""
+    """An order takes two answers, and the books eight seconds; what did not leave is over."""
     world = a_world_with_two_entries()
 
-    world.cycle(seconds=20)
+    world.cycle(seconds=9)
 
     assert (0, [OrderStatus.WITHHELD] * 2) == (world.sent(), statuses(world))
 
@@ -177,7 +174,7 @@ def test_no_order_leaves_without_time_to_settle() -> None:
 def test_no_order_leaves_late_in_the_lease() -> None:
     """Somebody else might be at work by then."""
     world = a_world_with_two_entries()
-    world.meddlers["exchange.submit"] = after_first_submit(lambda w: w.clock.advance(100))(world)
+    world.meddlers["exchange.submit"] = after_first_submit(lambda w: w.clock.advance(205))(world)
 
     world.cycle()
 
@@ -241,9 +238,9 @@ def test_exit_leaves_once_its_bracket_is_over() -> None:
 
     world.cycle()
 
-    doings = [call for call in world.calls if call in ("exchange.cancel", "exchange.orders", "exchange.submit")]
+    doings = [call for call in world.calls if call in ("exchange.cancel", "exchange.order", "exchange.submit")]
     last = doings.index("exchange.submit")
-    assert ["exchange.cancel", "exchange.orders"] == doings[last - 2 : last]
+    assert ["exchange.cancel", "exchange.order"] == doings[last - 2 : last]
     assert {} == world.ledger.lots
 
 
@@ -279,42 +276,40 @@ def test_cancel_is_written_down_with_what_the_venue_said(taken: bool | None) -> 
 
 @pytest.mark.parametrize(("looks", "sold"), [(4, True), (5, False)])
 def test_cancel_that_takes_a_moment_is_waited_for(looks: int, sold: bool) -> None:
-    """Four looks at the account, and no more: what is not over by then is exited by the next cycle."""
+    """Four looks at the order, and no more: what is not over by then is exited by the next cycle."""
     world = a_world_to_exit()
     seen: list[int] = []
 
-    def at_last(original: Any, since: Instant) -> Any:
+    def at_last(original: Any, order_id: VenueOrderId) -> Any:
         seen.append(1)
-        # The first look is that of the cycle's beginning.
-        if len(seen) == 1 + looks:
+        if len(seen) == looks:
             world.venue.cancel(list(world.stored.active))
-        return original(since)
+        return original(order_id)
 
     world.meddlers["exchange.cancel"] = lambda _, ids: dict.fromkeys(ids, True)
-    world.meddlers["exchange.orders"] = at_last
+    world.meddlers["exchange.order"] = at_last
     world.cycle()
 
     assert sold is (not world.ledger.lots)
 
 
 @pytest.mark.parametrize(("looks", "waits"), [(1, 0), (2, 1), (3, 2), (5, 3)])
-def test_account_is_looked_at_every_half_second_after_a_cancel(
+def test_order_is_looked_at_every_half_second_after_a_cancel(
     looks: int, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A look at once, three more at a distance, and no wait after the last: the venue needs time, not questions."""
     world = a_world_to_exit()
     seen, waited = list[int](), list[tuple[int, float]]()
 
-    def at_last(original: Any, since: Instant) -> Any:
+    def at_last(original: Any, order_id: VenueOrderId) -> Any:
         seen.append(1)
-        # The first look is that of the cycle's beginning.
-        if len(seen) == 1 + looks:
+        if len(seen) == looks:
             world.venue.cancel(list(world.stored.active))
-        return original(since)
+        return original(order_id)
 
     world.meddlers["exchange.cancel"] = lambda _, ids: dict.fromkeys(ids, True)
-    world.meddlers["exchange.orders"] = at_last
-    monkeypatch.setattr(ManualClock, "wait", lambda _, seconds: waited.append((len(seen) - 1, seconds)))
+    world.meddlers["exchange.order"] = at_last
+    monkeypatch.setattr(ManualClock, "wait", lambda _, seconds: waited.append((len(seen), seconds)))
     world.cycle()
 
     assert [(look, 0.5) for look in range(1, waits + 1)] == waited
@@ -406,16 +401,31 @@ def test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket() -> Non
 
 
 def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
-    """Ten seconds before sending ends; the next cycle has all of its time."""
+    """A turn takes six answers, and the books eight seconds. It rings, and the next cycle has all of its time."""
     world = a_world_to_exit()
     brackets = set(world.stored.active)
 
-    world.cycle(seconds=30)
+    report = world.cycle(seconds=13)
     late = set(world.stored.active)
     world.pass_bars()
-    world.cycle(seconds=31)
+    world.cycle(seconds=14)
 
     assert (brackets, {}) == (late, world.ledger.lots)
+    assert (CycleOutcome.ABORTED, 1) == (report.outcome, len(report.without_time))
+
+
+def test_time_of_a_turn_is_counted_by_the_slowest_answer_of_the_run() -> None:
+    """Six answers of seven seconds: with 42 left before the books are closed it begins, with 41 it does not."""
+    outcomes = []
+    for seconds in (50, 49):
+        world = a_world_to_exit()
+        ports = world.ports()
+        budget = ports.budget
+        world.meddlers["exchange.balances"] = lambda original, budget=budget: (budget.observe(7.0), original())[1]
+        tick = Tick(cycle_id_at(world.clock.now()), world.clock.now(), Instant(world.clock.now() + seconds))
+        outcomes.append((run_cycle(tick, world.pipeline, ports).outcome, len(world.ledger.lots)))
+
+    assert [(CycleOutcome.COMPLETED, 0), (CycleOutcome.ABORTED, 1)] == outcomes
 
 
 def test_bracket_is_not_cancelled_after_an_answer_of_the_switch_that_took_too_long() -> None:
@@ -428,7 +438,7 @@ def test_bracket_is_not_cancelled_after_an_answer_of_the_switch_that_took_too_lo
         return original()
 
     world.meddlers["kill_switch.read"] = slow
-    world.cycle(seconds=45)
+    world.cycle(seconds=26)
 
     assert (0, brackets) == (world.sent("cancel"), set(world.stored.active))
 
@@ -458,6 +468,7 @@ def test_remembered_sale_is_not_sent_beside_a_bracket_that_was_shown_meanwhile()
     """12: the process died after the commit; the next one sees the bracket before it sends anything."""
     world = a_world_to_exit(opening={Asset("USD"): "10000", Asset("SOL"): "40"}, shows_bracket=False)
     world.meddlers["exchange.submit"] = answering(Unknown("timeout"))
+    world.meddlers["exchange.order"] = down
     world.cycle()
     undecided = len(world.stored.active)
     world.meddlers.clear()
@@ -469,16 +480,15 @@ def test_remembered_sale_is_not_sent_beside_a_bracket_that_was_shown_meanwhile()
 
 
 def test_looking_whether_a_cancel_is_over_ends_when_time_does() -> None:
-    """The venue is slow, and the cancel takes: two looks, and the one at the end of every cycle."""
+    """The venue is slow, and the cancel is not taken: two looks, and no more."""
     world = a_world_to_exit()
     world.meddlers["exchange.cancel"] = answering({})
-    world.meddlers["exchange.balances"] = lambda original: (world.clock.advance(15), original())[1]
+    world.meddlers["exchange.order"] = lambda original, each: (world.clock.advance(15), original(each))[1]
     world.calls.clear()
 
-    world.cycle(seconds=60)
+    world.cycle(seconds=39)
 
-    after = world.calls[world.calls.index("exchange.cancel") :]
-    assert 3 == after.count("exchange.balances")
+    assert 2 == world.calls.count("exchange.order")
 
 
 def test_bracket_of_a_lot_too_small_to_sell_stays_under_halt() -> None:
@@ -576,7 +586,7 @@ def test_nothing_is_converted_without_time_to_settle() -> None:
     """A conversion is not idempotent: it must not be begun and left."""
     world = a_world_that_converts()
 
-    world.cycle(seconds=20)
+    world.cycle(seconds=9)
 
     assert 0 == world.calls.count("exchange.quote_conversion")
 

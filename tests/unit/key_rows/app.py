@@ -60,17 +60,8 @@ def _started(settings: Settings) -> str:
     return "accepted"
 
 
-def _after_a_crash(settings: Settings) -> object:
-    """A cycle two and a half minutes after one that died with the lease in its hands."""
-    cycles = Cycles(settings)
-    with contextlib.suppress(RuntimeError):
-        cycles.run(owner="dead", market=_Crashing(cycles.market, 0))
-    cycles.clock.advance(150)
-    return cycles.run(owner="alive")
-
-
 def _after_doubt(settings: Settings) -> object:
-    """An entry was sent 200 seconds ago, got no answer, and no listing shows it; its product has just jumped again."""
+    """An entry was sent 200 seconds ago, and no listing shows it; its product has just jumped again."""
     ledger = reconcile(a_ledger(settings, **in_doubt(200)), view(USD="10000"), settings).ledger
     return decision(settings, _BURST, ledger=ledger)
 
@@ -138,9 +129,7 @@ ROWS: dict[str, Row] = {
     "app.capital": Row(5000, a_cycle()),
     "app.accounting_asset": Row("USDC", a_cycle()),
     "cycle.period_seconds": Row(600, on(_BURST)),
-    "cycle.lease_seconds": Row(200, _after_a_crash),
     "cycle.max_tick_age_seconds": Row(200, on(_BURST, late=150)),
-    "cycle.reserve_seconds": Row(5, a_cycle(seconds_left=15)),
     "cycle.quiet_period_seconds": Row(120, _after_doubt),
     "cycle.order_memory_seconds": Row(7200, _late_fill),
     # Over a week the benchmark fell 6 %, over two 16 %, over the last four days not at all.

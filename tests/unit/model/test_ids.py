@@ -2,7 +2,17 @@
 
 import pytest
 
-from trader.model.ids import CycleId, Instant, client_order_id, cycle_id_at, instant_of, rfc3339, utc_day, utc_week
+from trader.model.ids import (
+    CycleId,
+    Instant,
+    client_order_id,
+    cycle_id_at,
+    is_tick_id,
+    rfc3339,
+    run_id_at,
+    utc_day,
+    utc_week,
+)
 
 DECISION = ("PAPER#main", "20261122T101500Z", "rules_engine", "SOL-USD", "BUY", "ENTRY", 0)
 
@@ -12,41 +22,36 @@ def test_cycle_is_named_after_its_scheduled_second() -> None:
     assert CycleId("20261122T101500Z") == cycle_id_at(Instant(1_795_342_500))
 
 
-def test_cycle_id_leads_back_to_its_instant() -> None:
-    """A record can be put back in time from its name alone."""
-    at = Instant(1_795_342_500)
+def test_run_of_an_event_is_named_after_its_instant_and_what_woke_it() -> None:
+    """So it is never the cycle of the tick of the same second, and has no place in the order of ticks."""
+    run_id = run_id_at(Instant(1_795_342_500), "flatten")
 
-    assert at == instant_of(cycle_id_at(at))
-
-
-def test_text_that_is_no_cycle_id_is_refused() -> None:
-    """A date without a time names no cycle."""
-    with pytest.raises(ValueError, match="20261122"):
-        instant_of(CycleId("20261122"))
+    assert CycleId("20261122T101500Z-flatten") == run_id
+    assert (True, False) == (is_tick_id(cycle_id_at(Instant(1_795_342_500))), is_tick_id(run_id))
 
 
 def test_day_begins_at_midnight_utc() -> None:
     """One second decides which day a loss belongs to."""
-    midnight = instant_of(CycleId("20261123T000000Z"))
+    midnight = Instant(1_795_392_000)
 
     assert ("2026-11-22", "2026-11-23") == (utc_day(Instant(midnight - 1)), utc_day(midnight))
 
 
 def test_week_begins_on_monday_utc() -> None:
     """The 22nd of November 2026 is a Sunday."""
-    monday = instant_of(CycleId("20261123T000000Z"))
+    monday = Instant(1_795_392_000)
 
     assert ("2026-W47", "2026-W48") == (utc_week(Instant(monday - 1)), utc_week(monday))
 
 
 def test_week_over_new_year_belongs_to_one_year() -> None:
     """Friday, 1 January 2027, is in the last week of 2026."""
-    assert "2026-W53" == utc_week(instant_of(CycleId("20270101T000000Z")))
+    assert "2026-W53" == utc_week(Instant(1_798_761_600))
 
 
 def test_instant_is_written_as_the_venue_reads_it() -> None:
     """RFC 3339 with a Z."""
-    assert "2026-11-22T10:15:00Z" == rfc3339(instant_of(CycleId("20261122T101500Z")))
+    assert "2026-11-22T10:15:00Z" == rfc3339(Instant(1_795_342_500))
 
 
 def test_same_decision_has_the_same_id_in_every_release() -> None:

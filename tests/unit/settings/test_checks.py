@@ -33,13 +33,6 @@ def test_shipped_settings_contradict_nothing() -> None:
     [
         # --- the tick
         (
-            {"cycle.lease_seconds": 300},
-            (
-                "cycle.lease_seconds: 300 would still block the next tick after a crash; "
-                "allowed is less than cycle.period_seconds 300"
-            ),
-        ),
-        (
             {"cycle.max_tick_age_seconds": 300},
             (
                 "cycle.max_tick_age_seconds: 300 would let no tick enter, or one that the next has overtaken; "
@@ -52,10 +45,6 @@ def test_shipped_settings_contradict_nothing() -> None:
                 "cycle.max_tick_age_seconds: 0 would let no tick enter, or one that the next has overtaken; "
                 "allowed is 1 to below cycle.period_seconds 300"
             ),
-        ),
-        (
-            {"cycle.reserve_seconds": 120},
-            "cycle.reserve_seconds: 120 leaves no time to send an order; allowed is less than cycle.lease_seconds 120",
         ),
         (
             {"cycle.order_memory_seconds": 60, "cycle.quiet_period_seconds": 61},

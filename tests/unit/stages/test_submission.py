@@ -11,14 +11,17 @@ from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord
 from trader.stages.submission import remember_plan
 
+#: The end of the run that sends.
+UNTIL = Instant(NOW + 210)
+
 
 def test_what_is_planned_is_remembered_as_it_was_decided() -> None:
     """Every order and conversion under its own id; nothing is known of it but what we want."""
     orders, conversion = (an_intent(), an_exit_intent()), a_convert_intent()
 
-    ledger = remember_plan(a_ledger(), Plan(orders, conversions=(conversion,)), (), NOW)
+    ledger = remember_plan(a_ledger(), Plan(orders, conversions=(conversion,)), (), NOW, UNTIL)
 
-    assert {intent.client_order_id: OrderRecord(intent) for intent in orders} == ledger.orders
+    assert {intent.client_order_id: OrderRecord(intent, sender_until=UNTIL) for intent in orders} == ledger.orders
     assert {conversion.conversion_id: ConversionRecord(conversion)} == ledger.conversions
 
 
@@ -29,15 +32,16 @@ def test_what_is_sent_again_says_since_when_and_nothing_else_changes() -> None:
         for name in ("again", "other")
     )
 
-    ledger = remember_plan(a_ledger(working=[again, other]), Plan(), (again.intent.client_order_id,), NOW)
+    ledger = remember_plan(a_ledger(working=[again, other]), Plan(), (again.intent.client_order_id,), NOW, UNTIL)
 
-    assert [NOW, NOW - 300] == [ledger.orders[each.intent.client_order_id].sent_at for each in (again, other)]
+    after = [ledger.orders[each.intent.client_order_id] for each in (again, other)]
+    assert [(NOW, UNTIL), (NOW - 300, None)] == [(record.sent_at, record.sender_until) for record in after]
 
 
 def test_entry_is_remembered_for_less_than_a_day() -> None:
     """A day old to the second is forgotten, and yesterday's trades are not counted today."""
     kept, gone = Instant(NOW - 86_399), Instant(NOW - 86_400)
 
-    pacing = remember_plan(a_ledger(entry_pacing=EntryPacing("2026-11-21", 9, (gone, kept))), Plan(), (), NOW)
+    pacing = remember_plan(a_ledger(entry_pacing=EntryPacing("2026-11-21", 9, (gone, kept))), Plan(), (), NOW, UNTIL)
 
     assert EntryPacing("2026-11-22", 0, (kept,)) == pacing.entry_pacing

@@ -21,15 +21,26 @@ _CONFIG = Config(
     tcp_keepalive=True,
 )
 
+# A sale waits for it: one try, three seconds at most. It can be made up for, see ``OwedRecord``.
+URGENT = Config(connect_timeout=1, read_timeout=2, retries=dict(mode="standard", total_max_attempts=1))  # noqa: C408
+
+# The kill switch is asked twice, and three seconds together are all it gets: sales wait for it.
+SWITCH = Config(
+    connect_timeout=0.5,
+    read_timeout=1,
+    retries=dict(mode="standard", total_max_attempts=1),  # noqa: C408
+    tcp_keepalive=True,
+)
+
 _SESSION: boto3.session.Session | None = None
 
 
-def open_client(service: str) -> Any:
+def open_client(service: str, config: Config = _CONFIG) -> Any:
     """Make a client of the shared session: the service models are read once, and the credentials found once."""
     global _SESSION  # noqa: PLW0603 - one session per process is the point
     if _SESSION is None:
         _SESSION = boto3.session.Session()
-    return _SESSION.client(service, config=_CONFIG)
+    return _SESSION.client(service, config=config)
 
 
 def read_error_code(error: ClientError) -> str:

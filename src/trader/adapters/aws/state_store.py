@@ -5,6 +5,7 @@
     pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at, ledger (JSON)
                       sk = FILL#<order>/<trade>       body (JSON)
                       sk = ORDER#<client order id>    body (JSON)
+                      sk = OWED#<audit key>           body (JSON Lines, packed)
 
 Every write is conditional on the epoch: an invocation that lost its lease changes nothing.
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,6 +34,7 @@ from trader.errors import (
     VersionConflict,
 )
 from trader.model.codec import canonical_json, decode
+from trader.model.events import OwedRecord
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
@@ -96,9 +99,11 @@ class DynamoStateStore:
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
+        owed: Sequence[OwedRecord] = (),
+        repaid: Sequence[str] = (),
         release: bool = False,
     ) -> LeaseGrant:
-        """Replace the ledger, with new fills and finished orders in the same transaction."""
+        """Replace the ledger, with new fills, finished orders and owed records in the same transaction."""
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
         free = ", #owner = :free, expires_at = :zero" if release else ""
@@ -112,15 +117,20 @@ class DynamoStateStore:
         }
         expression = f"SET ledger = :ledger, version = :next{free}"
         condition = "#owner = :owner AND epoch = :epoch AND version = :version"
-        puts = [*_fill_items(grant.scope, fills), *_order_items(grant.scope, finished)]
+        writes = [
+            *(self._delete(grant.scope, key) for key in repaid),
+            *(self._put(item) for item in _owed_items(grant.scope, owed)),
+            *(self._put(item) for item in _fill_items(grant.scope, fills)),
+            *(self._put(item) for item in _order_items(grant.scope, finished)),
+        ]
         try:
             with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
                 # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
-                while len(puts) >= _TRANSACTION_MAX:
-                    self._transact([self._put(puts.pop()) for _ in range(_TRANSACTION_MAX - 1)])
-                if puts:
+                while len(writes) >= _TRANSACTION_MAX:
+                    self._transact([writes.pop() for _ in range(_TRANSACTION_MAX - 1)])
+                if writes:
                     update = self._update_request(grant.scope, expression, condition, values)
-                    self._transact([{"Update": update}, *(self._put(item) for item in puts)])
+                    self._transact([{"Update": update}, *writes])
                 else:
                     self._update(grant.scope, expression, condition, values)
         except _Refused as refused:
@@ -157,6 +167,18 @@ class DynamoStateStore:
             found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return _ledger(scope, found["Item"]) if "Item" in found else None
 
+    def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
+        """Read the audit objects that are owed, one after the other."""
+        found = []
+        for key in keys:
+            with translate_errors(f"owed record {key}", StoreUnavailable):
+                item = self._client.get_item(TableName=self._table, Key=_owed_key(scope, key), ConsistentRead=True)
+            try:
+                found.append(OwedRecord(key, zlib.decompress(item["Item"]["body"]["B"]).decode()))
+            except (KeyError, zlib.error, UnicodeDecodeError) as error:
+                raise LedgerCorrupt(f"owed record {key}: {type(error).__name__}") from error
+        return tuple(found)
+
     # --- requests
 
     def _update(self, scope: Scope, expression: str, condition: str, values: Item) -> Any:
@@ -179,8 +201,11 @@ class DynamoStateStore:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def _put(self, item: Item) -> dict[str, Any]:
+    def _put(self, item: Mapping[str, Any]) -> dict[str, Any]:
         return {"Put": {"TableName": self._table, "Item": item}}
+
+    def _delete(self, scope: Scope, key: str) -> dict[str, Any]:
+        return {"Delete": {"TableName": self._table, "Key": _owed_key(scope, key)}}
 
     def _transact(self, actions: Sequence[Mapping[str, Any]]) -> None:
         try:
@@ -240,6 +265,14 @@ def _fill_items(scope: Scope, fills: Sequence[Fill]) -> list[Item]:
 
 def _order_items(scope: Scope, finished: Sequence[OrderRecord]) -> list[Item]:
     return [_body_item(scope, f"ORDER#{record.intent.client_order_id}", canonical_json(record)) for record in finished]
+
+
+def _owed_key(scope: Scope, key: str) -> dict[str, dict[str, str]]:
+    return {"pk": {"S": scope}, "sk": {"S": f"OWED#{key}"}}
+
+
+def _owed_items(scope: Scope, owed: Sequence[OwedRecord]) -> list[dict[str, Any]]:
+    return [{**_owed_key(scope, each.key), "body": {"B": zlib.compress(each.body.encode())}} for each in owed]
 
 
 def _body_item(scope: Scope, key: str, body: str) -> Item:

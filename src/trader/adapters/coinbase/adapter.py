@@ -13,7 +13,7 @@ from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
-from trader.adapters.coinbase.submit import SUBMIT_SECONDS, Submitter
+from trader.adapters.coinbase.submit import Submitter
 from trader.adapters.coinbase.wire import requests
 from trader.adapters.coinbase.wire.account import (
     KeyPermissions,
@@ -41,6 +41,7 @@ from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.market import Balance, FeeRates
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
+from trader.ports import TimeBudget
 
 _CANCELS_PER_CALL = 100
 # As many as an address has room for.
@@ -56,13 +57,12 @@ class CoinbaseExchange(CoinbaseMarket):
         clock: ServerClock | None = None,
         *,
         order_prefix: str,
-        submit_seconds: float = SUBMIT_SECONDS,
     ) -> None:
         if not order_prefix:
             raise InvariantViolation("without an order prefix every order would be ours")
         super().__init__(transport, clock)
         self._prefix = order_prefix
-        self._submitter = Submitter(transport, submit_seconds)
+        self._submitter = Submitter(transport)
         self._parents: dict[str, bool] = {}
 
     # --- before anything else
@@ -215,16 +215,18 @@ def open_exchange(
     timeouts: TimeoutPolicy | None = None,
     timing: Timing | None = None,
     ca_file: str | None = None,
-    submit_seconds: float = SUBMIT_SECONDS,
+    budget: TimeBudget | None = None,
 ) -> CoinbaseExchange:
     """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
 
-    One submission takes no longer than *submit_seconds*, however long the venue is silent.
+    Nothing takes longer than the *budget* of the run, however long the venue is silent.
 
     Raises: ConfigError if the key's secret has no known shape.
     """
     timing = timing or Timing()
     clock = ServerClock(timing.wall)
     signer = choose_signer(credentials, clock.now)
-    transport = Transport(base_url, signer, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file)
-    return CoinbaseExchange(transport, clock, order_prefix=order_prefix, submit_seconds=submit_seconds)
+    transport = Transport(
+        base_url, signer, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file, budget=budget
+    )
+    return CoinbaseExchange(transport, clock, order_prefix=order_prefix)

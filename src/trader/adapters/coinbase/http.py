@@ -12,17 +12,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from trader import __version__
 from trader.adapters.coinbase import failures
 from trader.adapters.coinbase.auth import Signer
 from trader.adapters.coinbase.failures import Failure
@@ -35,7 +31,9 @@ from trader.adapters.coinbase.limits import (
     make_rate_limiters,
 )
 from trader.adapters.coinbase.pool import WorkerPool
+from trader.adapters.coinbase.session import open_session, read_retry_after
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
+from trader.ports import TimeBudget
 
 BASE_URL = "https://api.coinbase.com"
 ROOT = "/api/v3/brokerage"
@@ -43,6 +41,8 @@ ROOT = "/api/v3/brokerage"
 _BODY_BYTES_MAX = 64 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _SHORTEST_WAIT = 1.0
+#: With less than this left of a run no request is sent.
+_LEAST_WAIT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ class Transport:
         timeouts: TimeoutPolicy | None = None,
         timing: Timing | None = None,
         ca_file: str | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
+        self.budget = budget or TimeBudget()
         self.timing = timing or Timing()
         self.timeouts = timeouts or TimeoutPolicy()
         self.sent: Counter[RateLimitGroup] = Counter()
@@ -103,7 +105,7 @@ class Transport:
         self._redact = (lambda text: text) if signer is None else signer.redact
         self._signed = None if signer is None else _Signed(signer, urlsplit(base_url).netloc)
         self._limiters = make_rate_limiters(self._limits, self.timing)
-        self._session = _session(self._limits.parallel, ca_file)
+        self._session = open_session(self._limits.parallel, ca_file)
         self._lock = threading.Lock()
         self.pool = WorkerPool(self._limits.parallel)
 
@@ -125,14 +127,17 @@ class Transport:
     def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
         """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
 
-        A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. An
-        answer that drips in, byte by byte, is bounded by the end of the invocation alone.
+        A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. The
+        budget of the run is never exceeded: what finds no time in it is not sent. An answer that drips in, byte by
+        byte, is bounded by the end of the invocation alone.
         """
         if call.group is not RateLimitGroup.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
-        self.take_turn(call)
-        now = self.timing.monotonic()
+        if self.take_turn(call) is None:
+            return Failure(VenueUnavailable(f"{call}: not sent, the run has no time left"))
+        now, end = self.timing.monotonic(), self.end_of_run()
         until = max(now + self.timeouts.read_seconds if until is None else until, now + _SHORTEST_WAIT)
+        until = min(until, end)
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
         try:
             answer = self._exchange(call, min(self.timeouts.answer_seconds, until - now), until)
@@ -140,14 +145,28 @@ class Transport:
             failure = failures.classify_exception(str(call), error)
         else:
             return answer
+        finally:
+            self.budget.observe(self.timing.monotonic() - now)
         return failure
 
-    def take_turn(self, call: Call) -> float:
-        """Wait until a request may leave; return the monotonic instant at which its turn came."""
-        turn = max(limiter.wait_turn() for limiter in self._limiters[call.group])
+    def end_of_run(self) -> float:
+        """Return the monotonic instant at which the budget of the run ends."""
+        return self.timing.monotonic() + self.budget.until - self.timing.wall()
+
+    def take_turn(self, call: Call) -> float | None:
+        """Wait until a request may leave; return the monotonic instant at which its turn came.
+
+        None, at once, if that would leave no moment for an answer in the run's budget.
+        """
+        end, turns = self.end_of_run() - _LEAST_WAIT, []
+        for limiter in self._limiters[call.group]:
+            turn = limiter.wait_turn(end)
+            if turn is None or self.timing.monotonic() > end:
+                return None
+            turns.append(turn)
         with self._lock:
             self.sent[call.group] += 1
-        return turn
+        return max(turns)
 
     def decode(self, call: Call, answer: Answer | Failure) -> Any:
         """Return the decoded body, or the Failure that the answer is."""
@@ -164,6 +183,7 @@ class Transport:
     def read(self, call: Call, until: float | None = None, attempts: int | None = None) -> Any:
         """Ask until there is an answer, no attempt is left, or it is *until* (monotonic). Raises VenueError."""
         end = self.timing.monotonic() + self.timeouts.read_seconds if until is None else until
+        end = min(end, self.end_of_run())
         attempts = self.timeouts.attempts if attempts is None else attempts
         auth_tried = False
         for retry in range(attempts):
@@ -187,7 +207,7 @@ class Transport:
         """
         found = self.decode(call, self.attempt(call))
         if isinstance(found, Failure) and found.status == 401 and again_on_401:
-            self.timing.sleep(self.auth_delay())
+            self.timing.sleep(min(self.auth_delay(), max(self.end_of_run() - self.timing.monotonic(), 0)))
             found = self.decode(call, self.attempt(call))
         if isinstance(found, Failure):
             raise found.error
@@ -198,7 +218,9 @@ class Transport:
 
         If the first ones all fail for want of an answer, the rest is not asked.
         """
-        breaker = BatchBreaker(self.timing.monotonic() + self.timeouts.bulk_seconds, self._limits.parallel)
+        breaker = BatchBreaker(
+            min(self.timing.monotonic() + self.timeouts.bulk_seconds, self.end_of_run()), self._limits.parallel
+        )
         return self.pool.run_each([partial(self._try, call, breaker) for call in calls])
 
     def auth_delay(self) -> float:
@@ -233,7 +255,10 @@ class Transport:
             data=call.body,
             headers=_headers(call),
             auth=None if call.group is RateLimitGroup.PUBLIC else self._signed,
-            timeout=(self.timeouts.connect_seconds, answer_seconds),
+            timeout=(
+                min(self.timeouts.connect_seconds, max(until - self.timing.monotonic(), _LEAST_WAIT)),
+                answer_seconds,
+            ),
             allow_redirects=False,
             stream=True,
         ) as response:
@@ -245,42 +270,17 @@ class Transport:
                 if len(body) > _BODY_BYTES_MAX or is_late:
                     raise requests.exceptions.ReadTimeout
                 is_late = self.timing.monotonic() > until
-            retry_after = _seconds(response.headers.get("Retry-After"), self.timing.wall())
+            retry_after = read_retry_after(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.
             text = body.decode("utf-8", "replace")
             text = text if call.group is RateLimitGroup.PUBLIC else self._redact(text)
             return Answer(response.status_code, text, retry_after)
 
 
-def _session(parallel: int, ca_file: str | None) -> requests.Session:
-    session = requests.Session()
-    # Neither proxies nor certificates nor a .netrc from the environment.
-    session.trust_env = False
-    session.verify = ca_file or True
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers["User-Agent"] = f"trader/{__version__}"
-    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=parallel + 1, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
 def _headers(call: Call) -> Mapping[str, str]:
     # Public answers are cached for a second unless we ask not to.
     headers = {"Cache-Control": "no-cache"} if call.group is RateLimitGroup.PUBLIC else {}
     return headers if call.body is None else {**headers, "Content-Type": "application/json"}
-
-
-def _seconds(retry_after: str | None, wall: float) -> float | None:
-    """Read a Retry-After, which is a number of seconds or a date."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return max(parsedate_to_datetime(retry_after).timestamp() - wall, 0.0)
-    except ValueError:
-        return None
 
 
 def _no_number(text: str) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -38,13 +39,14 @@ class TimeoutPolicy:
     """How long we wait, and how often we ask again. Units: seconds.
 
     ``answer_seconds`` bounds the silence of an attempt, ``read_seconds`` one read with all its attempts, and
-    ``bulk_seconds`` a whole batch of parallel ones.
+    ``bulk_seconds`` a whole batch of parallel ones; ``submit_seconds`` all it takes to send one order and know it.
     """
 
     connect_seconds: float = 3
     answer_seconds: float = 10
     read_seconds: float = 30
     bulk_seconds: float = 120
+    submit_seconds: float = 40
     attempts: int = 4
     backoff_seconds: float = 0.5
     backoff_seconds_max: float = 8
@@ -127,11 +129,13 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._next = -float("inf")
 
-    def wait_turn(self) -> float:
-        """Wait for a turn; return the monotonic instant at which it came."""
+    def wait_turn(self, until: float = math.inf) -> float | None:
+        """Wait for a turn; return the monotonic instant at which it came, or None at once if that is after *until*."""
         with self._lock:
             now = self._monotonic()
             turn = max(now, self._next - self._lead)
+            if turn > until:
+                return None
             self._next = max(now, self._next) + self._interval
         if turn > now:
             self._sleep(turn - now)

@@ -24,6 +24,7 @@ from trader.adapters.coinbase.wire.market import (
 from trader.errors import DataError, MalformedData, StaleData, VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start
+from trader.ports import TimeBudget
 
 #: Buckets one call may ask for; the venue's sources disagree about 350.
 BUCKETS_MAX = 349
@@ -194,9 +195,12 @@ def open_market(
     timeouts: TimeoutPolicy | None = None,
     timing: Timing | None = None,
     ca_file: str | None = None,
+    budget: TimeBudget | None = None,
 ) -> CoinbaseMarket:
     """Make the public half, which needs no key. Nothing is asked yet."""
-    return CoinbaseMarket(Transport(base_url, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file))
+    return CoinbaseMarket(
+        Transport(base_url, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file, budget=budget)
+    )
 
 
 def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:

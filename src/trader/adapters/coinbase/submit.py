@@ -46,7 +46,6 @@ TRANSIENT_REJECTIONS = frozenset(
     }
 )
 
-SUBMIT_SECONDS = 20.0
 #: A shorter time is none: the venue could not even be asked what became of an order.
 _LEAST_SECONDS = 3.0
 
@@ -68,27 +67,27 @@ class _Outcome:
 
 
 class Submitter:
-    """Sends orders. *seconds* are what one submission takes at most, however long the venue is silent.
+    """Sends orders. A submission takes no longer than its time-out and what the run has left.
 
     Of what is left after the overruns of the last attempt and the last look, copies are sent in two thirds; in the
     last third a taken order may be nowhere to be found, or an unanswered one is looked for in listings.
     """
 
-    def __init__(self, transport: Transport, seconds: float = SUBMIT_SECONDS) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._timing = transport.timing
-        third = max(seconds - 2 * transport.overrun_seconds, _LEAST_SECONDS) / 3
-        self._send_seconds, self._look_seconds = 2 * third, third
 
     def submit(self, intent: OrderIntent) -> Submission:
         """Send an intent, or send it again. Never raises VenueError."""
-        return self._settled(intent, self._send(intent))
+        now = self._timing.monotonic()
+        seconds = min(self._transport.timeouts.submit_seconds, self._transport.end_of_run() - now)
+        third = max(seconds - 2 * self._transport.overrun_seconds, _LEAST_SECONDS) / 3
+        return self._settled(intent, self._send(intent, now + 2 * third), third)
 
     # --- sending
 
-    def _send(self, intent: OrderIntent) -> _Outcome:
+    def _send(self, intent: OrderIntent, end: float) -> _Outcome:
         call = Call("POST", "/orders", body=encode_order(intent))
-        end = self._timing.monotonic() + self._send_seconds
         outcome, unauthorised, transient = _Outcome(), 0, 0
         for delay in (*_BACKOFF, None):
             outcome, failure = self._attempt(intent, call, end, outcome)
@@ -139,27 +138,27 @@ class Submitter:
 
     # --- what became of it
 
-    def _settled(self, intent: OrderIntent, outcome: _Outcome) -> Submission:
+    def _settled(self, intent: OrderIntent, outcome: _Outcome, look_seconds: float) -> Submission:
         if outcome.listed is not None:
             return _accepted_if_same(intent, outcome.listed)
         if outcome.order_id is not None:
-            return self._read_back(intent, outcome.order_id)
+            return self._read_back(intent, outcome.order_id, look_seconds)
         if outcome.refusal is not None and outcome.refusal != DUPLICATE and not outcome.in_doubt:
             return Rejected(outcome.refusal)
         if outcome.refusal is None and not outcome.in_doubt:
             return Unknown(outcome.no_answer)
         reason = outcome.no_answer if outcome.refusal is None else outcome.refusal
         try:
-            listed = self._listed(intent, self._timing.monotonic() + self._look_seconds)
+            listed = self._listed(intent, self._timing.monotonic() + look_seconds)
         except VenueError as error:
             return Unknown(f"{reason}; {error}")
         if listed is None:
             return Unknown(f"{reason}; not listed, which proves nothing")
         return _accepted_if_same(intent, listed)
 
-    def _read_back(self, intent: OrderIntent, order_id: VenueOrderId) -> Submission:
+    def _read_back(self, intent: OrderIntent, order_id: VenueOrderId, look_seconds: float) -> Submission:
         call = Call("GET", f"/orders/historical/{quote(order_id, safe='')}")
-        end = self._timing.monotonic() + self._look_seconds
+        end = self._timing.monotonic() + look_seconds
         for wait in (*_LOOKS, None):
             try:
                 return _accepted_if_same(intent, read_order_envelope(self._transport.read(call, end)))

@@ -29,6 +29,11 @@ RENAMED: Mapping[str, str] = {
     "risk.peg_rest_minutes": "risk.peg_cooldown_minutes",
     "execution.convert_pairs": "execution.conversion_pairs",
 }
+#: Keys of earlier releases that nothing is in the place of.
+GONE: Mapping[str, str] = {
+    "cycle.lease_seconds": "is gone: a lease lasts until its run must be over, and 5 s longer",
+    "cycle.reserve_seconds": "is gone: how much time a sale needs is measured in each run",
+}
 _WORD_OF = {str: "text", bool: "a boolean", int: "a number", Decimal: "a number", dict: "a mapping", list: "a list"}
 
 
@@ -48,6 +53,8 @@ def _describe(path: str, problem: Problem) -> str:
     match problem.kind:
         case ProblemKind.UNKNOWN_FIELD if path in RENAMED:
             return f"is called {RENAMED[path]} now"
+        case ProblemKind.UNKNOWN_FIELD if path in GONE:
+            return GONE[path]
         case ProblemKind.UNKNOWN_FIELD:
             return describe_unknown_key(str(problem.path[-1]), tuple(each.name for each in fields(problem.hint)))
         case ProblemKind.REFUSED:

@@ -6,6 +6,7 @@
     <home>/scope=PAPER#main/ledger.json      lease and ledger, replaced in one step
     <home>/scope=PAPER#main/fills.jsonl      one fill a line
     <home>/scope=PAPER#main/orders.jsonl     one finished order a line; of several about one order the last counts
+    <home>/scope=PAPER#main/owed/…           audit objects that wait to be stored
     <home>/audit/scope=…/dt=…/….jsonl        written once
     <home>/….json                            the account of a simulated venue
 """
@@ -21,9 +22,9 @@ from urllib.parse import quote
 
 from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
 from trader.adapters.local.lease import LeasedStore
-from trader.errors import AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
+from trader.errors import AuditConflict, AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
 from trader.model.codec import canonical_json, decode, sha256_hex
-from trader.model.events import AuditObject
+from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade, upgrade_stored
@@ -82,6 +83,22 @@ class FileStateStore(LeasedStore):
         _append_new(self.folder(scope) / "fills.jsonl", fills, _fill_key)
         _append_new(self.folder(scope) / "orders.jsonl", orders, _order_key)
 
+    def _read_owed(self, scope: Scope, key: str) -> str | None:
+        try:
+            return self._owed(scope, key).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def _write_owed(self, scope: Scope, key: str, text: str | None) -> None:
+        path = self._owed(scope, key)
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            replace_text(path, text)
+
+    def _owed(self, scope: Scope, key: str) -> Path:
+        return self.folder(scope) / "owed" / quote(key, safe="")
+
 
 class FileAuditLog:
     """Audit objects as files below one folder, each written once."""
@@ -89,10 +106,10 @@ class FileAuditLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, audit_object: AuditObject) -> str:
-        text, path = audit_object.text(), self._folder / audit_object.key
-        if Path(audit_object.key).is_absolute() or ".." in Path(audit_object.key).parts:
-            raise AuditError(f"{audit_object.key} is not a key")
+    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:  # noqa: ARG002 - a disk is quick
+        text, path = record.text(), self._folder / record.key
+        if Path(record.key).is_absolute() or ".." in Path(record.key).parts:
+            raise AuditError(f"{record.key} is not a key")
         try:
             create_text(path, text)
         except FileExistsError:
@@ -107,7 +124,7 @@ class FileAuditLog:
         except OSError as error:
             raise AuditError(f"{path}: {error}") from error
         if not is_same:
-            raise AuditError(f"{path} holds something else already")
+            raise AuditConflict(f"{path} holds something else already")
 
 
 class FileKillSwitch:

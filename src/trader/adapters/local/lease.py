@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
 from trader.model.codec import canonical_json, decode
+from trader.model.events import OwedRecord
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
@@ -120,6 +121,8 @@ class LeasedStore(ABC):
         *,
         fills: Sequence[Fill] = (),
         finished: Sequence[OrderRecord] = (),
+        owed: Sequence[OwedRecord] = (),
+        repaid: Sequence[str] = (),
         release: bool = False,
     ) -> LeaseGrant:
         with self._lock(grant.scope):
@@ -132,13 +135,25 @@ class LeasedStore(ABC):
                 {f"{fill.venue_order_id}/{fill.trade_id}": canonical_json(fill) for fill in fills},
                 {record.intent.client_order_id: canonical_json(record) for record in finished},
             )
+            for record in owed:
+                self._write_owed(grant.scope, record.key, record.body)
             self._write(grant.scope, text)
             self._known = item.ledger, ledger
+            # Last, so that none is missing that the ledger still names.
+            for key in repaid:
+                self._write_owed(grant.scope, key, None)
         return replace(grant, version=item.version, ledger=ledger)
 
     def release(self, grant: LeaseGrant) -> None:
         with self._lock(grant.scope):
             self._write(grant.scope, self._item(grant.scope).release(grant).text())
+
+    def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
+        with self._lock(scope):
+            bodies = {key: self._read_owed(scope, key) for key in keys}
+        if missing := [key for key, body in bodies.items() if body is None]:
+            raise LedgerCorrupt(f"{self._where(scope)}: the owed record {missing[0]} is missing")
+        return tuple(OwedRecord(key, body) for key, body in bodies.items() if body is not None)
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
@@ -171,6 +186,14 @@ class LeasedStore(ABC):
     @abstractmethod
     def _write(self, scope: Scope, text: str) -> None:
         """Replace the text of an item, wholly or not at all."""
+
+    @abstractmethod
+    def _read_owed(self, scope: Scope, key: str) -> str | None:
+        """Return the text of an audit object that is owed; None if there is none."""
+
+    @abstractmethod
+    def _write_owed(self, scope: Scope, key: str, text: str | None) -> None:
+        """Keep the text of an audit object that is owed, or drop it if *text* is None."""
 
     @abstractmethod
     def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:

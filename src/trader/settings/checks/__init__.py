@@ -43,20 +43,10 @@ def find_contradictions(settings: Settings) -> tuple[str, ...]:
 
 def _cycle(settings: Settings) -> Iterator[str]:
     cycle = settings.cycle
-    if cycle.lease_seconds >= cycle.period_seconds:
-        yield (
-            f"cycle.lease_seconds: {cycle.lease_seconds} would still block the next tick after a crash; "
-            f"allowed is less than cycle.period_seconds {cycle.period_seconds}"
-        )
     if not 0 < cycle.max_tick_age_seconds < cycle.period_seconds:
         yield (
             f"cycle.max_tick_age_seconds: {cycle.max_tick_age_seconds} would let no tick enter, or one that the next "
             f"has overtaken; allowed is 1 to below cycle.period_seconds {cycle.period_seconds}"
-        )
-    if cycle.reserve_seconds >= cycle.lease_seconds:
-        yield (
-            f"cycle.reserve_seconds: {cycle.reserve_seconds} leaves no time to send an order; "
-            f"allowed is less than cycle.lease_seconds {cycle.lease_seconds}"
         )
     if cycle.order_memory_seconds < cycle.quiet_period_seconds:
         yield (

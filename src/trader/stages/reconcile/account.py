@@ -6,7 +6,7 @@ nothing of it was seen; an empty or failed listing closes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from trader.model.orders import (
     Side,
 )
 from trader.settings import Settings
+from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 
 
@@ -40,6 +41,7 @@ class Reconciled:
     notes: tuple[AuditNote, ...] = ()
     new_fills: tuple[Fill, ...] = ()
     finished: tuple[OrderRecord, ...] = ()
+    shortages: frozenset[Asset] = frozenset()
 
 
 def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
@@ -48,33 +50,53 @@ def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
     return Instant(min(decided) - slack_seconds) if decided else None
 
 
+def apply_reports(
+    ledger: Ledger, reports: Sequence[OrderStatusReport], fills: Sequence[Fill], read_at: Instant, settings: Settings
+) -> Reconciled:
+    """Apply what was read of single orders. It says nothing of any other order, nor of what the account holds."""
+    notes: list[AuditNote] = []
+    ledger = _observe_orders(ledger, reports, read_at, settings, notes)
+    ledger, new_fills = _apply_fills(ledger, fills, notes)
+    ledger = close_lots(ledger, read_at, settings.risk, notes)
+    return Reconciled(ledger, _stamped(notes, read_at), new_fills)
+
+
 def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
     """Apply a complete account view to the ledger.
 
     Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
+    ``shortages`` names what was found missing and was not known to be: balances are read before fills, so it counts
+    only if a second look says the same.
     """
     notes: list[AuditNote] = []
-    ledger = _observe_orders(ledger, view, settings, notes)
+    was_reduced = ledger.reduce_only
+    ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
-    ledger = _resolve_doubts(ledger, view.read_at, settings, notes)
+    ledger = resolve_doubts(ledger, view.read_at, settings, notes)
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
     ledger = _check_balances(ledger, view.balances, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
+    short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
+    return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, finished, frozenset(short))
+
+
+def _stamped(notes: Iterable[AuditNote], read_at: Instant) -> tuple[AuditNote, ...]:
     # The instant goes on record: cool-downs and doubts are counted from it, and it is not when the record was written.
-    stamped = tuple(note._replace(body={**note.body, "read_at": view.read_at}) for note in notes)
-    return Reconciled(ledger, stamped, new_fills, finished)
+    return tuple(note._replace(body={**note.body, "read_at": read_at}) for note in notes)
 
 
 # --- orders
 
 
-def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes: list[AuditNote]) -> Ledger:
+def _observe_orders(
+    ledger: Ledger, reports: Sequence[OrderStatusReport], now: Instant, settings: Settings, notes: list[AuditNote]
+) -> Ledger:
     by_venue_id = {
         record.venue_order_id: key for key, record in ledger.orders.items() if record.venue_order_id is not None
     }
     # Parents first: a child is recognised by its parent's venue id.
-    for report in sorted(view.orders, key=lambda each: (each.originating_order_id is not None, each.created_at)):
+    for report in sorted(reports, key=lambda each: (each.originating_order_id is not None, each.created_at)):
         key = (
             report.client_order_id
             if report.client_order_id in ledger.orders
@@ -91,7 +113,7 @@ def _observe_orders(ledger: Ledger, view: AccountView, settings: Settings, notes
                 notes.append(AuditNote(EventKind.MISMATCH_FOUND, report.venue_order_id, body))
             continue
         by_venue_id[report.venue_order_id] = key
-        ledger = _observe(ledger, ledger.orders[key], report, view.read_at, notes)
+        ledger = _observe(ledger, ledger.orders[key], report, now, notes)
     return ledger
 
 
@@ -130,6 +152,7 @@ def _observe(
         attached_order_id=report.attached_order_id or record.attached_order_id,
         reported_filled=Quantity(max(record.reported_filled, report.filled_quantity)),
         sent_at=None,
+        sender_until=None,
         final_at=record.final_at or (now if status.is_final else None),
     )
     if not status.is_final:
@@ -188,36 +211,6 @@ def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[
 
 def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
     return replace(ledger, reduce_only={**ledger.reduce_only, record.intent.base: reason})
-
-
-# --- doubts
-
-
-def is_resendable(record: OrderRecord, now: Instant, settings: Settings) -> bool:
-    """Whether a remembered intent is young enough to be sent, byte for byte, once more."""
-    return record.is_in_doubt and now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
-
-
-def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
-    """Name the remembered intents that are to be sent once more."""
-    return tuple(
-        record.intent.client_order_id for record in ledger.active_orders() if is_resendable(record, now, settings)
-    )
-
-
-def _resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
-    # The last instant at which a stalled invocation of ours could still have sent it is the end of its lease.
-    wait = settings.cycle.quiet_period_seconds + settings.cycle.lease_seconds
-    for key, record in sorted(ledger.orders.items()):
-        if not record.is_in_doubt or is_resendable(record, now, settings):
-            continue
-        last_sent = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
-        if now - last_sent < wait:
-            continue
-        body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}
-        notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.ABANDONED}", body))
-        ledger = ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=now))
-    return ledger
 
 
 # --- balances

@@ -8,7 +8,7 @@ are markets of their own and are not used.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from trader import indicators
@@ -44,6 +44,11 @@ class UniverseScreen:
     refusals: Mapping[ProductId, Refusal | None]
     quotes: Mapping[ProductId, Quote]
     held: frozenset[Asset]
+
+    def only_held(self) -> UniverseScreen:
+        """Leave out what is not held."""
+        rows = tuple(row for row in self.rows if row.base in self.held)
+        return replace(self, rows=rows, refusals={row.product_id: self.refusals[row.product_id] for row in rows})
 
     def products_needing_bars(self) -> tuple[ProductId, ...]:
         """Name the products worth reading candles of: held, or passing every check that needs no bars."""

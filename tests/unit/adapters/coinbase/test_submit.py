@@ -13,6 +13,7 @@ from trader.adapters.coinbase.submit import TRANSIENT_REJECTIONS
 from trader.model.ids import ProductId, VenueOrderId, rfc3339
 from trader.model.money import Price, Quantity
 from trader.model.orders import Accepted, OrderIntent, Rejected, Side, Submission, Unknown
+from trader.ports import TimeBudget
 from unit.adapters.coinbase.stub import (
     HTML,
     FakeTime,
@@ -125,7 +126,7 @@ def test_new_order_that_stays_unfound_is_unknown(venue: Stub, time: FakeTime) ->
     venue.on("GET", ORDER, NOT_FOUND)
 
     assert Unknown("taken as order-1, which cannot be found") == submit(venue, time)
-    assert 3 <= sum(time.waits) <= 4
+    assert 8 <= sum(time.waits) <= 12
 
 
 @pytest.mark.parametrize("reply", [Reply("", 500), Reply(HTML), Reply({"order": {}}), Reply("Unauthorized", 401)])
@@ -320,9 +321,9 @@ def taking(time: FakeTime, seconds: float, *replies: Reply) -> Callable[[Request
 
 
 def test_no_copy_leaves_once_the_time_for_sending_is_over(venue: Stub, time: FakeTime) -> None:
-    """Of 20 seconds, 4 may be overrun and 10.7 are for sending: a slow look does not add to them."""
+    """Of 40 seconds, 4 may be overrun and 24 are for sending: a slow look does not add to them."""
     venue.on("POST", ORDERS, Reply("", 500))
-    venue.on("GET", LISTING, taking(time, 10.2, NOTHING))
+    venue.on("GET", LISTING, taking(time, 23.6, NOTHING))
 
     assert isinstance(submit(venue, time), Unknown)
     assert 1 == len(bodies(venue))
@@ -336,7 +337,10 @@ def test_submission_ends_in_the_time_it_was_given(venue: Stub, time: FakeTime, s
     venue.on("GET", LISTING, taking(time, seconds, Reply("", 500)))
     venue.on("GET", ORDER, taking(time, seconds, NOT_FOUND))
 
-    assert isinstance(an_exchange(venue, time, submit_seconds=20).submit(an_intent()), Unknown)
+    budget = TimeBudget()
+    budget.begin(time.timing().wall() + 20)
+
+    assert isinstance(an_exchange(venue, time, budget=budget).submit(an_intent()), Unknown)
     assert time.passed <= 20
 
 

@@ -218,9 +218,9 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
             id="product name",
         ),
         pytest.param(
-            {"cycle.lease_seconds": "300"},
-            "app.yaml: cycle.lease_seconds: 300 would still block the next tick after a crash; "
-            "allowed is less than cycle.period_seconds 300",
+            {"cycle.max_tick_age_seconds": "300"},
+            "app.yaml: cycle.max_tick_age_seconds: 300 would let no tick enter, or one that the next has overtaken; "
+            "allowed is 1 to below cycle.period_seconds 300",
             id="contradiction",
         ),
         pytest.param(

@@ -19,6 +19,7 @@ from factories import (
     a_fill,
     a_held_ledger,
     a_ledger,
+    a_lot,
     a_view,
     an_exit_intent,
     an_intent,
@@ -42,13 +43,14 @@ from trader.model.orders import (
     OrderStatusReport,
     Side,
 )
-from trader.stages.reconcile.account import Reconciled, find_fills_start, is_resendable, reconcile
+from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
+from trader.stages.reconcile.doubts import is_resendable
 
 SETTINGS = shipped_settings()
 ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")
 ETH = Asset("ETH")
 #: Quiet period and lease: how long an order may be missing before it is taken for never arrived.
-PATIENCE = SETTINGS.cycle.quiet_period_seconds + SETTINGS.cycle.lease_seconds
+PATIENCE = SETTINGS.cycle.quiet_period_seconds + 120
 
 
 def look(
@@ -410,7 +412,7 @@ def test_end_of_patience_is_noted_with_how_long_it_lasted() -> None:
         "order": ENTRY,
         "was": OrderStatus.IN_DOUBT,
         "is": OrderStatus.ABANDONED,
-        "quiet_seconds": 500,
+        "quiet_seconds": 380,
         "read_at": NOW + 500,
     }
     assert ((EventKind.ORDER_OBSERVED, f"{ENTRY}|ABANDONED", body),) == done.notes
@@ -426,12 +428,31 @@ def test_order_in_doubt_that_is_listed_in_time_is_not_abandoned() -> None:
 @pytest.mark.parametrize(("age", "expected"), [(120, True), (121, False)])
 def test_intent_is_sent_again_while_it_is_as_fresh_as_a_tick(age: int, expected: bool) -> None:
     """After that its price is history."""
-    assert expected is is_resendable(an_order_record(status=OrderStatus.IN_DOUBT), Instant(NOW + age), SETTINGS)
+    record = an_order_record(status=OrderStatus.IN_DOUBT)
+
+    assert expected is is_resendable(a_ledger(), record, Instant(NOW + age), SETTINGS)
+
+
+@pytest.mark.parametrize(("age", "left", "expected"), [(86_400, "1", True), (86_400, "0.9", False), (5, "0.9", False)])
+def test_sale_is_sent_again_at_any_age_as_long_as_its_lot_has_it(age: int, left: str, expected: bool) -> None:
+    """The same id brings the order there is, and its own price bounds it; what is not there cannot be sold."""
+    record = an_order_record(an_exit_intent(quantity=Quantity(1)), OrderStatus.IN_DOUBT)
+    ledger = a_ledger(lots=[a_lot("ETH-USD", lot_id=record.intent.lot_id, quantity=Quantity(left))], working=[record])
+
+    assert expected is is_resendable(ledger, record, Instant(NOW + age), SETTINGS)
+
+
+@pytest.mark.parametrize(("waited", "expected"), [(59, OrderStatus.INTENDED), (60, OrderStatus.ABANDONED)])
+def test_patience_begins_with_the_last_instant_its_sender_had(waited: int, expected: OrderStatus) -> None:
+    """A stalled run may have sent it at the very end of its time."""
+    record = an_order_record(status=OrderStatus.INTENDED, sender_until=Instant(NOW + 210))
+
+    assert expected is look(a_ledger(working=[record]), at=NOW + 210 + waited).ledger.orders[ENTRY].status
 
 
 def test_order_at_the_venue_is_never_sent_again() -> None:
     """There is nothing to doubt."""
-    assert not is_resendable(an_order_record(), NOW, SETTINGS)
+    assert not is_resendable(a_ledger(), an_order_record(), NOW, SETTINGS)
 
 
 # --- balances

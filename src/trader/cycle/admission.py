@@ -1,0 +1,60 @@
+"""Whether a run may begin: its instant, its place after the last cycle, and, without books, whether to open them."""
+
+from __future__ import annotations
+
+from trader.cycle.report import CycleOutcome
+from trader.errors import VenueError
+from trader.model.cycle_state import CycleMark, CyclePhase
+from trader.model.ids import Instant, cycle_id_at, rfc3339
+from trader.model.inputs import Tick
+from trader.ports import Ports
+from trader.settings import Settings
+from trader.settings.bounds import HOLD_HOURS_LIMIT
+
+#: How far back orders of ours are looked for before books are opened: twice as long as any position may be held.
+_LOOK_BACK_SECONDS = 2 * HOLD_HOURS_LIMIT * 3600
+#: Nothing is asked to run this far ahead of the clock but by mistake, as by local time written as UTC.
+_AHEAD_SECONDS = 60
+
+
+def why_not_run(tick: Tick, now: Instant) -> str | None:
+    """Say why a run must not even take the lease."""
+    ahead = tick.scheduled_at - now
+    if ahead > _AHEAD_SECONDS:
+        return (
+            f"{tick.cycle_id} lies {ahead} s ahead of the clock, which says {rfc3339(now)}; allowed are "
+            f"{_AHEAD_SECONDS} s. Is it local time written as UTC?"
+        )
+    return f"{tick.cycle_id} has no time left" if tick.deadline <= now else None
+
+
+def why_not_now(mark: CycleMark, tick: Tick, now: Instant) -> tuple[CycleOutcome, str] | None:
+    """Say why a tick has no place after the one that is remembered as the last."""
+    if mark.cycle_id > cycle_id_at(Instant(now + _AHEAD_SECONDS)):
+        return CycleOutcome.ABORTED, (
+            f"the books say that their last cycle was {mark.cycle_id}, and the clock says {rfc3339(now)}: no tick runs "
+            "until then. If the clock is right, `trader ledger forget-cycle` makes them forget it"
+        )
+    if (mark.cycle_id, mark.phase) >= (tick.cycle_id, CyclePhase.FINISHED):
+        return CycleOutcome.SKIPPED, f"cycle {mark.cycle_id} is finished"
+    return None
+
+
+def why_not_open(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleOutcome, str] | None:
+    """Say why empty books must not be opened: an account with orders at the venue has had books before.
+
+    A ledger that was lost would be replaced by one that knows of no position, and buys them all again.
+    """
+    if ports.exchange is None:
+        return None
+    try:
+        orders = ports.exchange.orders(Instant(now - _LOOK_BACK_SECONDS))
+    except VenueError as error:
+        return CycleOutcome.ABSTAINED, f"no books are opened while the venue cannot be read: {error}"
+    prefix = settings.execution.order_prefix
+    ours = [order.client_order_id for order in orders if order.client_order_id.startswith(prefix)]
+    if not ours:
+        return None
+    seen = f"the venue lists {len(ours)} orders that begin with {prefix!r}, such as {min(ours)}"
+    remedy = "`trader ledger rebuild`, or another execution.order_prefix"
+    return CycleOutcome.ABORTED, f"there is no ledger, but {seen}: {remedy}"

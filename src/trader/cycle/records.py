@@ -1,0 +1,89 @@
+"""Write the record of a run. What cannot be stored is owed: kept beside the ledger, stored by a later run.
+
+No record, no new risk: a decision that only enters is not committed without it, and is made again. But a sale does not
+wait for the bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from trader.errors import AuditConflict, AuditError, LedgerCorrupt
+from trader.model.codec import sha256_hex
+from trader.model.events import AuditNote, AuditObject, EventKind, OwedRecord
+from trader.model.ids import CycleId
+from trader.model.ledger import Ledger
+from trader.ports import LeaseGrant, Ports, name_audit_object
+from trader.stages.audit_record import stamp_notes
+
+#: More records than this are not kept, only counted.
+_OWED_MAX = 200
+#: So many of before are stored in one run: it has its own work to do.
+_REPAID_MAX = 20
+
+
+@dataclass(slots=True)
+class Records:
+    """The audit objects of one run, and what the next commit must keep or may drop beside the ledger.
+
+    ``trouble`` says why the last object could not be stored.
+    """
+
+    ports: Ports
+    grant: LeaseGrant
+    cycle_id: CycleId
+    trouble: str = ""
+    owed: list[OwedRecord] = field(default_factory=list)
+    repaid: list[str] = field(default_factory=list)
+
+    @property
+    def is_owing(self) -> bool:
+        """Whether an object of this run could not be stored."""
+        return bool(self.trouble)
+
+    def write(self, ledger: Ledger, part: str, notes: Sequence[AuditNote], *, urgent: bool, may_owe: bool) -> Ledger:
+        """Store one object, or owe it if it *may* be owed; returns the ledger that names it as the head of the chain.
+
+        Unless it is *urgent*, what is owed of before is stored first, in order.
+        Raises: StoreUnavailable if that cannot be read, AuditError for an object that may not be owed.
+        """
+        if not urgent and not self.is_owing:
+            ledger, notes = self._repay(ledger, notes)
+        key = name_audit_object(self.grant.scope, self.cycle_id, self.grant.epoch, part)
+        record = AuditObject(key, ledger.audit_head, stamp_notes(notes, self.cycle_id, self.ports.clock.now()))
+        if not self.is_owing:
+            try:
+                return replace(ledger, audit_head=self.ports.audit.write(record, urgent=urgent))
+            except AuditError as error:
+                self.trouble = str(error)
+        if not may_owe:
+            raise AuditError(self.trouble)
+        if len(ledger.owed) >= _OWED_MAX:
+            return replace(ledger, unrecorded=ledger.unrecorded + 1)
+        owed = OwedRecord(key, record.text())
+        self.owed.append(owed)
+        return replace(ledger, owed=(*ledger.owed, key), audit_head=sha256_hex(owed.body))
+
+    def take(self) -> tuple[Sequence[OwedRecord], Sequence[str]]:
+        """Hand over what the next commit keeps, and what it drops."""
+        taken = tuple(self.owed), tuple(self.repaid)
+        self.owed, self.repaid = [], []
+        return taken
+
+    def _repay(self, ledger: Ledger, notes: Sequence[AuditNote]) -> tuple[Ledger, Sequence[AuditNote]]:
+        """Store what is owed, up to the first that cannot be stored: then nothing can."""
+        for key in ledger.owed[:_REPAID_MAX]:
+            try:
+                for record in self.ports.store.read_owed(self.grant.scope, (key,)):
+                    self.ports.audit.write(record)
+            except (AuditConflict, LedgerCorrupt) as error:
+                # It can never be stored, and must not keep those after it waiting.
+                notes = (*notes, AuditNote(EventKind.MISMATCH_FOUND, key, {"reason": str(error)}))
+                ledger = replace(ledger, unrecorded=ledger.unrecorded + 1)
+            except AuditError as error:
+                self.trouble = str(error)
+                break
+            self.repaid.append(key)
+            ledger = replace(ledger, owed=ledger.owed[1:])
+        return ledger, notes

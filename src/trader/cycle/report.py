@@ -1,0 +1,41 @@
+"""How a cycle ended, and what it did, for its caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trader.model.decisions import Decision
+from trader.model.events import AuditNote
+from trader.model.ids import ClientOrderId
+from trader.model.inputs import Tick
+from trader.model.ledger import Ledger
+from trader.model.orders import Fill
+
+
+class CycleOutcome(StrEnum):
+    """How a cycle ended."""
+
+    COMPLETED = "COMPLETED"
+    SKIPPED = "SKIPPED"
+    ABSTAINED = "ABSTAINED"
+    HALTED = "HALTED"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """What one cycle did, for its caller. ``reason`` says why it did not complete.
+
+    ``without_time`` names the sales and protections that were due and found no time in this run.
+    """
+
+    tick: Tick
+    outcome: CycleOutcome
+    reason: str = ""
+    before: Ledger | None = None
+    after: Ledger | None = None
+    decision: Decision | None = None
+    new_fills: tuple[Fill, ...] = ()
+    notes: tuple[AuditNote, ...] = ()
+    without_time: tuple[ClientOrderId, ...] = ()

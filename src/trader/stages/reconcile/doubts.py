@@ -1,0 +1,66 @@
+"""Orders of which nobody knows whether the venue has them: which are sent once more, which are given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import Ledger
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord, Side
+from trader.settings import Settings
+
+#: The lease of releases that did not write down until when their runs could send.
+_OLD_LEASE_SECONDS = 120
+
+
+def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: Settings) -> bool:
+    """Whether a remembered intent is to be sent, byte for byte, once more.
+
+    A buy must be young. A sale or a protection may be of any age, as long as there is what it sells: the same id can
+    only bring the order there is, and its own price bounds it.
+    """
+    if not record.is_in_doubt:
+        return False
+    if record.intent.side is Side.SELL:
+        return _is_there_to_sell(ledger, record)
+    return now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
+
+
+def _is_there_to_sell(ledger: Ledger, record: OrderRecord) -> bool:
+    """Whether the lot has what the order sells, beside what others still sell of it; an exit ends brackets itself."""
+    lot = ledger.lots.get(record.intent.lot_id)
+    others = (
+        other.remaining
+        for other in ledger.orders_of(record.intent.lot_id)
+        if other is not record
+        and other.intent.side is Side.SELL
+        and not (record.intent.is_exit and other.intent.is_protection)
+    )
+    return lot is not None and sum(others, record.intent.quantity) <= lot.quantity
+
+
+def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
+    """Name the remembered intents that are to be sent once more."""
+    return tuple(
+        record.intent.client_order_id
+        for record in ledger.active_orders()
+        if is_resendable(ledger, record, now, settings)
+    )
+
+
+def resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
+    """Give up what was not seen for a quiet period after its sender could last have sent it; sales with a lot wait."""
+    for key, record in sorted(ledger.orders.items()):
+        if not record.is_in_doubt or is_resendable(ledger, record, now, settings):
+            continue
+        begun = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
+        # Its sender may have stalled, and sent it at the last instant it had.
+        last_sent = record.sender_until or Instant(begun + _OLD_LEASE_SECONDS)
+        if now - last_sent < settings.cycle.quiet_period_seconds:
+            continue
+        body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}
+        notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.ABANDONED}", body))
+        ledger = ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=now))
+    return ledger
