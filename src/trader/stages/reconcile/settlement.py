@@ -16,7 +16,10 @@ from trader.settings.policy import RiskSettings
 
 
 def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[AuditNote]) -> Ledger:
-    """Close every lot that is sold out and whose entry cannot fill any more; its result starts the cool-downs."""
+    """Close every lot that is sold out and whose entry cannot fill any more; its result starts the cool-downs.
+
+    A cool-down that already stands for the asset is lengthened, never shortened.
+    """
     for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
         entry = ledger.orders.get(lot.lot_id)
         if lot.quantity > 0 or (entry is not None and entry.is_active):
@@ -27,6 +30,7 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
         minutes = risk.cooldown_win_minutes if won else risk.cooldown_loss_minutes
         if how == "stop":
             minutes = risk.cooldown_stop_minutes
+        cooldown = Cooldown(Instant(now + minutes * 60), how)
         part = ledger.by_strategy[lot.strategy]
         losses = 0 if won else ledger.loss_streak.losses + 1
         pauses = losses >= risk.loss_streak_max
@@ -36,7 +40,7 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
                 **ledger.by_strategy,
                 lot.strategy: replace(part, wins=part.wins + won, losses=part.losses + (not won)),
             },
-            cooldowns={**ledger.cooldowns, lot.base: Cooldown(Instant(now + minutes * 60), how)},
+            cooldowns={**ledger.cooldowns, lot.base: _longer(ledger.cooldowns.get(lot.base), cooldown)},
             loss_streak=LossStreak(
                 losses=0 if pauses else losses,
                 cooldown_until=Instant(now + risk.loss_streak_cooldown_minutes * 60)
@@ -47,6 +51,11 @@ def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[Aud
         body = {"lot": lot.lot_id, "strategy": lot.strategy, "base": lot.base, "realized": lot.realized, "how": how}
         notes.append(AuditNote(EventKind.LOT_CLOSED, lot.lot_id, body))
     return ledger
+
+
+def _longer(before: Cooldown | None, earned: Cooldown) -> Cooldown:
+    # A small win of one strategy is no reason to forget what another has just lost on the same asset.
+    return earned if before is None or before.until <= earned.until else before
 
 
 def _how_closed(ledger: Ledger, lot: Lot) -> str:

@@ -78,6 +78,37 @@ def test_asset_rests_by_how_its_lot_ended(intent: OrderIntent, price: str, reaso
     assert {ETH: Cooldown(Instant(NOW + minutes * 60), reason)} == ledger.cooldowns
 
 
+@pytest.mark.parametrize(
+    ("until", "intent", "price", "expected"),
+    [
+        (3599, an_exit_intent(), "102", Cooldown(Instant(NOW + 3599), "before")),
+        (601, an_exit_intent(), "102", Cooldown(Instant(NOW + 601), "before")),
+        (600, an_exit_intent(), "102", Cooldown(Instant(NOW + 600), "time")),
+        (599, an_exit_intent(), "102", Cooldown(Instant(NOW + 600), "time")),
+        (3599, an_exit_intent(), "90", Cooldown(Instant(NOW + 3600), "time")),
+        (7199, a_bracket_intent(), "94", Cooldown(Instant(NOW + 7200), "stop")),
+        (7201, a_bracket_intent(), "94", Cooldown(Instant(NOW + 7201), "before")),
+        (-1, an_exit_intent(), "102", Cooldown(Instant(NOW + 600), "time")),
+    ],
+)
+def test_longer_of_two_cooldowns_stands(until: int, intent: OrderIntent, price: str, expected: Cooldown) -> None:
+    """To the second, with its own reason; the later result wins where both end at once."""
+    before = Cooldown(Instant(NOW + until), "before")
+
+    ledger, _ = closed(sold(intent, price, cooldowns={ETH: before}))
+
+    assert {ETH: expected} == ledger.cooldowns
+
+
+def test_cooldowns_of_other_assets_are_left_alone() -> None:
+    """A lot of ETH says nothing about SOL."""
+    before = {Asset("SOL"): Cooldown(Instant(NOW + 9999), "loss")}
+
+    ledger, _ = closed(sold(an_exit_intent(), "102", cooldowns=before))
+
+    assert {**before, ETH: Cooldown(Instant(NOW + 600), "time")} == ledger.cooldowns
+
+
 @pytest.mark.parametrize(("price", "wins", "losses"), [("102", 1, 0), ("101", 0, 1), ("90", 0, 1)])
 def test_result_counts_for_the_strategy(price: str, wins: int, losses: int) -> None:
     """Nothing gained after fees is no win."""
