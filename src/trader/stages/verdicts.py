@@ -29,7 +29,8 @@ def give_verdicts(
     """Say exactly one thing about every product considered, or touched by an order.
 
     An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
-    stands, because it is what finally decided. *denials* come in the order of the chain.
+    stands, because it is what finally decided. *denials* come in the order of the chain. What is held and refused
+    besides has the stage, code and numbers of the refusal behind the numbers of its lots.
     """
     # The products considered, found by any alias of theirs: BTC-USDC is BTC-USD on the same book.
     by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
@@ -71,11 +72,12 @@ def _verdict(
             "reason": order.reason,
         }
         return Verdict(product_id, _OUTCOMES[order.purpose], "execution", None, details)
-    if lots:
-        return Verdict(product_id, Outcome.HELD, "exits", denial.code if denial else None, _held(lots, quotes))
     if denial is None:
-        return Verdict(product_id, Outcome.REFUSED, "strategies", None, {})
-    return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.details)
+        outcome, stage = (Outcome.HELD, "exits") if lots else (Outcome.REFUSED, "strategies")
+        return Verdict(product_id, outcome, stage, None, _held(lots, quotes) if lots else {})
+    if not lots:
+        return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.details)
+    return Verdict(product_id, Outcome.HELD, denial.stage, denial.code, _behind(_held(lots, quotes), denial.details))
 
 
 def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Details:
@@ -86,3 +88,8 @@ def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Details:
     if quote is not None and not quote.is_crossed and cost > 0:
         details["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
     return details  # type: ignore[return-value]
+
+
+def _behind(held: Details, denied: Details) -> Details:
+    # The lots keep their names: a denial that has a quantity or a cost of its own speaks of another one.
+    return {**held, **{f"denied_{name}" if name in held else name: value for name, value in denied.items()}}

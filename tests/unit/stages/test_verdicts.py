@@ -86,16 +86,35 @@ def test_order_says_what_it_would_cost_and_why() -> None:
 
 
 def test_holding_says_what_it_gained_and_why_no_more_was_bought() -> None:
-    """Two lots of one product are one holding, marked at the bid."""
+    """Two lots of one product are one holding, marked at the bid; the refusal's stage, code and numbers go together."""
     lots = [a_lot("ETH-USD", lot_id="a"), a_lot("ETH-USD", lot_id="b", cost=Notional(140))]
     quotes = {ETH: a_quote("ETH-USD", bid="150", ask="151")}
 
-    (verdict,) = give_verdicts([ETH], a_ledger(lots=lots), quotes, Plan(), [a_denial(code=DenialCode.POSITION_HELD)])
-
-    assert (DenialCode.POSITION_HELD, {"quantity": 2, "cost": 240, "gain_pct": Decimal(25)}) == (
-        verdict.code,
-        verdict.details,
+    (verdict,) = give_verdicts(
+        [ETH], a_ledger(lots=lots), quotes, Plan(), [a_denial(code=DenialCode.ENTRY_TOO_SOON, seconds=30, limit=90)]
     )
+
+    expected = {"quantity": 2, "cost": 240, "gain_pct": Decimal(25), "seconds": 30, "limit": 90}
+    assert (Outcome.HELD, "risk", DenialCode.ENTRY_TOO_SOON) == (verdict.outcome, verdict.stage, verdict.code)
+    assert list(expected.items()) == list(verdict.details.items())
+
+
+def test_holding_nobody_refused_anything_is_a_matter_of_the_exits() -> None:
+    """No code, and no numbers but its own."""
+    (verdict,) = give_verdicts([ETH], a_ledger(lots=[a_lot("ETH-USD")]), {}, Plan(), [])
+
+    assert ("exits", None, {"quantity": 1, "cost": 100}) == (verdict.stage, verdict.code, verdict.details)
+
+
+def test_numbers_of_a_refusal_never_pass_for_those_of_the_lot() -> None:
+    """A sale too small for the venue has a quantity of its own, a purchase nobody can pay a cost."""
+    for code, numbers in ((DenialCode.NOTIONAL_BELOW_MIN, {"quantity": 7}), (DenialCode.CAPITAL_EXCEEDED, {"cost": 7})):
+        denial = a_denial(code=code, **numbers)
+
+        (verdict,) = give_verdicts([ETH], a_ledger(lots=[a_lot("ETH-USD")]), {}, Plan(), [denial])
+
+        renamed = {f"denied_{name}": value for name, value in numbers.items()}
+        assert {"quantity": 1, "cost": 100, **renamed} == verdict.details
 
 
 def test_holding_without_a_price_claims_no_gain() -> None:
