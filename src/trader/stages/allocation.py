@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trader.model.decisions import Denial, TradeProposal
@@ -38,36 +38,30 @@ class CapitalAllocator:
         )
 
     def allocate(self, exits: Sequence[TradeProposal], proposals: Sequence[TradeProposal]) -> Allocated:
-        """Settle the conflicts between strategies, and between them and the *exits*, which always stand.
+        """Settle the conflicts between the purchases; sales and *exits* always go on.
 
-        A strategy's sale and another's purchase of the same asset net out: neither is sent, both are recorded.
+        A purchase waits for an exit from the same asset, and under ``net_opposed`` for a strategy's sale of it too.
         Of two purchases the one with the larger conviction stands.
         """
         denials: list[Denial] = []
         exiting_lots = {proposal.lot_id for proposal in exits}
         sells = _best_first(p for p in proposals if p.reduces and p.lot_id not in exiting_lots)
         buys = _best_first(p for p in proposals if not p.reduces)
-        leaving = {proposal.base for proposal in exits}
+        leaving = {proposal.base for proposal in (*exits, *(sells if self.settings.net_opposed else ()))}
         buys = self._without_opposed(buys, leaving, denials)
-        if self.settings.net_opposed:
-            wanted = {proposal.base for proposal in buys}
-            offered = {proposal.base for proposal in sells}
-            sells = self._without_opposed(sells, wanted, denials)
-            buys = self._without_opposed(buys, offered, denials)
         buys = self._one_per_product(buys, denials)
         buys = self._within_trade_caps(buys, denials)
         return Allocated((*exits, *sells, *buys), tuple(denials))
 
     def _without_opposed(
-        self, proposals: Sequence[TradeProposal], opposed: Iterable[Asset], denials: list[Denial]
+        self, buys: Sequence[TradeProposal], leaving: Collection[Asset], denials: list[Denial]
     ) -> list[TradeProposal]:
-        against = set(opposed)
         denials += [
             each.deny(STAGE, DenialCode.STRATEGIES_OPPOSED, side=each.side.value, conviction=each.conviction)
-            for each in proposals
-            if each.base in against
+            for each in buys
+            if each.base in leaving
         ]
-        return [proposal for proposal in proposals if proposal.base not in against]
+        return [proposal for proposal in buys if proposal.base not in leaving]
 
     def _one_per_product(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
         if not self.settings.one_entry_per_product:

@@ -15,7 +15,7 @@ from trader.stages.allocation import Allocated, CapitalAllocator
 
 
 def an_allocator(strategies: dict[StrategyId, StrategySettings] | None = None, **over: Any) -> CapitalAllocator:
-    """Both strategies enabled; opposed wishes net out, one entry per product."""
+    """Both strategies enabled; a purchase waits for a sale, one entry per product."""
     both = {RULES: strategy_settings(), OTHER: strategy_settings()}
     settings = AllocationSettings(**{"net_opposed": True, "one_entry_per_product": True, **over})
     return CapitalAllocator(settings, both if strategies is None else strategies)
@@ -112,18 +112,31 @@ def test_both_may_enter_if_the_settings_say_so() -> None:
     assert tuple(proposals) == an_allocator(one_entry_per_product=False).allocate([], proposals).proposals
 
 
-def test_sale_and_purchase_of_an_asset_net_out() -> None:
-    """Neither is sent, both are recorded with their side."""
+def test_sale_goes_and_purchase_of_the_same_asset_waits() -> None:
+    """The purchase is recorded with its side and conviction."""
     sale, buy = a_sale(a_lot("SOL-USD", strategy=OTHER)), a_proposal()
 
     allocated = an_allocator().allocate([], [sale, buy])
 
-    assert () == allocated.proposals
-    assert [
-        ("SOL-USD", OTHER, DenialCode.STRATEGIES_OPPOSED),
-        ("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED),
-    ] == denied(allocated)
-    assert ["SELL", "BUY"] == [denial.details["side"] for denial in allocated.denials]
+    assert (sale,) == allocated.proposals
+    assert [("SOL-USD", RULES, DenialCode.STRATEGIES_OPPOSED)] == denied(allocated)
+    assert {"side": "BUY", "conviction": 0.6} == allocated.denials[0].details
+
+
+@pytest.mark.parametrize("product_id", ["SOL-USDC", "SOL-EUR"])
+def test_purchase_waits_for_a_sale_of_the_asset_on_any_of_its_products(product_id: str) -> None:
+    """What is sold is the asset, whatever it is sold for."""
+    sale, buy = a_sale(a_lot(product_id, strategy=OTHER)), a_proposal()
+
+    assert (sale,) == an_allocator().allocate([], [buy, sale]).proposals
+
+
+def test_no_number_of_purchases_and_no_conviction_stops_a_sale() -> None:
+    """Many purchases, all of them sure; those of other assets go on."""
+    sale = a_sale(a_lot("SOL-USD", strategy=OTHER), conviction=0.0)
+    buys = [a_proposal(conviction=1.0), a_proposal(conviction=1.0, strategy=OTHER), a_proposal("BTC-USD")]
+
+    assert (sale, buys[2]) == an_allocator().allocate([], [*buys, sale]).proposals
 
 
 def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
@@ -135,7 +148,7 @@ def test_sale_and_purchase_both_go_on_if_the_settings_say_so() -> None:
 
 @pytest.mark.parametrize("net_opposed", [True, False])
 def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None:
-    """A stop is never netted; buying what is just being stopped out is refused."""
+    """Buying what is just being stopped out is refused, whatever the settings say."""
     exits = TradeProposal.sell(a_lot("SOL-USD", strategy=OTHER), "stop")
 
     allocated = an_allocator(net_opposed=net_opposed).allocate([exits], [a_proposal()])
@@ -145,7 +158,7 @@ def test_forced_exit_always_stands_against_a_purchase(net_opposed: bool) -> None
 
 
 def test_purchase_refused_for_an_exit_does_not_stop_another_strategys_sale() -> None:
-    """It is out of the game before sides are compared."""
+    """Both sales go, the purchase is refused once."""
     exits = TradeProposal.sell(a_lot("SOL-USD"), "stop")
     sale = a_sale(a_lot("SOL-USD", strategy=OTHER, lot_id="lot-2"))
 
