@@ -68,6 +68,20 @@ class RegimeState:
 
 
 @dataclass(frozen=True, slots=True)
+class RegimeReading:
+    """What the benchmark says now (``raw``), the numbers behind it, and the memory that follows.
+
+    The regime in force is ``state.current``. Units: trend over all bars given, volatility annualized; None if the
+    benchmark could not be read.
+    """
+
+    raw: Regime = Regime.UNKNOWN
+    trend_pct: float | None = None
+    volatility_pct: float | None = None
+    state: RegimeState = RegimeState()
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """Whether a product is in the universe, and for how many cycles the checks have said otherwise."""
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.conversions import ConversionIntent
-from trader.model.cycle_state import Regime
+from trader.model.cycle_state import Regime, RegimeReading
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
@@ -136,11 +136,15 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Trim:
-    """A proposal made smaller: what is left of it, and which cap did it."""
+    """A proposal made smaller: what is left of it, and which cap did it.
+
+    ``details`` names the regime's size multiplier where it changed what was asked for or the cap.
+    """
 
     proposal: TradeProposal
     notional: Notional
     code: DenialCode
+    details: Details = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +201,9 @@ class Plan:
 class Decision:
     """Everything a cycle concluded, before anything was done about it.
 
-    ``ledger`` is the memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is
-    false if too much data failed for anything to be entered; ``failures`` says what failed, whole reads first.
+    ``reading`` is what the regime rests on, ``size_multiplier`` what the regime makes of sizes. ``ledger`` is the
+    memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is false if too much
+    data failed for anything to be entered; ``failures`` says what failed, whole reads first.
     """
 
     regime: Regime
@@ -212,3 +217,5 @@ class Decision:
     notes: tuple[AuditNote, ...] = ()
     complete: bool = True
     failures: tuple[str, ...] = ()
+    reading: RegimeReading = RegimeReading()
+    size_multiplier: Decimal = ZERO

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from trader.model.cycle_state import EquityMarks
+from trader.model.cycle_state import EquityMarks, RegimeReading
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
@@ -20,7 +20,8 @@ class Portfolio:
     """A ledger, what it is worth now, and what holds for this cycle whatever the proposals are.
 
     ``equity`` is None if anything held has no price: then nobody knows. ``pegs`` maps a stable quote asset to its
-    price. ``data_failures`` says what could not be read, reads that failed as a whole first.
+    price. ``reading`` is what the regime rests on. ``data_failures`` says what could not be read,
+    reads that failed as a whole first.
     """
 
     ledger: Ledger
@@ -34,6 +35,7 @@ class Portfolio:
     pegs: Mapping[Asset, Decimal] = field(default_factory=dict)
     data_complete: bool = True
     data_failures: tuple[str, ...] = ()
+    reading: RegimeReading = RegimeReading()
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the bid; at what it cost where there is no quote."""

@@ -24,12 +24,20 @@ def record_decision(
 
     Orders are announced here, before any leaves: an order without such a line must not exist.
     """
-    ledger, plan = decision.ledger, decision.plan
+    ledger, plan, reading = decision.ledger, decision.plan, decision.reading
+    regime = {
+        "regime": decision.regime,
+        "state": ledger.regime,
+        "raw": reading.raw,
+        "trend_pct": reading.trend_pct,
+        "volatility_pct": reading.volatility_pct,
+    }
     risk = {
         "equity": decision.equity,
         "equity_marks": ledger.equity_marks,
         "failure_streak": ledger.failure_streak,
         "drawdown_halt": ledger.drawdown_halt,
+        "size_multiplier": decision.size_multiplier,
         "trims": decision.review.trims,
     }
     proposed = {"proposals": decision.proposals, "runs": ledger.strategy_runs}
@@ -41,7 +49,7 @@ def record_decision(
     return (
         *decision.notes,
         AuditNote(EventKind.INPUTS_GATHERED, "inputs", _inputs(inputs, config_digest, code_version)),
-        AuditNote(EventKind.REGIME_ASSESSED, "regime", {"regime": decision.regime, "state": ledger.regime}),
+        AuditNote(EventKind.REGIME_ASSESSED, "regime", regime),
         AuditNote(EventKind.UNIVERSE_SELECTED, "universe", {"membership": ledger.membership}),
         AuditNote(EventKind.TRIGGERS_DETECTED, "triggers", {"triggers": decision.triggers}),
         AuditNote(EventKind.STRATEGIES_PROPOSED, "strategies", proposed),

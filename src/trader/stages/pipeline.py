@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trader.model.costs import round_trip_ratio
-from trader.model.cycle_state import FailureStreak
+from trader.model.cycle_state import FailureStreak, RegimeReading
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import CycleInputs, Detection, StrategyContext, UniverseSelection
 from trader.model.ledger import Ledger
-from trader.model.money import Notional
+from trader.model.money import ZERO, Notional
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
@@ -27,6 +27,7 @@ from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
 from trader.stages.regime import RegimeReading, assess, keep
+from trader.stages.regime import assess
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
 from trader.stages.universe.checks import name_data_failures
@@ -207,8 +208,10 @@ class Pipeline:
             pegs=partial.pegs,
             data_complete=partial.complete,
             data_failures=partial.failures,
+            reading=partial.reading,
         )
         regime = partial.reading.state.current
+        multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
         review = self.risk.check_all(proposals, portfolio, regime)
         context = ExecutionContext(
             cycle_id=inputs.cycle_id,
@@ -220,9 +223,7 @@ class Pipeline:
             fees=inputs.fees,
             available=inputs.available,
         )
-        entries_allowed = (
-            inputs.trading_state.permits(OrderPurpose.ENTRY) and self.settings.regime.size_multiplier.get(regime, 0) > 0
-        )
+        entries_allowed = inputs.trading_state.permits(OrderPurpose.ENTRY) and multiplier > 0
         plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
         denials = (
             *partial.selection.denials,
@@ -245,6 +246,8 @@ class Pipeline:
             notes=partial.notes,
             complete=partial.complete,
             failures=partial.failures,
+            reading=partial.reading,
+            size_multiplier=multiplier,
         )
 
     def _with_depth(

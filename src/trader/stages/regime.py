@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trader import indicators
 from trader.errors import DataError
-from trader.model.cycle_state import Regime, RegimeState
+from trader.model.cycle_state import Regime, RegimeReading, RegimeState
 from trader.model.market import Bars
 from trader.settings.policy import RegimeSettings
 
 # Two returns are the fewest that have a standard deviation.
 _BARS_MIN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RegimeReading:
-    """What the benchmark says now (``raw``), the numbers behind it, and the memory that follows.
-
-    The regime in force is ``state.current``. Units: trend over all bars given, volatility annualized; None if the
-    benchmark could not be read.
-    """
-
-    raw: Regime
-    trend_pct: float | None
-    volatility_pct: float | None
-    state: RegimeState
 
 
 def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSettings) -> RegimeReading:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trader.model.cycle_state import Regime
+from trader.model.cycle_state import Regime, RegimeReading
 from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
@@ -110,7 +110,7 @@ class RiskManager:
         return (
             self._switch_and_ledger(proposal, portfolio)
             or self._freshness(portfolio)
-            or self._regime(regime)
+            or self._regime(regime, portfolio.reading)
             or self._loss_stops(portfolio)
             or self._pacing(proposal, portfolio, tally)
             or self._cooldowns(proposal, portfolio)
@@ -135,11 +135,13 @@ class RiskManager:
         left = portfolio.ledger.failure_streak.cooldown_until - portfolio.now
         return (DenialCode.VENUE_UNHEALTHY, {"seconds_left": left}) if left > 0 else None
 
-    def _regime(self, regime: Regime) -> Refusal | None:
+    def _regime(self, regime: Regime, reading: RegimeReading) -> Refusal | None:
         if regime is Regime.UNKNOWN:
-            return DenialCode.REGIME_UNKNOWN, {}
+            return DenialCode.REGIME_UNKNOWN, _name_reading(reading)
         multiplier = self.size_multiplier.get(regime, ZERO)
-        return (DenialCode.REGIME_CRASH, {"size_multiplier": multiplier}) if multiplier <= 0 else None
+        if multiplier > 0:
+            return None
+        return DenialCode.REGIME_CRASH, {"size_multiplier": multiplier, **_name_reading(reading)}
 
     def _loss_stops(self, portfolio: Portfolio) -> Refusal | None:
         marks, equity, limits = portfolio.ledger.equity_marks, portfolio.equity, self.settings
@@ -244,11 +246,13 @@ class RiskManager:
         room = max(limit - used, ZERO)
         amount = Notional(min(wish, room))
         trimmed = amount < wish
+        # A multiplier of one cuts nothing; a wish too small by itself names it all the same.
+        scaled: Details = {} if trimmed and multiplier == ONE else {"size_multiplier": multiplier}
         if amount * (ONE - self.taker_fee_ratio) < self.settings.notional_min:
             details = {"wish": wish, "room": room, "limit": limit, "used": used, "min": self.settings.notional_min}
-            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), details
+            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), {**details, **scaled}
         if trimmed:
-            trims.append(Trim(proposal, amount, code))
+            trims.append(Trim(proposal, amount, code, scaled))
         approvals.append(Approval(proposal, notional=amount))
         tally.approve(proposal, amount)
         return None
@@ -278,3 +282,9 @@ class RiskManager:
         cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
         cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)
         return caps
+
+
+def _name_reading(reading: RegimeReading) -> Details:
+    if reading.trend_pct is None or reading.volatility_pct is None:
+        return {}
+    return {"raw": reading.raw.value, "trend_pct": reading.trend_pct, "volatility_pct": reading.volatility_pct}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from factories import CYCLE, NOW, a_convert_intent, a_ledger, an_intent, some_facts, some_marks
 from trader.errors import DataError
-from trader.model.cycle_state import FailureStreak, Regime
+from trader.model.cycle_state import FailureStreak, Regime, RegimeReading, RegimeState
 from trader.model.decisions import Decision, Outcome, Plan, RiskReview, Verdict
 from trader.model.events import AuditEvent, AuditNote, EventKind
 from trader.model.ids import ProductId
@@ -28,6 +29,8 @@ def a_decision() -> Decision:
         verdicts=(Verdict(ETH, Outcome.ENTERING, "execution", None, {}),),
         ledger=a_ledger(failure_streak=FailureStreak(2)),
         notes=(AuditNote(EventKind.FLOW_RECORDED, "opening", {}),),
+        reading=RegimeReading(Regime.CRASH, -11.5, 80.0, RegimeState(Regime.CHOP)),
+        size_multiplier=Decimal("1.0"),
     )
 
 
@@ -68,13 +71,38 @@ def test_decision_is_told_in_the_order_of_the_chain() -> None:
     ] == [(note.kind, note.subject) for note in notes]
 
 
+def test_regime_is_written_down_with_the_reading_it_rests_on() -> None:
+    """The one in force, the one that was read, and the two numbers behind it."""
+    assert {
+        "regime": Regime.CHOP,
+        "state": a_ledger().regime,
+        "raw": Regime.CRASH,
+        "trend_pct": -11.5,
+        "volatility_pct": 80.0,
+    } == recorded(EventKind.REGIME_ASSESSED).body
+
+
+def test_regime_without_a_reading_is_written_down_as_that() -> None:
+    """No number is made up."""
+    decision = replace(a_decision(), reading=RegimeReading())
+
+    (body,) = (
+        note.body
+        for note in record_decision(some_facts(), decision, "digest", "code")
+        if note.kind is EventKind.REGIME_ASSESSED
+    )
+
+    assert (Regime.UNKNOWN, None, None) == (body["raw"], body["trend_pct"], body["volatility_pct"])
+
+
 def test_risk_is_written_down_with_what_it_looked_at() -> None:
-    """Equity, its marks, the failures in a row, the halt, and what was made smaller."""
+    """Equity, its marks, the failures in a row, the halt, the regime's size, and what was made smaller."""
     assert {
         "equity": Notional(10_000),
         "equity_marks": some_marks(),
         "failure_streak": FailureStreak(2),
         "drawdown_halt": a_ledger().drawdown_halt,
+        "size_multiplier": Decimal("1.0"),
         "trims": (),
     } == recorded(EventKind.RISK_CHECKED).body
 

@@ -33,6 +33,7 @@ from factories import (
     shipped_settings,
     some_facts,
 )
+from factories_market import some_bars
 from trader.entry.wiring import build_pipeline
 from trader.errors import DataError, MissingData
 from trader.model.codec import digest_of
@@ -42,7 +43,7 @@ from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger
-from trader.model.market import Depth, Quote
+from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
@@ -265,6 +266,24 @@ def test_unknown_regime_buys_nothing_and_still_sells() -> None:
 
     assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents]
     assert (Outcome.REFUSED, DenialCode.REGIME_UNKNOWN) == verdicts(decision)["SOL-USD"]
+
+
+def test_decision_keeps_the_reading_its_regime_rests_on() -> None:
+    """A benchmark that fell by a fifth: the numbers stand in the decision and in what they refused."""
+    fallen = some_bars([100.0] * 100 + [80.0] * 68, granularity=Granularity.ONE_HOUR)
+
+    decision = told(scripted(a_proposal())).decide(some_facts(benchmark=fallen))
+
+    (verdict,) = (each for each in decision.verdicts if each.product_id == SOL)
+    assert (Regime.CRASH, pytest.approx(-20.0), Decimal(0)) == (
+        decision.reading.raw,
+        decision.reading.trend_pct,
+        decision.size_multiplier,
+    )
+    assert DenialCode.REGIME_CRASH is verdict.code
+    assert (decision.reading.trend_pct, decision.reading.volatility_pct, decision.size_multiplier) == tuple(
+        verdict.details[name] for name in ("trend_pct", "volatility_pct", "size_multiplier")
+    )
 
 
 def test_crash_cancels_working_entries() -> None:

@@ -33,7 +33,7 @@ from factories import (
     strategy_settings,
 )
 from factories_market import TIER_2, TIER_3
-from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak, LossStreak, Regime
+from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak, LossStreak, Regime, RegimeReading
 from trader.model.decisions import Approval, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant
@@ -805,6 +805,45 @@ def test_every_proposal_is_answered_exactly_once() -> None:
     assert review == check(*reversed(proposals), ledger=ledger, risk=risk)
 
 
+@pytest.mark.parametrize(("regime", "notional", "multiplier"), [(Regime.CHOP, "10", 1), (Regime.BEAR, "19", "0.5")])
+def test_wish_too_small_names_the_multiplier_that_sized_it(regime: Regime, notional: str, multiplier: str) -> None:
+    """In a bear market 19 are 9.50, in any other 10 are too little after fees."""
+    (denial,) = check(a_proposal(notional=notional), regime=regime).denials
+
+    assert (DenialCode.NOTIONAL_BELOW_MIN, Decimal(multiplier)) == (denial.code, denial.details["size_multiplier"])
+
+
+@pytest.mark.parametrize(
+    ("regime", "expected"),
+    [
+        (Regime.CHOP, Trim(a_proposal(notional="400"), Notional(350), DenialCode.POSITION_EXCEEDS_MAX)),
+        (
+            Regime.BEAR,
+            Trim(
+                a_proposal(notional="400"),
+                Notional(175),
+                DenialCode.POSITION_EXCEEDS_MAX,
+                {"size_multiplier": Decimal("0.5")},
+            ),
+        ),
+        (
+            Regime.BULL,
+            Trim(
+                a_proposal(notional="400"),
+                Notional(420),
+                DenialCode.POSITION_EXCEEDS_MAX,
+                {"size_multiplier": Decimal("1.2")},
+            ),
+        ),
+    ],
+)
+def test_trim_names_the_multiplier_where_it_moved_the_cap(regime: Regime, expected: Trim) -> None:
+    """Half of 350 in a bear market, a fifth more in a bull market; in a choppy one it changes nothing."""
+    review = check(a_proposal(notional="400"), risk=a_risk_manager(position_pct_max=Decimal("3.5")), regime=regime)
+
+    assert (expected,) == review.trims
+
+
 def test_risk_never_enlarges() -> None:
     """A wish below every cap stays what it is."""
     portfolio: Portfolio = a_portfolio()
@@ -831,6 +870,15 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
         ({"scheduled_at": Instant(NOW - 150)}, {"age_seconds": 150, "limit": 120}),
         ({"ledger": a_ledger(failure_streak=FailureStreak(0, Instant(NOW + 7)))}, {"seconds_left": 7}),
         ({"regime": Regime.CRASH}, {"size_multiplier": 0}),
+        (
+            {"regime": Regime.CRASH, "reading": RegimeReading(Regime.CHOP, -4.0, 70.0)},
+            {"size_multiplier": 0, "raw": "chop", "trend_pct": -4.0, "volatility_pct": 70.0},
+        ),
+        ({"regime": Regime.UNKNOWN}, {}),
+        (
+            {"regime": Regime.UNKNOWN, "reading": RegimeReading(Regime.BULL, 12.0, 50.0)},
+            {"raw": "bull", "trend_pct": 12.0, "volatility_pct": 50.0},
+        ),
         ({"equity": "9600"}, {"loss_pct": 4, "limit_pct": 3}),
         ({"ledger": a_ledger(drawdown_halt=True)}, {"until": "operator"}),
         (
@@ -869,6 +917,14 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
         (
             {"ledger": a_ledger(lots=[a_lot()]), "risk": a_risk_manager(total_notional_max="105")},
             {"wish": 300, "room": 5, "limit": 105, "used": 100, "min": 10},
+        ),
+        (
+            {
+                "ledger": a_ledger(lots=[a_lot()]),
+                "risk": a_risk_manager(total_notional_max="105"),
+                "regime": Regime.BEAR,
+            },
+            {"wish": 150, "room": 5, "limit": 105, "used": 100, "min": 10, "size_multiplier": Decimal("0.5")},
         ),
     ],
 )
