@@ -19,7 +19,7 @@
     │   ├── StoreUnavailable      the store did not answer
     │   └── LedgerCorrupt         what was read is not a ledger; a person must look
     ├── AuditError                no record, no action
-    └── InvariantViolation        our bug; never caught below the entry
+    └── InvariantViolation        our bug; never caught below the entry, unless a strategy raised it
 
 Facts are attributes; the message is built from them.
 """

@@ -1,9 +1,12 @@
 """Each rule of rules.py shown at work: it finds what it forbids and lets pass what it allows."""
 
+from textwrap import indent
+
 import pytest
 
 from architecture import rules
 from architecture.rules import Rule, Source
+from architecture.tree import ROOT
 
 MONEY = "src/trader/model/money.py"
 
@@ -67,6 +70,32 @@ def test_broad_except_is_found(text: str) -> None:
 def test_broad_except_passes_at_the_edge(text: str, path: str) -> None:
     """Entry points and commands may catch everything."""
     assert found(rules.broad_excepts_stand_at_the_edge, text, path) == []
+
+
+PLACE, FUNCTION = rules.CONTAINS_STRATEGIES
+CONTAINED = f"def {FUNCTION}():\n    try:\n        pass\n    except Exception:\n        pass\n"
+
+
+def test_broad_except_passes_around_a_strategy() -> None:
+    """In one function of one file, which has to be there."""
+    assert found(rules.broad_excepts_stand_at_the_edge, CONTAINED, PLACE) == []
+    assert f"def {FUNCTION}(" in (ROOT / PLACE).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (CONTAINED, "src/trader/stages/proposals/checks.py"),
+        (CONTAINED, "src/trader/strategies/base.py"),
+        (CONTAINED.replace(FUNCTION, "ask_strategies"), PLACE),
+        (CONTAINED + CONTAINED.replace(FUNCTION, "_read"), PLACE),
+        (CONTAINED + "    try:\n        pass\n    except Exception:\n        pass\n", PLACE),
+        ("class One:\n" + indent(CONTAINED, "    "), PLACE),
+    ],
+)
+def test_broad_except_passes_nowhere_else(text: str, path: str) -> None:
+    """Not in another file or function, and not a second time in the same one."""
+    assert len(found(rules.broad_excepts_stand_at_the_edge, text, path)) == 1
 
 
 def test_narrow_except_passes() -> None:

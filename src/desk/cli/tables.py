@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from desk.run import RunSummary
@@ -127,7 +128,8 @@ def _numbers(details: Details) -> str:
     ranked = sorted(limits, key=lambda name: -_closeness(details[name], details[limits[name]]))
     shown = [each for name in ranked for each in (name, limits[name])]
     shown += [name for name in details if name not in shown]
-    return "  ".join(f"{name} {format_number(details[name])}" for name in shown[:_NUMBERS_SHOWN])
+    # A text may come from anywhere, an error of a strategy for one: brackets in it are no markup.
+    return escape("  ".join(f"{name} {format_number(details[name])}" for name in shown[:_NUMBERS_SHOWN]))
 
 
 def _closeness(value: Decimal | float | str, limit: Decimal | float | str) -> float:

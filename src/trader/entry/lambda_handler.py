@@ -20,6 +20,7 @@ from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
 from trader.entry.runtime import Runtime
 from trader.errors import TraderError
+from trader.model.events import EventKind
 from trader.model.ids import Instant
 from trader.stages.valuation import find_unprotected_lots
 
@@ -108,6 +109,13 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
         metrics.add_metric(name, MetricUnit.Count, int(count))
     if report.decision is not None and report.decision.equity is not None:
         metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
+    failed = report.decision.failed_strategies if report.decision is not None else ()
+    if failed:
+        # Only then: a metric is paid for in every month that it is seen in.
+        metrics.add_metric("StrategiesFailed", MetricUnit.Count, len(failed))
+    for note in report.notes:
+        if note.kind is EventKind.STRATEGY_FAILED:
+            logger.error("strategy failed", extra={**summary, **note.body})
     logger.info("cycle", extra={**summary, "orders_sent": sent, "fills": len(report.new_fills)})
     if outcome is CycleOutcome.ABORTED:
         raise CycleAborted(f"cycle {report.tick.cycle_id}: {report.reason}")

@@ -203,7 +203,8 @@ class Decision:
 
     ``reading`` is what the regime rests on, ``size_multiplier`` what the regime makes of sizes. ``ledger`` is the
     memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is false if too much
-    data failed for anything to be entered; ``failures`` says what failed, whole reads first.
+    data failed for anything to be entered; ``failures`` says what failed, whole reads first. ``failed_strategies`` are
+    those an error came out of.
     """
 
     regime: Regime
@@ -219,3 +220,4 @@ class Decision:
     failures: tuple[str, ...] = ()
     reading: RegimeReading = RegimeReading()
     size_multiplier: Decimal = ZERO
+    failed_strategies: tuple[StrategyId, ...] = ()

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     UNIVERSE_SELECTED = "UniverseSelected"
     TRIGGERS_DETECTED = "TriggersDetected"
     STRATEGIES_PROPOSED = "StrategiesProposed"
+    STRATEGY_FAILED = "StrategyFailed"
     RISK_CHECKED = "RiskChecked"
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from trader.model.costs import round_trip_ratio
-from trader.model.cycle_state import FailureStreak, RegimeReading
+from trader.model.cycle_state import FailureStreak, Regime, RegimeReading
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
@@ -26,8 +27,8 @@ from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
-from trader.stages.regime import RegimeReading, assess, keep
-from trader.stages.regime import assess
+from trader.stages.proposals import Answers, ask_strategies
+from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
 from trader.stages.universe.checks import name_data_failures
@@ -49,8 +50,8 @@ class PartialDecision:
     pegs: Mapping[Asset, Decimal]
     complete: bool
     failures: tuple[str, ...]
+    answers: Answers
     allocated: Allocated
-    strategy_denials: tuple[Denial, ...]
     ran: tuple[StrategyId, ...]
     notes: tuple[AuditNote, ...]
 
@@ -136,10 +137,11 @@ class Pipeline:
         ledger, equity = mark_equity(ledger, inputs.quotes, prices, inputs.now, settings.risk)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, inputs.quotes, regime, state, inputs.now)
-        ran = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
-        reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in ran)
+        due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
+        reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
-        proposals, refusals = self._ask(ran, inputs, ledger, reading, selection, detection)
+        contexts = self._make_contexts(due, inputs, ledger, regime, selection, detection)
+        answers = ask_strategies(self.strategies, contexts)
         failed_ratio = self.universe.failed_ratio(selection) if enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         return PartialDecision(
@@ -151,46 +153,45 @@ class Pipeline:
             pegs=prices,
             complete=complete,
             failures=(*inputs.failures, *name_data_failures(selection.denials)),
-            allocated=self.allocator.allocate(exits, proposals),
-            strategy_denials=refusals,
-            ran=ran,
-            notes=notes,
+            answers=answers,
+            allocated=self.allocator.allocate(exits, answers.proposals),
+            ran=due,
+            notes=(*notes, *answers.notes),
         )
 
-    def _ask(
+    def _make_contexts(
         self,
         due: tuple[StrategyId, ...],
         inputs: CycleInputs,
         ledger: Ledger,
-        reading: RegimeReading,
+        regime: Regime,
         selection: UniverseSelection,
         detection: Detection,
-    ) -> tuple[tuple[TradeProposal, ...], tuple[Denial, ...]]:
-        costs, tiers = self.settings.costs, self.settings.universe.tiers
-        round_trips = {
-            product_id: round_trip_ratio(inputs.fees, candidate.quote, costs.slippage_bps, entry_takes=False)
-            for product_id, candidate in selection.candidates.items()
-        }
+    ) -> Mapping[StrategyId, StrategyContext]:
+        """Show each strategy the market and its own lots, read only: none can spoil what another sees."""
+        costs, tiers, candidates = self.settings.costs, self.settings.universe.tiers, selection.candidates
         core = next(iter(tiers))
-        proposals: list[TradeProposal] = []
-        refusals: list[Denial] = []
-        for strategy_id in due:
-            context = StrategyContext(
-                now=inputs.now,
-                regime=reading.state.current,
-                candidates=selection.candidates,
-                triggers=detection.triggers,
-                lots=tuple(lot for lot in ledger.lots.values() if lot.strategy == strategy_id),
-                round_trip_ratio=round_trips,
-                base_size_pct={
-                    product_id: tiers[candidate.tier].base_size_pct
-                    for product_id, candidate in selection.candidates.items()
-                },
-                core_products=frozenset(p for p, c in selection.candidates.items() if c.tier == core),
-            )
-            for answer in self.strategies[strategy_id].propose(context):
-                (refusals if isinstance(answer, Denial) else proposals).append(answer)  # type: ignore[arg-type]
-        return tuple(proposals), tuple(refusals)
+        market = StrategyContext(
+            now=inputs.now,
+            regime=regime,
+            candidates=MappingProxyType(candidates),
+            triggers=MappingProxyType(detection.triggers),
+            lots=(),
+            round_trip_ratio=MappingProxyType(
+                {
+                    product_id: round_trip_ratio(inputs.fees, candidate.quote, costs.slippage_bps, entry_takes=False)
+                    for product_id, candidate in candidates.items()
+                }
+            ),
+            base_size_pct=MappingProxyType(
+                {product_id: tiers[candidate.tier].base_size_pct for product_id, candidate in candidates.items()}
+            ),
+            core_products=frozenset(p for p, candidate in candidates.items() if candidate.tier == core),
+        )
+        return {
+            strategy_id: replace(market, lots=tuple(lot for lot in ledger.lots.values() if lot.strategy == strategy_id))
+            for strategy_id in due
+        }
 
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
         """Check depth, risk and capital, plan the orders, and say one thing about every product."""
@@ -228,7 +229,7 @@ class Pipeline:
         denials = (
             *partial.selection.denials,
             *partial.detection.denials,
-            *partial.strategy_denials,
+            *partial.answers.denials,
             *partial.allocated.denials,
             *depth_denials,
             *review.denials,
@@ -248,6 +249,7 @@ class Pipeline:
             failures=partial.failures,
             reading=partial.reading,
             size_multiplier=multiplier,
+            failed_strategies=partial.answers.failed,
         )
 
     def _with_depth(

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from desk.invoke import Context
+from factories import CYCLE, NOW, shipped_settings, some_facts
+from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.runtime import Runtime
+from trader.entry.wiring import build_pipeline
 from trader.errors import ConfigError, MalformedData
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Instant, StrategyId
+from trader.model.inputs import Tick
 
 # Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "trader")
@@ -36,6 +45,60 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     gc.enable()
     gc.unfreeze()
+
+
+class Ran(Built):
+    """A runtime whose cycle ended like this."""
+
+    def __init__(self, *failures: tuple[str, str]) -> None:
+        notes = tuple(
+            AuditNote(EventKind.STRATEGY_FAILED, who, {"strategy": who, "error": why}) for who, why in failures
+        )
+        decision = build_pipeline(shipped_settings()).decide(some_facts())
+        decision = replace(decision, failed_strategies=tuple(StrategyId(who) for who, _ in failures))
+        self.report = CycleReport(
+            Tick(CYCLE, NOW, Instant(NOW + 55)), CycleOutcome.COMPLETED, decision=decision, notes=notes
+        )
+
+    def run(self, *_: Any, **__: Any) -> CycleReport:
+        return self.report
+
+
+def metrics_and_errors(
+    runtime: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    """What one tick prints for CloudWatch, and what it logs as an error."""
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(lambda_handler.logger, "error", lambda text, extra: logged.append((text, extra)))
+    monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: runtime))
+    lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z"}, Context())
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each)
+    return json.loads(line), logged
+
+
+def test_failed_strategies_are_counted_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One number for the alarm, one line of the log for each with its text."""
+    runtime = Ran(("mean_reversion", "ZeroDivisionError: by zero"), ("rules_engine", "KeyError: 'SOL-USD'"))
+
+    printed, logged = metrics_and_errors(runtime, monkeypatch, capsys)
+
+    assert [2.0] == printed["StrategiesFailed"]
+    assert [
+        ("strategy failed", "mean_reversion", "ZeroDivisionError: by zero"),
+        ("strategy failed", "rules_engine", "KeyError: 'SOL-USD'"),
+    ] == [(text, extra["strategy"], extra["error"]) for text, extra in logged]
+
+
+def test_cycle_without_failed_strategies_says_nothing_of_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No metric, which would be paid for, and no line of the log."""
+    printed, logged = metrics_and_errors(Ran(), monkeypatch, capsys)
+
+    assert "StrategiesFailed" not in printed
+    assert [] == logged
 
 
 def test_garbage_is_collected_again_once_the_runtime_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

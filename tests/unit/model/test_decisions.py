@@ -23,6 +23,7 @@ CONDITIONS = [
     "EXCEEDS_MAX",
     "EXCEEDS_WEIGHT",
     "EXCEED_MAX",
+    "FAILED",
     "GAPPED",
     "HELD",
     "INCOMPLETE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ from factories import (
     USD,
     USDC,
     Scripted,
+    a_bracket_intent,
     a_held_ledger,
     a_ledger,
     a_lot,
@@ -38,10 +39,11 @@ from trader.entry.wiring import build_pipeline
 from trader.errors import DataError, MissingData
 from trader.model.codec import digest_of
 from trader.model.cycle_state import Cooldown, FailureStreak, Regime, RegimeState
-from trader.model.decisions import Decision, Outcome
+from trader.model.decisions import Decision, Outcome, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
-from trader.model.inputs import CycleInputs
+from trader.model.inputs import CycleInputs, StrategyContext
 from trader.model.ledger import Ledger
 from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
@@ -253,6 +255,74 @@ def test_triggers_are_looked_for_where_a_due_strategy_reads_them(reads: bool, ag
     decision = pipeline.decide(some_facts(moves=MOVES, ledger=ledger))
 
     assert looked == bool(decision.triggers)
+
+
+# --- a strategy that fails
+
+
+def raises(_: StrategyContext) -> Sequence[TradeProposal]:
+    raise ZeroDivisionError("division by zero")
+
+
+def clears_the_market(context: StrategyContext) -> Sequence[TradeProposal]:
+    context.candidates.clear()  # type: ignore[attr-defined]
+    return ()
+
+
+def clears_the_triggers(context: StrategyContext) -> Sequence[TradeProposal]:
+    context.triggers.clear()  # type: ignore[attr-defined]
+    return ()
+
+
+BAD = [raises, clears_the_market, clears_the_triggers]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_failed_strategy_takes_nothing_with_it(bad: Callable[[StrategyContext], Sequence[TradeProposal]]) -> None:
+    """Accident 49: plan, ledger and all but what it says of itself are those of a cycle in which it wanted nothing."""
+    ledger = holding(a_held_ledger(None, an_order_record(an_intent("ada", product_id="ADA-USD", expires_at=NOW))))
+    inputs = at_price(some_facts(moves=MOVES, ledger=ledger), "93")
+    good = scripted(a_proposal(strategy=OTHER))
+
+    failing, silent = (told(each, good).decide(inputs) for each in (Scripted(bad), Scripted()))
+
+    assert [OrderPurpose.EXIT, OrderPurpose.ENTRY] == [intent.purpose for intent in failing.plan.intents]
+    assert (silent.plan, silent.review, silent.ledger.lots) == (failing.plan, failing.review, failing.ledger.lots)
+    assert ((), (RULES,)) == (silent.failed_strategies, failing.failed_strategies)
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_failed_strategy_spoils_nobodys_view(bad: Callable[[StrategyContext], Sequence[TradeProposal]]) -> None:
+    """What the next one sees is what it would have seen."""
+    seen, unspoiled = Scripted(), Scripted()
+    inputs = some_facts(moves=MOVES)
+
+    told(Scripted(bad), seen).decide(inputs)
+    told(Scripted(), unspoiled).decide(inputs)
+
+    assert unspoiled.seen == seen.seen
+    assert seen.seen[0].candidates
+
+
+def test_verdict_and_notes_say_that_a_strategy_failed_and_how() -> None:
+    """The product with a trigger shows it, the others keep their own reasons; one note of it is in the decision."""
+    decision = told(Scripted(raises)).decide(some_facts(moves=MOVES))
+
+    body = {"strategy": RULES, "error": "ZeroDivisionError: division by zero"}
+    (verdict,) = (each for each in decision.verdicts if each.product_id == SOL)
+    assert ("strategies", DenialCode.STRATEGY_FAILED, body) == (verdict.stage, verdict.code, verdict.details)
+    assert (Outcome.REFUSED, DenialCode.TRIGGER_MISSING) == verdicts(decision)["BTC-USD"]
+    assert (AuditNote(EventKind.STRATEGY_FAILED, RULES, body),) == decision.notes
+
+
+def test_verdict_of_a_failed_strategys_own_lot_says_so() -> None:
+    """It is held, and nobody judged it but the general exits."""
+    protected = a_held_ledger(None, an_order_record(a_bracket_intent()))
+    decision = told(Scripted(raises)).decide(some_facts(ledger=holding(protected)))
+
+    (verdict,) = (each for each in decision.verdicts if each.product_id == ETH)
+    assert (Outcome.HELD, "strategies", DenialCode.STRATEGY_FAILED) == (verdict.outcome, verdict.stage, verdict.code)
+    assert {"quantity", "cost", "gain_pct", "strategy", "error"} == set(verdict.details)
 
 
 # --- when the world is not well

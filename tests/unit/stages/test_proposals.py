@@ -1,0 +1,197 @@
+"""Each strategy is asked by itself: what goes wrong in one is its own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from factories import OTHER, RULES, Scripted, a_lot, a_proposal, scripted
+from factories_market import a_candidate, a_context, a_trigger
+from trader.errors import InvariantViolation
+from trader.model.decisions import Denial
+from trader.model.denials import DenialCode
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import ProductId, StrategyId
+from trader.model.inputs import StrategyContext
+from trader.stages.proposals import Answers, ask_strategies
+from trader.strategies.base import Strategy
+
+BTC, SOL, ETH = ProductId("BTC-USD"), ProductId("SOL-USD"), ProductId("ETH-USD")
+MARKET = a_context(a_candidate("SOL-USD"), a_candidate("ETH-USD"), triggers=[a_trigger(product_id=SOL)])
+
+
+def asked(context: StrategyContext = MARKET, **strategies: Strategy) -> Answers:
+    """What comes of strategies that all see the same."""
+    named = {StrategyId(name): each for name, each in strategies.items()}
+    return ask_strategies(named, dict.fromkeys(named, context))
+
+
+def alone(answers: Callable[[StrategyContext], Any], context: StrategyContext = MARKET, **over: Any) -> Answers:
+    return asked(context, rules_engine=Scripted(answers, **over))
+
+
+def refused(answers: Answers) -> list[tuple[str, StrategyId | None, DenialCode]]:
+    return [(denial.product_id, denial.strategy, denial.code) for denial in answers.denials]
+
+
+def errors(answers: Answers) -> list[str]:
+    return [note.body["error"] for note in answers.notes]
+
+
+def raises(error: BaseException) -> Callable[[StrategyContext], Any]:
+    def propose(_: StrategyContext) -> Any:
+        raise error
+
+    return propose
+
+
+def stops_halfway(_: StrategyContext) -> Iterator[Any]:
+    yield a_proposal("SOL-USD")
+    raise ZeroDivisionError("in the middle")
+
+
+class Unspeakable(Exception):
+    """An error that cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+A_DENIAL = Denial(ETH, DenialCode.MOVE_BELOW_MIN, "strategies", {"z": 1.0}, strategy=RULES)
+
+
+# --- what is sound goes on
+
+
+def test_answers_of_every_strategy_are_collected_in_their_order() -> None:
+    """Proposals and denials apart; nobody failed, nothing is noted."""
+    answers = asked(
+        mean_reversion=scripted(A_DENIAL), rules_engine=scripted(a_proposal("SOL-USD"), a_proposal("ETH-USD"))
+    )
+
+    assert Answers((a_proposal("SOL-USD"), a_proposal("ETH-USD")), (A_DENIAL,), (), ()) == answers
+
+
+@pytest.mark.parametrize("kind", [list, tuple, iter, lambda answers: (each for each in answers)])
+def test_answer_may_be_anything_that_can_be_gone_through(kind: Callable[[Any], Any]) -> None:
+    """A generator as well as a list."""
+    assert (a_proposal("SOL-USD"),) == alone(lambda _: kind([a_proposal("SOL-USD")])).proposals
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("propose", "text"),
+    [
+        (raises(ZeroDivisionError("division by zero")), "ZeroDivisionError: division by zero"),
+        (raises(KeyError("SOL-USD")), "KeyError: 'SOL-USD'"),
+        (raises(InvariantViolation("a lot was lost")), "InvariantViolation: a lot was lost"),
+        (raises(AssertionError()), "AssertionError: "),
+        (raises(RecursionError("too deep")), "RecursionError: too deep"),
+        (stops_halfway, "ZeroDivisionError: in the middle"),
+        (lambda _: None, "TypeError: 'NoneType' object is not iterable"),
+        (lambda _: 7, "TypeError: 'int' object is not iterable"),
+        (lambda _: a_proposal("SOL-USD"), "TypeError: 'TradeProposal' object is not iterable"),
+        (lambda _: "buy", "TypeError: an answer is a TradeProposal or a Denial, not a str"),
+        (
+            lambda _: [a_proposal("SOL-USD"), None],
+            "TypeError: an answer is a TradeProposal or a Denial, not a NoneType",
+        ),
+        (lambda _: {"SOL-USD": 1}, "TypeError: an answer is a TradeProposal or a Denial, not a str"),
+    ],
+)
+def test_error_of_a_strategy_denies_what_it_was_asked_about(
+    propose: Callable[[StrategyContext], Any], text: str
+) -> None:
+    """And nothing of what it had answered before counts."""
+    answers = alone(propose)
+
+    body = {"strategy": RULES, "error": text}
+    assert () == answers.proposals
+    assert (Denial(SOL, DenialCode.STRATEGY_FAILED, "strategies", body, RULES),) == answers.denials
+    assert (AuditNote(EventKind.STRATEGY_FAILED, RULES, body),) == answers.notes
+    assert (RULES,) == answers.failed
+
+
+@pytest.mark.parametrize(("reads_triggers", "expected"), [(True, [SOL, "ADA-USDC"]), (False, [SOL, ETH, "ADA-USDC"])])
+def test_strategy_was_asked_about_triggers_or_candidates_and_about_its_lots(
+    reads_triggers: bool, expected: list[str]
+) -> None:
+    """Each product once, whichever way it came in."""
+    lots = (a_lot("SOL-USD"), a_lot("ADA-USDC"), a_lot("ADA-USDC", lot_id="second"))
+    context = a_context(a_candidate("SOL-USD"), a_candidate("ETH-USD"), triggers=[a_trigger(product_id=SOL)], lots=lots)
+
+    answers = alone(raises(ValueError("no")), context, reads_triggers=reads_triggers)
+
+    assert [(each, RULES, DenialCode.STRATEGY_FAILED) for each in expected] == refused(answers)
+
+
+def test_strategy_that_fails_with_nothing_to_look_at_is_noted_all_the_same() -> None:
+    """No product to deny, but somebody must hear of it."""
+    answers = alone(raises(ValueError("no")), a_context(triggers=[]))
+
+    assert ([], ["ValueError: no"]) == (refused(answers), errors(answers))
+
+
+def test_other_strategies_go_on_as_if_it_had_not_been_there() -> None:
+    """Before it and after it, in every order."""
+    bad, good = Scripted(raises(ZeroDivisionError("no"))), scripted(a_proposal("SOL-USD"))
+    without = asked(rules_engine=good).proposals
+
+    assert without == asked(mean_reversion=bad, rules_engine=good).proposals
+    assert without == asked(rules_engine=good, mean_reversion=bad).proposals
+
+
+def test_what_one_strategy_did_wrong_does_not_hide_behind_what_another_refused() -> None:
+    """The last denial of a product is the one that is shown."""
+    bad, good = Scripted(raises(ZeroDivisionError("no"))), scripted(Denial(SOL, DenialCode.RULE_MISSING, "strategies"))
+
+    answers = asked(mean_reversion=bad, rules_engine=good)
+
+    assert [(SOL, None, DenialCode.RULE_MISSING), (SOL, OTHER, DenialCode.STRATEGY_FAILED)] == refused(answers)
+
+
+def test_two_that_fail_are_noted_each_by_itself() -> None:
+    """Every one once."""
+    bad = {name: Scripted(raises(ValueError(name))) for name in (OTHER, RULES)}
+
+    answers = asked(**bad)
+
+    assert (OTHER, RULES) == answers.failed
+    assert [f"ValueError: {name}" for name in (OTHER, RULES)] == errors(answers)
+
+
+# --- the text of an error
+
+
+@pytest.mark.parametrize(("length", "shown"), [(187, 187), (188, 188), (189, 188), (100_000, 188)])
+def test_text_of_an_error_is_cut(length: int, shown: int) -> None:
+    """To two hundred characters, its class included."""
+    assert ["ValueError: " + "x" * shown] == errors(alone(raises(ValueError("x" * length))))
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("half a pair: \ud800"), "ValueError: half a pair: \\ud800"),
+        (Unspeakable(), "Unspeakable: <exception str() failed>"),
+        (OSError(2, "No such file"), "FileNotFoundError: [Errno 2] No such file"),
+        (ValueError("two\nlines"), "ValueError: two\nlines"),
+    ],
+)
+def test_every_error_has_a_text_that_can_be_stored(error: Exception, text: str) -> None:
+    """Even one that has none."""
+    answers = alone(raises(error))
+
+    assert [text] == errors(answers)
+    assert text.encode()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(1), GeneratorExit()])
+def test_what_ends_the_process_is_not_held_up(stop: BaseException) -> None:
+    """It is no error of a strategy."""
+    with pytest.raises(type(stop)):
+        alone(raises(stop))
