@@ -6,7 +6,7 @@ products that have a proposal: ``propose`` finds those, ``conclude`` decides abo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -52,7 +52,7 @@ class PartialDecision:
     failures: tuple[str, ...]
     answers: Answers
     allocated: Allocated
-    ran: tuple[StrategyId, ...]
+    turns_used: tuple[StrategyId, ...]
     notes: tuple[AuditNote, ...]
 
     def products_to_buy(self) -> tuple[ProductId, ...]:
@@ -155,9 +155,18 @@ class Pipeline:
             failures=(*inputs.failures, *name_data_failures(selection.denials)),
             answers=answers,
             allocated=self.allocator.allocate(exits, answers.proposals),
-            ran=due,
+            turns_used=self._turns_used(due, answers.failed, inputs, complete=complete),
             notes=(*notes, *answers.notes),
         )
+
+    def _turns_used(
+        self, due: tuple[StrategyId, ...], failed: Collection[StrategyId], inputs: CycleInputs, *, complete: bool
+    ) -> tuple[StrategyId, ...]:
+        # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
+        is_fresh = inputs.now - inputs.scheduled_at <= self.settings.cycle.max_tick_age_seconds
+        if not (complete and is_fresh and inputs.trading_state.permits(OrderPurpose.ENTRY)):
+            return ()
+        return tuple(strategy_id for strategy_id in due if strategy_id not in failed)
 
     def _make_contexts(
         self,
@@ -278,7 +287,7 @@ class Pipeline:
             failure_streak=count_failure(
                 ledger.failure_streak, self.settings.risk, now, data_complete=partial.complete
             ),
-            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.ran, inputs.scheduled_at)},
+            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.turns_used, inputs.scheduled_at)},
             cooldowns={base: cooldown for base, cooldown in ledger.cooldowns.items() if now < cooldown.until},
         )
 

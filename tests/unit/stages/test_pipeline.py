@@ -246,6 +246,59 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
     assert {RULES: NOW if asked else NOW - ago} == decision.ledger.strategy_runs
 
 
+@pytest.mark.parametrize(
+    ("changes", "used"),
+    [
+        ({}, True),
+        ({"scheduled_at": Instant(NOW - 120)}, True),
+        ({"scheduled_at": Instant(NOW - 121)}, False),
+        ({"complete": False}, False),
+        ({"trading_state": TradingState.REDUCE_ONLY}, False),
+        ({"trading_state": TradingState.FLATTEN}, False),
+        ({"trading_state": TradingState.HALT}, False),
+    ],
+)
+@pytest.mark.parametrize("before", [{}, {RULES: Instant(NOW - 90_000)}])
+def test_cycle_that_could_not_act_uses_up_nobodys_turn(
+    changes: dict[str, Any], used: bool, before: dict[StrategyId, Instant]
+) -> None:
+    """A strategy of once a day is asked, and asked again as soon as what it wants can be bought."""
+    strategy = Scripted()
+    inputs = replace(some_facts(ledger=a_ledger(regime=CHOPPY, strategy_runs=before)), **changes)
+
+    decision = told(strategy, every_minutes=1440).decide(inputs)
+
+    assert 1 == len(strategy.seen)
+    assert ({RULES: inputs.scheduled_at} if used else before) == decision.ledger.strategy_runs
+
+
+@pytest.mark.parametrize(("failed", "used"), [(2, True), (3, False)])
+def test_cycle_with_too_little_data_uses_up_nobodys_turn(failed: int, used: bool) -> None:
+    """Two of five products may fail, three not."""
+    pipeline = told(Scripted(), settings=small_universe(0.4))
+
+    assert used is bool(pipeline.decide(without_bars(failed)).ledger.strategy_runs)
+
+
+def test_strategy_that_failed_keeps_its_turn() -> None:
+    """The other one has had its own."""
+    decision = told(Scripted(raises), Scripted()).decide(some_facts())
+
+    assert {OTHER: NOW} == decision.ledger.strategy_runs
+
+
+def test_strategy_whose_turn_was_not_used_up_is_asked_in_the_next_cycle() -> None:
+    """And from then on at its own pace."""
+    strategy = Scripted()
+    pipeline = told(strategy, every_minutes=1440)
+    halted = pipeline.decide(some_facts(trading_state=TradingState.HALT)).ledger
+    first = pipeline.decide(some_facts(ledger=halted, now=NOW + 300)).ledger
+
+    pipeline.decide(some_facts(ledger=first, now=NOW + 600))
+
+    assert [NOW, NOW + 300] == [context.now for context in strategy.seen]
+
+
 @pytest.mark.parametrize(("reads", "ago", "looked"), [(True, 900, True), (False, 900, False), (True, 899, False)])
 def test_triggers_are_looked_for_where_a_due_strategy_reads_them(reads: bool, ago: int, looked: bool) -> None:
     """For nobody else: they are a good part of what a cycle costs."""
