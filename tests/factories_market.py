@@ -11,7 +11,7 @@ from typing import Any
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Direction, Trigger, TriggerKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
-from trader.model.inputs import Candidate, StrategyContext
+from trader.model.inputs import Candidate, HeldProduct, StrategyContext
 from trader.model.ledger import Lot
 from trader.model.market import Bars, Granularity, Product, Quote, expected_last_start
 from trader.model.money import Notional, Price, Quantity
@@ -387,7 +387,10 @@ def a_lot(product_id: str = "BTC-USD", *, strategy: str = "rules_engine", **over
 
 
 def a_context(*candidates: Candidate, triggers: Sequence[Trigger] = (), **overrides: Any) -> StrategyContext:
-    """A quiet market of these candidates, a round trip costing 1.8 %, a base size of 3 %."""
+    """A quiet market of these candidates, a round trip costing 1.8 %, a base size of 3 %.
+
+    What is held of a candidate's base asset has the candidate's quote and bars; anything else has neither.
+    """
     shown = {each.product.product_id: each for each in candidates or (a_candidate(),)}
     context = StrategyContext(
         now=NOW,
@@ -398,4 +401,12 @@ def a_context(*candidates: Candidate, triggers: Sequence[Trigger] = (), **overri
         round_trip_ratio=dict.fromkeys(shown, Decimal("0.018")),
         base_size_pct=dict.fromkeys(shown, Decimal(3)),
     )
-    return replace(context, **overrides)
+    by_base = {each.product.base: each for each in shown.values()}
+    held = {lot.product_id: a_held_product(lot.base, by_base.get(lot.base)) for lot in overrides.get("lots", ())}
+    return replace(context, **{"held": held, **overrides})
+
+
+def a_held_product(base: str, like: Candidate | None = None, **overrides: Any) -> HeldProduct:
+    """A product on which a lot is held: known as well as a candidate is, or not at all."""
+    quote, bars = (None, None) if like is None else (like.quote, like.bars)
+    return replace(HeldProduct(Asset(base), quote, bars), **overrides)

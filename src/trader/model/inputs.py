@@ -92,7 +92,7 @@ class Candidate:
 class UniverseSelection:
     """Who may be traded this cycle. Every considered product is a candidate or has a denial, never both.
 
-    ``tiers`` names the tier of each base asset considered.
+    ``tiers`` names the tier of each base asset considered, ``products`` the product it is looked at through.
     """
 
     considered: tuple[ProductId, ...]
@@ -100,6 +100,7 @@ class UniverseSelection:
     denials: tuple[Denial, ...]
     membership: Mapping[ProductId, Membership]
     tiers: Mapping[Asset, str]
+    products: Mapping[Asset, ProductId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,24 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldProduct:
+    """What is known of a product on which a strategy holds a lot, candidate or not.
+
+    ``quote`` is None if it is missing or crossed, ``bars`` if they could not be read. They may have gaps, and be fewer
+    than a candidate has.
+    """
+
+    base: Asset
+    quote: Quote | None
+    bars: Bars | None
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyContext:
     """What a strategy may look at: its own lots, the triggers, the candidates, the costs. Nothing else exists.
 
+    ``held`` has the product of every one of its lots, by the lot's product id, whatever the universe says of it: the
+    universe gates entries only.
     ``round_trip_ratio`` gives, per product, what buying as a maker and selling again costs, as a fraction of the
     notional; ``base_size_pct`` the tier's base size; ``core_products`` those of the first tier.
     """
@@ -126,3 +142,4 @@ class StrategyContext:
     round_trip_ratio: Mapping[ProductId, Decimal]
     base_size_pct: Mapping[ProductId, Decimal]
     core_products: frozenset[ProductId] = frozenset()
+    held: Mapping[ProductId, HeldProduct] = field(default_factory=dict)

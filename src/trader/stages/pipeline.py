@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from types import MappingProxyType
 
-from trader.model.costs import round_trip_ratio
-from trader.model.cycle_state import FailureStreak, Regime, RegimeReading
+from trader.model.cycle_state import FailureStreak, RegimeReading
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
-from trader.model.inputs import CycleInputs, Detection, StrategyContext, UniverseSelection
+from trader.model.inputs import CycleInputs, Detection, UniverseSelection
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional
 from trader.model.orders import OrderPurpose, Side
@@ -27,7 +25,7 @@ from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
-from trader.stages.proposals import Answers, ask_strategies
+from trader.stages.proposals import Answers, ask_strategies, make_contexts
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
@@ -140,7 +138,7 @@ class Pipeline:
         due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
-        contexts = self._make_contexts(due, inputs, ledger, regime, selection, detection)
+        contexts = make_contexts(due, inputs, ledger, regime, selection, detection, settings)
         answers = ask_strategies(self.strategies, contexts)
         failed_ratio = self.universe.failed_ratio(selection) if enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
@@ -167,40 +165,6 @@ class Pipeline:
         if not (complete and is_fresh and inputs.trading_state.permits(OrderPurpose.ENTRY)):
             return ()
         return tuple(strategy_id for strategy_id in due if strategy_id not in failed)
-
-    def _make_contexts(
-        self,
-        due: tuple[StrategyId, ...],
-        inputs: CycleInputs,
-        ledger: Ledger,
-        regime: Regime,
-        selection: UniverseSelection,
-        detection: Detection,
-    ) -> Mapping[StrategyId, StrategyContext]:
-        """Show each strategy the market and its own lots, read only: none can spoil what another sees."""
-        costs, tiers, candidates = self.settings.costs, self.settings.universe.tiers, selection.candidates
-        core = next(iter(tiers))
-        market = StrategyContext(
-            now=inputs.now,
-            regime=regime,
-            candidates=MappingProxyType(candidates),
-            triggers=MappingProxyType(detection.triggers),
-            lots=(),
-            round_trip_ratio=MappingProxyType(
-                {
-                    product_id: round_trip_ratio(inputs.fees, candidate.quote, costs.slippage_bps, entry_takes=False)
-                    for product_id, candidate in candidates.items()
-                }
-            ),
-            base_size_pct=MappingProxyType(
-                {product_id: tiers[candidate.tier].base_size_pct for product_id, candidate in candidates.items()}
-            ),
-            core_products=frozenset(p for p, candidate in candidates.items() if candidate.tier == core),
-        )
-        return {
-            strategy_id: replace(market, lots=tuple(lot for lot in ledger.lots.values() if lot.strategy == strategy_id))
-            for strategy_id in due
-        }
 
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
         """Check depth, risk and capital, plan the orders, and say one thing about every product."""

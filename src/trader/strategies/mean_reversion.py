@@ -12,9 +12,10 @@ from trader import indicators
 from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
-from trader.model.ids import ProductId, StrategyId
+from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.ledger import Lot
+from trader.model.market import Bars
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
@@ -62,29 +63,42 @@ class MeanReversion:
     settings: MeanReversionSettings
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
-        """Answer every candidate: sell each own lot of a base that is back, else buy, else say what is short of it.
+        """Answer every asset it holds, candidate or not, and every other candidate.
 
-        A lot whose product is no candidate this cycle has no bars to judge: its stop, target and time limit hold.
+        Each lot of an asset that is back at its mean is sold. Where a held product has no bars nothing is said: the
+        universe has said why, and the lot's stop, target and time limit hold.
         """
+        lots: dict[Asset, list[Lot]] = {}
+        for lot in context.lots:
+            lots.setdefault(lot.base, []).append(lot)
         answers: list[TradeProposal | Denial] = []
+        for held in lots.values():
+            product_id = held[0].product_id
+            bars = context.held[product_id].bars
+            if bars is not None:
+                answers += self._answer_held(product_id, held, bars)
         for product_id, candidate in context.candidates.items():
-            bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
-            if len(candidate.bars) < bars_min:
-                answers.append(
-                    self._deny(product_id, DenialCode.HISTORY_TOO_SHORT, bars=len(candidate.bars), bars_min=bars_min)
-                )
-                continue
-            z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
-            lots = [lot for lot in context.lots if lot.base == candidate.product.base]
-            if not lots:
-                answers.append(self._entry(product_id, candidate, z, context))
-            elif z >= -self.settings.exit_z:
-                answers.extend(self._exit(lot, z) for lot in lots)
-            else:
-                answers.append(
-                    self._deny(product_id, DenialCode.POSITION_HELD, lots=len(lots), z=z, z_exit=-self.settings.exit_z)
-                )
+            if candidate.product.base not in lots:
+                answers.append(self._answer_candidate(product_id, candidate, context))
         return answers
+
+    def _answer_held(self, product_id: ProductId, lots: Sequence[Lot], bars: Bars) -> Sequence[TradeProposal | Denial]:
+        settings = self.settings
+        if len(bars) < settings.band_bars:
+            return [self._deny_history(product_id, bars, settings.band_bars)]
+        z = indicators.z_score(bars.close, settings.band_bars)
+        if z >= -settings.exit_z:
+            return [self._exit(lot, z) for lot in lots]
+        return [self._deny(product_id, DenialCode.POSITION_HELD, lots=len(lots), z=z, z_exit=-settings.exit_z)]
+
+    def _answer_candidate(
+        self, product_id: ProductId, candidate: Candidate, context: StrategyContext
+    ) -> TradeProposal | Denial:
+        bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
+        if len(candidate.bars) < bars_min:
+            return self._deny_history(product_id, candidate.bars, bars_min)
+        z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
+        return self._entry(product_id, candidate, z, context)
 
     def _entry(
         self, product_id: ProductId, candidate: Candidate, z: float, context: StrategyContext
@@ -126,6 +140,9 @@ class MeanReversion:
 
     def _exit(self, lot: Lot, z: float) -> TradeProposal:
         return TradeProposal.sell(lot, f"back at its mean: z {z:+.2f} of {self.settings.band_bars} closes")
+
+    def _deny_history(self, product_id: ProductId, bars: Bars, bars_min: int) -> Denial:
+        return self._deny(product_id, DenialCode.HISTORY_TOO_SHORT, bars=len(bars), bars_min=bars_min)
 
     def _deny(self, product_id: ProductId, code: DenialCode, **details: Detail) -> Denial:
         return Denial(product_id, code, STAGE, details, strategy=self.strategy_id)

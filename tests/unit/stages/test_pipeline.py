@@ -43,8 +43,8 @@ from trader.model.decisions import Decision, Outcome, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
-from trader.model.inputs import CycleInputs, StrategyContext
-from trader.model.ledger import Ledger
+from trader.model.inputs import CycleInputs, HeldProduct, StrategyContext
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
@@ -220,6 +220,79 @@ def test_strategy_sees_its_own_lots_only() -> None:
     told(mine, theirs).decide(some_facts(ledger=holding(a_ledger(lots=lots))))
 
     assert [["ETH-USD"], ["BTC-USD"]] == [[lot.product_id for lot in each.seen[0].lots] for each in (mine, theirs)]
+
+
+def thin(product_id: str) -> CycleInputs:
+    """Facts in which this product's volume is one short of its tier's minimum."""
+    inputs = some_facts()
+    product = replace(inputs.products[ProductId(product_id)], volume_24h=Notional(9_999_999))
+    return replace(inputs, products={**inputs.products, product.product_id: product})
+
+
+def with_lots(inputs: CycleInputs, *lots: Lot) -> CycleInputs:
+    return replace(inputs, ledger=holding(a_ledger(lots=lots)))
+
+
+def held_by(strategy: Scripted) -> Mapping[ProductId, HeldProduct]:
+    return strategy.seen[0].held
+
+
+def test_strategy_sees_what_it_holds_whatever_the_universe_says() -> None:
+    """Accident 51: too thin to be bought, and its quote and bars are there all the same."""
+    strategy, inputs = Scripted(), with_lots(thin("ETH-USD"), a_lot("ETH-USD"))
+
+    told(strategy).decide(inputs)
+
+    assert [Asset("ETH")] == [held.base for held in held_by(strategy).values()]
+    assert (inputs.quotes[ETH], inputs.bars[ETH]) == (held_by(strategy)[ETH].quote, held_by(strategy)[ETH].bars)
+    assert ETH not in strategy.seen[0].candidates
+
+
+def test_candidate_that_is_held_is_both() -> None:
+    """With the same bars."""
+    strategy, inputs = Scripted(), with_lots(some_facts(), a_lot("ETH-USD"))
+
+    told(strategy).decide(inputs)
+
+    assert strategy.seen[0].candidates[ETH].bars is held_by(strategy)[ETH].bars
+
+
+@pytest.mark.parametrize("alias", [ETH, None])
+def test_lot_of_another_listing_is_seen_with_the_bars_of_its_asset(alias: ProductId | None) -> None:
+    """Bought as ETH-USDC, on the same order book or on its own: bars are read of ETH-USD only."""
+    other = ProductId("ETH-USDC")
+    strategy, inputs = Scripted(), with_lots(thin("ETH-USD"), a_lot("ETH-USDC"))
+    listed = replace(inputs.products[ETH], product_id=other, quote=USDC, alias=alias)
+    quote = replace(inputs.quotes[ETH], product_id=other)
+    inputs = replace(inputs, products={**inputs.products, other: listed}, quotes={**inputs.quotes, other: quote})
+
+    told(strategy).decide(inputs)
+
+    assert [other] == list(held_by(strategy))
+    assert (quote, inputs.bars[ETH]) == (held_by(strategy)[other].quote, held_by(strategy)[other].bars)
+
+
+def test_what_could_not_be_read_of_a_held_product_is_not_made_up() -> None:
+    """No bars, a crossed quote, no product at all."""
+    strategy = Scripted()
+    inputs = with_lots(some_facts(), a_lot("ETH-USD"), a_lot("SOL-USD"), a_lot("XRP-USD"))
+    crossed = replace(inputs.quotes[SOL], ask=inputs.quotes[SOL].bid)
+    inputs = replace(inputs, bars={**inputs.bars, ETH: MissingData("none")}, quotes={**inputs.quotes, SOL: crossed})
+
+    told(strategy).decide(inputs)
+
+    assert (None, None) == (held_by(strategy)[ETH].bars, held_by(strategy)[SOL].quote)
+    assert HeldProduct(Asset("XRP"), None, None) == held_by(strategy)[ProductId("XRP-USD")]
+
+
+def test_strategy_sees_its_own_held_products_only() -> None:
+    """Like its lots."""
+    mine, theirs = Scripted(), Scripted()
+    inputs = with_lots(some_facts(), a_lot("ETH-USD"), a_lot("BTC-USD", strategy=OTHER))
+
+    told(mine, theirs).decide(inputs)
+
+    assert [["ETH-USD"], ["BTC-USD"]] == [list(held_by(each)) for each in (mine, theirs)]
 
 
 def test_strategy_sees_costs_and_base_sizes_of_every_candidate() -> None:

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from factories_market import a_candidate, a_context, a_lot, a_trigger, flat_bars, mean_reversion_settings, some_bars
+from factories_market import (
+    a_candidate,
+    a_context,
+    a_held_product,
+    a_lot,
+    a_trigger,
+    flat_bars,
+    mean_reversion_settings,
+    some_bars,
+)
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import ClientOrderId, ProductId, StrategyId
@@ -147,6 +156,67 @@ def test_each_lot_is_sold_by_itself() -> None:
         ("two", Side.SELL),
     ]
     assert len(found) == 2
+
+
+# --- held, whatever the universe says
+
+
+def beyond_the_universe(bars: Bars | None, *lots: Any) -> StrategyContext:
+    """Lots of ETH, while only BTC is a candidate."""
+    return a_context(lots=lots, held={lot.product_id: a_held_product("ETH", bars=bars) for lot in lots})
+
+
+@pytest.mark.parametrize("product_id", ["ETH-USD", "ETH-USDC"])
+def test_lot_of_no_candidate_is_sold_when_it_is_back(product_id: str) -> None:
+    """Accident 51: also one that was bought as an alias."""
+    sale, *others = answers(beyond_the_universe(last_close(101.0), held(product_id)))
+
+    assert isinstance(sale, TradeProposal)
+    assert (Side.SELL, product_id, f"lot-{product_id}") == (sale.side, sale.product_id, sale.lot_id)
+    assert ["BTC-USD"] == [each.product_id for each in others]
+
+
+def test_lot_of_no_candidate_below_the_mean_is_kept() -> None:
+    """And the numbers say how far it is."""
+    denial, _ = answers(beyond_the_universe(last_close(99.0), held("ETH-USD")))
+
+    assert isinstance(denial, Denial)
+    assert ("ETH-USD", DenialCode.POSITION_HELD, 0.0) == (denial.product_id, denial.code, denial.details["z_exit"])
+
+
+def test_nothing_is_bought_that_is_no_candidate() -> None:
+    """However far below its mean what is held lies, and however many products it was bought as."""
+    lots = (held("ETH-USD"), held("ETH-USDC"))
+
+    found = answers(beyond_the_universe(last_close(90.0), *lots))
+
+    assert [("ETH-USD", DenialCode.POSITION_HELD), ("BTC-USD", DenialCode.MOVE_BELOW_MIN)] == [
+        (each.product_id, each.code) for each in found if isinstance(each, Denial)
+    ]
+
+
+def test_lots_of_one_asset_on_two_products_are_judged_together() -> None:
+    """Each is sold as what it was bought as."""
+    lots = (held("ETH-USD"), held("ETH-USDC"))
+
+    found = answers(beyond_the_universe(last_close(102.0), *lots))
+
+    assert ["ETH-USD", "ETH-USDC"] == [each.product_id for each in found if isinstance(each, TradeProposal)]
+
+
+def test_lot_without_bars_is_left_to_its_stop_and_target() -> None:
+    """The universe has said why there are none."""
+    found = answers(beyond_the_universe(None, held("ETH-USD")))
+
+    assert ["BTC-USD"] == [each.product_id for each in found]
+
+
+@pytest.mark.parametrize(("count", "code"), [(47, DenialCode.HISTORY_TOO_SHORT), (48, None)])
+def test_exit_needs_the_bars_of_its_band_and_no_more(count: int, code: DenialCode | None) -> None:
+    """Not those that only sizes are made of."""
+    answer, _ = answers(beyond_the_universe(flat_bars(count), held("ETH-USD")), band_bars=48, volatility_bars=288)
+
+    assert code is (answer.code if isinstance(answer, Denial) else None)
 
 
 def test_triggers_are_not_looked_at() -> None:

@@ -135,6 +135,7 @@ class UniverseManager:
             denials=tuple(denials),
             membership=standing,
             tiers={row.base: row.tier for row in rows},
+            products={row.base: row.product_id for row in rows},
         )
 
     def check_depth(self, candidate: Candidate, depth: Depth | None, causes: Mapping[ProductId, str]) -> Denial | None:

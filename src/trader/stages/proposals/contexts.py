@@ -1,0 +1,72 @@
+"""What each strategy may look at: the market, and what it holds whatever the universe says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from trader.model.costs import round_trip_ratio
+from trader.model.cycle_state import Regime
+from trader.model.ids import Asset, ProductId, StrategyId
+from trader.model.inputs import CycleInputs, Detection, HeldProduct, StrategyContext, UniverseSelection
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Bars
+from trader.settings import Settings
+
+
+def make_contexts(
+    due: Iterable[StrategyId],
+    inputs: CycleInputs,
+    ledger: Ledger,
+    regime: Regime,
+    selection: UniverseSelection,
+    detection: Detection,
+    settings: Settings,
+) -> Mapping[StrategyId, StrategyContext]:
+    """Show each strategy the market and its own lots, read only: none can spoil what another sees."""
+    candidates, tiers = selection.candidates, settings.universe.tiers
+    core = next(iter(tiers))
+    market = StrategyContext(
+        now=inputs.now,
+        regime=regime,
+        candidates=MappingProxyType(candidates),
+        triggers=MappingProxyType(detection.triggers),
+        lots=(),
+        round_trip_ratio=MappingProxyType(
+            {
+                product_id: round_trip_ratio(
+                    inputs.fees, candidate.quote, settings.costs.slippage_bps, entry_takes=False
+                )
+                for product_id, candidate in candidates.items()
+            }
+        ),
+        base_size_pct=MappingProxyType(
+            {product_id: tiers[candidate.tier].base_size_pct for product_id, candidate in candidates.items()}
+        ),
+        core_products=frozenset(p for p, candidate in candidates.items() if candidate.tier == core),
+    )
+    return {strategy_id: _with_lots(market, strategy_id, inputs, ledger, selection) for strategy_id in due}
+
+
+def _with_lots(
+    market: StrategyContext,
+    strategy_id: StrategyId,
+    inputs: CycleInputs,
+    ledger: Ledger,
+    selection: UniverseSelection,
+) -> StrategyContext:
+    lots = tuple(lot for lot in ledger.lots.values() if lot.strategy == strategy_id)
+    held = {lot.product_id: _held_product(lot, inputs, selection.products) for lot in lots}
+    return replace(market, lots=lots, held=MappingProxyType(held))
+
+
+def _held_product(lot: Lot, inputs: CycleInputs, products: Mapping[Asset, ProductId]) -> HeldProduct:
+    quote = inputs.quotes.get(lot.product_id)
+    # Bars are read once for each base asset, of the product it is looked at through: BTC-USD for a lot of BTC-USDC.
+    bars = inputs.bars.get(products.get(lot.base, lot.product_id))
+    return HeldProduct(
+        base=lot.base,
+        quote=None if quote is None or quote.is_crossed else quote,
+        bars=bars if isinstance(bars, Bars) else None,
+    )
