@@ -13,8 +13,8 @@ from trader.model.denials import DenialCode
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
 from trader.model.ledger import Ledger, Lot
-from trader.model.money import ONE, ZERO, Notional, Quantity
-from trader.model.orders import OrderIntent, Side
+from trader.model.money import HUNDRED, ONE, ZERO, Notional, Price, Quantity, ceil_to
+from trader.model.orders import Bracket, OrderIntent, Side
 
 #: The numbers behind a verdict. Money and percentages are Decimal, statistics float, ids text.
 Detail = Decimal | float | int | str
@@ -116,6 +116,12 @@ class TradeProposal:
             reason=reason,
             lot_id=lot.lot_id,
         )
+
+    def make_bracket(self, price: Price, increment: Price) -> Bracket:
+        """Lay stop and target around the price of an entry. Rounding: both up to the increment."""
+        stop = price * (ONE - self.stop_loss_pct / HUNDRED)
+        target = price * (ONE + self.take_profit_pct / HUNDRED)
+        return Bracket(Price(ceil_to(stop, increment)), Price(ceil_to(target, increment)))
 
     def deny(self, stage: str, code: DenialCode, **details: Detail) -> Denial:
         """Refuse this proposal, with the numbers behind the refusal."""

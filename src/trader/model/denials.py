@@ -54,6 +54,7 @@ class DenialCode(StrEnum):
     EDGE_BELOW_COST = "EDGE_BELOW_COST", "strategies", "the expected edge does not pay for the round trip"
     POSITION_HELD = "POSITION_HELD", "strategies", "the strategy holds a lot of it already"
     STRATEGY_FAILED = "STRATEGY_FAILED", "strategies", "the strategy raised an error, or its answer makes no sense"
+    PROPOSAL_INVALID = "PROPOSAL_INVALID", "strategies", "a number or a name in the strategy's answer cannot be"
     STRATEGIES_OPPOSED = "STRATEGIES_OPPOSED", "allocation", "an exit, or a strategy's sale, of this asset goes first"
     CONVICTION_BELOW_PEER = "CONVICTION_BELOW_PEER", "allocation", "another strategy wants it with more conviction"
     TRADES_EXCEED_MAX = "TRADES_EXCEED_MAX", "allocation", "the strategy used up its trades of this cycle"

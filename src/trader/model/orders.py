@@ -56,6 +56,10 @@ class Bracket:
     stop_price: Price
     target_price: Price
 
+    def is_around(self, price: Decimal) -> bool:
+        """Tell whether the stop is below this price and above zero, and the target above it."""
+        return 0 < self.stop_price < price < self.target_price
+
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:

@@ -45,7 +45,9 @@ class CapitalAllocator:
         """
         denials: list[Denial] = []
         exiting_lots = {proposal.lot_id for proposal in exits}
-        sells = _best_first(p for p in proposals if p.reduces and p.lot_id not in exiting_lots)
+        # Two wishes to sell one lot are one sale, as a wish is one with the exit of its lot.
+        by_lot = {p.lot_id: p for p in reversed(proposals) if p.reduces and p.lot_id not in exiting_lots}
+        sells = _best_first(by_lot.values())
         buys = _best_first(p for p in proposals if not p.reduces)
         leaving = {proposal.base for proposal in (*exits, *(sells if self.settings.net_opposed else ()))}
         buys = self._without_opposed(buys, leaving, denials)

@@ -26,7 +26,7 @@ def give_verdicts(
     plan: Plan,
     denials: Sequence[Denial],
 ) -> tuple[Verdict, ...]:
-    """Say exactly one thing about every product considered, or touched by an order.
+    """Say exactly one thing about every product considered, held, refused, or touched by an order.
 
     An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
     stands, because it is what finally decided. *denials* come in the order of the chain. What is held and refused
@@ -46,7 +46,7 @@ def give_verdicts(
     for lot in ledger.lots.values():
         lots.setdefault(alias_of(lot.product_id), []).append(lot)
     last = {alias_of(denial.product_id): denial for denial in denials}
-    every = dict.fromkeys((*considered, *orders, *lots))
+    every = dict.fromkeys((*considered, *orders, *lots, *last))
     return tuple(
         _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
         for product_id in every

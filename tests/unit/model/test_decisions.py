@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +11,8 @@ from factories import a_lot, a_proposal, a_sale
 from factories_market import ALL_CONFIRMED, a_trigger
 from trader.model.decisions import Confirmations
 from trader.model.denials import DenialCode
+from trader.model.money import Price
+from trader.model.orders import Bracket
 
 CONDITIONS = [
     "BELOW_COST",
@@ -27,6 +30,7 @@ CONDITIONS = [
     "GAPPED",
     "HELD",
     "INCOMPLETE",
+    "INVALID",
     "IN_DOUBT",
     "MALFORMED",
     "MISSING",
@@ -67,6 +71,24 @@ def test_confirmations_are_counted() -> None:
 def test_trigger_is_scored_by_strength_and_confidence() -> None:
     """What decides between two triggers is their product."""
     assert pytest.approx(0.12) == a_trigger(strength=0.3, confidence=0.4).score
+
+
+@pytest.mark.parametrize(
+    ("price", "increment", "stop_pct", "target_pct", "stop", "target"),
+    [
+        ("100", "0.01", "6", "12", "94", "112"),
+        ("99.99", "0.01", "6", "12", "94.00", "111.99"),
+        ("100", "0.5", "5.9", "12.1", "94.5", "112.5"),
+        ("100", "0.01", "99.9999", "0.0001", "0.01", "100.01"),
+    ],
+)
+def test_bracket_lies_around_a_price(
+    price: str, increment: str, stop_pct: str, target_pct: str, stop: str, target: str
+) -> None:
+    """Both ends are rounded up to the increment."""
+    proposal = a_proposal(stop_loss_pct=Decimal(stop_pct), take_profit_pct=Decimal(target_pct))
+
+    assert Bracket(Price(stop), Price(target)) == proposal.make_bracket(Price(price), Price(increment))
 
 
 def test_only_a_sale_reduces() -> None:

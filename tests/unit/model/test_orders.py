@@ -9,12 +9,31 @@ import pytest
 from factories import a_fill, an_exit_intent, an_intent, an_order_record
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import TRANSITIONS, OrderStatus, may_follow
+from trader.model.orders import Bracket
 
 S = OrderStatus
 OURS = {S.INTENDED, S.IN_DOUBT}
 RESTING = {S.PENDING, S.QUEUED, S.OPEN, S.EDIT_QUEUED, S.CANCEL_QUEUED, S.UNKNOWN_ORDER_STATUS}
 OVER = {S.FILLED, S.CANCELLED, S.EXPIRED, S.FAILED}
 GIVEN_UP = {S.REJECTED, S.WITHHELD, S.ABANDONED}
+
+
+@pytest.mark.parametrize(
+    ("stop", "price", "target", "around"),
+    [
+        ("94", "100", "112", True),
+        ("0.01", "0.02", "0.03", True),
+        ("0", "100", "112", False),
+        ("-20", "100", "112", False),
+        ("100", "100", "112", False),
+        ("105", "100", "112", False),
+        ("94", "100", "100", False),
+        ("94", "100", "88", False),
+    ],
+)
+def test_bracket_is_around_a_price_between_its_ends(stop: str, price: str, target: str, around: bool) -> None:
+    """Strictly, and above zero."""
+    assert around is Bracket(Price(stop), Price(target)).is_around(Decimal(price))
 
 
 @pytest.mark.parametrize("status", OrderStatus)

@@ -84,6 +84,14 @@ def test_own_wish_to_sell_a_lot_that_must_go_anyway_is_one_sale() -> None:
     assert Allocated((exits,), ()) == an_allocator().allocate([exits], [a_sale(lot)])
 
 
+def test_two_wishes_to_sell_a_lot_are_one_sale() -> None:
+    """It would be sold twice; the first wish stands."""
+    lot = a_lot("ETH-USD")
+    first, second = a_sale(lot, reason="back"), a_sale(lot, reason="back again")
+
+    assert Allocated((first,), ()) == an_allocator().allocate([], [first, second])
+
+
 # --- the same product
 
 

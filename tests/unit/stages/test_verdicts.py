@@ -36,6 +36,15 @@ def test_product_touched_without_being_considered_gets_one_too() -> None:
     assert {ETH: Outcome.ENTERING, BTC: Outcome.HELD} == {verdict.product_id: verdict.outcome for verdict in said}
 
 
+def test_product_refused_without_being_considered_gets_one_too() -> None:
+    """A strategy may name what nobody else has heard of; that is not passed over either."""
+    denial = a_denial("FOO-USD", code=DenialCode.PROPOSAL_INVALID)
+
+    said = give_verdicts([ETH], a_ledger(), {}, Plan(), [denial])
+
+    assert [("ETH-USD", None), ("FOO-USD", DenialCode.PROPOSAL_INVALID)] == [(v.product_id, v.code) for v in said]
+
+
 def test_order_outweighs_holding_outweighs_refusal() -> None:
     """One product at all three stages of life."""
     lot, refusal = a_lot("ETH-USD"), a_denial()

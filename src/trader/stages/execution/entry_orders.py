@@ -13,7 +13,7 @@ from trader.model.ids import Instant, client_order_id
 from trader.model.inputs import Candidate
 from trader.model.ledger import Ledger
 from trader.model.market import Product
-from trader.model.money import BPS, HUNDRED, ONE, Notional, Price, Quantity, ceil_to, floor_to
+from trader.model.money import BPS, ONE, Notional, Price, Quantity, floor_to
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.settings import Settings
 from trader.stages.execution.context import STAGE, ExecutionContext
@@ -37,6 +37,7 @@ class EntryTerms:
 
     product: Product
     price: Price
+    bracket: Bracket
     quantity: Quantity
     fee_rate: Decimal
     attempt: int
@@ -79,7 +80,13 @@ def plan_entry(
             min=funding.product.quote_size_min,
             approved=approval.notional,
         )
-    terms = EntryTerms(funding.product, price, quantity, fee_rate, attempt, takes)
+    bracket = proposal.make_bracket(price, funding.product.price_increment)
+    if not bracket.is_around(price):
+        # It was checked at the bid of the canonical product; a taker's price and an alias's increment may be others.
+        return proposal.deny(
+            STAGE, DenialCode.PROPOSAL_INVALID, price=price, stop=bracket.stop_price, target=bracket.target_price
+        )
+    terms = EntryTerms(funding.product, price, bracket, quantity, fee_rate, attempt, takes)
     intent = _intent(proposal, terms, ledger, context, settings)
     conversion = buying_power.use(funding, intent.cost_max)
     if conversion is not None:
@@ -180,18 +187,9 @@ def _intent(
         decided_at=context.now,
         attempt=terms.attempt,
         expires_at=None if terms.takes else Instant(context.scheduled_at + ttl),
-        bracket=_bracket(proposal, terms.price, product),
+        bracket=terms.bracket,
         attach_bracket=rules.attach_brackets,
         max_hold_until=Instant(context.scheduled_at + proposal.max_hold_hours * _HOUR),
         fee_rate_max=terms.fee_rate,
         reason=proposal.reason,
-    )
-
-
-def _bracket(proposal: TradeProposal, price: Price, product: Product) -> Bracket:
-    stop = price * (ONE - proposal.stop_loss_pct / HUNDRED)
-    target = price * (ONE + proposal.take_profit_pct / HUNDRED)
-    return Bracket(
-        stop_price=Price(ceil_to(stop, product.price_increment)),
-        target_price=Price(ceil_to(target, product.price_increment)),
     )

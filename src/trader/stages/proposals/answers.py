@@ -11,9 +11,8 @@ from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ProductId, StrategyId
 from trader.model.inputs import StrategyContext
+from trader.stages.proposals.checks import describe, read_answer
 from trader.strategies.base import STAGE, Strategy
-
-_TEXT_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def ask_strategies(
     notes: list[AuditNote] = []
     for strategy_id, context in contexts.items():
         strategy = strategies[strategy_id]
-        answers = ask_strategy(strategy, context)
+        answers = ask_strategy(strategy, strategy_id, context)
         if isinstance(answers, str):
             body = {"strategy": strategy_id, "error": answers}
             notes.append(AuditNote(EventKind.STRATEGY_FAILED, strategy_id, body))
@@ -53,37 +52,28 @@ def ask_strategies(
             ]
             continue
         for answer in answers:
-            if isinstance(answer, Denial):
-                denials.append(answer)
-            else:
+            if isinstance(answer, TradeProposal):
                 proposals.append(answer)
+            else:
+                (faults if answer.code is DenialCode.PROPOSAL_INVALID else denials).append(answer)
     failed = tuple(StrategyId(note.subject) for note in notes)
     return Answers(tuple(proposals), (*denials, *faults), failed, tuple(notes))
 
 
-def ask_strategy(strategy: Strategy, context: StrategyContext) -> tuple[TradeProposal | Denial, ...] | str:
-    """Return what a strategy answers, or the text of the error that came out of it."""
+def ask_strategy(
+    strategy: Strategy, strategy_id: StrategyId, context: StrategyContext
+) -> tuple[TradeProposal | Denial, ...] | str:
+    """Return what a strategy answers, or the text of the error that came out of it.
+
+    A proposal that cannot be is replaced by its denial.
+    """
     try:
-        return _read_answers(strategy.propose(context))
+        return tuple(read_answer(answer, strategy_id, context) for answer in strategy.propose(context))
     # The one broad except below the entry. A strategy is the part of the system that is changed most and proven least:
     # whatever comes out of it, the exits and the other strategies go on as if it had not been there.
     except Exception as error:  # noqa: BLE001 - see above
-        return _describe(error)
-
-
-def _read_answers(answers: Iterable[object]) -> tuple[TradeProposal | Denial, ...]:
-    read: list[TradeProposal | Denial] = []
-    for answer in answers:
-        if not isinstance(answer, TradeProposal | Denial):
-            raise TypeError(f"an answer is a TradeProposal or a Denial, not a {type(answer).__name__}")
-        read.append(answer)
-    return tuple(read)
-
-
-def _describe(error: Exception) -> str:
-    # TracebackException has a text even of an error whose own text raises; and what cannot be stored is spelled out.
-    text = f"{type(error).__name__}: {TracebackException(type(error), error, None)}"
-    return text.encode(errors="backslashreplace").decode()[:_TEXT_MAX]
+        # TracebackException has a text even of an error whose own text raises.
+        return describe(f"{type(error).__name__}: {TracebackException(type(error), error, None)}")
 
 
 def _products_asked_about(strategy: Strategy, context: StrategyContext) -> Iterable[ProductId]:

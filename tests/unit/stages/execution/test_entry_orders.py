@@ -157,6 +157,35 @@ def test_size_and_price_are_rounded_down_stop_and_target_up() -> None:
     assert Bracket(Price("94.0"), Price("111.5")) == intent.bracket
 
 
+@pytest.mark.parametrize(("increment", "stop_pct"), [("100", "6"), ("50", "49"), ("0.01", "0.009")])
+def test_stop_that_rounds_up_to_the_price_is_no_stop(increment: str, stop_pct: str) -> None:
+    """Accident 55: an alias may be traded in coarser steps than the product that was looked at."""
+    paid_with = a_product("SOL-USD", price_increment=Price(increment))
+    market = a_market(paid_with, quotes=[a_quote("SOL-USD", bid="100", ask="100.01")])
+
+    denial = refused(market=market, proposal=a_proposal(stop_loss_pct=Decimal(stop_pct)))
+
+    assert ("execution", DenialCode.PROPOSAL_INVALID) == (denial.stage, denial.code)
+    assert Decimal(100) == denial.details["price"] == denial.details["stop"]
+
+
+def test_bracket_is_checked_in_the_steps_of_the_product_that_is_bought() -> None:
+    """SOL-USDC pays, in steps of 50; from 100 a stop of 6 percent is at 94 on SOL-USD, and nowhere on SOL-USDC."""
+    canonical = a_product("SOL-USD")
+    alias = a_product("SOL-USDC", alias=canonical.product_id, price_increment=Price(50))
+    quotes = [a_quote(each, bid="100", ask="100.01") for each in ("SOL-USD", "SOL-USDC")]
+    market = a_market(canonical, alias, quotes=quotes)
+
+    denial = refused(market=market, ledger=a_ledger(cash={USDC: "10000"}), settings=without_conversions())
+
+    assert DenialCode.PROPOSAL_INVALID is denial.code
+
+
+def without_conversions() -> Settings:
+    settings = shipped_settings()
+    return replace(settings, execution=replace(settings.execution, auto_convert=False))
+
+
 @pytest.mark.parametrize("notional", ["11", "33.333333", "299.99", "1234.56789"])
 def test_entry_never_exceeds_what_was_approved(notional: str) -> None:
     """However the increments fall."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -59,7 +61,7 @@ class Unspeakable(Exception):
         raise RuntimeError("no text")
 
 
-A_DENIAL = Denial(ETH, DenialCode.MOVE_BELOW_MIN, "strategies", {"z": 1.0}, strategy=RULES)
+A_DENIAL = Denial(ETH, DenialCode.MOVE_BELOW_MIN, "strategies", {"z": 1.0})
 
 
 # --- what is sound goes on
@@ -67,11 +69,11 @@ A_DENIAL = Denial(ETH, DenialCode.MOVE_BELOW_MIN, "strategies", {"z": 1.0}, stra
 
 def test_answers_of_every_strategy_are_collected_in_their_order() -> None:
     """Proposals and denials apart; nobody failed, nothing is noted."""
-    answers = asked(
-        mean_reversion=scripted(A_DENIAL), rules_engine=scripted(a_proposal("SOL-USD"), a_proposal("ETH-USD"))
-    )
+    proposals = (a_proposal("SOL-USD"), a_proposal("ETH-USD"))
 
-    assert Answers((a_proposal("SOL-USD"), a_proposal("ETH-USD")), (A_DENIAL,), (), ()) == answers
+    answers = asked(mean_reversion=scripted(A_DENIAL), rules_engine=scripted(*proposals))
+
+    assert Answers(proposals, (replace(A_DENIAL, strategy=OTHER),), (), ()) == answers
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter, lambda answers: (each for each in answers)])
@@ -100,6 +102,15 @@ def test_answer_may_be_anything_that_can_be_gone_through(kind: Callable[[Any], A
             lambda _: [a_proposal("SOL-USD"), None],
             "TypeError: an answer is a TradeProposal or a Denial, not a NoneType",
         ),
+        (lambda _: [replace(A_DENIAL, product_id=7)], "TypeError: a denial has a product and a code, not 7"),
+        (lambda _: [replace(A_DENIAL, code="NO")], "TypeError: a denial has a product and a code, not 'NO'"),
+        (lambda _: [replace(A_DENIAL, details={"why": object})], "MalformedData: type has no plain form"),
+        (lambda _: [replace(A_DENIAL, details=None)], "TypeError: 'NoneType' object is not iterable"),
+        (lambda _: [replace(A_DENIAL, details={"why": "\ud800"})], "UnicodeEncodeError: "),
+        (
+            lambda _: [replace(a_proposal(size_pct=Decimal("NaN")), product_id=None)],
+            "TypeError: a denial has a product",
+        ),
         (lambda _: {"SOL-USD": 1}, "TypeError: an answer is a TradeProposal or a Denial, not a str"),
     ],
 )
@@ -109,7 +120,8 @@ def test_error_of_a_strategy_denies_what_it_was_asked_about(
     """And nothing of what it had answered before counts."""
     answers = alone(propose)
 
-    body = {"strategy": RULES, "error": text}
+    (body,) = (note.body for note in answers.notes)
+    assert (RULES, True) == (body["strategy"], body["error"].startswith(text))
     assert () == answers.proposals
     assert (Denial(SOL, DenialCode.STRATEGY_FAILED, "strategies", body, RULES),) == answers.denials
     assert (AuditNote(EventKind.STRATEGY_FAILED, RULES, body),) == answers.notes
@@ -151,7 +163,7 @@ def test_what_one_strategy_did_wrong_does_not_hide_behind_what_another_refused()
 
     answers = asked(mean_reversion=bad, rules_engine=good)
 
-    assert [(SOL, None, DenialCode.RULE_MISSING), (SOL, OTHER, DenialCode.STRATEGY_FAILED)] == refused(answers)
+    assert [(SOL, RULES, DenialCode.RULE_MISSING), (SOL, OTHER, DenialCode.STRATEGY_FAILED)] == refused(answers)
 
 
 def test_two_that_fail_are_noted_each_by_itself() -> None:
@@ -162,6 +174,41 @@ def test_two_that_fail_are_noted_each_by_itself() -> None:
 
     assert (OTHER, RULES) == answers.failed
     assert [f"ValueError: {name}" for name in (OTHER, RULES)] == errors(answers)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), Decimal("NaN"), Decimal("-Infinity")])
+def test_denial_with_a_number_that_is_none_is_denied_alone(number: float | Decimal) -> None:
+    """It would be a verdict that nobody could write down; the other answers count."""
+    answers = alone(lambda _: [replace(A_DENIAL, details={"z": number}), a_proposal("SOL-USD")])
+
+    (denial,) = answers.denials
+    assert (ETH, RULES, DenialCode.PROPOSAL_INVALID) == (denial.product_id, denial.strategy, denial.code)
+    assert {"field": "details.z", "found": str(number), "allowed": "a finite number"} == denial.details
+    assert ((a_proposal("SOL-USD"),), ()) == (answers.proposals, answers.failed)
+
+
+def test_proposal_that_cannot_be_is_denied_alone_and_shown_last() -> None:
+    """The sound ones go on; of its product the fault is what is shown."""
+    proposals = [
+        a_proposal("SOL-USD", stop_loss_pct=Decimal(120)),
+        a_proposal("ETH-USD"),
+        replace(A_DENIAL, product_id=SOL),
+    ]
+
+    answers = alone(lambda _: proposals)
+
+    assert ((a_proposal("ETH-USD"),), ()) == (answers.proposals, answers.failed)
+    assert [(SOL, RULES, DenialCode.MOVE_BELOW_MIN), (SOL, RULES, DenialCode.PROPOSAL_INVALID)] == refused(answers)
+
+
+def test_answer_cannot_be_changed_afterwards() -> None:
+    """What a denial says is what it said when it was given."""
+    details = {"z": 1.0}
+    answers = alone(lambda _: [replace(A_DENIAL, details=details)])
+
+    details["z"] = float("nan")
+
+    assert {"z": 1.0} == answers.denials[0].details
 
 
 # --- the text of an error

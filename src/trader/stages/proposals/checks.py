@@ -1,0 +1,183 @@
+"""Whether an answer of a strategy can be: its numbers, its names, and that it can be written down and read again.
+
+Building a proposal never raises: what is wrong with it is found here, where it enters the pipeline, and nowhere later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from decimal import Decimal
+from math import isfinite
+from typing import Any, NamedTuple
+
+from trader.errors import MalformedData
+from trader.model.codec import canonical_json, decode
+from trader.model.decisions import Denial, TradeProposal
+from trader.model.denials import DenialCode
+from trader.model.ids import StrategyId
+from trader.model.inputs import Candidate, StrategyContext
+from trader.model.money import Price, floor_to
+from trader.settings.bounds import HOLD_HOURS_LIMIT
+from trader.strategies.base import STAGE
+
+_TEXT_MAX = 200
+_PLACES_MAX = 30
+#: Percentages and multiples beyond this are no wish, and a few powers further on they cannot be computed with.
+_MOST = 1_000_000
+
+
+class Fault(NamedTuple):
+    """What is wrong with an answer: where, what stands there, what may stand there."""
+
+    field: str
+    found: object
+    allowed: str
+
+
+class Bound(NamedTuple):
+    """Which numbers a field may hold, for people and for the check."""
+
+    allowed: str
+    holds: Callable[[Any], bool]
+
+
+_OF_EVERY_PROPOSAL: Mapping[str, Bound] = {
+    "confidence": Bound("0 to 1", lambda value: 0 <= value <= 1),
+    "conviction": Bound("0 to 1", lambda value: 0 <= value <= 1),
+}
+_OF_PURCHASES: Mapping[str, Bound] = {
+    "size_pct": Bound("above 0, at most 100", lambda value: 0 < value <= 100),
+    "stop_loss_pct": Bound("above 0, below 100", lambda value: 0 < value < 100),
+    "take_profit_pct": Bound(f"above 0, at most {_MOST}", lambda value: 0 < value <= _MOST),
+    "max_hold_hours": Bound(f"1 to {HOLD_HOURS_LIMIT}", lambda value: 1 <= value <= HOLD_HOURS_LIMIT),
+    "hit_ratio": Bound("0 to 1", lambda value: 0 <= value <= 1),
+    "edge_multiple": Bound(f"0 to {_MOST}", lambda value: 0 <= value <= _MOST),
+}
+
+
+def read_answer(answer: object, strategy_id: StrategyId, context: StrategyContext) -> TradeProposal | Denial:
+    """Return an answer as it goes on, or the denial of a proposal with a number or a name that cannot be.
+
+    A purchase is of a candidate, with a stop below and a target above the price it would be bought at, each rounded to
+    the price increment. A sale names a lot of the strategy that proposes it.
+    Raises: TypeError, ValueError, MalformedData for what is no answer, or cannot be written down.
+    """
+    if isinstance(answer, TradeProposal):
+        return _read_proposal(answer, strategy_id, context)
+    if isinstance(answer, Denial):
+        fault = _find_not_finite("details", answer.details)
+        read = replace(answer, strategy=strategy_id, details=dict(answer.details))
+        return _require_storable(_deny(answer, strategy_id, fault) if fault is not None else read)
+    raise TypeError(f"an answer is a TradeProposal or a Denial, not a {type(answer).__name__}")
+
+
+def _read_proposal(
+    proposal: TradeProposal, strategy_id: StrategyId, context: StrategyContext
+) -> TradeProposal | Denial:
+    fault = _find_not_finite("", proposal)
+    if fault is None:
+        try:
+            # What goes on is what the record gives back: every field has its own type, and nobody else holds a part.
+            proposal = decode(TradeProposal, json.loads(canonical_json(proposal).encode()))
+        except (MalformedData, ValueError) as error:
+            fault = Fault("proposal", error, "fields of their own types, which can be stored")
+    fault = (
+        fault
+        or _find_not_finite("", proposal)
+        or _find_out_of_bounds(proposal, _OF_EVERY_PROPOSAL)
+        or _find_stranger(proposal, strategy_id)
+        or (_find_in_sale(proposal, context) if proposal.reduces else _find_in_purchase(proposal, context))
+    )
+    # Without the proposal: its numbers may be such that nothing can be written down that contains them.
+    return proposal if fault is None else _require_storable(_deny(proposal, strategy_id, fault))
+
+
+def describe(value: object) -> str:
+    """Write any value as a text that can be stored, of at most 200 characters."""
+    return str(value).encode(errors="backslashreplace").decode()[:_TEXT_MAX]
+
+
+def _deny(answer: TradeProposal | Denial, strategy_id: StrategyId, fault: Fault) -> Denial:
+    details = {"field": fault.field, "found": describe(fault.found), "allowed": fault.allowed}
+    return Denial(answer.product_id, DenialCode.PROPOSAL_INVALID, STAGE, details, strategy_id)
+
+
+def _require_storable(denial: Denial) -> Denial:
+    # It becomes a verdict, and one verdict that cannot be written down would be a cycle without a record.
+    for value, kind in ((denial.product_id, str), (denial.code, DenialCode)):
+        if not isinstance(value, kind):
+            raise TypeError(f"a denial has a product and a code, not {value!r}")
+    canonical_json((denial.product_id, denial.stage, denial.details)).encode()
+    return denial
+
+
+def _find_not_finite(name: str, value: object) -> Fault | None:
+    return next(_not_finite(name, value), None)
+
+
+def _not_finite(name: str, value: object) -> Iterator[Fault]:
+    if isinstance(value, Decimal | float):
+        if not _is_sound(value):
+            yield Fault(name, value, "a finite number")
+        return
+    parts: Iterator[tuple[object, object]] = iter(())
+    if isinstance(value, Mapping):
+        parts = iter(value.items())
+    elif is_dataclass(value):
+        parts = ((each.name, getattr(value, each.name)) for each in fields(value))
+    for part, inner in parts:
+        yield from _not_finite(f"{name}.{part}" if name else str(part), inner)
+
+
+def _is_sound(value: Decimal | float) -> bool:
+    if isinstance(value, float):
+        return isfinite(value)
+    # A Decimal with its point a million places away is finite too, and would be written down with all of them.
+    return value.is_finite() and abs(value.adjusted()) <= _PLACES_MAX
+
+
+def _find_out_of_bounds(proposal: TradeProposal, bounds: Mapping[str, Bound]) -> Fault | None:
+    for name, bound in bounds.items():
+        if not bound.holds(value := getattr(proposal, name)):
+            return Fault(name, value, bound.allowed)
+    return None
+
+
+def _find_stranger(proposal: TradeProposal, strategy_id: StrategyId) -> Fault | None:
+    if proposal.strategy == strategy_id:
+        return None
+    return Fault("strategy", proposal.strategy, f"{strategy_id}, which was asked")
+
+
+def _find_in_sale(proposal: TradeProposal, context: StrategyContext) -> Fault | None:
+    lot = next((lot for lot in context.lots if lot.lot_id == proposal.lot_id), None)
+    if lot is None:
+        return Fault("lot_id", proposal.lot_id, "a lot of this strategy")
+    if proposal.product_id != lot.product_id:
+        return Fault("product_id", proposal.product_id, f"{lot.product_id}, the product of the lot")
+    return None if proposal.base == lot.base else Fault("base", proposal.base, f"{lot.base}, the base of the lot")
+
+
+def _find_in_purchase(proposal: TradeProposal, context: StrategyContext) -> Fault | None:
+    candidate = context.candidates.get(proposal.product_id)
+    if candidate is None:
+        return Fault("product_id", proposal.product_id, "a candidate")
+    if proposal.base != candidate.product.base:
+        return Fault("base", proposal.base, f"{candidate.product.base}, the base of the product")
+    return _find_out_of_bounds(proposal, _OF_PURCHASES) or _find_in_bracket(proposal, candidate)
+
+
+def _find_in_bracket(proposal: TradeProposal, candidate: Candidate) -> Fault | None:
+    increment = candidate.product.price_increment
+    price = Price(floor_to(candidate.quote.bid, increment))
+    bracket = proposal.make_bracket(price, increment)
+    if bracket.is_around(price):
+        return None
+    at = f"at a price of {price} in steps of {increment}"
+    if 0 < bracket.stop_price < price:
+        target = f"{proposal.take_profit_pct}, a target of {bracket.target_price} {at}"
+        return Fault("take_profit_pct", target, "a target above the price")
+    stop = f"{proposal.stop_loss_pct}, a stop of {bracket.stop_price} {at}"
+    return Fault("stop_loss_pct", stop, "a stop above 0 and below the price")

@@ -1,0 +1,321 @@
+"""Each answer of a strategy is checked where it enters: every number, every name, and that it can be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from factories import OTHER, RULES, a_lot, a_proposal, a_sale
+from factories_market import a_candidate, a_context, a_product, a_quote, a_trigger
+from trader.model.decisions import Denial, TradeProposal
+from trader.model.denials import DenialCode
+from trader.model.ids import Asset, ClientOrderId, ProductId
+from trader.model.inputs import StrategyContext
+from trader.model.money import Price
+from trader.model.orders import Side
+from trader.settings.bounds import HOLD_HOURS_LIMIT
+from trader.stages.proposals.checks import describe, read_answer
+
+SOL = ProductId("SOL-USD")
+LOTS = (a_lot("ETH-USD"), a_lot("ADA-USDC"))
+MARKET = a_context(a_candidate("SOL-USD"), a_candidate("ETH-USD"), lots=LOTS)
+NOT_FINITE = [Decimal(text) for text in ("NaN", "sNaN", "Infinity", "-Infinity", "1E+31", "1E-31", "0E-999999")]
+NOT_FINITE_FLOATS = [float("nan"), float("inf"), float("-inf")]
+
+
+def fault(proposal: TradeProposal, context: StrategyContext = MARKET) -> Mapping[str, Any] | None:
+    """The numbers of the refusal, or None where there is none."""
+    denial = read_answer(proposal, RULES, context)
+    if isinstance(denial, TradeProposal):
+        assert proposal == denial
+        return None
+    assert (proposal.product_id, DenialCode.PROPOSAL_INVALID, "strategies", RULES, None) == (
+        denial.product_id,
+        denial.code,
+        denial.stage,
+        denial.strategy,
+        denial.proposal,
+    )
+    return denial.details
+
+
+def field(proposal: TradeProposal, context: StrategyContext = MARKET) -> str | None:
+    """The field that is named."""
+    details = fault(proposal, context)
+    return None if details is None else details["field"]
+
+
+# --- purchases
+
+
+def test_sound_purchase_and_sale_pass() -> None:
+    """With a trigger and components as the rules make them, and for each lot."""
+    trigger = a_trigger(product_id=SOL, features={"momentum": 0.1})
+
+    assert None is fault(a_proposal("SOL-USD", trigger=trigger, components={"strength": 0.4}))
+    assert [None, None] == [fault(TradeProposal.sell(lot, "back")) for lot in LOTS]
+
+
+BOUNDS = [
+    ("size_pct", ["0.000001", "3", "100"], ["0", "-0.000001", "-3", "100.000001", "1000"], "above 0, at most 100"),
+    ("stop_loss_pct", ["0.02", "6", "99.98"], ["0", "-5", "100", "120", "1E+30"], "above 0, below 100"),
+    ("take_profit_pct", ["0.01", "12", "1000000"], ["0", "-1", "1000000.1", "1E+30"], "above 0, at most 1000000"),
+    ("hit_ratio", ["0", "0.7", "1"], ["-0.01", "1.01", "70"], "0 to 1"),
+    ("edge_multiple", ["0", "1.5", "1000000"], ["-0.01", "1000000.1", "1E+30"], "0 to 1000000"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, good, _, _ in BOUNDS for value in good])
+def test_number_at_its_bounds_passes(name: str, value: str) -> None:
+    """Both ends, and what lies between."""
+    assert None is fault(a_proposal("SOL-USD", **{name: Decimal(value)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"), [(name, value, allowed) for name, _, bad, allowed in BOUNDS for value in bad]
+)
+def test_number_that_cannot_be_is_named(name: str, value: str, allowed: str) -> None:
+    """Accident 55: with what was found, and what may be."""
+    found = fault(a_proposal("SOL-USD", **{name: Decimal(value)}))
+
+    assert found is not None
+    assert (name, Decimal(value), allowed) == (found["field"], Decimal(found["found"]), found["allowed"])
+
+
+@pytest.mark.parametrize("name", ["confidence", "conviction"])
+@pytest.mark.parametrize(("value", "passes"), [(0.0, True), (0.5, True), (1.0, True), (-0.01, False), (1.01, False)])
+@pytest.mark.parametrize("sells", [False, True])
+def test_confidence_and_conviction_are_parts_of_one(name: str, value: float, passes: bool, sells: bool) -> None:
+    """Of a sale as of a purchase: they decide who comes first."""
+    proposal = a_sale(LOTS[0]) if sells else a_proposal("SOL-USD")
+
+    assert (None if passes else name) == field(replace(proposal, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("hours", "passes"), [(1, True), (HOLD_HOURS_LIMIT, True), (0, False), (-1, False), (HOLD_HOURS_LIMIT + 1, False)]
+)
+def test_time_limit_is_at_least_an_hour_and_at_most_what_a_position_may_last(hours: int, passes: bool) -> None:
+    """A lost ledger is looked for as far back as a position may be held."""
+    assert (None if passes else "max_hold_hours") == field(a_proposal("SOL-USD", max_hold_hours=hours))
+
+
+DECIMALS = [each.name for each in fields(TradeProposal) if each.type == "Decimal"]
+FLOATS = [each.name for each in fields(TradeProposal) if each.type == "float"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in DECIMALS for value in NOT_FINITE]
+    + [(name, value) for name in FLOATS for value in NOT_FINITE_FLOATS],
+)
+@pytest.mark.parametrize("sells", [False, True])
+def test_no_field_holds_a_number_that_is_none(name: str, value: Any, sells: bool) -> None:
+    """Also those that a sale has no use for: nothing could be written down that contains them."""
+    proposal = a_sale(LOTS[0]) if sells else a_proposal("SOL-USD")
+
+    assert {"field": name, "found": str(value), "allowed": "a finite number"} == fault(
+        replace(proposal, **{name: value})
+    )
+
+
+def test_numbers_deep_inside_are_looked_at_too() -> None:
+    """What conviction is made of, and what a trigger was made of."""
+    nan = float("nan")
+    trigger = a_trigger(product_id=SOL)
+
+    assert "components.strength" == field(a_proposal("SOL-USD", components={"strength": nan}))
+    assert "trigger.move" == field(a_proposal("SOL-USD", trigger=replace(trigger, move=nan)))
+    assert "trigger.features.low" == field(a_proposal("SOL-USD", trigger=replace(trigger, features={"low": nan})))
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"size_pct": 0.03},
+        {"size_pct": 3},
+        {"take_profit_pct": None},
+        {"max_hold_hours": 1.5},
+        {"max_hold_hours": True},
+        {"confidence": "sure"},
+        {"reason": 7},
+        {"components": {"strength": "much"}},
+        {"side": "BUY?"},
+        {"trigger": "a trigger"},
+        {"reason": "half a pair: \ud800"},
+        {"components": {"strength": object}},
+    ],
+)
+def test_field_that_could_not_be_read_again_is_refused(over: Mapping[str, Any]) -> None:
+    """It would be stored in a ledger, or in a record, that nobody could read."""
+    found = fault(a_proposal("SOL-USD", **over))
+
+    assert found is not None
+    assert "proposal" == found["field"]
+    assert found["found"].encode()
+
+
+def test_what_goes_on_has_fields_of_their_own_types() -> None:
+    """A text that can only be read as one number is that number, and the word SELL is a sale."""
+    lot = LOTS[0]
+    texts: dict[str, Any] = {"stop_loss_pct": "6", "take_profit_pct": "12.50"}
+
+    bought = read_answer(a_proposal("SOL-USD", **texts), RULES, MARKET)
+    sold = read_answer(replace(TradeProposal.sell(lot, "back"), side="SELL"), RULES, MARKET)  # type: ignore[arg-type]
+
+    assert a_proposal("SOL-USD", stop_loss_pct=Decimal(6), take_profit_pct=Decimal("12.5")) == bought
+    assert isinstance(sold, TradeProposal)
+    assert sold.reduces
+
+
+def test_text_that_is_no_number_is_named() -> None:
+    """Also one that says so."""
+    texts: dict[str, Any] = {"stop_loss_pct": "NaN"}
+
+    assert "stop_loss_pct" == field(a_proposal("SOL-USD", **texts))
+
+
+def test_building_a_proposal_never_raises() -> None:
+    """However impossible: it is refused where it enters, not where it is made."""
+    impossible = dict.fromkeys(DECIMALS, Decimal("NaN")) | dict.fromkeys(FLOATS, float("nan"))
+
+    assert isinstance(a_proposal("SOL-USD", **impossible), TradeProposal)
+
+
+@pytest.mark.parametrize(
+    ("over", "name"),
+    [
+        ({"product_id": "XRP-USD", "base": Asset("XRP")}, "product_id"),
+        ({"product_id": "SOL-USDC"}, "product_id"),
+        ({"product_id": ""}, "product_id"),
+        ({"base": Asset("ETH")}, "base"),
+        ({"strategy": OTHER}, "strategy"),
+    ],
+)
+def test_purchase_is_of_a_candidate_by_the_strategy_that_was_asked(over: Mapping[str, Any], name: str) -> None:
+    """Another strategy's name would spend another strategy's weight."""
+    assert name == field(replace(a_proposal("SOL-USD"), **over))
+
+
+def test_what_is_held_and_no_candidate_is_not_bought() -> None:
+    """The universe gates entries."""
+    assert "product_id" == field(a_proposal("ADA-USDC"))
+
+
+# --- the prices that follow
+
+
+def priced(bid: str, increment: str) -> StrategyContext:
+    product = a_product("SOL-USD", price_increment=Price(increment))
+    return a_context(a_candidate("SOL-USD", product=product, quote=a_quote("SOL-USD", bid=bid, ask="100000")))
+
+
+@pytest.mark.parametrize(
+    ("bid", "increment", "stop", "target", "name"),
+    [
+        # The bid is rounded down to 99.99, stop and target up: a cent is the least that a stop can be away.
+        ("99.99", "0.01", "99.9999", "12", None),
+        ("99.99", "0.01", "0.0101", "12", None),
+        ("99.99", "0.01", "0.0099", "12", "stop_loss_pct"),
+        ("99.99", "0.01", "6", "1E-25", None),
+        ("99.99", "0.01", "6", "1E-30", "take_profit_pct"),
+        # Steps of one: from 1 there is nowhere to go but 0.
+        ("1.5", "1", "99.9999", "12", "stop_loss_pct"),
+        ("1", "1", "6", "12", "stop_loss_pct"),
+        ("2", "1", "50", "12", None),
+        ("2", "1", "49.9999", "12", "stop_loss_pct"),
+        ("2", "1", "99.9999", "12", None),
+        # Less than one step.
+        ("0.5", "1", "6", "12", "stop_loss_pct"),
+    ],
+)
+def test_stop_and_target_lie_around_the_price_after_rounding(
+    bid: str, increment: str, stop: str, target: str, name: str | None
+) -> None:
+    """To the price increment, as they would be sent."""
+    proposal = a_proposal("SOL-USD", stop_loss_pct=Decimal(stop), take_profit_pct=Decimal(target))
+
+    assert name == field(proposal, priced(bid, increment))
+
+
+def test_stop_that_rounds_to_the_price_is_named_with_both() -> None:
+    """And with the step that brought it there."""
+    assert {
+        "field": "stop_loss_pct",
+        "found": "99.9999, a stop of 1 at a price of 1 in steps of 1",
+        "allowed": "a stop above 0 and below the price",
+    } == fault(a_proposal("SOL-USD", stop_loss_pct=Decimal("99.9999")), priced("1.5", "1"))
+
+
+# --- sales
+
+
+@pytest.mark.parametrize("lot_id", [None, "", "lot-of-nobody", "lot-BTC-USD"])
+def test_sale_names_a_lot_of_its_own_strategy(lot_id: str | None) -> None:
+    """Not none, not one that is gone, not one of another strategy: its own are those that it was shown."""
+    assert "lot_id" == field(a_sale(LOTS[0], lot_id=None if lot_id is None else ClientOrderId(lot_id)))
+
+
+@pytest.mark.parametrize(
+    ("over", "name"),
+    [
+        ({"product_id": SOL}, "product_id"),
+        ({"product_id": ProductId("ETH-USDC")}, "product_id"),
+        ({"base": Asset("SOL")}, "base"),
+        ({"strategy": OTHER}, "strategy"),
+    ],
+)
+def test_sale_is_of_the_product_of_its_lot(over: Mapping[str, Any], name: str) -> None:
+    """It would be priced at the quote of another one."""
+    assert name == field(replace(a_sale(LOTS[0]), **over))
+
+
+def test_sale_needs_no_stop_no_target_and_no_candidate() -> None:
+    """ADA is none, and a sale has no terms."""
+    sale = TradeProposal.sell(LOTS[1], "back")
+
+    assert (Side.SELL, 0, 0, 0, 0) == (
+        sale.side,
+        sale.size_pct,
+        sale.stop_loss_pct,
+        sale.take_profit_pct,
+        sale.max_hold_hours,
+    )
+    assert None is fault(sale)
+
+
+# --- denials and texts
+
+
+@pytest.mark.parametrize("value", [*NOT_FINITE, *NOT_FINITE_FLOATS])
+def test_denial_holds_finite_numbers(value: Any) -> None:
+    """It becomes a verdict."""
+    answer = Denial(SOL, DenialCode.RULE_MISSING, "strategies", {"fine": 1.0, "move": value})
+
+    denial = read_answer(answer, RULES, MARKET)
+
+    assert isinstance(denial, Denial)
+    assert DenialCode.PROPOSAL_INVALID is denial.code
+    assert ("details.move", str(value)) == (denial.details["field"], denial.details["found"])
+
+
+def test_denial_with_sound_numbers_passes() -> None:
+    """Of each kind a detail may be."""
+    details = {"one": 1, "half": 0.5, "third": Decimal("0.3"), "word": "nan"}
+
+    denial = Denial(SOL, DenialCode.RULE_MISSING, "strategies", details)
+
+    assert replace(denial, strategy=RULES) == read_answer(denial, RULES, MARKET)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(Decimal("1E+999999"), "1E+999999"), (None, "None"), ("\udfff", "\\udfff"), ("x" * 300, "x" * 200)],
+)
+def test_value_is_described_in_a_text_that_can_be_stored(value: object, text: str) -> None:
+    """And never in a long one."""
+    assert text == describe(value)
