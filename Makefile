@@ -149,6 +149,13 @@ venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writ
 kill-drill: .venv/.dev ## flip the kill switch a thousand times during cycles; writes docs/kill-switch.md
 	$(BIN)/python -m desk.drill.kill_switch docs/kill-switch.md
 
+# `make slow-venue ONLY="--delays 5 --lots 8"` runs a part and writes no page.
+ONLY ?=
+
+.PHONY: slow-venue
+slow-venue: .venv/.dev ## sell lots at a venue that answers late, a quarter of an hour; writes docs/slow-venue.md; ONLY
+	$(BIN)/python -m desk.drill.slow_venue $(or $(ONLY),docs/slow-venue.md)
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md
