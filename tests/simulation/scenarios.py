@@ -143,4 +143,24 @@ SLOW = Scenario(
     unmoved=frozenset({ADA_USDC}),
 )
 
+
+def make_lots(count: int) -> Scenario:
+    """Eight products, of which so many are bought together; after an hour, at the last tick, the lots are sold."""
+    products = [ProductId(f"{base}-USD") for base in ("SOL", "ETH", "ADA", "AVAX", "DOT", "LINK", "UNI", "XLM")]
+    return Scenario(
+        f"{count} lots",
+        _beats(0, 2, 3, 16),
+        {product_id: [*_DIP, *_calm(40)] for product_id in products},
+        {
+            **_NO_PACE,
+            "risk.entries_per_cycle_max": 8,
+            "strategies.rules_engine.trades_per_cycle_max": 8,
+            "universe.clusters": {},
+            "universe.correlation_max": 1,
+            **{f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},
+        },
+        unmoved=frozenset(products[count:]),
+    )
+
+
 SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, CAPPED, MIXED)

@@ -164,8 +164,10 @@ class VenueWire(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send one request to the venue.
 
-        Its time-out is of real seconds, and time is virtual here: how busy this machine is must not decide anything.
+        Its time-out is of real seconds, and time is virtual here: how busy this machine is must not decide anything. A
+        nemesis is told the time-out, and may keep an answer for longer.
         """
+        patience = kwargs["timeout"]
         kwargs["timeout"] = _REAL_SECONDS
         path = (request.url or "").partition("/api/v3/brokerage")[2].partition("?")[0]
         held: list[requests.Response] = []
@@ -179,7 +181,7 @@ class VenueWire(HTTPAdapter):
                 response.close()
             raise requests.exceptions.ReadTimeout
 
-        return self.hands.strike(f"venue {request.method} {_shape(path)}", act, lose, (request,))
+        return self.hands.strike(f"venue {request.method} {_shape(path)}", act, lose, (request, patience))
 
 
 def _shape(path: str) -> str:

@@ -52,7 +52,6 @@ from trader.sim.orders import SimConversion
 #: One request after the other, so that the N-th call is the same one in every run.
 _LIMITS = RateLimits(1_000, 1_000, 1_000, parallel=1)
 _PREFIX = "audit/"
-_PATIENCE = TimeoutPolicy(connect_seconds=2, answer_seconds=2)
 
 
 class Wires:
@@ -71,6 +70,8 @@ wires = cache(Wires)
 
 class WireWorld:
     """One history of a scenario on the real adapters, from its beginning."""
+
+    patience = TimeoutPolicy(connect_seconds=2, answer_seconds=2)
 
     def __init__(self, scenario: Scenario, server: VenueServer, *, word: str = TradingState.RUN) -> None:
         self.scenario = scenario
@@ -120,7 +121,7 @@ class WireWorld:
             prefix,
             self._url,
             limits=_LIMITS,
-            timeouts=_PATIENCE,
+            timeouts=self.patience,
             timing=timing,
             budget=budget,
         )
