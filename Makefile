@@ -108,8 +108,9 @@ mutate: .venv/.dev .locker/mutation/.made ## try mutants of the deciding and the
 	  --seed $(SEED) --mutants $(MUTANTS)
 
 .PHONY: nightly
-nightly: .venv/.dev ## property tests with many more examples, drawn anew each night
+nightly: .venv/.dev ## property tests with many more examples, drawn anew each night; every pair of crashes
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/property $(PYTEST_ARGS)
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.pairs
 
 .PHONY: format
 format: .venv/.dev ## rewrite the sources in the agreed format

@@ -54,7 +54,7 @@ ANSWERS = st.one_of(
 
 
 @cache
-def facts() -> CycleInputs:
+def some_inputs() -> CycleInputs:
     """ETH was bought at 100 and stands at 93, below its stop."""
     eth = Quote(a_proposal("ETH-USD").product_id, Price("93"), Price("93.01"), NOW)
     held = replace(a_held_ledger(), regime=RegimeState(Regime.CHOP, Regime.CHOP))
@@ -75,10 +75,10 @@ def told(answers: Any) -> Pipeline:
 @given(ANSWERS)
 def test_any_answer_leaves_a_decision_that_can_be_written_down(answers: Any) -> None:
     """With the exit in it; and every order that comes of it is protected on the right sides of its price."""
-    decision = told(answers).decide(facts())
+    decision = told(answers).decide(some_inputs())
 
     assert digest_of(decision)
-    assert digest_of(record_decision(facts(), decision, "config", "code")).encode()
+    assert digest_of(record_decision(some_inputs(), decision, "config", "code")).encode()
     assert [OrderPurpose.EXIT] == [intent.purpose for intent in decision.plan.intents if intent.side is Side.SELL]
     for intent in decision.plan.intents:
         assert not intent.is_entry or (intent.bracket is not None and intent.bracket.is_around(intent.limit_price))
@@ -88,7 +88,7 @@ def test_any_answer_leaves_a_decision_that_can_be_written_down(answers: Any) -> 
 def test_each_proposal_goes_on_or_is_denied(proposals: list[TradeProposal]) -> None:
     """None is lost, and one that cannot be takes no other with it."""
     pipeline = told(proposals)
-    answers = pipeline.propose(facts(), pipeline.screen(facts())).answers
+    answers = pipeline.propose(some_inputs(), pipeline.screen(some_inputs())).answers
 
     if not answers.failed:
         invalid = [each for each in answers.denials if each.code is DenialCode.PROPOSAL_INVALID]

@@ -33,7 +33,7 @@ from trader.model.ids import Instant
 _BUSY = (ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, CONVERT, PROTECTION, MIXED)
 #: Scenarios without a pace, see above.
 _UNPACED = (FLATTEN, REPRICE, MIXED)
-_CALLS_MIN = 870
+_CALLS_MIN = 860
 
 
 def stalled(

@@ -44,11 +44,6 @@ _MINUTES, _AT_ONCE = 15, 48
 _SETTING_UP_AT_ONCE = 4
 
 
-def find_time_out(period_seconds: int) -> int:
-    """Return after how many seconds Lambda ends an invocation, for the period of the schedule."""
-    return min(period_seconds - 90, 840)
-
-
 @dataclass(frozen=True, slots=True)
 class Ticked:
     """One tick: how the invocation ended, and what it left."""
@@ -246,7 +241,7 @@ def main() -> None:
     cases = [Case(*each) for each in product(given.delays, given.requests, given.lots, given.words)]
     begun = time.monotonic()
     with open_stage(_CONFIG) as stage:
-        time_out = given.time_out or find_time_out(stage.settings.cycle.period_seconds)
+        time_out = given.time_out or stage.settings.cycle.run_seconds
         drill = SlowVenueDrill(stage, time_out, partial(print, flush=True))
         ended = drill.run(cases, 60 * given.minutes, given.at_once)
     if given.page is not None:

@@ -256,7 +256,7 @@ class LedgerUnderTest:
         return Ports(exchange, exchange, InMemoryStateStore(), InMemoryAuditLog(), self.switch, self.clock, identity)
 
     def _hear(self, view: AccountView) -> None:
-        self.venue.exchange.listed = view.orders
+        self.venue.exchange.listed, self.venue.exchange.lists_all = view.orders, True
         done = reconcile(self.ledger, view, SETTINGS)
         self._keep(done, view.read_at)
         again = reconcile(done.ledger, view, SETTINGS)
@@ -268,7 +268,7 @@ class LedgerUnderTest:
         sendable = {
             name_of(each) for each in done.ledger.orders.values() if is_resendable(done.ledger, each, at, SETTINGS)
         }
-        self.model.told(self.venue.exchange.listed, at, sendable)
+        self.model.told(self.venue.exchange.listed, at, sendable if self.venue.exchange.lists_all else None)
         wrong = [f"fill {each.trade_id} was booked twice" for each in done.new_fills if each.trade_id in self.booked]
         self.booked |= {each.trade_id for each in done.new_fills}
         wrong += [str(body) for _, _, body in done.notes if "not booked" in str(body.get("reason"))]

@@ -132,10 +132,11 @@ class Model:
         if is_new:
             self._believe(order_id, OrderStatus.WITHHELD)
 
-    def told(self, states: Iterable[OrderStatusReport], at: Instant, sendable: Collection[str] = ()) -> None:
+    def told(self, states: Iterable[OrderStatusReport], at: Instant, sendable: Collection[str] | None) -> None:
         """The venue listed orders; what it did not list proves nothing until patience ends.
 
-        Patience does not end for what may still be sent again, as a sale may whose lot is there.
+        Patience does not end for what may still be sent again, as a sale may whose lot is there. Without *sendable*
+        the venue spoke of one order only, which says nothing of any other.
         """
         for state in sorted(states, key=lambda each: each.originating_order_id is not None):
             name = self._name_of(state)
@@ -144,6 +145,8 @@ class Model:
             self.venue_ids[state.venue_order_id] = name
             if may_step(self.beliefs[name].status, state.status):
                 self._believe(name, state.status)
+        if sendable is None:
+            return
         for name, belief in self.beliefs.items():
             if name in sendable or belief.status not in IN_DOUBT:
                 continue

@@ -121,6 +121,7 @@ class Witnessed(CoinbaseExchange):
         self.stall_seconds = 0
         self.answer: tuple[ClientOrderId, Submission] | None = None
         self.listed: tuple[OrderStatusReport, ...] = ()
+        self.lists_all = True
         self.left: dict[str, Instant] = {}
 
     def submit(self, intent: OrderIntent) -> Submission:
@@ -135,12 +136,12 @@ class Witnessed(CoinbaseExchange):
         return answer
 
     def orders(self, since: Instant) -> tuple[OrderStatusReport, ...]:
-        self.listed = tuple(super().orders(since))
+        self.listed, self.lists_all = tuple(super().orders(since)), True
         return self.listed
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         report = super().order(venue_order_id)
-        self.listed = (report,)
+        self.listed, self.lists_all = (report,), False
         return report
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from simulation.mutants.table import Row
 from simulation.mutants.table import rows as mutant_rows
 from simulation.order_life.visits import Visits, visits
+from simulation.pairs import draw_pairs, every_pair, play_pairs
 from simulation.wire.assumptions import ALL_HOLD, ASSUMPTIONS, Consequence, consequence
 from simulation.wire.halts import SALES, Halted, halted
 from simulation.wire.outages import CYCLES, DEPENDENCIES, Observed, observed
@@ -27,6 +28,8 @@ from simulation.wire.sweeps import Outcome, every_job, outcome
 
 Line = Sequence[object]
 
+#: So many pairs of crashes are drawn; `make nightly` plays all.
+_PAIRS = 3_000
 _PAGE = Path(__file__).with_name("page.md")
 _SOAKS = Path(__file__).parents[3] / "docs/soak-runs.txt"
 
@@ -40,6 +43,7 @@ class Findings:
     halts: Sequence[Halted]
     consequences: Sequence[Consequence]
     life: Visits
+    pairs: Sequence[str]
     mutants: Sequence[Row]
     seconds: float
 
@@ -56,13 +60,14 @@ class Findings:
                 if each.doubled > (0 if each.assumption == ALL_HOLD else each.noticed)
             ),
             *(f"{each.test} lets a mutant pass: {each.mutant}" for each in self.mutants if not each.is_caught),
+            *self.pairs,
             *(f"no script takes the step {step}" for step in self.life.scripts.unvisited),
             *([f"{self.life.illegal} illegal steps"] if self.life.illegal else ()),
         ]
 
 
-def gathered(processes: int) -> Findings:
-    """Play everything."""
+def gathered(processes: int, seed: int) -> Findings:
+    """Play everything; of the pairs of crashes those that the seed draws."""
     begun = time.monotonic()
     # Not forked: threads of a venue may be running here, and would be missing there.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -72,7 +77,8 @@ def gathered(processes: int) -> Findings:
         consequences = pool.map(consequence, ASSUMPTIONS)
         life = pool.submit(visits)
         played = list(rows), list(outages), list(halts), list(consequences), life.result()
-    return Findings(*played, mutant_rows(processes=processes), time.monotonic() - begun)
+    pairs = play_pairs(draw_pairs(_PAIRS, seed), processes)
+    return Findings(*played, pairs, mutant_rows(processes=processes), time.monotonic() - begun)
 
 
 def sweep_table(rows: Sequence[Outcome]) -> list[Line]:
@@ -88,7 +94,7 @@ def _counted(rows: Sequence[Outcome]) -> tuple[int, int, int, int]:
     return len(rows), len(methods), sum(each.compared for each in rows), sum(len(each.broken) for each in rows)
 
 
-def text_of(found: Findings) -> str:
+def text_of(found: Findings, seed: int) -> str:
     """Write the document."""
     struck = Counter(each.method for each in found.sweeps)
     return _PAGE.read_text(encoding="utf-8").format(
@@ -114,6 +120,10 @@ def text_of(found: Findings) -> str:
             [astuple(each) for each in found.consequences],
         ),
         life=found.life.summary(),
+        pairs=f"{_PAIRS:,}",
+        seed=seed,
+        every_pair=f"{len(every_pair()):,}",
+        wrong_pairs=len(found.pairs),
         mutants=table(
             ("mutant", "what is broken", "caught by"),
             "lll",
@@ -139,9 +149,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Play every sweep on the real adapters.")
     parser.add_argument("document", type=Path)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    found = gathered(given.processes)
-    given.document.write_text(text_of(found), encoding="utf-8")
+    found = gathered(given.processes, given.seed)
+    given.document.write_text(text_of(found, given.seed), encoding="utf-8")
     for line in found.broken[:20]:
         print(line)
     counts = Counter(each.sweep for each in found.sweeps)
@@ -149,6 +160,7 @@ def main() -> None:
         *(f"{sweep}={count}" for sweep, count in counts.items()),
         f"outages={len(found.outages)} halts={sum(each.moments for each in found.halts)}",
         f"assumptions={sum(each.cases for each in found.consequences)} mutants={len(found.mutants)}",
+        f"pairs={_PAIRS} pairs_seed={given.seed}",
         f"violations={len(found.broken)} seconds={found.seconds:.0f}",
     )
     sys.exit(bool(found.broken))

@@ -33,8 +33,8 @@ _AT_ORDERS = (
     FaultKind.POST_ONLY_RACE,
 )
 _EFFECTS = ("venue POST ", "s3.", "dynamodb.")
-_SLOW_SECONDS = (0.2, 0.2, 0.9, 1.9)
-_GIVEN_UP_SECONDS = 2
+_SLOW_SECONDS = (0.2, 0.9, 1.9, 3.0, 5.0, 8.0)
+_GIVEN_UP_SECONDS = 10
 #: So many times the chance at what changes something at the venue: there are few such requests.
 _AT_EFFECTS = 1.6
 _EVENT_STEP_MAX = 24

@@ -12,6 +12,7 @@ from simulation.nemesis import Nemesis
 from simulation.soak.market import SoakScenario
 from simulation.wire.wires import VirtualClock
 from simulation.wire.world import WireWorld, begun
+from trader.adapters.coinbase.limits import TimeoutPolicy
 from trader.model.ids import Instant
 from trader.model.orders import Fill, Liquidity
 from trader.ports import Ports
@@ -41,6 +42,8 @@ class SoakWorld(WireWorld):
     """One history; ``scenario`` may be exchanged for another variant of itself between ticks."""
 
     scenario: SoakScenario
+    #: An answer is waited for as long as on AWS: some take eight seconds.
+    patience = TimeoutPolicy()
 
     def __init__(self, scenario: SoakScenario, server: VenueServer) -> None:
         super().__init__(scenario, server)

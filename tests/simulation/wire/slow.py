@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from desk.drill.function_process import KILLED
-from desk.drill.slow_venue import TICKS_MAX, find_time_out
+from desk.drill.slow_venue import TICKS_MAX
 from desk.sandbox.faults import FaultRule
 from desk.sandbox.options import VenueOptions
 from simulation.checker import positions
@@ -79,7 +79,7 @@ def play(lots: int, word: TradingState, rule: FaultRule) -> list[str]:
 
 def _tick(world: WireWorld, beat: Beat, rule: FaultRule) -> str:
     """Run one invocation, as cold as that of a new process."""
-    seconds = find_time_out(world.scenario.settings.cycle.period_seconds)
+    seconds = world.scenario.settings.cycle.run_seconds
     tick = Tick(cycle_id_at(beat.at), beat.at, Instant(beat.at + seconds))
     try:
         with world.invocation(f"tick {beat.bar}", SlowVenue(world.clock, rule, seconds)) as ports:

@@ -38,7 +38,7 @@ def test_function_that_waits_is_killed(tmp_path: Path, *, over: bool) -> None:
         }
         begun = time.monotonic()
 
-        found = invoked(600 if over else 1, variables, tmp_path, over=over)
+        found = invoked(600 if over else 4, variables, tmp_path, over=over)
 
     assert KILLED == found.outcome
     assert found.seconds <= time.monotonic() - begun < 600

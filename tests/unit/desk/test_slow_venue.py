@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from desk.drill.function_process import ERROR, KILLED, Invoked
-from desk.drill.slow_venue import Ended, Ticked, assess, find_time_out, write_page
+from desk.drill.slow_venue import Ended, Ticked, assess, write_page
 from desk.drill.slow_world import Case, Delayed, Left
 from trader.model.trading_state import TradingState
 
@@ -64,9 +64,3 @@ def test_page_has_a_cell_for_each_case() -> None:
     assert "| 8 s | all | - | - | - | - | - | - |" in page
     assert "2 cases in 10 minutes" in page
     assert "after 210 s" in page
-
-
-@pytest.mark.parametrize(("period", "expected"), [(300, 210), (900, 810), (3600, 840)])
-def test_time_out_leaves_room_before_the_next_tick(period: int, expected: int) -> None:
-    """As far as Lambda goes."""
-    assert expected == find_time_out(period)

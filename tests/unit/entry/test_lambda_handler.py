@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from desk.invoke import Context
-from factories import CYCLE, NOW, shipped_settings, some_facts
+from factories import CYCLE, NOW, a_ledger, shipped_settings, some_facts
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.runtime import Runtime
 from trader.entry.wiring import build_pipeline
 from trader.errors import ConfigError, MalformedData
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Instant, StrategyId
+from trader.model.ids import ClientOrderId, Instant, StrategyId
 from trader.model.inputs import Tick
 
 # Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
@@ -99,6 +99,29 @@ def test_cycle_without_failed_strategies_says_nothing_of_them(
 
     assert "StrategiesFailed" not in printed
     assert [] == logged
+
+
+def test_sales_without_time_are_counted_and_end_the_invocation_in_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The books are closed by then; what Lambda counts as an error rings."""
+    runtime = Ran()
+    reason = "2 sales or protections found no time: a, b"
+    runtime.report = replace(
+        runtime.report,
+        outcome=CycleOutcome.ABORTED,
+        reason=reason,
+        without_time=(ClientOrderId("a"), ClientOrderId("b")),
+        after=a_ledger(owed=("key",), unrecorded=3),
+    )
+    monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: runtime))
+
+    with pytest.raises(lambda_handler.CycleAborted, match=reason):
+        lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z"}, Context())
+
+    (line,) = (each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each)
+    printed = json.loads(line)
+    assert ([2.0], [4.0], [1.0]) == (printed["ExitsWithoutTime"], printed["AuditOwed"], printed["CyclesAborted"])
 
 
 def test_garbage_is_collected_again_once_the_runtime_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from factories import shipped_settings
 from trader.settings.bounds import Between, Matching
 
 
@@ -53,3 +54,11 @@ def test_text_of_another_shape_is_refused_in_words(value: str) -> None:
         Matching("[a-z0-9-]+", "lower case").check(value)
 
     assert f"{value} has the wrong shape; allowed is lower case" == str(caught.value)
+
+
+@pytest.mark.parametrize(("period", "expected"), [(180, 90), (300, 210), (900, 810), (3600, 840)])
+def test_run_is_over_before_the_next_tick(period: int, expected: int) -> None:
+    """However late the schedule wakes it, and no later than Lambda allows."""
+    cycle = shipped_settings({"cycle.period_seconds": period}).cycle
+
+    assert expected == cycle.run_seconds

@@ -12,11 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from trader.errors import TraderError
 
-# A cycle would rather fail and be run again than wait: three tries, and each a few seconds at most. Throttling is
-# among what "standard" retries.
+# A cycle would rather fail and be run again than wait: three tries, and each three seconds at most, so that the books
+# are closed before a run is over. Throttling is among what "standard" retries.
 _CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
+    connect_timeout=1,
+    read_timeout=2,
     retries=dict(mode="standard", total_max_attempts=3),  # noqa: C408 - botocore's word, in the form a rule allows
     tcp_keepalive=True,
 )

@@ -1,24 +1,23 @@
-"""Whether an answer of a strategy can be: its numbers, its names, and that it can be written down and read again.
+"""Whether an answer of a strategy can be: its types, its numbers, its names, and that it can be written down.
 
-Building a proposal never raises: what is wrong with it is found here, where it enters the pipeline, and nowhere later.
+Building a proposal never raises: what is wrong with it is found here, where it enters the pipeline.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
 
-from trader.errors import MalformedData
-from trader.model.codec import canonical_json, decode
+from trader.model.codec import canonical_json
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.money import Price, floor_to
+from trader.model.orders import Side
 from trader.settings.bounds import HOLD_HOURS_LIMIT
 from trader.strategies.base import STAGE
 
@@ -43,6 +42,16 @@ class Bound(NamedTuple):
     holds: Callable[[Any], bool]
 
 
+#: What each field is. A ledger that holds a text where a number belongs could not be read again.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("strategy", "product_id", "base", "reason"), (str,)),
+    **dict.fromkeys(("size_pct", "stop_loss_pct", "take_profit_pct", "hit_ratio", "edge_multiple"), (Decimal,)),
+    **dict.fromkeys(("confidence", "conviction"), (float, int)),
+    "max_hold_hours": (int,),
+    "side": (Side,),
+    "components": (Mapping,),
+    "lot_id": (str, type(None)),
+}
 _OF_EVERY_PROPOSAL: Mapping[str, Bound] = {
     "confidence": Bound("0 to 1", lambda value: 0 <= value <= 1),
     "conviction": Bound("0 to 1", lambda value: 0 <= value <= 1),
@@ -62,12 +71,12 @@ def read_answer(answer: object, strategy_id: StrategyId, context: StrategyContex
 
     A purchase is of a candidate, with a stop below and a target above the price it would be bought at, each rounded to
     the price increment. A sale names a lot of the strategy that proposes it.
-    Raises: TypeError, ValueError, MalformedData for what is no answer, or cannot be written down.
+    Raises: TypeError, ValueError, AttributeError or MalformedData for what is no answer, or cannot be written down.
     """
     if isinstance(answer, TradeProposal):
         return _read_proposal(answer, strategy_id, context)
     if isinstance(answer, Denial):
-        fault = _find_not_finite("details", answer.details)
+        fault = _find_not_finite("details.", answer.details.items())
         read = replace(answer, strategy=strategy_id, details=dict(answer.details))
         return _require_storable(_deny(answer, strategy_id, fault) if fault is not None else read)
     raise TypeError(f"an answer is a TradeProposal or a Denial, not a {type(answer).__name__}")
@@ -76,22 +85,18 @@ def read_answer(answer: object, strategy_id: StrategyId, context: StrategyContex
 def _read_proposal(
     proposal: TradeProposal, strategy_id: StrategyId, context: StrategyContext
 ) -> TradeProposal | Denial:
-    fault = _find_not_finite("", proposal)
-    if fault is None:
-        try:
-            # What goes on is what the record gives back: every field has its own type, and nobody else holds a part.
-            proposal = decode(TradeProposal, json.loads(canonical_json(proposal).encode()))
-        except (MalformedData, ValueError) as error:
-            fault = Fault("proposal", error, "fields of their own types, which can be stored")
     fault = (
-        fault
-        or _find_not_finite("", proposal)
+        _find_unreadable(proposal)
+        or _find_not_finite("", ((name, getattr(proposal, name)) for name in _TYPES))
+        or _find_not_finite("components.", proposal.components.items())
         or _find_out_of_bounds(proposal, _OF_EVERY_PROPOSAL)
-        or _find_stranger(proposal, strategy_id)
+        or _find_stranger(proposal, strategy_id, context)
         or (_find_in_sale(proposal, context) if proposal.reduces else _find_in_purchase(proposal, context))
     )
+    if fault is None:
+        return replace(proposal, components=dict(proposal.components))
     # Without the proposal: its numbers may be such that nothing can be written down that contains them.
-    return proposal if fault is None else _require_storable(_deny(proposal, strategy_id, fault))
+    return _require_storable(_deny(proposal, strategy_id, fault))
 
 
 def describe(value: object) -> str:
@@ -113,22 +118,32 @@ def _require_storable(denial: Denial) -> Denial:
     return denial
 
 
-def _find_not_finite(name: str, value: object) -> Fault | None:
-    return next(_not_finite(name, value), None)
+def _find_unreadable(proposal: TradeProposal) -> Fault | None:
+    fault = _find_mistyped((name, getattr(proposal, name), kinds) for name, kinds in _TYPES.items())
+    if fault is not None:
+        return fault
+    components = proposal.components
+    fault = _find_mistyped((f"components.{name}", value, (float, int)) for name, value in components.items())
+    texts: list[tuple[str, object]] = [("reason", proposal.reason), *(("components", name) for name in components)]
+    for name, text in texts:
+        if not isinstance(text, str) or text.encode(errors="ignore").decode() != text:
+            return Fault(name, text, "a text that can be stored")
+    return fault
 
 
-def _not_finite(name: str, value: object) -> Iterator[Fault]:
-    if isinstance(value, Decimal | float):
-        if not _is_sound(value):
-            yield Fault(name, value, "a finite number")
-        return
-    parts: Iterator[tuple[object, object]] = iter(())
-    if isinstance(value, Mapping):
-        parts = iter(value.items())
-    elif is_dataclass(value):
-        parts = ((each.name, getattr(value, each.name)) for each in fields(value))
-    for part, inner in parts:
-        yield from _not_finite(f"{name}.{part}" if name else str(part), inner)
+def _find_mistyped(fields: Iterable[tuple[str, object, tuple[type, ...]]]) -> Fault | None:
+    for name, value, kinds in fields:
+        # bool is an int to Python; to us it is not.
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            return Fault(name, f"{type(value).__name__} {value}", " or ".join(kind.__name__ for kind in kinds))
+    return None
+
+
+def _find_not_finite(prefix: str, numbers: Iterable[tuple[str, object]]) -> Fault | None:
+    for name, value in numbers:
+        if isinstance(value, Decimal | float) and not _is_sound(value):
+            return Fault(f"{prefix}{name}", value, "a finite number")
+    return None
 
 
 def _is_sound(value: Decimal | float) -> bool:
@@ -145,10 +160,12 @@ def _find_out_of_bounds(proposal: TradeProposal, bounds: Mapping[str, Bound]) ->
     return None
 
 
-def _find_stranger(proposal: TradeProposal, strategy_id: StrategyId) -> Fault | None:
-    if proposal.strategy == strategy_id:
-        return None
-    return Fault("strategy", proposal.strategy, f"{strategy_id}, which was asked")
+def _find_stranger(proposal: TradeProposal, strategy_id: StrategyId, context: StrategyContext) -> Fault | None:
+    if proposal.strategy != strategy_id:
+        return Fault("strategy", proposal.strategy, f"{strategy_id}, which was asked")
+    if proposal.trigger is not None and proposal.trigger not in context.triggers.values():
+        return Fault("trigger", proposal.trigger, "a trigger that was shown")
+    return None
 
 
 def _find_in_sale(proposal: TradeProposal, context: StrategyContext) -> Fault | None:

@@ -53,10 +53,8 @@ def field(proposal: TradeProposal, context: StrategyContext = MARKET) -> str | N
 
 
 def test_sound_purchase_and_sale_pass() -> None:
-    """With a trigger and components as the rules make them, and for each lot."""
-    trigger = a_trigger(product_id=SOL, features={"momentum": 0.1})
-
-    assert None is fault(a_proposal("SOL-USD", trigger=trigger, components={"strength": 0.4}))
+    """With components as the rules make them, and for each lot."""
+    assert None is fault(a_proposal("SOL-USD", components={"strength": 0.4, "confidence": 1}))
     assert [None, None] == [fault(TradeProposal.sell(lot, "back")) for lot in LOTS]
 
 
@@ -123,14 +121,21 @@ def test_no_field_holds_a_number_that_is_none(name: str, value: Any, sells: bool
     )
 
 
-def test_numbers_deep_inside_are_looked_at_too() -> None:
-    """What conviction is made of, and what a trigger was made of."""
-    nan = float("nan")
-    trigger = a_trigger(product_id=SOL)
+@pytest.mark.parametrize("value", NOT_FINITE_FLOATS)
+def test_what_conviction_is_made_of_is_looked_at_too(value: float) -> None:
+    """It is written down beside it."""
+    assert "components.strength" == field(a_proposal("SOL-USD", components={"strength": value}))
 
-    assert "components.strength" == field(a_proposal("SOL-USD", components={"strength": nan}))
-    assert "trigger.move" == field(a_proposal("SOL-USD", trigger=replace(trigger, move=nan)))
-    assert "trigger.features.low" == field(a_proposal("SOL-USD", trigger=replace(trigger, features={"low": nan})))
+
+def test_trigger_is_one_that_was_shown() -> None:
+    """Any of them, and what is equal to it; not one that nobody has seen, whose numbers may be anything."""
+    shown = a_trigger(product_id=SOL)
+    context = replace(MARKET, triggers={SOL: shown})
+
+    assert None is field(a_proposal("SOL-USD", trigger=shown), context)
+    assert None is field(a_proposal("ETH-USD", trigger=replace(shown)), context)
+    assert "trigger" == field(a_proposal("SOL-USD", trigger=replace(shown, move=float("nan"))), context)
+    assert "trigger" == field(a_proposal("SOL-USD", trigger=shown))
 
 
 @pytest.mark.parametrize(
@@ -138,12 +143,19 @@ def test_numbers_deep_inside_are_looked_at_too() -> None:
     [
         {"size_pct": 0.03},
         {"size_pct": 3},
+        {"stop_loss_pct": "6"},
+        {"edge_multiple": True},
         {"take_profit_pct": None},
         {"max_hold_hours": 1.5},
         {"max_hold_hours": True},
         {"confidence": "sure"},
         {"reason": 7},
+        {"components": None},
         {"components": {"strength": "much"}},
+        {"components": {1: 0.5}},
+        {"components": {"\ud800": 0.5}},
+        {"conviction": Decimal("0.5")},
+        {"lot_id": 7},
         {"side": "BUY?"},
         {"trigger": "a trigger"},
         {"reason": "half a pair: \ud800"},
@@ -155,28 +167,25 @@ def test_field_that_could_not_be_read_again_is_refused(over: Mapping[str, Any]) 
     found = fault(a_proposal("SOL-USD", **over))
 
     assert found is not None
-    assert "proposal" == found["field"]
+    assert next(iter(over)) == found["field"].partition(".")[0]
     assert found["found"].encode()
 
 
-def test_what_goes_on_has_fields_of_their_own_types() -> None:
-    """A text that can only be read as one number is that number, and the word SELL is a sale."""
-    lot = LOTS[0]
-    texts: dict[str, Any] = {"stop_loss_pct": "6", "take_profit_pct": "12.50"}
+def test_other_type_is_named_with_what_it_is() -> None:
+    """And with what it should have been."""
+    over: dict[str, Any] = {"stop_loss_pct": "6"}
 
-    bought = read_answer(a_proposal("SOL-USD", **texts), RULES, MARKET)
-    sold = read_answer(replace(TradeProposal.sell(lot, "back"), side="SELL"), RULES, MARKET)  # type: ignore[arg-type]
-
-    assert a_proposal("SOL-USD", stop_loss_pct=Decimal(6), take_profit_pct=Decimal("12.5")) == bought
-    assert isinstance(sold, TradeProposal)
-    assert sold.reduces
+    assert {"field": "stop_loss_pct", "found": "str 6", "allowed": "Decimal"} == fault(a_proposal("SOL-USD", **over))
 
 
-def test_text_that_is_no_number_is_named() -> None:
-    """Also one that says so."""
-    texts: dict[str, Any] = {"stop_loss_pct": "NaN"}
+def test_what_goes_on_holds_no_part_that_the_strategy_could_still_change() -> None:
+    """Its components are its own."""
+    components = {"strength": 0.4}
+    read = read_answer(a_proposal("SOL-USD", components=components), RULES, MARKET)
 
-    assert "stop_loss_pct" == field(a_proposal("SOL-USD", **texts))
+    components["strength"] = float("nan")
+
+    assert a_proposal("SOL-USD", components={"strength": 0.4}) == read
 
 
 def test_building_a_proposal_never_raises() -> None:

@@ -1,0 +1,361 @@
+"""Accidents 44 and 45: a venue that is slow, an instant that is wrong; and a bucket that fails beside a due sale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, down
+from factories import SCOPE, Scripted, a_proposal
+from trader.cycle import CycleOutcome, run_cycle
+from trader.errors import AuditError, VenueUnavailable
+from trader.model.cycle_state import CycleMark, CyclePhase
+from trader.model.ids import CycleId, Instant, ProductId, cycle_id_at, run_id_at
+from trader.model.inputs import Tick
+from trader.model.orders import OrderPurpose, OrderStatusReport
+from trader.model.trading_state import TradingState
+
+_QUIET = [Bar()] * 60
+
+
+class PowerCut(BaseException):
+    """The process is gone; no handler of ours may hold it up."""
+
+
+_EIGHT = (SOL, ETH, BTC, *(ProductId(f"{base}-USD") for base in ("ADA", "XRP", "DOGE", "LINK", "AVAX")))
+
+
+def holding(*product_ids: ProductId, hours: int = 1) -> World:
+    """Lots with their brackets at the venue."""
+    asked: list[int] = []
+
+    def answer(_: Any) -> Any:
+        asked.append(1)
+        return tuple(a_proposal(each, max_hold_hours=hours) for each in product_ids) if len(asked) == 1 else ()
+
+    world = a_world(
+        strategy=Scripted(answer),
+        paths={each: a_path(DIP, *_QUIET) for each in product_ids},
+        risk__entries_per_cycle_max=8,
+        risk__entries_per_hour_max=8,
+        risk__open_positions_max=8,
+        risk__entry_spacing_seconds=0,
+        risk__total_pct_max=60,
+        strategies__rules_engine__trades_per_cycle_max=8,
+    )
+    world.cycles(3)
+    assert len(product_ids) == len(world.ledger.lots)
+    return world
+
+
+def slow(world: World, seconds: float, *, every: int = 1, sends_only: bool = False) -> None:
+    """From now on the venue takes its time for an answer; an answer longer than what is left of a run is none."""
+    calls: list[int] = []
+    sends = ("submit", "cancel")
+    reads = ("balances", "orders", "fills", "order", "order_fills")
+
+    def wait(ports: Any, original: Callable[..., Any], *args: Any) -> Any:
+        calls.append(1)
+        if len(calls) % every == 0:
+            before = world.clock.at
+            world.clock.set(Instant(int(before + seconds)))
+            ports.budget.observe(seconds)
+        return original(*args)
+
+    ports = world.ports()
+    world.ports = lambda owner="one": replace(ports, identity=replace(ports.identity, owner=owner))  # type: ignore[method-assign]
+    for name in (*sends, *(() if sends_only else reads)):
+        world.meddlers[f"exchange.{name}"] = lambda original, *args: wait(ports, original, *args)
+    if not sends_only:
+        for name in ("quotes", "products", "bars", "depth"):
+            world.meddlers[f"market.{name}"] = lambda original, *args: wait(ports, original, *args)
+
+
+def ticks_until_flat(world: World, most: int = 4) -> int:
+    """Count the ticks until nothing is held; none of them that leaves a sale says COMPLETED."""
+    for number in range(1, most + 1):
+        at = Instant(world.clock.now() // 300 * 300 + 300)
+        world.clock.set(at)
+        report = world.cycle()
+        if not world.ledger.lots:
+            return number
+        assert CycleOutcome.COMPLETED is not report.outcome
+    return most + 1
+
+
+# --- 44
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3, 5])
+@pytest.mark.parametrize(("lots", "most"), [(1, 1), (8, 2)])
+@pytest.mark.parametrize("why", ["flatten", "time", "time under reduce-only"])
+def test_position_is_left_in_few_ticks_however_slow_the_venue_answers(
+    seconds: int, lots: int, most: int, why: str
+) -> None:
+    """44: with 3 s an answer FLATTEN sold nothing, said COMPLETED, and never would."""
+    world = holding(*_EIGHT[:lots])
+    if why == "flatten":
+        world.kill_switch.word = TradingState.FLATTEN
+    else:
+        world.clock.advance(3600)
+        world.kill_switch.word = TradingState.RUN if why == "time" else TradingState.REDUCE_ONLY
+    slow(world, seconds)
+
+    assert ticks_until_flat(world) <= most
+
+
+@pytest.mark.parametrize("how", [{"sends_only": True}, {"every": 3}])
+def test_position_is_left_when_only_some_answers_are_slow(how: dict[str, Any]) -> None:
+    """44: the slowest answer of a run counts, whichever it is."""
+    world = holding(*_EIGHT)
+    world.kill_switch.word = TradingState.FLATTEN
+    slow(world, 5, **how)
+
+    assert ticks_until_flat(world) <= 2
+
+
+@pytest.mark.parametrize(
+    ("state", "unread"),
+    [
+        (TradingState.FLATTEN, {"market.bars", "market.depth", "exchange.fee_rates"}),
+        (TradingState.HALT, {"market.bars", "market.depth", "exchange.fee_rates"}),
+        (TradingState.REDUCE_ONLY, {"market.depth", "exchange.fee_rates"}),
+    ],
+)
+def test_nothing_that_concerns_entries_is_read_where_there_can_be_none(state: TradingState, unread: set[str]) -> None:
+    """44: and of what is held only its quote and its flags, under REDUCE_ONLY its bars and the benchmark's."""
+    world = holding(SOL, hours=99)
+    asked: list[tuple[str, Any]] = []
+    for name in ("quotes", "products", "bars"):
+        world.meddlers[f"market.{name}"] = lambda original, *args, name=name: (
+            asked.append((name, args[0] if args else None)),
+            original(*args),
+        )[1]
+    world.kill_switch.word = state
+    world.clock.advance(7200)
+    world.calls.clear()
+
+    world.cycle()
+
+    assert unread.isdisjoint(world.calls)
+    bars = [("bars", (SOL,)), ("bars", (BTC,))] if state is TradingState.REDUCE_ONLY else []
+    assert [("quotes", (SOL,)), ("products", (SOL,)), *bars] == asked
+
+
+def test_entries_are_cut_off_and_not_the_exit() -> None:
+    """44: reading the market takes all that is left beside the turn; the sale leaves, nothing is entered."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+    ports = world.ports()
+    limits: list[float] = []
+
+    def bars(original: Callable[..., Any], *args: Any) -> Any:
+        limits.append(ports.budget.until)
+        world.clock.set(Instant(int(ports.budget.until)))
+        raise VenueUnavailable("not asked, the run has no time left")
+
+    world.ports = lambda owner="one": ports  # type: ignore[method-assign]
+    world.meddlers["market.bars"] = bars
+
+    report = world.cycle()
+
+    assert {} == world.ledger.lots
+    assert CycleOutcome.ABSTAINED is report.outcome
+    # A turn of six answers, two to settle, eight seconds to close.
+    assert report.tick.deadline - 8 - 2 - 6 == limits[0]
+
+
+# --- 45
+
+
+@pytest.mark.parametrize("ahead", [61, 3600, 400 * 86_400])
+def test_tick_from_the_future_is_refused_and_changes_nothing(ahead: int) -> None:
+    """45: local time written as UTC; every tick after it was SKIPPED until then."""
+    world = holding(SOL, hours=99)
+    before, calls = dict(world.store.texts), len(world.calls)
+
+    report = world.cycle(scheduled=world.clock.now() + ahead)
+
+    assert CycleOutcome.ABORTED is report.outcome
+    assert f"{ahead} s ahead of the clock" in report.reason
+    assert (before, calls) == (world.store.texts, len(world.calls))
+    assert CycleOutcome.COMPLETED is world.cycle().outcome
+
+
+def test_tick_a_minute_ahead_runs() -> None:
+    """45: clocks differ a little."""
+    world = holding(SOL, hours=99)
+
+    assert CycleOutcome.COMPLETED is world.cycle(scheduled=world.clock.now() + 60).outcome
+
+
+def test_last_cycle_in_the_future_is_told_with_the_command_that_helps() -> None:
+    """45: books that a wrong clock ran; ticks say so, an operator's run works all the same."""
+    world = holding(SOL, hours=99)
+    future = replace(world.ledger, last_cycle=CycleMark(CycleId("20271122T101500Z"), CyclePhase.FINISHED))
+    grant = world.store.acquire(SCOPE, "wrong clock", world.clock.now(), 60)
+    world.store.commit(grant, future, release=True)
+
+    report = world.cycle()
+    now = world.clock.now()
+    world.kill_switch.word = TradingState.FLATTEN
+    run = Tick(run_id_at(now, "switch"), now, Instant(now + 210))
+    flattened = run_cycle(run, world.pipeline, world.ports())
+
+    assert CycleOutcome.ABORTED is report.outcome
+    assert "trader ledger forget-cycle" in report.reason
+    assert (CycleOutcome.COMPLETED, {}) == (flattened.outcome, world.ledger.lots)
+    assert future.last_cycle == world.ledger.last_cycle
+
+
+@pytest.mark.parametrize("kind", ["switch", "flatten", "reconcile"])
+def test_what_an_operator_asks_for_is_never_too_late(kind: str) -> None:
+    """45: it was asked for before the last tick ran; only ticks have an order."""
+    world = holding(SOL, hours=99)
+    said = Instant(world.clock.now() - 600)
+    world.kill_switch.word = TradingState.FLATTEN
+
+    report = run_cycle(
+        Tick(run_id_at(said, kind), said, Instant(world.clock.now() + 210)), world.pipeline, world.ports()
+    )
+
+    assert (CycleOutcome.COMPLETED, {}) == (report.outcome, world.ledger.lots)
+
+
+def test_tick_and_a_command_of_one_second_are_two_runs() -> None:
+    """45: neither takes the other's place, and no id is made twice."""
+    world = holding(SOL, hours=99)
+    now = world.clock.now()
+    world.kill_switch.word = TradingState.FLATTEN
+    world.meddlers["exchange.cancel"] = down
+    world.meddlers["exchange.order"] = down
+
+    first = world.cycle(scheduled=now)
+    world.meddlers.clear()
+    second = run_cycle(Tick(run_id_at(now, "flatten"), now, Instant(now + 210)), world.pipeline, world.ports())
+
+    exits = [
+        note.body["intent"].client_order_id
+        for report in (first, second)
+        for note in report.notes
+        if note.kind == "OrderIntended" and note.body["intent"].purpose is OrderPurpose.EXIT
+    ]
+    assert 2 == len(set(exits)) == len(exits)
+    assert {} == world.ledger.lots
+
+
+# --- the audit bucket beside a due sale
+
+
+@pytest.mark.parametrize("fails", [(1,), (2,), (1, 2)], ids=str)
+def test_sale_does_not_wait_for_its_record(fails: tuple[int, ...]) -> None:
+    """Whichever put fails: sold in its tick; the record is owed, and stored by the next run, byte for byte."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+    puts: list[bool] = []
+
+    def write(original: Callable[..., str], record: Any, *, urgent: bool = False) -> str:
+        puts.append(urgent)
+        if len(puts) in fails:
+            raise AuditError("the bucket is gone")
+        return original(record, urgent=urgent)
+
+    world.meddlers["audit.write"] = write
+    report = world.cycle()
+    owed = dict(world.store.owed)
+    world.meddlers.clear()
+    world.pass_bars()
+    after = world.cycle()
+
+    assert {} == world.ledger.lots
+    assert (CycleOutcome.ABORTED, CycleOutcome.COMPLETED) == (report.outcome, after.outcome)
+    assert "the bucket is gone" in report.reason
+    assert all(puts)
+    assert len(owed) >= len(fails)
+    assert ((), {}) == (world.ledger.owed, world.store.owed)
+    assert {key: text for (_, key), text in owed.items()}.items() <= world.audit.texts.items()
+
+
+def test_owed_record_that_can_never_be_stored_keeps_nobody_waiting() -> None:
+    """Its key holds other bytes: it is counted and named, and the next run is as good as any."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+    at = world.clock.now()
+    (epoch,) = {grant.epoch for grant in [world.store.acquire(SCOPE, "look", at, 1)]}
+    world.store.texts[SCOPE] = world.store.texts[SCOPE].replace('"owner":"look"', '"owner":""')
+    day = cycle_id_at(at)
+    key = f"scope={SCOPE}/dt={day[:4]}-{day[4:6]}-{day[6:8]}/{day}-{epoch + 1:08d}-decision.jsonl"
+    world.audit.texts[key] = "taken"
+
+    report = world.cycle(scheduled=at)
+    world.pass_bars()
+    after = world.cycle()
+
+    assert {} == world.ledger.lots
+    assert (CycleOutcome.ABORTED, CycleOutcome.COMPLETED) == (report.outcome, after.outcome)
+    assert ((), 1) == (world.ledger.owed, world.ledger.unrecorded)
+
+
+def test_shortage_counts_after_a_second_look() -> None:
+    """Balances are read before fills: a purchase that fills in between looks like coins that are missing."""
+    world = holding(SOL, hours=99)
+    looks: list[int] = []
+
+    def late(original: Callable[..., Any]) -> Any:
+        looks.append(1)
+        found = dict(original())
+        if len(looks) == 1:
+            found.pop("SOL", None)
+        return found
+
+    world.meddlers["exchange.balances"] = late
+    world.cycle()
+    once = dict(world.ledger.reduce_only)
+    world.meddlers["exchange.balances"] = lambda original: {
+        asset: balance for asset, balance in original().items() if asset != "SOL"
+    }
+    world.pass_bars()
+    world.cycle()
+
+    assert ({}, {"SOL"}) == (once, set(world.ledger.reduce_only))
+
+
+def test_report_of_one_order_is_all_that_is_looked_at_after_a_cancel() -> None:
+    """The account is read at the beginning and at the end of a run, whatever is cancelled in between."""
+    world = holding(*_EIGHT[:3])
+    world.kill_switch.word = TradingState.FLATTEN
+    seen: list[OrderStatusReport] = []
+    world.meddlers["exchange.order"] = lambda original, each: (seen.append(original(each)), seen[-1])[1]
+    world.calls.clear()
+
+    world.cycle()
+
+    assert {} == world.ledger.lots
+    assert (3, 3, 2) == (len(seen), world.calls.count("exchange.order_fills"), world.calls.count("exchange.balances"))
+
+
+# --- one run and the next
+
+
+def test_run_that_was_woken_late_and_killed_lets_the_punctual_next_tick_run() -> None:
+    """It began 59 s late and died at the end of its time, its lease in its hands; the next tick takes it and sells."""
+    world = holding(SOL)
+    due = Instant(world.clock.now() // 300 * 300 + 3600)
+    world.clock.set(Instant(due + 59))
+
+    def killed(*_: Any) -> Any:
+        world.clock.set(Instant(due + 59 + 210))
+        raise PowerCut
+
+    world.meddlers["exchange.submit"] = killed
+    with pytest.raises(PowerCut):
+        world.cycle(scheduled=due)
+    world.meddlers.clear()
+    world.clock.set(Instant(due + 300))
+    report = world.cycle(owner="the next")
+
+    assert CycleOutcome.COMPLETED is report.outcome
+    assert {} == world.ledger.lots
