@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
-from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, down
+from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, down, with_settings
 from factories import SCOPE, Scripted, a_proposal
+from trader.adapters.coinbase.wire.market import read_product
 from trader.cycle import CycleOutcome, run_cycle
-from trader.errors import AuditError, VenueUnavailable
+from trader.errors import AuditError, MissingData, VenueProtocol, VenueUnavailable
 from trader.model.cycle_state import CycleMark, CyclePhase
-from trader.model.ids import CycleId, Instant, ProductId, cycle_id_at, run_id_at
+from trader.model.ids import Asset, CycleId, Instant, ProductId, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
-from trader.model.orders import OrderPurpose, OrderStatusReport
+from trader.model.money import Price, Quantity
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderPurpose, OrderStatusReport, Unknown
 from trader.model.trading_state import TradingState
+from trader.stages.reconcile.doubts import is_resendable
+from unit.adapters.coinbase.stub import a_wire_product
 
 _QUIET = [Bar()] * 60
 
@@ -359,3 +364,226 @@ def test_run_that_was_woken_late_and_killed_lets_the_punctual_next_tick_run() ->
 
     assert CycleOutcome.COMPLETED is report.outcome
     assert {} == world.ledger.lots
+
+
+# --- what must never block a lot for ever
+
+
+def a_bracket_of(world: World) -> Any:
+    (bracket,) = (record for record in world.ledger.orders.values() if record.intent.is_protection)
+    return bracket
+
+
+def next_tick(world: World) -> Any:
+    world.clock.set(Instant(world.clock.now() // 300 * 300 + 300))
+    return world.cycle()
+
+
+def test_sale_behind_a_bracket_with_a_fill_that_is_never_listed_leaves() -> None:
+    """The run died after its commit; then the venue reports 1e-8 of the bracket filled, and never lists it."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+
+    def die(*_: Any) -> Any:
+        raise PowerCut
+
+    world.meddlers["exchange.cancel"] = die
+    with pytest.raises(PowerCut):
+        world.cycle()
+    bracket = a_bracket_of(world).venue_order_id
+    world.meddlers.clear()
+    world.venue.cancel((bracket,))
+    world.kill_switch.word = TradingState.FLATTEN
+
+    def odd(report: OrderStatusReport) -> OrderStatusReport:
+        if report.venue_order_id != bracket:
+            return report
+        return replace(report, status=OrderStatus.CANCELLED, filled_quantity=Quantity("0.00000001"))
+
+    world.meddlers["exchange.orders"] = lambda original, *args: tuple(map(odd, original(*args)))
+    world.meddlers["exchange.order"] = lambda original, *args: odd(original(*args))
+
+    for _ in range(3):
+        next_tick(world)
+
+    assert {} == world.ledger.lots
+
+
+@pytest.mark.parametrize("unanswered", [OrderPurpose.EXIT, OrderPurpose.PROTECTION])
+def test_order_that_the_venue_never_answers_does_not_hold_its_lot(unanswered: OrderPurpose) -> None:
+    """One id gets no answer, ever: each tick that leaves the sale says so, and after a few another id sells."""
+    world = holding(SOL)
+    first: list[Any] = []
+
+    def submit(original: Callable[..., Any], intent: Any) -> Any:
+        if intent.purpose is unanswered and (not first or intent.client_order_id in first):
+            first[:] = [intent.client_order_id]
+            return Unknown("HTTP 404")
+        return original(intent)
+
+    world.venue.cancel((a_bracket_of(world).venue_order_id,))
+    world.meddlers["exchange.submit"] = submit
+    next_tick(world)
+    world.kill_switch.word = TradingState.FLATTEN
+    reports = []
+    while world.ledger.lots and len(reports) < 8:
+        reports.append(next_tick(world))
+
+    assert {} == world.ledger.lots
+    assert 1 < len(reports) <= 6
+    assert CycleOutcome.COMPLETED not in [report.outcome for report in reports[:-1]]
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"base_increment": "0"},
+        {"base_increment": "-1"},
+        {"price_increment": "0"},
+        {"base_max_size": "0"},
+        {"quote_min_size": "1000000000000000"},
+        {"base_min_size": "-1"},
+    ],
+    ids=str,
+)
+def test_product_row_that_no_order_could_keep_is_no_product(over: dict[str, str]) -> None:
+    """8: the row of before stays, and nobody's exit stops for it."""
+    with pytest.raises(VenueProtocol, match=r"must be"):
+        read_product(a_wire_product(**over))
+
+
+def test_row_that_speaks_of_other_assets_is_not_about_what_we_hold() -> None:
+    """8: the product keeps the metadata it had; the lot is sold."""
+    world = holding(SOL)
+    world.kill_switch.word = TradingState.FLATTEN
+
+    def renamed(original: Callable[..., Any], *wanted: Any) -> Any:
+        return {key: replace(row, base=Asset("XYZ")) if wanted else row for key, row in original(*wanted).items()}
+
+    world.meddlers["market.products"] = renamed
+    next_tick(world)
+
+    assert {} == world.ledger.lots
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["no time left", "throttled"])
+def test_lot_that_lost_its_bracket_and_was_not_sold_rings(late: bool) -> None:
+    """3: the cancel was taken and could not be looked at: the run says what it left, and does not say COMPLETED."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+    at = Instant(world.clock.now() // 300 * 300 + 300)
+    world.clock.set(at)
+
+    def unread(*_: Any) -> Any:
+        if late:
+            world.clock.set(Instant(at + 202))
+        raise VenueUnavailable("not sent, the run has no time left")
+
+    world.meddlers["exchange.order"] = unread
+    report = world.cycle()
+
+    assert (CycleOutcome.ABORTED, 1) == (report.outcome, len(report.withheld_exits))
+    assert "is not final" in report.reason
+
+
+def test_second_look_that_fails_stops_no_exit() -> None:
+    """6: coins of another asset look missing, and the venue does not answer a second time: nothing is known of them."""
+    world = holding(SOL, ETH)
+    world.clock.advance(3600)
+    looks: list[int] = []
+
+    def balances(original: Callable[..., Any]) -> Any:
+        looks.append(1)
+        if len(looks) == 2:
+            raise VenueUnavailable("HTTP 503")
+        return {asset: each for asset, each in original().items() if asset != "ETH" or len(looks) > 2}
+
+    world.meddlers["exchange.balances"] = balances
+    world.cycle()
+
+    assert ({}, {}) == (world.ledger.lots, world.ledger.reduce_only)
+
+
+def test_what_looks_short_in_one_look_only_is_not_short() -> None:
+    """6: SOL in the first look, ETH in the second."""
+    world = holding(SOL, ETH, hours=99)
+    looks: list[int] = []
+
+    def balances(original: Callable[..., Any]) -> Any:
+        looks.append(1)
+        gone = {1: "SOL", 2: "ETH"}.get(len(looks))
+        return {asset: each for asset, each in original().items() if asset != gone}
+
+    world.meddlers["exchange.balances"] = balances
+    world.cycle()
+
+    assert {} == world.ledger.reduce_only
+
+
+def test_records_of_before_are_stored_only_while_there_is_time_to_spare() -> None:
+    """8: a slow bucket and many owed records: the run ends in its time and commits what it got done."""
+    world = holding(SOL, hours=99)
+    world.meddlers["audit.write"] = raise_audit_error
+    for _ in range(12):
+        next_tick(world)
+
+    def slowly(original: Callable[..., str], record: Any, *, urgent: bool = False) -> str:
+        world.clock.advance(25)
+        return original(record, urgent=urgent)
+
+    world.meddlers["audit.write"] = slowly
+    owed = len(world.ledger.owed)
+    begun = Instant(world.clock.now() // 300 * 300 + 300)
+    next_tick(world)
+
+    assert world.clock.now() - begun <= 210
+    assert 0 < len(world.ledger.owed) < owed
+
+
+def raise_audit_error(*_: Any, **__: Any) -> Any:
+    """A bucket that is gone."""
+    raise AuditError("gone")
+
+
+def test_entry_withheld_for_want_of_a_record_is_no_entry() -> None:
+    """9: beside a sale whose record is owed: neither the pace nor the strategy's turn is used up."""
+    world = holding(SOL)
+    asked: list[int] = []
+    wants = with_settings(world, Scripted(lambda _: (asked.append(1), (a_proposal("ETH-USD"),))[1]))
+    wants.clock.advance(3600)
+    before = wants.ledger.entry_pacing
+    wants.meddlers["audit.write"] = raise_audit_error
+
+    wants.cycle()
+
+    assert (1, {}) == (len(asked), wants.ledger.lots)
+    assert before.entries == wants.ledger.entry_pacing.entries
+    assert before.last_entry == wants.ledger.entry_pacing.last_entry
+
+
+@pytest.mark.parametrize("quotes", [{}, None], ids=["none", "crossed"])
+def test_flatten_that_cannot_see_a_price_does_not_say_completed(quotes: dict[Any, Any] | None) -> None:
+    """10: it names the product and why."""
+    world = holding(SOL)
+    world.kill_switch.word = TradingState.FLATTEN
+
+    def none(original: Callable[..., Any], names: Any) -> Any:
+        if quotes is None:
+            return {key: replace(each, ask=Price(each.bid / 2)) for key, each in original(names).items()}
+        return {name: MissingData("GET /best_bid_ask: not in the answer") for name in names}
+
+    world.meddlers["market.quotes"] = none
+    report = next_tick(world)
+
+    assert CycleOutcome.ABORTED is report.outcome
+    assert "SOL-USD: QUOTE_MISSING" in report.reason
+
+
+def test_clock_that_was_put_back_makes_no_buy_young() -> None:
+    """11: a buy in doubt is not sent again in every run until the clock is there once more."""
+    world = a_world(strategy=Scripted(lambda _: (a_proposal("SOL-USD"),)))
+    world.meddlers["exchange.submit"] = lambda *_: Unknown("timeout")
+    world.cycle()
+    (record,) = world.ledger.orders.values()
+
+    assert not is_resendable(world.ledger, record, Instant(record.intent.decided_at - 86_400), world.pipeline.settings)

@@ -30,7 +30,7 @@ def out_of_time(scenario: Scenario, index: int, call: int) -> tuple[list[str], l
     wrong = list(found.violations)
     if report is None:
         wrong.append("it did not come to an end")
-    elif report.without_time and report.outcome is not CycleOutcome.ABORTED:
+    elif report.withheld_exits and report.outcome is not CycleOutcome.ABORTED:
         wrong.append(f"sales found no time, and it ended {report.outcome}")
     if world.lease_owner():
         wrong.append("the lease was not given back")

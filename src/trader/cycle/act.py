@@ -2,7 +2,8 @@
 
 Everything sent is in the store already, under its final id. The switch is read again before every single order (of an
 exit: before its bracket is cancelled), and the clock is asked whether there is time for the whole turn: a withheld
-order that certainly never left is written off at once. A sale or protection without time is remembered for the alarm.
+order that certainly never left is written off at once. A sale or protection that was due and did not leave, for
+whatever reason but the switch, is remembered for the alarm.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from trader.errors import VenueError
 from trader.model.conversions import ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ClientOrderId, VenueOrderId
+from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Rejected, Side
 from trader.ports import ExchangeAdapter, Ports
 from trader.settings import Settings
 from trader.stages.reconcile.account import Reconciled, apply_reports
@@ -32,6 +33,7 @@ _POLL_SECONDS = 0.5
 _LOOKED_AT_SINGLY = 2
 
 _NO_TIME = "no time left in this invocation"
+_FORBIDDEN = "the kill switch forbids it"
 
 Commit = Callable[[Ledger], None]
 
@@ -54,7 +56,7 @@ class Executor:
     commit: Commit
     on_reconciled: Callable[[Reconciled], None]
     notes: list[AuditNote] = field(default_factory=list)
-    without_time: list[ClientOrderId] = field(default_factory=list)
+    withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
 
     def execute(self, plan: Plan, resent: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""
@@ -183,9 +185,13 @@ class Executor:
             # The bracket is gone: what is left of the run is for the sale.
             reason = self._why_not_send(record.intent, 0)
         if reason is not None:
+            if record.intent.side is Side.SELL and reason != _FORBIDDEN:
+                self.withheld_exits[order_id] = reason
             self._withhold(record, reason, is_new=is_new)
             return
         submission = self.exchange.submit(record.intent)
+        if isinstance(submission, Rejected) and record.intent.side is Side.SELL:
+            self.withheld_exits[order_id] = f"refused: {submission.reason}"
         self.ledger = self.ledger.with_order(apply_submission(record, submission, self.ports.clock.now()))
         body = {"order": order_id, "as": type(submission).__name__, "submission": submission, "resent": not is_new}
         self.notes.append(AuditNote(EventKind.ORDER_SUBMITTED, order_id, body))
@@ -218,7 +224,7 @@ class Executor:
             return "its record could not be stored"
         if not self.time.has_time(seconds):
             return _NO_TIME
-        return None if self._may_send(intent.purpose) else "the kill switch forbids it"
+        return None if self._may_send(intent.purpose) else _FORBIDDEN
 
     def _why_not_send(self, intent: OrderIntent, seconds: int, ignoring: Collection[str] = ()) -> str | None:
         """Say what is against an order when it is about to leave, *ignoring* the orders cancelled just before.
@@ -227,7 +233,7 @@ class Executor:
         """
         for needed in intent.depends_on:
             order = self.ledger.orders.get(ClientOrderId(needed))
-            if needed not in ignoring and order is not None and order.is_active:
+            if needed not in ignoring and order is not None and order.awaits_fills(self._settled()):
                 return f"order {needed} is not final"
             conversion = self.ledger.conversions.get(needed)
             if conversion is not None and conversion.status is not ConversionStatus.COMPLETED:
@@ -247,18 +253,21 @@ class Executor:
                 record.remaining
                 for record in self.ledger.orders_of(intent.lot_id)
                 if record.intent.side is Side.SELL
+                and record.awaits_fills(self._settled())
                 and record.intent.client_order_id not in {intent.client_order_id, *ignoring}
             ),
             ZERO,
         )
         return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
+    def _settled(self) -> Instant:
+        # What was over by then the venue has had its time to list.
+        return Instant(self.ports.clock.now() - self.settings.cycle.quiet_period_seconds)
+
     def _may_send(self, purpose: OrderPurpose) -> bool:
         return read_trading_state(self.ports).permits(purpose)
 
     def _withhold(self, record: OrderRecord, reason: str, *, is_new: bool) -> None:
-        if reason == _NO_TIME and record.intent.side is Side.SELL:
-            self.without_time.append(record.intent.client_order_id)
         # A remembered intent may have left in an earlier invocation: it stays in doubt until proven otherwise.
         if is_new:
             now = self.ports.clock.now()

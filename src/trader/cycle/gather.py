@@ -13,7 +13,7 @@ from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import AccountView, CycleInputs, Tick
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Balance, Bars, FeeRates, split_answers
+from trader.model.market import Balance, Bars, FeeRates, Product, split_answers
 from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState
 from trader.ports import Clock, ExchangeAdapter, MarketData, Ports
@@ -55,15 +55,19 @@ def reconcile_account(
 ) -> tuple[AccountView, Reconciled]:
     """Read the account and apply it to the ledger.
 
-    Balances are read before fills. So what looks short is looked at once more: a fill in between is no shortage.
-    Raises: VenueError.
+    Balances are read before fills, so a fill in between looks like a shortage. Only what a second look shows again
+    counts; one that fails shows nothing. Raises: VenueError if the first look fails.
     """
     view = read_account(exchange, ledger, clock.now())
     done = reconcile(ledger, view, settings)
-    if done.shortages:
-        view = replace(view, balances=exchange.balances())
-        done = reconcile(ledger, view, settings)
-    return view, done
+    if not done.shortages:
+        return view, done
+    try:
+        again = read_account(exchange, ledger, clock.now())
+    except VenueError:
+        return view, reconcile(ledger, view, settings, unconfirmed=done.shortages)
+    once = reconcile(ledger, again, settings).shortages - done.shortages
+    return again, reconcile(ledger, again, settings, unconfirmed=once)
 
 
 def gather_inputs(
@@ -210,12 +214,19 @@ class _Reading:
     def _add_flags(self, product_ids: Sequence[ProductId]) -> None:
         """Renew what the ledger remembers of these products: the venue may have closed them a minute ago."""
         ledger = self.inputs.ledger
-        fresh, missing = split_answers(self.market.products(product_ids))
+        answered, missing = split_answers(self.market.products(product_ids))
         known = ledger.products or ProductCache(Instant(0), ())
+        before = self.inputs.products
+        # A row that speaks of other assets under the same name is not about what we hold.
+        fresh = {each: row for each, row in answered.items() if each not in before or _is_same(before[each], row)}
         kept = tuple(product for product in known.products if product.product_id not in fresh)
         every = tuple(sorted((*kept, *fresh.values()), key=lambda product: product.product_id))
         self._set_ledger(replace(ledger, products=replace(known, products=every)))
         self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
+
+
+def _is_same(one: Product, other: Product) -> bool:
+    return (one.base, one.quote) == (other.base, other.quote)
 
 
 def _holdings(ledger: Ledger) -> Iterator[Lot | OrderIntent]:

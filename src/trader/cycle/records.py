@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from trader.cycle.run_time import RunTime
 from trader.errors import AuditConflict, AuditError, LedgerCorrupt
 from trader.model.codec import sha256_hex
 from trader.model.events import AuditNote, AuditObject, EventKind, OwedRecord
@@ -21,6 +22,8 @@ from trader.stages.audit_record import stamp_notes
 _OWED_MAX = 200
 #: So many of before are stored in one run: it has its own work to do.
 _REPAID_MAX = 20
+#: So much is left for that when nothing of before is stored any more.
+_SPARE_SECONDS = 30
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Records:
     """
 
     ports: Ports
+    time: RunTime
     grant: LeaseGrant
     cycle_id: CycleId
     trouble: str = ""
@@ -72,11 +76,13 @@ class Records:
         return taken
 
     def _repay(self, ledger: Ledger, notes: Sequence[AuditNote]) -> tuple[Ledger, Sequence[AuditNote]]:
-        """Store what is owed, up to the first that cannot be stored: then nothing can."""
+        """Store what is owed, up to the first that cannot be stored, as long as the run has time to spare."""
         for key in ledger.owed[:_REPAID_MAX]:
+            if not self.time.has_time(_SPARE_SECONDS):
+                break
             try:
                 for record in self.ports.store.read_owed(self.grant.scope, (key,)):
-                    self.ports.audit.write(record)
+                    self.ports.audit.write(record, urgent=True)
             except (AuditConflict, LedgerCorrupt) as error:
                 # It can never be stored, and must not keep those after it waiting.
                 notes = (*notes, AuditNote(EventKind.MISMATCH_FOUND, key, {"reason": str(error)}))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from trader.model.decisions import Decision
@@ -27,7 +28,7 @@ class CycleOutcome(StrEnum):
 class CycleReport:
     """What one cycle did, for its caller. ``reason`` says why it did not complete.
 
-    ``without_time`` names the sales and protections that were due and found no time in this run.
+    ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not.
     """
 
     tick: Tick
@@ -38,4 +39,4 @@ class CycleReport:
     decision: Decision | None = None
     new_fills: tuple[Fill, ...] = ()
     notes: tuple[AuditNote, ...] = ()
-    without_time: tuple[ClientOrderId, ...] = ()
+    withheld_exits: Mapping[ClientOrderId, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from trader.cycle.run_time import LEASE_MARGIN_SECONDS, RunTime
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Decision, Plan
+from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
@@ -29,6 +30,9 @@ from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.account import Reconciled
 from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
+
+#: What keeps a due sale from becoming an order, and no decision of ours does.
+_BLINDING = frozenset({DenialCode.QUOTE_MISSING, DenialCode.PRODUCT_MISSING, DenialCode.ORDER_IN_DOUBT})
 
 
 @dataclass(slots=True)
@@ -48,7 +52,7 @@ class _Run:
     all_fills: list[Fill] = field(default_factory=list)
     finished: list[OrderRecord] = field(default_factory=list)
     decision: Decision | None = None
-    without_time: tuple[ClientOrderId, ...] = ()
+    withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
 
     def adopt(self, done: Reconciled) -> None:
         """Adopt what a reconciliation found."""
@@ -86,7 +90,7 @@ class _Run:
         """Close the books of this invocation."""
         fills, notes = tuple(self.all_fills), tuple(self.notes)
         return CycleReport(
-            self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes, self.without_time
+            self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes, self.withheld_exits
         )
 
 
@@ -120,7 +124,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker, ledger, ledger)
-    run = _Run(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, grant, tick.cycle_id))
+    run = _Run(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
         run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
@@ -151,10 +155,16 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
         return _conclude(run, state)
     sending = {"until": run.tick.deadline, "resent": resent}
     run.notes.append(AuditNote(EventKind.SENDING_BEGUN, "sending", sending))
-    run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now(), run.tick.deadline)
+    before = run.ledger
+    run.ledger = remember_plan(before, plan, resent, run.ports.clock.now(), run.tick.deadline)
     sells = any(run.ledger.orders[order_id].intent.side is Side.SELL for order_id in (*resent, *_ids_of(plan)))
     enters = bool(plan.conversions) or any(intent.is_entry for intent in plan.intents)
     run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)
+    if enters and run.records.is_owing:
+        # What will not be entered is no entry for the pace, and no turn of a strategy.
+        sales = replace(plan, intents=tuple(intent for intent in plan.intents if not intent.is_entry))
+        paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing
+        run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)
     run.commit(phase=CyclePhase.COMMITTED)
     written = len(run.notes)
     _act(run, plan, resent)
@@ -206,7 +216,11 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     executor.refresh()
     run.ledger = replace(executor.ledger, cancels=())
     run.notes += executor.notes
-    run.without_time = tuple(executor.without_time)
+    run.withheld_exits = executor.withheld_exits
+    for record in run.ledger.active_orders():
+        intent = record.intent
+        if record.is_in_doubt and intent.side is Side.SELL and intent.lot_id in run.ledger.lots:
+            run.withheld_exits.setdefault(intent.client_order_id, f"in doubt: {record.note}")
 
 
 def _commit_within(run: _Run, ledger: Ledger) -> None:
@@ -215,8 +229,9 @@ def _commit_within(run: _Run, ledger: Ledger) -> None:
 
 
 def _conclude(run: _Run, state: TradingState) -> CycleReport:
-    if run.without_time:
-        reason = f"{len(run.without_time)} sales or protections found no time: {', '.join(run.without_time)}"
+    overdue = [*_denied_exits(run), *(f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))]
+    if overdue:
+        reason = f"{len(overdue)} sales or protections were due and did not leave: {'; '.join(overdue)}"
         return run.report(CycleOutcome.ABORTED, reason)
     if state is TradingState.HALT:
         return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
@@ -227,6 +242,18 @@ def _conclude(run: _Run, state: TradingState) -> CycleReport:
         reason = f"the audit record could not be stored and is owed, nothing was entered: {run.records.trouble}"
         return run.report(CycleOutcome.ABORTED, reason)
     return run.report(CycleOutcome.COMPLETED)
+
+
+def _denied_exits(run: _Run) -> list[str]:
+    """Name the sales that were due and became no order for want of what only the venue can tell."""
+    if run.decision is None or run.ports.exchange is None:
+        return []
+    denied = (*run.decision.review.denials, *run.decision.plan.denials)
+    return [
+        f"{each.product_id}: {each.code}"
+        for each in denied
+        if each.code in _BLINDING and each.proposal is not None and each.proposal.reduces
+    ]
 
 
 def _abstain(run: _Run, reason: str) -> CycleReport:

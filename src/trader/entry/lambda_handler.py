@@ -101,7 +101,7 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
     }
     # What is seldom anything is published only then: a metric is paid for by the hour it is published in.
     seldom = {
-        "ExitsWithoutTime": len(report.without_time),
+        "ExitsWithheld": len(report.withheld_exits),
         "AuditOwed": len(report.after.owed) + report.after.unrecorded if report.after else 0,
     }
     counted |= {name: count for name, count in seldom.items() if count}

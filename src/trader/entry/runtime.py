@@ -5,6 +5,8 @@ What only one mode needs is imported when that mode is opened: a process in anot
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +23,7 @@ from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
-from trader.errors import ConfigError, TraderError
+from trader.errors import ConfigError, TraderError, VenueError
 from trader.model.ids import Instant, Scope, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
@@ -29,6 +31,8 @@ from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, KillSwitch, Ports, TimeBudget
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
+
+_SELF_TEST_SECONDS = 10
 
 if TYPE_CHECKING:
     from trader.sim.account import SimAccountStore
@@ -142,5 +146,8 @@ def _open_live(settings: Settings, environment: Environment, limits: RateLimits,
         limits=limits,
         budget=budget,
     )
-    exchange.self_test()
+    budget.begin(time.time() + _SELF_TEST_SECONDS)
+    # A venue that does not answer just now must not keep a position from being sold: the next process asks again.
+    with contextlib.suppress(VenueError):
+        exchange.self_test()
     return exchange

@@ -199,7 +199,8 @@ class OrderRecord:
 
     ``fills`` are those already booked; a fill is new if its trade id is not among them. As long as there is no usable
     answer, ``sent_at`` is when it was last sent, or about to be sent again, and ``sender_until`` the last instant at
-    which its sender could send it. ``final_at`` is when we first saw it final.
+    which its sender could send it; ``repeats`` is how often it was about to be sent again. ``final_at`` is when we
+    first saw it final.
     """
 
     intent: OrderIntent
@@ -210,6 +211,7 @@ class OrderRecord:
     fills: tuple[Fill, ...] = ()
     sent_at: Instant | None = None
     sender_until: Instant | None = None
+    repeats: int = 0
     final_at: Instant | None = None
     note: str = ""
 

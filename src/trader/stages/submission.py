@@ -26,6 +26,7 @@ def apply_submission(record: OrderRecord, submission: Submission, now: Instant) 
             attached_order_id=submission.attached_order_id,
             sent_at=None,
             sender_until=None,
+            repeats=0,
         )
     if isinstance(submission, Rejected):
         return replace(
@@ -34,6 +35,7 @@ def apply_submission(record: OrderRecord, submission: Submission, now: Instant) 
             final_at=now,
             sent_at=None,
             sender_until=None,
+            repeats=0,
             note=submission.reason,
         )
     return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, sender_until=now, note=submission.reason)
@@ -48,7 +50,8 @@ def remember_plan(
     from there. A reprice is not a new entry: only first attempts count as entries.
     """
     for order_id in resent:
-        ledger = ledger.with_order(replace(ledger.orders[order_id], sent_at=now, sender_until=until))
+        record = ledger.orders[order_id]
+        ledger = ledger.with_order(replace(record, sent_at=now, sender_until=until, repeats=record.repeats + 1))
     for conversion in plan.conversions:
         ledger = ledger.with_conversion(ConversionRecord(conversion))
     for intent in plan.intents:

@@ -173,20 +173,27 @@ DUPLICATES_BOOKED = Mutant(
     (f"{_UNDISTURBED}[mixed]",),
 )
 
+#: What stands between the record of a decision and its orders.
+_RECORD = '    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)\n'
+_UNTIL_SENT = (
+    "    if enters and run.records.is_owing:\n"
+    "        # What will not be entered is no entry for the pace, and no turn of a strategy.\n"
+    "        sales = replace(plan, intents=tuple(intent for intent in plan.intents if not intent.is_entry))\n"
+    "        paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing\n"
+    "        run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)\n"
+    "    run.commit(phase=CyclePhase.COMMITTED)\n"
+    "    written = len(run.notes)\n"
+    "    _act(run, plan, resent)\n"
+)
+
 AUDIT_AFTER_SENDING = Mutant(
     "audit after sending",
     "The record of the decision is stored when its orders have left already.",
     (
         Edit(
             cycle_run._run,
-            '    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)\n'
-            "    run.commit(phase=CyclePhase.COMMITTED)\n"
-            "    written = len(run.notes)\n"
-            "    _act(run, plan, resent)\n",
-            "    run.commit(phase=CyclePhase.COMMITTED)\n"
-            "    written = len(run.notes)\n"
-            "    _act(run, plan, resent)\n"
-            '    run.write_audit("decision", run.notes[:written])\n',
+            _RECORD + _UNTIL_SENT,
+            _UNTIL_SENT + '    run.write_audit("decision", run.notes[:written])\n',
         ),
     ),
     "test_recording_after_sending_is_seen_as_the_order_leaves",

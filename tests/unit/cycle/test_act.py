@@ -411,7 +411,7 @@ def test_bracket_is_not_cancelled_without_time_for_the_sale() -> None:
     world.cycle(seconds=14)
 
     assert (brackets, {}) == (late, world.ledger.lots)
-    assert (CycleOutcome.ABORTED, 1) == (report.outcome, len(report.without_time))
+    assert (CycleOutcome.ABORTED, 1) == (report.outcome, len(report.withheld_exits))
 
 
 def test_time_of_a_turn_is_counted_by_the_slowest_answer_of_the_run() -> None:

@@ -106,12 +106,12 @@ def test_sales_without_time_are_counted_and_end_the_invocation_in_error(
 ) -> None:
     """The books are closed by then; what Lambda counts as an error rings."""
     runtime = Ran()
-    reason = "2 sales or protections found no time: a, b"
+    reason = "2 sales or protections were due and did not leave: a: no time; b: no time"
     runtime.report = replace(
         runtime.report,
         outcome=CycleOutcome.ABORTED,
         reason=reason,
-        without_time=(ClientOrderId("a"), ClientOrderId("b")),
+        withheld_exits={ClientOrderId("a"): "no time", ClientOrderId("b"): "no time"},
         after=a_ledger(owed=("key",), unrecorded=3),
     )
     monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: runtime))
@@ -121,7 +121,7 @@ def test_sales_without_time_are_counted_and_end_the_invocation_in_error(
 
     (line,) = (each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each)
     printed = json.loads(line)
-    assert ([2.0], [4.0], [1.0]) == (printed["ExitsWithoutTime"], printed["AuditOwed"], printed["CyclesAborted"])
+    assert ([2.0], [4.0], [1.0]) == (printed["ExitsWithheld"], printed["AuditOwed"], printed["CyclesAborted"])
 
 
 def test_garbage_is_collected_again_once_the_runtime_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,9 +185,11 @@ class Transport:
         end = self.timing.monotonic() + self.timeouts.read_seconds if until is None else until
         end = min(end, self.end_of_run())
         attempts = self.timeouts.attempts if attempts is None else attempts
-        auth_tried = False
+        auth_tried, begun = False, self.timing.monotonic()
         for retry in range(attempts):
             found = self.decode(call, self.attempt(call, end))
+            # Repetitions and pauses are part of what an answer takes.
+            self.budget.observe(self.timing.monotonic() - begun)
             if not isinstance(found, Failure):
                 return found
             delay = self._delay(found, retry, auth_tried=auth_tried)

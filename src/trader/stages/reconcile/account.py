@@ -6,7 +6,7 @@ nothing of it was seen; an empty or failed listing closes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -61,12 +61,14 @@ def apply_reports(
     return Reconciled(ledger, _stamped(notes, read_at), new_fills)
 
 
-def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
+def reconcile(
+    ledger: Ledger, view: AccountView, settings: Settings, *, unconfirmed: Collection[Asset] = ()
+) -> Reconciled:
     """Apply a complete account view to the ledger.
 
     Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
-    ``shortages`` names what was found missing and was not known to be: balances are read before fills, so it counts
-    only if a second look says the same.
+    ``shortages`` names what was found missing and was not known to be. Balances are read before fills, so it counts
+    only if a second look says the same: what is *unconfirmed* does not.
     """
     notes: list[AuditNote] = []
     was_reduced = ledger.reduce_only
@@ -75,7 +77,7 @@ def reconcile(ledger: Ledger, view: AccountView, settings: Settings) -> Reconcil
     ledger = resolve_doubts(ledger, view.read_at, settings, notes)
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = close_lots(ledger, view.read_at, settings.risk, notes)
-    ledger = _check_balances(ledger, view.balances, settings, notes)
+    ledger = _check_balances(ledger, view.balances, unconfirmed, settings, notes)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
     short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, finished, frozenset(short))
@@ -153,6 +155,7 @@ def _observe(
         reported_filled=Quantity(max(record.reported_filled, report.filled_quantity)),
         sent_at=None,
         sender_until=None,
+        repeats=0,
         final_at=record.final_at or (now if status.is_final else None),
     )
     if not status.is_final:
@@ -217,7 +220,11 @@ def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
 
 
 def _check_balances(
-    ledger: Ledger, balances: Mapping[Asset, Balance], settings: Settings, notes: list[AuditNote]
+    ledger: Ledger,
+    balances: Mapping[Asset, Balance],
+    unconfirmed: Collection[Asset],
+    settings: Settings,
+    notes: list[AuditNote],
 ) -> Ledger:
     """Prove the lots by the venue's balances; what is missing there puts the asset in reduce-only."""
     busy = {
@@ -234,7 +241,7 @@ def _check_balances(
         base: why for base, why in ledger.reduce_only.items() if base in busy or not why.startswith(_MISSING)
     }
     for base, quantity in sorted(held.items()):
-        if base in busy:
+        if base in busy or base in unconfirmed:
             continue
         found = balances[base].total if base in balances else ZERO
         if found >= quantity * (1 - settings.exchange.balance_tolerance_ratio):

@@ -13,22 +13,28 @@ from trader.settings import Settings
 
 #: The lease of releases that did not write down until when their runs could send.
 _OLD_LEASE_SECONDS = 120
+#: So often a sale is sent again that nobody answers; then it is waited for like a buy, and decided anew.
+_REPEATS_MAX = 3
 
 
 def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: Settings) -> bool:
     """Whether a remembered intent is to be sent, byte for byte, once more.
 
-    A buy must be young. A sale or a protection may be of any age, as long as there is what it sells: the same id can
-    only bring the order there is, and its own price bounds it.
+    A buy must be young. A sale or a protection is sent again as long as there is what it sells, for the same id can
+    only bring the order there is, and its own price bounds it. That is at any age, but not for ever: a lot must not
+    wait for an id that the venue never answers.
     """
     if not record.is_in_doubt:
         return False
+    age = now - record.intent.decided_at
     if record.intent.side is Side.SELL:
-        return _is_there_to_sell(ledger, record)
-    return now - record.intent.decided_at <= settings.cycle.max_tick_age_seconds
+        settled = Instant(now - settings.cycle.quiet_period_seconds)
+        return record.repeats < _REPEATS_MAX and _is_there_to_sell(ledger, record, settled)
+    # A clock that was put back makes no order young.
+    return 0 <= age <= settings.cycle.max_tick_age_seconds
 
 
-def _is_there_to_sell(ledger: Ledger, record: OrderRecord) -> bool:
+def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
     """Whether the lot has what the order sells, beside what others still sell of it; an exit ends brackets itself."""
     lot = ledger.lots.get(record.intent.lot_id)
     others = (
@@ -36,6 +42,7 @@ def _is_there_to_sell(ledger: Ledger, record: OrderRecord) -> bool:
         for other in ledger.orders_of(record.intent.lot_id)
         if other is not record
         and other.intent.side is Side.SELL
+        and other.awaits_fills(settled)
         and not (record.intent.is_exit and other.intent.is_protection)
     )
     return lot is not None and sum(others, record.intent.quantity) <= lot.quantity

@@ -12,7 +12,7 @@ from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, des
 from trader.errors import MissingData, VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
-from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
+from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional, plain
 
 _Quantity = Annotated[Number, AfterValidator(Quantity)]
 _Price = Annotated[Number, AfterValidator(Price)]
@@ -60,8 +60,16 @@ class _Product(
 
 
 def read_product(raw: Any) -> Product:
-    """Read one product. Raises: VenueProtocol."""
-    return Product(**vars(fit(_Product, raw)))
+    """Read one product. Raises: VenueProtocol, also for increments and limits that no order could keep."""
+    product = Product(**vars(fit(_Product, raw)))
+    for name in ("base_increment", "price_increment", "base_size_max", "quote_size_max"):
+        if getattr(product, name) <= 0:
+            raise VenueProtocol(f"{name}: {plain(getattr(product, name))} must be above 0")
+    for name in ("base_size", "quote_size"):
+        least, most = getattr(product, f"{name}_min"), getattr(product, f"{name}_max")
+        if not 0 <= least <= most:
+            raise VenueProtocol(f"{name}_min: {plain(least)} must be from 0 to {name}_max, {plain(most)}")
+    return product
 
 
 # --- books and quotes
