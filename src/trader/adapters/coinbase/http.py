@@ -7,6 +7,7 @@ is sent once, and its caller decides about sending it again.
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -128,8 +129,8 @@ class Transport:
         """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
 
         A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. The
-        budget of the run is never exceeded: what finds no time in it is not sent. An answer that drips in, byte by
-        byte, is bounded by the end of the invocation alone.
+        budget of the run is never exceeded: what finds no time in it is not sent, and an answer that drips in, byte by
+        byte, is given up.
         """
         if call.group is not RateLimitGroup.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
@@ -140,7 +141,11 @@ class Transport:
         until = min(until, end)
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
         try:
-            answer = self._exchange(call, min(self.timeouts.answer_seconds, until - now), until)
+            exchange = partial(self._exchange, call, min(self.timeouts.answer_seconds, until - now), until)
+            is_bounded = math.isfinite(self.budget.until)
+            answer = self.pool.run_within(exchange, until - now) if is_bounded else exchange()
+        except TimeoutError:
+            failure = Failure(VenueUnavailable(f"{call}: no whole answer within {until - now:.0f} s"))
         except failures.CAUGHT as error:
             failure = failures.classify_exception(str(call), error)
         else:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class WorkerPool:
@@ -18,6 +20,7 @@ class WorkerPool:
         self._size = size
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
+        self._answers: ThreadPoolExecutor | None = None
 
     def run_each(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         """Run tasks, none of which may wait for another one, and return their results in order.
@@ -33,9 +36,33 @@ class WorkerPool:
         wait(begun)
         return [each.result() for each in begun]
 
+    def run_within(self, task: Callable[[], T], seconds: float) -> T:
+        """Run one task, and wait for it at most so long; in a pool of one, as long as it takes.
+
+        A time-out of a socket bounds the silence between two bytes: an answer that drips in would never end. Raises:
+        TimeoutError, after which the task goes on unheard; what the task raised.
+        """
+        if self._size == 1:
+            return task()
+        with self._lock:
+            if self._answers is None:
+                # One more than tasks that may wait for theirs, which run in the other threads.
+                self._answers = ThreadPoolExecutor(self._size + 1, thread_name_prefix="coinbase-answer")
+            answers = self._answers
+            answer = answers.submit(task)
+        try:
+            return answer.result(max(seconds, 0))
+        except TimeoutError:
+            # What drips keeps its thread: the next answers get threads of their own.
+            with self._lock:
+                self._answers = None if self._answers is answers else self._answers
+            answers.shutdown(wait=False, cancel_futures=False)
+            raise
+
     def close(self) -> None:
         """End the threads; the next tasks make new ones."""
         with self._lock:
-            threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown()
+            pools, self._threads, self._answers = (self._threads, self._answers), None, None
+        for pool in pools:
+            if pool is not None:
+                pool.shutdown()

@@ -69,3 +69,28 @@ def test_closed_pool_can_be_used_again() -> None:
     pool.close()
     assert ["again", "again"] == pool.run_each([lambda: "again"] * 2)
     pool.close()
+
+
+def test_task_that_does_not_end_in_its_time_is_left_behind() -> None:
+    """Who waited is told, the next tasks have threads of their own, and what the other comes to nobody hears."""
+    go_on = threading.Event()
+    pool = WorkerPool(2)
+
+    with pytest.raises(TimeoutError):
+        pool.run_within(go_on.wait, 0.05)
+    after = [pool.run_within(lambda number=number: number, 60) for number in range(8)]  # type: ignore[misc]
+    go_on.set()
+
+    assert list(range(8)) == after
+    pool.close()
+
+
+def test_task_raises_for_whoever_waits() -> None:
+    """As if it had run where it was asked for; in a pool of one it did."""
+
+    def fail() -> None:
+        raise KeyError("ours")
+
+    for size in (1, 2):
+        with pytest.raises(KeyError, match="ours"):
+            WorkerPool(size).run_within(fail, 60)
