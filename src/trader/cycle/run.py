@@ -229,12 +229,12 @@ def _commit_within(run: _Run, ledger: Ledger) -> None:
 
 
 def _conclude(run: _Run, state: TradingState) -> CycleReport:
+    if state is TradingState.HALT:
+        return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     overdue = [*_denied_exits(run), *(f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))]
     if overdue:
         reason = f"{len(overdue)} sales or protections were due and did not leave: {'; '.join(overdue)}"
         return run.report(CycleOutcome.ABORTED, reason)
-    if state is TradingState.HALT:
-        return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     if run.decision is not None and not run.decision.complete:
         cause = next(iter(run.decision.failures), "nobody knows why")
         return run.report(CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}")
