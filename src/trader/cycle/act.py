@@ -229,7 +229,7 @@ class Executor:
     def _why_not_send(self, intent: OrderIntent, seconds: int, ignoring: Collection[str] = ()) -> str | None:
         """Say what is against an order when it is about to leave, *ignoring* the orders cancelled just before.
 
-        *seconds* are what it takes until then.
+        *seconds* is the time that must still be left: what leads up to the order, and the order itself.
         """
         for needed in intent.depends_on:
             order = self.ledger.orders.get(ClientOrderId(needed))

@@ -95,7 +95,7 @@ def gather_inputs(
         scheduled_at=tick.scheduled_at,
         trading_state=state,
         ledger=ledger,
-        products={product.product_id: product for product in ledger.products.products} if ledger.products else {},
+        products=ledger.products.by_id() if ledger.products else {},
         quotes={},
         bars={},
         benchmark=MissingData("the benchmark was not read"),
@@ -182,7 +182,7 @@ class _Reading:
             )
 
     def _set_ledger(self, ledger: Ledger) -> None:
-        products = {product.product_id: product for product in ledger.products.products} if ledger.products else {}
+        products = ledger.products.by_id() if ledger.products else {}
         found = products.keys() - self.inputs.products.keys()
         missing = ledger.products.causes if ledger.products else {}
         causes = {each: cause for each, cause in self.inputs.causes.items() if each not in found}

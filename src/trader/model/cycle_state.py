@@ -100,6 +100,10 @@ class ProductCache:
     products: tuple[Product, ...]
     causes: Mapping[ProductId, str] = field(default_factory=dict)
 
+    def by_id(self) -> dict[ProductId, Product]:
+        """Return the products by their id."""
+        return {product.product_id: product for product in self.products}
+
 
 @dataclass(frozen=True, slots=True)
 class FeeCache:
