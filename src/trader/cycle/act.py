@@ -19,7 +19,6 @@ from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
-from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Rejected, Side
 from trader.ports import ExchangeAdapter, Ports
@@ -248,16 +247,8 @@ class Executor:
         lot = self.ledger.lots.get(intent.lot_id)
         if lot is None or lot.quantity < intent.quantity:
             return "the lot became smaller than the order"
-        others = sum(
-            (
-                record.remaining
-                for record in self.ledger.orders_of(intent.lot_id)
-                if record.intent.side is Side.SELL
-                and record.awaits_fills(self._settled())
-                and record.intent.client_order_id not in {intent.client_order_id, *ignoring}
-            ),
-            ZERO,
-        )
+        without = {intent.client_order_id, *map(ClientOrderId, ignoring)}
+        others = self.ledger.quantity_on_sale(intent.lot_id, self._settled(), without)
         return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
     def _settled(self) -> Instant:

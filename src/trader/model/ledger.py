@@ -5,7 +5,7 @@ Every change returns a new ledger. Nothing here reads a market: marking with quo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -204,6 +204,17 @@ class Ledger:
     def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
         """Return every remembered order that opened, closes or protects this lot."""
         return tuple(record for record in self.orders.values() if record.intent.lot_id == lot_id)
+
+    def quantity_on_sale(self, lot_id: ClientOrderId, settled: Instant, without: Collection[ClientOrderId]) -> Quantity:
+        """Return what orders may still sell of a lot, *without* some of them; *settled* as for ``awaits_fills``."""
+        sales = (
+            each.remaining
+            for each in self.orders_of(lot_id)
+            if each.intent.side is Side.SELL
+            and each.intent.client_order_id not in without
+            and each.awaits_fills(settled)
+        )
+        return Quantity(sum(sales, ZERO))
 
     def with_cash(self, asset: Asset, change: Decimal, strategy: StrategyId | None = None) -> Ledger:
         """Add to the cash of one asset, and to the sub-ledger of the strategy that caused it."""

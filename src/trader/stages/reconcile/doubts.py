@@ -37,15 +37,12 @@ def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: S
 def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
     """Whether the lot has what the order sells, beside what others still sell of it; an exit ends brackets itself."""
     lot = ledger.lots.get(record.intent.lot_id)
-    others = (
-        other.remaining
-        for other in ledger.orders_of(record.intent.lot_id)
-        if other is not record
-        and other.intent.side is Side.SELL
-        and other.awaits_fills(settled)
-        and not (record.intent.is_exit and other.intent.is_protection)
+    brackets = (
+        each.intent.client_order_id for each in ledger.orders_of(record.intent.lot_id) if each.intent.is_protection
     )
-    return lot is not None and sum(others, record.intent.quantity) <= lot.quantity
+    without = {record.intent.client_order_id, *(brackets if record.intent.is_exit else ())}
+    others = ledger.quantity_on_sale(record.intent.lot_id, settled, without)
+    return lot is not None and others + record.intent.quantity <= lot.quantity
 
 
 def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
