@@ -99,7 +99,7 @@ def _lots(ledger: Ledger) -> Table:
                 plain(lot.cost),
                 plain(lot.entry_price) if lot.quantity else "",
                 plain(lot.bracket.stop_price),
-                plain(lot.bracket.target_price),
+                plain(lot.bracket.target_price) if lot.bracket.target_price is not None else "",
                 _protection(ledger, lot),
             )
     return table

@@ -78,7 +78,7 @@ def _prices(request: OrderRequest, product: Product) -> str | None:
     if request.stop_price is not None and not _fits(request.stop_price, increment):
         return "INVALID_STOP_PRICE_PRECISION"
     if request.attached is not None:
-        if not _fits(request.attached.target_price, increment):
+        if request.attached.target_price is None or not _fits(request.attached.target_price, increment):
             return "INVALID_ATTACHED_TAKE_PROFIT_PRICE_PRECISION"
         if not _fits(request.attached.stop_price, increment):
             return "INVALID_ATTACHED_STOP_LOSS_PRICE_PRECISION"
@@ -93,7 +93,7 @@ def _bracket(request: OrderRequest, touch: Quote | None) -> str | None:
     if request.side is Side.SELL:
         return "BRACKET_ORDER_NOT_SUPPORTED"
     middle = request.limit_price or (touch.ask if touch is not None else request.attached.stop_price)
-    if not request.attached.stop_price < middle < request.attached.target_price:
+    if not request.attached.is_around(middle):
         return "INVALID_BRACKET_PRICES"
     return None
 

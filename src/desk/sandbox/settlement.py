@@ -138,6 +138,7 @@ class Settlement:
 
 def _bracket_order(parent: Order, core: SimOrder, at: Micros, sequence: int) -> Order:
     assert parent.core.bracket is not None
+    assert parent.core.bracket.target_price is not None
     part = {
         "base_size": plain(core.quantity),
         "limit_price": plain(parent.core.bracket.target_price),

@@ -24,7 +24,7 @@ from trader.model.cycle_state import (
 )
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side, limit_of_stop
 from trader.model.schema import SCHEMA
 
 
@@ -78,13 +78,18 @@ class Lot:
     def protect(
         self, order_id: ClientOrderId, cycle_id: CycleId, now: Instant, quantity: Quantity, increment: Price
     ) -> OrderIntent:
-        """Make the intent of a bracket of our own. Rounding: target and stop up to the increment."""
-        target = Price(ceil_to(self.bracket.target_price, increment))
+        """Make the intent of a bracket of our own; without a target, of a stop that sells at a limit.
+
+        Rounding: target and stop up to the increment, the limit of a stop down.
+        """
+        stop, target = Price(ceil_to(self.bracket.stop_price, increment)), self.bracket.target_price
+        limit = limit_of_stop(stop, increment) if target is None else Price(ceil_to(target, increment))
+        kind = OrderConfiguration.STOP_LIMIT_GTC if target is None else OrderConfiguration.BRACKET_GTC
         return replace(
-            self.sell(order_id, cycle_id, now, quantity, target),
+            self.sell(order_id, cycle_id, now, quantity, limit),
             purpose=OrderPurpose.PROTECTION,
-            configuration=OrderConfiguration.BRACKET_GTC,
-            stop_price=Price(ceil_to(self.bracket.stop_price, increment)),
+            configuration=kind,
+            stop_price=stop,
             reason="protection",
         )
 

@@ -9,9 +9,11 @@ from enum import StrEnum
 class OrderStatus(StrEnum):
     """Ours before the venue has it, the venue's from then on.
 
-    WITHHELD certainly never left. ABANDONED was given up after a doubt: it may still come alive.
+    CONTINGENT waits for the end of a sale and has not left; WITHHELD certainly never left. ABANDONED was given up after
+    a doubt: it may still come alive.
     """
 
+    CONTINGENT = "CONTINGENT"
     INTENDED = "INTENDED"
     IN_DOUBT = "IN_DOUBT"
     PENDING = "PENDING"
@@ -42,7 +44,8 @@ class OrderStatus(StrEnum):
 _VENUE_FINAL = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
 _GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED})
 _FINAL = _VENUE_FINAL | _GIVEN_UP
-_VENUE_ACTIVE = frozenset(OrderStatus) - _FINAL - {OrderStatus.INTENDED, OrderStatus.IN_DOUBT}
+_OURS = frozenset({OrderStatus.CONTINGENT, OrderStatus.INTENDED, OrderStatus.IN_DOUBT})
+_VENUE_ACTIVE = frozenset(OrderStatus) - _FINAL - _OURS
 _AT_VENUE = _VENUE_ACTIVE | _VENUE_FINAL
 
 #: From each status, the statuses that may be observed next. Observations skip steps (an order may be filled between
@@ -52,6 +55,7 @@ _AT_VENUE = _VENUE_ACTIVE | _VENUE_FINAL
 #: our certainty. What never happens is a finished order coming back to
 #: life: that is an old page, and it is ignored.
 TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.CONTINGENT: _AT_VENUE | {OrderStatus.INTENDED, OrderStatus.WITHHELD},
     OrderStatus.INTENDED: _AT_VENUE | _GIVEN_UP | {OrderStatus.IN_DOUBT},
     OrderStatus.IN_DOUBT: (_AT_VENUE | _GIVEN_UP) - {OrderStatus.WITHHELD},
     **{status: _AT_VENUE - {status} for status in OrderStatus if status in _VENUE_ACTIVE},

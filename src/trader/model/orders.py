@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
-from trader.model.money import ZERO, Notional, Price, Quantity, notional
+from trader.model.money import ZERO, Notional, Price, Quantity, floor_to, notional
 from trader.model.order_life import OrderStatus
+from trader.model.refusals import RefusalClass, classify_refusal
 
 
 class Side(StrEnum):
@@ -22,11 +23,23 @@ class Side(StrEnum):
 
 
 class OrderConfiguration(StrEnum):
-    """The few kinds of order we ever send."""
+    """The few kinds of order we ever send.
+
+    A bracket, and a stop-limit for a lot without a target, protect; a resting limit sells what no such order can
+    protect any more, a post-only one where the book takes nothing else.
+    """
 
     POST_ONLY_GTD = "POST_ONLY_GTD"
     LIMIT_IOC = "LIMIT_IOC"
+    LIMIT_GTC = "LIMIT_GTC"
+    POST_ONLY_GTC = "POST_ONLY_GTC"
     BRACKET_GTC = "BRACKET_GTC"
+    STOP_LIMIT_GTC = "STOP_LIMIT_GTC"
+
+    @property
+    def has_stop(self) -> bool:
+        """Whether it waits for a stop price."""
+        return self in (OrderConfiguration.BRACKET_GTC, OrderConfiguration.STOP_LIMIT_GTC)
 
 
 class OrderPurpose(StrEnum):
@@ -49,16 +62,29 @@ class Liquidity(StrEnum):
 ATTACHED = "attached"
 
 
+#: The stop of the venue is no market order: triggered, it is a limit this much below its trigger.
+_STOP_LIMIT_RATIO = Decimal("0.95")
+
+
+def limit_of_stop(stop_price: Price, increment: Decimal) -> Price:
+    """Return the limit at which a stop sells once it is triggered: 5 % below its trigger.
+
+    Through a larger gap it rests and fills nothing. Rounding: down to the increment, which the venue does not document.
+    Source: Coinbase Advanced Trade, the field ``stop_trigger_price`` of ``trigger_bracket_gtc``.
+    """
+    return Price(floor_to(stop_price * _STOP_LIMIT_RATIO, increment))
+
+
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Where a position ends by itself: a resting target and a stop trigger."""
+    """Where a position ends by itself: a stop trigger, and a resting target if it has one."""
 
     stop_price: Price
-    target_price: Price
+    target_price: Price | None
 
     def is_around(self, price: Decimal) -> bool:
-        """Tell whether the stop is below this price and above zero, and the target above it."""
-        return 0 < self.stop_price < price < self.target_price
+        """Tell whether the stop is below this price and above zero, and the target, if there is one, above it."""
+        return 0 < self.stop_price < price and (self.target_price is None or price < self.target_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,9 @@ class OrderIntent:
     ``lot_id`` is the lot it opens, closes or protects; of an entry it is ``client_order_id``. ``bracket`` is the
     protection that an entry's lot is to have; with ``attach_bracket`` it travels with the order, else a separate order
     follows the fill. ``depends_on`` names orders that must be final, and conversions that must be done, before this one
-    may leave.
+    may leave. ``contingent_on`` names the sale that must be refused, or leave a rest, before this one may. ``n`` counts
+    the orders ever made for the same lot or wish, and purpose; ``attempt`` says how many of them the market left
+    unfilled.
     """
 
     client_order_id: ClientOrderId
@@ -85,6 +113,7 @@ class OrderIntent:
     lot_id: ClientOrderId
     decided_at: Instant
     attempt: int = 0
+    n: int = 0
     stop_price: Price | None = None
     expires_at: Instant | None = None
     bracket: Bracket | None = None
@@ -92,6 +121,7 @@ class OrderIntent:
     max_hold_until: Instant | None = None
     fee_rate_max: Decimal = ZERO
     depends_on: tuple[str, ...] = ()
+    contingent_on: ClientOrderId | None = None
     reason: str = ""
 
     @property
@@ -135,9 +165,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The venue refused; nothing of this order exists."""
+    """The venue refused; nothing of this order exists. ``kind`` is given where the reason's words cannot tell it."""
 
     reason: str
+    kind: RefusalClass | None = None
+
+    @property
+    def refusal(self) -> RefusalClass:
+        """What follows from it."""
+        return self.kind or classify_refusal(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +272,23 @@ class OrderRecord:
         return Quantity(missing if missing > self.reported_filled * _REPORT_TOLERANCE else ZERO)
 
     @property
+    def is_contingent(self) -> bool:
+        """Whether it certainly has not left, and does only if the sale it is contingent on sells less than its lot."""
+        return self.status is OrderStatus.CONTINGENT
+
+    @property
     def is_active(self) -> bool:
-        """Whether it may still change the position: not final, or final with fills still to come."""
-        return not self.status.is_final or self.unreported_quantity > 0
+        """Whether it may still change the position: neither final nor contingent, or final with fills still to come."""
+        return (not self.status.is_final and not self.is_contingent) or self.unreported_quantity > 0
 
     def awaits_fills(self, settled: Instant) -> bool:
         """Whether it, or fills of it, are still waited for; what was over by *settled* had its time to be listed."""
-        return not self.status.is_final or (
-            self.unreported_quantity > 0 and (self.final_at is None or self.final_at > settled)
-        )
+        return self.is_active and (not self.status.is_final or self.final_at is None or self.final_at > settled)
+
+    @property
+    def is_at_venue(self) -> bool:
+        """Whether the venue has it and it can still fill."""
+        return self.venue_order_id is not None and not self.status.is_final
 
     @property
     def is_in_doubt(self) -> bool:

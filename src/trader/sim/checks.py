@@ -55,7 +55,7 @@ def _prices(intent: OrderIntent, product: Product) -> str | None:
     if intent.stop_price is not None and not _fits(intent.stop_price, increment):
         return "INVALID_STOP_PRICE_PRECISION"
     if intent.attach_bracket and intent.bracket is not None:
-        if not _fits(intent.bracket.target_price, increment):
+        if intent.bracket.target_price is None or not _fits(intent.bracket.target_price, increment):
             return "INVALID_ATTACHED_TAKE_PROFIT_PRICE_PRECISION"
         if not _fits(intent.bracket.stop_price, increment):
             return "INVALID_ATTACHED_STOP_LOSS_PRICE_PRECISION"
@@ -70,7 +70,7 @@ def _bracket(intent: OrderIntent) -> str | None:
     if intent.attach_bracket and intent.bracket is not None:
         if intent.side is Side.SELL:
             return "BRACKET_ORDER_NOT_SUPPORTED"
-        if not intent.bracket.stop_price < intent.limit_price < intent.bracket.target_price:
+        if not intent.bracket.is_around(intent.limit_price):
             return "INVALID_BRACKET_PRICES"
     return None
 

@@ -135,6 +135,7 @@ def make_attached_bracket(parent: SimOrder, quantity: Quantity, at: Instant) -> 
     """Make the bracket that protects what a parent has bought; it is born with the first fill."""
     assert parent.child is not None
     assert parent.bracket is not None
+    assert parent.bracket.target_price is not None
     return replace(
         parent,
         venue_order_id=parent.child,

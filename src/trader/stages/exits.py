@@ -67,7 +67,8 @@ class ExitEngine:
             return "stop"
         if regime is Regime.CRASH and quote.bid <= self._tightened(lot):
             return "crash"
-        if quote.bid >= lot.bracket.target_price and not _rests_at_venue(ledger, lot):
+        target = lot.bracket.target_price
+        if target is not None and quote.bid >= target and not _rests_at_venue(ledger, lot):
             return "target"
         return "trailing" if self._trails(lot, quote.bid) else None
 

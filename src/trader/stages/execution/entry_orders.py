@@ -84,7 +84,11 @@ def plan_entry(
     if not bracket.is_around(price):
         # It was checked at the bid of the canonical product; a taker's price and an alias's increment may be others.
         return proposal.deny(
-            STAGE, DenialCode.PROPOSAL_INVALID, price=price, stop=bracket.stop_price, target=bracket.target_price
+            STAGE,
+            DenialCode.PROPOSAL_INVALID,
+            price=price,
+            stop=bracket.stop_price,
+            target=bracket.target_price or "none",
         )
     terms = EntryTerms(funding.product, price, bracket, quantity, fee_rate, attempt, takes)
     intent = _intent(proposal, terms, ledger, context, settings)

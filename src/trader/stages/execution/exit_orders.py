@@ -119,7 +119,7 @@ def plan_protection(
         product, quote = context.products.get(lot.product_id), context.quotes.get(lot.product_id)
         if lot.lot_id in exiting or product is None or quote is None or quote.is_crossed:
             continue
-        if not lot.bracket.stop_price < quote.bid < lot.bracket.target_price:
+        if not lot.bracket.is_around(quote.bid):
             continue
         bracket = lot.bracket
         quantity = round_sellable(

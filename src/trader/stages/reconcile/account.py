@@ -134,7 +134,7 @@ def _child_of(parent: OrderRecord, report: OrderStatusReport, prefix: str) -> Or
         purpose=OrderPurpose.PROTECTION,
         configuration=OrderConfiguration.BRACKET_GTC,
         quantity=intent.quantity,
-        limit_price=bracket.target_price if bracket else intent.limit_price,
+        limit_price=bracket.target_price if bracket and bracket.target_price else intent.limit_price,
         stop_price=bracket.stop_price if bracket else None,
         lot_id=intent.lot_id,
         decided_at=intent.decided_at,

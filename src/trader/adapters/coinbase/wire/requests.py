@@ -73,10 +73,22 @@ def _configuration(intent: OrderIntent) -> Mapping[str, Any]:
             if intent.stop_price is None:
                 raise InvariantViolation(f"{intent.client_order_id} is a bracket without a stop")
             return {"trigger_bracket_gtc": {**terms, "stop_trigger_price": plain(intent.stop_price)}}
+        case OrderConfiguration.STOP_LIMIT_GTC:
+            if intent.stop_price is None:
+                raise InvariantViolation(f"{intent.client_order_id} is a stop-limit without a stop")
+            stop = {"stop_price": plain(intent.stop_price), "stop_direction": "STOP_DIRECTION_STOP_DOWN"}
+            return {"stop_limit_stop_limit_gtc": {**terms, **stop}}
+        case OrderConfiguration.LIMIT_GTC | OrderConfiguration.POST_ONLY_GTC:
+            return {
+                "limit_limit_gtc": {
+                    **terms,
+                    "post_only": intent.configuration is OrderConfiguration.POST_ONLY_GTC,
+                }
+            }
 
 
 def _attached(intent: OrderIntent) -> Mapping[str, str]:
-    if intent.bracket is None:
-        raise InvariantViolation(f"{intent.client_order_id} is to attach no bracket")
-    bracket = intent.bracket
-    return {"limit_price": plain(bracket.target_price), "stop_trigger_price": plain(bracket.stop_price)}
+    if intent.bracket is None or intent.bracket.target_price is None:
+        raise InvariantViolation(f"{intent.client_order_id} has no stop and target to attach")
+    bracket, target = intent.bracket, intent.bracket.target_price
+    return {"limit_price": plain(target), "stop_trigger_price": plain(bracket.stop_price)}
