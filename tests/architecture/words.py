@@ -84,7 +84,7 @@ OLD_FUNCTIONS: Mapping[str, str] = {
     "crowd": "add_many_products",
     "executed": "apply_execution",
     "fund": "reserve",
-    "guard": "fill_bracket",
+    "guard": "fill_protective",
     "intended": "remember_plan",
     "is_terminal": "is_final",
     "judged": "decode",

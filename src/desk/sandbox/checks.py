@@ -39,8 +39,9 @@ def _gate(request: OrderRequest, product: Product) -> str | None:
     closed = find_restriction(product)
     if closed is not None:
         return closed
-    is_taker = request.order_type is OrderType.MARKET or request.time_in_force in {TimeInForce.IOC, TimeInForce.FOK}
-    if (product.limit_only and request.order_type is OrderType.MARKET) or (product.post_only and is_taker):
+    # What protects is taken in every mode that takes anything: it waits for a price.
+    may_take = request.order_type in {OrderType.MARKET, OrderType.LIMIT} and not request.post_only
+    if (product.limit_only and request.order_type is OrderType.MARKET) or (product.post_only and may_take):
         return "NOT_ALLOWED_BY_MARKET_STATE"
     if request.order_type is OrderType.BRACKET and request.side is Side.BUY:
         return "INVALID_BRACKET_ORDER_SIDE"
@@ -86,8 +87,11 @@ def _prices(request: OrderRequest, product: Product) -> str | None:
 
 
 def _bracket(request: OrderRequest, touch: Quote | None) -> str | None:
-    if request.order_type is OrderType.BRACKET and request.stop_price is not None and request.limit_price is not None:
-        return "INVALID_BRACKET_PRICES" if request.stop_price >= request.limit_price else None
+    stop, limit = request.stop_price, request.limit_price
+    if request.order_type is OrderType.BRACKET and stop is not None and limit is not None:
+        return "INVALID_BRACKET_PRICES" if stop >= limit else None
+    if request.order_type is OrderType.STOP_LIMIT and stop is not None and limit is not None:
+        return _stop_and_limit(request, stop, limit)
     if request.attached is None:
         return None
     if request.side is Side.SELL:
@@ -105,26 +109,23 @@ def _end_time(request: OrderRequest, now: Instant) -> str | None:
 
 def _against_market(request: OrderRequest, touch: Quote | None, last: Price | None) -> str | None:
     # Protection is taken even where nobody trades just now: it waits for a price.
+    has_stop = request.order_type in {OrderType.BRACKET, OrderType.STOP_LIMIT}
     if touch is None or last is None:
-        return None if request.order_type is OrderType.BRACKET else "INVALID_NO_LIQUIDITY"
+        return None if has_stop else "INVALID_NO_LIQUIDITY"
     limit, stop = request.limit_price, request.stop_price
     if limit is not None and request.post_only and would_cross(request.side, limit, touch):
         return "INVALID_LIMIT_PRICE_POST_ONLY"
-    if request.order_type is OrderType.BRACKET and stop is not None and stop >= touch.bid:
+    if has_stop and stop is not None and request.stops_upward:
+        return "STOP_PRICE_BELOW_LAST_TRADE_PRICE" if stop < last else None
+    if has_stop and stop is not None and stop >= touch.bid:
         return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
-    if request.order_type is OrderType.STOP_LIMIT and stop is not None and limit is not None:
-        return _stop_limit(request.side, stop, limit, last, upward=request.stops_upward)
     return None
 
 
-def _stop_limit(side: Side, stop: Price, limit: Price, last: Price, *, upward: bool) -> str | None:
-    if upward and stop < last:
-        return "STOP_PRICE_BELOW_LAST_TRADE_PRICE"
-    if not upward and stop > last:
-        return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
-    if side is Side.BUY and upward and stop > limit:
+def _stop_and_limit(request: OrderRequest, stop: Price, limit: Price) -> str | None:
+    if request.side is Side.BUY and request.stops_upward and stop > limit:
         return "STOP_PRICE_ABOVE_LIMIT_PRICE"
-    if side is Side.SELL and not upward and stop < limit:
+    if request.side is Side.SELL and not request.stops_upward and stop <= limit:
         return "STOP_PRICE_BELOW_LIMIT_PRICE"
     return None
 

@@ -6,7 +6,6 @@ Prices and quantities of every execution come from the simulator's pure rules; h
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from desk.sandbox.account import VenueAccount
 from desk.sandbox.checks import why_not_edit
@@ -17,7 +16,7 @@ from desk.sandbox.settlement import Settlement
 from desk.sandbox.venue_clock import Micros, VenueTime, add_seconds, to_second
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import Candle, Quote
-from trader.model.money import BPS, Price, Quantity, ceil_to, floor_to, notional, plain
+from trader.model.money import Price, Quantity, floor_to, plain
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Liquidity, Side
 from trader.settings.app import SimulationSettings
@@ -177,40 +176,23 @@ class Matching:
             deadline, at = _deadline(order), self._time.within(end)
             if deadline is not None and to_second(deadline) < end:
                 self._expire(order, deadline)
-            elif order.order_type is OrderType.BRACKET:
-                execution = fills.fill_bracket(order.core, bar, self._settings, entered=False)
-                if execution is not None:
-                    self._settlement.execute(order, execution, at)
-            elif order.waits_for_stop:
-                self._try_stop(order, bar, at)
+            elif order.has_stop:
+                self._serve_protective(order, bar, end)
             elif execution := fills.fill_resting(order.core, bar, self._settings):
                 self._settlement.execute(order, execution, at)
                 served.add(order.order_id)
-                self._stop_out(order, bar, at)
+                child = self._account.active.get(order.core.child) if order.core.child is not None else None
+                if child is not None:
+                    self._serve_protective(child, bar, end, entered=True)
 
-    def _stop_out(self, parent: Order, bar: Candle, at: Micros) -> None:
-        child = self._account.active.get(parent.core.child) if parent.core.child is not None else None
-        if child is None:
-            return
-        execution = fills.fill_bracket(child.core, bar, self._settings, entered=True)
-        if execution is not None:
-            self._settlement.execute(child, execution, at)
-
-    def _try_stop(self, order: Order, bar: Candle, at: Micros) -> None:
-        """Trigger a stop that the bar reached, and take from the market as far as its limit allows."""
-        stop = order.stop_price
-        assert stop is not None
-        low, high, opened = fills.to_price(bar.low), fills.to_price(bar.high), fills.to_price(bar.open)
-        if (high < stop) if order.stops_upward else (low > stop):
-            return
-        order = self._account.put(replace(order, is_triggered=True), at)
-        traded_at = max(stop, opened) if order.stops_upward else min(stop, opened)
-        half = traded_at * self._settings.spread_bps / BPS / 2
-        increment = order.core.price_increment
-        bid, ask = floor_to(traded_at - half, increment), ceil_to(traded_at + half, increment)
-        touch = Quote(order.core.product_id, Price(bid), Price(ask), to_second(at))
-        volume = Decimal(str(bar.volume)) * self._settings.volume_share_ratio
-        execution = fills.fill_marketable(order.core, touch, notional(traded_at, volume), self._settings)
+    def _serve_protective(self, order: Order, bar: Candle, end: Instant, *, entered: bool = False) -> None:
+        core, execution = fills.fill_protective(
+            order.core, bar, end, self._settings, entered=entered, is_upward=order.stops_upward
+        )
+        at = self._time.within(end)
+        if core is not order.core:
+            order = self._account.put(replace(order, core=core), at)
+            self._settlement.end_parent(order, at)
         if execution is not None:
             self._settlement.execute(order, execution, at)
 

@@ -71,8 +71,8 @@ class Edit:
 class Order:
     """One order at one moment. ``core`` is what the simulator's matching works on.
 
-    ``reserved`` is what a market buy holds in quote, since it has no price of its own. ``stop_price`` belongs to
-    stop-limit orders; a bracket has its own in ``core``. ``planned_fault`` is what a fault has in store for it.
+    ``reserved`` is what a market buy holds in quote, since it has no price of its own. ``planned_fault`` is what a
+    fault has in store for it. ``held_until`` is when the hold of one that was cancelled becomes free again.
     """
 
     core: SimOrder
@@ -85,15 +85,14 @@ class Order:
     post_only: bool = False
     quote_size: Notional | None = None
     reserved: Decimal | None = None
-    stop_price: Price | None = None
     stops_upward: bool = False
-    is_triggered: bool = False
     filled_value: Notional = Notional(0)
     fees: Decimal = Decimal(0)
     last_fill: Micros | None = None
     final_since: Micros | None = None
     on_book: Micros | None = None
     cancel_at: Micros | None = None
+    held_until: Micros | None = None
     cancel_message: str = ""
     reject_reason: str = "REJECT_REASON_UNSPECIFIED"
     reject_message: str = ""
@@ -112,9 +111,14 @@ class Order:
         return not self.core.status.is_final
 
     @property
+    def has_stop(self) -> bool:
+        """Whether it has a stop, reached already or not."""
+        return self.order_type in {OrderType.STOP_LIMIT, OrderType.BRACKET}
+
+    @property
     def waits_for_stop(self) -> bool:
         """Whether a stop has to be reached before it works."""
-        return self.order_type is OrderType.STOP_LIMIT and not self.is_triggered
+        return self.order_type is OrderType.STOP_LIMIT and not self.core.is_triggered
 
     @property
     def is_pending(self) -> bool:
@@ -138,6 +142,13 @@ class Execution:
     sequence: int
     value: Notional
     size_in_quote: bool = False
+
+
+#: What the simulator's matching has to know of an order; it tells no other kinds apart.
+_CONFIGURATIONS = {
+    OrderType.BRACKET: OrderConfiguration.BRACKET_GTC,
+    OrderType.STOP_LIMIT: OrderConfiguration.STOP_LIMIT_GTC,
+}
 
 
 def place_order(
@@ -166,16 +177,14 @@ def place_order(
         base=product.base,
         quote=product.quote,
         side=request.side,
-        configuration=OrderConfiguration.BRACKET_GTC
-        if request.order_type is OrderType.BRACKET
-        else OrderConfiguration.LIMIT_IOC,
+        configuration=_CONFIGURATIONS.get(request.order_type, OrderConfiguration.LIMIT_IOC),
         quantity=quantity,
         limit_price=limit,
         created_at=to_second(at),
         price_increment=product.price_increment,
         base_increment=product.base_increment,
         fee_rate=rules.maker_fee_ratio if request.post_only else rules.taker_fee_ratio,
-        stop_price=request.stop_price if request.order_type is OrderType.BRACKET else None,
+        stop_price=request.stop_price,
         expires_at=request.end_time,
         bracket=request.attached,
         child=VenueOrderId(derive_uuid(f"child|{name}")) if request.attached is not None else None,
@@ -192,7 +201,6 @@ def place_order(
         post_only=request.post_only,
         quote_size=request.quote_size,
         reserved=reserved,
-        stop_price=request.stop_price if request.order_type is OrderType.STOP_LIMIT else None,
         stops_upward=request.stops_upward,
         attached_configuration=request.attached_configuration,
     )

@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from desk.sandbox.account import VenueAccount
 from desk.sandbox.ids import derive_uuid
 from desk.sandbox.orders import Execution, Order, OrderType, TimeInForce
-from desk.sandbox.venue_clock import Micros, to_second
+from desk.sandbox.venue_clock import Micros, add_seconds, to_second
 from trader.model.ids import TradeId
 from trader.model.money import ZERO, Notional, Quantity, floor_to, notional, plain
 from trader.model.order_life import OrderStatus
@@ -23,22 +23,29 @@ _BASE_PLACES = Decimal("1e-15")
 
 
 class Settlement:
-    """Where executions are booked. ``slices`` is how many fills are made of each."""
+    """Where executions are booked. ``slices`` is how many fills are made of each.
+
+    ``hold_seconds`` is how long what a cancelled order held is not free yet.
+    """
 
     def __init__(self, account: VenueAccount, settings: SimulationSettings, new_number: Callable[[], int]) -> None:
         self._account = account
         self._settings = settings
         self._new_number = new_number
         self.slices = 1
+        self.hold_seconds = 0.0
 
     def end(self, order: Order, status: OrderStatus, at: Micros, **told: str) -> Order:
-        """Finish an order, which frees its hold."""
+        """Finish an order, which frees its hold: at once, or after a while if it was cancelled."""
         core = replace(order.core, status=status, final_at=to_second(at))
-        return self._account.put(replace(order, core=core, final_since=at, cancel_at=None, **told), at)  # type: ignore[arg-type]
+        lingers = status is OrderStatus.CANCELLED and self.hold_seconds > 0
+        until = add_seconds(at, self.hold_seconds) if lingers else None
+        ended = replace(order, core=core, final_since=at, cancel_at=None, held_until=until, **told)  # type: ignore[arg-type]
+        return self._account.put(ended, at)
 
     def fill_remaining(self, order: Order, at: Micros) -> Order:
         """Execute all that is left of a resting order at its own price."""
-        return self.execute(order, Trade(order.core.limit_price, order.core.remaining, Liquidity.MAKER), at)
+        return self.execute(order, Trade(order.core.working_limit, order.core.remaining, Liquidity.MAKER), at)
 
     def buy_for(self, order: Order, amount: Notional, execution: Trade, shown: Notional, at: Micros) -> Order:
         """Buy for an amount that includes the fee; what is bought is rounded to no increment."""
@@ -70,11 +77,14 @@ class Settlement:
         if order.core.remaining > 0:
             return order
         order = self.end(order, OrderStatus.FILLED, at)
+        self.end_parent(order, at)
+        return order
+
+    def end_parent(self, order: Order, at: Micros) -> None:
+        """Cancel what is left of the order that a bracket came with: nothing may be bought that nothing protects."""
         parent = self._account.active.get(order.core.parent) if order.core.parent is not None else None
         if parent is not None:
-            # Nothing may be bought that nothing protects.
             self.end(parent, OrderStatus.CANCELLED, at)
-        return order
 
     def _booked_at_rate(self, order: Order, execution: Trade, at: Micros) -> Order:
         is_maker = execution.liquidity is Liquidity.MAKER
@@ -112,7 +122,6 @@ class Settlement:
             fees=order.fees + fee,
             reserved=None if reserved is None else max(reserved - value - fee, ZERO),
             last_fill=at,
-            is_triggered=order.is_triggered or _was_stopped(order, execution),
         )
         order = self._account.put(order, at)
         self._protect(order, execution.quantity, at)
@@ -153,7 +162,3 @@ def _bracket_order(parent: Order, core: SimOrder, at: Micros, sequence: int) -> 
         updated=at,
         sequence=sequence,
     )
-
-
-def _was_stopped(order: Order, execution: Trade) -> bool:
-    return order.order_type is OrderType.BRACKET and execution.liquidity is Liquidity.TAKER

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from desk.sandbox.ids import PORTFOLIO_ID, USER_ID, derive_entry_id
-from desk.sandbox.orders import Execution, Order, OrderType
+from desk.sandbox.orders import Execution, Order
 from desk.sandbox.replies import JsonObject
 from desk.sandbox.venue_clock import to_text
 from trader.model.money import ZERO, plain
@@ -139,6 +139,6 @@ def _average(order: Order) -> str:
 
 def _trigger_status(order: Order) -> str:
     # A plain order has no trigger, and this is how the venue says so.
-    if order.order_type not in {OrderType.STOP_LIMIT, OrderType.BRACKET}:
+    if not order.has_stop:
         return "INVALID_ORDER_TYPE"
-    return "STOP_TRIGGERED" if order.is_triggered else "STOP_PENDING"
+    return "STOP_TRIGGERED" if order.core.is_triggered else "STOP_PENDING"

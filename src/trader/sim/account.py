@@ -78,6 +78,13 @@ class SimAccount:
             matched = {**matched, order.product_id: order.created_at}
         return replace(self, active={**self.active, order.venue_order_id: order}, matched_until=matched)
 
+    def with_triggered(self, order: SimOrder, at: Instant) -> SimAccount:
+        """Keep an order whose stop was reached, and cancel the rest of its parent: it protects nothing more."""
+        account = replace(self, active={**self.active, order.venue_order_id: order})
+        if order.parent is not None and order.parent in account.active:
+            account = account.end_order(order.parent, OrderStatus.CANCELLED, at)
+        return account
+
     def with_matched_until(self, product_id: ProductId, until: Instant) -> SimAccount:
         """Note how far the tape was read, as long as anything of the product is active."""
         if product_id not in self.matched_until:

@@ -9,6 +9,9 @@ from trader.model.market import Product, Quote
 from trader.model.orders import OrderConfiguration, OrderIntent, Side
 from trader.sim.fills import would_cross
 
+#: What never takes.
+POST_ONLY = frozenset({OrderConfiguration.POST_ONLY_GTD, OrderConfiguration.POST_ONLY_GTC})
+
 
 def why_reject(intent: OrderIntent, product: Product, touch: Quote | None, now: Instant) -> str | None:
     """Return the venue's reason for refusing, or None."""
@@ -16,7 +19,7 @@ def why_reject(intent: OrderIntent, product: Product, touch: Quote | None, now: 
         _gate(intent, product)
         or _size(intent, product)
         or _prices(intent, product)
-        or _bracket(intent)
+        or _stop(intent)
         or _end_time(intent, now)
         or _against_market(intent, touch)
     )
@@ -28,10 +31,13 @@ def _gate(intent: OrderIntent, product: Product) -> str | None:
         return "TRADING_DISABLED"
     if closed:
         return "ORDER_ENTRY_DISABLED"
-    if product.post_only and intent.configuration is OrderConfiguration.LIMIT_IOC:
+    # A product in limit-only mode takes every kind of ours: none is a market order.
+    if product.post_only and intent.configuration not in POST_ONLY and not intent.configuration.has_stop:
         return "NOT_ALLOWED_BY_MARKET_STATE"
-    if intent.configuration is OrderConfiguration.BRACKET_GTC and intent.side is Side.BUY:
-        return "INVALID_BRACKET_ORDER_SIDE"
+    if intent.configuration.has_stop and intent.side is Side.BUY:
+        return (
+            "INVALID_BRACKET_ORDER_SIDE" if intent.configuration is OrderConfiguration.BRACKET_GTC else "INVALID_SIDE"
+        )
     return None
 
 
@@ -62,11 +68,15 @@ def _prices(intent: OrderIntent, product: Product) -> str | None:
     return None
 
 
-def _bracket(intent: OrderIntent) -> str | None:
+def _stop(intent: OrderIntent) -> str | None:
     if intent.configuration is OrderConfiguration.BRACKET_GTC:
         if intent.stop_price is None:
             return "INVALID_BRACKET_STOP_TRIGGER_PRICE"
         return "INVALID_BRACKET_PRICES" if intent.stop_price >= intent.limit_price else None
+    if intent.configuration is OrderConfiguration.STOP_LIMIT_GTC:
+        if intent.stop_price is None:
+            return "INVALID_STOP_PRICE"
+        return "STOP_PRICE_BELOW_LIMIT_PRICE" if intent.stop_price <= intent.limit_price else None
     if intent.attach_bracket and intent.bracket is not None:
         if intent.side is Side.SELL:
             return "BRACKET_ORDER_NOT_SUPPORTED"
@@ -86,14 +96,10 @@ def _end_time(intent: OrderIntent, now: Instant) -> str | None:
 def _against_market(intent: OrderIntent, touch: Quote | None) -> str | None:
     # Protection is taken even where nobody trades just now: it waits for a price.
     if touch is None:
-        return None if intent.configuration is OrderConfiguration.BRACKET_GTC else "INVALID_NO_LIQUIDITY"
-    if intent.configuration is OrderConfiguration.POST_ONLY_GTD and would_cross(intent.side, intent.limit_price, touch):
+        return None if intent.configuration.has_stop else "INVALID_NO_LIQUIDITY"
+    if intent.configuration in POST_ONLY and would_cross(intent.side, intent.limit_price, touch):
         return "INVALID_LIMIT_PRICE_POST_ONLY"
-    if (
-        intent.configuration is OrderConfiguration.BRACKET_GTC
-        and intent.stop_price is not None
-        and intent.stop_price >= touch.bid
-    ):
+    if intent.configuration.has_stop and intent.stop_price is not None and intent.stop_price >= touch.bid:
         return "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"
     return None
 

@@ -31,13 +31,15 @@ from trader.model.orders import (
 from trader.ports import Clock, MarketData
 from trader.settings.app import SimulationSettings
 from trader.sim.account import SimAccount, SimAccountStore
-from trader.sim.checks import why_reject
+from trader.sim.checks import POST_ONLY, why_reject
 from trader.sim.fills import fill_marketable
 from trader.sim.matching import Tape, book_execution, match_all
 from trader.sim.orders import SimConversion, SimOrder, derive_venue_id
 
 #: The one conversion the venue offers, one to one and free.
 CONVERTIBLE = frozenset({Asset("USD"), Asset("USDC")})
+
+_TAKES_ON_ARRIVAL = frozenset({OrderConfiguration.LIMIT_IOC, OrderConfiguration.LIMIT_GTC})
 
 # How far into the book an immediate order is assumed to see.
 _DEPTH_BAND_BPS = Decimal(20)
@@ -200,7 +202,7 @@ class SimulatedExchange:
         if hold > account.available(asset):
             return Rejected("INSUFFICIENT_FUND")
         account = account.with_order(order)
-        if order.configuration is OrderConfiguration.LIMIT_IOC and touch is not None:
+        if order.configuration in _TAKES_ON_ARRIVAL and touch is not None:
             account = self._taken(account, order, touch, now)
         self._save(account)
         return Accepted(order.venue_order_id, order.child)
@@ -213,12 +215,12 @@ class SimulatedExchange:
         execution = fill_marketable(order, touch, shown, self._settings)
         if execution is not None:
             account = book_execution(account, order, execution, now, self._settings)
-        if order.venue_order_id in account.active:
+        if order.configuration is OrderConfiguration.LIMIT_IOC and order.venue_order_id in account.active:
             account = account.end_order(order.venue_order_id, OrderStatus.CANCELLED, now)
         return account
 
     def _order(self, intent: OrderIntent, product: Product, now: Instant) -> SimOrder:
-        is_maker = intent.configuration is OrderConfiguration.POST_ONLY_GTD
+        is_dated = intent.configuration is OrderConfiguration.POST_ONLY_GTD
         attached = intent.bracket if intent.attach_bracket else None
         return SimOrder(
             venue_order_id=derive_venue_id(intent.client_order_id, 0),
@@ -234,9 +236,11 @@ class SimulatedExchange:
             created_at=now,
             price_increment=product.price_increment,
             base_increment=product.base_increment,
-            fee_rate=self._settings.maker_fee_ratio if is_maker else self._settings.taker_fee_ratio,
+            fee_rate=self._settings.maker_fee_ratio
+            if intent.configuration in POST_ONLY
+            else self._settings.taker_fee_ratio,
             stop_price=intent.stop_price,
-            expires_at=intent.expires_at if is_maker else None,
+            expires_at=intent.expires_at if is_dated else None,
             bracket=attached,
             child=derive_venue_id(intent.client_order_id, 1) if attached is not None else None,
         )

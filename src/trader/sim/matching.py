@@ -13,11 +13,11 @@ from trader.errors import DataError
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity, Quote
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Liquidity, OrderConfiguration
+from trader.model.orders import Liquidity
 from trader.ports import MarketData
 from trader.settings.app import SimulationSettings
 from trader.sim.account import SimAccount
-from trader.sim.fills import fill_bracket, fill_resting
+from trader.sim.fills import fill_protective, fill_resting
 from trader.sim.orders import Execution, SimOrder
 
 #: No venue returns more bars in one answer.
@@ -112,26 +112,30 @@ def _match_bar(
             continue
         if order.expires_at is not None and order.expires_at < end:
             account = account.end_order(order.venue_order_id, OrderStatus.EXPIRED, order.expires_at)
-        elif order.configuration is OrderConfiguration.BRACKET_GTC:
-            execution = fill_bracket(order, bar, settings, entered=False)
-            account = book_execution(account, order, execution, end, settings) if execution else account
+        elif order.configuration.has_stop:
+            account = _serve_protective(account, order, bar, end, settings)
         elif execution := fill_resting(order, bar, settings):
             account = book_execution(account, order, execution, end, settings)
             bought.add(order.venue_order_id)
-            account = _stop_out(account, order, bar, end, settings)
+            child = account.active.get(order.child) if order.child is not None else None
+            if child is not None:
+                account = _serve_protective(account, child, bar, end, settings, entered=True)
     return account
 
 
-def _stop_out(
-    account: SimAccount, parent: SimOrder, bar: Candle, end: Instant, settings: SimulationSettings
+def _serve_protective(
+    account: SimAccount,
+    order: SimOrder,
+    bar: Candle,
+    end: Instant,
+    settings: SimulationSettings,
+    *,
+    entered: bool = False,
 ) -> SimAccount:
-    child = account.active.get(parent.child) if parent.child is not None else None
-    execution = fill_bracket(child, bar, settings, entered=True) if child is not None else None
-    return (
-        book_execution(account, child, execution, end, settings)
-        if child is not None and execution is not None
-        else account
-    )
+    served, execution = fill_protective(order, bar, end, settings, entered=entered)
+    if served is not order:
+        account = account.with_triggered(served, end)
+    return book_execution(account, served, execution, end, settings) if execution is not None else account
 
 
 def _resting(account: SimAccount, product_id: ProductId) -> list[SimOrder]:

@@ -11,7 +11,7 @@ from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, notional
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
+from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side, limit_of_stop
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
 FEE_INCREMENT = Decimal("1e-12")
@@ -32,7 +32,8 @@ class SimOrder:
 
     ``child`` is the id its attached bracket has, or will have once the first fill gives it a size; ``parent`` points
     back. ``root`` is the client id it all began with. The increments are those of the product when it was placed.
-    ``fee_due`` is the exact fee of all fills, ``fee_charged`` what was taken for them.
+    ``fee_due`` is the exact fee of all fills, ``fee_charged`` what was taken for them. ``triggered_at`` is the end of
+    the bar that reached the stop: from then on the order is a limit like any other, and a bracket's target is void.
     """
 
     venue_order_id: VenueOrderId
@@ -50,6 +51,7 @@ class SimOrder:
     base_increment: Quantity
     fee_rate: Decimal
     stop_price: Price | None = None
+    triggered_at: Instant | None = None
     expires_at: Instant | None = None
     bracket: Bracket | None = None
     parent: VenueOrderId | None = None
@@ -65,6 +67,19 @@ class SimOrder:
     def remaining(self) -> Quantity:
         """Base units not executed."""
         return Quantity(self.quantity - self.filled)
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether its stop was reached."""
+        return self.triggered_at is not None
+
+    @property
+    def working_limit(self) -> Price:
+        """The price at which it is on the book now: a triggered bracket's is that of its stop, not its target."""
+        if self.configuration is OrderConfiguration.BRACKET_GTC and self.is_triggered:
+            assert self.stop_price is not None
+            return limit_of_stop(self.stop_price, self.price_increment)
+        return self.limit_price
 
     @property
     def hold(self) -> tuple[Asset, Decimal]:
@@ -169,5 +184,6 @@ def rewind_order(order: SimOrder, late: Sequence[Fill], at: Instant) -> SimOrder
         filled=Quantity(order.filled - sum((fill.quantity for fill in own), ZERO)),
         fee_charged=Notional(order.fee_charged - sum((fill.fee for fill in own), ZERO)),
         status=order.status if is_over else OrderStatus.OPEN,
+        triggered_at=order.triggered_at if order.triggered_at is not None and order.triggered_at <= at else None,
         final_at=order.final_at if is_over else None,
     )

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from factories_venue import BASE, SOL, START, USD, Bar, a_simulation
+from factories_venue import BASE, SOL, START, STEP, USD, Bar, a_simulation
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.market import Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Liquidity, OrderConfiguration, Side
 from trader.settings.app import FillModel
-from trader.sim.fills import fill_bracket, fill_marketable, fill_resting, would_cross
+from trader.sim.fills import fill_marketable, fill_protective, fill_resting, would_cross
 from trader.sim.orders import Execution, SimOrder
 
 TOUCH = Quote(SOL, Price("99.95"), Price("100.05"), START)
 DEEP = Notional(1_000_000)
+END = Instant(START + STEP)
 NEUTRAL, OPTIMISTIC, PESSIMISTIC = (a_simulation(fills=model) for model in FillModel)
 
 
@@ -157,60 +158,105 @@ def test_empty_book_executes_nothing() -> None:
     assert fill_marketable(order, TOUCH, Notional(0), NEUTRAL) is None
 
 
+def served(order: SimOrder, settings: Any = NEUTRAL, *, entered: bool = False, **bar: float) -> Execution | None:
+    """What an order with a stop executes in one bar."""
+    return fill_protective(order, Bar(**bar).candle(START), END, settings, entered=entered)[1]
+
+
 def test_stop_comes_before_the_target_inside_one_bar() -> None:
     """A bar that reaches both does not tell which came first, so the worse is assumed."""
-    execution = fill_bracket(a_guard(), Bar(high=111.0, low=94.0).candle(START), NEUTRAL, entered=False)
-
-    assert Execution(Price("94.90"), Quantity(2), Liquidity.TAKER) == execution
+    assert Execution(Price("94.90"), Quantity(2), Liquidity.TAKER) == served(a_guard(), high=111.0, low=94.0)
 
 
 def test_gap_below_the_stop_is_served_at_the_open() -> None:
     """93 less 10 bps: nobody got the 95 in between."""
-    execution = fill_bracket(a_guard(), Bar(open=93.0, low=92.0).candle(START), NEUTRAL, entered=False)
-
-    assert Execution(Price("92.90"), Quantity(2), Liquidity.TAKER) == execution
+    assert Execution(Price("92.90"), Quantity(2), Liquidity.TAKER) == served(a_guard(), open=93.0, low=92.0)
 
 
 def test_pessimist_is_stopped_at_the_low() -> None:
     """94 less 10 bps, although the stop was at 95."""
-    execution = fill_bracket(a_guard(), Bar(low=94.0).candle(START), PESSIMISTIC, entered=False)
-
-    assert Execution(Price("93.90"), Quantity(2), Liquidity.TAKER) == execution
+    assert Execution(Price("93.90"), Quantity(2), Liquidity.TAKER) == served(a_guard(), PESSIMISTIC, low=94.0)
 
 
-def test_stop_is_not_limited_by_volume() -> None:
-    """A market order in a falling market pays the price rather than wait."""
-    execution = fill_bracket(a_guard(), Bar(low=94.0, volume=1.0).candle(START), NEUTRAL, entered=False)
+@pytest.mark.parametrize(("settings", "quantity"), [(NEUTRAL, "0.3"), (OPTIMISTIC, "0.3"), (PESSIMISTIC, "0.15")])
+def test_stop_sells_no_more_than_a_share_of_the_volume(settings: Any, quantity: str) -> None:
+    """Three units were traded: a tenth of them, or half of that."""
+    execution = served(a_guard(), settings, low=94.0, volume=3.0)
 
     assert execution is not None
-    assert Quantity(2) == execution.quantity
+    assert Quantity(quantity) == execution.quantity
 
 
 def test_stop_at_its_very_price_is_triggered() -> None:
     """A trade at 95 is enough, in every model."""
-    execution = fill_bracket(a_guard(), Bar(low=95.0).candle(START), OPTIMISTIC, entered=False)
+    order, execution = fill_protective(a_guard(), Bar(low=95.0).candle(START), END, OPTIMISTIC)
 
-    assert execution is not None
+    assert (END, True) == (order.triggered_at, execution is not None)
+
+
+@pytest.mark.parametrize("settings", [NEUTRAL, OPTIMISTIC, PESSIMISTIC])
+def test_gap_through_the_limit_of_a_stop_fills_nothing(settings: Any) -> None:
+    """The stop at 95 sells down to 90.25; the bar knows 90 and less."""
+    order, execution = fill_protective(a_guard(), Bar(open=90.0, low=60.0).candle(START), END, settings)
+
+    assert (True, Price("90.25"), None) == (order.is_triggered, order.working_limit, execution)
+
+
+def test_pessimist_lets_a_bar_fall_through_stop_and_limit_unfilled() -> None:
+    """Its high of 100 was before the stop, and proves nothing."""
+    assert served(a_guard(), PESSIMISTIC, low=60.0) is None
+
+
+@pytest.mark.parametrize(("high", "price"), [(90.25, None), (90.26, "90.25")])
+def test_stop_below_the_market_rests_at_its_limit(high: float, price: str | None) -> None:
+    """A bar that opened below it has to trade through it by one increment; then it is a maker."""
+    expected = None if price is None else Execution(Price(price), Quantity(2), Liquidity.MAKER)
+
+    assert expected == served(a_guard(), open=80.0, high=high)
+    assert expected == served(a_guard(triggered_at=START), open=80.0, high=high)
+
+
+@pytest.mark.parametrize(("opened", "price"), [(92.0, "91.90"), (90.30, "90.25"), (90.25, "90.25")])
+def test_rest_of_a_triggered_stop_is_sold_at_the_next_open(opened: float, price: str) -> None:
+    """At or above its limit the open meets a marketable order: less 10 bps, and never below 90.25."""
+    assert Execution(Price(price), Quantity(2), Liquidity.TAKER) == served(a_guard(triggered_at=START), open=opened)
+
+
+def test_triggered_bracket_has_no_target_any_more() -> None:
+    """A bar at 120 sells at the limit of the stop or better, with its market."""
+    execution = served(a_guard(triggered_at=START), open=89.0, high=120.0)
+
+    assert Execution(Price("90.25"), Quantity(2), Liquidity.MAKER) == execution
+
+
+def test_stop_limit_sells_down_to_its_own_limit() -> None:
+    """At 95 less 10 bps; a bar that opens at 93 is below its limit of 94."""
+    order = a_guard(configuration=OrderConfiguration.STOP_LIMIT_GTC, limit_price=Price(94))
+
+    assert served(order, high=111.0) is None
+    assert Execution(Price("94.90"), Quantity(2), Liquidity.TAKER) == served(order, low=60.0)
+    assert served(order, open=93.0) is None
+    assert Execution(Price(94), Quantity(2), Liquidity.MAKER) == served(order, open=93.0, high=94.5)
 
 
 def test_gap_above_the_target_sells_at_the_target() -> None:
     """It rested there."""
-    execution = fill_bracket(a_guard(), Bar(open=112.0).candle(START), NEUTRAL, entered=False)
-
-    assert Execution(Price(110), Quantity(2), Liquidity.MAKER) == execution
+    assert Execution(Price(110), Quantity(2), Liquidity.MAKER) == served(a_guard(), open=112.0)
 
 
 def test_target_is_out_of_reach_in_the_bar_of_the_entry() -> None:
     """Nobody knows whether the high came before the entry; the low came after it or with it."""
-    bar = Bar(high=111.0, low=99.0).candle(START)
-
-    assert fill_bracket(a_guard(), bar, NEUTRAL, entered=True) is None
-    assert fill_bracket(a_guard(), bar, NEUTRAL, entered=False) is not None
+    assert served(a_guard(), entered=True, high=111.0, low=99.0) is None
+    assert served(a_guard(), entered=False, high=111.0, low=99.0) is not None
 
 
 def test_quiet_bar_leaves_a_bracket_alone() -> None:
     """Between stop and target nothing happens."""
-    assert fill_bracket(a_guard(), Bar(high=109.0, low=96.0).candle(START), OPTIMISTIC, entered=False) is None
+    guard = a_guard()
+
+    order, execution = fill_protective(guard, Bar(high=109.0, low=96.0).candle(START), END, OPTIMISTIC)
+
+    assert (True, None) == (order is guard, execution)
 
 
 def test_price_far_below_one_keeps_its_digits() -> None:
