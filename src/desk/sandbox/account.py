@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,6 +20,8 @@ class VenueAccount:
         self.totals: dict[Asset, Decimal] = dict(opening)
         self.orders: dict[VenueOrderId, Order] = {}
         self.active: dict[VenueOrderId, Order] = {}
+        #: Cancelled, and what they held is not free yet.
+        self.releasing: dict[VenueOrderId, Order] = {}
         self.by_client_id: dict[str, VenueOrderId] = {}
         self.executions: list[Execution] = []
         self.matched_until: dict[ProductId, Instant] = {}
@@ -38,7 +40,15 @@ class VenueAccount:
             product_id = order.core.product_id
             if all(other.core.product_id != product_id for other in self.active.values()):
                 self.matched_until.pop(product_id, None)
+        if order.held_until is not None:
+            self.releasing[order.order_id] = order
         return order
+
+    def release(self, has_come: Callable[[Micros], bool]) -> None:
+        """Free what cancelled orders held long enough."""
+        for order in list(self.releasing.values()):
+            if order.held_until is None or has_come(order.held_until):
+                del self.releasing[order.order_id]
 
     def move(self, asset: Asset, amount: Decimal, at: Micros) -> None:
         """Add to what is owned of an asset, which opens its wallet."""
@@ -48,22 +58,26 @@ class VenueAccount:
 
     def available(self, asset: Asset) -> Decimal:
         """Return what of an asset is free to spend now."""
-        held = sum((order.hold[1] for order in self.active.values() if order.hold[0] == asset), ZERO)
+        holders = (*self.active.values(), *self.releasing.values())
+        held = sum((order.hold[1] for order in holders if order.hold[0] == asset), ZERO)
         return self.totals.get(asset, ZERO) - held
 
     def balances(self, seen_until: Micros) -> Mapping[Asset, Balance]:
         """Return every wallet as it was at a moment."""
         totals = dict(self.totals)
-        orders = self.active.values() if seen_until == END_OF_TIME else self.seen_orders(seen_until)
+        if seen_until == END_OF_TIME:
+            holders = [*self.active.values(), *self.releasing.values()]
+        else:
+            seen = self.seen_orders(seen_until)
+            holders = [each for each in seen if each.is_active or (each.held_until or 0) > seen_until]
         if seen_until != END_OF_TIME:
             for at, asset, amount in reversed(self._changes):
                 if at > seen_until:
                     totals[asset] -= amount
         holds: dict[Asset, Decimal] = {}
-        for order in orders:
-            if order.is_active:
-                asset, amount = order.hold
-                holds[asset] = holds.get(asset, ZERO) + amount
+        for order in holders:
+            asset, amount = order.hold
+            holds[asset] = holds.get(asset, ZERO) + amount
         return {
             asset: Balance(asset, total - holds.get(asset, ZERO), holds.get(asset, ZERO))
             for asset, total in totals.items()

@@ -32,6 +32,19 @@ _SETTABLE = frozenset(
     }
 )
 
+#: What of a product can be changed, by the name it has here.
+_PRODUCT_FIELDS: Mapping[str, type] = {
+    "cancel_only": bool,
+    "in_auction": bool,
+    "is_disabled": bool,
+    "limit_only": bool,
+    "post_only": bool,
+    "status": str,
+    "trading_disabled": bool,
+    "view_only": bool,
+}
+_WIRE_NAMES = {"auction_mode": "in_auction"}
+
 
 def handle_control(venue: Venue, method: str, path: str, body: bytes) -> Reply:
     """Do what was asked on the control path. Anyone who can reach it may: it is for a machine of one's own."""
@@ -104,7 +117,11 @@ def _change_product(venue: Venue, given: Any) -> object:
     name = str(given.pop("product_id"))
     if venue.market.product(name) is None:
         raise refuse_not_found(f"there is no {name}")
-    venue.market.change(name, **{key: value for key, value in given.items() if isinstance(value, bool)})
+    changes = {_WIRE_NAMES.get(key, key): value for key, value in given.items()}
+    wrong = [key for key, value in changes.items() if not isinstance(value, _PRODUCT_FIELDS.get(key, ()))]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: known are {sorted(_PRODUCT_FIELDS)}: flags, and status, a text")
+    venue.market.change(name, **changes)
     return {}
 
 

@@ -16,7 +16,8 @@ class Lags:
 
     ``pending``: an accepted order is not on the book yet. ``order``: GET of one order says 404 after its creation.
     ``listing``, ``fills``, ``balance``: those lists are as they were. ``settled``: a finished order is not settled.
-    ``cancel``: a cancellation is queued, and the order may still fill. ``convert``: a committed conversion runs.
+    ``cancel``: a cancellation is queued, and the order may still fill. ``hold``: what a cancelled order held is not
+    free yet. ``conversion``: a committed conversion runs.
     """
 
     pending: float = 0.0
@@ -26,6 +27,7 @@ class Lags:
     settled: float = 0.0
     balance: float = 0.0
     cancel: float = 0.0
+    hold: float = 0.0
     conversion: float = 0.0
 
 

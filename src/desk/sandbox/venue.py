@@ -67,6 +67,7 @@ class Venue:
         self._numbers = count(1)
         self.settlement = Settlement(self.account, settings, self.new_number)
         self.settlement.slices = self.options.slices
+        self.settlement.hold_seconds = self.options.lags.hold
         self.matching = Matching(self.account, self.market, settings, self.time, self.settlement)
         self.conversions = ConversionDesk(self.account, self.time, self.new_number, self.asset_of)
         self._script = list(given.script)
@@ -88,6 +89,7 @@ class Venue:
         with self.lock:
             self.options = replace(self.options, **changes)
             self.settlement.slices = self.options.slices
+            self.settlement.hold_seconds = self.options.lags.hold
             self.traffic.limit(self.options.rate_limits)
 
     def set_price(self, product_id: str, price: str | None, volume: str = "1000000") -> None:
@@ -120,6 +122,7 @@ class Venue:
         while self._script and self._script[0].at <= self.time.now():
             self.matching.print(self._script.pop(0))
         self.matching.advance()
+        self.account.release(self.time.has_come)
 
     def authenticate(self, header: str, method: str, path: str) -> ApiKey:
         """Return the key of a request. Raises: Unauthorized."""

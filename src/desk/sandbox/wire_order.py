@@ -33,9 +33,10 @@ def encode_order(venue: Venue, order: Order) -> JsonObject:
     """Write an order as it was at the moment it is shown from."""
     core = order.core
     sign = 1 if core.side is Side.BUY else -1
-    hold = order.hold[1] if order.is_active else ZERO
+    is_holding = order.is_active or core.venue_order_id in venue.account.releasing
+    hold = order.hold[1] if is_holding else ZERO
     settled_until = venue.time.seen_until(venue.options.lags.settled)
-    is_settled = order.final_since is not None and order.final_since <= settled_until
+    is_settled = not is_holding and order.final_since is not None and order.final_since <= settled_until
     return {
         "order_id": core.venue_order_id,
         "product_id": core.product_id,
