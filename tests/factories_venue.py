@@ -191,6 +191,18 @@ def a_bracket(name: str = "bracket", stop: str = "95", target: str = "110", **ch
     return an_intent(name, **{**guard, **changes})
 
 
+def a_stop_limit(name: str = "stop", stop: str = "95", limit: str = "90.25", **changes: Any) -> OrderIntent:
+    """Protection for 2 without a target: below 95 it sells, down to 90.25."""
+    kind: dict[str, Any] = {"configuration": OrderConfiguration.STOP_LIMIT_GTC, "limit_price": Price(limit)}
+    return a_bracket(name, stop, **{**kind, **changes})
+
+
+def a_limit(name: str = "limit", limit: str = "101", **changes: Any) -> OrderIntent:
+    """A sale of 2 that rests at 101 until it is cancelled."""
+    kind: dict[str, Any] = {"configuration": OrderConfiguration.LIMIT_GTC, "limit_price": Price(limit)}
+    return an_exit(name, **{**kind, **changes})
+
+
 def a_convert(name: str = "c1", amount: str = "100", **changes: Any) -> ConversionIntent:
     """USD into USDC."""
     intent = ConversionIntent(name, CycleId("20261122T120000Z"), USD, USDC, Notional(amount), START)

@@ -24,12 +24,12 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import requests.exceptions as rq
 import urllib3.exceptions as u3
 
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
+from trader.model.refusals import RefusalClass, classify_refusal, is_known_refusal
 
 _DETAIL_LENGTH = 200
 
@@ -40,12 +40,16 @@ class NotFound(VenueProtocol):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One attempt that gave nothing usable: the error it would be, and whether a read may try again."""
+    """One attempt that gave nothing usable: the error it would be, and whether a read may try again.
+
+    ``words`` are the venue's own: a code, a sentence, or both; a page has none.
+    """
 
     error: VenueError
     may_retry: bool = False
     retry_after: float | None = None
     status: int | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,15 @@ def classify_status(what: str, status: int, text: str, retry_after: float | None
     rule = find_rule(status, is_page=is_page(text))
     detail = extract_detail(text)
     error = rule.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
-    return Failure(error, rule.may_retry, retry_after, status)
+    return Failure(error, rule.may_retry, retry_after, status, _read_words(text))
+
+
+def classify_refused_order(failure: Failure) -> RefusalClass:
+    """Say what a 400 or 403 in answer to an order means: a page is the edge's, a 403 of the venue a permission's."""
+    if failure.status == 403 and isinstance(failure.error, VenueAuth):
+        return RefusalClass.PERMISSION
+    known = (classify_refusal(each) for each in failure.words if is_known_refusal(each))
+    return next(known, RefusalClass.EDGE)
 
 
 def find_rule(status: int, *, is_page: bool = False) -> ErrorRule:
@@ -174,16 +186,19 @@ def extract_detail(text: str) -> str:
     """Find the venue's own words in the body of an error; of a page only that it is one."""
     if is_page(text):
         return "a page"
+    return ": ".join(_read_words(text))[:_DETAIL_LENGTH]
+
+
+def _read_words(text: str) -> tuple[str, ...]:
+    if is_page(text):
+        return ()
     try:
         body = json.loads(text)
     except ValueError:
-        return text.strip()[:_DETAIL_LENGTH]
-    return _words(body)[:_DETAIL_LENGTH]
-
-
-def _words(body: Any) -> str:
+        said = text.strip()
+        return (said,) if said else ()
     if not isinstance(body, dict):
-        return ""
+        return ()
     errors = body.get("errors")
     nested = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code, said = body.get("error"), ""
@@ -191,7 +206,7 @@ def _words(body: Any) -> str:
         if isinstance(found, str) and found:
             said = found
             break
-    return ": ".join(part for part in (code, said) if isinstance(part, str) and part)
+    return tuple(part for part in (code, said) if isinstance(part, str) and part)
 
 
 def _deepest(error: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from trader.adapters.coinbase import pagination
-from trader.adapters.coinbase.failures import Failure, NotFound
+from trader.adapters.coinbase.failures import Failure, NotFound, classify_refused_order
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.wire.orders import (
     OrderReply,
@@ -31,6 +31,7 @@ from trader.adapters.coinbase.wire.requests import encode_order
 from trader.errors import VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Submission, Unknown
+from trader.model.refusals import RefusalClass
 
 DUPLICATE = "DUPLICATE_CLIENT_ORDER_ID"
 
@@ -57,11 +58,15 @@ _TRANSIENT_MAX = 2
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What sending came to. ``in_doubt``: an attempt without an answer may have left an order; ``listed``: it did."""
+    """What sending came to. ``in_doubt``: an attempt without an answer may have left an order; ``listed``: it did.
+
+    ``kind`` is the class of a refusal that the status tells; the words of the others tell it themselves.
+    """
 
     order_id: VenueOrderId | None = None
     listed: OrderReply | None = None
     refusal: str | None = None
+    kind: RefusalClass | None = None
     no_answer: str = ""
     in_doubt: bool = False
 
@@ -125,7 +130,8 @@ class Submitter:
         found = self._transport.decode(call, self._transport.attempt(call, end))
         if isinstance(found, Failure):
             if found.status in (400, 403):
-                return _Outcome(refusal=str(found.error), in_doubt=in_doubt), found
+                kind = classify_refused_order(found)
+                return _Outcome(refusal=str(found.error), kind=kind, in_doubt=in_doubt), found
             # A token is refused before anything is done; of everything else that cannot be said.
             return _Outcome(no_answer=str(found.error), in_doubt=in_doubt or found.status != 401), found
         try:
@@ -144,7 +150,7 @@ class Submitter:
         if outcome.order_id is not None:
             return self._read_back(intent, outcome.order_id, look_seconds)
         if outcome.refusal is not None and outcome.refusal != DUPLICATE and not outcome.in_doubt:
-            return Rejected(outcome.refusal)
+            return Rejected(outcome.refusal, outcome.kind)
         if outcome.refusal is None and not outcome.in_doubt:
             return Unknown(outcome.no_answer)
         reason = outcome.no_answer if outcome.refusal is None else outcome.refusal
@@ -218,10 +224,12 @@ def _fields(intent: OrderIntent, order: OrderReply) -> Iterator[tuple[str, objec
     yield "side", intent.side, order.side
     yield "base_size", intent.quantity, terms.base_size
     yield "limit_price", intent.limit_price, terms.limit_price
-    if intent.configuration is OrderConfiguration.POST_ONLY_GTD:
+    if intent.configuration in (OrderConfiguration.POST_ONLY_GTD, OrderConfiguration.POST_ONLY_GTC):
         yield "post_only", True, terms.post_only
     if intent.configuration is OrderConfiguration.BRACKET_GTC:
         yield "stop_trigger_price", intent.stop_price, terms.stop_trigger_price
+    if intent.configuration is OrderConfiguration.STOP_LIMIT_GTC:
+        yield "stop_price", intent.stop_price, terms.stop_price
     attached = order.attached_terms
     # Not every listing repeats the bracket; one that does must be ours.
     if intent.attach_bracket and intent.bracket is not None and attached is not None:

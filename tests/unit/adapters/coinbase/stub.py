@@ -292,6 +292,13 @@ def a_wire_order(intent: OrderIntent, order_id: str = "order-1", **changes: Any)
     elif intent.configuration is OrderConfiguration.BRACKET_GTC:
         assert intent.stop_price is not None
         variant, terms = "trigger_bracket_gtc", {**terms, "stop_trigger_price": plain(intent.stop_price)}
+    elif intent.configuration is OrderConfiguration.STOP_LIMIT_GTC:
+        assert intent.stop_price is not None
+        stop = {"stop_price": plain(intent.stop_price), "stop_direction": "STOP_DIRECTION_STOP_DOWN"}
+        variant, terms = "stop_limit_stop_limit_gtc", {**terms, **stop}
+    elif intent.configuration is not OrderConfiguration.LIMIT_IOC:
+        post_only = intent.configuration is OrderConfiguration.POST_ONLY_GTC
+        variant, terms = "limit_limit_gtc", {**terms, "post_only": post_only}
     return {
         "order_id": order_id,
         "client_order_id": intent.client_order_id,

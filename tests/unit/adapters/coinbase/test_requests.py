@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factories_venue import SOL_USDC, USDC, a_bracket, a_convert, a_protected_intent, a_taker, an_exit, an_intent
+from factories_venue import (
+    SOL_USDC,
+    USDC,
+    a_bracket,
+    a_convert,
+    a_limit,
+    a_protected_intent,
+    a_stop_limit,
+    a_taker,
+    an_exit,
+    an_intent,
+)
 from trader.adapters.coinbase.wire.requests import (
     encode_conversion_commit,
     encode_conversion_quote,
@@ -19,6 +30,7 @@ from trader.adapters.coinbase.wire.requests import (
 )
 from trader.errors import InvariantViolation
 from trader.model.money import Price, Quantity
+from trader.model.orders import OrderConfiguration
 
 
 def test_entry_is_post_only_on_the_wire() -> None:
@@ -82,6 +94,28 @@ def test_separate_bracket_has_size_target_and_stop() -> None:
     assert expected == json.loads(encode_order(a_bracket()))["order_configuration"]
 
 
+def test_stop_limit_has_both_prices_and_points_down() -> None:
+    """The stop of a lot without a target."""
+    part = {
+        "base_size": "2",
+        "limit_price": "90.25",
+        "stop_price": "95",
+        "stop_direction": "STOP_DIRECTION_STOP_DOWN",
+    }
+
+    assert {"stop_limit_stop_limit_gtc": part} == json.loads(encode_order(a_stop_limit()))["order_configuration"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "post_only"), [(OrderConfiguration.LIMIT_GTC, False), (OrderConfiguration.POST_ONLY_GTC, True)]
+)
+def test_limit_without_a_date_says_whether_it_may_take(kind: OrderConfiguration, post_only: bool) -> None:
+    """One key of the venue, two kinds of ours."""
+    expected = {"limit_limit_gtc": {"base_size": "2", "limit_price": "101", "post_only": post_only}}
+
+    assert expected == json.loads(encode_order(a_limit(configuration=kind)))["order_configuration"]
+
+
 def test_preview_is_the_order_without_its_id() -> None:
     """The venue refuses the id there."""
     order = json.loads(encode_order(an_intent()))
@@ -115,8 +149,13 @@ def test_bytes_have_one_order_and_no_spaces() -> None:
 
 @pytest.mark.parametrize(
     "intent",
-    [an_intent(expires_at=None), replace(a_bracket(), stop_price=None), an_intent(attach_bracket=True)],
-    ids=["no date", "no stop", "no bracket"],
+    [
+        an_intent(expires_at=None),
+        replace(a_bracket(), stop_price=None),
+        a_stop_limit(stop_price=None),
+        an_intent(attach_bracket=True),
+    ],
+    ids=["no date", "no stop", "no stop of a stop-limit", "no bracket"],
 )
 def test_intent_that_lacks_what_its_kind_needs_is_our_bug(intent) -> None:  # type: ignore[no-untyped-def]
     """Nothing is sent instead of something else."""

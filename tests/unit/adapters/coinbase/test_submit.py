@@ -8,11 +8,23 @@ from typing import Any
 
 import pytest
 
-from factories_venue import SOL_USDC, START, USDC, a_bracket, a_protected_intent, a_taker, an_exit, an_intent
+from factories_venue import (
+    SOL_USDC,
+    START,
+    USDC,
+    a_bracket,
+    a_limit,
+    a_protected_intent,
+    a_stop_limit,
+    a_taker,
+    an_exit,
+    an_intent,
+)
 from trader.adapters.coinbase.submit import TRANSIENT_REJECTIONS
 from trader.model.ids import ProductId, VenueOrderId, rfc3339
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, OrderIntent, Rejected, Side, Submission, Unknown
+from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Side, Submission, Unknown
+from trader.model.refusals import RefusalClass
 from trader.ports import TimeBudget
 from unit.adapters.coinbase.stub import (
     HTML,
@@ -67,7 +79,16 @@ def bodies(venue: Stub) -> list[bytes]:
 
 @pytest.mark.parametrize(
     "intent",
-    [an_intent(), a_protected_intent(), a_taker(), an_exit(), a_bracket()],
+    [
+        an_intent(),
+        a_protected_intent(),
+        a_taker(),
+        an_exit(),
+        a_bracket(),
+        a_stop_limit(),
+        a_limit(),
+        a_limit(configuration=OrderConfiguration.POST_ONLY_GTC),
+    ],
     ids=lambda each: each.configuration.value,
 )
 def test_taken_order_is_read_back_and_accepted(venue: Stub, time: FakeTime, intent: OrderIntent) -> None:
@@ -372,6 +393,31 @@ def test_key_that_is_refused_twice_leaves_the_order_unknown(venue: Stub, time: F
     assert 2 == len(venue.requests)
 
 
+@pytest.mark.parametrize(
+    ("intent", "name", "changed"),
+    [
+        (a_stop_limit(), "stop_price", {"stop_price": "94"}),
+        (a_stop_limit(), "limit_price", {"limit_price": "90.26"}),
+        (a_limit(configuration=OrderConfiguration.POST_ONLY_GTC), "post_only", {"post_only": False}),
+        (a_limit(configuration=OrderConfiguration.POST_ONLY_GTC), "post_only", {"post_only": None}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_stop_and_post_only_are_read_back(
+    venue: Stub, time: FakeTime, intent: OrderIntent, name: str, changed: dict[str, Any]
+) -> None:
+    """A known id is answered with the order that has it, whatever was sent."""
+    order = a_wire_order(intent)
+    ((variant, terms),) = order["order_configuration"].items()
+    venue.on("POST", ORDERS, taken())
+    venue.on("GET", ORDER, {"order": {**order, "order_configuration": {variant: {**terms, **changed}}}})
+
+    submission = submit(venue, time, intent)
+
+    assert isinstance(submission, Unknown)
+    assert f"order order-1 is not the one that was sent: {name} is " in submission.reason
+
+
 # --- refused
 
 
@@ -388,8 +434,37 @@ def test_malformed_or_forbidden_order_is_rejected(venue: Stub, time: FakeTime, s
     """Nothing was accepted."""
     venue.on("POST", ORDERS, Reply({"error": "PERMISSION_DENIED", "message": "Missing required scopes"}, status))
 
-    assert Rejected(f"POST /orders: HTTP {status}: PERMISSION_DENIED: Missing required scopes") == submit(venue, time)
+    reason = f"POST /orders: HTTP {status}: PERMISSION_DENIED: Missing required scopes"
+    assert Rejected(reason, RefusalClass.PERMISSION) == submit(venue, time)
     assert 1 == len(venue.requests)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(HTML, 403), RefusalClass.EDGE),
+        (Reply({"error": "unknown", "message": "Missing Required Scopes"}, 403), RefusalClass.PERMISSION),
+        (Reply({"error": "INVALID_ARGUMENT", "message": "account is not available"}, 400), RefusalClass.PERMISSION),
+        (Reply({"error": "INVALID_ARGUMENT", "message": "Invalid product_id"}, 400), RefusalClass.MARKET_STATE),
+        (Reply({"message": "PREVIEW_INSUFFICIENT_FUND"}, 400), RefusalClass.FUNDS),
+        (Reply({"error": "INVALID_ARGUMENT", "message": "something new"}, 400), RefusalClass.EDGE),
+        (Reply(HTML, 400), RefusalClass.EDGE),
+        (Reply("", 400), RefusalClass.EDGE),
+        (Reply(refused(error="RISK_PROXY_FAILURE")), RefusalClass.EDGE),
+        (Reply(refused(error="", message="")), RefusalClass.EDGE),
+        (Reply(refused(error="ORDER_ENTRY_DISABLED")), RefusalClass.MARKET_STATE),
+        (Reply(refused(message="account is not available")), RefusalClass.PERMISSION),
+    ],
+    ids=str,
+)
+def test_refusal_has_its_class(venue: Stub, time: FakeTime, reply: Reply, kind: RefusalClass) -> None:
+    """A page is the edge's, a 403 of the venue a permission's; the rest is told by words; nobody knows the others."""
+    venue.on("POST", ORDERS, reply)
+
+    submission = submit(venue, time)
+
+    assert isinstance(submission, Rejected)
+    assert kind is submission.refusal
 
 
 @pytest.mark.parametrize("reason", sorted(TRANSIENT_REJECTIONS))
