@@ -22,9 +22,11 @@ from factories_venue import (
     Venue,
     a_bracket,
     a_convert,
+    a_limit,
     a_path,
     a_product,
     a_protected_intent,
+    a_stop_limit,
     a_taker,
     an_exit,
     an_intent,
@@ -35,7 +37,7 @@ from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.market import Bars, Depth, FeeRates, Granularity, split_answers
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Accepted, Bracket, Liquidity, OrderIntent, Rejected, Side, Unknown
+from trader.model.orders import Accepted, Bracket, Liquidity, OrderConfiguration, OrderIntent, Rejected, Side, Unknown
 
 OpenVenue = Callable[..., Venue]
 
@@ -274,6 +276,136 @@ class ExchangeCases:
             stop.liquidity,
         )
 
+    def test_stop_is_a_limit_that_a_gap_of_more_than_five_percent_leaves_unfilled(self, open_venue: OpenVenue) -> None:
+        """Accident 54: opened at 90, the order rests at 90.25 and holds its base until the price is back."""
+        path = a_path(Bar(), Bar(open=90.0, low=60.0, close=61.0), Bar(open=61.0), Bar(open=61.0, high=90.26))
+        venue = open_venue(path, opening={BASE: Decimal(2)})
+        order_id = venue.accepted(venue.exchange.submit(a_bracket()))
+
+        venue.pass_bars(3)
+        resting, held = venue.order(order_id), venue.money(BASE)
+        venue.pass_bars()
+
+        assert (OrderStatus.OPEN, Quantity(0), (Decimal(0), Decimal(2))) == (
+            resting.status,
+            resting.filled_quantity,
+            held,
+        )
+        (fill,) = venue.exchange.fills(EVER)
+        assert (Price("90.25"), Quantity(2), Liquidity.MAKER) == (fill.price, fill.quantity, fill.liquidity)
+
+    def test_stop_sells_a_share_of_each_bar_and_the_rest_at_the_next_open(self, open_venue: OpenVenue) -> None:
+        """0.3 of 3 units traded, 0.5 of 5; then all there is. Its target of 110 is void."""
+        path = a_path(Bar(low=94.0, close=94.0, volume=3.0), Bar(open=94.0, high=120.0, volume=5.0), Bar(open=90.3))
+        venue = open_venue(path, opening={BASE: Decimal(2)})
+        order_id = venue.accepted(venue.exchange.submit(a_bracket()))
+
+        venue.pass_bars(3)
+
+        assert [
+            (Price("94.90"), Quantity("0.3")),
+            (Price("93.90"), Quantity("0.5")),
+            (Price("90.25"), Quantity("1.2")),
+        ] == [(fill.price, fill.quantity) for fill in venue.exchange.fills(EVER)]
+        assert {Liquidity.TAKER} == {fill.liquidity for fill in venue.exchange.fills(EVER)}
+        assert OrderStatus.FILLED == venue.order(order_id).status
+
+    def test_entry_and_its_stop_in_one_bar_keep_to_the_volume(self, open_venue: OpenVenue) -> None:
+        """Half a unit is bought and sold again by a bar of 5 that falls to 94; the rest of the entry is cancelled."""
+        venue = open_venue(a_path(Bar(low=94.0, volume=5.0), Bar(low=94.0)))
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent()))
+
+        venue.pass_bars(2)
+
+        assert [(Side.BUY, Quantity("0.5")), (Side.SELL, Quantity("0.5"))] == [
+            (fill.side, fill.quantity) for fill in venue.exchange.fills(EVER)
+        ]
+        assert OrderStatus.CANCELLED == venue.order(parent).status
+
+    def test_entry_through_a_gap_leaves_its_stop_on_the_book(self, open_venue: OpenVenue) -> None:
+        """Bought at 99.90 by a bar that opened at 80: the bracket rests at 90.25."""
+        venue = open_venue(a_path(Bar(), Bar(open=80.0), Bar(open=80.0)))
+        expires = Instant(START + 4 * STEP)
+        parent = venue.accepted(venue.exchange.submit(a_protected_intent(expires_at=expires)))
+
+        venue.pass_bars(3)
+
+        child = venue.order(parent).attached_order_id
+        assert child is not None
+        assert [Side.BUY] == [fill.side for fill in venue.exchange.fills(EVER)]
+        assert OrderStatus.OPEN == venue.order(child).status
+
+    def test_stop_limit_protects_what_has_no_target(self, open_venue: OpenVenue) -> None:
+        """It waits above its stop whatever the high, then sells down to its limit."""
+        path = a_path(Bar(high=150.0), Bar(low=94.0, close=94.0, volume=3.0), Bar(open=94.0))
+        venue = open_venue(path, opening={BASE: Decimal(2)})
+        order_id = venue.accepted(venue.exchange.submit(a_stop_limit()))
+
+        venue.pass_bars()
+        waiting = venue.order(order_id)
+        venue.pass_bars(2)
+
+        assert (OrderStatus.OPEN, Price(95), Price("90.25")) == (
+            waiting.status,
+            waiting.stop_price,
+            waiting.limit_price,
+        )
+        assert [(Price("94.90"), Quantity("0.3")), (Price("93.90"), Quantity("1.7"))] == [
+            (fill.price, fill.quantity) for fill in venue.exchange.fills(EVER)
+        ]
+
+    def test_limit_till_cancelled_takes_on_arrival_and_rests_with_what_is_left(self, open_venue: OpenVenue) -> None:
+        """A sale below the bid takes what the book shows; one above it rests and sells as a maker."""
+        venue = open_venue(a_path(Bar(high=101.5)), opening={BASE: Decimal(4)})
+        taking = venue.accepted(venue.exchange.submit(a_limit("taking", "99")))
+        resting = venue.accepted(venue.exchange.submit(a_limit("resting", "101")))
+
+        venue.pass_bars()
+
+        fills = {fill.venue_order_id: fill for fill in venue.exchange.fills(EVER)}
+        assert (Price("99.90"), Liquidity.TAKER, START) == (
+            fills[taking].price,
+            fills[taking].liquidity,
+            fills[taking].time,
+        )
+        assert (Price(101), Liquidity.MAKER) == (fills[resting].price, fills[resting].liquidity)
+
+    def test_post_only_till_cancelled_outlives_its_bar(self, open_venue: OpenVenue) -> None:
+        """It has no date, and is refused if it would take."""
+        kind = OrderConfiguration.POST_ONLY_GTC
+        venue = open_venue(a_path(*[Bar()] * 4, Bar(high=102.0)), opening={BASE: Decimal(2)})
+
+        refused = venue.exchange.submit(a_limit("crossing", "99.95", configuration=kind))
+        order_id = venue.accepted(venue.exchange.submit(a_limit(configuration=kind)))
+        venue.pass_bars(4)
+        waiting = venue.order(order_id)
+        venue.pass_bars()
+
+        assert Rejected("INVALID_LIMIT_PRICE_POST_ONLY") == refused
+        assert OrderStatus.OPEN == waiting.status
+        assert [Liquidity.MAKER] == [fill.liquidity for fill in venue.exchange.fills(EVER)]
+
+    @pytest.mark.parametrize("mode", ["post_only", "limit_only"])
+    def test_modes_take_what_protects(self, open_venue: OpenVenue, mode: str) -> None:
+        """Post-only refuses what may take; limit-only refuses nothing of ours."""
+        venue = open_venue(product=a_product(SOL, **{mode: True}), opening={BASE: Decimal(10), USD: Decimal(1000)})
+
+        answers = [
+            venue.exchange.submit(intent)
+            for intent in (
+                an_intent(),
+                a_limit("maker", configuration=OrderConfiguration.POST_ONLY_GTC),
+                a_bracket(),
+                a_stop_limit(),
+                a_limit(),
+                an_exit(),
+            )
+        ]
+
+        refused = [] if mode == "limit_only" else [Rejected("NOT_ALLOWED_BY_MARKET_STATE")] * 2
+        assert refused == [answer for answer in answers if not isinstance(answer, Accepted)]
+        assert refused == [answer for answer in answers[4:] if not isinstance(answer, Accepted)]
+
     def test_target_sells_as_a_maker_at_its_limit(self, open_venue: OpenVenue) -> None:
         """The bar trades above 110, the fill is at 110."""
         venue = open_venue(a_path(DIP, Bar(high=111.0)))
@@ -329,6 +461,12 @@ class ExchangeCases:
             (an_intent(expires_at=START), "END_TIME_IS_IN_THE_PAST"),
             (an_intent(bracket=Bracket(Price(101), Price(110)), attach_bracket=True), "INVALID_BRACKET_PRICES"),
             (a_bracket(stop="100"), "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
+            (a_stop_limit(stop="99.95"), "STOP_PRICE_ABOVE_LAST_TRADE_PRICE"),
+            (a_stop_limit(limit="95"), "STOP_PRICE_BELOW_LIMIT_PRICE"),
+            (a_stop_limit(limit="96"), "STOP_PRICE_BELOW_LIMIT_PRICE"),
+            (a_stop_limit(stop="95.001"), "INVALID_STOP_PRICE_PRECISION"),
+            (a_stop_limit(), "INSUFFICIENT_FUND"),
+            (a_limit(), "INSUFFICIENT_FUND"),
             (an_exit(), "INSUFFICIENT_FUND"),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
@@ -350,6 +488,7 @@ class ExchangeCases:
             ("is_disabled", "ORDER_ENTRY_DISABLED"),
             ("cancel_only", "ORDER_ENTRY_DISABLED"),
             ("view_only", "ORDER_ENTRY_DISABLED"),
+            ("in_auction", "ORDER_ENTRY_DISABLED"),
             ("trading_disabled", "TRADING_DISABLED"),
         ],
     )
@@ -357,7 +496,8 @@ class ExchangeCases:
         """Whatever the flag is called, nothing may be placed."""
         venue = open_venue(product=a_product(SOL, **{gate: True}))
 
-        assert Rejected(reason) == venue.exchange.submit(an_intent())
+        intents = (an_intent(), a_bracket(), a_stop_limit(), a_limit(), an_exit())
+        assert {Rejected(reason)} == {venue.exchange.submit(intent) for intent in intents}
 
     def test_orders_and_fills_are_listed_from_an_instant_on(self, open_venue: OpenVenue) -> None:
         """What was created or executed before is left out."""

@@ -30,7 +30,15 @@ from factories_venue import (
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.money import Price, Quantity
-from trader.model.orders import Accepted, Bracket, OrderConfiguration, OrderIntent, OrderStatusReport, Side
+from trader.model.orders import (
+    Accepted,
+    Bracket,
+    OrderConfiguration,
+    OrderIntent,
+    OrderStatusReport,
+    Side,
+    limit_of_stop,
+)
 from trader.settings.app import FillModel
 
 EVER = Instant(0)
@@ -109,12 +117,12 @@ def play(script: Script, venue: Venue) -> Sequence[OrderIntent]:
 
 
 def make_intent(first: int, second: int, number: int, now: Instant) -> OrderIntent:
-    """An order out of two numbers: maker or taker buys and sells, with a bracket or as one."""
+    """An order out of two numbers: maker or taker buys and sells, with a stop or without one."""
     # Scrambled, as small numbers are drawn most.
     first, second = first * 67 % 1000, second * 37 % 1000 + 1
     price = Price(100 + Decimal(first - 500) / 200)
-    kind = (OrderConfiguration.POST_ONLY_GTD, OrderConfiguration.LIMIT_IOC, OrderConfiguration.BRACKET_GTC)[first % 3]
-    side = Side.SELL if kind is OrderConfiguration.BRACKET_GTC or second % 3 == 0 else Side.BUY
+    kind = tuple(OrderConfiguration)[first % len(OrderConfiguration)]
+    side = Side.SELL if kind.has_stop or second % 3 == 0 else Side.BUY
     # Of a buy, now and then as much as the money is worth, fees not thought of.
     most = Decimal(10_000) / price // Decimal("0.001") / 1000
     quantity = Decimal(second) / 200 if side is Side.SELL else most if second > 800 else Decimal(second) / 10
@@ -130,6 +138,8 @@ def make_intent(first: int, second: int, number: int, now: Instant) -> OrderInte
     )
     if kind is OrderConfiguration.BRACKET_GTC:
         return replace(intent, limit_price=Price("101.5"), stop_price=Price("98.5"))
+    if kind is OrderConfiguration.STOP_LIMIT_GTC:
+        return replace(intent, limit_price=Price("98.2"), stop_price=Price("98.5"))
     if side is Side.BUY and second % 2:
         return replace(intent, bracket=Bracket(Price("98.5"), Price("101.5")), attach_bracket=True)
     return intent
@@ -285,6 +295,8 @@ def test_slow_venue_shows_a_past_that_adds_up(script: Script) -> None:
 
 
 def is_sold_as_ordered(price: Price, state: OrderStatusReport) -> bool:
-    """A sale keeps to its limit, except that a stop is served wherever the market is."""
+    """A sale keeps to its limit; a bracket that triggered, to the limit of its stop."""
     assert state.limit_price is not None
-    return price >= state.limit_price or (state.stop_price is not None and price <= state.stop_price)
+    if state.stop_price is not None and state.stop_price < state.limit_price:
+        return price >= limit_of_stop(state.stop_price, Price("0.01"))
+    return price >= state.limit_price

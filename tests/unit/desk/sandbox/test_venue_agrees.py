@@ -6,7 +6,7 @@ states and fills are compared. No sockets: this is about the matching.
 
 from __future__ import annotations
 
-import time
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -25,15 +25,18 @@ from factories_venue import (
     USD,
     Bar,
     a_bracket,
+    a_limit,
     a_path,
     a_protected_intent,
     a_simulated_venue,
+    a_stop_limit,
     a_taker,
     an_intent,
 )
 from factories_venue import Venue as Simulated
+from trader.adapters.coinbase.wire.requests import encode_order
 from trader.model.ids import ClientOrderId, Instant
-from trader.model.money import Price, Quantity, plain
+from trader.model.money import Price, Quantity
 from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Side
 from unit.desk.sandbox.venues import a_venue
 
@@ -62,6 +65,9 @@ ORDERS = st.one_of(
     st.builds(lambda price, size: ("protected", price, size, Side.BUY), PRICES, SIZES),
     st.builds(lambda price, size, side: ("take", price, size, side), PRICES, SIZES, SIDES),
     st.builds(lambda price, size: ("bracket", price, size, Side.SELL), PRICES, SIZES),
+    st.builds(lambda price, size: ("stop", price, size, Side.SELL), PRICES, SIZES),
+    st.builds(lambda price, size, side: ("limit", price, size, side), PRICES, SIZES, SIDES),
+    st.builds(lambda price, size, side: ("maker", price, size, side), PRICES, SIZES, SIDES),
     st.just(("cancel", None, None, None)),
 )
 
@@ -73,6 +79,11 @@ def intent_of(name: str, kind: str, price: Price, size: Quantity, side: Side, no
         return a_taker(name, **plain_words)
     if kind == "bracket":
         return a_bracket(name, stop=str(price - 5), target=str(price + 5), quantity=size)
+    if kind == "stop":
+        return a_stop_limit(name, stop=str(price - 1), limit=str(price - 2), quantity=size)
+    if kind in {"limit", "maker"}:
+        chosen = OrderConfiguration.LIMIT_GTC if kind == "limit" else OrderConfiguration.POST_ONLY_GTC
+        return a_limit(name, **{**plain_words, "configuration": chosen})
     expires = Instant(now + 2 * STEP)
     if kind == "protected":
         return a_protected_intent(name, str(price - 4), str(price + 4), expires_at=expires, **plain_words)
@@ -81,27 +92,7 @@ def intent_of(name: str, kind: str, price: Price, size: Quantity, side: Side, no
 
 def body_of(intent: OrderIntent) -> dict[str, Any]:
     """The same as a body of POST /orders."""
-    part = {"base_size": plain(intent.quantity), "limit_price": plain(intent.limit_price)}
-    if intent.configuration is OrderConfiguration.LIMIT_IOC:
-        configuration = {"sor_limit_ioc": part}
-    elif intent.configuration is OrderConfiguration.BRACKET_GTC:
-        assert intent.stop_price is not None
-        configuration = {"trigger_bracket_gtc": {**part, "stop_trigger_price": plain(intent.stop_price)}}
-    else:
-        assert intent.expires_at is not None
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(intent.expires_at))
-        configuration = {"limit_limit_gtd": {**part, "end_time": end, "post_only": True}}
-    body: dict[str, Any] = {
-        "client_order_id": intent.client_order_id,
-        "product_id": intent.product_id,
-        "side": intent.side,
-        "order_configuration": configuration,
-    }
-    if intent.attach_bracket and intent.bracket is not None:
-        target, stop = plain(intent.bracket.target_price), plain(intent.bracket.stop_price)
-        body["attached_order_configuration"] = {
-            "trigger_bracket_gtc": {"limit_price": target, "stop_trigger_price": stop}
-        }
+    body: dict[str, Any] = json.loads(encode_order(intent))
     return body
 
 

@@ -15,11 +15,14 @@ import requests
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from factories_venue import START
-from unit.desk.sandbox.venues import PATIENCE_SECONDS, Client, limit
+from unit.desk.sandbox.venues import PATIENCE_SECONDS, Client, bracket, limit, market, stop_limit
 
 START_THE_COMMAND = (
     "import sys, typer\nfrom desk.cli import sandbox\napp = typer.Typer()\nsandbox.register(app)\napp(sys.argv[1:])"
 )
+
+#: Of a limit, a bracket and a stop-limit.
+SIDES = ("BUY", "SELL", "SELL")
 
 
 def control(url: str, method: str, name: str, body: Any = None) -> requests.Response:
@@ -69,9 +72,82 @@ def test_options_and_products_are_changed_from_outside(client: Client) -> None:
     assert 0 == client.venue.traffic.totals()["private"]
 
 
+FLAGS = ["is_disabled", "trading_disabled", "cancel_only", "auction_mode", "view_only"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "undo", "reason"),
+    [
+        *(({flag: True}, {flag: False}, "TRADING_DISABLED" if flag.startswith("t") else None) for flag in FLAGS),
+        ({"status": "delisted"}, {"status": "online"}, None),
+    ],
+    ids=str,
+)
+def test_product_is_closed_and_opened_from_outside(
+    client: Client, changes: dict[str, Any], undo: dict[str, Any], reason: str | None
+) -> None:
+    """Every flag of the wire and the status; no kind of order is taken meanwhile, protection neither."""
+    url, kinds = client.server.url, (limit(), bracket(), stop_limit("95", "94"))
+
+    control(url, "POST", "product", {"product_id": "SOL-USD", **changes})
+    told = client.get("/products/SOL-USD", get_tradability_status="true")
+    answers = [client.order(kind, side) for kind, side in zip(kinds, SIDES, strict=True)]
+    control(url, "POST", "product", {"product_id": "SOL-USD", **undo})
+
+    assert changes == {name: told[name] for name in changes}
+    assert {reason or "ORDER_ENTRY_DISABLED"} == {answer["error_response"]["error"] for answer in answers}
+    assert client.order(limit())["success"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "refused"),
+    [("post_only", ["market", "ioc", "limit"]), ("limit_only", ["market"])],
+)
+def test_mode_is_changed_from_outside(client: Client, mode: str, refused: list[str]) -> None:
+    """What protects is taken in both, and so is what never takes."""
+    orders = {
+        "market": (market(base_size="1"), "SELL"),
+        "ioc": ({"sor_limit_ioc": {"base_size": "1", "limit_price": "99"}}, "SELL"),
+        "limit": (limit("99.90", post_only=False), "BUY"),
+        "maker": (limit("99.90"), "BUY"),
+        "bracket": (bracket(), "SELL"),
+        "stop": (stop_limit("95", "94"), "SELL"),
+    }
+
+    control(client.server.url, "POST", "product", {"product_id": "SOL-USD", mode: True})
+    answers = {name: client.order(*order) for name, order in orders.items()}
+
+    assert refused == [name for name, answer in answers.items() if not answer["success"]]
+    assert {"PREVIEW_NOT_ALLOWED_BY_MARKET_STATE"} == {
+        answers[name]["error_response"]["preview_failure_reason"] for name in refused
+    }
+
+
+def test_hold_of_a_cancelled_order_is_free_after_a_while(client: Client) -> None:
+    """Until then its coins are held, it is not settled, and a sale of them is refused."""
+    control(client.server.url, "POST", "options", {"lags": {"hold": 5}})
+    order_id = client.placed(bracket(size="10"), "SELL")
+    client.cancel(order_id)
+
+    held, waiting = client.money("SOL"), client.look(order_id)
+    refused = client.order(market(base_size="10"), "SELL")
+    client.pass_seconds(5)
+    free, settled = client.money("SOL"), client.look(order_id)
+
+    names = ("status", "settled", "outstanding_hold_amount")
+    assert ("CANCELLED", False, "10") == tuple(waiting[name] for name in names)
+    assert ("CANCELLED", True, "0") == tuple(settled[name] for name in names)
+    assert ((0, 10), (10, 0)) == (held, free)
+    assert "INSUFFICIENT_FUND" == refused["error_response"]["error"]
+    assert client.order(market(base_size="10"), "SELL")["success"]
+
+
 @pytest.mark.parametrize(
     ("method", "name", "body", "status"),
     [
+        ("POST", "product", {"product_id": "SOL-USD", "unheard_of": True}, 400),
+        ("POST", "product", {"product_id": "SOL-USD", "status": True}, 400),
+        ("POST", "product", {"product_id": "SOL-USD", "cancel_only": "yes"}, 400),
         ("POST", "faults", {"fault": "unheard_of"}, 400),
         ("POST", "price", {"price": "1"}, 400),
         ("POST", "clock", {}, 400),
