@@ -22,6 +22,7 @@ from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
+from trader.model.refusals import REFUSALS, RefusalClass, classify_refusal
 
 FOLDER = ROOT.parent / "shared" / "fixtures" / "coinbase"
 
@@ -410,3 +411,40 @@ def test_requests_recorded() -> None:
 
     ids = (VenueOrderId("9fd0cadc-2ccc-45e8-b254-ea511c34e5b2"),)
     assert requests["batch cancel"]["body"] == json.loads(encode_cancel(ids))
+
+
+#: The classes of the fact sheet, section 3.4, by the members it names.
+CLASSES = {
+    RefusalClass.FUNDS: """INSUFFICIENT_FUND INSUFFICIENT_FUNDS INVALID_LEDGER_BALANCE INSUFFICIENT_LEDGER_BALANCE
+        HOLD_FAILURE""",
+    RefusalClass.METADATA: """INVALID_SIZE_PRECISION INVALID_PRICE_PRECISION INVALID_LIMIT_PRICE_PRECISION
+        INVALID_STOP_PRICE_PRECISION INVALID_QUOTE_SIZE_PRECISION INVALID_BASE_SIZE_TOO_SMALL
+        INVALID_BASE_SIZE_TOO_LARGE INVALID_QUOTE_SIZE_TOO_SMALL INVALID_QUOTE_SIZE_TOO_LARGE NON_NUMERIC_ORDER_SIZE
+        INVALID_STOP_PRICE
+        STOP_PRICE_ABOVE_LAST_TRADE_PRICE STOP_PRICE_BELOW_LAST_TRADE_PRICE STOP_PRICE_ABOVE_LIMIT_PRICE
+        STOP_PRICE_BELOW_LIMIT_PRICE""",
+    RefusalClass.MARKET: """INVALID_LIMIT_PRICE_POST_ONLY INVALID_LIMIT_PRICE LIMIT_PRICE_TOO_FAR_FROM_MARKET
+        BREACHED_PRICE_LIMIT INVALID_NO_LIQUIDITY""",
+    RefusalClass.MARKET_STATE: """UNTRADABLE_PRODUCT ORDER_ENTRY_DISABLED TRADING_DISABLED PRODUCT_TRADING_HALTED
+        NOT_ALLOWED_BY_MARKET_STATE INELIGIBLE_PAIR FOK_DISABLED""",
+    RefusalClass.PERMISSION: """GEOFENCING_RESTRICTION COMPLIANCE_PURCHASE_LIMIT_EXCEEDED PERMISSION_DENIED
+        UNSUPPORTED_ORDER_CONFIGURATION""",
+    RefusalClass.DUPLICATE: "DUPLICATE_CLIENT_ORDER_ID",
+    RefusalClass.EDGE: """COMMANDER_REJECTED_NEW_ORDER RISK_PROXY_FAILURE MISSING_COMMISSION_RATE
+        MISSING_PRODUCT_PRICE_BOOK MISSING_MARKET_TRADE_DATA UNKNOWN_FAILURE_REASON""",
+}
+
+
+def test_every_reason_of_the_venue_has_its_class() -> None:
+    """Each word of both lists is in the table, and each that the fact sheet names is in its class."""
+    enums = recorded("enums")
+    listed = {*enums["spec_NewOrderFailureReason"], *enums["doc_PreviewFailureReason"]}
+    words = {word.removeprefix("PREVIEW_") for word in listed}
+    named = {word: kind for kind, members in CLASSES.items() for word in members.split()}
+    named |= {word: RefusalClass.METADATA for word in words if word.startswith("INVALID_BRACKET_")}
+
+    assert 150 < len(listed)
+    assert set() == {word for word in words if not word.startswith("UNKNOWN_")} - set(REFUSALS)
+    assert {RefusalClass.EDGE} == {classify_refusal(word) for word in words if word.startswith("UNKNOWN_")}
+    assert named == {word: classify_refusal(word) for word in named}
+    assert named == {word: classify_refusal(f"PREVIEW_{word}") for word in named}

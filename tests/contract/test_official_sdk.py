@@ -212,6 +212,43 @@ def test_stop_and_bracket_orders(client: RESTClient, server: VenueServer) -> Non
     ]
 
 
+def test_stop_limit_fills_down_to_its_limit_and_rests_below(client: RESTClient, server: VenueServer) -> None:
+    """A tenth of three units is sold at the stop; below the limit of 94 nothing is, and at 94.01 the rest."""
+    stop = order_id(client.stop_limit_order_gtc_sell("stop", PRODUCT, "2", "94", "95", "STOP_DIRECTION_STOP_DOWN"))
+    seen = []
+    for price, volume in (("95", "3"), ("93", "1000000"), ("60", "1000000"), ("94.01", "1000000")):
+        server.venue.set_price(PRODUCT, price, volume)
+        order = look(client, stop)
+        seen.append((order["status"], order["trigger_status"], order["filled_size"]))
+
+    prices = [fill["price"] for fill in client.get_fills(order_ids=[stop])["fills"]]
+    assert [
+        ("OPEN", "STOP_TRIGGERED", "0.3"),
+        ("OPEN", "STOP_TRIGGERED", "0.3"),
+        ("OPEN", "STOP_TRIGGERED", "0.3"),
+        ("FILLED", "STOP_TRIGGERED", "2"),
+    ] == seen
+    assert ["94", "94.9"] == prices
+
+
+def test_bracket_through_a_gap_of_more_than_five_percent_stays_on_the_book(
+    client: RESTClient, server: VenueServer
+) -> None:
+    """From 100 to 90: its stop at 95 sells down to 90.25, so nothing is sold, and its coins stay held."""
+    bracket = order_id(client.trigger_bracket_order_gtc_sell("bracket", PRODUCT, "2", "110", "95"))
+
+    server.venue.set_price(PRODUCT, "90")
+
+    order = look(client, bracket)
+    assert ("OPEN", "STOP_TRIGGERED", "0", "2") == (
+        order["status"],
+        order["trigger_status"],
+        order["filled_size"],
+        order["outstanding_hold_amount"],
+    )
+    assert [] == client.get_fills(order_ids=[bracket])["fills"]
+
+
 def test_attached_bracket(client: RESTClient) -> None:
     """The client has no parameter for it and passes it on all the same."""
     attached = {"trigger_bracket_gtc": {"limit_price": "110", "stop_trigger_price": "95"}}
