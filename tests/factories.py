@@ -266,7 +266,6 @@ def a_portfolio(ledger: Ledger | None = None, *, equity: str | None = "10000", *
         ledger=a_ledger() if ledger is None else ledger,
         now=NOW,
         scheduled_at=NOW,
-        quotes={},
         clusters={},
         tiers={},
         equity=None if equity is None else Notional(equity),

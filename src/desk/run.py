@@ -25,7 +25,7 @@ from trader.model.orders import Fill, Side
 from trader.model.portfolio import equity_of
 from trader.ports import MarketData, Ports
 from trader.settings import Settings
-from trader.stages.valuation import index_quotes_by_base
+from trader.stages.valuation import accept_marks
 
 #: By then every lease has run out.
 _END_OF_TIME = Instant(10**11)
@@ -103,7 +103,7 @@ def _sum_up(summary: RunSummary, setup: MarketSetup, home: Path, market: MarketD
     summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
     summary.equity_open = setup.settings.app.capital
     quotes, _ = split_answers(market.quotes([lot.product_id for lot in ledger.lots.values()]))
-    summary.equity_close = equity_of(ledger, index_quotes_by_base(ledger, quotes), {})
+    summary.equity_close = equity_of(accept_marks(ledger, quotes), {})
     summary.cash_check = check_cash(setup.settings.app.capital, fills, ledger)
 
 

@@ -188,9 +188,9 @@ def test_open_loss_counts_and_no_deposit_hides_it() -> None:
 
 
 def test_no_equity_is_ever_written_that_a_quote_did_not_give() -> None:
-    """6: a new day begins while nobody quotes what we hold: its mark waits for the first price."""
+    """6: a new day begins while nobody quotes what we hold: it begins at the last price that was believed."""
     world = a_world_that_bought(*[Bar()] * 288)
-    before = world.ledger.equity_marks
+    before, (mark,) = world.ledger.equity_marks, world.ledger.accepted_marks.values()
     world.clock.set(Instant(START + 12 * 3600))
 
     world.meddlers["market.quotes"] = answering({})
@@ -201,10 +201,12 @@ def test_no_equity_is_ever_written_that_a_quote_did_not_give() -> None:
     world.cycle()
 
     assert blind.decision is not None
-    assert (None, before) == (blind.decision.equity, after_blind)
     assert before is not None
-    assert world.ledger.equity_marks is not None
-    assert ("2026-11-22", "2026-11-23") == (before.day, world.ledger.equity_marks.day)
+    assert after_blind is not None
+    worth = world.ledger.cash[USD] + mark.price * sum(lot.quantity for lot in world.ledger.lots.values())
+    assert (worth, {Asset("SOL"): mark}) == (blind.decision.equity, blind.decision.old_marks)
+    assert ("2026-11-22", "2026-11-23", worth) == (before.day, after_blind.day, after_blind.day_equity)
+    assert mark.at < world.ledger.accepted_marks[Asset("SOL")].at
 
 
 def test_first_marks_wait_for_the_first_equity() -> None:
@@ -217,6 +219,7 @@ def test_first_marks_wait_for_the_first_equity() -> None:
     world.cycle()
     text = json.loads(world.store.texts[SCOPE])
     text["ledger"]["equity_marks"] = None
+    text["ledger"]["accepted_marks"] = {}
     world.store.texts[SCOPE] = json.dumps(text)
 
     world.meddlers["market.quotes"] = answering({})
@@ -630,10 +633,10 @@ def test_equal_decisions_of_two_ticks_are_two_orders() -> None:
 
 
 def test_dust_never_blocks_an_exit() -> None:
-    """19: half a coin where the smallest order is one: it is written off, the books close, nothing is sent for ever."""
+    """19: a sliver where the smallest order is a coin: it is written off, the books close, nothing is sent for ever."""
     world = a_world(
         strategy=once(a_proposal("SOL-USD", max_hold_hours=1)),
-        paths={SOL: a_path(Bar(low=99.0, volume=5.0), *QUIET)},
+        paths={SOL: a_path(Bar(low=99.0, volume=0.4), *QUIET)},
         products=[listed("SOL-USD", base_size_min=Quantity(1))],
     )
     world.cycles(14)
@@ -642,8 +645,8 @@ def test_dust_never_blocks_an_exit() -> None:
     world.cycles(4)
 
     (dust,) = world.ledger.dust
-    assert (Quantity("0.5"), {}) == (dust.quantity, world.ledger.lots)
-    assert (Decimal("0.5"), sent) == (world.total("SOL"), world.sent())
+    assert (Quantity("0.04"), {}) == (dust.quantity, world.ledger.lots)
+    assert (Decimal("0.04"), sent) == (world.total("SOL"), world.sent())
     assert {USD: 0} == cash_imbalance(world.ledger)
 
 

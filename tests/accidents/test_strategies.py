@@ -324,12 +324,12 @@ def ruled_out(**fields: Any) -> Callable[[World], World]:
 
 
 def wide(world: World) -> World:
-    """From now on the spread is two percent."""
+    """From now on the spread is half a percent: too wide to buy, narrow enough to be believed of what is held."""
 
     def quotes(original: Callable[..., Mapping[ProductId, Quote]], names: Any) -> Mapping[ProductId, Quote]:
         found = original(names)
         wide = {each: quote for each, quote in found.items() if each == SOL}
-        return {**found, **{each: replace(quote, ask=Price(quote.bid * 102 / 100)) for each, quote in wide.items()}}
+        return {**found, **{each: replace(quote, ask=Price(quote.bid * 1005 / 1000)) for each, quote in wide.items()}}
 
     world.meddlers["market.quotes"] = quotes
     return world

@@ -31,6 +31,7 @@ from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.risk import RiskManager
+from trader.stages.valuation import accept_marks
 
 CYCLE = CycleId("20261122T101500Z")
 SCOPE = Scope("PAPER#main")
@@ -505,8 +506,8 @@ def _lot(entry: OrderIntent, quantity: Quantity) -> Lot:
 def _portfolio(
     ledger: Ledger, quotes: Mapping[ProductId, Quote], pegs: Mapping[Asset, Decimal], switch: TradingState, themes: int
 ) -> Portfolio:
-    by_base = {lot.base: quotes[lot.product_id] for lot in ledger.lots.values()}
-    equity = equity_of(ledger, by_base, pegs)
+    ledger = accept_marks(ledger, {product_id: quote for product_id, quote in quotes.items() if not quote.is_crossed})
+    equity = equity_of(ledger, pegs)
     if equity is not None:
         ledger = replace(ledger, equity_marks=EquityMarks("2026-11-22", equity, "2026-W47", equity, equity))
     listed = configurations()[0].universe.clusters
@@ -520,7 +521,7 @@ def _portfolio(
         for index, stock in enumerate(STOCKS)
     }
     tiers = {Asset(stock.base): stock.tier for stock in STOCKS}
-    return Portfolio(ledger, NOW, NOW, by_base, clusters, tiers, equity, switch, pegs)
+    return Portfolio(ledger, NOW, NOW, clusters, tiers, equity, switch, pegs)
 
 
 def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: int | None) -> ExecutionContext:

@@ -83,7 +83,7 @@ def _cash(ledger: Ledger) -> Table:
     for strategy, book in sorted(ledger.by_strategy.items()):
         table.add_row(f"book {strategy}", describe(book), "")
     for dust in ledger.dust:
-        table.add_row(f"dust of {dust.strategy}", describe(dust), "")
+        table.add_row(f"dust of {dust.strategy or 'several'}", describe(dust), "")
     return table
 
 

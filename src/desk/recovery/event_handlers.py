@@ -17,6 +17,7 @@ from trader.model.orders import Accepted, Rejected, Submission, Unknown
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
 from trader.stages.submission import apply_submission
+from trader.stages.universe.believed_quotes import believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
 
 _SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
@@ -25,15 +26,14 @@ EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 
 
 def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
-    """Mark the lots and the books with the quotes that the cycle saw."""
+    """Mark the lots and the books with the quotes that the cycle saw and believed."""
     quotes: dict[ProductId, Quote] = {
         quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
     }
-    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, quotes)
-    marks, _ = mark_equity(
-        ledger, quotes, price_pegs(quotes, settings.risk.pegs), Instant(event.body["now"]), settings.risk
-    )
-    return marks
+    now = Instant(event.body["now"])
+    believed = believe_quotes(ledger, quotes, {}, now, settings.universe, settings.exits).quotes
+    ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, believed)
+    return mark_equity(ledger, believed, price_pegs(quotes, settings.risk.pegs), now, settings.risk)[0]
 
 
 def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:

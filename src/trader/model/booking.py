@@ -123,6 +123,14 @@ def would_oversell(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:
 
 
 def book_dust(ledger: Ledger, lot: Lot) -> Ledger:
-    """Write off what is left of a lot below what the venue lets us sell; the quantity stays on the dust list."""
-    dust = Dust(lot.strategy, lot.base, lot.quantity, Notional(lot.cost + lot.entry_fees))
-    return replace(ledger.with_closed_lot(lot), dust=(*ledger.dust, dust))
+    """Write off what is left of a lot below what the venue lets us sell; the quantity joins the asset's dust."""
+    left = Dust(lot.strategy, lot.base, lot.quantity, Notional(lot.cost + lot.entry_fees))
+    same = (*(each for each in ledger.dust if each.base == lot.base), left)
+    dust = Dust(
+        strategy=lot.strategy if {each.strategy for each in same} == {lot.strategy} else None,
+        base=lot.base,
+        quantity=Quantity(sum((each.quantity for each in same), ZERO)),
+        cost=Notional(sum((each.cost for each in same), ZERO)),
+    )
+    others = (each for each in ledger.dust if each.base != lot.base)
+    return replace(ledger.with_closed_lot(lot), dust=(*others, dust))

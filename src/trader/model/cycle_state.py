@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.market import FeeRates, Product
-from trader.model.money import Notional
+from trader.model.money import Notional, Price
 
 
 class Regime(StrEnum):
@@ -30,6 +30,14 @@ class EquityMarks:
     week: str
     week_equity: Notional
     peak_equity: Notional
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMark:
+    """The last bid of a held asset that was believed, and when it was quoted."""
+
+    price: Price
+    at: Instant
 
 
 @dataclass(frozen=True, slots=True)

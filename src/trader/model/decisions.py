@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.conversions import ConversionIntent
-from trader.model.cycle_state import Regime, RegimeReading
+from trader.model.cycle_state import AcceptedMark, Regime, RegimeReading
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
@@ -210,7 +210,8 @@ class Decision:
     ``reading`` is what the regime rests on, ``size_multiplier`` what the regime makes of sizes. ``ledger`` is the
     memory after deciding, without the plan: the plan joins it when it is committed. ``complete`` is false if too much
     data failed for anything to be entered; ``failures`` says what failed, whole reads first. ``failed_strategies`` are
-    those an error came out of.
+    those an error came out of. ``old_marks`` are what the equity rests on where the quote of a held asset is not
+    believed.
     """
 
     regime: Regime
@@ -227,3 +228,4 @@ class Decision:
     reading: RegimeReading = RegimeReading()
     size_multiplier: Decimal = ZERO
     failed_strategies: tuple[StrategyId, ...] = ()
+    old_marks: Mapping[Asset, AcceptedMark] = field(default_factory=dict)

@@ -35,7 +35,7 @@ class DenialCode(StrEnum):
     LISTING_TOO_NEW = "LISTING_TOO_NEW", "universe", "listed more recently than allowed"
     PRODUCT_MISSING = "PRODUCT_MISSING", "universe", "configured or held, but the venue lists no such product"
     QUOTE_MISSING = "QUOTE_MISSING", "universe", "there is no best bid and ask"
-    QUOTE_STALE = "QUOTE_STALE", "universe", "the quote is older than allowed"
+    QUOTE_STALE = "QUOTE_STALE", "universe", "the quote is older than allowed, or dated in the future"
     QUOTE_CROSSED = "QUOTE_CROSSED", "universe", "the bid is at or above the ask, or a side is empty"
     DATA_MISSING = "DATA_MISSING", "universe", "there are no candles"
     DATA_MALFORMED = "DATA_MALFORMED", "universe", "a candle makes no sense"

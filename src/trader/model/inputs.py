@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from trader.errors import DataError
 from trader.model.conversions import ConversionReport
 from trader.model.cycle_state import Membership, Regime
-from trader.model.decisions import Denial, Trigger
+from trader.model.decisions import Denial, Details, Trigger
+from trader.model.denials import DenialCode
 from trader.model.ids import Asset, CycleId, Instant, ProductId, is_tick_id
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
@@ -112,10 +113,38 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
+class BelievedQuotes:
+    """The quotes of held products that may be believed; of the others, why not, with the numbers."""
+
+    quotes: Mapping[ProductId, Quote] = field(default_factory=dict)
+    refusals: Mapping[ProductId, tuple[DenialCode, Details]] = field(default_factory=dict)
+
+    def filter(self, quotes: Mapping[ProductId, Quote]) -> dict[ProductId, Quote]:
+        """Leave out what is held and not believed; what is not held is for the universe to judge."""
+        return {product_id: quote for product_id, quote in quotes.items() if product_id not in self.refusals}
+
+    def describe(self, product_id: ProductId) -> Details:
+        """Return why the quote of a held product is not believed; nothing if it is."""
+        if product_id not in self.refusals:
+            return {}
+        code, details = self.refusals[product_id]
+        return {"unbelieved": code.value, **details}
+
+    def explain(self, denials: Iterable[Denial]) -> tuple[Denial, ...]:
+        """Tell the denials for want of a quote that there was one, and why it was not believed."""
+        return tuple(
+            replace(each, details={**each.details, **self.describe(each.product_id)})
+            if each.code is DenialCode.QUOTE_MISSING
+            else each
+            for each in denials
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class HeldProduct:
     """What is known of a product on which a strategy holds a lot, candidate or not.
 
-    ``quote`` is None if it is missing or crossed, ``bars`` if they could not be read. They may have gaps, and be fewer
+    ``quote`` is None if it is not believed, ``bars`` if they could not be read. They may have gaps, and be fewer
     than a candidate has.
     """
 

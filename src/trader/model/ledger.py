@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import (
+    AcceptedMark,
     Cooldown,
     CycleMark,
     EntryPacing,
@@ -111,9 +112,12 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Dust:
-    """What was left of a lot below what the venue lets us sell. Still owned, no longer managed."""
+    """What was left of lots of one asset below what the venue lets us sell. Still owned, no longer managed.
 
-    strategy: StrategyId
+    ``strategy`` is None where the lots were of several.
+    """
+
+    strategy: StrategyId | None
     base: Asset
     quantity: Quantity
     cost: Notional
@@ -135,8 +139,9 @@ class Ledger:
     """Everything one scope remembers.
 
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
-    for as long as their orders are remembered, so that a late fill finds them. ``owed`` names the audit objects that
-    wait beside the ledger to be stored; ``unrecorded`` counts those for which there was no room any more.
+    for as long as their orders are remembered, so that a late fill finds them. ``accepted_marks`` is what each held
+    asset is worth until a newer quote of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit
+    objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which there was no room any more.
     """
 
     scope: Scope
@@ -150,6 +155,7 @@ class Ledger:
     converted: Mapping[Asset, Notional] = field(default_factory=dict)
     by_strategy: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
     dust: tuple[Dust, ...] = ()
+    accepted_marks: Mapping[Asset, AcceptedMark] = field(default_factory=dict)
     equity_marks: EquityMarks | None = None
     unmarked_flow: Notional = Notional(0)
     entry_pacing: EntryPacing = EntryPacing()

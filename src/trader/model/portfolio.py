@@ -10,7 +10,6 @@ from decimal import Decimal
 from trader.model.cycle_state import EquityMarks, RegimeReading
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Quote
 from trader.model.money import HUNDRED, ZERO, Notional, notional
 from trader.model.trading_state import TradingState
 
@@ -27,7 +26,6 @@ class Portfolio:
     ledger: Ledger
     now: Instant
     scheduled_at: Instant
-    quotes: Mapping[Asset, Quote]
     clusters: Mapping[Asset, tuple[str, ...]]
     tiers: Mapping[Asset, str]
     equity: Notional | None
@@ -38,9 +36,9 @@ class Portfolio:
     reading: RegimeReading = RegimeReading()
 
     def lot_value(self, lot: Lot) -> Notional:
-        """Mark a lot at the bid; at what it cost where there is no quote."""
-        quote = self.quotes.get(lot.base)
-        return notional(quote.bid, lot.quantity) if quote is not None and not quote.is_crossed else lot.cost
+        """Mark a lot at the last accepted bid; at what it cost where none was ever accepted."""
+        mark = self.ledger.accepted_marks.get(lot.base)
+        return lot.cost if mark is None else notional(mark.price, lot.quantity)
 
     def exposures(self) -> dict[tuple[StrategyId, Asset], Decimal]:
         """Sum marked lots, working buys and buys in doubt by strategy and base asset, in the accounting asset.
@@ -65,8 +63,8 @@ class Portfolio:
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
 
 
-def equity_of(ledger: Ledger, quotes: Mapping[Asset, Quote], pegs: Mapping[Asset, Decimal]) -> Notional | None:
-    """Mark the whole ledger: cash at its peg, lots at the bid. None if any price is missing.
+def equity_of(ledger: Ledger, pegs: Mapping[Asset, Decimal]) -> Notional | None:
+    """Mark the whole ledger: cash at its peg, lots at the last accepted bid. None if any price is missing.
 
     Dust is worth nothing here: it cannot be sold.
     """
@@ -77,10 +75,10 @@ def equity_of(ledger: Ledger, quotes: Mapping[Asset, Quote], pegs: Mapping[Asset
             return None
         total += amount * peg
     for lot in ledger.lots.values():
-        quote = quotes.get(lot.base)
-        if quote is None or quote.is_crossed:
+        mark = ledger.accepted_marks.get(lot.base)
+        if mark is None:
             return None
-        total += notional(quote.bid, lot.quantity)
+        total += notional(mark.price, lot.quantity)
     return Notional(total)
 
 

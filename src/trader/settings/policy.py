@@ -181,8 +181,10 @@ class RuleSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExitsSettings:
-    """When a lot is sold whatever the triggers say. Judged on the bid."""
+    """When a lot is sold whatever the triggers say, judged on a believed bid; and what of a lot is dust."""
 
+    spread_multiple_max: Annotated[Decimal, Between("1", "100")]
+    dust_value_max: Amount
     trailing: bool
     trailing_arm_pct: Pct
     trailing_giveback_pct: Pct

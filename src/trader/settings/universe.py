@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trader.model.ids import Asset
 from trader.settings.bounds import Amount, AssetName, AtLeastOne, BarCount, Bps, Count, Day, FloatRatio, Pct, Seconds
 
 
@@ -50,3 +51,14 @@ class UniverseSettings:
     stable_bases: tuple[AssetName, ...]
     bans: Mapping[AssetName, Day]
     clusters: Mapping[str, ClusterSettings]
+
+    @property
+    def dynamic_tier(self) -> str:
+        """Tier of what no tier lists: the first that discovers products, or the last where none does."""
+        tiers = sorted(self.tiers)
+        return next((tier for tier in tiers if self.tiers[tier].discover_max), tiers[-1])
+
+    def find_tier(self, base: Asset) -> TierSettings:
+        """Return the limits that hold for an asset, whatever the venue lists: its tier's, or the dynamic one's."""
+        listed = (tier for _, tier in sorted(self.tiers.items()) if base in tier.bases)
+        return next(listed, self.tiers[self.dynamic_tier])

@@ -35,6 +35,7 @@ def record_decision(
     risk = {
         "equity": decision.equity,
         "equity_marks": ledger.equity_marks,
+        "old_marks": decision.old_marks,
         "failure_streak": ledger.failure_streak,
         "drawdown_halt": ledger.drawdown_halt,
         "size_multiplier": decision.size_multiplier,

@@ -1,7 +1,8 @@
-"""Which lots must be sold now, whatever the triggers say. Runs first, in every cycle. Judged on the bid.
+"""Which lots must be sold now, whatever the triggers say. Runs first, in every cycle. Judged on a believed bid.
 
-The venue's bracket is the first line; this is the second. A lot without a usable quote is not judged by price:
-no price is invented for it, its bracket at the venue stays.
+The venue's protective order is the first line; this is the second. From its stop down to its own limit that order
+sells, and nothing here takes it away; what falls through its limit is sold here. A lot without a believed quote is not
+judged by price: no price is invented for it, its order at the venue stays.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from trader.model.ids import Instant, ProductId
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ONE, Price
-from trader.model.orders import OrderConfiguration
+from trader.model.orders import OrderConfiguration, OrderRecord
+from trader.model.protection import find_venue_sale
 from trader.model.trading_state import TradingState
 from trader.settings.policy import ExitsSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ExitEngine:
-    """Settings bound to the judgement of one lot after the other.
+    """Settings bound to the judgement of one lot after the other. The quotes it is given are believed ones.
 
     ``quiet_seconds``: so long a finished exit is waited for whose fills are not listed yet.
     """
@@ -35,7 +37,7 @@ class ExitEngine:
         """Remember the best bid each lot has seen; trailing stops hang from it."""
         lots = dict(ledger.lots)
         for lot_id, lot in ledger.lots.items():
-            quote = _usable(quotes.get(lot.product_id))
+            quote = quotes.get(lot.product_id)
             if quote is not None and quote.bid > lot.peak_price:
                 lots[lot_id] = replace(lot, peak_price=quote.bid)
         return replace(ledger, lots=lots)
@@ -43,13 +45,22 @@ class ExitEngine:
     def propose(
         self, ledger: Ledger, quotes: Mapping[ProductId, Quote], regime: Regime, state: TradingState, now: Instant
     ) -> tuple[TradeProposal, ...]:
-        """Name every lot to be sold and why; a lot already being sold is left alone."""
+        """Name every lot to be sold and why; a lot already being sold, by us or by the venue, is left alone.
+
+        A sale that rests is made again at each look, for its own reason, where the bid may be believed.
+        """
         proposals = []
         for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
             if lot.quantity <= 0 or _is_exiting(ledger, lot, Instant(now - self.quiet_seconds)):
                 continue
-            quote = _usable(quotes.get(lot.product_id))
-            reason = self._reason(ledger, lot, quote, regime, state, now)
+            quote = quotes.get(lot.product_id)
+            if quote is not None and find_venue_sale(ledger.orders_of(lot.lot_id), quote.bid) is not None:
+                continue
+            resting = next((each for each in ledger.orders_of(lot.lot_id) if _is_resting_sale(each)), None)
+            if resting is None:
+                reason = self._reason(ledger, lot, quote, regime, state, now)
+            else:
+                reason = None if quote is None else resting.intent.reason
             if reason is not None:
                 proposals.append(TradeProposal.sell(lot, reason))
         return tuple(proposals)
@@ -85,12 +96,17 @@ class ExitEngine:
         )
 
 
-def _usable(quote: Quote | None) -> Quote | None:
-    return None if quote is None or quote.is_crossed else quote
-
-
 def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
-    return any(record.intent.is_exit and record.awaits_fills(settled) for record in ledger.orders_of(lot.lot_id))
+    return any(
+        record.intent.is_exit and record.awaits_fills(settled) and not _is_resting_sale(record)
+        for record in ledger.orders_of(lot.lot_id)
+    )
+
+
+def _is_resting_sale(record: OrderRecord) -> bool:
+    # One in doubt, or of which fills are still to come, is waited for like any other sale.
+    rests = record.intent.configuration in (OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC)
+    return record.intent.is_exit and rests and record.is_at_venue
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:

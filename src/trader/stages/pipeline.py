@@ -6,7 +6,7 @@ products that have a proposal: ``propose`` finds those, ``conclude`` decides abo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from trader.model.cycle_state import FailureStreak, RegimeReading
 from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
-from trader.model.inputs import CycleInputs, Detection, UniverseSelection
+from trader.model.inputs import BelievedQuotes, CycleInputs, Detection, UniverseSelection
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional
 from trader.model.orders import OrderPurpose, Side
@@ -25,13 +25,14 @@ from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.exits import ExitEngine
-from trader.stages.proposals import Answers, ask_strategies, make_contexts
+from trader.stages.proposals import Answers, ask_strategies, leave_to_venue, make_contexts
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.universe.believed_quotes import believe_quotes
 from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
-from trader.stages.valuation import find_unprotected_lots, index_quotes_by_base, mark_equity, price_pegs, sweep_dust
+from trader.stages.valuation import find_old_marks, find_unprotected_lots, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
 from trader.strategies.base import Strategy
 
@@ -41,6 +42,7 @@ class PartialDecision:
     """Half a decision: what the strategies want and allocation lets through, before depth, risk and execution."""
 
     reading: RegimeReading
+    believed: BelievedQuotes
     selection: UniverseSelection
     detection: Detection
     ledger: Ledger
@@ -116,10 +118,15 @@ class Pipeline:
     def count_turns(self, inputs: CycleInputs) -> int:
         """Count the lots that must go or are bare, and the sales in doubt, as far as the quotes read so far tell."""
         ledger, regime = inputs.ledger, inputs.ledger.regime.current
-        exits = self.exits.propose(ledger, inputs.quotes, regime, inputs.trading_state, inputs.now)
+        quotes = self._believe(inputs).quotes
+        exits = self.exits.propose(ledger, quotes, regime, inputs.trading_state, inputs.now)
         lots = {proposal.lot_id for proposal in exits} | set(find_unprotected_lots(ledger))
         lots |= {r.intent.lot_id for r in ledger.active_orders() if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
+
+    def _believe(self, inputs: CycleInputs) -> BelievedQuotes:
+        universe, exits = self.settings.universe, self.settings.exits
+        return believe_quotes(inputs.ledger, inputs.quotes, inputs.causes, inputs.now, universe, exits)
 
     def propose(self, inputs: CycleInputs, screen: UniverseScreen) -> PartialDecision:
         """Run the chain as far as it goes without order books. Exits come first and do not depend on the rest."""
@@ -129,21 +136,24 @@ class Pipeline:
         memory = inputs.ledger.regime
         reading = assess(inputs.benchmark, memory, settings.regime) if judges else keep(memory)
         regime = reading.state.current
-        ledger, notes = sweep_dust(inputs, inputs.ledger)
-        ledger = self.exits.raise_peaks(ledger, inputs.quotes)
+        believed = self._believe(inputs)
+        ledger, notes = sweep_dust(inputs, inputs.ledger, believed.quotes, settings.exits.dust_value_max)
+        ledger = self.exits.raise_peaks(ledger, believed.quotes)
         prices = price_pegs(inputs.quotes, settings.risk.pegs)
-        ledger, equity = mark_equity(ledger, inputs.quotes, prices, inputs.now, settings.risk)
+        ledger, equity = mark_equity(ledger, believed.quotes, prices, inputs.now, settings.risk)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
-        exits = self.exits.propose(ledger, inputs.quotes, regime, state, inputs.now)
+        exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now)
         due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
-        contexts = make_contexts(due, inputs, ledger, regime, selection, detection, settings)
-        answers = ask_strategies(self.strategies, contexts)
+        shown = replace(inputs, quotes=believed.filter(inputs.quotes))
+        contexts = make_contexts(due, shown, ledger, regime, selection, detection, settings)
+        answers = leave_to_venue(ask_strategies(self.strategies, contexts), ledger, believed.quotes)
         failed_ratio = self.universe.failed_ratio(selection) if enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         return PartialDecision(
             reading=reading,
+            believed=believed,
             selection=selection,
             detection=detection,
             ledger=ledger,
@@ -169,21 +179,7 @@ class Pipeline:
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
         """Check depth, risk and capital, plan the orders, and say one thing about every product."""
         proposals, depth_denials = self._with_depth(partial, inputs)
-        wanted = {proposal.base for proposal in proposals if proposal.side is Side.BUY}
-        portfolio = Portfolio(
-            ledger=partial.ledger,
-            now=inputs.now,
-            scheduled_at=inputs.scheduled_at,
-            quotes=index_quotes_by_base(partial.ledger, inputs.quotes),
-            clusters=self.universe.assign_clusters(partial.selection.candidates, wanted, partial.ledger.held_bases()),
-            tiers=partial.selection.tiers,
-            equity=partial.equity,
-            trading_state=inputs.trading_state,
-            pegs=partial.pegs,
-            data_complete=partial.complete,
-            data_failures=partial.failures,
-            reading=partial.reading,
-        )
+        portfolio = self._portfolio(partial, inputs, proposals)
         regime = partial.reading.state.current
         multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
         review = self.risk.check_all(proposals, portfolio, regime)
@@ -192,13 +188,14 @@ class Pipeline:
             now=inputs.now,
             scheduled_at=inputs.scheduled_at,
             products=inputs.products,
-            quotes=inputs.quotes,
+            quotes=partial.believed.filter(inputs.quotes),
             candidates=partial.selection.candidates,
             fees=inputs.fees,
             available=inputs.available,
         )
         entries_allowed = inputs.trading_state.permits(OrderPurpose.ENTRY) and multiplier > 0
         plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
+        plan = replace(plan, denials=partial.believed.explain(plan.denials))
         denials = (
             *partial.selection.denials,
             *partial.detection.denials,
@@ -215,7 +212,7 @@ class Pipeline:
             proposals=partial.allocated.proposals,
             review=RiskReview(review.approvals, review.trims, (*depth_denials, *review.denials)),
             plan=plan,
-            verdicts=give_verdicts(partial.selection.considered, partial.ledger, inputs.quotes, plan, denials),
+            verdicts=give_verdicts(partial.selection.considered, partial.ledger, partial.believed, plan, denials),
             ledger=self._remember(partial, inputs),
             notes=partial.notes,
             complete=partial.complete,
@@ -223,6 +220,25 @@ class Pipeline:
             reading=partial.reading,
             size_multiplier=multiplier,
             failed_strategies=partial.answers.failed,
+            old_marks=find_old_marks(partial.ledger, partial.believed.refusals),
+        )
+
+    def _portfolio(
+        self, partial: PartialDecision, inputs: CycleInputs, proposals: Iterable[TradeProposal]
+    ) -> Portfolio:
+        wanted = {proposal.base for proposal in proposals if proposal.side is Side.BUY}
+        return Portfolio(
+            ledger=partial.ledger,
+            now=inputs.now,
+            scheduled_at=inputs.scheduled_at,
+            clusters=self.universe.assign_clusters(partial.selection.candidates, wanted, partial.ledger.held_bases()),
+            tiers=partial.selection.tiers,
+            equity=partial.equity,
+            trading_state=inputs.trading_state,
+            pegs=partial.pegs,
+            data_complete=partial.complete,
+            data_failures=partial.failures,
+            reading=partial.reading,
         )
 
     def _with_depth(

@@ -1,25 +1,37 @@
-"""Mark the ledger with this cycle's quotes, and sweep what can no longer be sold."""
+"""Mark the ledger with this cycle's believed quotes, and sweep what can no longer be sold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from trader.model.booking import book_dust
+from trader.model.cycle_state import AcceptedMark
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import Ledger
+from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product, Quote
-from trader.model.money import Notional
+from trader.model.money import Notional, floor_to
 from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct
 from trader.settings.policy import RiskSettings
 
 
-def index_quotes_by_base(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Mapping[Asset, Quote]:
-    """Pick, for every asset held, the quote of the product it is held on."""
-    return {lot.base: quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes}
+def accept_marks(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
+    """Mark every asset held with the bid of the product it is held on, or leave its last mark; forget the others."""
+    held = (quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes)
+    new = {quote.product_id: AcceptedMark(quote.bid, quote.time) for quote in held}
+    marks = {base: mark for base, mark in ledger.accepted_marks.items() if base in ledger.held_bases()}
+    marks |= {lot.base: new[lot.product_id] for lot in ledger.lots.values() if lot.product_id in new}
+    return replace(ledger, accepted_marks=marks)
+
+
+def find_old_marks(ledger: Ledger, unbelieved: Container[ProductId]) -> Mapping[Asset, AcceptedMark]:
+    """Return the marks of the assets held that no believed quote renewed."""
+    marks = ledger.accepted_marks
+    held = sorted({lot.base for lot in ledger.lots.values() if lot.product_id in unbelieved})
+    return {base: marks[base] for base in held if base in marks}
 
 
 def price_pegs(
@@ -41,19 +53,20 @@ def price_pegs(
     return prices
 
 
-def sweep_dust(inputs: CycleInputs, ledger: Ledger) -> tuple[Ledger, tuple[AuditNote, ...]]:
+def sweep_dust(
+    inputs: CycleInputs, ledger: Ledger, quotes: Mapping[ProductId, Quote], value_max: Decimal
+) -> tuple[Ledger, tuple[AuditNote, ...]]:
     """Write off every lot too small for the venue to sell, once no order of it is active.
 
-    A lot whose product or quote is missing, or whose quote is crossed, is left as it is.
+    A lot whose product is missing, or of which no quote is believed, is left as it is; so is one that cost, or is
+    worth, more than *value_max*. *quotes* are believed ones. Units: *value_max* in the accounting asset.
     """
     notes: list[AuditNote] = []
     for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
-        product, quote = inputs.products.get(lot.product_id), inputs.quotes.get(lot.product_id)
-        if product is None or quote is None or quote.is_crossed:
+        product, quote = inputs.products.get(lot.product_id), quotes.get(lot.product_id)
+        if product is None or quote is None or not _is_dust(lot, product, quote, value_max):
             continue
         if any(record.is_active for record in ledger.orders_of(lot.lot_id)):
-            continue
-        if _is_sellable(lot.quantity, product, quote):
             continue
         ledger = book_dust(ledger, lot)
         body = {"lot": lot.lot_id, "base": lot.base, "quantity": lot.quantity, "cost": lot.cost}
@@ -61,16 +74,23 @@ def sweep_dust(inputs: CycleInputs, ledger: Ledger) -> tuple[Ledger, tuple[Audit
     return ledger, tuple(notes)
 
 
-def _is_sellable(quantity: Decimal, product: Product, quote: Quote) -> bool:
-    whole = quantity // product.base_increment * product.base_increment
-    return whole >= product.base_size_min and whole * quote.bid >= product.quote_size_min
+def _is_dust(lot: Lot, product: Product, quote: Quote, value_max: Decimal) -> bool:
+    whole = floor_to(lot.quantity, product.base_increment)
+    value = whole * quote.bid
+    if max(lot.cost, lot.quantity * quote.bid) > value_max:
+        return False
+    return whole < product.base_size_min or max(lot.cost, value) < product.quote_size_min
 
 
 def mark_equity(
     ledger: Ledger, quotes: Mapping[ProductId, Quote], prices: Mapping[Asset, Decimal], now: Instant, risk: RiskSettings
 ) -> tuple[Ledger, Notional | None]:
-    """Compute the equity and carry the marks forward; remember a lost peg, and a drawdown until a person clears it."""
-    equity = equity_of(ledger, index_quotes_by_base(ledger, quotes), prices)
+    """Compute the equity and carry the marks forward; remember a lost peg, and a drawdown until a person clears it.
+
+    *quotes* are believed ones; an asset without one is worth what it last was.
+    """
+    ledger = accept_marks(ledger, quotes)
+    equity = equity_of(ledger, prices)
     ledger = advance_equity_marks(ledger, equity, now)
     depegged = {**ledger.depegged, **{asset: now for asset, price in prices.items() if price < risk.peg_min}}
     rested = {asset: at for asset, at in depegged.items() if now - at < risk.peg_cooldown_minutes * 60}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from trader.model.decisions import Denial, Details, Outcome, Plan, Verdict
 from trader.model.ids import ProductId
+from trader.model.inputs import BelievedQuotes
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Quote
 from trader.model.money import HUNDRED, ZERO
 from trader.model.orders import OrderIntent, OrderPurpose
+from trader.model.protection import find_venue_sale
 
 _OUTCOMES = {
     OrderPurpose.EXIT: Outcome.EXITING,
@@ -22,7 +23,7 @@ _RANK = (Outcome.EXITING, Outcome.ENTERING, Outcome.PROTECTING)
 def give_verdicts(
     considered: Sequence[ProductId],
     ledger: Ledger,
-    quotes: Mapping[ProductId, Quote],
+    believed: BelievedQuotes,
     plan: Plan,
     denials: Sequence[Denial],
 ) -> tuple[Verdict, ...]:
@@ -30,7 +31,8 @@ def give_verdicts(
 
     An order outweighs a holding, a holding outweighs a refusal; of several refusals the one furthest down the chain
     stands, because it is what finally decided. *denials* come in the order of the chain. What is held and refused
-    besides has the stage, code and numbers of the refusal behind the numbers of its lots.
+    besides has the stage, code and numbers of the refusal behind the numbers of its lots. Of a lot it is said why its
+    quote is not believed, and which order of the venue's is selling it.
     """
     # The products considered, found by any alias of theirs: BTC-USDC is BTC-USD on the same book.
     by_base = {_base_of(product_id): product_id for product_id in reversed(considered)}
@@ -45,11 +47,11 @@ def give_verdicts(
     lots: dict[ProductId, list[Lot]] = {}
     for lot in ledger.lots.values():
         lots.setdefault(alias_of(lot.product_id), []).append(lot)
+    held = {product_id: _held(ledger, each, believed) for product_id, each in lots.items()}
     last = {alias_of(denial.product_id): denial for denial in denials}
     every = dict.fromkeys((*considered, *orders, *lots, *last))
     return tuple(
-        _verdict(product_id, orders.get(product_id), lots.get(product_id, []), last.get(product_id), quotes)
-        for product_id in every
+        _verdict(product_id, orders.get(product_id), held.get(product_id), last.get(product_id)) for product_id in every
     )
 
 
@@ -60,9 +62,8 @@ def _base_of(product_id: ProductId) -> str:
 def _verdict(
     product_id: ProductId,
     order: OrderIntent | None,
-    lots: Sequence[Lot],
+    held: Details | None,
     denial: Denial | None,
-    quotes: Mapping[ProductId, Quote],
 ) -> Verdict:
     if order is not None:
         details: Details = {
@@ -73,20 +74,24 @@ def _verdict(
         }
         return Verdict(product_id, _OUTCOMES[order.purpose], "execution", None, details)
     if denial is None:
-        outcome, stage = (Outcome.HELD, "exits") if lots else (Outcome.REFUSED, "strategies")
-        return Verdict(product_id, outcome, stage, None, _held(lots, quotes) if lots else {})
-    if not lots:
+        outcome, stage = (Outcome.REFUSED, "strategies") if held is None else (Outcome.HELD, "exits")
+        return Verdict(product_id, outcome, stage, None, held or {})
+    if held is None:
         return Verdict(product_id, Outcome.REFUSED, denial.stage, denial.code, denial.details)
-    return Verdict(product_id, Outcome.HELD, denial.stage, denial.code, _behind(_held(lots, quotes), denial.details))
+    return Verdict(product_id, Outcome.HELD, denial.stage, denial.code, _behind(held, denial.details))
 
 
-def _held(lots: Sequence[Lot], quotes: Mapping[ProductId, Quote]) -> Details:
+def _held(ledger: Ledger, lots: Sequence[Lot], believed: BelievedQuotes) -> Details:
     quantity = sum((lot.quantity for lot in lots), ZERO)
     cost = sum((lot.cost for lot in lots), ZERO)
-    quote = quotes.get(lots[0].product_id)
-    details: dict[str, object] = {"quantity": quantity, "cost": cost}
-    if quote is not None and not quote.is_crossed and cost > 0:
+    details: dict[str, object] = {"quantity": quantity, "cost": cost, **believed.describe(lots[0].product_id)}
+    quote = believed.quotes.get(lots[0].product_id)
+    if quote is not None and cost > 0:
         details["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
+    sales = (find_venue_sale(ledger.orders_of(lot.lot_id), quote.bid) for lot in lots if quote is not None)
+    selling = [sale.intent.client_order_id for sale in sales if sale is not None]
+    if selling:
+        details["venue_sells"] = ", ".join(selling)
     return details  # type: ignore[return-value]
 
 

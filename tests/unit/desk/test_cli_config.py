@@ -139,14 +139,14 @@ def test_secrets_are_never_shown(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether they are set is all one learns."""
-    monkeypatch.setenv("COINBASE_API_KEY", "organizations/abc")
+    monkeypatch.setenv("COINBASE_API_KEY", "organizations/xyz")
     monkeypatch.setenv("COINBASE_API_SECRET", "-----BEGIN")
 
     run(*arguments, "--config", str(CONFIG))
 
     output = capsys.readouterr()
     assert output.out.count("set, hidden") == 2
-    assert "abc" not in output.out + output.err
+    assert "xyz" not in output.out + output.err
     assert "BEGIN" not in output.out + output.err
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from factories_market import a_lot
 from trader.model.cycle_state import Regime, RegimeState
-from trader.model.money import Price
+from trader.model.money import Notional, Price, Quantity
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
 from unit.key_rows.world import SOL, Seen, holding, on
@@ -17,10 +17,18 @@ def _while_benchmark(end: float, zigzag: float = 0.1) -> Outcome:
     return on(_MARCH, benchmark=shapes.hours(end, zigzag))
 
 
-def _held_at(bid: str, *, peak: str = "0", benchmark: float = 100.0) -> Outcome:
+def _held_at(bid: str, *, peak: str = "0", benchmark: float = 100.0, spread_bps: str = "2") -> Outcome:
     """A lot bought at 100 with its stop at 94 and its target at 112."""
     lot = a_lot(SOL, peak_price=Price(peak))
-    return on(Seen(bars=shapes.quiet(), price=bid), books=holding(lot), benchmark=shapes.hours(benchmark))
+    seen = Seen(bars=shapes.quiet(), price=bid, spread_bps=spread_bps)
+    return on(seen, books=holding(lot), benchmark=shapes.hours(benchmark))
+
+
+def _left(cost: str) -> Outcome:
+    """A sliver worth 4 is left of a lot, where the venue sells whole coins."""
+    lot = a_lot(SOL, quantity=Quantity("0.04"), cost=Notional(cost))
+    seen = Seen(bars=shapes.quiet(), price="100", product={"base_size_min": Quantity(1)})
+    return on(seen, books=holding(lot))
 
 
 _REGIME: Mapping[str, Row] = {
@@ -42,6 +50,8 @@ _REGIME: Mapping[str, Row] = {
 _TRAILING = {"exits.trailing": "true"}
 
 _EXITS: Mapping[str, Row] = {
+    "spread_multiple_max": Row(2, _held_at("90", spread_bps="50")),
+    "dust_value_max": Row(3, _left("4")),
     "trailing": Row("true", _held_at("103", peak="106")),
     "trailing_arm_pct": Row(8, _held_at("103", peak="106"), _TRAILING),
     "trailing_giveback_pct": Row(5, _held_at("103", peak="106"), _TRAILING),

@@ -9,6 +9,7 @@ import pytest
 
 from factories import (
     NOW,
+    OTHER,
     PREFIX,
     RULES,
     USD,
@@ -256,6 +257,18 @@ def test_dust_leaves_the_lots_and_stays_on_the_list() -> None:
     assert ({}, [ENTRY]) == (after.lots, list(after.closed_lots))
     assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("0.600")),) == after.dust
     assert ledger.cash == after.cash
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [(RULES, RULES), (OTHER, None), (None, None)])
+def test_dust_of_one_asset_is_one_row(strategy: StrategyId | None, expected: StrategyId | None) -> None:
+    """Quantity and cost add up, rows of before included; of several strategies it is nobody's."""
+    other = Dust(RULES, Asset("BTC"), Quantity(1), Notional(1))
+    before = tuple(Dust(strategy, Asset("ETH"), Quantity("0.002"), Notional("0.4")) for _ in range(2))
+    ledger = a_held_ledger(an_intent(quantity=Quantity("0.001"), decided_at=Instant(NOW - 9)))
+
+    after = book_dust(replace(ledger, dust=(before[0], other, before[1])), ledger.lots[ENTRY])
+
+    assert (other, Dust(expected, Asset("ETH"), Quantity("0.005"), Notional("1.400"))) == after.dust
 
 
 def test_order_record_keeps_its_fills_in_time_order() -> None:

@@ -21,22 +21,26 @@ from factories import (
     a_ledger,
     a_lot,
     a_portfolio,
-    a_quote,
     an_exit_intent,
     an_intent,
     an_order_record,
     some_marks,
 )
 from trader.model.conversions import ConversionRecord, ConversionStatus
-from trader.model.cycle_state import EquityMarks
+from trader.model.cycle_state import AcceptedMark, EquityMarks
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Dust
-from trader.model.money import ZERO, Notional, Quantity
+from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.portfolio import Portfolio, advance_equity_marks, equity_of, loss_pct, record_flow
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
+
+
+def last_marks(asset: Asset, price: str) -> dict[Asset, AcceptedMark]:
+    """The last bid of it that was believed."""
+    return {asset: AcceptedMark(Price(price), NOW)}
 
 
 # --- exposure
@@ -49,15 +53,15 @@ def total(portfolio: Portfolio) -> Decimal:
 
 def test_exposure_marks_lots_at_the_bid() -> None:
     """What it would fetch, not what it cost."""
-    portfolio = a_portfolio(a_ledger(lots=[a_lot()]), quotes={BTC: a_quote(bid="120", ask="121")})
+    portfolio = a_portfolio(a_ledger(lots=[a_lot()], accepted_marks=last_marks(BTC, "120")))
 
     assert Notional(120) == total(portfolio)
 
 
-@pytest.mark.parametrize("quotes", [{}, {BTC: a_quote(bid="120", ask="119")}])
-def test_exposure_without_a_usable_quote_is_what_was_paid(quotes: dict[Asset, object]) -> None:
-    """Never less for want of a price."""
-    assert Notional(100) == total(a_portfolio(a_ledger(lots=[a_lot()]), quotes=quotes))
+def test_exposure_without_an_accepted_mark_is_what_was_paid() -> None:
+    """Never less for want of a price; another asset's mark is not its own."""
+    for marks in ({}, last_marks(ETH, "120")):
+        assert Notional(100) == total(a_portfolio(a_ledger(lots=[a_lot()], accepted_marks=marks)))
 
 
 @pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT, OrderStatus.OPEN])
@@ -72,9 +76,7 @@ def test_partly_filled_buy_counts_once() -> None:
     """A quarter as a lot at the bid of 80, three quarters as an order at 100."""
     record = an_order_record(fills=(a_fill(quantity="0.25"),))
     lot = a_lot("ETH-USD", quantity=Quantity("0.25"))
-    portfolio = a_portfolio(
-        a_ledger(working=[record], lots=[lot]), quotes={ETH: a_quote("ETH-USD", bid="80", ask="81")}
-    )
+    portfolio = a_portfolio(a_ledger(working=[record], lots=[lot], accepted_marks=last_marks(ETH, "80")))
 
     assert Notional(95) == total(portfolio)
 
@@ -145,35 +147,35 @@ def test_free_cash_is_never_negative() -> None:
 
 def test_equity_is_cash_and_lots_at_the_bid() -> None:
     """9,899.50 left and one worth 80."""
-    equity = equity_of(a_held_ledger(), {ETH: a_quote("ETH-USD", bid="80", ask="81")}, {})
+    equity = equity_of(a_held_ledger(accepted_marks=last_marks(ETH, "80")), {})
 
     assert Notional("9979.50") == equity
 
 
-@pytest.mark.parametrize("quotes", [{}, {BTC: a_quote(bid="100", ask="100")}])
-def test_equity_is_unknown_if_a_lot_has_no_price(quotes: dict[Asset, object]) -> None:
-    """Accident 6: nobody knows, and nobody says 10,000 instead."""
-    assert equity_of(a_ledger(lots=[a_lot()]), quotes, {}) is None  # type: ignore[arg-type]
+def test_equity_is_unknown_if_a_lot_was_never_marked() -> None:
+    """Accident 6: nobody knows, and nobody says 10,000 instead; another asset's mark is not its own."""
+    for marks in ({}, last_marks(ETH, "100")):
+        assert equity_of(a_ledger(lots=[a_lot()], accepted_marks=marks), {}) is None
 
 
 def test_equity_counts_stable_coins_at_their_price() -> None:
     """100 USDC at 0.97 are 97."""
-    equity = equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}, {USDC: Decimal("0.97")})
+    equity = equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {USDC: Decimal("0.97")})
 
     assert Notional(107) == equity
 
 
 def test_equity_is_unknown_if_a_stable_coin_has_no_price() -> None:
     """Accident 13: nobody assumes a dollar; of what we do not hold no price is needed."""
-    assert equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}, {}) is None
-    assert Notional(10) == equity_of(a_ledger(cash={USD: "10", USDC: "0"}), {}, {})
+    assert equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}) is None
+    assert Notional(10) == equity_of(a_ledger(cash={USD: "10", USDC: "0"}), {})
 
 
 def test_dust_is_worth_nothing() -> None:
     """It cannot be sold, so it needs no price either."""
     ledger = a_ledger(dust=(Dust(RULES, SOL, Quantity(1), Notional(100)),))
 
-    assert Notional(10_000) == equity_of(ledger, {}, {})
+    assert Notional(10_000) == equity_of(ledger, {})
 
 
 # --- marks

@@ -305,6 +305,10 @@ def test_shipped_settings_contradict_nothing() -> None:
                 "allowed is above 0 and below exits.trailing_arm_pct 4"
             ),
         ),
+        (
+            {"exits.dust_value_max": "10.5"},
+            ("exits.dust_value_max: 10.5 would write off whole purchases; allowed is at most risk.notional_min 10"),
+        ),
         # --- quote assets
         (
             {"app.accounting_asset": "EUR", "risk.pegs": {}, "execution.preferred_quotes": []},

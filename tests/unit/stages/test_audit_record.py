@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from factories import CYCLE, NOW, a_convert_intent, a_ledger, an_intent, some_facts, some_marks
 from trader.errors import DataError
-from trader.model.cycle_state import FailureStreak, Regime, RegimeReading, RegimeState
+from trader.model.cycle_state import AcceptedMark, FailureStreak, Regime, RegimeReading, RegimeState
 from trader.model.decisions import Decision, Outcome, Plan, RiskReview, Verdict
 from trader.model.events import AuditEvent, AuditNote, EventKind
-from trader.model.ids import ProductId
-from trader.model.money import Notional
+from trader.model.ids import Asset, ProductId
+from trader.model.money import Notional, Price
 from trader.stages.audit_record import record_decision, stamp_notes
 
 ETH = ProductId("ETH-USD")
@@ -31,6 +31,7 @@ def a_decision() -> Decision:
         notes=(AuditNote(EventKind.FLOW_RECORDED, "opening", {}),),
         reading=RegimeReading(Regime.CRASH, -11.5, 80.0, RegimeState(Regime.CHOP)),
         size_multiplier=Decimal("1.0"),
+        old_marks={Asset("ETH"): AcceptedMark(Price(99), NOW)},
     )
 
 
@@ -96,10 +97,11 @@ def test_regime_without_a_reading_is_written_down_as_that() -> None:
 
 
 def test_risk_is_written_down_with_what_it_looked_at() -> None:
-    """Equity, its marks, the failures in a row, the halt, the regime's size, and what was made smaller."""
+    """Equity, its marks, what was marked of old, failures in a row, halt, the regime's size, what was made smaller."""
     assert {
         "equity": Notional(10_000),
         "equity_marks": some_marks(),
+        "old_marks": {Asset("ETH"): AcceptedMark(Price(99), NOW)},
         "failure_streak": FailureStreak(2),
         "drawdown_halt": a_ledger().drawdown_halt,
         "size_multiplier": Decimal("1.0"),

@@ -26,7 +26,7 @@ from trader.model.ledger import Ledger, Lot
 from trader.model.market import Quote
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord, Side
+from trader.model.orders import Bracket, OrderConfiguration, OrderRecord, Side
 from trader.model.trading_state import TradingState
 from trader.stages.exits import ExitEngine
 
@@ -86,10 +86,10 @@ def test_time_is_up_at_its_instant(second: int, expected: list[str]) -> None:
     assert expected == reasons(held(), "100", now=DUE + second)
 
 
-@pytest.mark.parametrize(("bid", "ask"), [(None, None), ("90", "89"), ("0", "100")])
-def test_without_a_usable_quote_no_price_is_judged(bid: str | None, ask: str | None) -> None:
-    """Missing, crossed or one-sided: none is invented, the venue's bracket stays."""
-    assert [] == reasons(held(), bid, ask=ask, regime=Regime.CRASH)
+@pytest.mark.parametrize("regime", [Regime.CHOP, Regime.CRASH])
+def test_without_a_believed_quote_no_price_is_judged(regime: Regime) -> None:
+    """None is invented, the venue's bracket stays."""
+    assert [] == reasons(held(peak_price=Price(150)), None, regime=regime, trailing=True)
 
 
 def test_without_a_quote_time_still_runs_out() -> None:
@@ -161,11 +161,11 @@ def test_peak_is_the_best_bid_ever_seen() -> None:
     assert [Price(105), Price(105), Price(106)] == peaks
 
 
-def test_peak_is_not_taken_from_a_crossed_quote() -> None:
-    """That is no market."""
+def test_peak_stays_without_a_believed_quote() -> None:
+    """Another product's is not its own."""
     engine = ExitEngine(shipped_settings().exits, QUIET)
 
-    after = engine.raise_peaks(held(peak_price=Price(105)), quoted("200", "100"))
+    after = engine.raise_peaks(held(peak_price=Price(105)), {ProductId("ETH-USDC"): a_quote("ETH-USDC", mid="200")})
 
     assert Price(105) == after.lots[ENTRY].peak_price
 
@@ -198,7 +198,86 @@ def test_target_is_left_to_the_bracket_that_rests_at_the_venue() -> None:
     """It sells there as a maker; cancelling it to sell as a taker would cost the difference."""
     ledger = held(an_order_record(a_bracket_intent()))
 
-    assert ([], ["stop"]) == (reasons(ledger, "120"), reasons(ledger, "90"))
+    assert ([], ["stop"]) == (reasons(ledger, "120"), reasons(ledger, "89"))
+
+
+def test_lot_without_a_target_has_none_to_reach() -> None:
+    """However high it stands."""
+    assert [] == reasons(held(bracket=Bracket(Price(94), None)), "1000")
+
+
+# --- the second line
+
+
+@pytest.mark.parametrize(
+    ("over", "below"), [({}, "89.29"), ({"configuration": "STOP_LIMIT_GTC", "limit_price": Price(92)}, "91.99")]
+)
+@pytest.mark.parametrize(
+    ("why", "conditions"),
+    [
+        ("stop", {}),
+        ("time", {"now": DUE}),
+        ("stop", {"regime": Regime.CRASH}),
+        ("flatten", {"switch": TradingState.FLATTEN}),
+        ("stop", {"trailing": True}),
+    ],
+)
+def test_lot_that_the_venue_sells_is_left_to_it(
+    why: str, conditions: dict[str, Any], over: dict[str, Any], below: str
+) -> None:
+    """From the stop at 94 down to the limit of the venue's order; what falls through that is sold here."""
+    over = {key: OrderConfiguration(each) if key == "configuration" else each for key, each in over.items()}
+    ledger = held(an_order_record(a_bracket_intent(**over)), peak_price=Price(110))
+
+    lowest = str(Decimal(below) + Decimal("0.01"))
+    assert [[], [], [why]] == [reasons(ledger, bid, **conditions) for bid in ("94", lowest, below)]
+
+
+@pytest.mark.parametrize(
+    ("why", "conditions"),
+    [
+        ("time", {"now": DUE}),
+        ("crash", {"regime": Regime.CRASH}),
+        ("flatten", {"switch": TradingState.FLATTEN}),
+        ("trailing", {"trailing": True}),
+    ],
+)
+def test_venue_that_waits_for_its_stop_holds_nothing_back(why: str, conditions: dict[str, Any]) -> None:
+    """A cent above the stop every exit goes as ever."""
+    ledger = held(an_order_record(a_bracket_intent()), peak_price=Price(110))
+
+    assert [why] == reasons(ledger, "94.01", **conditions)
+
+
+def test_flatten_without_a_believed_quote_is_due_though_the_venue_may_be_selling() -> None:
+    """Nobody can tell; execution says that it has no price."""
+    ledger = held(an_order_record(a_bracket_intent()))
+
+    assert ["flatten"] == reasons(ledger, None, switch=TradingState.FLATTEN)
+
+
+@pytest.mark.parametrize("configuration", [OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC])
+@pytest.mark.parametrize("bid", ["80", "100"])
+def test_sale_that_rests_is_made_again_at_each_look(bid: str, configuration: OrderConfiguration) -> None:
+    """For its own reason, whatever the bid has come to."""
+    sale = an_order_record(an_exit_intent(configuration=configuration, reason="stop"))
+
+    assert (["stop"], []) == (reasons(held(sale), bid), reasons(held(sale), None))
+
+
+@pytest.mark.parametrize(
+    ("status", "over"),
+    [
+        (OrderStatus.INTENDED, {}),
+        (OrderStatus.IN_DOUBT, {}),
+        (OrderStatus.CANCELLED, {"reported_filled": Quantity("0.3"), "final_at": Instant(NOW - QUIET + 1)}),
+    ],
+)
+def test_resting_sale_in_doubt_or_with_fills_to_come_is_waited_for(status: OrderStatus, over: dict[str, Any]) -> None:
+    """A second one would sell the lot twice."""
+    sale = an_order_record(an_exit_intent(configuration=OrderConfiguration.LIMIT_GTC), status, **over)
+
+    assert [] == reasons(held(sale), "80", now=NOW)
 
 
 def test_target_is_not_left_to_a_bracket_that_is_over() -> None:

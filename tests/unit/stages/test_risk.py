@@ -23,7 +23,6 @@ from factories import (
     a_lot,
     a_portfolio,
     a_proposal,
-    a_quote,
     a_risk_manager,
     a_sale,
     an_exit_intent,
@@ -33,12 +32,20 @@ from factories import (
     strategy_settings,
 )
 from factories_market import TIER_2, TIER_3
-from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak, LossStreak, Regime, RegimeReading
+from trader.model.cycle_state import (
+    AcceptedMark,
+    Cooldown,
+    EntryPacing,
+    FailureStreak,
+    LossStreak,
+    Regime,
+    RegimeReading,
+)
 from trader.model.decisions import Approval, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.money import Notional, Quantity
+from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
@@ -494,9 +501,9 @@ def test_total_counts_lots_working_and_doubtful_buys_together() -> None:
 
 def test_lots_count_at_what_they_are_worth_now() -> None:
     """Bought for 100, worth 250."""
-    view = {"quotes": {BTC: a_quote(bid="250", ask="251")}}
+    ledger = a_ledger(lots=[a_lot()], accepted_marks={BTC: AcceptedMark(Price(250), NOW)})
 
-    review = check(ledger=a_ledger(lots=[a_lot()]), view=view, risk=a_risk_manager(total_notional_max="400"))
+    review = check(ledger=ledger, risk=a_risk_manager(total_notional_max="400"))
 
     assert (Notional(150), DenialCode.EXPOSURE_EXCEEDS_MAX) == trimmed(review)
 

@@ -28,17 +28,25 @@ from factories import (
     some_marks,
 )
 from trader.errors import MissingData
+from trader.model.cycle_state import AcceptedMark
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.inputs import CycleInputs
 from trader.model.ledger import Dust, Ledger
 from trader.model.market import FeeRates, Product, Quote
-from trader.model.money import Notional, Quantity
+from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
-from trader.stages.valuation import find_unprotected_lots, index_quotes_by_base, mark_equity, price_pegs, sweep_dust
+from trader.stages.valuation import (
+    accept_marks,
+    find_old_marks,
+    find_unprotected_lots,
+    mark_equity,
+    price_pegs,
+    sweep_dust,
+)
 
 ETH = ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
@@ -78,7 +86,12 @@ def test_stable_coin_without_a_path_has_no_price() -> None:
 
 
 def sweep(
-    ledger: Ledger, product: Product | None = None, quote: Quote | None = None, **inputs: Any
+    ledger: Ledger,
+    product: Product | None = None,
+    quote: Quote | None = None,
+    value_max: str = "5",
+    quotes: dict[ProductId, Quote] | None = None,
+    **inputs: Any,
 ) -> tuple[Ledger, tuple[Any, ...]]:
     listed = a_product("ETH-USD", base_increment=Quantity("0.01")) if product is None else product
     shown = a_quote("ETH-USD", bid="100", ask="101") if quote is None else quote
@@ -89,18 +102,19 @@ def sweep(
         trading_state=TradingState.RUN,
         ledger=ledger,
         products={ETH: listed},
-        quotes={ETH: shown},
+        quotes={},
         bars={},
         benchmark=MissingData("none"),
         fees=FeeRates(Decimal(0), Decimal(0)),
     )
-    return sweep_dust(replace(plain, **inputs), ledger)
+    believed = {ETH: shown} if quotes is None else quotes
+    return sweep_dust(replace(plain, **inputs), ledger, believed, Decimal(value_max))
 
 
-def with_left(quantity: str, *more: OrderRecord) -> Ledger:
+def with_left(quantity: str, *more: OrderRecord, cost: str = "0.99") -> Ledger:
     """A lot of which so much is left."""
     ledger = a_held_ledger(None, *more)
-    return ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(quantity), cost=Notional(1)))
+    return ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(quantity), cost=Notional(cost)))
 
 
 @pytest.mark.parametrize(
@@ -119,14 +133,14 @@ def test_swept_lot_is_on_the_list_and_among_the_closed() -> None:
     """Owned, no longer managed, and its late fills still find it."""
     after, _ = sweep(with_left("0.001"))
 
-    assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("1.50")),) == after.dust
+    assert (Dust(RULES, Asset("ETH"), Quantity("0.001"), Notional("1.49")),) == after.dust
     assert [LOT] == list(after.closed_lots)
 
 
 @pytest.mark.parametrize(("smallest", "swept"), [("0.5", False), ("0.51", True)])
 def test_lot_below_the_smallest_quantity_is_swept(smallest: str, swept: bool) -> None:
     """Though it is worth enough; the smallest quantity itself is sold."""
-    after, _ = sweep(with_left("0.5"), a_product("ETH-USD", base_size_min=Quantity(smallest)))
+    after, _ = sweep(with_left("0.5"), a_product("ETH-USD", base_size_min=Quantity(smallest)), value_max="50")
 
     assert swept is (LOT not in after.lots)
 
@@ -149,11 +163,30 @@ def test_lot_whose_entry_may_still_fill_is_not_swept() -> None:
     assert (ledger, ()) == sweep(ledger)
 
 
+@pytest.mark.parametrize(("cost", "swept"), [("0.99", True), ("1", False), ("300", False)])
+def test_lot_is_swept_only_if_it_cost_less_than_the_venue_sells_too(cost: str, swept: bool) -> None:
+    """Accident 47: what was bought for 300 is no dust because somebody bids a cent for it."""
+    after, _ = sweep(with_left("0.005", cost=cost), a_product("ETH-USD"), value_max="1000")
+
+    assert swept is (LOT not in after.lots)
+
+
 @pytest.mark.parametrize(
-    "inputs", [{"products": {}}, {"quotes": {}}, {"quotes": {ETH: a_quote("ETH-USD", bid="9", ask="8")}}]
+    ("cost", "bid", "swept"),
+    [("5", "10", True), ("5.01", "10", False), ("0.5", "10.01", False), ("5.01", "10.01", False)],
 )
+def test_what_cost_or_is_worth_more_than_the_limit_is_never_dust(cost: str, bid: str, swept: bool) -> None:
+    """Half a coin where the venue sells whole ones: 5 is the most, at cost and at the bid."""
+    coarse = a_product("ETH-USD", base_size_min=Quantity(1))
+
+    after, _ = sweep(with_left("0.5", cost=cost), coarse, a_quote("ETH-USD", bid=bid, ask="11"))
+
+    assert swept is (LOT not in after.lots)
+
+
+@pytest.mark.parametrize("inputs", [{"products": {}}, {"quotes": {}}])
 def test_lot_that_cannot_be_judged_is_not_swept(inputs: dict[str, Any]) -> None:
-    """Without metadata or a price nothing is written off."""
+    """Without metadata or a believed price nothing is written off."""
     ledger = with_left("0.001")
 
     assert (ledger, ()) == sweep(ledger, **inputs)
@@ -188,8 +221,23 @@ def test_lots_are_marked_with_the_quote_of_the_product_they_are_held_on() -> Non
     ledger = a_held_ledger()
     quotes = some_quotes(a_quote("ETH-USD", bid="80", ask="81"), a_quote("ETH-USDC", bid="1", ask="2"))
 
-    assert {Asset("ETH"): quotes[ETH]} == index_quotes_by_base(ledger, quotes)
-    assert Notional("9979.50") == mark_equity(ledger, quotes, {}, NOW, risk_settings())[1]
+    after, equity = mark_equity(ledger, quotes, {}, NOW, risk_settings())
+
+    assert {Asset("ETH"): AcceptedMark(Price(80), NOW)} == after.accepted_marks
+    assert Notional("9979.50") == equity
+
+
+def test_without_a_believed_quote_the_last_mark_stands() -> None:
+    """Accident 48: it books no loss and no gain; when it was quoted is remembered, and what is sold is forgotten."""
+    old = AcceptedMark(Price(90), Instant(NOW - 86_400))
+    before = replace(a_held_ledger(), accepted_marks={Asset("ETH"): old, Asset("BTC"): old})
+
+    after, equity = mark_equity(before, {}, {}, NOW, risk_settings())
+
+    assert ({Asset("ETH"): old}, Notional("9989.50")) == (after.accepted_marks, equity)
+    assert {Asset("ETH"): old} == find_old_marks(after, {ETH})
+    assert {} == find_old_marks(after, set())
+    assert {} == find_old_marks(accept_marks(a_held_ledger(), {}), {ETH})
 
 
 @pytest.mark.parametrize(("price", "expected"), [("0.984", {USDC: NOW}), ("0.985", {})])

@@ -16,7 +16,7 @@ TRADED_REGIMES = (Regime.BULL, Regime.CHOP, Regime.BEAR)
 
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
     """Name every combination under which no order could be made, or a cap could never decide."""
-    checks = (_caps, _sizes, _quotes, _conversions, _orders)
+    checks = (_caps, _sizes, _dust, _quotes, _conversions, _orders)
     return tuple(line for check in checks for line in check(settings))
 
 
@@ -56,6 +56,15 @@ def _sizes(settings: Settings) -> Iterator[str]:
                 f"risk.notional_min: {plain(risk.notional_min)} is more than the caps allow in universe.tiers.{name} "
                 f"with app.capital {plain(capital)}; allowed is at most {plain(after_fees.quantize(Decimal('0.01')))}"
             )
+
+
+def _dust(settings: Settings) -> Iterator[str]:
+    most, least = settings.exits.dust_value_max, settings.risk.notional_min
+    if most > least:
+        yield (
+            f"exits.dust_value_max: {plain(most)} would write off whole purchases; "
+            f"allowed is at most risk.notional_min {plain(least)}"
+        )
 
 
 def _quotes(settings: Settings) -> Iterator[str]:

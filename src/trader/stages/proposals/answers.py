@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from traceback import TracebackException
 
 from trader.model.decisions import Denial, TradeProposal
@@ -11,6 +11,10 @@ from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ProductId, StrategyId
 from trader.model.inputs import StrategyContext
+from trader.model.ledger import Ledger
+from trader.model.market import Quote
+from trader.model.orders import OrderRecord
+from trader.model.protection import find_venue_sale
 from trader.stages.proposals.checks import describe, read_answer
 from trader.strategies.base import STAGE, Strategy
 
@@ -74,6 +78,27 @@ def ask_strategy(
     except Exception as error:  # noqa: BLE001 - see above
         # TracebackException has a text even of an error whose own text raises.
         return describe(f"{type(error).__name__}: {TracebackException(type(error), error, None)}")
+
+
+def leave_to_venue(answers: Answers, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Answers:
+    """Deny each sale of a lot that the venue is selling by its protective order. *quotes* are believed ones."""
+    kept: list[TradeProposal] = []
+    denials: list[Denial] = []
+    for proposal in answers.proposals:
+        sale = _find_sale_of(proposal, ledger, quotes)
+        if sale is None:
+            kept.append(proposal)
+        else:
+            order_id = sale.intent.client_order_id
+            denials.append(proposal.deny(STAGE, DenialCode.ORDER_WORKING, order=order_id, status=sale.status.value))
+    return replace(answers, proposals=tuple(kept), denials=(*answers.denials, *denials))
+
+
+def _find_sale_of(proposal: TradeProposal, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> OrderRecord | None:
+    quote = quotes.get(proposal.product_id)
+    if proposal.lot_id is None or quote is None:
+        return None
+    return find_venue_sale(ledger.orders_of(proposal.lot_id), quote.bid)
 
 
 def _products_asked_about(strategy: Strategy, context: StrategyContext) -> Iterable[ProductId]:

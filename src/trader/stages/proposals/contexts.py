@@ -67,6 +67,6 @@ def _held_product(lot: Lot, inputs: CycleInputs, products: Mapping[Asset, Produc
     bars = inputs.bars.get(products.get(lot.base, lot.product_id))
     return HeldProduct(
         base=lot.base,
-        quote=None if quote is None or quote.is_crossed else quote,
+        quote=quote,
         bars=bars if isinstance(bars, Bars) else None,
     )

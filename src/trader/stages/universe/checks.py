@@ -20,6 +20,8 @@ Refusal = tuple[DenialCode, Details]
 NOT_READ = "not read"
 
 _SECONDS_PER_DAY = 86400
+#: A quote dated further ahead of us than this has no age: it would look fresh for ever.
+_AHEAD_SECONDS = 60
 
 #: Refusals that say the data failed, not the product.
 DATA_FAILURES = frozenset(
@@ -84,7 +86,7 @@ def check_quote(
     if quote is None:
         return DenialCode.QUOTE_MISSING, {"cause": cause}
     age = now - quote.time
-    if age > settings.quote_age_seconds_max:
+    if not -_AHEAD_SECONDS <= age <= settings.quote_age_seconds_max:
         return DenialCode.QUOTE_STALE, {"age_seconds": age, "age_seconds_max": settings.quote_age_seconds_max}
     if quote.is_crossed:
         return DenialCode.QUOTE_CROSSED, {"bid": quote.bid, "ask": quote.ask}

@@ -233,9 +233,8 @@ class UniverseManager:
         for tier in tiers:
             if self.settings.tiers[tier].discover_max:
                 placed.update(dict.fromkeys(self._discovered(by_base, tier, placed), tier))
-        # A held base that nobody lists is judged like a discovered one; by the last tier where none discovers.
-        dynamic = next((tier for tier in tiers if self.settings.tiers[tier].discover_max), tiers[-1])
-        placed.update((base, dynamic) for base in sorted(held) if base not in placed)
+        # A held base that nobody lists is judged like a discovered one.
+        placed.update((base, self.settings.dynamic_tier) for base in sorted(held) if base not in placed)
         return tuple(self._row(base, tier, by_base.get(base, ())) for base, tier in placed.items())
 
     def _row(self, base: Asset, tier: str, products: Sequence[Product]) -> UniverseRow:

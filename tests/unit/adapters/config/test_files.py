@@ -65,7 +65,8 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"exits.zzz": "1"},
-            "policy.yaml: exits.zzz: unknown key; allowed: trailing, trailing_arm_pct, trailing_giveback_pct, "
+            "policy.yaml: exits.zzz: unknown key; allowed: spread_multiple_max, dust_value_max, trailing, "
+            "trailing_arm_pct, trailing_giveback_pct, "
             "crash_tighten_ratio",
             id="unknown key like no other",
         ),

@@ -1,0 +1,42 @@
+"""Whether the venue's own order is selling a lot: from its stop down to its limit it is, and is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from trader.model.money import Price
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord, limit_of_stop
+
+#: How the venue rounds the limit of a bracket's stop it does not say: here it is not rounded.
+_UNROUNDED = Decimal("1e-12")
+
+
+def find_venue_sale(records: Iterable[OrderRecord], bid: Price) -> OrderRecord | None:
+    """Return the protective order among those of a lot that sells it at this bid, or None.
+
+    It does from its stop price down to its own limit. Below that it rests and fills nothing.
+    """
+    return next((record for record in records if _protects(record) and _sells_at(record.intent, bid)), None)
+
+
+def _protects(record: OrderRecord) -> bool:
+    # One whose cancellation is under way sells nothing that could be relied on.
+    return (
+        record.is_at_venue
+        and record.intent.configuration.has_stop
+        and record.status is not OrderStatus.CANCEL_QUEUED
+        and record.remaining > 0
+    )
+
+
+def _sells_at(intent: OrderIntent, bid: Price) -> bool:
+    return intent.stop_price is not None and _limit_of(intent, intent.stop_price) <= bid <= intent.stop_price
+
+
+def _limit_of(intent: OrderIntent, stop_price: Price) -> Price:
+    # The limit price of a bracket is its target.
+    if intent.configuration is OrderConfiguration.BRACKET_GTC:
+        return limit_of_stop(stop_price, _UNROUNDED)
+    return intent.limit_price
