@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 
-from trader.model.money import Price
+from trader.model.ledger import Ledger, Lot
+from trader.model.money import ZERO, Price
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord, limit_of_stop
 
@@ -13,12 +13,15 @@ from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord, li
 _UNROUNDED = Decimal("1e-12")
 
 
-def find_venue_sale(records: Iterable[OrderRecord], bid: Price) -> OrderRecord | None:
-    """Return the protective order among those of a lot that sells it at this bid, or None.
+def find_venue_sale(ledger: Ledger, lot: Lot, bid: Price) -> OrderRecord | None:
+    """Return the protective order by which the venue sells a lot at this bid, the first if there are several, or None.
 
-    It does from its stop price down to its own limit. Below that it rests and fills nothing.
+    An order sells from its stop price down to its own limit; below that it rests and fills nothing. Where all that
+    sell cover only a part of the lot, none is returned: the rest would be left to itself.
     """
-    return next((record for record in records if _protects(record) and _sells_at(record.intent, bid)), None)
+    records = [each for each in ledger.orders_of(lot.lot_id) if _protects(each) and _sells_at(each.intent, bid)]
+    covered = sum((record.remaining for record in records), ZERO)
+    return records[0] if records and covered >= lot.quantity else None
 
 
 def _protects(record: OrderRecord) -> bool:

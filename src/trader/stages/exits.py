@@ -54,7 +54,7 @@ class ExitEngine:
             if lot.quantity <= 0 or _is_exiting(ledger, lot, Instant(now - self.quiet_seconds)):
                 continue
             quote = quotes.get(lot.product_id)
-            if quote is not None and find_venue_sale(ledger.orders_of(lot.lot_id), quote.bid) is not None:
+            if quote is not None and find_venue_sale(ledger, lot, quote.bid) is not None:
                 continue
             resting = next((each for each in ledger.orders_of(lot.lot_id) if _is_resting_sale(each)), None)
             if resting is None:

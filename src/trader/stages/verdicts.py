@@ -88,7 +88,7 @@ def _held(ledger: Ledger, lots: Sequence[Lot], believed: BelievedQuotes) -> Deta
     quote = believed.quotes.get(lots[0].product_id)
     if quote is not None and cost > 0:
         details["gain_pct"] = (quote.bid * quantity - cost) / cost * HUNDRED
-    sales = (find_venue_sale(ledger.orders_of(lot.lot_id), quote.bid) for lot in lots if quote is not None)
+    sales = (find_venue_sale(ledger, lot, quote.bid) for lot in lots if quote is not None)
     selling = [sale.intent.client_order_id for sale in sales if sale is not None]
     if selling:
         details["venue_sells"] = ", ".join(selling)

@@ -68,9 +68,10 @@ def test_limits_themselves_are_believed(quote: Quote) -> None:
     assert ({BTC: quote}, {}, {}) == (found.quotes, found.refusals, found.describe(BTC))
 
 
-@pytest.mark.parametrize(
-    ("bps", "expected"), [("60", [BTC, DOGE, NEW]), ("105", [DOGE, NEW]), ("180", [NEW]), ("181", [])]
-)
+WIDTHS = [("60", [BTC, DOGE, NEW]), ("105", [DOGE, NEW]), ("180", [NEW]), ("181", [])]
+
+
+@pytest.mark.parametrize(("bps", "expected"), WIDTHS)
 def test_each_tier_has_its_own_room(bps: str, expected: list[ProductId]) -> None:
     """20, 35 and 60 bps, three times; an asset that no tier lists has the dynamic one's."""
     held = (BTC, DOGE, NEW)

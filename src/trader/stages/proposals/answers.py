@@ -95,10 +95,9 @@ def leave_to_venue(answers: Answers, ledger: Ledger, quotes: Mapping[ProductId, 
 
 
 def _find_sale_of(proposal: TradeProposal, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> OrderRecord | None:
+    lot = ledger.lots.get(proposal.lot_id) if proposal.lot_id is not None else None
     quote = quotes.get(proposal.product_id)
-    if proposal.lot_id is None or quote is None:
-        return None
-    return find_venue_sale(ledger.orders_of(proposal.lot_id), quote.bid)
+    return None if lot is None or quote is None else find_venue_sale(ledger, lot, quote.bid)
 
 
 def _products_asked_about(strategy: Strategy, context: StrategyContext) -> Iterable[ProductId]:
