@@ -281,9 +281,9 @@ def test_coin_of_the_third_tier_has_more_room(ask: str, unbelieved: bool) -> Non
 
 def test_other_coins_go_on() -> None:
     """47: one absurd quote is that coin's alone; the other is bought in the same cycle."""
-    wishes = [(a_proposal("SOL-USD"),), (), (), (a_proposal("BTC-USD"),)]
+    said = [(a_proposal("SOL-USD"),), (), (), (a_proposal("BTC-USD"),)]
     world = a_world(
-        strategy=Scripted(lambda _: wishes.pop(0) if wishes else ()),
+        strategy=Scripted(lambda _: said.pop(0) if said else ()),
         paths={SOL: a_path(DIP, *QUIET), BTC: a_path(*QUIET)},
     )
     world.cycles(3)

@@ -51,13 +51,12 @@ def to_come(record: OrderRecord) -> Decimal:
 
 
 def exposures(ledger: Ledger, portfolio: Portfolio) -> Mapping[Key, Decimal]:
-    """Per strategy and asset: lots at the bid, or at cost without one, and every buy that may still fill."""
+    """Per strategy and asset: lots at their last mark, or at cost without one, and every buy that may still fill."""
     found: dict[Key, Decimal] = {}
     for lot in ledger.lots.values():
-        quote = portfolio.quotes.get(lot.base)
-        usable = quote is not None and 0 < quote.bid < quote.ask
+        mark = portfolio.ledger.accepted_marks.get(lot.base)
         key = lot.strategy, lot.base
-        found[key] = found.get(key, ZERO) + (quote.bid * lot.quantity if quote and usable else lot.cost)
+        found[key] = found.get(key, ZERO) + (mark.price * lot.quantity if mark is not None else lot.cost)
     for record in ledger.orders.values():
         intent = record.intent
         if intent.side is Side.BUY:

@@ -260,7 +260,9 @@ def test_ledger_is_rebuilt_from_an_audit_of_schema_1(tmp_path_factory: pytest.Te
     lines = find_differences(the_ledger("paper/scope=PAPER#main/ledger.json"), made.ledger)
 
     # Three orders that nobody answered: how long a doubt lasts is told by today's rule, and by when its sender stopped.
-    assert {"conversions": 1, "reduce_only": 1, "orders": 3} == Counter(line.what.partition(" ")[0] for line in lines)
+    # Schema 1 had no accepted marks; the audit has the quotes that they are made of.
+    expected = {"conversions": 1, "reduce_only": 1, "orders": 3, "accepted_marks": len(made.ledger.held_bases())}
+    assert expected == Counter(line.what.partition(" ")[0] for line in lines)
     doubts = [line.was for line in lines if line.what.startswith("orders")]
     assert all(was.endswith(("ABANDONED, filled 0", "IN_DOUBT, filled 0")) for was in doubts)
 
@@ -301,14 +303,15 @@ def _keys(value: Any) -> set[str]:
 
 
 def test_hundred_ticks_come_to_the_books_of_the_old_code(continued: tuple[Path, Counter[str]]) -> None:
-    """Every field of the ledger but the audit's head, whose text has other words now."""
+    """Every field of the ledger but the audit's head, whose text has other words now, and marks it did not keep."""
     home, seen = continued
     expected = the_ledger("continued/scope=PAPER#main/ledger.json")
     ledger = FileStateStore(home).ledger(PAPER)
     assert ledger is not None
 
     assert {CycleOutcome.COMPLETED: 100, "fills": 95} == dict(seen)
-    assert replace(expected, audit_head=ledger.audit_head) == ledger
+    assert replace(expected, audit_head=ledger.audit_head, accepted_marks=ledger.accepted_marks) == ledger
+    assert ledger.held_bases() == ledger.accepted_marks.keys()
 
 
 def test_hundred_ticks_come_to_the_fills_and_orders_of_the_old_code(

@@ -9,15 +9,28 @@ from typing import Any
 
 import pytest
 
-from factories import OTHER, RULES, Scripted, a_lot, a_proposal, scripted
+from factories import (
+    OTHER,
+    PREFIX,
+    RULES,
+    Scripted,
+    a_bracket_intent,
+    a_held_ledger,
+    a_lot,
+    a_proposal,
+    a_quote,
+    a_sale,
+    an_order_record,
+    scripted,
+)
 from factories_market import a_candidate, a_context, a_trigger
 from trader.errors import InvariantViolation
 from trader.model.decisions import Denial
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ProductId, StrategyId
+from trader.model.ids import ClientOrderId, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
-from trader.stages.proposals import Answers, ask_strategies
+from trader.stages.proposals import Answers, ask_strategies, leave_to_venue
 from trader.strategies.base import Strategy
 
 BTC, SOL, ETH = ProductId("BTC-USD"), ProductId("SOL-USD"), ProductId("ETH-USD")
@@ -242,3 +255,20 @@ def test_what_ends_the_process_is_not_held_up(stop: BaseException) -> None:
     """It is no error of a strategy."""
     with pytest.raises(type(stop)):
         alone(raises(stop))
+
+
+@pytest.mark.parametrize(
+    ("bid", "left"), [("94.01", False), ("94", True), ("89.30", True), ("89.29", False), (None, False)]
+)
+def test_sale_of_what_the_venue_is_selling_is_left_to_it(bid: str | None, left: bool) -> None:
+    """By the protective order with its stop at 94; the order is named, nothing else that was said is touched."""
+    ledger = a_held_ledger(None, an_order_record(a_bracket_intent()))
+    sale, buy = a_sale(ledger.lots[ClientOrderId(PREFIX + "entry")]), a_proposal("ETH-USD")
+    said = Answers((sale, buy, a_sale(a_lot("ETH-USD"))), (), (), ())
+    quotes = {} if bid is None else {ProductId("ETH-USD"): a_quote("ETH-USD", bid=bid, ask="95")}
+
+    after = leave_to_venue(said, ledger, quotes)
+
+    denied = [(DenialCode.ORDER_WORKING, PREFIX + "bracket", sale)] if left else []
+    assert denied == [(each.code, each.details["order"], each.proposal) for each in after.denials]
+    assert said.proposals[left:] == after.proposals
