@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from accidents.one_account import BTC, DIP, SOL, USD, Bar, World, a_path, a_world, listed
-from factories import Scripted, a_proposal
+from desk.recovery.chain import read_chain
+from desk.recovery.rebuild import read_listed_account, rebuild_ledger
+from factories import SCOPE, Scripted, a_proposal
+from factories_venue import START
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.decisions import Outcome, TradeProposal, Verdict
 from trader.model.denials import DenialCode
@@ -258,6 +261,20 @@ def test_coin_that_was_never_priced_has_no_equity() -> None:
 
     assert report.decision is not None
     assert (1, None, {}) == (len(world.ledger.lots), report.decision.equity, world.ledger.accepted_marks)
+
+
+@pytest.mark.parametrize("spoil", [LOW["stub bid"][0], LOW["a day old"][0], HIGH["absurd bid"][0]])
+def test_rebuilt_books_believe_what_the_lost_ones_believed(spoil: Spoil) -> None:
+    """48: the record keeps every quote, absurd ones too; made anew from it the marks and peaks are the same."""
+    world = holding()
+    spoilt(world, spoil)
+    world.cycles(2)
+
+    chain = read_chain(world.audit.texts)
+    listed_now = read_listed_account(world.venue, chain, Instant(START - DAY), world.clock.now())
+    made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, listed_now).ledger
+
+    assert what_counts(world.ledger) == what_counts(made)
 
 
 # --- other tiers
