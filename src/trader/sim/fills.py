@@ -91,9 +91,9 @@ def fill_protective(
     order = replace(order, triggered_at=end)
     if _is_marketable(order.side, order.working_limit, _worsen(order, met_at, settings)):
         return order, _take(order, bar, met_at, settings)
-    # A bar that reached the stop on its way may have seen its better prices before: they prove nothing.
+    # A bar that reached the stop on its way may have seen its better prices before: only its close surely came after.
     began_beyond = _is_beyond(order, to_price(bar.open), is_upward=is_upward)
-    return order, fill_resting(order, bar, settings) if began_beyond else None
+    return order, fill_resting(order, bar if began_beyond else bar._replace(high=bar.close, low=bar.close), settings)
 
 
 def to_price(value: float) -> Price:

@@ -204,7 +204,14 @@ def test_gap_through_the_limit_of_a_stop_fills_nothing(settings: Any) -> None:
 
 def test_pessimist_lets_a_bar_fall_through_stop_and_limit_unfilled() -> None:
     """Its high of 100 was before the stop, and proves nothing."""
-    assert served(a_guard(), PESSIMISTIC, low=60.0) is None
+    assert served(a_guard(), PESSIMISTIC, low=60.0, close=90.25) is None
+
+
+def test_pessimist_who_fell_through_stop_and_limit_sells_at_the_limit_if_the_bar_came_back() -> None:
+    """Its close was after the low: on its way up the market met the order, and not at a better price a bar later."""
+    execution = served(a_guard(), PESSIMISTIC, low=60.0, close=90.26)
+
+    assert Execution(Price("90.25"), Quantity(2), Liquidity.MAKER) == execution
 
 
 @pytest.mark.parametrize(("high", "price"), [(90.25, None), (90.26, "90.25")])
