@@ -55,6 +55,9 @@ class InMemoryStateStore(LeasedStore):
     def _write(self, scope: Scope, text: str) -> None:
         self.texts[scope] = text
 
+    def _read_orders(self, scope: Scope) -> Mapping[str, str]:
+        return self._finished.get(scope, {})
+
     def _read_owed(self, scope: Scope, key: str) -> str | None:
         return self.owed.get((scope, key))
 

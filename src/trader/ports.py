@@ -16,7 +16,7 @@ from typing import Protocol
 from trader.errors import DataError
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.events import AuditObject, OwedRecord
-from trader.model.ids import Asset, CycleId, Instant, ProductId, Scope, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
@@ -170,6 +170,12 @@ class StateStore(Protocol):
 
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
         """Return the audit objects that are owed, in the order of *keys*. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        """Return the finished orders that were stored under these ids, as last stored; what is not there is left out.
+
+        Raises: StoreUnavailable, LedgerCorrupt.
+        """
 
     def release(self, grant: LeaseGrant) -> None:
         """Give the lease back without writing a ledger. Raises: VersionConflict, StoreUnavailable."""

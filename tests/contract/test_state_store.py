@@ -13,7 +13,7 @@ from contract.conftest import SCOPE, MotoAws, StoreBench
 from factories_venue import START, an_intent
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
-from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -216,6 +216,21 @@ def test_last_word_on_a_finished_order_counts(state_bench: StoreBench) -> None:
     state_bench.store.commit(grant, a_ledger(), finished=[a_record(OrderStatus.FILLED)])
 
     assert [a_record(OrderStatus.FILLED)] == state_bench.read_finished()
+
+
+def test_finished_orders_are_found_by_their_ids(state_bench: StoreBench) -> None:
+    """As last stored, in the order asked for; what is not there is left out, and so is another scope's."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    first, again = a_record(OrderStatus.CANCELLED), a_record(OrderStatus.FILLED)
+    other = replace(first, intent=replace(first.intent, client_order_id=ClientOrderId("t247-other")))
+    grant = state_bench.store.commit(grant, a_ledger(), finished=[first, other])
+    state_bench.store.commit(grant, a_ledger(), finished=[again])
+    wanted = [ClientOrderId("t247-other"), ClientOrderId("t247-nobody"), first.intent.client_order_id]
+
+    found = state_bench.store.read_finished(SCOPE, wanted)
+
+    assert (other, again) == tuple(found)
+    assert () == tuple(state_bench.store.read_finished(Scope("PAPER#other"), wanted))
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"schema":9}', "null", "\x00\x01", '{"owner":"","epoch":"one"}'])

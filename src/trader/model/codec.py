@@ -15,13 +15,16 @@ from enum import Enum
 from functools import partial
 from json.encoder import encode_basestring
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
-from trader.errors import MalformedData
+from trader.errors import LedgerCorrupt, MalformedData
 from trader.model.money import plain
 from trader.model.parse import Readers
+from trader.model.schema import upgrade
 
 Writer = Callable[[Any], str]
+
+T = TypeVar("T")
 
 # JSON may print a float without a point.
 _READERS = Readers({bool: (bool,), int: (int,), str: (str,), float: (float, int), Decimal: (str,)})
@@ -115,3 +118,12 @@ def _dataclass_writer(kind: Any) -> Writer:
         return lambda value: form % tuple(canonical_json(getattr(value, name)) for name in names)
     values = attrgetter(*names)
     return lambda value: form % tuple([_WRITERS[type(item)](item) for item in values(value)])
+
+
+def read_stored(kind: type[T], text: str, where: str) -> T:
+    """Read what was stored as JSON, by this schema or the one before. Raises: LedgerCorrupt naming the place."""
+    try:
+        value: T = decode(kind, upgrade(json.loads(text)))
+    except (MalformedData, ValueError, TypeError) as error:
+        raise LedgerCorrupt(f"{where}: {error}") from error
+    return value

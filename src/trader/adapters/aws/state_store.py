@@ -33,9 +33,9 @@ from trader.errors import (
     StoreUnavailable,
     VersionConflict,
 )
-from trader.model.codec import canonical_json, decode
+from trader.model.codec import canonical_json, decode, read_stored
 from trader.model.events import OwedRecord
-from trader.model.ids import Instant, Scope
+from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade_stored
@@ -177,6 +177,17 @@ class DynamoStateStore:
                 found.append(OwedRecord(key, zlib.decompress(item["Item"]["body"]["B"]).decode()))
             except (KeyError, zlib.error, UnicodeDecodeError) as error:
                 raise LedgerCorrupt(f"owed record {key}: {type(error).__name__}") from error
+        return tuple(found)
+
+    def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        """Read finished orders by their ids, one after the other."""
+        found = []
+        for order_id in order_ids:
+            key = {"pk": {"S": scope}, "sk": {"S": f"ORDER#{order_id}"}}
+            with translate_errors(f"finished order {order_id}", StoreUnavailable):
+                item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+            if item is not None:
+                found.append(read_stored(OrderRecord, item["body"]["S"], f"finished order {order_id}"))
         return tuple(found)
 
     # --- requests

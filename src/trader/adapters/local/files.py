@@ -23,11 +23,11 @@ from urllib.parse import quote
 from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
 from trader.adapters.local.lease import LeasedStore
 from trader.errors import AuditConflict, AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
-from trader.model.codec import canonical_json, decode, sha256_hex
+from trader.model.codec import canonical_json, decode, read_stored, sha256_hex
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Scope
 from trader.model.orders import Fill, OrderRecord
-from trader.model.schema import upgrade, upgrade_stored
+from trader.model.schema import upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
 
 AccountT = TypeVar("AccountT")
@@ -49,7 +49,7 @@ class FileStateStore(LeasedStore):
         """Read every finished order that was committed, as last committed."""
         with self._lock(scope):
             lines = _lines(self.folder(scope) / "orders.jsonl", _order_key)
-        return tuple(decode(OrderRecord, upgrade(json.loads(text))) for text in lines.values())
+        return tuple(read_stored(OrderRecord, text, self._where(scope)) for text in lines.values())
 
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
@@ -82,6 +82,9 @@ class FileStateStore(LeasedStore):
     def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
         _append_new(self.folder(scope) / "fills.jsonl", fills, _fill_key)
         _append_new(self.folder(scope) / "orders.jsonl", orders, _order_key)
+
+    def _read_orders(self, scope: Scope) -> Mapping[str, str]:
+        return _lines(self.folder(scope) / "orders.jsonl", _order_key)
 
     def _read_owed(self, scope: Scope, key: str) -> str | None:
         try:

@@ -16,9 +16,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
-from trader.model.codec import canonical_json, decode
+from trader.model.codec import canonical_json, decode, read_stored
 from trader.model.events import OwedRecord
-from trader.model.ids import Instant, Scope
+from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade_stored
@@ -155,6 +155,11 @@ class LeasedStore(ABC):
             raise LedgerCorrupt(f"{self._where(scope)}: the owed record {missing[0]} is missing")
         return tuple(OwedRecord(key, body) for key, body in bodies.items() if body is not None)
 
+    def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        with self._lock(scope):
+            texts = self._read_orders(scope)
+        return tuple(read_stored(OrderRecord, texts[each], self._where(scope)) for each in order_ids if each in texts)
+
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
         with self._lock(scope):
@@ -194,6 +199,10 @@ class LeasedStore(ABC):
     @abstractmethod
     def _write_owed(self, scope: Scope, key: str, text: str | None) -> None:
         """Keep the text of an audit object that is owed, or drop it if *text* is None."""
+
+    @abstractmethod
+    def _read_orders(self, scope: Scope) -> Mapping[str, str]:
+        """Return the text of every finished order by its id, as last kept."""
 
     @abstractmethod
     def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
