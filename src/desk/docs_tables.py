@@ -38,9 +38,9 @@ def _order_life() -> str:
         [
             "# The life of an order: what may be observed after what",
             "",
-            "Generated from `src/trader/model/order_life.py` by `make docs`. INTENDED, IN_DOUBT, REJECTED, WITHHELD",
-            "and ABANDONED are ours; the others are the venue's. An observation that is not in the row is an old page",
-            "and is ignored.",
+            "Generated from `src/trader/model/order_life.py` by `make docs`. CONTINGENT, INTENDED, IN_DOUBT, REJECTED,",
+            "WITHHELD and ABANDONED are ours; the others are the venue's. An observation that is not in the row is an",
+            "old page and is ignored.",
             "",
             "| status | final | may be followed by |",
             "|---|---|---|",

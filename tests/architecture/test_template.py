@@ -50,7 +50,7 @@ METRICS = {
     "CyclesHalted",
     "CyclesAborted",
     "OrdersSent",
-    "UnprotectedPositions",
+    "Exposed",
     "StrategiesFailed",
     "CycleSeconds",
     "Equity",
@@ -58,7 +58,7 @@ METRICS = {
 ALARMED = {
     ("Trader", "CyclesCompleted"),
     ("Trader", "CyclesHalted"),
-    ("Trader", "UnprotectedPositions"),
+    ("Trader", "Exposed"),
     ("Trader", "StrategiesFailed"),
     ("AWS/Lambda", "Errors"),
     ("AWS/Lambda", "Throttles"),

@@ -29,16 +29,8 @@ from factories_venue import (
 )
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, ClientOrderId, Instant
-from trader.model.money import Price, Quantity
-from trader.model.orders import (
-    Accepted,
-    Bracket,
-    OrderConfiguration,
-    OrderIntent,
-    OrderStatusReport,
-    Side,
-    limit_of_stop,
-)
+from trader.model.money import Price, Quantity, limit_of_stop
+from trader.model.orders import Accepted, Bracket, OrderConfiguration, OrderIntent, OrderStatusReport, Side
 from trader.settings.app import FillModel
 
 EVER = Instant(0)

@@ -25,7 +25,7 @@ TALES = st.lists(st.tuples(STATUSES, st.integers(0, 1000), st.integers(0, 120)),
 #: The documented ways out of an end: the last fill of what was cancelled or expired, and what was given up too soon.
 LAST_FILL = {(OrderStatus.CANCELLED, OrderStatus.FILLED), (OrderStatus.EXPIRED, OrderStatus.FILLED)}
 GIVEN_UP = {OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED}
-OURS_ALONE = {OrderStatus.INTENDED, OrderStatus.IN_DOUBT, *GIVEN_UP}
+OURS_ALONE = {OrderStatus.CONTINGENT, OrderStatus.INTENDED, OrderStatus.IN_DOUBT, *GIVEN_UP}
 
 
 @given(STATUSES, STATUSES)
@@ -37,10 +37,11 @@ def test_only_documented_steps_leave_an_end(was: OrderStatus, told: OrderStatus)
 
 @given(STATUSES)
 def test_same_status_again_is_no_news(status: OrderStatus) -> None:
-    """Nothing follows itself, and nothing goes back to before it was sent."""
+    """Nothing follows itself, and nothing goes back to before it was sent; only what waits may be released."""
     assert not may_follow(status, status)
     assert status is OrderStatus.INTENDED or not may_follow(status, OrderStatus.IN_DOUBT)
-    assert not may_follow(status, OrderStatus.INTENDED)
+    assert status is OrderStatus.CONTINGENT or not may_follow(status, OrderStatus.INTENDED)
+    assert not may_follow(status, OrderStatus.CONTINGENT)
 
 
 @given(histories(views_max=0), STATUSES, TALES)

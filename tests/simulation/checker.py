@@ -33,16 +33,12 @@ _SUM_SLACK = Decimal("1.2")
 _DUST = Decimal("0.002")
 #: What reads the kill switch, and what ends the turn of an order: the order before it, or a commit. On either rig.
 _LOOKS = frozenset({"kill_switch.read", "ssm.GetParameter"})
-_TURN_ENDS = frozenset(
-    {
-        "exchange.submit",
-        "venue POST /orders",
-        "venue POST /convert/trade/*",
-        "store.commit",
-        "dynamodb.UpdateItem",
-        "dynamodb.TransactWriteItems",
-    }
-)
+_SENDS = frozenset({"exchange.submit", "venue POST /orders"})
+_COMMITS = frozenset({"store.commit", "dynamodb.UpdateItem", "dynamodb.TransactWriteItems"})
+_TURN_ENDS = _SENDS | _COMMITS | {"venue POST /convert/trade/*"}
+_PRODUCTS = frozenset({"market.products", "venue GET /products"})
+#: What is read before anything is decided, and not in the middle of a turn.
+_RUN_BEGINS = frozenset({"exchange.account", "market.quotes", "venue GET /best_bid_ask"})
 
 
 @dataclass(frozen=True)
@@ -182,11 +178,31 @@ def against_the_switch(order_id: str, purpose: OrderPurpose, word: str | None, t
     """Say what the kill switch had against an order, at the moment it left; its own call is the last of the *trail*.
 
     An answer of the switch is good for one order: asked for after the commit that remembers the order, and after the
-    order before it. *word* is the last answer; None if the switch could not be read.
+    order before it. Only the later orders of a turn that sells a lot rest on the answer at its beginning: each of them
+    is remembered by a commit of its own, and between the two neither account nor quotes are read.
+
+    *word* is the last answer; None if the switch could not be read.
     """
-    if next((name in _LOOKS for name in reversed(trail[:-1]) if name in _LOOKS | _TURN_ENDS), False):
+    if _was_asked(purpose, trail[:-1]):
         return [] if permits(word, purpose) else [f"{order_id} was sent although the kill switch last said {word}"]
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
+
+
+def _was_asked(purpose: OrderPurpose, trail: Sequence[str]) -> bool:
+    """Whether the switch was asked in the turn of an order for this purpose."""
+    # The same order may be sent again and again; the next turn begins with a look at its product.
+    may_be_later, is_remembered, is_resent = purpose is not OrderPurpose.ENTRY, False, False
+    for name in reversed(trail):
+        if name in _LOOKS:
+            return True
+        is_resent = is_resent and name not in _PRODUCTS
+        if name in _COMMITS and may_be_later:
+            is_remembered = True
+        elif name in _SENDS and may_be_later and (is_remembered or is_resent):
+            is_remembered, is_resent = False, True
+        elif name in _TURN_ENDS or name in _RUN_BEGINS:
+            return False
+    return False
 
 
 def convert_too_early(
@@ -277,7 +293,7 @@ def _lot_of(order: SimOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _decision_of(intent: Mapping[str, Any]) -> tuple[str, ...]:
     lot = "" if intent["purpose"] == OrderPurpose.ENTRY else intent["lot_id"]
-    names = ("cycle_id", "strategy", "product_id", "side", "purpose", "attempt")
+    names = ("cycle_id", "strategy", "product_id", "side", "purpose", "n")
     return (*(str(intent[name]) for name in names), lot)
 
 

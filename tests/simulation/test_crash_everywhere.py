@@ -54,7 +54,6 @@ _PORT_METHODS = {
     "exchange.account",
     "exchange.fee_rates",
     "exchange.order",
-    "exchange.order_fills",
     "exchange.orders",
     "exchange.fills",
     "exchange.submit",

@@ -8,10 +8,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from inspect import getmembers, isfunction, signature
+from typing import Any
 
 import pytest
 
+from accidents.one_account import DIP, a_path, a_world
+from accidents.one_account import Bar as QuietBar
+from accidents.one_account import World as AccountWorld
+from factories import Scripted, a_proposal
 from simulation.checker import violations
 from simulation.fault_run import FaultRun, Restart, Watch, differences, invoke
 from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
@@ -22,7 +28,10 @@ from simulation.wire.cases import overtaken_case, switched_case, undisturbed
 from simulation.wire.telling import Telling, beats_of
 from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
-from trader.model.ids import Instant, client_order_id
+from trader.adapters.coinbase.wire.requests import encode_order
+from trader.model.ids import Asset, Instant, client_order_id
+from trader.model.money import Quantity
+from trader.model.orders import OrderIntent, Rejected, Submission, Unknown
 from trader.model.trading_state import TradingState
 
 Found = Sequence[str]
@@ -176,8 +185,8 @@ def test_fill_booked_twice_is_seen_in_the_ledger(mutant: Mutant, demand: Tell) -
 def halted_at_the_commit() -> tuple[Found, bool]:
     """On SSM: HALT is there before the orders are committed. What is wrong, and whether one got to the venue."""
     trail, beat = undisturbed(ENTRY).trails[0], ENTRY.beats[0]
-    # From behind: the commit, the last look at the switch, the order.
-    call = trail.index("venue POST /orders") - 1
+    # From behind: the commit, the last look at the switch, the product's flags, the order.
+    call = trail.index("venue POST /orders") - 2
     assert "dynamodb.UpdateItem" == trail[call - 1]
     with open_wire_world(ENTRY) as world:
         telling = Telling(world)
@@ -216,6 +225,105 @@ def test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot(mut
         found = halted_at_the_commit_of_a_sale()
 
     demand(found, "is unprotected after 2 healthy cycles")
+
+
+# --- the turn of a sale
+
+
+def a_lot_whose_time_is_up(**world: Any) -> AccountWorld:
+    """SOL held with its bracket at the venue, beside 40 that are the owner's; one more cycle sells it."""
+    asked: list[int] = []
+
+    def answer(_: Any) -> Any:
+        asked.append(1)
+        return (a_proposal("SOL-USD", max_hold_hours=1),) if len(asked) == 1 else ()
+
+    opening = {Asset("USD"): "10000", Asset("SOL"): "40"}
+    paths = {SOL: a_path(DIP, *[QuietBar()] * 24)}
+    made = a_world(strategy=Scripted(answer), paths=paths, opening=opening, **world)
+    made.cycles(2)
+    made.clock.advance(3600)
+    return made
+
+
+def closing_in_the_turn() -> Found:
+    """The book takes cancellations only from the moment at which the turn reads its flags. Returns the bare lots."""
+    world = a_lot_whose_time_is_up()
+
+    def close(original: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        world.meddlers["market.products"] = lambda read, *asked: {
+            key: replace(each, cancel_only=True) for key, each in read(*asked).items()
+        }
+        return original(*args, **named)
+
+    world.meddlers["store.commit"] = close
+    world.cycle()
+    held = sum((lot.quantity for lot in world.ledger.lots.values()), Decimal(0))
+    for_sale = sum((order.remaining for order in world.stored.active.values()), Decimal(0))
+    return [f"{held} held, {for_sale} covered"] if held != for_sale else []
+
+
+def test_protection_that_goes_before_the_flags_were_read_is_seen_as_a_bare_lot(mutant: Mutant, demand: Tell) -> None:
+    """33: the sale is not sent, rightly; and the venue takes nothing any more that could protect the lot again."""
+    assert [] == closing_in_the_turn()
+
+    with mutant.applied():
+        found = closing_in_the_turn()
+
+    demand(found, "held, 0 covered")
+
+
+def unanswered_sale() -> Found:
+    """The sale is executed, and its answer is lost. Returns what is on sale beyond what is held."""
+    world = a_lot_whose_time_is_up()
+
+    def lost(original: Callable[..., Any], intent: OrderIntent) -> Submission:
+        original(intent)
+        return Unknown("the answer was lost")
+
+    world.meddlers["exchange.submit"] = lost
+    world.cycle()
+    for_sale = sum((order.remaining for order in world.stored.active.values()), Decimal(0))
+    return [f"{for_sale} of the owner's for sale"] if for_sale else []
+
+
+def test_protection_after_an_unanswered_sale_is_seen_as_too_much_for_sale(mutant: Mutant, demand: Tell) -> None:
+    """12: it sold the lot; what would protect it again sells coins of the account's owner."""
+    assert [] == unanswered_sale()
+
+    with mutant.applied():
+        found = unanswered_sale()
+
+    demand(found, "of the owner's for sale")
+
+
+def refused_for_its_size() -> Found:
+    """The first sale does not fit the increments of now. Returns ids under which two different orders were sent."""
+    world = a_lot_whose_time_is_up()
+    bodies: dict[str, set[bytes]] = {}
+
+    def refuse(original: Callable[..., Any], intent: OrderIntent) -> Submission:
+        bodies.setdefault(intent.client_order_id, set()).add(encode_order(intent))
+        if sum(map(len, bodies.values())) > 1:
+            return original(intent)  # type: ignore[no-any-return]
+        world.meddlers["market.products"] = lambda read, *args: {
+            key: replace(each, base_increment=Quantity("0.1")) for key, each in read(*args).items()
+        }
+        return Rejected("INVALID_SIZE_PRECISION")
+
+    world.meddlers["exchange.submit"] = refuse
+    world.cycle()
+    return [f"{len(each)} orders as {key}" for key, each in bodies.items() if len(each) > 1]
+
+
+def test_number_that_does_not_rise_is_seen_as_two_orders_under_one_id(mutant: Mutant, demand: Tell) -> None:
+    """The venue would answer the second with the first: an id never carries other bytes."""
+    assert [] == refused_for_its_size()
+
+    with mutant.applied():
+        found = refused_for_its_size()
+
+    demand(found, "2 orders as")
 
 
 # --- rounding

@@ -52,6 +52,9 @@ def test_table_is_what_its_rules_say() -> None:
         (OrderStatus.OPEN, OrderStatus.ABANDONED),
         (OrderStatus.IN_DOUBT, OrderStatus.WITHHELD),
         (OrderStatus.PENDING, OrderStatus.IN_DOUBT),
+        (OrderStatus.INTENDED, OrderStatus.CONTINGENT),
+        (OrderStatus.CONTINGENT, OrderStatus.IN_DOUBT),
+        (OrderStatus.CONTINGENT, OrderStatus.REJECTED),
     ],
 )
 def test_illegal_step_is_counted(step: Step) -> None:
@@ -99,3 +102,45 @@ def test_older_view_takes_no_claim_back() -> None:
 
         assert (OrderStatus.FILLED, 2, 0) == (filled.status, filled.reported_filled, filled.filled)
         assert filled == subject.ledger.orders[order_id]
+
+
+def test_refused_order_leaves_the_ledger_at_once() -> None:
+    """The venue refused its only copy, which would cross: nothing of it exists."""
+    with LedgerUnderTest(Tally()) as subject:
+        order_id = subject.decide(price="101")
+
+        assert order_id not in subject.ledger.orders
+        assert OrderStatus.REJECTED is subject.status_of(order_id)
+
+
+def test_order_refused_after_a_doubt_stays() -> None:
+    """The refusal is about the second copy; the first may be at the venue."""
+    with LedgerUnderTest(Tally()) as subject:
+        order_id = subject.decide(way=Way.LOST_BEFORE)
+        subject.resend(order_id, Way.REFUSED)
+
+        assert OrderStatus.REJECTED is subject.ledger.orders[order_id].status
+
+
+def test_order_that_was_refused_without_a_reason_and_taken_is_followed() -> None:
+    """Trouble of the venue's own is no word on an order: it stays in the ledger, and is alive when it shows."""
+    with LedgerUnderTest(Tally()) as subject:
+        order_id = subject.decide(way=Way.REFUSED_YET_TAKEN)
+        subject.look()
+
+        assert OrderStatus.OPEN is subject.ledger.orders[order_id].status
+        assert set() == subject.strays
+
+
+def test_cover_of_a_sale_that_may_have_left_waits() -> None:
+    """Nobody answered the sale: it may have sold the lot, and what covers a rest must not leave."""
+    with LedgerUnderTest(Tally()) as subject:
+        lot_id = subject.decide()
+        subject.wait(1)
+        subject.venue.price("99", "1000")
+        subject.venue.price("100", "1000")
+        subject.look()
+        sale = subject.sell(lot_id, "99.95", Way.LOST_BEFORE)
+
+        assert OrderStatus.IN_DOUBT is subject.status_of(sale)
+        assert OrderStatus.CONTINGENT is subject.status_of(subject.cover_of(sale))

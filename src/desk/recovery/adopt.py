@@ -23,7 +23,7 @@ from desk.recovery.event_handlers import lift_reduce_only
 from desk.recovery.rebuild import SLACK_SECONDS
 from desk.recovery.replay import ADOPTED
 from desk.recovery.store import Change
-from trader.cycle.gather import read_account
+from trader.cycle.account import read_account
 from trader.errors import MissingData
 from trader.model.codec import decode
 from trader.model.events import AuditNote, EventKind

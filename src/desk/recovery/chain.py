@@ -18,7 +18,9 @@ from trader.model.codec import sha256_hex
 from trader.model.ids import CycleId, Instant, Scope
 from trader.model.schema import is_schema_1, upgrade_event
 
-_KEY = re.compile(r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z)-(\d{8,})-([a-z]+)\.jsonl")
+_KEY = re.compile(
+    r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z(?:-[a-z_]+(?:\.[0-9a-f]+)?)?)-(\d{8,})-([a-z]+\d*)\.jsonl"
+)
 _SHOWN = 12
 
 

@@ -13,14 +13,10 @@ from trader.model.events import EventKind
 from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
-from trader.model.orders import Accepted, Rejected, Submission, Unknown
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
-from trader.stages.submission import apply_submission
 from trader.stages.universe.believed_quotes import believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
-
-_SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
 
 EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 
@@ -69,14 +65,6 @@ def _strategies(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     return replace(ledger, strategy_runs=decode(Mapping[StrategyId, Instant], event.body["runs"]))
 
 
-def _submitted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    record = ledger.orders.get(ClientOrderId(event.body["order"]))
-    if record is None or not record.is_in_doubt:
-        return ledger
-    said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
-    return ledger.with_order(apply_submission(record, said, event.at))
-
-
 def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     return replace(ledger, failure_streak=decode(FailureStreak, event.body["failure_streak"]))
 
@@ -99,7 +87,6 @@ EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.REGIME_ASSESSED: _regime,
     EventKind.UNIVERSE_SELECTED: _universe,
     EventKind.STRATEGIES_PROPOSED: _strategies,
-    EventKind.ORDER_SUBMITTED: _submitted,
     EventKind.CYCLE_SETTLED: _abstained,
     EventKind.LEDGER_ADJUSTED: _adjusted,
 }

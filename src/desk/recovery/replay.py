@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
+from desk.recovery.conversions import read_conversion_report
 from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check
 from trader.model.codec import decode
-from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionReport, ConversionStatus
+from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
@@ -24,12 +25,21 @@ from trader.model.ledger import Ledger
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
+from trader.model.orders import (
+    Accepted,
+    Fill,
+    OrderIntent,
+    OrderRecord,
+    OrderStatusReport,
+    Rejected,
+    Submission,
+    Unknown,
+)
 from trader.model.portfolio import record_flow
 from trader.settings import Settings
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import find_resendable
-from trader.stages.submission import remember_plan
+from trader.stages.submission import Settled, remember_orders, remember_plan, settle_submission, withhold_order
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
 _RANKS = {
@@ -38,12 +48,13 @@ _RANKS = {
     EventKind.CONVERSION_OBSERVED: 2,
     EventKind.LOT_CLOSED: 3,
 }
+_SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
 _PLENTY = Decimal(10) ** 30
 #: How the trade ids of adopted quantities begin: no venue ever lists one.
 ADOPTED = "adopted-"
 
 #: Parts of a cycle's record; any other part was written by an operator.
-_DECISION, _OUTCOME = "decision", "outcome"
+_DECISION, _TURN, _OUTCOME = "decision", "turn", "outcome"
 
 
 @dataclass(slots=True)
@@ -70,7 +81,8 @@ class Replay:
     _until: Instant | None = None
     _openings: int = 0
     _key: str = ""
-    _deciding: bool = False
+    _sends: bool = False
+    _released: tuple[ClientOrderId, ...] = ()
 
     def adopt(self, done: Reconciled) -> None:
         """Adopt what a reconciliation found, and what of it is stored beside the ledger."""
@@ -81,14 +93,11 @@ class Replay:
     def apply_object(self, each: ChainObject, following: ChainObject | None) -> None:
         """Apply one object. *following* tells whether the cycle came to its outcome."""
         at = each.events[-1].at if each.events else Instant(0)
-        concluded = following is not None and (following.cycle_id, following.epoch, following.part) == (
-            each.cycle_id,
-            each.epoch,
-            _OUTCOME,
-        )
+        same_run = following is not None and (following.cycle_id, following.epoch) == (each.cycle_id, each.epoch)
+        concluded = same_run and following is not None and following.part.startswith((_TURN, _OUTCOME))
         abstained = any(event.kind == EventKind.CYCLE_SETTLED for event in each.events)
-        self._plan, self._waiting, self._until = Plan(), [], None
-        self._key, self._deciding = each.key, each.part == _DECISION
+        self._plan, self._waiting, self._until, self._released = Plan(), [], None, ()
+        self._key, self._sends = each.key, each.part == _DECISION or each.part.startswith(_TURN)
         # Every cycle that could read the account reconciled, and forgot what was old, with or without news to note.
         due = self.trades and each.part == _DECISION and not abstained
         for event in each.events:
@@ -106,6 +115,8 @@ class Replay:
             self._settle(at)
         if each.part == _DECISION:
             self._apply_decision(each, at, concluded=concluded)
+        elif each.part.startswith(_TURN):
+            self._apply_turn(at)
         elif each.part == _OUTCOME:
             self.ledger = _marked(replace(self.ledger, cancels=()), each.cycle_id, CyclePhase.FINISHED)
         self.ledger = replace(self.ledger, audit_head=each.digest)
@@ -135,7 +146,7 @@ class Replay:
         conversions = tuple(
             report
             for kind, body in bodies
-            if kind == EventKind.CONVERSION_OBSERVED and (report := self._read_conversion_report(body)) is not None
+            if kind == EventKind.CONVERSION_OBSERVED and (report := read_conversion_report(self, body)) is not None
         )
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
@@ -161,22 +172,6 @@ class Replay:
         record = self.ledger.orders.get(key)
         if record is not None and record.venue_order_id is None:
             self.ledger = self.ledger.with_order(replace(record, venue_order_id=fill.venue_order_id))
-
-    def _read_conversion_report(self, body: Mapping[str, Any]) -> ConversionReport | None:
-        if "error" in body:
-            intent: ConversionIntent = decode(ConversionIntent, body["conversion"])
-            self.doubtful[intent.conversion_id] = intent
-            return None
-        record: ConversionRecord = decode(ConversionRecord, body["conversion"])
-        self.doubtful.pop(record.intent.conversion_id, None)
-        if body["report"] is None:
-            # Given up without the venue's word: it never got as far as a quote.
-            self.ledger = self.ledger.with_conversion(record)
-            return None
-        # Opened again, so that the venue's word on it moves the cash.
-        self.ledger = self.ledger.with_conversion(replace(record, status=ConversionStatus.QUOTED, final_at=None))
-        report: ConversionReport = decode(ConversionReport, body["report"])
-        return report
 
     def _abandon(self, key: ClientOrderId, at: Instant) -> None:
         record = self.ledger.orders.get(key)
@@ -226,20 +221,48 @@ class Replay:
             self._plan = replace(self._plan, conversions=(*self._plan.conversions, conversion))
             return
         order: OrderIntent = decode(OrderIntent, event.body["intent"])
-        if self._deciding:
-            self._plan = replace(self._plan, intents=(*self._plan.intents, order))
-        else:
+        if not self._sends:
             self.ledger = self.ledger.with_order(OrderRecord(order))
+        elif order.contingent_on is not None:
+            self._plan = replace(self._plan, covers=(*self._plan.covers, order))
+        else:
+            self._plan = replace(self._plan, intents=(*self._plan.intents, order))
 
     def apply_sending(self, event: Recorded) -> None:
         """Take from when on nothing of this run can leave any more; a record of before does not say."""
         self._until = Instant(event.body["until"])
+        self._released = tuple(ClientOrderId(name) for name in event.body.get("released", ()))
 
     def apply_withheld(self, event: Recorded) -> None:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
-        if record is not None and record.is_in_doubt and record.intent.client_order_id in self._new:
-            withheld = replace(record, status=OrderStatus.WITHHELD, final_at=event.at, note=str(event.body["reason"]))
-            self.ledger = self.ledger.with_order(withheld)
+        if record is None or not (record.is_in_doubt or record.is_contingent):
+            return
+        if record.intent.client_order_id in self._new:
+            self._keep(withhold_order(self.ledger, record.intent.client_order_id, str(event.body["reason"]), event.at))
+
+    def apply_recalled(self, event: Recorded) -> None:
+        order_id = ClientOrderId(event.body["order"])
+        if order_id in self.finished:
+            self.ledger = self.ledger.with_order(self.finished[order_id])
+
+    def apply_submission(self, event: Recorded) -> None:
+        record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
+        if record is None or not record.is_in_doubt:
+            return
+        said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
+        rules = self.settings.execution
+        self._keep(settle_submission(self.ledger, record.intent.client_order_id, said, event.at, rules))
+
+    def _keep(self, settled: Settled) -> None:
+        self.ledger = settled.ledger
+        self.finished |= {record.intent.client_order_id: record for record in settled.finished}
+
+    def _apply_turn(self, at: Instant) -> None:
+        """Remember what a turn announced in the middle of a run."""
+        if self.trades:
+            intents = self._plan.intents
+            self.ledger = remember_orders(self.ledger, intents, self._released, at, self._until)
+            self._new |= {intent.client_order_id for intent in intents}
 
     def _apply_decision(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
         plan, self._new = self._plan, frozenset()
@@ -252,7 +275,7 @@ class Replay:
         if concluded or plan.intents or plan.conversions or resent or ledger.cancels:
             ledger = remember_plan(ledger, plan, resent, at, self._until)
             ledger = _marked(ledger, each.cycle_id, CyclePhase.COMMITTED)
-        self.ledger, self._new = ledger, frozenset(intent.client_order_id for intent in plan.intents)
+        self.ledger, self._new = ledger, frozenset(each.client_order_id for each in (*plan.intents, *plan.covers))
         if not concluded:
             # It died on the way: a conversion may have been quoted, even done, without a line about it.
             waiting = (record for record in ledger.conversions.values() if record.status is ConversionStatus.INTENDED)
@@ -270,5 +293,7 @@ _ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
     EventKind.EXECUTION_PLANNED: Replay.apply_execution,
     EventKind.ORDER_INTENDED: Replay.apply_intent,
     EventKind.SENDING_BEGUN: Replay.apply_sending,
+    EventKind.ORDER_RECALLED: Replay.apply_recalled,
+    EventKind.ORDER_SUBMITTED: Replay.apply_submission,
     EventKind.ORDER_WITHHELD: Replay.apply_withheld,
 }

@@ -11,18 +11,15 @@ from trader.cycle.run_time import RunTime
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.inputs import AccountView, CycleInputs, Tick
+from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Balance, Bars, FeeRates, Product, split_answers
 from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState
-from trader.ports import Clock, ExchangeAdapter, MarketData, Ports
+from trader.ports import ExchangeAdapter, MarketData, Ports
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
-from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
 from trader.stages.universe.manager import UniverseScreen
-
-_SLACK_SECONDS = 60
 
 
 def read_trading_state(ports: Ports) -> TradingState:
@@ -31,43 +28,6 @@ def read_trading_state(ports: Ports) -> TradingState:
         return ports.kill_switch.read()
     except TraderError:
         return TradingState.HALT
-
-
-def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> AccountView:
-    """Read balances, and our orders, fills and conversions as far back as the ledger remembers any.
-
-    Raises: VenueError if any part cannot be read; half a view is no view.
-    """
-    since = find_fills_start(ledger, _SLACK_SECONDS)
-    balances, orders = exchange.account(since)
-    # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
-    fills = tuple(exchange.fills(since)) if since is not None else ()
-    conversions = tuple(
-        exchange.read_conversion(record.venue_conversion_id, record.intent)
-        for record in ledger.conversions.values()
-        if record.is_open and record.venue_conversion_id is not None
-    )
-    return AccountView(now, balances, tuple(orders), fills, conversions)
-
-
-def reconcile_account(
-    exchange: ExchangeAdapter, ledger: Ledger, clock: Clock, settings: Settings
-) -> tuple[AccountView, Reconciled]:
-    """Read the account and apply it to the ledger.
-
-    Balances are read before fills, so a fill in between looks like a shortage. Only what a second look shows again
-    counts; one that fails shows nothing. Raises: VenueError if the first look fails.
-    """
-    view = read_account(exchange, ledger, clock.now())
-    done = reconcile(ledger, view, settings)
-    if not done.shortages:
-        return view, done
-    try:
-        again = read_account(exchange, ledger, clock.now())
-    except VenueError:
-        return view, reconcile(ledger, view, settings, unconfirmed=done.shortages)
-    once = reconcile(ledger, again, settings).shortages - done.shortages
-    return again, reconcile(ledger, again, settings, unconfirmed=once)
 
 
 def gather_inputs(
@@ -219,9 +179,7 @@ class _Reading:
         before = self.inputs.products
         # A row that speaks of other assets under the same name is not about what we hold.
         fresh = {each: row for each, row in answered.items() if each not in before or _is_same(before[each], row)}
-        kept = tuple(product for product in known.products if product.product_id not in fresh)
-        every = tuple(sorted((*kept, *fresh.values()), key=lambda product: product.product_id))
-        self._set_ledger(replace(ledger, products=replace(known, products=every)))
+        self._set_ledger(replace(ledger, products=known.renew(fresh.values())))
         self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
 
 

@@ -28,7 +28,8 @@ class CycleOutcome(StrEnum):
 class CycleReport:
     """What one cycle did, for its caller. ``reason`` says why it did not complete.
 
-    ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not.
+    ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not; ``exposed``
+    of each lot that is neither covered nor being sold at the end why it is not.
     """
 
     tick: Tick
@@ -40,3 +41,4 @@ class CycleReport:
     new_fills: tuple[Fill, ...] = ()
     notes: tuple[AuditNote, ...] = ()
     withheld_exits: Mapping[ClientOrderId, str] = field(default_factory=dict)
+    exposed: Mapping[ClientOrderId, str] = field(default_factory=dict)

@@ -4,94 +4,37 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from trader.cycle.account import reconcile_account
 from trader.cycle.act import Executor
 from trader.cycle.admission import why_not_now, why_not_open, why_not_run
-from trader.cycle.gather import add_depth, gather_inputs, read_trading_state, reconcile_account
+from trader.cycle.gather import add_depth, gather_inputs, read_trading_state
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
+from trader.cycle.run_state import RunState
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS, RunTime
 from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
-from trader.model.cycle_state import CycleMark, CyclePhase
-from trader.model.decisions import Decision, Plan
+from trader.model.cycle_state import CyclePhase
+from trader.model.decisions import Plan
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional
-from trader.model.orders import Fill, OrderRecord, Side
+from trader.model.orders import Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
 from trader.stages.audit_record import record_decision
+from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
-from trader.stages.reconcile.account import Reconciled
 from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
 
 #: What keeps a due sale from becoming an order, and no decision of ours does.
 _BLINDING = frozenset({DenialCode.QUOTE_MISSING, DenialCode.PRODUCT_MISSING, DenialCode.ORDER_IN_DOUBT})
-
-
-@dataclass(slots=True)
-class _Run:
-    """The state of one cycle while it runs: what is ours by lease, and what is to be written down."""
-
-    tick: Tick
-    pipeline: Pipeline
-    ports: Ports
-    time: RunTime
-    grant: LeaseGrant
-    before: Ledger
-    ledger: Ledger
-    records: Records
-    notes: list[AuditNote] = field(default_factory=list)
-    pending_fills: list[Fill] = field(default_factory=list)
-    all_fills: list[Fill] = field(default_factory=list)
-    finished: list[OrderRecord] = field(default_factory=list)
-    decision: Decision | None = None
-    withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
-
-    def adopt(self, done: Reconciled) -> None:
-        """Adopt what a reconciliation found."""
-        self.ledger = done.ledger
-        self.keep(done)
-        self.notes += done.notes
-
-    def keep(self, done: Reconciled) -> None:
-        """Remember what must be stored beside the ledger."""
-        self.pending_fills += done.new_fills
-        self.all_fills += done.new_fills
-        self.finished += done.finished
-
-    def write_audit(self, part: str, notes: Sequence[AuditNote], *, urgent: bool = False, may_owe: bool = True) -> None:
-        """Store one audit object, or owe it, and make it the head of the chain. Raises: AuditError if it may not."""
-        self.ledger = self.records.write(self.ledger, part, notes, urgent=urgent, may_owe=may_owe)
-
-    def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
-        """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
-        if self.tick.is_in_order:
-            self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
-        owed, repaid = self.records.take()
-        self.grant = self.ports.store.commit(
-            self.grant,
-            self.ledger,
-            fills=self.pending_fills,
-            finished=self.finished,
-            owed=owed,
-            repaid=repaid,
-            release=release,
-        )
-        self.pending_fills, self.finished = [], []
-
-    def report(self, outcome: CycleOutcome, reason: str = "") -> CycleReport:
-        """Close the books of this invocation."""
-        fills, notes = tuple(self.all_fills), tuple(self.notes)
-        return CycleReport(
-            self.tick, outcome, reason, self.before, self.ledger, self.decision, fills, notes, self.withheld_exits
-        )
 
 
 def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
@@ -124,7 +67,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker, ledger, ledger)
-    run = _Run(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
+    run = RunState(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
         run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
@@ -134,13 +77,13 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return _abort(run, error)
 
 
-def _run(run: _Run, *, resumes: bool) -> CycleReport:
+def _run(run: RunState, *, resumes: bool) -> CycleReport:
     run.ledger = _record_capital_change(run)
     state = read_trading_state(run.ports)
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
-            view, done = reconcile_account(run.ports.exchange, run.ledger, run.ports.clock, run.pipeline.settings)
+            view, done = reconcile_account(run.ports.exchange, run.ledger, run.ports, run.pipeline.settings)
         except VenueError as error:
             return _abstain(run, f"the account could not be read: {error}")
         run.adopt(done)
@@ -150,7 +93,8 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
     resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
     if run.ports.exchange is None or not (plan.intents or plan.conversions or resent or run.ledger.cancels):
-        run.write_audit("decision", run.notes)
+        _name_exposed(run)
+        run.write_audit("decision")
         run.commit(phase=CyclePhase.FINISHED, release=True)
         return _conclude(run, state)
     sending = {"until": run.tick.deadline, "resent": resent}
@@ -159,16 +103,16 @@ def _run(run: _Run, *, resumes: bool) -> CycleReport:
     run.ledger = remember_plan(before, plan, resent, run.ports.clock.now(), run.tick.deadline)
     sells = any(run.ledger.orders[order_id].intent.side is Side.SELL for order_id in (*resent, *_ids_of(plan)))
     enters = bool(plan.conversions) or any(intent.is_entry for intent in plan.intents)
-    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)
+    run.write_audit("decision", urgent=sells, may_owe=sells or not enters)
     if enters and run.records.is_owing:
         # What will not be entered is no entry for the pace, and no turn of a strategy.
         sales = replace(plan, intents=tuple(intent for intent in plan.intents if not intent.is_entry))
         paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing
         run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)
     run.commit(phase=CyclePhase.COMMITTED)
-    written = len(run.notes)
     _act(run, plan, resent)
-    run.write_audit("outcome", run.notes[written:], urgent=True)
+    _name_exposed(run)
+    run.write_audit("outcome", urgent=True)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return _conclude(run, state)
 
@@ -177,7 +121,7 @@ def _ids_of(plan: Plan) -> tuple[ClientOrderId, ...]:
     return tuple(intent.client_order_id for intent in plan.intents)
 
 
-def _record_capital_change(run: _Run) -> Ledger:
+def _record_capital_change(run: RunState) -> Ledger:
     """Record a change of the configured capital as the flow it is."""
     change = Notional(run.pipeline.settings.app.capital - run.ledger.capital)
     if change == 0:
@@ -186,7 +130,7 @@ def _record_capital_change(run: _Run) -> Ledger:
     return record_flow(run.ledger, change)
 
 
-def _decide(run: _Run, state: TradingState, view: AccountView | None) -> None:
+def _decide(run: RunState, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
     inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time)
@@ -198,7 +142,7 @@ def _decide(run: _Run, state: TradingState, view: AccountView | None) -> None:
     run.ledger = run.decision.ledger
 
 
-def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
+def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     exchange = run.ports.exchange
     if exchange is None:
         return
@@ -208,33 +152,32 @@ def _act(run: _Run, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
         ports=run.ports,
         exchange=exchange,
         time=run.time,
+        run_id=run.tick.cycle_id,
         is_recorded=not run.records.is_owing,
-        commit=lambda ledger: _commit_within(run, ledger),
+        commit=run.commit_turn,
+        announce=run.announce,
         on_reconciled=run.keep,
+        notes=run.notes,
     )
     executor.execute(plan, resent)
-    executor.refresh()
     run.ledger = replace(executor.ledger, cancels=())
-    run.notes += executor.notes
-    run.withheld_exits = executor.withheld_exits
+    run.withheld_exits, run.exposed, run.strange = executor.withheld_exits, executor.exposed, executor.strange
     for record in run.ledger.active_orders():
         intent = record.intent
         if record.is_in_doubt and intent.side is Side.SELL and intent.lot_id in run.ledger.lots:
             run.withheld_exits.setdefault(intent.client_order_id, f"in doubt: {record.note}")
 
 
-def _commit_within(run: _Run, ledger: Ledger) -> None:
-    run.ledger = ledger
-    run.commit(phase=CyclePhase.COMMITTED)
-
-
-def _conclude(run: _Run, state: TradingState) -> CycleReport:
+def _conclude(run: RunState, state: TradingState) -> CycleReport:
     if state is TradingState.HALT:
         return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
     overdue = [*_denied_exits(run), *(f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))]
+    overdue += [f"lot {lot_id} is neither covered nor being sold: {why}" for lot_id, why in run.exposed.items()]
     if overdue:
         reason = f"{len(overdue)} sales or protections were due and did not leave: {'; '.join(overdue)}"
         return run.report(CycleOutcome.ABORTED, reason)
+    if run.strange:
+        return run.report(CycleOutcome.ABORTED, f"a person should know: {'; '.join(run.strange.values())}")
     if run.decision is not None and not run.decision.complete:
         cause = next(iter(run.decision.failures), "nobody knows why")
         return run.report(CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}")
@@ -244,7 +187,21 @@ def _conclude(run: _Run, state: TradingState) -> CycleReport:
     return run.report(CycleOutcome.COMPLETED)
 
 
-def _denied_exits(run: _Run) -> list[str]:
+def _name_exposed(run: RunState) -> None:
+    """Keep, of the lots that something went wrong with, those that are exposed when all is done; add the others."""
+    if run.ports.exchange is None:
+        return
+    now, quiet = run.ports.clock.now(), run.pipeline.settings.cycle.quiet_period_seconds
+    run.exposed = {
+        lot_id: run.exposed.get(lot_id) or why_exposed(run.ledger, lot_id, now, quiet)
+        for lot_id in find_exposed(run.ledger, now, quiet)
+    }
+    run.notes += [
+        AuditNote(EventKind.LOT_EXPOSED, lot_id, {"lot": lot_id, "reason": why}) for lot_id, why in run.exposed.items()
+    ]
+
+
+def _denied_exits(run: RunState) -> list[str]:
     """Name the sales that were due and became no order for want of what only the venue can tell."""
     if run.decision is None or run.ports.exchange is None:
         return []
@@ -256,18 +213,19 @@ def _denied_exits(run: _Run) -> list[str]:
     ]
 
 
-def _abstain(run: _Run, reason: str) -> CycleReport:
+def _abstain(run: RunState, reason: str) -> CycleReport:
     """End a cycle that cannot know where it stands: count the failure, change nothing else, try again next tick."""
     risk = run.pipeline.settings.risk
     streak = count_failure(run.ledger.failure_streak, risk, run.ports.clock.now(), data_complete=False)
     run.ledger = replace(run.ledger, failure_streak=streak)
+    _name_exposed(run)
     run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
-    run.write_audit("decision", run.notes)
+    run.write_audit("decision")
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return run.report(CycleOutcome.ABSTAINED, reason)
 
 
-def _abort(run: _Run, error: Exception) -> CycleReport:
+def _abort(run: RunState, error: Exception) -> CycleReport:
     """Stop where we are. What was committed is finished by the next cycle; the lease is given back if it is ours."""
     _give_back(run.ports, run.grant)
     return run.report(CycleOutcome.ABORTED, f"{type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ from trader.model.ids import Instant
 
 _SWITCH_SOURCE = "aws.ssm"
 _SWITCH_DETAIL = "Parameter Store Change"
+_EVENT_ID_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class SwitchChanged:
     """Somebody moved the kill switch: run a cycle at once, so that it is acted on now and not at the next tick."""
 
     changed_at: Instant
+    event_id: str = ""
 
 
 class Operation(StrEnum):
@@ -59,7 +61,7 @@ def parse_event(event: object) -> Command:
     if "scheduled_time" in event:
         return RunTick(_instant(event["scheduled_time"], "scheduled_time"))
     if event.get("source") == _SWITCH_SOURCE and event.get("detail-type") == _SWITCH_DETAIL:
-        return SwitchChanged(_instant(event.get("time"), "time"))
+        return SwitchChanged(_instant(event.get("time"), "time"), _event_id(event.get("id", "")))
     if "command" in event:
         return Operate(_operation(event["command"]))
     keys = ", ".join(sorted(map(str, event))) or "none"
@@ -74,6 +76,14 @@ def _instant(value: Any, key: str) -> Instant:
     if parsed.tzinfo is None:
         raise MalformedData(f"{key}: {value!r} has no time zone; allowed is 2026-11-22T10:15:00Z")
     return Instant(int(parsed.astimezone(UTC).timestamp()))
+
+
+def _event_id(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _EVENT_ID_MAX:
+        raise MalformedData(
+            f"id: {value!r:.80} is no event id; allowed is a text of {_EVENT_ID_MAX} characters at most"
+        )
+    return value
 
 
 def _operation(value: Any) -> Operation:

@@ -18,11 +18,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
-from trader.entry.runtime import Runtime
+from trader.entry.runtime import Runtime, WakingEvent
 from trader.errors import TraderError
 from trader.model.events import EventKind
 from trader.model.ids import Instant
-from trader.stages.valuation import find_unprotected_lots
 
 
 class _Redacting(LambdaPowertoolsFormatter):
@@ -68,7 +67,9 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         decides = not (isinstance(command, Operate) and command.operation is Operation.RECONCILE)
         remaining = int(context.get_remaining_time_in_millis() / 1000)
         begun = time.perf_counter()
-        report = runtime.run(_instant_of(command), remaining, kind=_kind_of(command), flatten=flatten, decides=decides)
+        report = runtime.run(
+            _instant_of(command), remaining, woken_by=_event_of(command, context), flatten=flatten, decides=decides
+        )
         metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
@@ -80,11 +81,14 @@ def _instant_of(command: Command) -> Instant | None:
     return command.scheduled_at if isinstance(command, RunTick) else None
 
 
-def _kind_of(command: Command) -> str:
-    """Name what woke a run that is no tick: it is acted on now, whenever it was said, and has no place in the order."""
+def _event_of(command: Command, context: Any) -> WakingEvent | None:
+    """Name the event that woke a run that is no tick: it is acted on now, whenever it was said.
+
+    A direct invocation has no event id: the request's own stands for it, which a repeated delivery keeps.
+    """
     if isinstance(command, Operate):
-        return command.operation
-    return "switch" if isinstance(command, SwitchChanged) else ""
+        return WakingEvent(command.operation, str(context.aws_request_id))
+    return WakingEvent("switch", command.event_id, command.changed_at) if isinstance(command, SwitchChanged) else None
 
 
 def _conclude(report: CycleReport) -> dict[str, Any]:
@@ -97,8 +101,10 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
         "CyclesHalted": outcome is CycleOutcome.HALTED,
         "CyclesAborted": outcome is CycleOutcome.ABORTED,
         "OrdersSent": sent,
-        "UnprotectedPositions": len(find_unprotected_lots(report.after)) if report.after else 0,
     }
+    if outcome is not CycleOutcome.SKIPPED:
+        # A run that was skipped has looked at nothing: nobody may read an all-clear into it.
+        counted["Exposed"] = len(report.exposed)
     # What is seldom anything is published only then: a metric is paid for by the hour it is published in.
     seldom = {
         "ExitsWithheld": len(report.withheld_exits),

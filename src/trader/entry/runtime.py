@@ -24,7 +24,7 @@ from trader.cycle import CycleReport, run_cycle
 from trader.entry.environment import Environment
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError, VenueError
-from trader.model.ids import Instant, Scope, cycle_id_at, run_id_at
+from trader.model.ids import CycleId, Instant, Scope, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.trading_state import TradingState
@@ -47,6 +47,19 @@ class FlattenSwitch:
     def read(self) -> TradingState:
         """Return FLATTEN unless the switch itself forbids everything. Raises: TraderError if it cannot be read."""
         return TradingState.HALT if self.switch.read() is TradingState.HALT else TradingState.FLATTEN
+
+
+@dataclass(frozen=True, slots=True)
+class WakingEvent:
+    """What woke a run that is no tick: its kind, its own id, and when it happened, if it says so."""
+
+    kind: str
+    event_id: str = ""
+    said_at: Instant | None = None
+
+    def run_id(self, now: Instant) -> CycleId:
+        """Name the run: a repeated delivery of the same event names the same run, another event another."""
+        return run_id_at(now if self.said_at is None else self.said_at, self.kind, self.event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +107,15 @@ class Runtime:
         scheduled_at: Instant | None,
         remaining_seconds: int,
         *,
-        kind: str = "",
+        woken_by: WakingEvent | None = None,
         flatten: bool = False,
         decides: bool = True,
     ) -> CycleReport:
-        """Run the cycle of a tick, or of now for an event of a *kind*, done before the time that is left runs out."""
+        """Run the cycle of a tick, or of now for an event, done before the time that is left runs out."""
         now = self.ports.clock.now()
         deadline = Instant(now + min(remaining_seconds, self.pipeline.settings.cycle.run_seconds))
         at = now if scheduled_at is None else scheduled_at
-        tick = Tick(cycle_id_at(at) if not kind else run_id_at(at, kind), at, deadline, decides)
+        tick = Tick(cycle_id_at(at) if woken_by is None else woken_by.run_id(at), at, deadline, decides)
         ports = replace(self.ports, kill_switch=FlattenSwitch(self.ports.kill_switch)) if flatten else self.ports
         return run_cycle(tick, self.pipeline, ports)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from trader.model.ids import Asset, CycleId, Instant, ProductId
@@ -111,6 +111,11 @@ class ProductCache:
     def by_id(self) -> dict[ProductId, Product]:
         """Return the products by their id."""
         return {product.product_id: product for product in self.products}
+
+    def renew(self, fresh: Iterable[Product]) -> ProductCache:
+        """Replace what is known of these products, in a stable order; the instant of the whole stays."""
+        renewed = {**self.by_id(), **{product.product_id: product for product in fresh}}
+        return replace(self, products=tuple(renewed[product_id] for product_id in sorted(renewed)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,9 +194,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What execution makes of the approvals: conversions first, then cancels, then orders in this sequence."""
+    """What execution makes of the approvals: conversions first, then cancels, then orders in this sequence.
+
+    ``covers`` are remembered beside the sales they are contingent on, and sent only if those leave something.
+    """
 
     intents: tuple[OrderIntent, ...] = ()
+    covers: tuple[OrderIntent, ...] = ()
     cancels: tuple[ClientOrderId, ...] = ()
     conversions: tuple[ConversionIntent, ...] = ()
     denials: tuple[Denial, ...] = ()

@@ -93,4 +93,5 @@ class DenialCode(StrEnum):
     NOTIONAL_EXCEEDS_MAX = "NOTIONAL_EXCEEDS_MAX", "execution", "more than the venue takes in one order"
     QUOTE_ASSET_MISSING = "QUOTE_ASSET_MISSING", "execution", "nothing to pay with on any of its books"
     REPRICES_EXCEED_MAX = "REPRICES_EXCEED_MAX", "execution", "tried often enough, as a maker and as a taker"
+    REFUSAL_RECENT = "REFUSAL_RECENT", "execution", "the venue refused it just now; it is waited out"
     PRICE_EXCEEDS_BAND = "PRICE_EXCEEDS_BAND", "execution", "the ask is beyond what a taker may pay"

@@ -17,7 +17,10 @@ class EventKind(StrEnum):
 
     FILL_APPLIED = "FillApplied"
     ORDER_OBSERVED = "OrderObserved"
+    ORDER_RECALLED = "OrderRecalled"
+    ORDER_ROUNDED = "OrderRounded"
     LOT_CLOSED = "LotClosed"
+    LOT_EXPOSED = "LotExposed"
     DUST_BOOKED = "DustBooked"
     FLOW_RECORDED = "FlowRecorded"
     CONVERSION_OBSERVED = "ConversionObserved"

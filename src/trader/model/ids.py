@@ -27,9 +27,13 @@ def cycle_id_at(scheduled: Instant) -> CycleId:
     return CycleId(datetime.fromtimestamp(scheduled, UTC).strftime(_CYCLE_ID_FORMAT))
 
 
-def run_id_at(instant: Instant, kind: str) -> CycleId:
-    """Name the run that an event of this kind woke, as ``20261122T101530Z-flatten``: never the id of a tick."""
-    return CycleId(f"{cycle_id_at(instant)}-{kind}")
+def run_id_at(instant: Instant, kind: str, event_id: str = "") -> CycleId:
+    """Name the run that an event woke, as ``20261122T101530Z-flatten``: never the id of a tick.
+
+    The event's own id tells two events of one second apart; it comes in as letters and digits only.
+    """
+    told = f".{hashlib.sha256(event_id.encode()).hexdigest()[:8]}" if event_id else ""
+    return CycleId(f"{cycle_id_at(instant)}-{kind}{told}")
 
 
 def is_tick_id(cycle_id: CycleId) -> bool:
@@ -55,8 +59,9 @@ def rfc3339(at: Instant) -> str:
 def client_order_id(prefix: str, *decision: object) -> ClientOrderId:
     """Derive the id under which a decision is sent, and re-sent.
 
-    Equal prefixes and parts give equal ids. For an entry the parts are scope, cycle, strategy, product, side, purpose
-    and attempt; an exit adds its lot to the purpose. Nothing else goes in, so a retry in another minute keeps its id.
+    Equal prefixes and parts give equal ids. Of an order the parts are scope, run, lot or wish, purpose and the number
+    that the ledger has counted up to; nothing else goes in, so an order sent again in another minute keeps its id, and
+    one that is decided anew gets another.
     """
     parts = "\x1f".join(str(part) for part in decision)
     return ClientOrderId(prefix + hashlib.sha256(parts.encode()).hexdigest()[:_ID_HEX_DIGITS])

@@ -24,9 +24,10 @@ from trader.model.cycle_state import (
     RegimeState,
 )
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
-from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side, limit_of_stop
+from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.model.schema import SCHEMA
+from trader.model.tallies import NO_TALLY, OrderTally, name_tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Lot:
         )
 
     def protect(
-        self, order_id: ClientOrderId, cycle_id: CycleId, now: Instant, quantity: Quantity, increment: Price
+        self, order_id: ClientOrderId, cycle_id: CycleId, now: Instant, quantity: Quantity, increment: Price, n: int = 0
     ) -> OrderIntent:
         """Make the intent of a bracket of our own; without a target, of a stop that sells at a limit.
 
@@ -91,6 +92,7 @@ class Lot:
             purpose=OrderPurpose.PROTECTION,
             configuration=kind,
             stop_price=stop,
+            n=n,
             reason="protection",
         )
 
@@ -139,9 +141,10 @@ class Ledger:
     """Everything one scope remembers.
 
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
-    for as long as their orders are remembered, so that a late fill finds them. ``accepted_marks`` is what each held
-    asset is worth until a newer quote of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit
-    objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which there was no room any more.
+    for as long as their orders are remembered, so that a late fill finds them. ``tallies`` counts what became of the
+    orders that are not remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote
+    of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit objects that wait beside the ledger
+    to be stored; ``unrecorded`` counts those for which there was no room any more.
     """
 
     scope: Scope
@@ -159,6 +162,7 @@ class Ledger:
     equity_marks: EquityMarks | None = None
     unmarked_flow: Notional = Notional(0)
     entry_pacing: EntryPacing = EntryPacing()
+    tallies: Mapping[str, OrderTally] = field(default_factory=dict)
     cooldowns: Mapping[Asset, Cooldown] = field(default_factory=dict)
     loss_streak: LossStreak = LossStreak()
     regime: RegimeState = RegimeState()
@@ -194,6 +198,19 @@ class Ledger:
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""
         return replace(self, orders={**self.orders, record.intent.client_order_id: record})
+
+    def tally(self, order: OrderIntent | str) -> OrderTally:
+        """Return what became of the orders made for the same as this one, or under this key."""
+        return self.tallies.get(order if isinstance(order, str) else name_tally(order), NO_TALLY)
+
+    def with_tally(self, order: OrderIntent | str, tally: OrderTally) -> Ledger:
+        """Remember what became of such orders."""
+        return replace(self, tallies={**self.tallies, order if isinstance(order, str) else name_tally(order): tally})
+
+    def contingent(self, order_id: ClientOrderId) -> OrderRecord | None:
+        """Return the order that waits for the end of this sale, if there is one."""
+        waiting = (each for each in self.orders.values() if each.intent.contingent_on == order_id)
+        return next((each for each in waiting if each.is_contingent), None)
 
     def with_conversion(self, record: ConversionRecord) -> Ledger:
         """Remember this conversion, replacing what was known of it."""

@@ -73,3 +73,16 @@ def plain(value: Decimal) -> str:
 def from_float(value: float, digits: int = 12) -> Decimal:
     """Turn a statistic into a pure ratio, rounded to *digits* significant digits; never into money."""
     return Decimal(format(value, f".{digits}g"))
+
+
+#: The stop of the venue is no market order: triggered, it is a limit this much below its trigger.
+_STOP_LIMIT_RATIO = Decimal("0.95")
+
+
+def limit_of_stop(stop_price: Price, increment: Decimal) -> Price:
+    """Return the limit at which a stop sells once it is triggered: 5 % below its trigger.
+
+    Through a larger gap it rests and fills nothing. Rounding: down to the increment, which the venue does not document.
+    Source: Coinbase Advanced Trade, the field ``stop_trigger_price`` of ``trigger_bracket_gtc``.
+    """
+    return Price(floor_to(stop_price * _STOP_LIMIT_RATIO, increment))

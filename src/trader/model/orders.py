@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
-from trader.model.money import ZERO, Notional, Price, Quantity, floor_to, notional
+from trader.model.money import ZERO, Notional, Price, Quantity, notional
 from trader.model.order_life import OrderStatus
 from trader.model.refusals import RefusalClass, classify_refusal
 
@@ -60,19 +60,6 @@ class Liquidity(StrEnum):
 
 #: The reason of a bracket that came with its entry.
 ATTACHED = "attached"
-
-
-#: The stop of the venue is no market order: triggered, it is a limit this much below its trigger.
-_STOP_LIMIT_RATIO = Decimal("0.95")
-
-
-def limit_of_stop(stop_price: Price, increment: Decimal) -> Price:
-    """Return the limit at which a stop sells once it is triggered: 5 % below its trigger.
-
-    Through a larger gap it rests and fills nothing. Rounding: down to the increment, which the venue does not document.
-    Source: Coinbase Advanced Trade, the field ``stop_trigger_price`` of ``trigger_bracket_gtc``.
-    """
-    return Price(floor_to(stop_price * _STOP_LIMIT_RATIO, increment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +122,11 @@ class OrderIntent:
         return self.purpose is OrderPurpose.EXIT
 
     @property
+    def is_resting_sale(self) -> bool:
+        """Whether it sells of a lot by resting on the book, below its stop or where the book takes nothing else."""
+        return self.is_exit and self.configuration in (OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC)
+
+    @property
     def is_protection(self) -> bool:
         """Whether it is the bracket of a lot, attached or our own."""
         return self.purpose is OrderPurpose.PROTECTION
@@ -153,37 +145,6 @@ class OrderIntent:
     def cost_max(self) -> Notional:
         """The most a buy can take out of the cash, fees included."""
         return Notional(self.notional * (1 + self.fee_rate_max))
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The venue has the order; ``venue_order_id`` is the name it gave it."""
-
-    venue_order_id: VenueOrderId
-    attached_order_id: VenueOrderId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The venue refused; nothing of this order exists. ``kind`` is given where the reason's words cannot tell it."""
-
-    reason: str
-    kind: RefusalClass | None = None
-
-    @property
-    def refusal(self) -> RefusalClass:
-        """What follows from it."""
-        return self.kind or classify_refusal(self.reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """No usable answer: the order may or may not exist."""
-
-    reason: str
-
-
-Submission = Accepted | Rejected | Unknown
 
 
 #: Sums of fills and what an order reports may differ by this part of it.
@@ -207,6 +168,38 @@ class OrderStatusReport:
     quantity: Quantity | None = None
     limit_price: Price | None = None
     stop_price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue has the order, under the name ``venue_order_id``; ``is_filled`` if it was read back as filled."""
+
+    venue_order_id: VenueOrderId
+    attached_order_id: VenueOrderId | None = None
+    is_filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The venue refused; nothing of this order exists. ``kind`` is given where the reason's words cannot tell it."""
+
+    reason: str
+    kind: RefusalClass | None = None
+
+    @property
+    def refusal(self) -> RefusalClass:
+        """What follows from it."""
+        return self.kind or classify_refusal(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No usable answer: the order may or may not exist."""
+
+    reason: str
+
+
+Submission = Accepted | Rejected | Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trader.model.ledger import Ledger, Lot
-from trader.model.money import ZERO, Price
+from trader.model.money import ZERO, Price, limit_of_stop
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord, limit_of_stop
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord
 
 #: How the venue rounds the limit of a bracket's stop it does not say: here it is not rounded.
 _UNROUNDED = Decimal("1e-12")

@@ -250,3 +250,10 @@ class ExecutionSettings:
     exit_slippage_bps: Bps
     exit_slippage_bps_max: Bps
     exit_slippage_step_bps: Bps
+    refusal_wait_seconds: Annotated[int, Between("1", "3600")]
+    refusal_wait_seconds_max: Annotated[int, Between("1", "86400")]
+
+    @property
+    def refusal_waits(self) -> tuple[int, int]:
+        """Return the first and the longest wait after refusals. Units: seconds."""
+        return self.refusal_wait_seconds, self.refusal_wait_seconds_max

@@ -189,7 +189,7 @@ class SimulatedExchange:
         known = account.order(derive_venue_id(intent.client_order_id, 0))
         if known is not None:
             # As at Coinbase: the first order with this id is the answer, even if this request differs from it.
-            return Accepted(known.venue_order_id, known.child)
+            return self._accepted(account, known)
         product = self._market.products([intent.product_id])[intent.product_id]
         if isinstance(product, DataError):
             return Rejected("INVALID_PRODUCT_ID")
@@ -205,7 +205,12 @@ class SimulatedExchange:
         if order.configuration in _TAKES_ON_ARRIVAL and touch is not None:
             account = self._taken(account, order, touch, now)
         self._save(account)
-        return Accepted(order.venue_order_id, order.child)
+        return self._accepted(account, order)
+
+    def _accepted(self, account: SimAccount, order: SimOrder) -> Accepted:
+        """Answer with what is seen of the order at once, which is nothing where answers lag."""
+        seen = None if self._settings.visibility_lag_seconds else account.order(order.venue_order_id)
+        return Accepted(order.venue_order_id, order.child, seen is not None and seen.status is OrderStatus.FILLED)
 
     def _taken(self, account: SimAccount, order: SimOrder, touch: Quote, now: Instant) -> SimAccount:
         depth = self._market.depth([order.product_id], _DEPTH_BAND_BPS)[order.product_id]

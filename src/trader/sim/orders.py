@@ -9,9 +9,9 @@ from decimal import Decimal
 from trader.model.codec import sha256_hex
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
-from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, notional
+from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop, notional
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side, limit_of_stop
+from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
 FEE_INCREMENT = Decimal("1e-12")

@@ -46,7 +46,7 @@ def record_decision(
     announced: list[tuple[str, Mapping[str, Any]]] = [
         (conversion.conversion_id, {"conversion": conversion}) for conversion in plan.conversions
     ]
-    announced += [(intent.client_order_id, {"intent": intent}) for intent in plan.intents]
+    announced += [(intent.client_order_id, {"intent": intent}) for intent in (*plan.intents, *plan.covers)]
     return (
         *decision.notes,
         AuditNote(EventKind.INPUTS_GATHERED, "inputs", _inputs(inputs, config_digest, code_version)),

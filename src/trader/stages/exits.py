@@ -22,6 +22,9 @@ from trader.model.protection import find_venue_sale
 from trader.model.trading_state import TradingState
 from trader.settings.policy import ExitsSettings
 
+#: The reason of every exit while an operator says so.
+FLATTEN = "flatten"
+
 
 @dataclass(frozen=True, slots=True)
 class ExitEngine:
@@ -57,7 +60,7 @@ class ExitEngine:
             if quote is not None and find_venue_sale(ledger, lot, quote.bid) is not None:
                 continue
             resting = next((each for each in ledger.orders_of(lot.lot_id) if _is_resting_sale(each)), None)
-            if resting is None:
+            if resting is None or state is TradingState.FLATTEN:
                 reason = self._reason(ledger, lot, quote, regime, state, now)
             else:
                 reason = None if quote is None else resting.intent.reason
@@ -69,7 +72,7 @@ class ExitEngine:
         self, ledger: Ledger, lot: Lot, quote: Quote | None, regime: Regime, state: TradingState, now: Instant
     ) -> str | None:
         if state is TradingState.FLATTEN:
-            return "flatten"
+            return FLATTEN
         if now >= lot.max_hold_until:
             return "time"
         if quote is None:
@@ -105,15 +108,12 @@ def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
 
 def _is_resting_sale(record: OrderRecord) -> bool:
     # One in doubt, or of which fills are still to come, is waited for like any other sale.
-    rests = record.intent.configuration in (OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC)
-    return record.intent.is_exit and rests and record.is_at_venue
+    return record.intent.is_resting_sale and record.is_at_venue
 
 
 def _rests_at_venue(ledger: Ledger, lot: Lot) -> bool:
     # The target is already a resting order there, as a maker; cancelling it to sell as a taker would cost the fee.
     return any(
-        record.intent.configuration is OrderConfiguration.BRACKET_GTC
-        and not record.status.is_final
-        and record.remaining > 0
+        record.intent.configuration is OrderConfiguration.BRACKET_GTC and record.is_active and record.remaining > 0
         for record in ledger.orders_of(lot.lot_id)
     )

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from trader.model.cycle_state import FailureStreak, RegimeReading
-from trader.model.decisions import Decision, Denial, RiskReview, TradeProposal
+from trader.model.cycle_state import FailureStreak, Regime, RegimeReading
+from trader.model.decisions import Decision, Denial, Plan, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import BelievedQuotes, CycleInputs, Detection, UniverseSelection
@@ -24,6 +24,7 @@ from trader.settings import Settings
 from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.execution import ExecutionContext, ExecutionEngine
+from trader.stages.execution.protection import find_exposed
 from trader.stages.exits import ExitEngine
 from trader.stages.proposals import Answers, ask_strategies, leave_to_venue, make_contexts
 from trader.stages.regime import assess, keep
@@ -32,7 +33,7 @@ from trader.stages.triggers.engine import TriggerEngine
 from trader.stages.universe.believed_quotes import believe_quotes
 from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
-from trader.stages.valuation import find_old_marks, find_unprotected_lots, mark_equity, price_pegs, sweep_dust
+from trader.stages.valuation import find_old_marks, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
 from trader.strategies.base import Strategy
 
@@ -120,7 +121,9 @@ class Pipeline:
         ledger, regime = inputs.ledger, inputs.ledger.regime.current
         quotes = self._believe(inputs).quotes
         exits = self.exits.propose(ledger, quotes, regime, inputs.trading_state, inputs.now)
-        lots = {proposal.lot_id for proposal in exits} | set(find_unprotected_lots(ledger))
+        lots = {proposal.lot_id for proposal in exits} | set(
+            find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds)
+        )
         lots |= {r.intent.lot_id for r in ledger.active_orders() if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
 
@@ -182,7 +185,6 @@ class Pipeline:
         portfolio = self._portfolio(partial, inputs, proposals)
         regime = partial.reading.state.current
         multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
-        review = self.risk.check_all(proposals, portfolio, regime)
         context = ExecutionContext(
             cycle_id=inputs.cycle_id,
             now=inputs.now,
@@ -193,8 +195,7 @@ class Pipeline:
             fees=inputs.fees,
             available=inputs.available,
         )
-        entries_allowed = inputs.trading_state.permits(OrderPurpose.ENTRY) and multiplier > 0
-        plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
+        review, plan = self._review(proposals, portfolio, regime, context)
         plan = replace(plan, denials=partial.believed.explain(plan.denials))
         denials = (
             *partial.selection.denials,
@@ -222,6 +223,23 @@ class Pipeline:
             failed_strategies=partial.answers.failed,
             old_marks=find_old_marks(partial.ledger, partial.believed.refusals),
         )
+
+    def _review(
+        self, proposals: Iterable[TradeProposal], portfolio: Portfolio, regime: Regime, context: ExecutionContext
+    ) -> tuple[RiskReview, Plan]:
+        """Check risk and plan orders; again without a purchase that cannot become one, which takes nobody's place."""
+        multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
+        entries_allowed = portfolio.trading_state.permits(OrderPurpose.ENTRY) and multiplier > 0
+        proposals = tuple(proposals)
+        impossible: list[Denial] = []
+        while True:
+            review = self.risk.check_all(proposals, portfolio, regime)
+            plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
+            lost = [each for each in plan.denials if each.proposal is not None and not each.proposal.reduces]
+            if not lost or not (review.denials or review.trims):
+                return review, replace(plan, denials=(*impossible, *plan.denials))
+            impossible += lost
+            proposals = tuple(each for each in proposals if all(each is not denial.proposal for denial in lost))
 
     def _portfolio(
         self, partial: PartialDecision, inputs: CycleInputs, proposals: Iterable[TradeProposal]

@@ -98,7 +98,8 @@ class RiskManager:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
         settled = Instant(portfolio.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
-            if record.intent.is_exit and record.awaits_fills(settled):
+            is_repriced = record.intent.is_resting_sale and record.is_at_venue
+            if record.intent.is_exit and not is_repriced and record.awaits_fills(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
         return None
 

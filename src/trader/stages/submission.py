@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from trader.model.conversions import ConversionRecord
+from trader.model.conversions import ConversionIntent, ConversionRecord
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Accepted, OrderRecord, Rejected, Submission
+from trader.model.orders import Accepted, OrderIntent, OrderRecord, Rejected, Submission
+from trader.model.refusals import RefusalClass
+from trader.settings.policy import ExecutionSettings
 
 _PACING_MEMORY_SECONDS = 86_400
+#: How the reason begins for which an asset takes no entries any more until a person looks.
+FORBIDDEN = "the venue forbids this account to trade it"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The ledger after an answer. ``finished`` is the order, if nothing more is to come of it: it left the ledger."""
+
+    ledger: Ledger
+    finished: tuple[OrderRecord, ...] = ()
 
 
 def apply_submission(record: OrderRecord, submission: Submission, now: Instant) -> OrderRecord:
@@ -28,7 +40,7 @@ def apply_submission(record: OrderRecord, submission: Submission, now: Instant) 
             sender_until=None,
             repeats=0,
         )
-    if isinstance(submission, Rejected):
+    if isinstance(submission, Rejected) and submission.refusal is not RefusalClass.DUPLICATE:
         return replace(
             record,
             status=OrderStatus.REJECTED,
@@ -41,28 +53,121 @@ def apply_submission(record: OrderRecord, submission: Submission, now: Instant) 
     return replace(record, status=OrderStatus.IN_DOUBT, sent_at=now, sender_until=now, note=submission.reason)
 
 
+def settle_submission(
+    ledger: Ledger, order_id: ClientOrderId, submission: Submission, now: Instant, rules: ExecutionSettings
+) -> Settled:
+    """Apply the venue's answer to an order: to its record, its tally, its place in the pace, its asset.
+
+    A refusal is definite, and the order leaves the ledger, unless an attempt before it was not answered, or the venue
+    is in trouble of its own.
+    """
+    before = ledger.orders[order_id]
+    record = apply_submission(before, submission, now)
+    ledger, intent = ledger.with_order(record), record.intent
+    if isinstance(submission, Accepted):
+        tally = ledger.tally(intent)
+        return Settled(ledger.with_tally(intent, tally.count_taken()) if tally.refusals else ledger)
+    if not isinstance(submission, Rejected) or record.status is not OrderStatus.REJECTED:
+        return Settled(ledger)
+    tally = ledger.tally(intent).count_refusal(submission, now, rules.refusal_waits)
+    if submission.refusal is RefusalClass.MARKET and not intent.is_protection:
+        tally = tally.count_try(now)
+    ledger = ledger.with_tally(intent, tally)
+    if submission.refusal is RefusalClass.PERMISSION:
+        why = f"{FORBIDDEN}: {submission.reason}"
+        ledger = replace(ledger, reduce_only={**ledger.reduce_only, intent.base: why})
+    if before.status is not OrderStatus.INTENDED or before.sent_at is not None or before.repeats:
+        return Settled(ledger)
+    ledger = _give_back(ledger, intent)
+    if submission.refusal is RefusalClass.EDGE:
+        # Trouble of the venue's own is no word on an order: one that was taken all the same must be known here.
+        return Settled(ledger)
+    return Settled(ledger.without((), (order_id,)), (record,))
+
+
+def withhold_order(ledger: Ledger, order_id: ClientOrderId, reason: str, now: Instant) -> Settled:
+    """Write off an order that certainly never left; it leaves the ledger and gives back its place in the pace."""
+    record = replace(ledger.orders[order_id], status=OrderStatus.WITHHELD, final_at=now, note=reason)
+    return Settled(_give_back(ledger.without((), (order_id,)), record.intent), (record,))
+
+
+def refuse_conversion(
+    ledger: Ledger, record: ConversionRecord, refused: Rejected, now: Instant, rules: ExecutionSettings
+) -> Ledger:
+    """Remember that the venue would not even quote a conversion: nothing moved, and for a while nobody asks again."""
+    tally = ledger.tally(name_conversion(record.intent)).count_refusal(refused, now, rules.refusal_waits)
+    return ledger.with_conversion(record).with_tally(name_conversion(record.intent), tally)
+
+
+def name_conversion(intent: ConversionIntent) -> str:
+    """Name what a conversion counts for."""
+    return f"{intent.source}-{intent.target}|CONVERSION"
+
+
 def remember_plan(
     ledger: Ledger, plan: Plan, resent: Iterable[ClientOrderId], now: Instant, until: Instant | None
 ) -> Ledger:
     """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
 
     *until* is the last instant at which this run can send: if we stall or die around sending, the wait for it counts
-    from there. A reprice is not a new entry: only first attempts count as entries.
+    from there. A reprice is not a new entry, unless what it reprices gave its place in the pace back.
     """
     for order_id in resent:
         record = ledger.orders[order_id]
         ledger = ledger.with_order(replace(record, sent_at=now, sender_until=until, repeats=record.repeats + 1))
     for conversion in plan.conversions:
         ledger = ledger.with_conversion(ConversionRecord(conversion))
-    for intent in plan.intents:
-        ledger = ledger.with_order(OrderRecord(intent, sender_until=until))
-    day, old = utc_day(now), ledger.entry_pacing
-    entries = [intent for intent in plan.intents if intent.is_entry and intent.attempt == 0]
-    trades = sum(not intent.is_protection for intent in plan.intents)
-    pacing = EntryPacing(
+    return remember_orders(ledger, (*plan.intents, *plan.covers), (), now, until)
+
+
+def remember_orders(
+    ledger: Ledger,
+    intents: Iterable[OrderIntent],
+    released: Iterable[ClientOrderId],
+    now: Instant,
+    until: Instant | None,
+) -> Ledger:
+    """Put new orders into the ledger, and let those that waited for the end of a sale be sent: they are *released*."""
+    intents = tuple(intents)
+    for order_id in released:
+        record = ledger.orders[order_id]
+        ledger = ledger.with_order(replace(record, status=OrderStatus.INTENDED, sender_until=until))
+    for intent in intents:
+        status = OrderStatus.INTENDED if intent.contingent_on is None else OrderStatus.CONTINGENT
+        ledger = ledger.with_order(OrderRecord(intent, status, sender_until=until))
+        ledger = ledger.with_tally(intent, ledger.tally(intent).count_made(intent, now))
+    return replace(ledger, entry_pacing=_paced(ledger.entry_pacing, intents, now))
+
+
+def _paced(old: EntryPacing, intents: tuple[OrderIntent, ...], now: Instant) -> EntryPacing:
+    day = utc_day(now)
+    entries = [each for each in intents if each.is_entry and (each.attempt == 0 or each.base not in old.last_entry)]
+    trades = sum(_is_trade(intent) for intent in intents)
+    return EntryPacing(
         day=day,
         trades_today=(old.trades_today if old.day == day else 0) + trades,
-        entries=(*(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS), *(now for _ in entries)),
-        last_entry={**old.last_entry, **{intent.base: now for intent in entries}},
+        entries=(
+            *(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS),
+            *(intent.decided_at for intent in entries),
+        ),
+        last_entry={**old.last_entry, **{intent.base: intent.decided_at for intent in entries}},
     )
+
+
+def _give_back(ledger: Ledger, intent: OrderIntent) -> Ledger:
+    """Give back the place in the pace that an order took which never came to be."""
+    old = ledger.entry_pacing
+    if not _is_trade(intent):
+        return ledger
+    entries, last = list(old.entries), dict(old.last_entry)
+    if intent.is_entry and last.get(intent.base) == intent.decided_at:
+        del last[intent.base]
+        if intent.decided_at in entries:
+            entries.remove(intent.decided_at)
+    today = old.trades_today - (old.day == utc_day(intent.decided_at) and old.trades_today > 0)
+    pacing = replace(old, trades_today=today, entries=tuple(entries), last_entry=last)
     return replace(ledger, entry_pacing=pacing)
+
+
+def _is_trade(intent: OrderIntent) -> bool:
+    return not intent.is_protection and intent.contingent_on is None

@@ -100,18 +100,3 @@ def mark_equity(
         and loss_pct(ledger.equity_marks.peak_equity, equity) >= risk.drawdown_pct_max
     )
     return replace(ledger, depegged=rested, drawdown_halt=halted), equity
-
-
-def find_unprotected_lots(ledger: Ledger) -> tuple[str, ...]:
-    """Name the lots that no active sell order and no attached entry covers at this moment."""
-    return tuple(
-        sorted(
-            lot.lot_id
-            for lot in ledger.lots.values()
-            if lot.quantity > 0
-            and not any(
-                record.is_active and (not record.intent.is_entry or record.intent.attach_bracket)
-                for record in ledger.orders_of(lot.lot_id)
-            )
-        )
-    )

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.cycle import act, gather
+from trader.cycle import gather, turn
 from trader.cycle import run as cycle_run
 from trader.model import booking, ids
 from trader.model.portfolio import Portfolio
+from trader.model.tallies import OrderTally
 from trader.stages.execution import entry_orders, exit_orders, funding
 from trader.stages.reconcile import account
 from trader.stages.risk import RiskManager
@@ -118,8 +119,8 @@ IDS_FROM_THE_CLOCK = Mutant(
     "ids from the clock",
     "An id is made of the time at which the order was decided, not of the cycle that decided it.",
     (
-        Edit(entry_orders._intent, "ledger.scope,\n        context.cycle_id,", "ledger.scope,\n        context.now,"),
-        Edit(exit_orders._order_id, "context.cycle_id", "context.now"),
+        Edit(entry_orders._intent, "ledger.scope, context.cycle_id, wish", "ledger.scope, context.now, wish"),
+        Edit(exit_orders.plan_exit, "OrderPurpose.EXIT, context.cycle_id", "OrderPurpose.EXIT, context.now"),
         Edit(funding.BuyingPower.use, "scope, context.cycle_id, *parts", "scope, context.now, *parts"),
     ),
     "test_ids_from_the_clock_are_seen_when_a_tick_is_redelivered_later",
@@ -174,7 +175,7 @@ DUPLICATES_BOOKED = Mutant(
 )
 
 #: What stands between the record of a decision and its orders.
-_RECORD = '    run.write_audit("decision", run.notes, urgent=sells, may_owe=sells or not enters)\n'
+_RECORD = '    run.write_audit("decision", urgent=sells, may_owe=sells or not enters)\n'
 _UNTIL_SENT = (
     "    if enters and run.records.is_owing:\n"
     "        # What will not be entered is no entry for the pace, and no turn of a strategy.\n"
@@ -182,7 +183,6 @@ _UNTIL_SENT = (
     "        paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing\n"
     "        run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)\n"
     "    run.commit(phase=CyclePhase.COMMITTED)\n"
-    "    written = len(run.notes)\n"
     "    _act(run, plan, resent)\n"
 )
 
@@ -193,7 +193,7 @@ AUDIT_AFTER_SENDING = Mutant(
         Edit(
             cycle_run._run,
             _RECORD + _UNTIL_SENT,
-            _UNTIL_SENT + '    run.write_audit("decision", run.notes[:written])\n',
+            _UNTIL_SENT + '    run.write_audit("decision")\n',
         ),
     ),
     "test_recording_after_sending_is_seen_as_the_order_leaves",
@@ -222,9 +222,9 @@ BRACKET_BEFORE_SWITCH = Mutant(
     "The bracket of a lot that is to be sold is cancelled before the kill switch is asked about the sale.",
     (
         Edit(
-            act.Executor._send,
-            "    reason = self._why_not_begin(",
-            "    self._cancel(brackets)\n    reason = self._why_not_begin(",
+            turn.SaleTurn.play,
+            "    reason = hands.why_not_begin(",
+            "    hands.cancel(before)\n    reason = hands.why_not_begin(",
         ),
     ),
     "test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot",
@@ -232,6 +232,44 @@ BRACKET_BEFORE_SWITCH = Mutant(
         "tests/unit/cycle/test_act.py::test_bracket_stays_where_the_switch_forbids_the_sale",
         "tests/unit/cycle/test_act.py::test_halt_between_two_sales_stops_the_second_and_leaves_its_bracket",
     ),
+)
+
+PROTECTION_BEFORE_FLAGS = Mutant(
+    "protection cancelled before flags were read",
+    "What covers a lot goes before the product's flags, read anew, say that the sale can be taken.",
+    (
+        Edit(
+            turn.SaleTurn.play,
+            "    product = self._read_product(",
+            "    hands.cancel(before)\n    product = self._read_product(",
+        ),
+    ),
+    "test_protection_that_goes_before_the_flags_were_read_is_seen_as_a_bare_lot",
+    (),
+)
+
+PUT_BACK_AFTER_UNKNOWN = Mutant(
+    "put back after Unknown",
+    "A lot is protected again after a sale without an answer, as if that had been refused.",
+    (
+        Edit(
+            turn.SaleTurn._sell,
+            "    if not self._is_over(sale, submission):\n        return\n"
+            "    lot = hands.ledger.lots.get(sale.lot_id)\n"
+            "    uncovered = compute_uncovered(hands.ledger, lot, hands.settled())",
+            "    lot = hands.ledger.lots.get(sale.lot_id)\n    uncovered = lot.quantity",
+        ),
+    ),
+    "test_protection_after_an_unanswered_sale_is_seen_as_too_much_for_sale",
+    (),
+)
+
+N_NOT_RAISED = Mutant(
+    "n not raised",
+    "The ledger does not count the orders that were made for a lot.",
+    (Edit(OrderTally.count_made, "made=max(self.made, intent.n + 1)", "made=self.made"),),
+    "test_number_that_does_not_rise_is_seen_as_two_orders_under_one_id",
+    ("tests/unit/model/test_tallies.py::test_number_only_rises",),
 )
 
 FLOOR_FOR_CEIL = Mutant(
@@ -252,5 +290,8 @@ MUTANTS = (
     AUDIT_AFTER_SENDING,
     SWITCH_READ_ONCE,
     BRACKET_BEFORE_SWITCH,
+    PROTECTION_BEFORE_FLAGS,
+    PUT_BACK_AFTER_UNKNOWN,
+    N_NOT_RAISED,
     FLOOR_FOR_CEIL,
 )

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from simulation.order_life.ledger_under_test import LedgerUnderTest
+from simulation.order_life.ledger_under_test import CYCLE, LedgerUnderTest
 from simulation.order_life.model import WORKING, Tally
 from simulation.order_life.venue import CancelWay, Way
-from trader.model.ids import ClientOrderId
+from trader.model.ids import ClientOrderId, Instant
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderPurpose, Side
+from trader.model.orders import Side
+from trader.stages.execution.protection import awaits_bracket
 
 EXAMPLES, STEPS = 110, 40
 _ORDERS_MAX = 8
@@ -33,6 +34,11 @@ _LAGS = (
 )
 #: What the venue may do to an order by itself, beyond what prices and time do to it.
 _WORDS = (*sorted(WORKING), OrderStatus.CANCELLED, OrderStatus.FAILED, OrderStatus.FILLED)
+Sale = tuple[str, bool, Way | None]
+#: Limit, whether a cover waits for the end of it, and how it goes. Without a way the process dies before it leaves.
+_SALES = st.tuples(
+    st.sampled_from(("90", "99.95", "120")), st.sampled_from((True, True, False)), st.sampled_from((*_WAYS, None))
+)
 #: A last fill comes soon or never.
 _LAST_FILL_SECONDS = 300
 
@@ -58,11 +64,19 @@ class OrderMachine(RuleBasedStateMachine):
         ways=st.tuples(st.sampled_from(_WAYS), st.sampled_from(_WAYS), st.sampled_from(_WAYS)),
         attach=st.booleans(),
         lag=st.integers(0, len(_LAGS) - 1),
+        volume=st.sampled_from(("1", "4", "1000")),
+        sale=_SALES,
     )
-    def begin(self, ways: tuple[Way, Way, Way], attach: bool, lag: int) -> None:
-        """Hypothesis leaves whole rules out of a life; one without orders would show nothing."""
+    def begin(self, ways: tuple[Way, Way, Way], attach: bool, lag: int, volume: str, sale: Sale) -> None:
+        """Hypothesis leaves whole rules out of a life; one without orders and sales would show nothing."""
         self.lag(lag)
         self.entries += [self.life.decide(way=way, attach=attach) for way in ways]
+        self.wait(1)
+        self.price("99", "1000", returns=False)
+        self.price("100", volume, returns=False)
+        self.look()
+        if self._lots():
+            self.sell(0, sale)
 
     @precondition(lambda self: len(self.entries) < _ORDERS_MAX)
     @rule(
@@ -89,10 +103,11 @@ class OrderMachine(RuleBasedStateMachine):
         self.life.cancel(working[which % len(working)], way)
 
     @precondition(lambda self: self._lots())
-    @rule(which=st.integers(0, 7), limit=st.sampled_from(("90", "99.95", "120")), way=st.sampled_from(_WAYS))
-    def sell(self, which: int, limit: str, way: Way) -> None:
+    @rule(which=st.integers(0, 7), sale=_SALES)
+    def sell(self, which: int, sale: Sale) -> None:
         lots = self._lots()
-        self.life.sell(lots[which % len(lots)], limit, way)
+        limit, has_cover, way = sale
+        self.life.sell(lots[which % len(lots)], limit, way, has_cover=has_cover)
 
     @rule()
     def look(self) -> None:
@@ -170,13 +185,14 @@ class OrderMachine(RuleBasedStateMachine):
             venue.say(order, OrderStatus.FILLED)
 
     def _lots(self) -> list[ClientOrderId]:
-        """Lots that may be sold: not tried before, and an attached bracket is known before it is cancelled."""
+        """Lots that may be sold: no sale of them is under way, and no bracket may be there that nobody has seen yet."""
         ledger = self.life.ledger
+        settled = Instant(self.life.clock.now() - CYCLE.quiet_period_seconds)
         found = []
-        for lot_id in sorted(ledger.lots):
-            legs = [record.intent.purpose for record in ledger.orders_of(lot_id)]
-            entry = ledger.orders[lot_id]
-            if OrderPurpose.EXIT not in legs and (not entry.intent.attach_bracket or OrderPurpose.PROTECTION in legs):
+        for lot_id, lot in sorted(ledger.lots.items()):
+            records = ledger.orders_of(lot_id)
+            is_busy = any(each.is_in_doubt or (each.intent.is_exit and each.is_active) for each in records)
+            if lot.quantity > 0 and not is_busy and not any(awaits_bracket(each, ledger, settled) for each in records):
                 found.append(lot_id)
         return found
 

@@ -13,26 +13,29 @@ from dataclasses import dataclass, field, replace
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.order_life import TRANSITIONS, OrderStatus
-from trader.model.orders import Accepted, OrderRecord, OrderStatusReport, Rejected, Submission
+from trader.model.orders import Accepted, OrderIntent, OrderRecord, OrderStatusReport, Rejected, Submission
+from trader.model.refusals import RefusalClass
 
 Step = tuple[OrderStatus, OrderStatus]
 
 IN_DOUBT = frozenset({OrderStatus.INTENDED, OrderStatus.IN_DOUBT})
 GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.WITHHELD, OrderStatus.ABANDONED})
 OVER = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.FAILED})
-WORKING = frozenset(OrderStatus) - IN_DOUBT - GIVEN_UP - OVER
+WORKING = frozenset(OrderStatus) - IN_DOUBT - GIVEN_UP - OVER - {OrderStatus.CONTINGENT}
 
 LEGAL: tuple[Step, ...] = tuple((was, then) for was, row in TRANSITIONS.items() for then in sorted(row))
 
 
 def may_step(was: OrderStatus, then: OrderStatus) -> bool:
     """The rules behind the table, not the table."""
-    if then is was or then is OrderStatus.INTENDED:
+    if then is was or then is OrderStatus.CONTINGENT:
         return False
+    if then is OrderStatus.INTENDED:
+        return was is OrderStatus.CONTINGENT
     if then is OrderStatus.IN_DOUBT:
         return was is OrderStatus.INTENDED
     if then is OrderStatus.WITHHELD:
-        return was is OrderStatus.INTENDED
+        return was in {OrderStatus.CONTINGENT, OrderStatus.INTENDED}
     if then in GIVEN_UP:
         return was in IN_DOUBT
     # From here on the venue has spoken, and only a last fill can change what is over there.
@@ -64,11 +67,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class Belief:
-    """What we know of one order: its status, when it was decided, when it was last sent in vain."""
+    """What we know of one order: its status, when it was decided, when it was last sent in vain.
+
+    ``waits_for`` is the sale it is contingent on; ``may_have_left`` says that somebody may have sent it in vain.
+    """
 
     status: OrderStatus
     decided_at: Instant
     sender_until: Instant
+    waits_for: ClientOrderId | None = None
+    may_have_left: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,8 @@ class Waits:
 class Model:
     """Every order by its name: the client id, or that of its parent and ``/child`` for an attached bracket.
 
-    ``left`` is when a copy of an order was last put on the wire; no crash makes that undone.
+    ``left`` is when a copy of an order was last put on the wire; no crash makes that undone. ``leaving`` are those that
+    the ledger must drop at once, for certainly nothing of them exists.
     """
 
     def __init__(self, patience: Waits) -> None:
@@ -96,6 +105,7 @@ class Model:
         self.beliefs: dict[str, Belief] = {}
         self.venue_ids: dict[VenueOrderId, str] = {}
         self.left: dict[str, Instant] = {}
+        self.leaving: set[str] = set()
         self.complaints: list[str] = []
 
     def snapshot(self) -> tuple[dict[str, Belief], dict[VenueOrderId, str]]:
@@ -105,32 +115,59 @@ class Model:
     def restore(self, snapshot: tuple[dict[str, Belief], dict[VenueOrderId, str]]) -> None:
         """Forget what was heard since, as a process that died does."""
         self.beliefs, self.venue_ids = dict(snapshot[0]), dict(snapshot[1])
+        self.leaving.clear()
 
     # --- what happens
 
-    def decided(self, order_id: ClientOrderId, at: Instant) -> None:
-        """An intent was committed."""
-        self.beliefs[order_id] = Belief(OrderStatus.INTENDED, at, Instant(at + self.patience.run))
+    def decided(self, intent: OrderIntent, until: Instant) -> None:
+        """An intent was committed; its sender can send it *until* then, or waits for the end of a sale."""
+        sale = intent.contingent_on
+        status = OrderStatus.INTENDED if sale is None else OrderStatus.CONTINGENT
+        self.beliefs[intent.client_order_id] = Belief(status, intent.decided_at, until, sale)
+
+    def released(self, order_id: ClientOrderId, until: Instant) -> None:
+        """What waited for the end of a sale may be sent: the sale must be over."""
+        belief = self.beliefs[order_id]
+        if belief.status is not OrderStatus.CONTINGENT or self._may_sell(belief):
+            self.complaints.append(f"{order_id} was released as {belief} while {belief.waits_for} may still sell")
+        self.beliefs[order_id] = replace(belief, status=OrderStatus.INTENDED, sender_until=until)
 
     def answered(self, order_id: ClientOrderId, answer: Submission, at: Instant) -> None:
-        """The adapter said what became of sending."""
+        """The adapter said what became of sending.
+
+        A refused order is gone, unless an earlier copy may exist, or the venue is in trouble of its own.
+        """
         if isinstance(answer, Accepted):
             self.venue_ids[answer.venue_order_id] = order_id
             self._believe(order_id, OrderStatus.PENDING)
-        elif isinstance(answer, Rejected):
+        elif isinstance(answer, Rejected) and (
+            self.beliefs[order_id].may_have_left or answer.refusal is RefusalClass.EDGE
+        ):
             self._believe(order_id, OrderStatus.REJECTED)
+        elif isinstance(answer, Rejected):
+            self._leaves(order_id)
         else:
-            doubt = OrderStatus.IN_DOUBT
-            self.beliefs[order_id] = replace(self.beliefs[order_id], status=doubt, sender_until=at)
+            belief = replace(self.beliefs[order_id], status=OrderStatus.IN_DOUBT, sender_until=at)
+            self.beliefs[order_id] = replace(belief, may_have_left=True)
 
     def taken_up(self, order_id: ClientOrderId, at: Instant) -> None:
         """It was committed that it is about to be sent again."""
-        self.beliefs[order_id] = replace(self.beliefs[order_id], sender_until=Instant(at + self.patience.run))
+        until = Instant(at + self.patience.run)
+        self.beliefs[order_id] = replace(self.beliefs[order_id], sender_until=until, may_have_left=True)
 
-    def withheld(self, order_id: ClientOrderId, *, is_new: bool) -> None:
-        """It was not sent: only if it was never sent before, that settles it."""
-        if is_new:
-            self._believe(order_id, OrderStatus.WITHHELD)
+    def withheld(self, order_id: ClientOrderId) -> None:
+        """It was written off: it must never have been sent, and no sale may still leave a rest that it has to cover."""
+        belief = self.beliefs[order_id]
+        if belief.status is OrderStatus.CONTINGENT:
+            if self._may_sell(belief):
+                self.complaints.append(f"{order_id} was dropped while {belief.waits_for} may still sell")
+        elif belief.status is not OrderStatus.INTENDED or belief.may_have_left or order_id in self.left:
+            self.complaints.append(f"{order_id} was withheld as {belief} and may have left")
+        self._leaves(order_id)
+
+    def kept(self, order_id: ClientOrderId) -> None:
+        """It was withheld by an older release, which left it in the ledger."""
+        self._believe(order_id, OrderStatus.WITHHELD)
 
     def told(self, states: Iterable[OrderStatusReport], at: Instant, sendable: Collection[str] | None) -> None:
         """The venue listed orders; what it did not list proves nothing until patience ends.
@@ -157,20 +194,32 @@ class Model:
 
     def forgot(self, name: str) -> None:
         """The ledger dropped it."""
-        del self.beliefs[name]
+        if name not in self.leaving:
+            del self.beliefs[name]
+        self.leaving.discard(name)
         self.venue_ids = {key: other for key, other in self.venue_ids.items() if other != name}
 
     # --- what must be so
 
     def differs(self, ledger: Ledger) -> list[str]:
-        """Where the ledger believes something else."""
+        """Where the ledger believes something else, kept what must leave, or sent what was to wait."""
         believed = {name_of(record): record.status for record in ledger.orders.values()}
         expected = {name: belief.status for name, belief in self.beliefs.items()}
-        return [
+        waiting = (name for name, status in expected.items() if status is OrderStatus.CONTINGENT)
+        early = [f"{name} was sent while it was contingent" for name in waiting if name in self.left]
+        return early + [
             f"{name} is {believed.get(name)}, expected is {expected.get(name)}"
             for name in sorted({*believed, *expected})
             if believed.get(name) is not expected.get(name)
         ]
+
+    def _leaves(self, name: str) -> None:
+        del self.beliefs[name]
+        self.leaving.add(name)
+
+    def _may_sell(self, belief: Belief) -> bool:
+        sale = self.beliefs.get(belief.waits_for or "")
+        return sale is not None and not sale.status.is_final
 
     def _believe(self, name: str, status: OrderStatus) -> None:
         self.beliefs[name] = replace(self.beliefs[name], status=status)

@@ -27,7 +27,7 @@ def truth_of(venue: LifeVenue, record: OrderRecord) -> Truth | None:
 
 def untrue(venue: LifeVenue, record: OrderRecord) -> Iterator[str]:
     """Whatever is believed of an order at the venue was true there once; money is never believed too early."""
-    if record.status in IN_DOUBT | GIVEN_UP:
+    if record.is_contingent or record.status in IN_DOUBT | GIVEN_UP:
         return
     truth = truth_of(venue, record)
     if truth is None or record.venue_order_id is None:

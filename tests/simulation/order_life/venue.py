@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -28,8 +29,9 @@ from trader.adapters.coinbase.adapter import CoinbaseExchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
 from trader.adapters.coinbase.http import Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, Timing
-from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
-from trader.model.market import Granularity
+from trader.errors import VenueError
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
+from trader.model.market import Balance, Granularity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 
@@ -62,11 +64,15 @@ class Way(Enum):
     REFUSED_YET_TAKEN = ((Fault.REJECTED_WITHOUT_REASON, "POST", "/orders$", _LASTING, True),)
     THEN_FAILED = ((Fault.ACCEPTED_THEN_FAILED, "POST", "/orders$", 1, False),)
     PARTIAL_THEN_CANCELLED = ((Fault.PARTIAL_THEN_CANCELLED, "POST", "/orders$", 1, False),)
+    # So often an order is sent that is refused without a reason.
+    REFUSED_ONCE = ((Fault.REJECTED_WITHOUT_REASON, "POST", "/orders$", 3, False),)
     POST_ONLY_RACE = ((Fault.POST_ONLY_RACE, "POST", "/orders$", 1, False),)
     TO_RACE_ITS_CANCEL = ((Fault.CANCEL_FILL_RACE, "POST", "/orders$", 1, False),)
     # These are no faults of the venue.
     CRASHED_BEFORE = "before"
     CRASHED_AFTER = "after"
+    CRASHED_BEFORE_SECOND = "before the second"
+    CRASHED_AFTER_SECOND = "after the second"
     SWITCHED_OFF = "withheld"
 
 
@@ -119,30 +125,67 @@ class Witnessed(CoinbaseExchange):
         self._venue_clock = venue_clock
         self.crash = ""
         self.stall_seconds = 0
-        self.answer: tuple[ClientOrderId, Submission] | None = None
-        self.listed: tuple[OrderStatusReport, ...] = ()
+        self.sends = 0
+        self.watch: Callable[[OrderIntent], None] = lambda _: None
+        self.answers: list[tuple[ClientOrderId, Submission]] = []
+        self.listed: tuple[OrderStatusReport, ...] | None = None
         self.lists_all = True
         self.left: dict[str, Instant] = {}
 
     def submit(self, intent: OrderIntent) -> Submission:
-        self._venue_clock.advance(self.stall_seconds)
-        if self.crash == "before":
+        self.listed, self.sends = None, self.sends + 1
+        seconds, self.stall_seconds = self.stall_seconds, 0
+        self._venue_clock.advance(seconds)
+        dies = self.crash if self.sends == (2 if self.crash.endswith("second") else 1) else ""
+        if dies.startswith("before"):
             raise Crashed
+        self.watch(intent)
         self.left[intent.client_order_id] = self._venue_clock.now()
         answer = super().submit(intent)
-        if self.crash:
+        if dies:
             raise Crashed
-        self.answer = (intent.client_order_id, answer)
+        self.answers.append((intent.client_order_id, answer))
         return answer
+
+    # What is read is kept until it is taken up; a look that fails in its middle shows nothing.
+
+    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+        with self._all_or_nothing():
+            self.listed, self.lists_all = (), True
+            return super().account(since)
 
     def orders(self, since: Instant) -> tuple[OrderStatusReport, ...]:
         self.listed, self.lists_all = tuple(super().orders(since)), True
         return self.listed
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
-        report = super().order(venue_order_id)
-        self.listed, self.lists_all = (report,), False
+        with self._all_or_nothing():
+            report = super().order(venue_order_id)
+        before = () if self.listed is None or self.lists_all else self.listed
+        self.listed, self.lists_all = (*before, report), False
         return report
+
+    def fills(self, since: Instant) -> Sequence[Fill]:
+        with self._all_or_nothing():
+            return super().fills(since)
+
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+        with self._all_or_nothing():
+            return super().order_fills(venue_order_ids)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        try:
+            yield
+        except VenueError:
+            self.listed = None
+            raise
+
+    def take(self) -> tuple[list[tuple[ClientOrderId, Submission]], tuple[OrderStatusReport, ...] | None]:
+        """Return the answers and what was listed since the last time; None if nothing was."""
+        taken = self.answers, self.listed
+        self.answers, self.listed = [], None
+        return taken
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -194,7 +237,8 @@ class LifeVenue:
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self.venue.faults.clear()
-        self.exchange.crash, self.exchange.stall_seconds, self.exchange.answer = "", 0, None
+        self.exchange.crash, self.exchange.stall_seconds, self.exchange.sends = "", 0, 0
+        self.exchange.take()
 
     def lag(self, **lags: float) -> None:
         """Set how late the venue tells things; what is not named is told at once."""

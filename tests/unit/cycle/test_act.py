@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,7 @@ from desk.in_memory import ManualClock
 from factories import (
     NOW,
     PREFIX,
+    SCOPE,
     Scripted,
     a_bracket_intent,
     a_convert_intent,
@@ -110,9 +112,21 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
 
 def test_second_try_is_no_new_entry() -> None:
     """It was entered for the pace when it was tried first; as a trade it counts."""
-    pacing = remember_plan(a_ledger(), Plan((an_intent(attempt=1),)), (), NOW, UNTIL).entry_pacing
+    intent = an_intent(attempt=1)
+    before = EntryPacing("2026-11-22", 1, (Instant(NOW - 300),), {intent.base: Instant(NOW - 300)})
 
-    assert EntryPacing("2026-11-22", 1) == pacing
+    pacing = remember_plan(a_ledger(entry_pacing=before), Plan((intent,)), (), NOW, UNTIL).entry_pacing
+
+    assert replace(before, trades_today=2) == pacing
+
+
+def test_second_try_is_an_entry_if_the_first_gave_its_place_back() -> None:
+    """Else an entry that the market refused first would count for no pace at all."""
+    intent = an_intent(attempt=1)
+
+    pacing = remember_plan(a_ledger(), Plan((intent,)), (), NOW, UNTIL).entry_pacing
+
+    assert EntryPacing("2026-11-22", 1, (NOW,), {intent.base: NOW}) == pacing
 
 
 def test_new_day_counts_its_trades_from_nothing() -> None:
@@ -129,6 +143,11 @@ def test_new_day_counts_its_trades_from_nothing() -> None:
 
 def statuses(world: World) -> list[OrderStatus]:
     return [record.status for record in world.ledger.orders.values()]
+
+
+def ended(world: World) -> list[OrderStatus]:
+    """What is stored beside the ledger of orders that left it."""
+    return [record.status for record in world.store.finished(SCOPE)]
 
 
 def after_first_submit(change: Callable[[World], None]) -> Callable[[World], Any]:
@@ -158,7 +177,7 @@ def test_switch_is_read_again_before_every_order(word: str | None) -> None:
     report = world.cycle()
 
     assert 1 == world.sent()
-    assert [OrderStatus.OPEN, OrderStatus.WITHHELD] == sorted(statuses(world), key=lambda s: s is OrderStatus.WITHHELD)
+    assert ([OrderStatus.OPEN], [OrderStatus.WITHHELD]) == (statuses(world), ended(world))
     assert "OrderWithheld" in [kind for kind, _, _ in report.notes]
 
 
@@ -168,7 +187,7 @@ def test_no_order_leaves_without_time_to_settle() -> None:
 
     world.cycle(seconds=9)
 
-    assert (0, [OrderStatus.WITHHELD] * 2) == (world.sent(), statuses(world))
+    assert (0, [], [OrderStatus.WITHHELD] * 2) == (world.sent(), statuses(world), ended(world))
 
 
 def test_no_order_leaves_late_in_the_lease() -> None:

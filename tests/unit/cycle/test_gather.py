@@ -25,7 +25,8 @@ from accidents.one_account import (
 from factories import Scripted, a_ledger, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import CycleOutcome
-from trader.cycle.gather import gather_inputs, read_account, read_trading_state
+from trader.cycle.account import read_account
+from trader.cycle.gather import gather_inputs, read_trading_state
 from trader.cycle.run_time import RunTime
 from trader.errors import MalformedData, MissingData, VenueUnavailable
 from trader.model.denials import DenialCode

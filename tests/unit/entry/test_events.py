@@ -16,7 +16,7 @@ TICK = Instant(1_795_342_500)
 
 UNDERSTOOD: dict[str, Command] = {
     "scheduled-cycle.json": RunTick(TICK),
-    "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100)),
+    "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100), "6a7e8feb-b491-4cf7-a9f1-bf3703467718"),
     "flatten.json": Operate(Operation.FLATTEN),
     "status.json": Operate(Operation.STATUS),
     "reconcile.json": Operate(Operation.RECONCILE),
@@ -38,6 +38,15 @@ def test_a_shipped_event_is_understood(name: str) -> None:
     command = parse_event(_read(EVENTS / name))
 
     assert UNDERSTOOD[name] == command
+
+
+@pytest.mark.parametrize("event_id", [7, None, "x" * 129])
+def test_id_of_an_event_is_a_short_text(event_id: object) -> None:
+    """It becomes a part of the name of a run."""
+    event = json.loads((EVENTS / "kill-switch-changed.json").read_text(encoding="utf-8"))
+
+    with pytest.raises(MalformedData, match="is no event id; allowed is a text of 128"):
+        parse_event({**event, "id": event_id})
 
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: path.stem)

@@ -11,7 +11,17 @@ from trader.model.ledger import Ledger
 from trader.model.market import Balance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import (
+    Bracket,
+    Fill,
+    OrderConfiguration,
+    OrderIntent,
+    OrderPurpose,
+    OrderRecord,
+    Rejected,
+    Side,
+)
+from trader.model.tallies import OrderTally
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile
 from unit.key_rows.world import SOL, a_ledger, holding
@@ -52,17 +62,17 @@ def ordered(*records: OrderRecord) -> dict[str, Any]:
 
 
 def chased(tries: int, *, product_id: str = SOL, age: int = 600) -> dict[str, Any]:
-    """So many entries into a product that expired unfilled, the newest of them decided so many seconds ago."""
-    return ordered(
-        *(
-            a_record(
-                an_order(f"try-{n}", age=age + n * 60, product_id=product_id),
-                OrderStatus.EXPIRED,
-                final_at=Instant(NOW),
-            )
-            for n in range(tries)
-        )
-    )
+    """So many entries into a product that the market left unfilled, the last of them so many seconds ago."""
+    at = Instant(NOW - age)
+    return {"tallies": {f"rules_engine|{product_id.partition('-')[0]}|ENTRY": OrderTally(tries, tries, at, at)}}
+
+
+def refused(count: int, *, reason: str = "PERMISSION_DENIED", age: int = 0, settings: Settings) -> dict[str, Any]:
+    """So many entries into SOL that the venue refused in a row, the last of them so many seconds ago."""
+    tally, at = OrderTally(), Instant(NOW - age)
+    for _ in range(count):
+        tally = tally.count_refusal(Rejected(reason), at, settings.execution.refusal_waits)
+    return {"tallies": {"rules_engine|SOL|ENTRY": tally}}
 
 
 def in_doubt(age: int) -> dict[str, Any]:
@@ -73,23 +83,8 @@ def in_doubt(age: int) -> dict[str, Any]:
 
 def tried_to_sell(tries: int) -> dict[str, Any]:
     """A lot below its stop, and so many exits of it that sold nothing."""
-    lot = a_lot(SOL)
-    exits = (
-        a_record(
-            an_order(
-                f"exit-{n}",
-                age=600 * (n + 1),
-                side=Side.SELL,
-                purpose=OrderPurpose.EXIT,
-                configuration=OrderConfiguration.LIMIT_IOC,
-                lot_id=lot.lot_id,
-            ),
-            OrderStatus.CANCELLED,
-            final_at=Instant(NOW - 600),
-        )
-        for n in range(tries)
-    )
-    return {**holding(lot), **ordered(*exits)}
+    lot, at = a_lot(SOL), Instant(NOW - 600)
+    return {**holding(lot), "tallies": {f"{lot.lot_id}|EXIT": OrderTally(tries, tries, at, at)}}
 
 
 def view(*fills: Fill, at: int = NOW, **totals: str) -> AccountView:

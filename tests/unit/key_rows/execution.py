@@ -8,7 +8,7 @@ from trader.model.money import Notional
 from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
-from unit.key_rows.books import chased, tried_to_sell
+from unit.key_rows.books import chased, refused, tried_to_sell
 from unit.key_rows.cycles import a_cycle
 from unit.key_rows.world import SOL, Seen, a_ledger, decision, on
 
@@ -37,6 +37,16 @@ def _selling(tries: int) -> Outcome:
     return on(Seen(bars=shapes.quiet(), price="90"), books=tried_to_sell(tries))
 
 
+def _refused(count: int, *, age: int) -> Outcome:
+    """The venue has refused to open a position so many times in a row, the last time so many seconds ago."""
+
+    def outcome(settings: Settings) -> object:
+        ledger = a_ledger(settings, **refused(count, age=age, settings=settings))
+        return decision(settings, Seen(SOL, _BURST), ledger=ledger)
+
+    return outcome
+
+
 # At the shipped multiple this rule is not worth its costs as a taker.
 _CHEAP = {"strategies.rules_engine.settings.edge_multiple": 1}
 
@@ -55,6 +65,8 @@ _KEYS: Mapping[str, Row] = {
     "exit_slippage_bps": Row(30, _selling(0)),
     "exit_slippage_step_bps": Row(30, _selling(1)),
     "exit_slippage_bps_max": Row(250, _selling(5)),
+    "refusal_wait_seconds": Row(30, _refused(1, age=45)),
+    "refusal_wait_seconds_max": Row(600, _refused(9, age=700)),
 }
 
 ROWS: dict[str, Row] = {f"execution.{key}": row for key, row in _KEYS.items()}

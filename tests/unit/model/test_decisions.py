@@ -37,6 +37,7 @@ CONDITIONS = [
     "NOT_RUN",
     "OPPOSED",
     "OUTLIER",
+    "RECENT",
     "REDUCE_ONLY",
     "STALE",
     "TOO_LOW",

@@ -30,6 +30,15 @@ def test_run_of_an_event_is_named_after_its_instant_and_what_woke_it() -> None:
     assert (True, False) == (is_tick_id(cycle_id_at(Instant(1_795_342_500))), is_tick_id(run_id))
 
 
+def test_two_events_of_one_second_wake_two_runs() -> None:
+    """And a repeated delivery of one of them names the same run."""
+    one, other = (run_id_at(Instant(1_795_342_500), "switch", each) for each in ("6a7e8feb", "0c1d2e3f"))
+
+    assert one != other
+    assert one == run_id_at(Instant(1_795_342_500), "switch", "6a7e8feb")
+    assert one.startswith("20261122T101500Z-switch.")
+
+
 def test_day_begins_at_midnight_utc() -> None:
     """One second decides which day a loss belongs to."""
     midnight = Instant(1_795_392_000)
@@ -61,7 +70,7 @@ def test_same_decision_has_the_same_id_in_every_release() -> None:
 
 @pytest.mark.parametrize("part", range(len(DECISION)))
 def test_id_differs_if_any_part_of_the_decision_differs(part: int) -> None:
-    """Scope, cycle, strategy, product, side, leg and attempt each count."""
+    """Each of its parts counts."""
     other = [*DECISION[:part], "another", *DECISION[part + 1 :]]
 
     assert client_order_id("t247-", *DECISION) != client_order_id("t247-", *other)

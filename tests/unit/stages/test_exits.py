@@ -256,6 +256,13 @@ def test_flatten_without_a_believed_quote_is_due_though_the_venue_may_be_selling
     assert ["flatten"] == reasons(ledger, None, switch=TradingState.FLATTEN)
 
 
+def test_flatten_makes_a_sale_that_rests_again_for_its_own_sake() -> None:
+    """The exit is one that waits for nothing, whatever the sale was made for."""
+    ledger = held(an_order_record(an_exit_intent(configuration=OrderConfiguration.LIMIT_GTC)))
+
+    assert ["flatten"] == reasons(ledger, "90", switch=TradingState.FLATTEN)
+
+
 @pytest.mark.parametrize("configuration", [OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC])
 @pytest.mark.parametrize("bid", ["80", "100"])
 def test_sale_that_rests_is_made_again_at_each_look(bid: str, configuration: OrderConfiguration) -> None:

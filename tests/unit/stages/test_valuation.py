@@ -21,8 +21,6 @@ from factories import (
     a_ledger,
     a_product,
     a_quote,
-    an_exit_intent,
-    an_intent,
     an_order_record,
     risk_settings,
     some_marks,
@@ -39,14 +37,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
-from trader.stages.valuation import (
-    accept_marks,
-    find_old_marks,
-    find_unprotected_lots,
-    mark_equity,
-    price_pegs,
-    sweep_dust,
-)
+from trader.stages.valuation import accept_marks, find_old_marks, mark_equity, price_pegs, sweep_dust
 
 ETH = ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
@@ -286,32 +277,3 @@ def test_flow_neither_trips_nor_hides_a_drawdown(flow: str) -> None:
     assert not marks_with(record_flow(flat, Notional(flow)))[0].drawdown_halt
     assert flow == "-9700" or marks_with(lost)[0].drawdown_halt
     assert flow == "50000" or marks_with(record_flow(lost, Notional("-5000")))[0].drawdown_halt
-
-
-# --- protection
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        (None, [LOT]),
-        (an_order_record(a_bracket_intent()), []),
-        (an_order_record(a_bracket_intent(), OrderStatus.IN_DOUBT), []),
-        (an_order_record(a_bracket_intent(), OrderStatus.CANCELLED), [LOT]),
-        (an_order_record(an_exit_intent()), []),
-        (an_order_record(an_intent("other", lot_id=LOT, attach_bracket=False)), [LOT]),
-        (an_order_record(an_intent("other", lot_id=LOT, attach_bracket=True)), []),
-    ],
-)
-def test_lot_is_unprotected_if_nothing_alive_covers_it(record: OrderRecord | None, expected: list[str]) -> None:
-    """A bracket or an exit does, or an entry that carries one."""
-    ledger = a_held_ledger(None, *([record] if record else []))
-
-    assert expected == list(find_unprotected_lots(ledger))
-
-
-def test_lot_that_is_sold_out_needs_no_protection() -> None:
-    """There is nothing to lose."""
-    ledger = a_held_ledger()
-
-    assert () == find_unprotected_lots(ledger.with_lot(replace(ledger.lots[LOT], quantity=Quantity(0))))

@@ -30,6 +30,7 @@ from trader.adapters.coinbase.wire.orders import (
 from trader.adapters.coinbase.wire.requests import encode_order
 from trader.errors import VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId, VenueOrderId
+from trader.model.order_life import OrderStatus
 from trader.model.orders import Accepted, OrderConfiguration, OrderIntent, Rejected, Submission, Unknown
 from trader.model.refusals import RefusalClass
 
@@ -190,7 +191,8 @@ def _accepted_if_same(intent: OrderIntent, order: OrderReply) -> Submission:
     if differs is not None:
         return Unknown(f"order {order.order_id} is not the one that was sent: {differs}")
     attached = order.attached_order_id
-    return Accepted(VenueOrderId(order.order_id), None if attached is None else VenueOrderId(attached))
+    child = None if attached is None else VenueOrderId(attached)
+    return Accepted(VenueOrderId(order.order_id), child, order.status is OrderStatus.FILLED)
 
 
 # Two listings on one order book; an order sent to one may be reported under the other.

@@ -15,9 +15,10 @@ def find_stale_orders(
     """Name the orders to cancel; only ours, and only those the venue has acknowledged.
 
     An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
-    goes. With FLATTEN every entry and every exit of before goes. Protection goes when nothing is left to protect, and a
-    bracket of ours when the one that came with the entry shows after all: both would sell. That of a lot which is sold
-    is cancelled by the exit, so that a lot nobody can sell just now does not lose its protection.
+    goes. With FLATTEN every entry and every immediate exit of before goes. Protection goes when nothing is left to
+    protect, and a bracket of ours when the one that came with the entry shows after all: both would sell. What covers a
+    lot that is sold, a sale that rests among it, is cancelled by the exit in its own turn, so that a lot nobody can
+    sell just now is not laid bare.
     """
     return [
         record.intent.client_order_id
@@ -33,7 +34,7 @@ def _must_go(
     record: OrderRecord, ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, entries_allowed: bool
 ) -> bool:
     intent = record.intent
-    if state is TradingState.FLATTEN and not intent.is_protection:
+    if state is TradingState.FLATTEN and not intent.is_protection and not intent.is_resting_sale:
         return True
     if intent.is_entry and not entries_allowed:
         return True

@@ -10,6 +10,7 @@ from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.inputs import Candidate
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import Quantity, floor_to
+from trader.model.orders import OrderConfiguration, OrderIntent
 
 STAGE = "execution"
 
@@ -26,6 +27,22 @@ class ExecutionContext:
     candidates: Mapping[ProductId, Candidate]
     fees: FeeRates
     available: Mapping[Asset, Decimal] | None
+
+
+def name_restrictions(product: Product, configuration: OrderConfiguration) -> tuple[str, ...]:
+    """Name every flag for which the venue takes no order of this kind now; empty if none stands."""
+    closed = product.trading_restrictions()
+    crosses = configuration in (OrderConfiguration.LIMIT_IOC, OrderConfiguration.LIMIT_GTC)
+    return (*closed, "post_only") if product.post_only and crosses else closed
+
+
+def is_in_increments(intent: OrderIntent, product: Product) -> bool:
+    """Tell whether quantity and prices of an order are whole steps of the product as it is now."""
+    prices = [intent.limit_price, intent.stop_price]
+    prices += [intent.bracket.stop_price, intent.bracket.target_price] if intent.bracket is not None else []
+    return not intent.quantity % product.base_increment and not any(
+        price % product.price_increment for price in prices if price is not None
+    )
 
 
 def round_sellable(quantity: Decimal, product: Product, price: Decimal, highest: Decimal | None = None) -> Quantity:

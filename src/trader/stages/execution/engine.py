@@ -13,8 +13,9 @@ from trader.settings import Settings
 from trader.stages.execution.cancels import find_stale_orders
 from trader.stages.execution.context import ExecutionContext
 from trader.stages.execution.entry_orders import Entry, plan_entry
-from trader.stages.execution.exit_orders import plan_exit, plan_protection
+from trader.stages.execution.exit_orders import plan_exit
 from trader.stages.execution.funding import BuyingPower
+from trader.stages.execution.protection import plan_protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,15 @@ class ExecutionEngine:
         if not state.permits(OrderPurpose.EXIT):
             return Plan(cancels=tuple(cancels))
         intents: list[OrderIntent] = []
+        covers: list[OrderIntent] = []
         denials: list[Denial] = []
         for approval in approvals:
             if approval.proposal.reduces:
-                order = plan_exit(approval, ledger, context, rules, quiet)
+                # Told to flatten, nothing is waited out.
+                is_patient = state is not TradingState.FLATTEN
+                order = plan_exit(approval, ledger, context, rules, quiet, is_patient=is_patient)
                 intents += [order.intent] if order.intent else []
+                covers += [order.cover] if order.cover else []
                 denials += [order.denial] if order.denial else []
                 cancels += order.cancels
         if state is not TradingState.FLATTEN:
@@ -49,6 +54,7 @@ class ExecutionEngine:
         entries = self._entries(approvals, portfolio, context, denials)
         return Plan(
             intents=(*intents, *(entry.intent for entry in entries)),
+            covers=tuple(covers),
             cancels=tuple(dict.fromkeys(cancels)),
             conversions=tuple(entry.conversion for entry in entries if entry.conversion is not None),
             denials=tuple(denials),

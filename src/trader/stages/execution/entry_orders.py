@@ -55,6 +55,8 @@ def plan_entry(
     candidate = context.candidates.get(proposal.product_id)
     if candidate is None:
         return proposal.deny(STAGE, DenialCode.PRODUCT_MISSING, product=proposal.product_id)
+    if (waiting := ledger.tally(name_wish(proposal)).why_wait(context.now)) is not None:
+        return proposal.deny(STAGE, DenialCode.REFUSAL_RECENT, **waiting.details(context.now))
     attempt = count_unfilled_entries(ledger, proposal, context.now, settings)
     takes = attempt > settings.execution.max_reprices
     if takes and (denial := _refuse_taking(proposal, candidate, context, settings, attempt)):
@@ -99,31 +101,18 @@ def plan_entry(
 
 
 def count_unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant, settings: Settings) -> int:
-    """Count this strategy's entries into this asset that ended unfilled, back to the last one that filled.
+    """Count this strategy's entries into this asset that the market left unfilled, back to the last one that filled.
 
-    One that never reached the venue was no try.
+    Tries of long ago are forgotten.
     """
+    tally = ledger.tally(name_wish(proposal))
     window = settings.execution.chase_memory_cycles * settings.cycle.period_seconds
-    records = sorted(
-        (
-            record
-            for record in ledger.orders.values()
-            if record.intent.is_entry
-            and record.intent.strategy == proposal.strategy
-            and record.intent.base == proposal.base
-            and record.status.is_final
-            and not record.status.is_unseen
-            and now - record.intent.decided_at <= window
-        ),
-        key=lambda record: record.intent.decided_at,
-        reverse=True,
-    )
-    count = 0
-    for record in records:
-        if record.reported_filled > 0:
-            break
-        count += 1
-    return count
+    return tally.tries if now - tally.tried_at <= window else 0
+
+
+def name_wish(proposal: TradeProposal) -> str:
+    """Name what the entries of a strategy into an asset count for."""
+    return f"{proposal.strategy}|{proposal.base}|{OrderPurpose.ENTRY}"
 
 
 def _refuse_taking(
@@ -164,16 +153,9 @@ def _intent(
     proposal: TradeProposal, terms: EntryTerms, ledger: Ledger, context: ExecutionContext, settings: Settings
 ) -> OrderIntent:
     rules, product = settings.execution, terms.product
-    order_id = client_order_id(
-        rules.order_prefix,
-        ledger.scope,
-        context.cycle_id,
-        proposal.strategy,
-        product.product_id,
-        Side.BUY,
-        OrderPurpose.ENTRY,
-        terms.attempt,
-    )
+    n = ledger.tally(name_wish(proposal)).made
+    wish = f"{proposal.strategy}|{proposal.base}"
+    order_id = client_order_id(rules.order_prefix, ledger.scope, context.cycle_id, wish, OrderPurpose.ENTRY, n)
     ttl = rules.entry_ttl_cycles * settings.cycle.period_seconds
     return OrderIntent(
         client_order_id=order_id,
@@ -190,9 +172,10 @@ def _intent(
         lot_id=order_id,
         decided_at=context.now,
         attempt=terms.attempt,
+        n=n,
         expires_at=None if terms.takes else Instant(context.scheduled_at + ttl),
         bracket=terms.bracket,
-        attach_bracket=rules.attach_brackets,
+        attach_bracket=rules.attach_brackets and terms.bracket.target_price is not None,
         max_hold_until=Instant(context.scheduled_at + proposal.max_hold_hours * _HOUR),
         fee_rate_max=terms.fee_rate,
         reason=proposal.reason,

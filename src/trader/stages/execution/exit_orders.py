@@ -1,42 +1,52 @@
-"""Orders that close lots: exits, and the brackets that protect what is held."""
+"""Orders that close lots, and what is remembered with them: the order that covers a rest."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from trader.model.decisions import Approval, Denial
 from trader.model.denials import DenialCode
-from trader.model.ids import ClientOrderId, Instant, client_order_id
+from trader.model.ids import ClientOrderId, CycleId, Instant, client_order_id
 from trader.model.ledger import Ledger, Lot
-from trader.model.market import Product
+from trader.model.market import Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
-from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.settings.policy import ExecutionSettings
-from trader.stages.execution.context import STAGE, ExecutionContext, round_sellable
+from trader.stages.execution.context import STAGE, ExecutionContext, name_restrictions, round_sellable
+from trader.stages.execution.protection import awaits_bracket, plan_protective_order
 
 
 @dataclass(frozen=True, slots=True)
 class ExitOrder:
     """An exit order, or why there is none, and what is to be cancelled at once.
 
-    An exit that is sent takes its brackets away itself, in its own turn. A lot too small to sell loses its bracket too:
-    then nothing of it is alive, and it is swept up as dust. An entry that still buys for the lot ends, either way.
+    An exit that is sent takes away what covers its lot in its own turn. ``cover`` is contingent on it: what is placed
+    if the sale is refused or leaves a rest. A lot too small to sell loses its protection: then nothing of it is alive,
+    and it is swept up as dust. An entry that still buys for a lot that cannot be sold just now ends.
     """
 
     intent: OrderIntent | None = None
+    cover: OrderIntent | None = None
     denial: Denial | None = None
     cancels: tuple[ClientOrderId, ...] = ()
 
 
 def plan_exit(
-    approval: Approval, ledger: Ledger, context: ExecutionContext, rules: ExecutionSettings, quiet_seconds: int
+    approval: Approval,
+    ledger: Ledger,
+    context: ExecutionContext,
+    rules: ExecutionSettings,
+    quiet_seconds: int,
+    *,
+    is_patient: bool = True,
 ) -> ExitOrder:
-    """Sell a lot at once, at a bounded distance below the bid that widens with every attempt.
+    """Sell a lot at once, at a bounded distance below the bid that widens with every try.
 
-    The order may leave only when the lot's brackets are over. One that the venue has not shown yet, or of which we do
-    not know whether it exists, may have sold the lot already: it is waited for, and an entry that could still bring
-    one is ended. Rounding: quantity down, price up.
+    Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
+    book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What the venue
+    has not shown yet, or of which we do not know whether it exists, may have sold the lot already: it is waited for,
+    and an entry that could still bring a bracket is ended. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -47,11 +57,15 @@ def plan_exit(
     if quote is None or quote.is_crossed:
         return ExitOrder(denial=proposal.deny(STAGE, DenialCode.QUOTE_MISSING, product=proposal.product_id))
     records, settled = ledger.orders_of(lot.lot_id), Instant(context.now - quiet_seconds)
-    ends = _ids(record for record in records if record.intent.is_entry and _at_venue(record))
-    brackets = [record for record in records if record.intent.is_protection and record.awaits_fills(settled)]
-    awaited = any(_awaits_bracket(record, ledger, settled) for record in records)
-    if awaited or any(record.is_in_doubt for record in brackets):
+    ends = _ids(record for record in records if record.intent.is_entry and record.is_at_venue)
+    covers = [record for record in records if _covers(record) and record.awaits_fills(settled)]
+    if any(awaits_bracket(record, ledger, settled) for record in records) or any(each.is_in_doubt for each in covers):
         denial = proposal.deny(STAGE, DenialCode.ORDER_IN_DOUBT, lot=lot.lot_id, unseen="its bracket")
+        return ExitOrder(denial=denial, cancels=ends)
+    kind = choose_sale(product)
+    is_protected = any(each.intent.is_protection for each in covers)
+    if (closed := _name_restrictions(product, kind, is_protected=is_protected)) is not None:
+        denial = proposal.deny(STAGE, DenialCode.NOT_TRADABLE, lot=lot.lot_id, trading_restrictions=closed)
         return ExitOrder(denial=denial, cancels=ends)
     held = _unsold(lot, records, settled)
     quantity = round_sellable(held, product, quote.bid)
@@ -59,17 +73,84 @@ def plan_exit(
         denial = proposal.deny(
             STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
         )
-        return ExitOrder(denial=denial, cancels=(*ends, *_ids(brackets)))
-    attempt = count_exit_attempts(ledger, lot)
-    order_id = _order_id(context, rules, lot, OrderPurpose.EXIT, ledger, attempt)
-    price = _limit_price(quote.bid, product, quantity, attempt, rules)
+        # A lot that only the price of the moment makes so small is none to be given up.
+        is_dust = round_sellable(held, product, lot.entry_price) <= 0
+        return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust else ())))
+    order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
+    tally = ledger.tally(f"{lot.lot_id}|{OrderPurpose.EXIT}")
+    if is_patient and (waiting := tally.why_wait(context.now)) is not None:
+        denial = proposal.deny(STAGE, DenialCode.REFUSAL_RECENT, lot=lot.lot_id, **waiting.details(context.now))
+        return ExitOrder(denial=denial, cancels=ends)
+    price = price_sale(quote, product, quantity, tally.tries, rules)
     intent = replace(
         lot.sell(order_id, context.cycle_id, context.now, quantity, price),
-        attempt=attempt,
-        depends_on=_ids(brackets),
+        configuration=kind,
+        attempt=tally.tries,
+        n=n,
+        depends_on=_ids(covers),
         reason=proposal.reason,
     )
-    return ExitOrder(intent, cancels=ends)
+    return ExitOrder(intent, plan_cover(ledger, lot, intent, product, quote, rules), cancels=ends)
+
+
+def _name_restrictions(product: Product, kind: OrderConfiguration, *, is_protected: bool) -> str | None:
+    """Name what keeps a lot from being sold at once; a protected one is not offered at the ask instead."""
+    closed = name_restrictions(product, kind)
+    if is_protected and kind is not OrderConfiguration.LIMIT_IOC:
+        closed = name_restrictions(product, OrderConfiguration.LIMIT_IOC)
+    return ", ".join(closed) or None
+
+
+def choose_sale(product: Product) -> OrderConfiguration:
+    """Choose how to sell at once: by an order that takes what is there; where none may, by one that rests."""
+    return OrderConfiguration.POST_ONLY_GTC if product.post_only else OrderConfiguration.LIMIT_IOC
+
+
+def price_sale(quote: Quote, product: Product, quantity: Quantity, tries: int, rules: ExecutionSettings) -> Price:
+    """Bound the price of a sale: below the bid, one step more for each try; at the ask where only makers may trade."""
+    if product.post_only:
+        return Price(ceil_to(quote.ask, product.price_increment))
+    slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * tries, rules.exit_slippage_bps_max)
+    # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
+    least = product.quote_size_min / quantity
+    return Price(ceil_to(max(quote.bid * (ONE - slippage_bps / BPS), least), product.price_increment))
+
+
+def plan_cover(
+    ledger: Ledger, lot: Lot, sale: OrderIntent, product: Product, quote: Quote, rules: ExecutionSettings
+) -> OrderIntent | None:
+    """Plan what covers the rest that a sale leaves: the protective order again; through the stop, a resting sale.
+
+    It is contingent on the sale, and for the same quantity: for another rest another order is made.
+    """
+    if sale.configuration is not OrderConfiguration.LIMIT_IOC:
+        return None
+    if quote.bid <= lot.bracket.stop_price:
+        return replace(plan_resting_sale(ledger, sale, product, rules, made=1), contingent_on=sale.client_order_id)
+    cover = plan_protective_order(ledger, lot, sale.quantity, product, (sale.cycle_id, sale.decided_at), rules)
+    return None if cover is None else replace(cover, contingent_on=sale.client_order_id)
+
+
+def plan_resting_sale(
+    ledger: Ledger, sale: OrderIntent, product: Product, rules: ExecutionSettings, made: int = 0
+) -> OrderIntent:
+    """Let a sale rest at its bounded price; *made* orders of its kind are planned and not counted yet."""
+    lot = ledger.lots[sale.lot_id]
+    order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, sale.cycle_id, rules, made)
+    kind = OrderConfiguration.POST_ONLY_GTC if product.post_only else OrderConfiguration.LIMIT_GTC
+    return replace(sale, client_order_id=order_id, n=n, configuration=kind, depends_on=(), contingent_on=None)
+
+
+def name_order(
+    ledger: Ledger, lot: Lot, purpose: OrderPurpose, run_id: CycleId, rules: ExecutionSettings, made: int = 0
+) -> tuple[ClientOrderId, int]:
+    """Name the next order of a lot for this purpose, and number it."""
+    n = ledger.tally(f"{lot.lot_id}|{purpose}").made + made
+    return client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n), n
+
+
+def _covers(record: OrderRecord) -> bool:
+    return record.intent.is_protection or record.intent.is_resting_sale
 
 
 def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant) -> Quantity:
@@ -79,97 +160,5 @@ def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant) -> Quant
     return Quantity(max(lot.quantity - sold, ZERO))
 
 
-def _limit_price(bid: Price, product: Product, quantity: Quantity, attempt: int, rules: ExecutionSettings) -> Price:
-    slippage_bps = min(rules.exit_slippage_bps + rules.exit_slippage_step_bps * attempt, rules.exit_slippage_bps_max)
-    # Near the venue's minimum the slippage gives way: an order worth less than that would be refused, time and again.
-    least = product.quote_size_min / quantity
-    return Price(ceil_to(max(bid * (ONE - slippage_bps / BPS), least), product.price_increment))
-
-
-def _at_venue(record: OrderRecord) -> bool:
-    return record.venue_order_id is not None and not record.status.is_final
-
-
 def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:
     return tuple(record.intent.client_order_id for record in records)
-
-
-def count_exit_attempts(ledger: Ledger, lot: Lot) -> int:
-    """Count the exits of this lot that are over and left something unsold; one that was never sent was no attempt."""
-    return sum(
-        record.intent.is_exit and record.status.is_final and not record.status.is_unseen
-        for record in ledger.orders_of(lot.lot_id)
-    )
-
-
-def plan_protection(
-    ledger: Ledger,
-    context: ExecutionContext,
-    rules: ExecutionSettings,
-    quiet_seconds: int,
-    exiting: Collection[ClientOrderId],
-) -> list[OrderIntent]:
-    """Make a bracket for every lot, or part of one, that no active order at the venue protects and no exit sells.
-
-    Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle.
-    """
-    settled = Instant(context.now - quiet_seconds)
-    orders = []
-    for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
-        product, quote = context.products.get(lot.product_id), context.quotes.get(lot.product_id)
-        if lot.lot_id in exiting or product is None or quote is None or quote.is_crossed:
-            continue
-        if not lot.bracket.is_around(quote.bid):
-            continue
-        bracket = lot.bracket
-        quantity = round_sellable(
-            compute_unprotected(ledger, lot, settled), product, bracket.stop_price, bracket.target_price
-        )
-        if quantity > 0:
-            order_id = _order_id(context, rules, lot, OrderPurpose.PROTECTION, ledger, 0)
-            increment = product.price_increment
-            orders.append(lot.protect(order_id, context.cycle_id, context.now, quantity, increment))
-    return orders
-
-
-def compute_unprotected(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
-    """Return how much of a lot neither an active protective or exit order, nor its entry's own bracket, covers.
-
-    An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
-    has had its time to show.
-    """
-    covered = ZERO
-    for record in ledger.orders_of(lot.lot_id):
-        if record.intent.side is Side.SELL and record.is_active:
-            covered += record.remaining
-        elif _awaits_bracket(record, ledger, settled):
-            return Quantity(0)
-    return Quantity(max(lot.quantity - covered, ZERO))
-
-
-def _awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
-    """Whether this is an attached entry whose bracket the venue has not shown us yet, and still may.
-
-    Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
-    Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
-    """
-    if not record.intent.is_entry or not record.intent.attach_bracket:
-        return False
-    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
-        return False
-    return not record.status.is_final or record.final_at is None or record.final_at > settled
-
-
-def _order_id(
-    context: ExecutionContext, rules: ExecutionSettings, lot: Lot, purpose: OrderPurpose, ledger: Ledger, attempt: int
-) -> ClientOrderId:
-    return client_order_id(
-        rules.order_prefix,
-        ledger.scope,
-        context.cycle_id,
-        lot.strategy,
-        lot.product_id,
-        Side.SELL,
-        f"{purpose}:{lot.lot_id}",
-        attempt,
-    )

@@ -103,7 +103,8 @@ class BuyingPower:
         missing = ceil_to(cost - self.free[target], _CENT)
         for source in self.rules.preferred_quotes:
             allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
-            if source != target and allowed and self.free[source] >= missing:
+            waits = self.portfolio.ledger.tally(f"{source}-{target}|CONVERSION").why_wait(self.context.now) is not None
+            if source != target and allowed and not waits and self.free[source] >= missing:
                 return source
         return None
 

@@ -30,6 +30,7 @@ from trader.model.orders import (
 )
 from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
+from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, forget_tallies, withhold_contingent
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 
 
@@ -57,7 +58,7 @@ def apply_reports(
     notes: list[AuditNote] = []
     ledger = _observe_orders(ledger, reports, read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, fills, notes)
-    ledger = close_lots(ledger, read_at, settings.risk, notes)
+    ledger = close_lots(ledger, read_at, settings, notes)
     return Reconciled(ledger, _stamped(notes, read_at), new_fills)
 
 
@@ -76,9 +77,12 @@ def reconcile(
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = resolve_doubts(ledger, view.read_at, settings, notes)
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
-    ledger = close_lots(ledger, view.read_at, settings.risk, notes)
+    ledger = accept_rounding(ledger, view.read_at, settings, notes)
+    ledger = close_lots(ledger, view.read_at, settings, notes)
     ledger = _check_balances(ledger, view.balances, unconfirmed, settings, notes)
+    ledger, dropped = withhold_contingent(ledger, view.read_at)
     ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
+    ledger, finished = forget_tallies(ledger, view.read_at, settings), (*dropped, *finished)
     short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, finished, frozenset(short))
 
@@ -110,12 +114,9 @@ def _observe_orders(
             key = child.intent.client_order_id
             ledger = ledger.with_order(child)
         if key is None:
-            if report.client_order_id.startswith(settings.execution.order_prefix) and not report.status.is_final:
-                body = {"reason": "an open order carries our prefix and is not in the ledger", "order": report}
-                notes.append(AuditNote(EventKind.MISMATCH_FOUND, report.venue_order_id, body))
             continue
         by_venue_id[report.venue_order_id] = key
-        ledger = _observe(ledger, ledger.orders[key], report, now, notes)
+        ledger = _observe(ledger, ledger.orders[key], report, now, settings, notes)
     return ledger
 
 
@@ -144,7 +145,12 @@ def _child_of(parent: OrderRecord, report: OrderStatusReport, prefix: str) -> Or
 
 
 def _observe(
-    ledger: Ledger, record: OrderRecord, report: OrderStatusReport, now: Instant, notes: list[AuditNote]
+    ledger: Ledger,
+    record: OrderRecord,
+    report: OrderStatusReport,
+    now: Instant,
+    settings: Settings,
+    notes: list[AuditNote],
 ) -> Ledger:
     status = report.status if may_follow(record.status, report.status) else record.status
     seen = replace(
@@ -165,7 +171,10 @@ def _observe(
     if status is not record.status:
         body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "report": report}
         notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
-    return ledger.with_order(seen)
+    ledger = ledger.with_order(seen)
+    if status is OrderStatus.OPEN:
+        ledger = count_open(ledger, seen)
+    return count_end(ledger, seen, now, settings) if status.is_final and not record.status.is_final else ledger
 
 
 # --- fills
@@ -246,7 +255,8 @@ def _check_balances(
         found = balances[base].total if base in balances else ZERO
         if found >= quantity * (1 - settings.exchange.balance_tolerance_ratio):
             continue
-        reduce_only[base] = f"{_MISSING}: ledger {quantity}, venue {found}"
+        # Another reason stays: that one does not go away by itself.
+        reduce_only.setdefault(base, f"{_MISSING}: ledger {quantity}, venue {found}")
         body = {"reason": _MISSING, "base": base, "ledger": quantity, "venue": found}
         notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"balance|{base}", body))
     return replace(ledger, reduce_only=reduce_only)
@@ -259,17 +269,26 @@ _MISSING = "less at the venue than in the ledger"
 
 
 def _forget(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
-    """Drop orders that are long over, together with their lot; an open lot keeps all its orders."""
+    """Drop orders that are long over, together with their lot; of an open lot those of ours that filled nothing."""
     by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
     for record in ledger.orders.values():
         by_lot.setdefault(record.intent.lot_id, []).append(record)
     gone_lots = [
         lot_id
         for lot_id, records in sorted(by_lot.items())
-        if lot_id not in ledger.lots
-        and all(not r.is_active and r.final_at is not None and now - r.final_at >= memory_seconds for r in records)
+        if lot_id not in ledger.lots and all(_is_long_over(record, now, memory_seconds) for record in records)
     ]
-    finished = tuple(
-        sorted((r for lot_id in gone_lots for r in by_lot[lot_id]), key=lambda r: r.intent.client_order_id)
-    )
+    gone = [record for lot_id in gone_lots for record in by_lot[lot_id]]
+    gone += [
+        record
+        for lot_id in ledger.lots
+        for record in by_lot.get(lot_id, ())
+        if not (record.intent.is_entry or record.intent.is_attached or record.fills)
+        and _is_long_over(record, now, memory_seconds)
+    ]
+    finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
     return ledger.without(gone_lots, (r.intent.client_order_id for r in finished)), finished
+
+
+def _is_long_over(record: OrderRecord, now: Instant, memory_seconds: int) -> bool:
+    return not record.is_active and record.final_at is not None and now - record.final_at >= memory_seconds

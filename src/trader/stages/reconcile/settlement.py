@@ -11,18 +11,21 @@ from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, Lot
 from trader.model.orders import Side
+from trader.settings import Settings
 from trader.settings.app import CycleSettings
-from trader.settings.policy import RiskSettings
 
 
-def close_lots(ledger: Ledger, now: Instant, risk: RiskSettings, notes: list[AuditNote]) -> Ledger:
+def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
     """Close every lot that is sold out and whose entry cannot fill any more; its result starts the cool-downs.
 
+    Fills that a finished entry reports and nobody lists are waited for no longer than the quiet period: a late one
+    finds the lot among the closed ones.
     A cool-down that already stands for the asset is lengthened, never shortened.
     """
+    risk, settled = settings.risk, Instant(now - settings.cycle.quiet_period_seconds)
     for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
         entry = ledger.orders.get(lot.lot_id)
-        if lot.quantity > 0 or (entry is not None and entry.is_active):
+        if lot.quantity > 0 or (entry is not None and entry.awaits_fills(settled)):
             continue
         ledger = ledger.with_closed_lot(lot)
         won = lot.realized > 0

@@ -113,6 +113,14 @@ def test_flatten_cancels_entries_and_exits_and_leaves_brackets_to_the_sale() -> 
     assert ["t247-exit", "t247-more"] == stale(ledger, switch=TradingState.FLATTEN, entries_allowed=False)
 
 
+@pytest.mark.parametrize("configuration", [OrderConfiguration.LIMIT_GTC, OrderConfiguration.POST_ONLY_GTC])
+def test_flatten_leaves_a_sale_that_rests_to_the_exit(configuration: OrderConfiguration) -> None:
+    """It goes in the turn of the exit, if the market takes that; else it is all that sells the lot."""
+    ledger = a_held_ledger(None, an_order_record(an_exit_intent(configuration=configuration)))
+
+    assert [] == stale(ledger, switch=TradingState.FLATTEN, entries_allowed=False)
+
+
 @pytest.mark.parametrize(
     ("switch", "status", "expected"),
     [

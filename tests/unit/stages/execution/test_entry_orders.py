@@ -24,8 +24,6 @@ from factories import (
     a_proposal,
     a_quote,
     an_approval,
-    an_intent,
-    an_order_record,
     shipped_settings,
 )
 from factories_market import TIER_2
@@ -35,8 +33,9 @@ from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
 from trader.model.money import Notional, Price, Quantity, plain
-from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.refusals import RefusalClass
+from trader.model.tallies import OrderTally, Refusals
 from trader.settings import Settings
 from trader.stages.execution import ExecutionContext
 from trader.stages.execution.entry_orders import Entry, count_unfilled_entries, plan_entry
@@ -72,20 +71,10 @@ def refused(**world: Any) -> Denial:
     return made
 
 
-def tries(*statuses: OrderStatus, ago: int = 900, **over: Any) -> list[OrderRecord]:
-    """Earlier entries into SOL that ended so, a minute apart, the last one *ago* seconds ago."""
-    count = len(statuses)
-    return [
-        an_order_record(
-            an_intent(f"try-{n}", product_id="SOL-USD", decided_at=Instant(NOW - ago - 60 * (count - 1 - n))),
-            status,
-            **over,
-        )
-        for n, status in enumerate(statuses)
-    ]
-
-
-UNFILLED = OrderStatus.EXPIRED
+def tried(count: int, *, ago: int = 900, made: int | None = None) -> dict[str, OrderTally]:
+    """What the ledger counts of earlier entries into SOL that the market left unfilled, the last *ago* seconds ago."""
+    at = Instant(NOW - ago)
+    return {f"{RULES}|SOL|ENTRY": OrderTally(count if made is None else made, count, at, at)}
 
 
 # --- the order
@@ -95,7 +84,7 @@ def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
     """With its stop, its target, its time limit and the fee it may cost, under an id made of the decision."""
     intent = entered().intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, OrderPurpose.ENTRY, 0)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", OrderPurpose.ENTRY, 0)
     assert (
         OrderIntent(
             client_order_id=order_id,
@@ -310,16 +299,16 @@ def test_product_that_is_no_candidate_is_not_bought() -> None:
     ],
 )
 def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderConfiguration, attempt: int) -> None:
-    """Each try has an id of its own."""
-    intent = entered(ledger=a_ledger(working=tries(*[UNFILLED] * unfilled))).intent
+    """Each order has an id of its own: it is numbered by what was made, never by what was tried."""
+    intent = entered(ledger=a_ledger(tallies=tried(unfilled, made=7))).intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "SOL-USD", Side.BUY, OrderPurpose.ENTRY, attempt)
-    assert (kind, attempt, order_id) == (intent.configuration, intent.attempt, intent.client_order_id)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", OrderPurpose.ENTRY, 7)
+    assert (kind, attempt, 7, order_id) == (intent.configuration, intent.attempt, intent.n, intent.client_order_id)
 
 
 def test_after_the_taker_nothing_is_tried_any_more() -> None:
     """Until the memory of it has passed."""
-    denial = refused(ledger=a_ledger(working=tries(*[UNFILLED] * 4)))
+    denial = refused(ledger=a_ledger(tallies=tried(4)))
 
     assert (DenialCode.REPRICES_EXCEED_MAX, {"attempts": 4, "limit": 3}) == (denial.code, denial.details)
 
@@ -327,50 +316,35 @@ def test_after_the_taker_nothing_is_tried_any_more() -> None:
 @pytest.mark.parametrize(("ago", "count"), [(6 * PERIOD, 1), (6 * PERIOD + 1, 0)])
 def test_tries_are_forgotten_after_six_cycles(ago: int, count: int) -> None:
     """A new wish is a new chase."""
-    ledger = a_ledger(working=tries(UNFILLED, ago=ago))
+    ledger = a_ledger(tallies=tried(1, ago=ago))
 
     assert count == count_unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
 
 
-def test_tries_count_back_to_the_last_one_that_filled() -> None:
-    """A sliver is enough: that one was reached."""
-    records = tries(UNFILLED, UNFILLED, UNFILLED, UNFILLED)
-    records[1] = replace(records[1], reported_filled=Quantity("0.001"))
-
-    assert 2 == count_unfilled_entries(a_ledger(working=records), a_proposal(), NOW, shipped_settings())
-
-
-@pytest.mark.parametrize(
-    ("status", "count"),
-    [
-        (OrderStatus.EXPIRED, 1),
-        (OrderStatus.CANCELLED, 1),
-        (OrderStatus.REJECTED, 1),
-        (OrderStatus.FAILED, 1),
-        (OrderStatus.WITHHELD, 0),
-        (OrderStatus.ABANDONED, 0),
-        (OrderStatus.OPEN, 0),
-        (OrderStatus.IN_DOUBT, 0),
-    ],
-)
-def test_try_is_an_order_the_venue_saw_and_that_is_over(status: OrderStatus, count: int) -> None:
-    """One that never left was no try, one that rests is not over."""
-    assert count == count_unfilled_entries(a_ledger(working=tries(status)), a_proposal(), NOW, shipped_settings())
-
-
-@pytest.mark.parametrize("over", [{"strategy": OTHER}, {"product_id": "BTC-USD"}, {"purpose": OrderPurpose.EXIT}])
-def test_tries_of_others_do_not_count(over: dict[str, Any]) -> None:
+@pytest.mark.parametrize("key", [f"{OTHER}|SOL|ENTRY", f"{RULES}|BTC|ENTRY", f"{RULES}|SOL|EXIT"])
+def test_tries_of_others_do_not_count(key: str) -> None:
     """Another strategy's, of another asset, or another kind of order."""
-    record = an_order_record(an_intent(**{"product_id": "SOL-USD", "decided_at": Instant(NOW - 900), **over}), UNFILLED)
+    ledger = a_ledger(tallies={key: OrderTally(3, 3, NOW, NOW)})
 
-    assert 0 == count_unfilled_entries(a_ledger(working=[record]), a_proposal(), NOW, shipped_settings())
+    assert 0 == count_unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
+
+
+def test_entry_waits_after_a_refusal_that_was_not_the_markets() -> None:
+    """And says for how long, how often it was refused, and why."""
+    refused_before = Refusals("PERMISSION_DENIED", 2, Instant(NOW + 45))
+    tally = OrderTally(2, refusals={RefusalClass.PERMISSION: refused_before})
+
+    denial = refused(ledger=a_ledger(tallies={f"{RULES}|SOL|ENTRY": tally}))
+
+    expected = (DenialCode.REFUSAL_RECENT, {"reason": "PERMISSION_DENIED", "count": 2, "seconds": 45})
+    assert expected == (denial.code, denial.details)
 
 
 # --- the taker
 
 
 def as_taker(**world: Any) -> Entry | Denial:
-    return make(ledger=a_ledger(working=tries(*[UNFILLED] * 3)), **world)
+    return make(ledger=a_ledger(tallies=tried(3)), **world)
 
 
 def test_taker_pays_at_most_the_tiers_slippage_above_the_mid() -> None:

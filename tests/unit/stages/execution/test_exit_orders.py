@@ -31,15 +31,12 @@ from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import ATTACHED, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.orders import ATTACHED, Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.refusals import RefusalClass
+from trader.model.tallies import OrderTally, Refusals
 from trader.stages.execution import ExecutionContext
-from trader.stages.execution.exit_orders import (
-    ExitOrder,
-    compute_unprotected,
-    count_exit_attempts,
-    plan_exit,
-    plan_protection,
-)
+from trader.stages.execution.exit_orders import ExitOrder, plan_exit
+from trader.stages.execution.protection import compute_uncovered, plan_protection
 
 LOT = ClientOrderId(PREFIX + "entry")
 RULE = shipped_settings().execution
@@ -62,8 +59,9 @@ def sell(ledger: Ledger, market: ExecutionContext | None = None) -> ExitOrder:
     return plan_exit(approval, ledger, eth() if market is None else market, RULE, QUIET)
 
 
-def failed_exits(count: int, status: OrderStatus = OrderStatus.CANCELLED) -> list[OrderRecord]:
-    return [an_order_record(an_exit_intent(f"exit-{n}"), status) for n in range(count)]
+def tried(count: int, made: int | None = None) -> dict[str, OrderTally]:
+    """What the ledger counts of exits of this lot that the market left unfilled."""
+    return {f"{LOT}|EXIT": OrderTally(count if made is None else made, count)}
 
 
 # --- exits
@@ -73,7 +71,7 @@ def test_exit_is_an_immediate_order_at_a_bounded_distance_below_the_bid() -> Non
     """All of the lot, half a percent below 100, under an id made of the decision."""
     sale = sell(held())
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, RULES, "ETH-USD", Side.SELL, f"EXIT:{LOT}", 0)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, LOT, OrderPurpose.EXIT, 0)
     expected = OrderIntent(
         client_order_id=order_id,
         cycle_id=CYCLE,
@@ -90,7 +88,7 @@ def test_exit_is_an_immediate_order_at_a_bounded_distance_below_the_bid() -> Non
         decided_at=NOW,
         reason="time",
     )
-    assert ExitOrder(expected) == sale
+    assert ExitOrder(expected) == replace(sale, cover=None)
 
 
 @pytest.mark.parametrize(
@@ -98,30 +96,19 @@ def test_exit_is_an_immediate_order_at_a_bounded_distance_below_the_bid() -> Non
 )
 def test_exit_widens_with_every_try_and_not_without_end(tries: int, price: str) -> None:
     """Accident 24: 50, 100, 150 and 200 basis points, and never more, into however empty a book."""
-    sale = sell(held(*failed_exits(tries)))
+    sale = sell(replace(held(), tallies=tried(tries)))
 
     assert sale.intent is not None
     assert (Price(price), tries) == (sale.intent.limit_price, sale.intent.attempt)
 
 
-def test_every_try_has_an_id_of_its_own() -> None:
-    """A frozen intent never carries a new price under an old id."""
-    ids = {sale.intent.client_order_id for n in range(3) if (sale := sell(held(*failed_exits(n)))).intent}
+def test_every_order_of_a_lot_has_an_id_of_its_own_whatever_became_of_those_before() -> None:
+    """It is numbered by what was made, which only rises; how often the market was tried says nothing about it."""
+    sales = [sell(replace(held(), tallies=tried(tries, made))).intent for tries, made in ((0, 0), (0, 1), (3, 2))]
 
-    assert 3 == len(ids)
-
-
-def test_tries_are_exits_that_are_over() -> None:
-    """Brackets are none, live exits are not over, and one that never left tried nothing."""
-    records = [
-        *failed_exits(2),
-        an_order_record(an_exit_intent("withheld"), OrderStatus.WITHHELD),
-        an_order_record(an_exit_intent("live")),
-        an_order_record(a_bracket_intent(), OrderStatus.CANCELLED),
+    assert [client_order_id(PREFIX, SCOPE, CYCLE, LOT, OrderPurpose.EXIT, n) for n in range(3)] == [
+        sale.client_order_id for sale in sales if sale is not None
     ]
-    ledger = held(*records)
-
-    assert 2 == count_exit_attempts(ledger, ledger.lots[LOT])
 
 
 def test_quantity_goes_down_and_the_price_up() -> None:
@@ -186,7 +173,7 @@ def test_exit_without_metadata_or_price_is_refused_and_the_bracket_stays(
 
 def test_lot_below_the_minimum_is_refused_and_loses_its_bracket() -> None:
     """Accident 19: then nothing of it is alive, and it is swept up."""
-    ledger = held(an_order_record(a_bracket_intent()), quantity=Quantity("0.00999"))
+    ledger = held(an_order_record(a_bracket_intent()), quantity=Quantity("0.00999"), cost=Notional("0.999"))
 
     sale = sell(ledger)
 
@@ -247,9 +234,7 @@ def test_uncovered_lot_gets_its_bracket() -> None:
         intent.lot_id,
         intent.expires_at,
     )
-    assert client_order_id(PREFIX, SCOPE, CYCLE, RULES, "ETH-USD", "SELL", f"PROTECTION:{LOT}", 0) == (
-        intent.client_order_id
-    )
+    assert client_order_id(PREFIX, SCOPE, CYCLE, LOT, OrderPurpose.PROTECTION, 0) == (intent.client_order_id)
 
 
 def test_stop_and_target_are_rounded_up() -> None:
@@ -278,7 +263,7 @@ def test_live_sales_cover_what_they_may_still_sell(record: OrderRecord, left: st
     """One in doubt covers: a second one would be worse than waiting."""
     ledger = held(record)
 
-    assert Quantity(left) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(left) == compute_uncovered(ledger, ledger.lots[LOT], SETTLED)
 
 
 CHILD = VenueOrderId("venue-child")
@@ -306,7 +291,7 @@ def test_entry_that_carries_a_bracket_covers_until_the_venue_had_time_to_show_it
     """Accident 12: next to a bracket not yet listed, a second one could sell the owner's coins."""
     ledger = with_entry(status, over_ago=over_ago)
 
-    assert Quantity(left) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(left) == compute_uncovered(ledger, ledger.lots[LOT], SETTLED)
 
 
 @pytest.mark.parametrize(("over_ago", "waits"), [(None, True), (QUIET - 1, True), (QUIET, False)])
@@ -406,7 +391,7 @@ def test_bracket_the_venue_shows_covers_what_it_covers(status: OrderStatus) -> N
     seen = an_order_record(a_bracket_intent(quantity=Quantity("0.4"), reason=ATTACHED), venue_order_id=CHILD)
     ledger = with_entry(status, seen, over_ago=0)
 
-    assert Quantity("0.6") == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity("0.6") == compute_uncovered(ledger, ledger.lots[LOT], SETTLED)
 
 
 def test_another_bracket_is_not_taken_for_the_one_the_venue_has_yet_to_show() -> None:
@@ -414,7 +399,7 @@ def test_another_bracket_is_not_taken_for_the_one_the_venue_has_yet_to_show() ->
     other = an_order_record(a_bracket_intent(quantity=Quantity("0.4")))
     ledger = with_entry(OrderStatus.OPEN, other)
 
-    assert Quantity(0) == compute_unprotected(ledger, ledger.lots[LOT], SETTLED)
+    assert Quantity(0) == compute_uncovered(ledger, ledger.lots[LOT], SETTLED)
 
 
 @pytest.mark.parametrize(("bid", "count"), [("94", 0), ("94.01", 1), ("111.99", 1), ("112", 0)])
@@ -428,10 +413,106 @@ def test_lot_that_is_being_sold_gets_no_bracket() -> None:
     assert [] == brackets(held(), None, LOT)
 
 
-@pytest.mark.parametrize("market", [replace(eth(), products={}), replace(eth(), quotes={}), eth(bid="101", ask="100")])
-def test_lot_that_cannot_be_judged_gets_no_bracket(market: ExecutionContext) -> None:
-    """A bracket at a made-up distance could sell at once."""
-    assert [] == brackets(held(), market)
+@pytest.mark.parametrize("market", [replace(eth(), quotes={}), eth(bid="101", ask="100")])
+def test_lot_whose_price_nobody_knows_is_protected_all_the_same(market: ExecutionContext) -> None:
+    """The venue refuses a stop that the price is through; without one a lot would lie open for want of a quote."""
+    assert 1 == len(brackets(held(), market))
+
+
+def test_lot_whose_increments_nobody_knows_gets_no_bracket() -> None:
+    """There is nothing to round to."""
+    assert [] == brackets(held(), replace(eth(), products={}))
+
+
+@pytest.mark.parametrize("flag", ["cancel_only", "trading_disabled", "is_disabled", "view_only", "in_auction"])
+def test_lot_whose_book_takes_no_order_keeps_what_it_has(flag: str) -> None:
+    """Accident 33: neither is its bracket taken away to sell, nor is one sent to be refused."""
+    closed = eth(product=a_product("ETH-USD", **{flag: True}))
+
+    sale = sell(held(an_order_record(a_bracket_intent())), closed)
+
+    assert sale.denial is not None
+    assert (None, None, DenialCode.NOT_TRADABLE, ()) == (sale.intent, sale.cover, sale.denial.code, sale.cancels)
+    assert [] == brackets(held(), closed)
+
+
+def test_lot_without_cover_is_offered_at_the_ask_where_only_makers_may_trade() -> None:
+    """It cannot take what is there; one that is covered keeps its bracket instead."""
+    makers = eth(product=a_product("ETH-USD", post_only=True))
+
+    bare, covered = sell(held(), makers), sell(held(an_order_record(a_bracket_intent())), makers)
+
+    assert bare.intent is not None
+    assert covered.denial is not None
+    assert (OrderConfiguration.POST_ONLY_GTC, Price("100.01"), None) == (
+        bare.intent.configuration,
+        bare.intent.limit_price,
+        bare.cover,
+    )
+    assert DenialCode.NOT_TRADABLE is covered.denial.code
+
+
+# --- what is remembered with an exit
+
+
+def test_exit_is_remembered_with_the_order_that_protects_what_it_leaves() -> None:
+    """For all of the lot, contingent on the sale, numbered on its own."""
+    sale = sell(replace(held(), tallies={f"{LOT}|PROTECTION": OrderTally(4)}))
+
+    assert sale.intent is not None
+    assert sale.cover is not None
+    assert (OrderPurpose.PROTECTION, Quantity(1), sale.intent.client_order_id, 4) == (
+        sale.cover.purpose,
+        sale.cover.quantity,
+        sale.cover.contingent_on,
+        sale.cover.n,
+    )
+
+
+@pytest.mark.parametrize(("bid", "kind"), [("94", "LIMIT_GTC"), ("94.01", "BRACKET_GTC")])
+def test_what_a_sale_below_the_stop_leaves_rests_at_its_bounded_price(bid: str, kind: str) -> None:
+    """No stop can be placed there: the venue refuses one that the price is through."""
+    sale = sell(held(), eth(bid=bid))
+
+    assert sale.intent is not None
+    assert sale.cover is not None
+    assert kind == sale.cover.configuration
+    assert (sale.cover.limit_price == sale.intent.limit_price) is (kind == "LIMIT_GTC")
+    assert sale.cover.client_order_id != sale.intent.client_order_id
+
+
+@pytest.mark.parametrize(("target", "kind"), [(Price(112), "BRACKET_GTC"), (None, "STOP_LIMIT_GTC")])
+def test_lot_without_a_target_is_protected_by_a_stop_at_a_limit(target: Price | None, kind: str) -> None:
+    """5 % below the stop, as the venue's own bracket."""
+    (order,) = brackets(held(bracket=Bracket(Price(94), target)))
+
+    assert (kind, Price(94), Price(112) if target else Price("89.30")) == (
+        order.configuration,
+        order.stop_price,
+        order.limit_price,
+    )
+
+
+@pytest.mark.parametrize(("is_patient", "waits"), [(True, True), (False, False)])
+def test_lot_is_left_alone_after_a_refusal_unless_told_to_flatten(is_patient: bool, waits: bool) -> None:
+    """One alarm, not one in each cycle; an operator is not kept waiting."""
+    refusals = {RefusalClass.PERMISSION: Refusals("PERMISSION_DENIED", 3, Instant(NOW + 200))}
+    ledger = replace(held(), tallies={f"{LOT}|EXIT": OrderTally(3, refusals=refusals)})
+
+    sale = plan_exit(a_sell_approval(ledger.lots[LOT]), ledger, eth(), RULE, QUIET, is_patient=is_patient)
+
+    assert waits is (sale.intent is None)
+    assert waits is (sale.denial is not None and sale.denial.code is DenialCode.REFUSAL_RECENT)
+
+
+def test_resting_sale_is_taken_away_and_placed_anew() -> None:
+    """Each look reprices it."""
+    resting = an_order_record(an_exit_intent("resting", configuration=OrderConfiguration.LIMIT_GTC))
+
+    sale = sell(held(resting), eth(bid="90"))
+
+    assert sale.intent is not None
+    assert ("t247-resting",) == sale.intent.depends_on
 
 
 def test_part_too_small_for_the_venue_gets_no_bracket() -> None:

@@ -50,7 +50,7 @@ def sold(intent: OrderIntent, price: str, **over: Any) -> Ledger:
 
 def closed(ledger: Ledger, **risk: Any) -> tuple[Ledger, list[AuditNote]]:
     notes: list[AuditNote] = []
-    return close_lots(ledger, NOW, risk_settings(**risk), notes), notes
+    return close_lots(ledger, NOW, replace(SETTINGS, risk=risk_settings(**risk)), notes), notes
 
 
 # --- results and rests

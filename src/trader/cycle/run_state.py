@@ -1,0 +1,110 @@
+"""The state of one run while it lasts: what is ours by lease, and what is to be written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from trader.cycle.records import Records
+from trader.cycle.report import CycleOutcome, CycleReport
+from trader.cycle.run_time import RunTime
+from trader.model.cycle_state import CycleMark, CyclePhase
+from trader.model.decisions import Decision
+from trader.model.events import AuditNote
+from trader.model.ids import ClientOrderId
+from trader.model.inputs import Tick
+from trader.model.ledger import Ledger
+from trader.model.orders import Fill, OrderRecord
+from trader.ports import LeaseGrant, Ports
+from trader.stages.pipeline import Pipeline
+from trader.stages.reconcile.account import Reconciled
+
+
+@dataclass(slots=True)
+class RunState:
+    """The state of one cycle while it runs: what is ours by lease, and what is to be written down."""
+
+    tick: Tick
+    pipeline: Pipeline
+    ports: Ports
+    time: RunTime
+    grant: LeaseGrant
+    before: Ledger
+    ledger: Ledger
+    records: Records
+    notes: list[AuditNote] = field(default_factory=list)
+    pending_fills: list[Fill] = field(default_factory=list)
+    all_fills: list[Fill] = field(default_factory=list)
+    finished: list[OrderRecord] = field(default_factory=list)
+    decision: Decision | None = None
+    withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
+    exposed: dict[ClientOrderId, str] = field(default_factory=dict)
+    strange: dict[ClientOrderId, str] = field(default_factory=dict)
+    written: int = 0
+    turns: int = 0
+
+    def adopt(self, done: Reconciled) -> None:
+        """Adopt what a reconciliation found."""
+        self.ledger = done.ledger
+        self.keep(done)
+        self.notes += done.notes
+
+    def keep(self, done: Reconciled) -> None:
+        """Remember what must be stored beside the ledger."""
+        self.pending_fills += done.new_fills
+        self.all_fills += done.new_fills
+        self.finished += done.finished
+
+    def write_audit(self, part: str, *, urgent: bool = False, may_owe: bool = True) -> None:
+        """Store what was noted since the last time as one audit object, or owe it, and make it the head of the chain.
+
+        Raises: AuditError if it may not be owed.
+        """
+        notes, self.written = self.notes[self.written :], len(self.notes)
+        self.ledger = self.records.write(self.ledger, part, notes, urgent=urgent, may_owe=may_owe)
+
+    def announce(self, ledger: Ledger) -> Ledger:
+        """Store what a turn noted, and the ledger that remembers what it is about to send; return it as committed.
+
+        Raises: VersionConflict, StoreUnavailable.
+        """
+        self.ledger, self.turns = ledger, self.turns + 1
+        self.write_audit(f"turn{self.turns}", urgent=True)
+        self.commit(phase=CyclePhase.COMMITTED)
+        return self.ledger
+
+    def commit_turn(self, ledger: Ledger) -> None:
+        """Store the ledger in the middle of acting. Raises: VersionConflict, StoreUnavailable."""
+        self.ledger = ledger
+        self.commit(phase=CyclePhase.COMMITTED)
+
+    def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
+        """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
+        if self.tick.is_in_order:
+            self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
+        owed, repaid = self.records.take()
+        self.grant = self.ports.store.commit(
+            self.grant,
+            self.ledger,
+            fills=self.pending_fills,
+            finished=self.finished,
+            owed=owed,
+            repaid=repaid,
+            release=release,
+        )
+        self.pending_fills, self.finished = [], []
+
+    def report(self, outcome: CycleOutcome, reason: str = "") -> CycleReport:
+        """Close the books of this invocation."""
+        fills, notes = tuple(self.all_fills), tuple(self.notes)
+        return CycleReport(
+            tick=self.tick,
+            outcome=outcome,
+            reason=reason,
+            before=self.before,
+            after=self.ledger,
+            decision=self.decision,
+            new_fills=fills,
+            notes=notes,
+            withheld_exits=self.withheld_exits,
+            exposed=self.exposed,
+        )

@@ -1,0 +1,132 @@
+"""What protects lots at the venue: which are uncovered, and the order that covers them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from trader.model.ids import ClientOrderId, CycleId, Instant, client_order_id
+from trader.model.ledger import Ledger, Lot
+from trader.model.market import Product
+from trader.model.money import ZERO, Quantity
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.settings.policy import ExecutionSettings
+from trader.stages.execution.context import ExecutionContext, name_restrictions, round_sellable
+
+
+def plan_protection(
+    ledger: Ledger,
+    context: ExecutionContext,
+    rules: ExecutionSettings,
+    quiet_seconds: int,
+    exiting: Collection[ClientOrderId],
+) -> list[OrderIntent]:
+    """Protect every lot, or part of one, that no active order at the venue protects and no exit sells.
+
+    Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle. Without a quote
+    nobody knows, and it is tried. After a refusal it is left for a while, as is a lot whose book takes no order.
+    """
+    settled = Instant(context.now - quiet_seconds)
+    orders = []
+    for lot in sorted(ledger.lots.values(), key=lambda each: each.lot_id):
+        product, quote = context.products.get(lot.product_id), context.quotes.get(lot.product_id)
+        if lot.lot_id in exiting or product is None or name_restrictions(product, OrderConfiguration.BRACKET_GTC):
+            continue
+        if quote is not None and not quote.is_crossed and not lot.bracket.is_around(quote.bid):
+            continue
+        if ledger.tally(f"{lot.lot_id}|{OrderPurpose.PROTECTION}").why_wait(context.now) is not None:
+            continue
+        uncovered = compute_uncovered(ledger, lot, settled)
+        order = plan_protective_order(ledger, lot, uncovered, product, (context.cycle_id, context.now), rules)
+        orders += [order] if order is not None else []
+    return orders
+
+
+def plan_protective_order(
+    ledger: Ledger,
+    lot: Lot,
+    quantity: Quantity,
+    product: Product,
+    decided: tuple[CycleId, Instant],
+    rules: ExecutionSettings,
+) -> OrderIntent | None:
+    """Plan the order that protects so much of a lot; None if that is too little for the venue."""
+    run_id, now = decided
+    bracket, purpose = lot.bracket, OrderPurpose.PROTECTION
+    sellable = round_sellable(quantity, product, bracket.stop_price, bracket.target_price)
+    if sellable <= 0:
+        return None
+    n = ledger.tally(f"{lot.lot_id}|{purpose}").made
+    order_id = client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n)
+    return lot.protect(order_id, run_id, now, sellable, product.price_increment, n)
+
+
+def compute_uncovered(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
+    """Return how much of a lot neither an active protective or exit order, nor its entry's own bracket, covers.
+
+    An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
+    has had its time to show.
+    """
+    covered = ZERO
+    for record in ledger.orders_of(lot.lot_id):
+        if record.intent.side is Side.SELL and record.is_active:
+            covered += record.remaining
+        elif awaits_bracket(record, ledger, settled):
+            return Quantity(0)
+    return Quantity(max(lot.quantity - covered, ZERO))
+
+
+def find_exposed(ledger: Ledger, now: Instant, quiet_seconds: int) -> tuple[ClientOrderId, ...]:
+    """Name the lots that are neither covered nor being sold, as far as the venue could sell what is left of them.
+
+    An immediate sale that was taken, and is not over after the quiet period, sells nothing any more as far as we know.
+    """
+    products = ledger.products.by_id() if ledger.products else {}
+    settled = Instant(now - quiet_seconds)
+    exposed = []
+    for lot_id, lot in sorted(ledger.lots.items()):
+        uncovered, product = compute_uncovered(ledger, lot, settled), products.get(lot.product_id)
+        uncovered = Quantity(uncovered + sum((each.remaining for each in _overdue(ledger, lot_id, settled)), ZERO))
+        if uncovered <= 0:
+            continue
+        if product is None or round_sellable(uncovered, product, lot.bracket.stop_price) > 0:
+            exposed.append(lot_id)
+    return tuple(exposed)
+
+
+def _overdue(ledger: Ledger, lot_id: ClientOrderId, settled: Instant) -> list[OrderRecord]:
+    return [
+        record
+        for record in ledger.orders_of(lot_id)
+        if record.intent.is_exit
+        and record.intent.configuration is OrderConfiguration.LIMIT_IOC
+        and record.is_at_venue
+        and record.intent.decided_at <= settled
+    ]
+
+
+def why_exposed(ledger: Ledger, lot_id: ClientOrderId, now: Instant, quiet_seconds: int) -> str:
+    """Say why nothing covers a lot, as far as the ledger knows."""
+    for record in _overdue(ledger, lot_id, Instant(now - quiet_seconds)):
+        return f"its sale {record.intent.client_order_id} was taken and the venue does not end it: {record.status}"
+    for purpose in (OrderPurpose.PROTECTION, OrderPurpose.EXIT):
+        if (waiting := ledger.tally(f"{lot_id}|{purpose}").why_wait(now)) is not None:
+            return f"refused {waiting.count} times: {waiting.reason}; the next try is due in {waiting.until - now} s"
+    products = ledger.products.by_id() if ledger.products else {}
+    product = products.get(ledger.lots[lot_id].product_id)
+    if product is None:
+        return "its product is not known"
+    closed = name_restrictions(product, OrderConfiguration.BRACKET_GTC)
+    return f"the venue takes no order now: {', '.join(closed)}" if closed else "no order for it is at the venue"
+
+
+def awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
+    """Whether this is an attached entry whose bracket the venue has not shown us yet, and still may.
+
+    Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
+    Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
+    """
+    if not record.intent.is_entry or not record.intent.attach_bracket:
+        return False
+    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
+        return False
+    return not record.status.is_final or record.final_at is None or record.final_at > settled

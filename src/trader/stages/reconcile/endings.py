@@ -1,0 +1,107 @@
+"""What is remembered of orders that ended, when they themselves may go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Instant
+from trader.model.ledger import Ledger
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord, Rejected
+from trader.model.refusals import RefusalClass
+from trader.model.tallies import FAILED_LATER, OrderTally, name_parent
+from trader.settings import Settings
+
+#: The increment of an asset whose metadata nobody remembers: the finest there is.
+_FINEST = Decimal("1e-8")
+_ROUNDED = "it reports a hair more than its fills"
+_UNLISTED = "it reports fills that the venue never listed"
+
+
+def count_end(ledger: Ledger, ended: OrderRecord, now: Instant, settings: Settings) -> Ledger:
+    """Count what an order came to that the venue has just shown to be over.
+
+    What the market left unfilled is a try. What was taken and failed afterwards was none: it is waited out.
+    """
+    intent, tally = ended.intent, ledger.tally(ended.intent)
+    if ended.status is OrderStatus.FAILED:
+        refused = Rejected(FAILED_LATER, RefusalClass.EDGE)
+        # Waited for since it was made: what failed after a long rest is covered again by the cycle that sees it.
+        tally = tally.count_refusal(refused, intent.decided_at, settings.execution.refusal_waits)
+        return ledger.with_tally(intent, replace(tally, touched_at=now))
+    if intent.is_protection:
+        return ledger
+    if ended.status is OrderStatus.CANCELLED and intent.expires_at is not None and now < intent.expires_at:
+        # Nobody but ourselves takes an entry away before its time: it says nothing of the market.
+        return ledger.with_tally(intent, tally.count_success(now)) if ended.reported_filled > 0 else ledger
+    left = intent.quantity - ended.reported_filled
+    has_filled = ended.reported_filled > 0 if intent.is_entry else left <= 0
+    after = tally.count_success(now) if has_filled else tally.count_try(now)
+    return ledger if after == tally else ledger.with_tally(intent, after)
+
+
+def count_open(ledger: Ledger, opened: OrderRecord) -> Ledger:
+    """Forget the refusals of an order that rests on the book at last."""
+    tally = ledger.tally(opened.intent)
+    return ledger.with_tally(opened.intent, replace(tally, refusals={})) if tally.refusals else ledger
+
+
+def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
+    """Wait no longer for fills of less than half a base increment that an order reports and nobody lists.
+
+    Some venues round what an order reports; its lot would never close. It is told of once, although every listing
+    reports it again. What is more than that, and long missing, puts the asset in reduce-only.
+    """
+    products = ledger.products.by_id() if ledger.products else {}
+    for key, record in sorted(ledger.orders.items()):
+        missing = record.unreported_quantity
+        if not missing or record.awaits_fills(Instant(now - settings.cycle.quiet_period_seconds)):
+            continue
+        product = products.get(record.intent.product_id)
+        tolerated = (product.base_increment if product is not None else _FINEST) / 2
+        body = {"order": key, "reported": record.reported_filled, "listed": record.filled, "tolerated": tolerated}
+        if missing > tolerated:
+            if record.awaits_fills(Instant(now - settings.cycle.order_memory_seconds)) or record.note == _UNLISTED:
+                continue
+            notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{key}|fills", {**body, "reason": _UNLISTED}))
+            why = f"order {key}: {_UNLISTED}"
+            ledger = replace(ledger, reduce_only={record.intent.base: why, **ledger.reduce_only})
+            ledger = ledger.with_order(replace(record, note=_UNLISTED))
+            continue
+        if record.note != _ROUNDED:
+            notes.append(AuditNote(EventKind.ORDER_ROUNDED, key, {**body, "reason": _ROUNDED}))
+        ledger = ledger.with_order(replace(record, reported_filled=record.filled, note=_ROUNDED))
+    return ledger
+
+
+def withhold_contingent(ledger: Ledger, now: Instant) -> tuple[Ledger, tuple[OrderRecord, ...]]:
+    """Take out what waited for the end of a sale that is over: what is left of its lot is looked at anew."""
+    dropped = []
+    for key, record in sorted(ledger.orders.items()):
+        sale = ledger.orders.get(record.intent.contingent_on) if record.intent.contingent_on is not None else None
+        if record.is_contingent and (sale is None or not sale.is_active):
+            dropped.append(replace(record, status=OrderStatus.WITHHELD, final_at=now, note="its sale is over"))
+            ledger = ledger.without((), (key,))
+    return ledger, tuple(dropped)
+
+
+def forget_tallies(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
+    """Forget the counts of lots that are gone, and of wishes that nobody has had for a while."""
+    wanted = {*ledger.lots, *(name_parent(record.intent) for record in ledger.orders.values())}
+    window = max(
+        settings.execution.chase_memory_cycles * settings.cycle.period_seconds,
+        2 * settings.execution.refusal_wait_seconds_max,
+        settings.cycle.order_memory_seconds,
+    )
+    kept = {
+        key: tally
+        for key, tally in ledger.tallies.items()
+        if key.rpartition("|")[0] in wanted or _is_fresh(tally, now, window)
+    }
+    return ledger if len(kept) == len(ledger.tallies) else replace(ledger, tallies=kept)
+
+
+def _is_fresh(tally: OrderTally, now: Instant, window: int) -> bool:
+    return now - tally.touched_at < window

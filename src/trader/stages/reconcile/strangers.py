@@ -1,0 +1,61 @@
+"""Orders at the venue that carry our prefix and that the ledger does not know: looked up before anything is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Asset, ClientOrderId, Instant
+from trader.model.ledger import Ledger
+from trader.model.orders import OrderRecord, OrderStatusReport
+from trader.settings import Settings
+
+#: How the reason begins for which an asset takes no entries until a person has looked.
+UNKNOWN = "an order that carries our prefix is in no book"
+
+
+def find_strangers(
+    ledger: Ledger, reports: Iterable[OrderStatusReport], now: Instant, settings: Settings
+) -> tuple[OrderStatusReport, ...]:
+    """Find orders of ours that the ledger should know, and does not: open ones, and those too young to be forgotten."""
+    known = {record.venue_order_id for record in ledger.orders.values()}
+    since, prefix = now - settings.cycle.order_memory_seconds, settings.execution.order_prefix
+    return tuple(
+        report
+        for report in reports
+        if report.client_order_id.startswith(prefix)
+        and report.client_order_id not in ledger.orders
+        and report.venue_order_id not in known
+        and (not report.status.is_final or (report.created_at > since and report.filled_quantity > 0))
+    )
+
+
+def recall_orders(ledger: Ledger, records: Sequence[OrderRecord]) -> tuple[Ledger, tuple[AuditNote, ...]]:
+    """Take finished orders back into the ledger that the venue shows all the same: its word counts for more.
+
+    What the venue says of them is applied like anything else it says.
+    """
+    notes = []
+    for record in records:
+        order_id = record.intent.client_order_id
+        body = {"order": order_id, "was": record.status, "reason": "the venue shows an order that had ended"}
+        notes.append(AuditNote(EventKind.ORDER_RECALLED, order_id, body))
+        ledger = ledger.with_order(record)
+    return ledger, tuple(notes)
+
+
+def note_strangers(
+    ledger: Ledger, strangers: Iterable[OrderStatusReport], recalled: Iterable[ClientOrderId]
+) -> tuple[Ledger, tuple[AuditNote, ...]]:
+    """Forbid entries into the assets of open orders that were found nowhere, until a person adopts or acknowledges."""
+    notes, known = [], set(recalled)
+    for report in strangers:
+        if report.client_order_id in known or report.status.is_final:
+            continue
+        base = Asset(report.product_id.rpartition("-")[0])
+        body = {"reason": UNKNOWN, "order": report}
+        notes.append(AuditNote(EventKind.MISMATCH_FOUND, report.venue_order_id, body))
+        why = ledger.reduce_only.get(base, f"{UNKNOWN}: {report.client_order_id}")
+        ledger = replace(ledger, reduce_only={**ledger.reduce_only, base: why})
+    return ledger, tuple(notes)
