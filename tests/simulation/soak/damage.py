@@ -11,7 +11,8 @@ from botocore.awsrequest import AWSResponse
 
 from desk.sandbox.fault_replies import corrupt_reply
 from desk.sandbox.faults import Fault, FaultRule
-from desk.sandbox.replies import Reply
+from desk.sandbox.reasons import OrderRefused
+from desk.sandbox.replies import Reply, reply_json
 from simulation.soak.fault_kinds import FaultKind
 from trader.model.ids import Instant, rfc3339
 
@@ -49,6 +50,15 @@ FATES = {
     FaultKind.CANCEL_FILL_RACE: Fault.CANCEL_FILL_RACE,
 }
 _STALE_SECONDS = 900
+#: One of each class that is no doubt, and of the market two.
+REASONS = (
+    "INVALID_NO_LIQUIDITY",
+    "BREACHED_PRICE_LIMIT",
+    "NOT_ALLOWED_BY_MARKET_STATE",
+    "INSUFFICIENT_FUND",
+    "INVALID_SIZE_PRECISION",
+    "PERMISSION_DENIED",
+)
 
 
 def instead(fault: Fault) -> requests.Response:
@@ -56,6 +66,11 @@ def instead(fault: Fault) -> requests.Response:
     reply = corrupt_reply(FaultRule(fault), None).reply
     assert reply is not None
     return _response(reply)
+
+
+def refused(reason: str) -> requests.Response:
+    """An order is refused for a reason, and the venue never hears of it."""
+    return _response(reply_json(OrderRefused(reason).body({})))
 
 
 def damaged(kind: FaultKind, response: requests.Response, now: Instant) -> tuple[requests.Response, bool]:

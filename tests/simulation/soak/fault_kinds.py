@@ -42,6 +42,7 @@ class FaultKind(StrEnum):
     FORBIDDEN = "venue: 403"
     NOT_FOUND = "venue: 404"
     WITHOUT_REASON = "venue: order refused without a reason"
+    REFUSED = "venue: order refused for a reason of some class"
     TRUNCATED = "venue: answer truncated"
     EMPTY = "venue: answer empty"
     GARBLED = "venue: answer garbled"
@@ -119,6 +120,7 @@ VENUE_KINDS: Mapping[FaultKind, float] = {
 ORDER_KINDS: Mapping[FaultKind, float] = {
     FaultKind.ERROR_AFTER_WORK: 1.5,
     FaultKind.WITHOUT_REASON: 1,
+    FaultKind.REFUSED: 2,
     FaultKind.ACCEPTED_THEN_FAILED: 1,
     FaultKind.PARTIAL_THEN_CANCELLED: 1.5,
     FaultKind.POST_ONLY_RACE: 1,

@@ -10,7 +10,7 @@ import requests
 
 from desk.sandbox.faults import Fault as VenueFault
 from simulation.nemesis import Crash, Nemesis
-from simulation.soak.damage import BY_VENUE, FATES, INSTEAD, aws_error, damaged, instead
+from simulation.soak.damage import BY_VENUE, FATES, INSTEAD, REASONS, aws_error, damaged, instead, refused
 from simulation.soak.fault_kinds import FaultKind, FaultMix
 from simulation.soak.lags import late_answers
 from simulation.soak.told import Log, Tally
@@ -27,6 +27,7 @@ _ONLY_AT: Mapping[FaultKind, str] = {
     FaultKind.PROOF_TOKEN: "venue GET /orders/historical",
 }
 _AT_ORDERS = (
+    FaultKind.REFUSED,
     FaultKind.WITHOUT_REASON,
     FaultKind.ACCEPTED_THEN_FAILED,
     FaultKind.PARTIAL_THEN_CANCELLED,
@@ -135,6 +136,9 @@ class Storm(Nemesis):
         if kind in INSTEAD:
             self.hit(kind)
             return instead(INSTEAD[kind])
+        if kind is FaultKind.REFUSED:
+            self.hit(kind)
+            return refused(self.chance.choice(REASONS))
         if kind is FaultKind.ERROR_AFTER_WORK:
             act().close()
             self.hit(kind)
