@@ -157,6 +157,17 @@ ONLY ?=
 slow-venue: .venv/.dev ## sell lots at a venue that answers late, a quarter of an hour; writes docs/slow-venue.md; ONLY
 	$(BIN)/python -m desk.drill.slow_venue $(or $(ONLY),docs/slow-venue.md)
 
+# `make crash-day CANDLES=FOLDER` reads other candles than those beside the checkout.
+CANDLES ?= ../shared/data/candles
+
+.PHONY: crash-day
+crash-day: .venv/.dev ## play the liquidation of 2025-10-10 on real candles; writes docs/crash-day.md; CANDLES
+	$(BIN)/python -m desk.drill.crash_day docs/crash-day.md --candles $(CANDLES)
+
+.PHONY: market-modes
+market-modes: .venv/.dev ## play every mode of a market against every situation of a lot; writes docs/market-modes.md
+	$(BIN)/python -m desk.drill.market_modes docs/market-modes.md
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md
