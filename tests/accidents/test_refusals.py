@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from accidents.hostile_venue import MODES, QUIET, holding_due, is_covered, lot_of, refuse, show
-from accidents.one_account import DIP, ETH, SOL, Bar, World, a_path, a_world, listed
+from accidents.one_account import DIP, ETH, SOL, Bar, World, a_path, a_world, down, listed
 from factories import SCOPE, Scripted, a_proposal, scripted
 from trader.cycle import CycleOutcome
 from trader.errors import VenueAuth, VenueProtocol
@@ -479,3 +479,18 @@ def test_refused_conversion_is_not_asked_for_again_at_once() -> None:
     assert (1, {SOL}) == (len(asked), {order.product_id for order in world.buys()})
     codes = {verdict.code for verdict in report.decision.verdicts if verdict.product_id == ADA_USDC}
     assert {DenialCode.QUOTE_ASSET_MISSING} == codes
+
+
+def test_conversion_that_nobody_answered_for_is_not_done_beside_the_next_one() -> None:
+    """40: only a question was asked; the entry of a later cycle asks for itself, and one conversion pays for it."""
+    world = needing_a_conversion()
+    world.meddlers["exchange.quote_conversion"] = down
+    world.cycle()
+    del world.meddlers["exchange.quote_conversion"]
+
+    for seconds in (10, 70, 70):
+        world.clock.advance(seconds)
+        world.cycle()
+
+    assert 1 == sum(each.done_at is not None for each in world.stored.conversions.values())
+    assert [] == [each for each in world.ledger.conversions.values() if each.is_open]

@@ -32,16 +32,15 @@ def _convert(hands: Executor, record: ConversionRecord) -> None:
     subject = record.intent.conversion_id
     try:
         venue_id = hands.exchange.quote_conversion(record.intent)
-    except (VenueProtocol, VenueAuth) as error:
-        # Said no to a question: nothing has moved, and asking again in the next cycle would bring the same.
-        now, refused = hands.ports.clock.now(), Rejected(str(error), RefusalClass.PERMISSION)
+    except VenueError as error:
+        # Only a question was asked: nothing has moved, whatever became of it. The next entry asks for itself.
+        is_no = isinstance(error, VenueProtocol | VenueAuth)
+        kind = RefusalClass.PERMISSION if is_no else RefusalClass.EDGE
+        now, refused = hands.ports.clock.now(), Rejected(str(error), kind)
         failed = replace(record, status=ConversionStatus.FAILED, final_at=now)
         hands.ledger = refuse_conversion(hands.ledger, failed, refused, now, hands.settings.execution)
         body = {"conversion": failed, "report": None, "refused": refused}
         hands.notes.append(AuditNote(EventKind.CONVERSION_OBSERVED, f"{subject}|{failed.status}", body))
-        return
-    except VenueError as error:
-        hands.notes.append(_doubt(record, error))
         return
     try:
         hands.ledger = hands.ledger.with_conversion(
