@@ -91,6 +91,11 @@ class Mutant:
 _UNDISTURBED = "tests/simulation/test_crash_everywhere.py::test_undisturbed_story_is_sound_and_does_something"
 _STRUCK = "tests/simulation/test_crash_everywhere.py::test_fault_at_any_call_ends_in_the_same_ledger"
 _WIRE = "tests/simulation/test_wire_sweeps.py::test_undisturbed_story_is_sound_over_the_wire"
+_TURNS = "tests/accidents/test_turns.py"
+_REFUSALS = (
+    "tests/property/test_refusals.py::"
+    "test_no_refusal_or_crash_makes_an_id_twice_sells_a_lot_twice_or_leaves_it_bare_in_silence"
+)
 _MEETING = "tests/simulation/test_wire_sweeps.py::test_invocations_that_meet_over_the_wire_break_nothing"
 
 COMMIT_SKIPPED = Mutant(
@@ -245,7 +250,7 @@ PROTECTION_BEFORE_FLAGS = Mutant(
         ),
     ),
     "test_protection_that_goes_before_the_flags_were_read_is_seen_as_a_bare_lot",
-    (),
+    (f"{_TURNS}::test_no_mode_that_begins_within_the_turn_leaves_a_lot_without_its_bracket[cancel_only-time]",),
 )
 
 PUT_BACK_AFTER_UNKNOWN = Mutant(
@@ -261,7 +266,7 @@ PUT_BACK_AFTER_UNKNOWN = Mutant(
         ),
     ),
     "test_protection_after_an_unanswered_sale_is_seen_as_too_much_for_sale",
-    (),
+    (_REFUSALS,),
 )
 
 N_NOT_RAISED = Mutant(
@@ -269,7 +274,7 @@ N_NOT_RAISED = Mutant(
     "The ledger does not count the orders that were made for a lot.",
     (Edit(OrderTally.count_made, "made=max(self.made, intent.n + 1)", "made=self.made"),),
     "test_number_that_does_not_rise_is_seen_as_two_orders_under_one_id",
-    ("tests/unit/model/test_tallies.py::test_number_only_rises",),
+    ("tests/unit/model/test_tallies.py::test_number_only_rises", _REFUSALS),
 )
 
 FLOOR_FOR_CEIL = Mutant(
