@@ -10,7 +10,7 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, Lot
-from trader.model.orders import Side
+from trader.model.orders import OrderConfiguration, Side
 from trader.settings import Settings
 from trader.settings.app import CycleSettings
 
@@ -73,7 +73,9 @@ def _how_closed(ledger: Ledger, lot: Lot) -> str:
         return "unfilled"
     _, record, fill = max(sells, key=lambda each: (each[0], each[2].trade_id))
     if record.intent.is_protection:
-        return "target" if fill.price >= record.intent.limit_price else "stop"
+        # Only the limit of a bracket is a target; that of a stop alone is what it sells at, at the worst.
+        has_target = record.intent.configuration is OrderConfiguration.BRACKET_GTC
+        return "target" if has_target and fill.price >= record.intent.limit_price else "stop"
     return record.intent.reason
 
 

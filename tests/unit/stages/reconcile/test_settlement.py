@@ -31,9 +31,9 @@ from trader.model.cycle_state import Cooldown, LossStreak
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger, cash_imbalance
-from trader.model.money import Notional, Quantity
+from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderIntent
+from trader.model.orders import OrderConfiguration, OrderIntent
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.settlement import AuditNote, close_lots
 
@@ -166,6 +166,14 @@ def test_how_a_lot_ended_is_told_by_its_last_sale() -> None:
     ledger = book_fill(ledger, second.client_order_id, a_fill(second, price="93", time=NOW + 20))
 
     assert "stop" == closed(ledger)[0].cooldowns[ETH].reason
+
+
+def test_lot_without_a_target_is_stopped_out_at_any_price_its_stop_sells_at() -> None:
+    """The limit of such an order is below its stop: what it sells at or above that is no target reached."""
+    kind = OrderConfiguration.STOP_LIMIT_GTC
+    stop = replace(a_bracket_intent(), configuration=kind, stop_price=Price(94), limit_price=Price("89.3"))
+
+    assert ["stop", "stop"] == [closed(sold(stop, price))[0].cooldowns[ETH].reason for price in ("93.9", "89.3")]
 
 
 def test_rests_are_those_of_the_settings() -> None:
