@@ -23,7 +23,7 @@ from accidents.one_account import SOL, Bar, World
 from trader.cycle import CycleOutcome
 from trader.model.events import EventKind
 from trader.model.ids import Asset, VenueOrderId
-from trader.model.money import Quantity
+from trader.model.money import Notional, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import (
     Accepted,
@@ -99,6 +99,40 @@ def test_no_mode_that_begins_within_the_turn_leaves_a_lot_without_its_bracket(mo
 
     assert len(asked) > 1
     assert (0, before) == (world.sent("cancel"), world.sent())
+
+
+#: Rows in which a lot of 300 dollars is too small, or too large, for any order.
+ODD_SIZES: dict[str, dict[str, Any]] = {
+    "quote_size_min": {"quote_size_min": Notional(500)},
+    "base_size_min": {"base_size_min": Quantity(10)},
+    "base_increment": {"base_increment": Quantity(10)},
+    "base_size_max": {"base_size_max": Quantity("0.0000001")},
+    "quote_size_max": {"quote_size_max": Notional("0.5")},
+}
+
+
+@pytest.mark.parametrize("when", ["decision", "turn"])
+@pytest.mark.parametrize("why", ["time", "flatten"])
+@pytest.mark.parametrize("row", sorted(ODD_SIZES))
+def test_row_whose_sizes_allow_no_sale_leaves_the_lot_its_bracket(row: str, why: str, when: str) -> None:
+    """33: the venue would take neither the sale nor the bracket again; 300 dollars are no dust."""
+    world = when_due(holding_due(), why)
+    right = {name: getattr(world.market._products[SOL], name) for name in ODD_SIZES[row]}
+    if when == "decision":
+        show(world, **ODD_SIZES[row])
+    else:
+        flags_from_the_turn_on(world, **ODD_SIZES[row])
+
+    for _ in range(3):
+        world.cycle()
+        assert is_covered(world)
+        world.pass_bars()
+    assert 0 == world.sent("cancel")
+    world.meddlers.clear()
+    show(world, **right)
+    world.cycle()
+
+    assert {} == world.ledger.lots
 
 
 @pytest.mark.parametrize("mode", sorted(MODES))

@@ -69,6 +69,11 @@ class SaleTurn:
             reason = f"the venue takes no such order now: {', '.join(closed)}"
             hands.withhold(self.order_id, reason, is_new=self.is_new, rings=False)
             return
+        if before and self._renewed(intent, product, intent.quantity) is None:
+            # What covers the lot stays here, too: the venue would refuse the sale, and then the bracket as well.
+            reason = "its sizes are others than they were: they allow no such sale"
+            hands.withhold(self.order_id, reason, is_new=self.is_new, rings=True)
+            return
         if not hands.time.has_time(seconds * _ANSWERS_LEFT // _ANSWERS):
             hands.withhold(self.order_id, NO_TIME, is_new=self.is_new, rings=True)
             return

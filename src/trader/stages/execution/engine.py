@@ -43,7 +43,8 @@ class ExecutionEngine:
             if approval.proposal.reduces:
                 # Told to flatten, nothing is waited out.
                 is_patient = state is not TradingState.FLATTEN
-                order = plan_exit(approval, ledger, context, rules, quiet, is_patient=is_patient)
+                dust = self.settings.exits.dust_value_max
+                order = plan_exit(approval, ledger, context, rules, quiet, dust, is_patient=is_patient)
                 intents += [order.intent] if order.intent else []
                 covers += [order.cover] if order.cover else []
                 denials += [order.denial] if order.denial else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from trader.model.decisions import Approval, Denial
 from trader.model.denials import DenialCode
@@ -38,6 +39,7 @@ def plan_exit(
     context: ExecutionContext,
     rules: ExecutionSettings,
     quiet_seconds: int,
+    dust_value_max: Decimal,
     *,
     is_patient: bool = True,
 ) -> ExitOrder:
@@ -46,7 +48,8 @@ def plan_exit(
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
     book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What the venue
     has not shown yet, or of which we do not know whether it exists, may have sold the lot already: it is waited for,
-    and an entry that could still bring a bracket is ended. Rounding: quantity down, price up.
+    and an entry that could still bring a bracket is ended. A lot too small to sell gives up what covers it only if
+    it is written off then, being worth no more than *dust_value_max*. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -73,8 +76,9 @@ def plan_exit(
         denial = proposal.deny(
             STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
         )
-        # A lot that only the price of the moment makes so small is none to be given up.
-        is_dust = round_sellable(held, product, lot.entry_price) <= 0
+        # A lot that only the price of the moment, or an odd row of the product, makes so small is none to be given up.
+        is_small = max(lot.cost, lot.quantity * quote.bid) <= dust_value_max
+        is_dust = is_small and round_sellable(held, product, lot.entry_price) <= 0
         return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust else ())))
     order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
     tally = ledger.tally(f"{lot.lot_id}|{OrderPurpose.EXIT}")

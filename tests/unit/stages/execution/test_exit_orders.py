@@ -40,6 +40,7 @@ from trader.stages.execution.protection import compute_uncovered, plan_protectio
 
 LOT = ClientOrderId(PREFIX + "entry")
 RULE = shipped_settings().execution
+DUST = shipped_settings().exits.dust_value_max
 
 
 def eth(bid: str = "100", ask: str | None = None, product: Product | None = None, **over: Any) -> ExecutionContext:
@@ -56,7 +57,7 @@ def held(*more: OrderRecord, attach: bool = False, **lot: Any) -> Ledger:
 
 def sell(ledger: Ledger, market: ExecutionContext | None = None) -> ExitOrder:
     approval = a_sell_approval(ledger.lots[LOT])
-    return plan_exit(approval, ledger, eth() if market is None else market, RULE, QUIET)
+    return plan_exit(approval, ledger, eth() if market is None else market, RULE, QUIET, DUST)
 
 
 def tried(count: int, made: int | None = None) -> dict[str, OrderTally]:
@@ -179,6 +180,16 @@ def test_lot_below_the_minimum_is_refused_and_loses_its_bracket() -> None:
 
     assert sale.denial is not None
     assert (None, DenialCode.NOTIONAL_BELOW_MIN, ("t247-bracket",)) == (sale.intent, sale.denial.code, sale.cancels)
+
+
+def test_lot_too_small_for_the_venue_and_too_dear_for_dust_keeps_its_bracket() -> None:
+    """Nobody would sweep it up: taking away what protects it would leave it bare for ever."""
+    ledger = held(an_order_record(a_bracket_intent()))
+
+    sale = sell(ledger, eth(product=a_product("ETH-USD", quote_size_min=Notional(500))))
+
+    assert sale.denial is not None
+    assert (None, DenialCode.NOTIONAL_BELOW_MIN, ()) == (sale.intent, sale.denial.code, sale.cancels)
 
 
 @pytest.mark.parametrize(("quantity", "price"), [("0.0101", "99.50"), ("0.01004", "99.61"), ("0.01", "100.00")])
@@ -499,7 +510,7 @@ def test_lot_is_left_alone_after_a_refusal_unless_told_to_flatten(is_patient: bo
     refusals = {RefusalClass.PERMISSION: Refusals("PERMISSION_DENIED", 3, Instant(NOW + 200))}
     ledger = replace(held(), tallies={f"{LOT}|EXIT": OrderTally(3, refusals=refusals)})
 
-    sale = plan_exit(a_sell_approval(ledger.lots[LOT]), ledger, eth(), RULE, QUIET, is_patient=is_patient)
+    sale = plan_exit(a_sell_approval(ledger.lots[LOT]), ledger, eth(), RULE, QUIET, DUST, is_patient=is_patient)
 
     assert waits is (sale.intent is None)
     assert waits is (sale.denial is not None and sale.denial.code is DenialCode.REFUSAL_RECENT)
