@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from accidents.one_account import BTC, DIP, SOL, USD, Bar, World, a_path, a_world, listed
+from accidents.one_account import BTC, DIP, SOL, USD, USDC, Bar, World, a_path, a_world, listed
 from desk.recovery.chain import read_chain
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import SCOPE, Scripted, a_proposal
@@ -275,6 +275,32 @@ def test_rebuilt_books_believe_what_the_lost_ones_believed(spoil: Spoil) -> None
     made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, listed_now).ledger
 
     assert what_counts(world.ledger) == what_counts(made)
+
+
+@pytest.mark.parametrize(
+    "spoil", [quoted("0.01", "1"), quoted("0.9", "1.1"), quoted("0.5", "0.5001", age=DAY)], ids=["stub", "wide", "old"]
+)
+def test_absurd_quote_of_a_stable_coin_makes_nobody_rich_or_poor(spoil: Spoil) -> None:
+    """48: half of the cash was worth fifty times as much, and from then on the drawdown stop stood."""
+    pairs = (ProductId("USDT-USD"), ProductId("USDT-USDC"))
+    world = a_world(
+        strategy=Scripted(lambda _: ()),
+        paths={pair: a_path(*QUIET, price=1.0) for pair in pairs},
+        products=[listed(pair, price_increment=Price("0.0001")) for pair in pairs],
+    )
+    world.cycle()
+    grant = world.store.acquire(SCOPE, "hand", world.clock.now(), 10)
+    half = Notional(5000)
+    mixed = replace(world.ledger, cash={USD: half, USDC: half}, converted={USD: Notional(-5000), USDC: half})
+    world.store.commit(grant, mixed, fills=(), finished=(), release=True)
+    before = world.ledger.equity_marks
+    world.pass_bars()
+    spoilt(world, spoil, pairs[1])
+
+    report = world.cycle()
+
+    assert report.decision is not None
+    assert (None, before, False) == (report.decision.equity, world.ledger.equity_marks, world.ledger.drawdown_halt)
 
 
 # --- other tiers

@@ -15,7 +15,7 @@ from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
-from trader.stages.universe.believed_quotes import believe_quotes
+from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
 
 EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
@@ -29,7 +29,8 @@ def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     now = Instant(event.body["now"])
     believed = believe_quotes(ledger, quotes, {}, now, settings.universe, settings.exits).quotes
     ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, believed)
-    return mark_equity(ledger, believed, price_pegs(quotes, settings.risk.pegs), now, settings.risk)[0]
+    pegs = believe_pegs(quotes, settings.risk.pegs, now, settings.universe, settings.exits)
+    return mark_equity(ledger, believed, price_pegs(pegs, settings.risk.pegs), now, settings.risk)[0]
 
 
 def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:

@@ -30,7 +30,7 @@ from trader.stages.proposals import Answers, ask_strategies, leave_to_venue, mak
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
-from trader.stages.universe.believed_quotes import believe_quotes
+from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.universe.checks import name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import find_old_marks, mark_equity, price_pegs, sweep_dust
@@ -142,7 +142,9 @@ class Pipeline:
         believed = self._believe(inputs)
         ledger, notes = sweep_dust(inputs, inputs.ledger, believed.quotes, settings.exits.dust_value_max)
         ledger = self.exits.raise_peaks(ledger, believed.quotes)
-        prices = price_pegs(inputs.quotes, settings.risk.pegs)
+        pegs = settings.risk.pegs
+        priced = believe_pegs(inputs.quotes, pegs, inputs.now, settings.universe, settings.exits)
+        prices = price_pegs(priced, pegs)
         ledger, equity = mark_equity(ledger, believed.quotes, prices, inputs.now, settings.risk)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now)

@@ -39,7 +39,8 @@ def price_pegs(
 ) -> Mapping[Asset, Decimal]:
     """Price each stable quote asset: the mid of the first product on its path, divided by those that follow.
 
-    An asset with a missing or crossed quote on its path has no price here; nobody assumes it is worth 1.
+    An asset with a missing or crossed quote on its path has no price here; nobody assumes it is worth 1. *quotes* are
+    believed ones.
     """
     prices: dict[Asset, Decimal] = {}
     for asset, path in paths.items():

@@ -1,4 +1,4 @@
-"""Which quotes of what is held may be believed. No other price sells a lot, writes it off or marks it.
+"""Which quotes of what is held, and of stable cash, may be believed. No other sells a lot, writes it off or marks it.
 
 One stub bid far below the ask, or a quote of yesterday, is no price: the order at the venue protects meanwhile, and the
 next look decides.
@@ -6,15 +6,15 @@ next look decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from trader.model.ids import Instant, ProductId
+from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import BelievedQuotes
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.settings.policy import ExitsSettings
-from trader.settings.universe import UniverseSettings
+from trader.settings.universe import TierSettings, UniverseSettings
 from trader.stages.universe.checks import NOT_READ, Refusal, check_quote
 
 
@@ -34,11 +34,34 @@ def believe_quotes(
     believed: dict[ProductId, Quote] = {}
     refusals: dict[ProductId, Refusal] = {}
     for product_id, base in sorted({(lot.product_id, lot.base) for lot in ledger.lots.values()}):
-        quote, tier = quotes.get(product_id), universe.find_tier(base)
-        limits = replace(tier, spread_bps_max=tier.spread_bps_max * exits.spread_multiple_max)
+        quote, limits = quotes.get(product_id), _limits_of(base, universe, exits)
         refusal = check_quote(quote, causes.get(product_id, NOT_READ), limits, universe, now)
         if refusal is not None:
             refusals[product_id] = refusal
         elif quote is not None:
             believed[product_id] = quote
     return BelievedQuotes(believed, refusals)
+
+
+def believe_pegs(
+    quotes: Mapping[ProductId, Quote],
+    paths: Mapping[Asset, Sequence[ProductId]],
+    now: Instant,
+    universe: UniverseSettings,
+    exits: ExitsSettings,
+) -> Mapping[ProductId, Quote]:
+    """Return the quotes on the *paths* that price stable assets, as far as they may be believed.
+
+    The mid of a stub bid and a sound ask would be half a dollar, and the cash would be worth that.
+    """
+    believed: dict[ProductId, Quote] = {}
+    for product_id in sorted({each for path in paths.values() for each in path}):
+        quote, limits = quotes.get(product_id), _limits_of(Asset(product_id.partition("-")[0]), universe, exits)
+        if quote is not None and check_quote(quote, NOT_READ, limits, universe, now) is None:
+            believed[product_id] = quote
+    return believed
+
+
+def _limits_of(base: Asset, universe: UniverseSettings, exits: ExitsSettings) -> TierSettings:
+    tier = universe.find_tier(base)
+    return replace(tier, spread_bps_max=tier.spread_bps_max * exits.spread_multiple_max)
