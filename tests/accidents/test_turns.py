@@ -20,9 +20,14 @@ from accidents.hostile_venue import (
     time_passes_while_waiting,
 )
 from accidents.one_account import SOL, Bar, World
+from desk.recovery.chain import read_chain
+from desk.recovery.diff import find_differences
+from desk.recovery.rebuild import read_listed_account, rebuild_ledger
+from factories import SCOPE
+from factories_venue import START
 from trader.cycle import CycleOutcome
 from trader.model.events import EventKind
-from trader.model.ids import Asset, VenueOrderId
+from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.money import Notional, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import (
@@ -444,3 +449,32 @@ def test_hair_is_not_tolerated_before_the_quiet_period_is_over(which: str) -> No
 
     # The entry of this world was over long before.
     assert ([True, False, False, False] if which == "entry" else [False, False, False, True]) == noted
+
+
+# --- the record of a turn
+
+
+@pytest.mark.parametrize("what", ["nothing filled", "taken, then failed", "PERMISSION_DENIED", "A_WORD_OF_TOMORROW"])
+def test_books_are_made_anew_from_the_record_of_a_turn_that_let_its_cover_go(what: str) -> None:
+    """The sale sold nothing, and what waited for its end left: a rebuild had taken it for withheld, and fell over."""
+    world = holding_due()
+    if what == "nothing filled":
+        depth = world.market.depth
+        world.market.depth = lambda names, band: {  # type: ignore[method-assign]
+            name: replace(each, bid_notional=Notional(0))  # type: ignore[arg-type]
+            for name, each in depth(names, band).items()
+        }
+    elif what == "taken, then failed":
+        TakenThenFailed(world, EXIT)
+    else:
+        refuse(world, what, EXIT, times=1)
+    for _ in range(2):
+        world.cycle()
+        assert is_covered(world)
+
+        chain = read_chain(world.audit.texts)
+        account = read_listed_account(world.venue, chain, Instant(START - 86_400), world.clock.now())
+        made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, account)
+
+        assert ((), ()) == (chain.problems, find_differences(world.ledger, made.ledger))
+        world.pass_bars()
