@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from factories import NOW, a_convert_intent, a_ledger, an_exit_intent, an_intent, an_order_record
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
-from trader.model.ids import Instant
+from trader.model.ids import Instant, utc_day
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord
-from trader.stages.submission import remember_plan
+from trader.stages.submission import remember_plan, withhold_order
 
 #: The end of the run that sends.
 UNTIL = Instant(NOW + 210)
@@ -45,3 +49,16 @@ def test_entry_is_remembered_for_less_than_a_day() -> None:
     pacing = remember_plan(a_ledger(entry_pacing=EntryPacing("2026-11-21", 9, (gone, kept))), Plan(), (), NOW, UNTIL)
 
     assert EntryPacing("2026-11-22", 0, (kept,)) == pacing.entry_pacing
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+def test_order_that_never_left_is_no_trade_of_either_day(seconds: int) -> None:
+    """Decided just before or after midnight, remembered two seconds later: what was counted is given back."""
+    midnight = Instant(NOW - NOW % 86_400 + 86_400)
+    intent = replace(an_exit_intent(), decided_at=Instant(midnight + seconds))
+    before = a_ledger(entry_pacing=EntryPacing(utc_day(Instant(midnight + 2)), 5))
+
+    ledger = remember_plan(before, Plan((intent,)), (), Instant(intent.decided_at + 2), UNTIL)
+    ledger = withhold_order(ledger, intent.client_order_id, "no time", Instant(midnight + 3)).ledger
+
+    assert 5 == ledger.entry_pacing.trades_today
