@@ -13,6 +13,8 @@ from trader.model.events import EventKind
 from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
+from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderRecord
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
@@ -29,7 +31,7 @@ def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     now = Instant(event.body["now"])
     believed = believe_quotes(ledger, quotes, {}, now, settings.universe, settings.exits).quotes
     ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, believed)
-    pegs = believe_pegs(quotes, settings.risk.pegs, now, settings.universe, settings.exits)
+    pegs = believe_pegs(quotes, now, settings)
     return mark_equity(ledger, believed, price_pegs(pegs, settings.risk.pegs), now, settings.risk)[0]
 
 
@@ -80,6 +82,20 @@ def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 def lift_reduce_only(ledger: Ledger, bases: Collection[str]) -> Ledger:
     """Allow entries into these assets again; what is still missing at the venue forbids them again at once."""
     return replace(ledger, reduce_only={base: why for base, why in ledger.reduce_only.items() if base not in bases})
+
+
+def recall_released(
+    ledger: Ledger, finished: dict[ClientOrderId, OrderRecord], released: Collection[ClientOrderId]
+) -> tuple[Ledger, list[ClientOrderId], list[ClientOrderId]]:
+    """Put orders that a turn let go back from the *finished* ones; also return which are known then, and which not.
+
+    What a turn noted is settled like a whole account: that has withheld already what waited for the end of its sale.
+    """
+    for order_id in released:
+        if order_id not in ledger.orders and order_id in finished:
+            ledger = ledger.with_order(OrderRecord(finished.pop(order_id).intent, OrderStatus.CONTINGENT))
+    known = [order_id for order_id in released if order_id in ledger.orders]
+    return ledger, known, [order_id for order_id in released if order_id not in ledger.orders]
 
 
 EVENT_HANDLERS: dict[str, EventHandler] = {

@@ -6,14 +6,14 @@ remembered between them. Only where the venue no longer lists a fill does the au
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
 from desk.recovery.conversions import read_conversion_report
-from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check
+from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, recall_released
 from trader.model.codec import decode
 from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
@@ -260,27 +260,10 @@ class Replay:
     def _apply_turn(self, at: Instant) -> None:
         """Remember what a turn announced in the middle of a run."""
         if self.trades:
-            intents = self._plan.intents
-            released = self._put_back(self._released)
-            self.ledger = remember_orders(self.ledger, intents, released, at, self._until)
-            self._new |= {intent.client_order_id for intent in intents}
-
-    def _put_back(self, released: Iterable[ClientOrderId]) -> tuple[ClientOrderId, ...]:
-        """Return the released orders that are known, back in the ledger.
-
-        A turn looks at single orders, and what it noted is settled here like a whole account: that its sale is over has
-        then withheld already what the turn let go.
-        """
-        known = []
-        for order_id in released:
-            if order_id not in self.ledger.orders and order_id in self.finished:
-                intent = self.finished.pop(order_id).intent
-                self.ledger = self.ledger.with_order(OrderRecord(intent, OrderStatus.CONTINGENT))
-            if order_id in self.ledger.orders:
-                known.append(order_id)
-            else:
-                self.unknown.append(f"order {order_id}: it was let go, and no record that is left announced it")
-        return tuple(known)
+            self.ledger, released, lost = recall_released(self.ledger, self.finished, self._released)
+            self.unknown += [f"order {each}: it was let go, and no record that is left announced it" for each in lost]
+            self.ledger = remember_orders(self.ledger, self._plan.intents, released, at, self._until)
+            self._new |= {intent.client_order_id for intent in self._plan.intents}
 
     def _apply_decision(self, each: ChainObject, at: Instant, *, concluded: bool) -> None:
         plan, self._new = self._plan, frozenset()

@@ -142,9 +142,7 @@ class Pipeline:
         believed = self._believe(inputs)
         ledger, notes = sweep_dust(inputs, inputs.ledger, believed.quotes, settings.exits.dust_value_max)
         ledger = self.exits.raise_peaks(ledger, believed.quotes)
-        pegs = settings.risk.pegs
-        priced = believe_pegs(inputs.quotes, pegs, inputs.now, settings.universe, settings.exits)
-        prices = price_pegs(priced, pegs)
+        prices = price_pegs(believe_pegs(inputs.quotes, inputs.now, settings), settings.risk.pegs)
         ledger, equity = mark_equity(ledger, believed.quotes, prices, inputs.now, settings.risk)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now)

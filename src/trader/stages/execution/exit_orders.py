@@ -48,8 +48,7 @@ def plan_exit(
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
     book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What the venue
     has not shown yet, or of which we do not know whether it exists, may have sold the lot already: it is waited for,
-    and an entry that could still bring a bracket is ended. A lot too small to sell gives up what covers it only if
-    it is written off then, being worth no more than *dust_value_max*. Rounding: quantity down, price up.
+    and an entry that could still bring a bracket is ended. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -77,8 +76,7 @@ def plan_exit(
             STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
         )
         # A lot that only the price of the moment, or an odd row of the product, makes so small is none to be given up.
-        is_small = max(lot.cost, lot.quantity * quote.bid) <= dust_value_max
-        is_dust = is_small and round_sellable(held, product, lot.entry_price) <= 0
+        is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
         return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust else ())))
     order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
     tally = ledger.tally(f"{lot.lot_id}|{OrderPurpose.EXIT}")
@@ -151,6 +149,10 @@ def name_order(
     """Name the next order of a lot for this purpose, and number it."""
     n = ledger.tally(f"{lot.lot_id}|{purpose}").made + made
     return client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n), n
+
+
+def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:
+    return max(lot.cost, lot.quantity * quote.bid) <= most
 
 
 def _covers(record: OrderRecord) -> bool:

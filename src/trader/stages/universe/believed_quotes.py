@@ -6,13 +6,14 @@ next look decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import BelievedQuotes
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
+from trader.settings import Settings
 from trader.settings.policy import ExitsSettings
 from trader.settings.universe import TierSettings, UniverseSettings
 from trader.stages.universe.checks import NOT_READ, Refusal, check_quote
@@ -43,21 +44,18 @@ def believe_quotes(
     return BelievedQuotes(believed, refusals)
 
 
-def believe_pegs(
-    quotes: Mapping[ProductId, Quote],
-    paths: Mapping[Asset, Sequence[ProductId]],
-    now: Instant,
-    universe: UniverseSettings,
-    exits: ExitsSettings,
-) -> Mapping[ProductId, Quote]:
-    """Return the quotes on the *paths* that price stable assets, as far as they may be believed.
+def believe_pegs(quotes: Mapping[ProductId, Quote], now: Instant, settings: Settings) -> Mapping[ProductId, Quote]:
+    """Return the quotes that price stable assets, as far as they may be believed.
 
     The mid of a stub bid and a sound ask would be half a dollar, and the cash would be worth that.
     """
     believed: dict[ProductId, Quote] = {}
-    for product_id in sorted({each for path in paths.values() for each in path}):
-        quote, limits = quotes.get(product_id), _limits_of(Asset(product_id.partition("-")[0]), universe, exits)
-        if quote is not None and check_quote(quote, NOT_READ, limits, universe, now) is None:
+    for product_id in sorted({each for path in settings.risk.pegs.values() for each in path}):
+        quote, limits = (
+            quotes.get(product_id),
+            _limits_of(Asset(product_id.partition("-")[0]), settings.universe, settings.exits),
+        )
+        if quote is not None and check_quote(quote, NOT_READ, limits, settings.universe, now) is None:
             believed[product_id] = quote
     return believed
 
