@@ -19,7 +19,7 @@ from accidents.hostile_venue import (
     show,
     time_passes_while_waiting,
 )
-from accidents.one_account import SOL, Bar, World
+from accidents.one_account import SOL, Bar, World, down
 from desk.recovery.chain import read_chain
 from desk.recovery.diff import find_differences
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
@@ -478,3 +478,17 @@ def test_books_are_made_anew_from_the_record_of_a_turn_that_let_its_cover_go(wha
 
         assert ((), ()) == (chain.problems, find_differences(world.ledger, made.ledger))
         world.pass_bars()
+
+
+@pytest.mark.parametrize("state", [TradingState.FLATTEN, TradingState.RUN, TradingState.REDUCE_ONLY])
+def test_lot_that_lies_open_is_covered_though_nobody_knows_its_price(state: TradingState) -> None:
+    """33: without a quote nothing is sold; a bracket needs none, for the venue refuses a stop the price is through."""
+    world = holding_due()
+    world.venue.cancel([order.venue_order_id for order in world.stored.active.values()])
+    world.meddlers["market.quotes"] = down
+    world.kill_switch.word = state
+
+    report = world.cycle()
+
+    assert is_covered(world)
+    assert {} == report.exposed

@@ -23,7 +23,7 @@ from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional
-from trader.model.orders import Side
+from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
@@ -92,7 +92,8 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
     resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
-    if run.ports.exchange is None or not (plan.intents or plan.conversions or resent or run.ledger.cancels):
+    is_due = bool(plan.intents or plan.conversions or resent or run.ledger.cancels)
+    if run.ports.exchange is None or not (is_due or _lies_open(run, state)):
         _name_exposed(run)
         run.write_audit("decision")
         run.commit(phase=CyclePhase.FINISHED, release=True)
@@ -185,6 +186,13 @@ def _conclude(run: RunState, state: TradingState) -> CycleReport:
         reason = f"the audit record could not be stored and is owed, nothing was entered: {run.records.trouble}"
         return run.report(CycleOutcome.ABORTED, reason)
     return run.report(CycleOutcome.COMPLETED)
+
+
+def _lies_open(run: RunState, state: TradingState) -> bool:
+    """Whether a lot is uncovered and nothing was decided for it, as where its price is unknown: it is acted on too."""
+    quiet = run.pipeline.settings.cycle.quiet_period_seconds
+    now = run.ports.clock.now()
+    return state.permits(OrderPurpose.PROTECTION) and bool(find_exposed(run.ledger, now, quiet))
 
 
 def _name_exposed(run: RunState) -> None:
