@@ -494,3 +494,27 @@ def test_conversion_that_nobody_answered_for_is_not_done_beside_the_next_one() -
 
     assert 1 == sum(each.done_at is not None for each in world.stored.conversions.values())
     assert [] == [each for each in world.ledger.conversions.values() if each.is_open]
+
+
+@pytest.mark.parametrize("bars", [1, 3])
+def test_order_that_was_definitely_refused_and_taken_all_the_same_is_known_again(bars: int) -> None:
+    """1: it left the ledger as refused; the venue shows it, open or filled, and it is followed like any other."""
+    world = wishing(SOL, paths={SOL: a_path(DIP, *QUIET)})
+
+    def lie(original: Callable[..., Any], intent: Any) -> Rejected:
+        original(intent)
+        world.meddlers.clear()
+        return Rejected("INSUFFICIENT_FUND")
+
+    world.meddlers["exchange.submit"] = lie
+    world.cycle()
+    forgotten = dict(world.ledger.orders)
+    world.pass_bars(bars)
+    report = world.cycle()
+    world.cycles(2)
+
+    assert {} == forgotten
+    assert EventKind.ORDER_RECALLED in [note.kind for note in report.notes]
+    assert {"SOL-USD"} == {lot.product_id for lot in world.ledger.lots.values()}
+    assert 1 == len(world.buys())
+    assert is_covered(world)

@@ -43,6 +43,7 @@ from trader.model.orders import (
     OrderStatusReport,
     Side,
 )
+from trader.model.tallies import NO_TALLY
 from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
 from trader.stages.reconcile.doubts import is_resendable
 
@@ -595,6 +596,14 @@ def test_history_is_read_from_a_little_before_the_oldest_order() -> None:
     ledger = a_ledger(working=[an_intent(), an_intent("b", decided_at=Instant(NOW - 500))])
 
     assert (NOW - 560, None) == (find_fills_start(ledger, 60), find_fills_start(a_ledger(), 60))
+
+
+def test_history_reaches_back_to_an_order_that_left_as_refused() -> None:
+    """The venue may have taken it all the same: its tally remembers when it was made."""
+    made = NO_TALLY.count_made(an_intent(), Instant(NOW - 700))
+    ledger = a_ledger(working=[an_intent("b", decided_at=Instant(NOW - 500))]).with_tally(an_intent(), made)
+
+    assert NOW - 760 == find_fills_start(ledger, 60)
 
 
 # --- all together
