@@ -386,6 +386,17 @@ def scripted(*answers: TradeProposal | Denial) -> Scripted:
     return Scripted(lambda _: answers)
 
 
+def once(*proposals: TradeProposal) -> Scripted:
+    """A strategy that asks once and is content."""
+    asked: list[bool] = []
+
+    def answer(_: StrategyContext) -> tuple[TradeProposal, ...]:
+        asked.append(True)
+        return proposals if len(asked) == 1 else ()
+
+    return Scripted(answer)
+
+
 def some_facts(
     *, moves: Mapping[str, float] | None = None, ledger: Ledger | None = None, now: int = NOW, **over: Any
 ) -> CycleInputs:

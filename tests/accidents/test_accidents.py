@@ -35,15 +35,14 @@ from accidents.one_account import (
     listed,
     with_settings,
 )
-from factories import PREFIX, SCOPE, Scripted, a_proposal, scripted, shipped_settings
+from factories import PREFIX, SCOPE, Scripted, a_proposal, once, scripted, shipped_settings
 from factories_venue import START, STEP, an_intent
 from trader.cycle import CycleOutcome
 from trader.entry.wiring import VenueAccess, choose_exchange
 from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable
-from trader.model.decisions import Outcome, TradeProposal
+from trader.model.decisions import Outcome
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
-from trader.model.inputs import StrategyContext
 from trader.model.ledger import cash_imbalance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -56,17 +55,6 @@ from trader.settings.checks import find_contradictions
 from trader.strategies import registry
 
 QUIET = [Bar()] * 24
-
-
-def once(*proposals: TradeProposal) -> Scripted:
-    """A strategy that asks once and is content."""
-    asked: list[bool] = []
-
-    def answer(_: StrategyContext) -> tuple[TradeProposal, ...]:
-        asked.append(True)
-        return proposals if len(asked) == 1 else ()
-
-    return Scripted(answer)
 
 
 def a_world_that_bought(*after: Bar, **world: Any) -> World:

@@ -16,13 +16,12 @@ import pytest
 from accidents.one_account import BTC, DIP, SOL, USD, USDC, Bar, World, a_path, a_world, listed
 from desk.recovery.chain import read_chain
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
-from factories import SCOPE, Scripted, a_proposal
+from factories import SCOPE, Scripted, a_proposal, once
 from factories_venue import START
 from trader.cycle import CycleOutcome, CycleReport
-from trader.model.decisions import Outcome, TradeProposal, Verdict
+from trader.model.decisions import Outcome, Verdict
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.inputs import StrategyContext
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.model.money import Notional, Price, Quantity
@@ -66,17 +65,6 @@ HIGH = {
 
 low = pytest.mark.parametrize(("spoil", "code"), LOW.values(), ids=LOW)
 high = pytest.mark.parametrize(("spoil", "code"), HIGH.values(), ids=HIGH)
-
-
-def once(*proposals: TradeProposal) -> Scripted:
-    """A strategy that asks once and is content."""
-    asked: list[bool] = []
-
-    def answer(_: StrategyContext) -> tuple[TradeProposal, ...]:
-        asked.append(True)
-        return proposals if len(asked) == 1 else ()
-
-    return Scripted(answer)
 
 
 def holding(product_id: ProductId = SOL, **over: Any) -> World:

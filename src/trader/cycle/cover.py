@@ -14,8 +14,8 @@ from trader.model.money import Price, Quantity, ceil_to
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Rejected, Submission
 from trader.model.refusals import PRICE_RELATIONS, RefusalClass
 from trader.stages.execution.context import is_in_increments, name_restrictions, round_sellable
-from trader.stages.execution.exit_orders import name_order, plan_resting_sale, price_sale
-from trader.stages.execution.protection import compute_uncovered, plan_protective_order
+from trader.stages.execution.exit_orders import plan_resting_sale, price_sale
+from trader.stages.execution.protection import compute_uncovered, name_order, plan_protective_order
 
 if TYPE_CHECKING:
     from trader.cycle.act import Executor
@@ -130,7 +130,7 @@ def cover_lots(hands: Executor) -> None:
     """
     for lot in sorted(hands.ledger.lots.values(), key=lambda each: each.lot_id):
         uncovered = compute_uncovered(hands.ledger, lot, hands.settled())
-        tally = hands.ledger.tally(f"{lot.lot_id}|{OrderPurpose.PROTECTION}")
+        tally = hands.ledger.lot_tally(lot.lot_id, OrderPurpose.PROTECTION)
         if uncovered <= 0 or lot.lot_id in hands.exposed or tally.why_wait(hands.ports.clock.now()) is not None:
             continue
         reason = _cover(hands, lot, uncovered)

@@ -55,7 +55,7 @@ def gather_inputs(
         scheduled_at=tick.scheduled_at,
         trading_state=state,
         ledger=ledger,
-        products=ledger.products.by_id() if ledger.products else {},
+        products=ledger.known_products,
         quotes={},
         bars={},
         benchmark=MissingData("the benchmark was not read"),
@@ -142,7 +142,7 @@ class _Reading:
             )
 
     def _set_ledger(self, ledger: Ledger) -> None:
-        products = ledger.products.by_id() if ledger.products else {}
+        products = ledger.known_products
         found = products.keys() - self.inputs.products.keys()
         missing = ledger.products.causes if ledger.products else {}
         causes = {each: cause for each, cause in self.inputs.causes.items() if each not in found}

@@ -1,4 +1,4 @@
-"""The state of one run while it lasts: what is ours by lease, and what is to be written down."""
+"""What a run carries from the lease to the last write."""
 
 from __future__ import annotations
 

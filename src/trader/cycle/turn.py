@@ -29,8 +29,7 @@ from trader.model.orders import Accepted, OrderIntent, OrderPurpose, Rejected, S
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.stages.execution.context import is_in_increments, name_restrictions, round_sellable
-from trader.stages.execution.exit_orders import name_order
-from trader.stages.execution.protection import compute_uncovered
+from trader.stages.execution.protection import compute_uncovered, name_order
 from trader.stages.exits import FLATTEN
 
 if TYPE_CHECKING:
@@ -103,8 +102,7 @@ class SaleTurn:
         hands = self.hands
         found = read_product(hands, intent.product_id)
         if isinstance(found, str) and (not is_covered or intent.reason == FLATTEN):
-            known = hands.ledger.products.by_id() if hands.ledger.products else {}
-            return known.get(intent.product_id, found)
+            return hands.ledger.known_products.get(intent.product_id, found)
         return found
 
     def _look_for_bracket(self, intent: OrderIntent) -> None:
@@ -201,8 +199,7 @@ class SaleTurn:
 
     def _known(self, product: Product) -> Product:
         """Return the product as it was last read: a refusal may have shown other increments."""
-        products = self.hands.ledger.products
-        return products.by_id().get(product.product_id, product) if products is not None else product
+        return self.hands.ledger.known_products.get(product.product_id, product)
 
     def _again(self, sale: OrderIntent, refused: Rejected, known: Product) -> OrderIntent | None:
         """Return the sale to be sent once more in the same turn, remembered: the coins are free, or it fits now."""

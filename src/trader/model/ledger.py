@@ -24,10 +24,11 @@ from trader.model.cycle_state import (
     RegimeState,
 )
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId
+from trader.model.market import Product
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.model.schema import SCHEMA
-from trader.model.tallies import NO_TALLY, OrderTally, name_tally
+from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,11 @@ class Ledger:
     unrecorded: int = 0
     schema: int = SCHEMA
 
+    @property
+    def known_products(self) -> dict[ProductId, Product]:
+        """What is known of products, by their ids."""
+        return self.products.by_id() if self.products is not None else {}
+
     def positions(self) -> tuple[Position, ...]:
         """Group the lots by strategy and product, in a stable order."""
         groups: dict[tuple[StrategyId, ProductId], list[Lot]] = {}
@@ -202,6 +208,10 @@ class Ledger:
     def tally(self, order: OrderIntent | str) -> OrderTally:
         """Return what became of the orders made for the same as this one, or under this key."""
         return self.tallies.get(order if isinstance(order, str) else name_tally(order), NO_TALLY)
+
+    def lot_tally(self, lot_id: ClientOrderId, purpose: OrderPurpose) -> OrderTally:
+        """Return what became of the orders made for a lot and purpose."""
+        return self.tally(name_tally_for(lot_id, purpose))
 
     def with_tally(self, order: OrderIntent | str, tally: OrderTally) -> Ledger:
         """Remember what became of such orders."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from trader.model.ids import Instant
-from trader.model.orders import OrderIntent, Rejected
+from trader.model.orders import OrderIntent, OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass
 
 #: The ladder of prices is climbed no faster than this.
@@ -91,7 +91,12 @@ NO_TALLY = OrderTally()
 
 def name_tally(intent: OrderIntent) -> str:
     """Name what an order counts for: its lot and purpose, or the strategy's wish to hold an asset."""
-    return f"{name_parent(intent)}|{intent.purpose}"
+    return name_tally_for(name_parent(intent), intent.purpose)
+
+
+def name_tally_for(parent: str, purpose: OrderPurpose) -> str:
+    """Name what the orders count for that are made for this lot or wish, and purpose."""
+    return f"{parent}|{purpose}"
 
 
 def name_parent(intent: OrderIntent) -> str:

@@ -29,8 +29,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.orders import ATTACHED, OrderIntent, OrderPurpose, OrderRecord, OrderStatusReport
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports, TimeBudget
-from trader.stages.execution.exit_orders import name_order
-from trader.stages.execution.protection import plan_protective_order
+from trader.stages.execution.protection import name_order, plan_protective_order
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import is_resendable
 from trader.stages.submission import remember_plan

@@ -15,6 +15,7 @@ from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, floor_to
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.tallies import name_tally_for
 from trader.settings import Settings
 from trader.stages.execution.context import STAGE, ExecutionContext
 from trader.stages.execution.funding import BuyingPower
@@ -112,7 +113,7 @@ def count_unfilled_entries(ledger: Ledger, proposal: TradeProposal, now: Instant
 
 def name_wish(proposal: TradeProposal) -> str:
     """Name what the entries of a strategy into an asset count for."""
-    return f"{proposal.strategy}|{proposal.base}|{OrderPurpose.ENTRY}"
+    return name_tally_for(f"{proposal.strategy}|{proposal.base}", OrderPurpose.ENTRY)
 
 
 def _refuse_taking(

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from trader.model.decisions import Approval, Denial
 from trader.model.denials import DenialCode
-from trader.model.ids import ClientOrderId, CycleId, Instant, client_order_id
+from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, Lot
 from trader.model.market import Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import STAGE, ExecutionContext, name_restrictions, round_sellable
-from trader.stages.execution.protection import awaits_bracket, plan_protective_order
+from trader.stages.execution.protection import awaits_bracket, name_order, plan_protective_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def plan_exit(
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
         return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust else ())))
     order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
-    tally = ledger.tally(f"{lot.lot_id}|{OrderPurpose.EXIT}")
+    tally = ledger.lot_tally(lot.lot_id, OrderPurpose.EXIT)
     if is_patient and (waiting := tally.why_wait(context.now)) is not None:
         denial = proposal.deny(STAGE, DenialCode.REFUSAL_RECENT, lot=lot.lot_id, **waiting.details(context.now))
         return ExitOrder(denial=denial, cancels=ends)
@@ -141,14 +141,6 @@ def plan_resting_sale(
     order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, sale.cycle_id, rules, made)
     kind = OrderConfiguration.POST_ONLY_GTC if product.post_only else OrderConfiguration.LIMIT_GTC
     return replace(sale, client_order_id=order_id, n=n, configuration=kind, depends_on=(), contingent_on=None)
-
-
-def name_order(
-    ledger: Ledger, lot: Lot, purpose: OrderPurpose, run_id: CycleId, rules: ExecutionSettings, made: int = 0
-) -> tuple[ClientOrderId, int]:
-    """Name the next order of a lot for this purpose, and number it."""
-    n = ledger.tally(f"{lot.lot_id}|{purpose}").made + made
-    return client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n), n
 
 
 def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:

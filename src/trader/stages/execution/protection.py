@@ -33,7 +33,7 @@ def plan_protection(
             continue
         if quote is not None and not quote.is_crossed and not lot.bracket.is_around(quote.bid):
             continue
-        if ledger.tally(f"{lot.lot_id}|{OrderPurpose.PROTECTION}").why_wait(context.now) is not None:
+        if ledger.lot_tally(lot.lot_id, OrderPurpose.PROTECTION).why_wait(context.now) is not None:
             continue
         uncovered = compute_uncovered(ledger, lot, settled)
         order = plan_protective_order(ledger, lot, uncovered, product, (context.cycle_id, context.now), rules)
@@ -51,13 +51,20 @@ def plan_protective_order(
 ) -> OrderIntent | None:
     """Plan the order that protects so much of a lot; None if that is too little for the venue."""
     run_id, now = decided
-    bracket, purpose = lot.bracket, OrderPurpose.PROTECTION
+    bracket = lot.bracket
     sellable = round_sellable(quantity, product, bracket.stop_price, bracket.target_price)
     if sellable <= 0:
         return None
-    n = ledger.tally(f"{lot.lot_id}|{purpose}").made
-    order_id = client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n)
+    order_id, n = name_order(ledger, lot, OrderPurpose.PROTECTION, run_id, rules)
     return lot.protect(order_id, run_id, now, sellable, product.price_increment, n)
+
+
+def name_order(
+    ledger: Ledger, lot: Lot, purpose: OrderPurpose, run_id: CycleId, rules: ExecutionSettings, made: int = 0
+) -> tuple[ClientOrderId, int]:
+    """Name the next order of a lot for this purpose, and number it; *made* are planned and not counted yet."""
+    n = ledger.lot_tally(lot.lot_id, purpose).made + made
+    return client_order_id(rules.order_prefix, ledger.scope, run_id, lot.lot_id, purpose, n), n
 
 
 def compute_uncovered(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
@@ -80,7 +87,7 @@ def find_exposed(ledger: Ledger, now: Instant, quiet_seconds: int) -> tuple[Clie
 
     An immediate sale that was taken, and is not over after the quiet period, sells nothing any more as far as we know.
     """
-    products = ledger.products.by_id() if ledger.products else {}
+    products = ledger.known_products
     settled = Instant(now - quiet_seconds)
     exposed = []
     for lot_id, lot in sorted(ledger.lots.items()):
@@ -109,9 +116,9 @@ def why_exposed(ledger: Ledger, lot_id: ClientOrderId, now: Instant, quiet_secon
     for record in _overdue(ledger, lot_id, Instant(now - quiet_seconds)):
         return f"its sale {record.intent.client_order_id} was taken and the venue does not end it: {record.status}"
     for purpose in (OrderPurpose.PROTECTION, OrderPurpose.EXIT):
-        if (waiting := ledger.tally(f"{lot_id}|{purpose}").why_wait(now)) is not None:
+        if (waiting := ledger.lot_tally(lot_id, purpose).why_wait(now)) is not None:
             return f"refused {waiting.count} times: {waiting.reason}; the next try is due in {waiting.until - now} s"
-    products = ledger.products.by_id() if ledger.products else {}
+    products = ledger.known_products
     product = products.get(ledger.lots[lot_id].product_id)
     if product is None:
         return "its product is not known"

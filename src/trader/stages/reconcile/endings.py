@@ -54,7 +54,7 @@ def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: lis
     Some venues round what an order reports; its lot would never close. It is told of once, although every listing
     reports it again. What is more than that, and long missing, puts the asset in reduce-only.
     """
-    products = ledger.products.by_id() if ledger.products else {}
+    products = ledger.known_products
     for key, record in sorted(ledger.orders.items()):
         missing = record.unreported_quantity
         if not missing or record.awaits_fills(Instant(now - settings.cycle.quiet_period_seconds)):
