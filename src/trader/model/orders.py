@@ -128,8 +128,13 @@ class OrderIntent:
 
     @property
     def is_protection(self) -> bool:
-        """Whether it is the bracket of a lot, attached or our own."""
+        """Whether it is the protective order of a lot, attached or our own."""
         return self.purpose is OrderPurpose.PROTECTION
+
+    @property
+    def covers_lot(self) -> bool:
+        """Whether it rests at the venue so that its lot is not left alone; a sale takes it away in its turn."""
+        return self.is_protection or self.is_resting_sale
 
     @property
     def is_attached(self) -> bool:
@@ -252,11 +257,9 @@ class OrderRecord:
     @property
     def remaining(self) -> Quantity:
         """Base units that can still fill; zero once the order is final and every reported fill is booked."""
-        return (
-            self.unreported_quantity
-            if self.status.is_final
-            else Quantity(max(self.intent.quantity - self.filled, ZERO))
-        )
+        if self.status.is_final:
+            return self.unreported_quantity
+        return Quantity(max(self.intent.quantity - self.filled, ZERO))
 
     @property
     def unreported_quantity(self) -> Quantity:

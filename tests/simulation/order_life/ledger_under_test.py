@@ -117,7 +117,7 @@ class LedgerUnderTest:
         covers = tuple(
             each.intent.client_order_id
             for each in self.ledger.orders_of(lot_id)
-            if (each.intent.is_protection or each.intent.is_resting_sale) and each.is_active
+            if each.intent.covers_lot and each.is_active
         )
         sale = replace(sale, n=n, depends_on=covers, reason="time")
         cover = plan_protective_order(self.ledger, lot, lot.quantity, a_product(), (run_id, now), rules)
@@ -261,6 +261,9 @@ class LedgerUnderTest:
             announce=partial(self._announce, until=lease_until),
             on_reconciled=self._keep,
             notes=self._notes,
+            withheld_exits={},
+            exposed={},
+            strange={},
         )
         venue.expect(way)
         try:

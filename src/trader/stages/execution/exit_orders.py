@@ -60,7 +60,7 @@ def plan_exit(
         return ExitOrder(denial=proposal.deny(STAGE, DenialCode.QUOTE_MISSING, product=proposal.product_id))
     records, settled = ledger.orders_of(lot.lot_id), Instant(context.now - quiet_seconds)
     ends = _ids(record for record in records if record.intent.is_entry and record.is_at_venue)
-    covers = [record for record in records if _covers(record) and record.awaits_fills(settled)]
+    covers = [record for record in records if record.intent.covers_lot and record.awaits_fills(settled)]
     if any(awaits_bracket(record, ledger, settled) for record in records) or any(each.is_in_doubt for each in covers):
         denial = proposal.deny(STAGE, DenialCode.ORDER_IN_DOUBT, lot=lot.lot_id, unseen="its bracket")
         return ExitOrder(denial=denial, cancels=ends)
@@ -145,10 +145,6 @@ def plan_resting_sale(
 
 def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:
     return max(lot.cost, lot.quantity * quote.bid) <= most
-
-
-def _covers(record: OrderRecord) -> bool:
-    return record.intent.is_protection or record.intent.is_resting_sale
 
 
 def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant) -> Quantity:

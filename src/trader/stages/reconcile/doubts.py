@@ -35,12 +35,10 @@ def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: S
 
 
 def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
-    """Whether the lot has what the order sells, beside what others still sell of it; an exit ends brackets itself."""
+    """Whether the lot has what the order sells, beside what others still sell of it; an exit ends what covers it."""
     lot = ledger.lots.get(record.intent.lot_id)
-    brackets = (
-        each.intent.client_order_id for each in ledger.orders_of(record.intent.lot_id) if each.intent.is_protection
-    )
-    without = {record.intent.client_order_id, *(brackets if record.intent.is_exit else ())}
+    covers = (each.intent.client_order_id for each in ledger.orders_of(record.intent.lot_id) if each.intent.covers_lot)
+    without = {record.intent.client_order_id, *(covers if record.intent.is_exit else ())}
     others = ledger.quantity_on_sale(record.intent.lot_id, settled, without)
     return lot is not None and others + record.intent.quantity <= lot.quantity
 

@@ -446,6 +446,17 @@ def test_sale_is_sent_again_at_any_age_as_long_as_its_lot_has_it(age: int, left:
     assert expected is is_resendable(ledger, record, Instant(NOW + age), SETTINGS)
 
 
+@pytest.mark.parametrize(
+    "cover", [a_bracket_intent(), an_exit_intent("rest", configuration=OrderConfiguration.LIMIT_GTC)]
+)
+def test_sale_is_sent_again_although_an_order_covers_its_lot(cover: OrderIntent) -> None:
+    """Bracket or resting sale: it goes in the turn of the sale, which looks again before it sends."""
+    sale = an_order_record(an_exit_intent(), OrderStatus.IN_DOUBT)
+    lot = a_lot("ETH-USD", lot_id=sale.intent.lot_id, quantity=Quantity(1))
+
+    assert is_resendable(a_ledger(lots=[lot], working=[sale, an_order_record(cover)]), sale, NOW, SETTINGS)
+
+
 @pytest.mark.parametrize(("waited", "expected"), [(59, OrderStatus.INTENDED), (60, OrderStatus.ABANDONED)])
 def test_patience_begins_with_the_last_instant_its_sender_had(waited: int, expected: OrderStatus) -> None:
     """A stalled run may have sent it at the very end of its time."""
