@@ -561,6 +561,7 @@ def test_entry_withheld_for_want_of_a_record_is_no_entry() -> None:
     assert (1, {}) == (len(asked), wants.ledger.lots)
     assert before.entries == wants.ledger.entry_pacing.entries
     assert before.last_entry == wants.ledger.entry_pacing.last_entry
+    assert before.trades_today + 1 == wants.ledger.entry_pacing.trades_today
 
 
 @pytest.mark.parametrize("quotes", [{}, None], ids=["none", "crossed"])

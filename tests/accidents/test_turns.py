@@ -26,6 +26,7 @@ from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import SCOPE
 from factories_venue import START
 from trader.cycle import CycleOutcome
+from trader.errors import StoreUnavailable
 from trader.model.events import EventKind
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.money import Notional, Quantity
@@ -492,3 +493,21 @@ def test_lot_that_lies_open_is_covered_though_nobody_knows_its_price(state: Trad
 
     assert is_covered(world)
     assert {} == report.exposed
+
+
+def test_run_that_dies_of_its_store_in_a_turn_names_what_it_had_left_undone() -> None:
+    """The store fails when the next order is announced: what was due and did not leave is told of all the same."""
+    world = holding_due()
+
+    def refuse_then_lose_the_store(original: Callable[..., Any], intent: OrderIntent) -> Any:
+        world.meddlers["store.commit"] = lose
+        return Rejected("a word nobody knows")
+
+    def lose(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("throttled")
+
+    world.meddlers["exchange.submit"] = refuse_then_lose_the_store
+    report = world.cycle()
+
+    assert CycleOutcome.ABORTED is report.outcome
+    assert report.withheld_exits or report.exposed

@@ -9,7 +9,7 @@ did not leave, for whatever reason but the switch, is remembered for the alarm.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from trader.cycle.account import reconcile_account
 from trader.cycle.convert import convert_all
@@ -59,9 +59,9 @@ class Executor:
     announce: Callable[[Ledger], Ledger]
     on_reconciled: Callable[[Reconciled], None]
     notes: list[AuditNote]
-    withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
-    exposed: dict[ClientOrderId, str] = field(default_factory=dict)
-    strange: dict[ClientOrderId, str] = field(default_factory=dict)
+    withheld_exits: dict[ClientOrderId, str]
+    exposed: dict[ClientOrderId, str]
+    strange: dict[ClientOrderId, str]
 
     def execute(self, plan: Plan, resent: Iterable[ClientOrderId]) -> None:
         """Do the plan. The order of things is part of the design: less risk first, what was remembered before new."""

@@ -58,10 +58,9 @@ class RestCover:
         submission = self._submit(cover)
         if isinstance(submission, Rejected) and cover.is_protection and _is_through(submission):
             resting = self._make(self.quantity, self.sale, self.product, rests=True)
-            if resting is None:
-                return
-            hands.remember([resting])
-            submission = self._submit(resting)
+            if resting is not None:
+                hands.remember([resting])
+                submission = self._submit(resting)
         is_closed = isinstance(submission, Rejected) and submission.refusal is RefusalClass.MARKET_STATE
         if is_closed and (offer := self._make_offer()) is not None:
             hands.remember([offer])
@@ -87,7 +86,7 @@ class RestCover:
         if isinstance(product, str) or not product.post_only or product.trading_restrictions():
             return None
         try:
-            quote = hands.ports.market.quotes((sale.product_id,))[sale.product_id]
+            quote = hands.ports.market.quotes((product.canonical_id,))[product.canonical_id]
         except VenueError:
             return None
         if isinstance(quote, DataError) or quote.is_crossed:

@@ -100,16 +100,13 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         return _conclude(run, state)
     sending = {"until": run.tick.deadline, "resent": resent}
     run.notes.append(AuditNote(EventKind.SENDING_BEGUN, "sending", sending))
-    before = run.ledger
-    run.ledger = remember_plan(before, plan, resent, run.ports.clock.now(), run.tick.deadline)
+    run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now(), run.tick.deadline)
     sells = any(run.ledger.orders[order_id].intent.side is Side.SELL for order_id in (*resent, *_ids_of(plan)))
     enters = bool(plan.conversions) or any(intent.is_entry for intent in plan.intents)
     run.write_audit("decision", urgent=sells, may_owe=sells or not enters)
     if enters and run.records.is_owing:
-        # What will not be entered is no entry for the pace, and no turn of a strategy.
-        sales = replace(plan, intents=tuple(intent for intent in plan.intents if not intent.is_entry))
-        paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing
-        run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)
+        # What will not be entered is no turn of a strategy; its place in the pace comes back when it is withheld.
+        run.ledger = replace(run.ledger, strategy_runs=run.before.strategy_runs)
     run.commit(phase=CyclePhase.COMMITTED)
     _act(run, plan, resent)
     _name_exposed(run)
@@ -159,10 +156,12 @@ def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
         announce=run.announce,
         on_reconciled=run.keep,
         notes=run.notes,
+        withheld_exits=run.withheld_exits,
+        exposed=run.exposed,
+        strange=run.strange,
     )
     executor.execute(plan, resent)
     run.ledger = replace(executor.ledger, cancels=())
-    run.withheld_exits, run.exposed, run.strange = executor.withheld_exits, executor.exposed, executor.strange
     for record in run.ledger.active_orders():
         intent = record.intent
         if record.is_in_doubt and intent.side is Side.SELL and intent.lot_id in run.ledger.lots:

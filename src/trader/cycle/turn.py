@@ -183,11 +183,11 @@ class SaleTurn:
             await_final(hands, [sale.client_order_id])
         if not self._is_over(sale, submission):
             return
+        self._ring(sale, submission)
         lot = hands.ledger.lots.get(sale.lot_id)
         uncovered = compute_uncovered(hands.ledger, lot, hands.settled()) if lot is not None else Quantity(0)
         if lot is not None and uncovered > 0:
             RestCover(hands, lot, uncovered, sale, self.order_id, self._known(product), self.has_cancelled).place()
-        self._ring(sale, submission)
         cover = hands.ledger.contingent(self.order_id)
         if cover is not None:
             hands.withhold(cover.intent.client_order_id, "its sale is over", is_new=True, rings=False)
