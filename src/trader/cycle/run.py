@@ -105,7 +105,7 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
     enters = bool(plan.conversions) or any(intent.is_entry for intent in plan.intents)
     run.write_audit("decision", urgent=sells, may_owe=sells or not enters)
     if enters and run.records.is_owing:
-        # What will not be entered is no turn of a strategy; its place in the pace comes back when it is withheld.
+        # What will not be entered is no turn of a strategy; its place in the pace comes back with it.
         run.ledger = replace(run.ledger, strategy_runs=run.before.strategy_runs)
     run.commit(phase=CyclePhase.COMMITTED)
     _act(run, plan, resent)

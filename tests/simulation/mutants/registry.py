@@ -183,10 +183,8 @@ DUPLICATES_BOOKED = Mutant(
 _RECORD = '    run.write_audit("decision", urgent=sells, may_owe=sells or not enters)\n'
 _UNTIL_SENT = (
     "    if enters and run.records.is_owing:\n"
-    "        # What will not be entered is no entry for the pace, and no turn of a strategy.\n"
-    "        sales = replace(plan, intents=tuple(intent for intent in plan.intents if not intent.is_entry))\n"
-    "        paced = remember_plan(before, sales, resent, run.ports.clock.now(), run.tick.deadline).entry_pacing\n"
-    "        run.ledger = replace(run.ledger, entry_pacing=paced, strategy_runs=run.before.strategy_runs)\n"
+    "        # What will not be entered is no turn of a strategy; its place in the pace comes back with it.\n"
+    "        run.ledger = replace(run.ledger, strategy_runs=run.before.strategy_runs)\n"
     "    run.commit(phase=CyclePhase.COMMITTED)\n"
     "    _act(run, plan, resent)\n"
 )
@@ -260,6 +258,7 @@ PUT_BACK_AFTER_UNKNOWN = Mutant(
         Edit(
             turn.SaleTurn._sell,
             "    if not self._is_over(sale, submission):\n        return\n"
+            "    self._ring(sale, submission)\n"
             "    lot = hands.ledger.lots.get(sale.lot_id)\n"
             "    uncovered = compute_uncovered(hands.ledger, lot, hands.settled())",
             "    lot = hands.ledger.lots.get(sale.lot_id)\n    uncovered = lot.quantity",
