@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from accidents.one_account import DIP, SOL, Bar, World, a_path, a_world
-from factories import Scripted, a_proposal
+from factories import a_proposal, once
 from trader.adapters.coinbase.wire.requests import encode_order
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.ledger import Lot
@@ -63,14 +63,8 @@ def holding_due(after: Sequence[Bar] = (), *, hours: int = 1, **over: Any) -> Wo
 
     Nothing more is bought.
     """
-    asked: list[int] = []
-
-    def answer(_: Any) -> Any:
-        asked.append(1)
-        proposal = a_proposal("SOL-USD", max_hold_hours=hours, take_profit_pct=Decimal(60))
-        return (proposal,) if len(asked) == 1 else ()
-
-    world = a_world(strategy=Scripted(answer), paths={SOL: a_path(DIP, *[Bar()] * 12, *after, *QUIET)}, **over)
+    wish = a_proposal("SOL-USD", max_hold_hours=hours, take_profit_pct=Decimal(60))
+    world = a_world(strategy=once(wish), paths={SOL: a_path(DIP, *[Bar()] * 12, *after, *QUIET)}, **over)
     world.cycles(3)
     world.clock.advance(3600 - 2 * 300)
     lot_of(world)

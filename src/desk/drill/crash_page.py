@@ -158,10 +158,11 @@ def write_page(played: Sequence[Played], settings: Settings, window: Window) -> 
 
 
 def _tell_loss(played: Played) -> str:
-    worst = max(played.stories, key=lambda each: each.below_stop_pct or -HUNDRED)
+    sales = [(each.below_stop_pct, each.product_id) for each in played.stories if each.below_stop_pct is not None]
     sold = "nothing was sold"
-    if worst.below_stop_pct is not None:
-        sold = f"the worst sale was {worst.below_stop_pct:.2f} % below its stop ({worst.product_id})"
+    if sales:
+        below, product_id = max(sales)
+        sold = f"the worst sale was {below:.2f} % below its stop ({product_id})"
     return (
         f"- {played.variant}: the {len(played.stories)} lots lost {played.loss:.2f} USD with all fees, "
         f"{played.loss_pct:.1f} % of what they cost; {sold}."

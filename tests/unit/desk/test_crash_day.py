@@ -118,8 +118,8 @@ def a_story(**overrides: object) -> LotStory:
     return replace(story, **overrides)
 
 
-def a_sale(quantity: int) -> Sale:
-    return Sale(SoldBy.STOP, START, Price(93), Quantity(quantity), Notional(1))
+def a_sale(quantity: int, price: str = "93") -> Sale:
+    return Sale(SoldBy.STOP, START, Price(price), Quantity(quantity), Notional(1))
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,16 @@ def test_page_names_losses_first_and_repeats_no_table() -> None:
     assert page.index("## Losses") < page.index("## What was seen")
     assert 1 == page.count("| SOL-USD |")
     assert "### stop_limit, neutral\n\nAs bracket, neutral, row for row." in page
+
+
+def test_sale_at_its_stop_is_worse_than_one_above_it() -> None:
+    """Nothing below the stop is a distance, too, and not the same as unsold."""
+    at_stop, above = a_story(sales=(a_sale(2, "94"),)), a_story(product_id=GAP, sales=(a_sale(2, "112"),))
+    variant = Variant(Protection.BRACKET, FillModel.NEUTRAL)
+
+    page = write_page([Played(variant, (above, at_stop, a_story(sales=())))], SETTINGS, WINDOW)
+
+    assert "the worst sale was 0.00 % below its stop (SOL-USD)" in page
 
 
 def test_missing_candles_are_said_in_one_line(
