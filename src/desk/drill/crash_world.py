@@ -24,7 +24,7 @@ from desk.in_memory import (
 )
 from desk.markets.candle_market import CandleMarket, SeriesKey, make_product
 from desk.run import make_tick
-from trader.cycle import CycleReport, run_cycle
+from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.entry.wiring import build_pipeline
 from trader.errors import DataError
 from trader.model.cycle_state import EntryPacing
@@ -294,7 +294,7 @@ def _name_seller(intent: OrderIntent, price: Price) -> str:
 
 
 def _name_ringing(report: CycleReport) -> frozenset[ClientOrderId]:
-    """Name the lots that a cycle rings for: exposed ones, and those whose sale did not leave."""
+    """Name the lots that a cycle rings for by ABORTED: exposed ones, and those whose sale did not leave."""
     orders = report.after.orders if report.after is not None else {}
     withheld: Iterable[ClientOrderId] = (orders[each].intent.lot_id for each in report.withheld_exits if each in orders)
-    return frozenset((*report.exposed, *withheld))
+    return frozenset((*report.exposed, *withheld)) if report.outcome is CycleOutcome.ABORTED else frozenset()

@@ -100,7 +100,8 @@ is sold is sold by what we send.
 
 A cell says what the venue has of the lot when the cycle has ended. `bracket` is a protective order, whether it came
 with the entry or is our own. A `resting sale` is a limit on the book: bounded below the bid, or at the ask where only
-makers may trade. `rings` says that the cycle ended as ABORTED and named the lot.
+makers may trade. `rings` says that the cycle ended as ABORTED: it named a lot that nothing covers, or a sale that the
+venue took and then failed.
 
 ## What each mode takes, and what we do
 
@@ -114,9 +115,10 @@ makers may trade. `rings` says that the cycle ended as ABORTED and named the lot
   its lot is due is cancelled: what it buys would have to be sold as well. The exit is tried again in every cycle,
   without ringing while the bracket is there.
 
-It **rings** where nothing covers a lot and no order can be placed, in every cycle until one can. That takes somebody
-who cancelled the bracket by hand, or a mode that begins in the second between our look at the flags and our
-cancellation. The reason says which flag, or what the venue answered.
+It **rings** for a sale that was taken and then failed, although its lot is covered again. And it rings where
+nothing covers a lot and no order can be placed, in every cycle until one can: that takes somebody who cancelled the
+bracket by hand, or a mode that begins in the second between our look at the flags and our cancellation. The reason says
+which flag, or what the venue answered.
 
 The switch is read when a turn begins. HALT in the middle of a turn does not end it: the sale leaves, and what it does
 not sell is covered again. Coins that our own cancelled order still holds are waited for, up to 12 s.
