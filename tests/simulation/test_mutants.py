@@ -17,7 +17,7 @@ import pytest
 from accidents.one_account import DIP, a_path, a_world
 from accidents.one_account import Bar as QuietBar
 from accidents.one_account import World as AccountWorld
-from factories import Scripted, a_proposal
+from factories import a_proposal, once
 from simulation.checker import violations
 from simulation.fault_run import FaultRun, Restart, Watch, differences, invoke
 from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
@@ -230,17 +230,11 @@ def test_bracket_that_goes_before_the_switch_was_asked_is_seen_as_a_bare_lot(mut
 # --- the turn of a sale
 
 
-def a_lot_whose_time_is_up(**world: Any) -> AccountWorld:
+def a_lot_whose_time_is_up() -> AccountWorld:
     """SOL held with its bracket at the venue, beside 40 that are the owner's; one more cycle sells it."""
-    asked: list[int] = []
-
-    def answer(_: Any) -> Any:
-        asked.append(1)
-        return (a_proposal("SOL-USD", max_hold_hours=1),) if len(asked) == 1 else ()
-
     opening = {Asset("USD"): "10000", Asset("SOL"): "40"}
     paths = {SOL: a_path(DIP, *[QuietBar()] * 24)}
-    made = a_world(strategy=Scripted(answer), paths=paths, opening=opening, **world)
+    made = a_world(strategy=once(a_proposal("SOL-USD", max_hold_hours=1)), paths=paths, opening=opening)
     made.cycles(2)
     made.clock.advance(3600)
     return made

@@ -30,7 +30,7 @@ def cycle_id_at(scheduled: Instant) -> CycleId:
 def run_id_at(instant: Instant, kind: str, event_id: str = "") -> CycleId:
     """Name the run that an event woke, as ``20261122T101530Z-flatten``: never the id of a tick.
 
-    The event's own id tells two events of one second apart; it comes in as letters and digits only.
+    The event's own id tells two events of one second apart; it is hashed, so that this is letters and digits only.
     """
     told = f".{hashlib.sha256(event_id.encode()).hexdigest()[:8]}" if event_id else ""
     return CycleId(f"{cycle_id_at(instant)}-{kind}{told}")

@@ -12,7 +12,7 @@ class             what follows
 ``EDGE``          the venue's own trouble, or a word nobody knows: like no venue at all
 ================  =====================================================================================================
 
-All but ``MARKET`` are waited out, longer each time, for each lot and reason.
+All but ``MARKET`` and ``DUPLICATE`` are waited out, longer each time, for each lot or wish, purpose and class.
 """
 
 from __future__ import annotations
@@ -247,14 +247,15 @@ _SENTENCES: Mapping[str, RefusalClass] = {
 
 def classify_refusal(reason: str) -> RefusalClass:
     """Look up what a reason of the venue means; a word that nobody knows is the venue's own trouble."""
-    word = reason.removeprefix("PREVIEW_")
-    if word in REFUSALS:
-        return REFUSALS[word]
-    said = reason.lower()
-    return next((kind for begin, kind in _SENTENCES.items() if said.startswith(begin)), RefusalClass.EDGE)
+    return _find_refusal(reason) or RefusalClass.EDGE
 
 
 def is_known_refusal(reason: str) -> bool:
     """Tell whether this is a word or a sentence of the venue that we have met before."""
-    word = reason.removeprefix("PREVIEW_")
-    return word in REFUSALS or any(reason.lower().startswith(begin) for begin in _SENTENCES)
+    return _find_refusal(reason) is not None
+
+
+def _find_refusal(reason: str) -> RefusalClass | None:
+    said = reason.lower()
+    sentence = next((kind for begin, kind in _SENTENCES.items() if said.startswith(begin)), None)
+    return REFUSALS.get(reason.removeprefix("PREVIEW_"), sentence)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from trader.model.ids import Instant
+from trader.model.ids import Asset, Instant
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass
 
@@ -97,6 +97,11 @@ def name_tally(intent: OrderIntent) -> str:
 def name_tally_for(parent: str, purpose: OrderPurpose) -> str:
     """Name what the orders count for that are made for this lot or wish, and purpose."""
     return f"{parent}|{purpose}"
+
+
+def name_conversion(source: Asset, target: Asset) -> str:
+    """Name what a conversion counts for."""
+    return f"{source}-{target}|CONVERSION"
 
 
 def name_parent(intent: OrderIntent) -> str:

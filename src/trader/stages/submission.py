@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from trader.model.conversions import ConversionIntent, ConversionRecord
+from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.ids import ClientOrderId, Instant, utc_day
@@ -13,6 +13,7 @@ from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Accepted, OrderIntent, OrderRecord, Rejected, Submission
 from trader.model.refusals import RefusalClass
+from trader.model.tallies import name_conversion
 from trader.settings.policy import ExecutionSettings
 
 _PACING_MEMORY_SECONDS = 86_400
@@ -95,13 +96,9 @@ def refuse_conversion(
     ledger: Ledger, record: ConversionRecord, refused: Rejected, now: Instant, rules: ExecutionSettings
 ) -> Ledger:
     """Remember that the venue would not even quote a conversion: nothing moved, and for a while nobody asks again."""
-    tally = ledger.tally(name_conversion(record.intent)).count_refusal(refused, now, rules.refusal_waits)
-    return ledger.with_conversion(record).with_tally(name_conversion(record.intent), tally)
-
-
-def name_conversion(intent: ConversionIntent) -> str:
-    """Name what a conversion counts for."""
-    return f"{intent.source}-{intent.target}|CONVERSION"
+    name = name_conversion(record.intent.source, record.intent.target)
+    tally = ledger.tally(name).count_refusal(refused, now, rules.refusal_waits)
+    return ledger.with_conversion(record).with_tally(name, tally)
 
 
 def remember_plan(

@@ -11,6 +11,7 @@ from trader.model.ids import Asset, client_order_id
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, ceil_to
 from trader.model.portfolio import Portfolio
+from trader.model.tallies import name_conversion
 from trader.settings.policy import ExecutionSettings, RiskSettings
 from trader.stages.execution.context import ExecutionContext
 
@@ -103,7 +104,8 @@ class BuyingPower:
         missing = ceil_to(cost - self.free[target], _CENT)
         for source in self.rules.preferred_quotes:
             allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
-            waits = self.portfolio.ledger.tally(f"{source}-{target}|CONVERSION").why_wait(self.context.now) is not None
+            tally = self.portfolio.ledger.tally(name_conversion(source, target))
+            waits = tally.why_wait(self.context.now) is not None
             if source != target and allowed and not waits and self.free[source] >= missing:
                 return source
         return None

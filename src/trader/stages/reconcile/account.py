@@ -48,7 +48,7 @@ class Reconciled:
 def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
     """Return the instant from which orders and fills must be read; None if there is none to be looked for.
 
-    One that left the ledger as refused may show all the same: the tallies know when the last of them was made.
+    One that left the ledger as refused may show all the same: the tallies know when they last changed.
     """
     decided = [record.intent.decided_at for record in ledger.orders.values()]
     decided += [tally.touched_at for tally in ledger.tallies.values()]
