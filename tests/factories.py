@@ -15,7 +15,8 @@ from trader.model.cycle_state import EquityMarks, Regime, RegimeState
 from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
-from trader.model.ledger import Ledger, Lot, open_ledger
+from trader.model.ledger import Ledger, open_ledger
+from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus

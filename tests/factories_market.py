@@ -12,7 +12,7 @@ from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Direction, Trigger, TriggerKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.inputs import Candidate, HeldProduct, StrategyContext
-from trader.model.ledger import Lot
+from trader.model.lots import Lot
 from trader.model.market import Bars, Granularity, Product, Quote, expected_last_start
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Bracket

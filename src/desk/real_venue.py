@@ -29,7 +29,6 @@ def open_http_venue(url: str, settings: Settings, environment: Mapping[str, str]
         credentials = Credentials(environment[_KEY], environment[_SECRET])
         exchange = open_exchange(
             credentials,
-            settings.execution.order_prefix,
             url,
             limits=limits,
             budget=budget,

@@ -17,6 +17,7 @@ from trader.errors import DataError
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, VenueOrderId
+from trader.model.inputs import AccountListing, OddRow
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
@@ -82,13 +83,17 @@ class MarketData(Protocol):
 class ExchangeAdapter(MarketData, Protocol):
     """A venue we may trade on: market data, account, order lifecycle, conversions."""
 
-    def balances(self) -> Mapping[Asset, Balance]:
-        """Return what the account holds; an asset without a wallet is left out and means zero. Raises VenueError."""
+    def balances(self) -> Mapping[Asset, Balance | DataError]:
+        """Return what the account holds; an asset without a wallet is left out and means zero.
 
-    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
-        """Return ``balances()`` and ``orders(since)``, read at the same time where that is possible.
+        An asset with a wallet that cannot be read is answered with the cause. Raises VenueError if none could be.
+        """
 
-        Without *since* there are no orders to read. Raises VenueError if either cannot be read.
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        """Return ``balances()``, ``orders(since)`` and the *known* orders, read at the same time where possible.
+
+        Known orders are read by their ids, whatever their age; one that the venue does not find, or not yet, is left
+        out. Without *since* there are no orders to read. Raises VenueError if any part cannot be read.
         """
 
     def fee_rates(self) -> FeeRates:
@@ -100,19 +105,19 @@ class ExchangeAdapter(MarketData, Protocol):
     def cancel(self, venue_order_ids: Sequence[VenueOrderId]) -> Mapping[VenueOrderId, bool]:
         """Ask for cancellation; True means the request was taken, not that the order is over. Raises VenueError."""
 
-    def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
-        """Return our orders created since, in any state, children of attached brackets included. Raises VenueError.
+    def orders(self, since: Instant) -> Sequence[OrderStatusReport | OddRow]:
+        """Return the account's orders created since, in any state, children of attached brackets included.
 
-        Absence proves nothing: listings lag.
+        The owner's may be among them. Absence proves nothing: listings lag. Raises VenueError.
         """
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         """Return one order, whatever its age. Raises VenueError, also if the venue does not know it, or not yet."""
 
-    def fills(self, since: Instant) -> Sequence[Fill]:
-        """Return the account's fills since, in any order. Raises VenueError."""
+    def fills(self, since: Instant) -> Sequence[Fill | OddRow]:
+        """Return the account's fills since, in any order, the owner's included. Raises VenueError."""
 
-    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill | OddRow]:
         """Return the fills of these orders only, in any order, whatever their age. Raises VenueError."""
 
     def quote_conversion(self, intent: ConversionIntent) -> str:

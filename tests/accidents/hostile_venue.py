@@ -11,7 +11,7 @@ from accidents.one_account import DIP, SOL, Bar, World, a_path, a_world
 from factories import a_proposal, once
 from trader.adapters.coinbase.wire.requests import encode_order
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.ledger import Lot
+from trader.model.lots import Lot
 from trader.model.money import ZERO, Quantity
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected, Side, Submission
 
@@ -58,15 +58,15 @@ def refuse(world: World, reason: str, *purposes: OrderPurpose, times: int = 10**
     return refusing
 
 
-def holding_due(after: Sequence[Bar] = (), *, hours: int = 1, **over: Any) -> World:
-    """One lot of SOL with its bracket at the venue, an hour old, whose time is up by now unless it may be held longer.
+def holding_due(after: Sequence[Bar] = (), *, hours: int = 1, minutes_old: int = 60, **over: Any) -> World:
+    """One lot of SOL with its bracket at the venue; an hour old its time is up, unless it may be held longer.
 
     Nothing more is bought.
     """
     wish = a_proposal("SOL-USD", max_hold_hours=hours, take_profit_pct=Decimal(60))
     world = a_world(strategy=once(wish), paths={SOL: a_path(DIP, *[Bar()] * 12, *after, *QUIET)}, **over)
     world.cycles(3)
-    world.clock.advance(3600 - 2 * 300)
+    world.clock.advance(60 * minutes_old - 2 * 300)
     lot_of(world)
     return world
 

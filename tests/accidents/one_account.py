@@ -24,12 +24,12 @@ from trader.cycle import CycleReport, run_cycle
 from trader.entry.wiring import build_pipeline
 from trader.errors import VenueUnavailable
 from trader.model.codec import digest_of
-from trader.model.ids import Asset, Instant, ProductId, cycle_id_at
-from trader.model.inputs import Tick
+from trader.model.ids import Asset, Instant, ProductId, VenueOrderId, cycle_id_at
+from trader.model.inputs import AccountListing, OddRow, Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Side
+from trader.model.orders import OrderStatusReport, Side
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
 from trader.settings import Settings
@@ -103,9 +103,9 @@ class Meddled:
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         if method == "account":
-            # Both halves are calls of their own, so that each can be meddled with.
-            return lambda since: (self.balances(), self.orders(since) if since is not None else ())
-        original, label = getattr(self._inner, method), f"{self._name}.{method}"
+            return self._account
+        inner = self._known_orders if method == "known_orders" else getattr(self._inner, method)
+        original, label = inner, f"{self._name}.{method}"
 
         def call(*args: Any, **named: Any) -> Any:
             self._world.calls.append(label)
@@ -113,6 +113,18 @@ class Meddled:
             return original(*args, **named) if meddler is None else meddler(original, *args, **named)
 
         return call
+
+    def _account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        """Make each part a call of its own, so that it can be meddled with."""
+        balances = self.balances()
+        if since is None:
+            return AccountListing(balances)
+        listed, older = self.orders(since), self.known_orders(known)
+        names = {each.venue_order_id for each in listed}
+        return AccountListing(balances, (*listed, *(each for each in older if each.venue_order_id not in names)))
+
+    def _known_orders(self, known: Sequence[VenueOrderId]) -> Sequence[OrderStatusReport | OddRow]:
+        return self._inner.account(self._world.clock.now(), known).orders if known else ()
 
 
 @dataclass

@@ -327,6 +327,7 @@ def test_empty_listing_closes_nothing_and_opens_nothing() -> None:
     world.cycles(1)
 
     world.meddlers["exchange.orders"] = answering([])
+    world.meddlers["exchange.known_orders"] = answering([])
     world.meddlers["exchange.order"] = down
     world.meddlers["exchange.cancel"] = answering({})
     world.cycles(8)

@@ -404,12 +404,20 @@ def reports_more(world: World, which: str, excess: Decimal) -> None:
         return replace(report, filled_quantity=Quantity(report.filled_quantity + excess))
 
     world.meddlers["exchange.order"] = lambda original, name: more(original(name))
-    world.meddlers["exchange.orders"] = lambda original, since: [more(each) for each in original(since)]
+    for listing in ("exchange.orders", "exchange.known_orders"):
+        world.meddlers[listing] = lambda original, asked: [more(each) for each in original(asked)]
+
+
+def holding_of(which: str) -> World:
+    """A lot that its bracket will sell, or an exit; an entry is looked at while it is young."""
+    if which == "bracket":
+        return holding_due([Bar(90)] * 12, hours=99)
+    return holding_due(minutes_old=10 if which == "entry" else 60)
 
 
 def sold_by(which: str, excess: Decimal) -> tuple[World, list[Any]]:
     """A lot that a bracket or an exit sells, and what is noted in two hours."""
-    world = holding_due([Bar(90)] * 12, hours=99) if which == "bracket" else holding_due()
+    world = holding_of(which)
     reports_more(world, which, excess)
     return world, [note for report in world.cycles(26) for note in report.notes]
 
@@ -439,7 +447,7 @@ def test_order_that_reports_more_than_that_is_told_of_and_leaves_no_lot_of_nothi
 @pytest.mark.parametrize("which", ["entry", "exit", "bracket"])
 def test_hair_is_not_tolerated_before_the_quiet_period_is_over(which: str) -> None:
     """41: the fill may be listed a moment later."""
-    world = holding_due([Bar(90)] * 12, hours=99) if which == "bracket" else holding_due()
+    world = holding_of(which)
     world.pass_bars(2)
     reports_more(world, which, HALF)
 

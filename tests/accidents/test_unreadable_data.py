@@ -85,7 +85,6 @@ def world() -> Iterator[World]:
     with VenueServer(venue) as server:
         exchange = open_exchange(
             Credentials(server.key.name, server.key.secret),
-            rules.execution.order_prefix,
             server.url,
             limits=RateLimits(10_000, 10_000, 10_000),
             timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120),
@@ -172,11 +171,9 @@ def test_product_that_is_not_bought_says_why(world: World, path: str, change: Ch
 @pytest.mark.parametrize(
     ("path", "change", "said"),
     [
-        ("/accounts", without("available_balance"), "GET /accounts: account: available_balance: "),
+        ("/accounts", without("currency"), "GET /accounts: accounts: none of "),
         ("/accounts", a_page, f"GET /accounts: {STATUS}"),
-        ("/orders/historical/batch", without("side"), "GET /orders/historical/batch: order: side: "),
         ("/orders/historical/batch", a_page, f"GET /orders/historical/batch: {STATUS}"),
-        ("/orders/historical/fills", without("price"), "GET /orders/historical/fills: fill: price: "),
         ("/orders/historical/fills", a_page, f"GET /orders/historical/fills: {STATUS}"),
     ],
 )
@@ -191,4 +188,27 @@ def test_account_that_cannot_be_read_says_why(world: World, path: str, change: C
     report = world.cycle()
 
     assert (CycleOutcome.ABSTAINED, True) == (report.outcome, said in report.reason)
+    assert said in record_of(world)
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "asset", "said"),
+    [
+        ("/accounts", without("available_balance"), "USD", "GET /accounts: account: available_balance: "),
+        ("/orders/historical/batch", without("side"), "SOL", "GET /orders/historical/batch: order: side: "),
+        ("/orders/historical/fills", without("price"), "SOL", "GET /orders/historical/fills: fill: price: "),
+    ],
+)
+def test_row_of_ours_that_cannot_be_read_says_why_and_concerns_its_asset_alone(
+    world: World, path: str, change: Change, asset: str, said: str
+) -> None:
+    """37: the cycle goes on; what the row is about is not bought, and the record says what is wrong."""
+    world.cycles(2)
+    world.audit.texts.clear()
+    change_answers(world.market, path, change)  # type: ignore[arg-type]
+
+    report = world.cycle()
+
+    assert CycleOutcome.COMPLETED is report.outcome
+    assert [asset] == [base for base, why in world.ledger.reduce_only.items() if said in why and base == asset]
     assert said in record_of(world)

@@ -549,11 +549,23 @@ class ExchangeCases:
         later = venue.pass_bars()
         second = venue.accepted(venue.exchange.submit(an_intent("second")))
 
-        balances, orders = venue.exchange.account(later)
+        listing, wallets = venue.exchange.account(later), venue.exchange.account(None)
 
-        assert venue.exchange.balances() == balances
-        assert [second] == [order.venue_order_id for order in orders]
-        assert (balances, []) == (venue.exchange.account(None)[0], list(venue.exchange.account(None)[1]))
+        assert venue.exchange.balances() == listing.balances == wallets.balances
+        assert [second] == [order.venue_order_id for order in listing.orders]
+        assert [] == list(wallets.orders)
+
+    def test_known_orders_are_read_whatever_their_age(self, open_venue: OpenVenue) -> None:
+        """By the venue's ids, beside what is new; one that the venue does not know is left out."""
+        venue = open_venue(a_path(Bar(), Bar(), Bar()))
+        old = venue.accepted(venue.exchange.submit(an_intent("old")))
+        venue.exchange.submit(an_intent("older still"))
+        later = venue.pass_bars()
+        new = venue.accepted(venue.exchange.submit(an_intent("new")))
+
+        orders = venue.exchange.account(later, [old, STRANGER, new, old]).orders
+
+        assert {old, new} == {order.venue_order_id for order in orders}
 
     def test_order_is_reported_by_its_id_as_in_the_listing(self, open_venue: OpenVenue) -> None:
         """Working, filled, and the bracket that was born from it."""

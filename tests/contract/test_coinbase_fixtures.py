@@ -201,7 +201,7 @@ def test_wallets_recorded(name: str, asset: Asset, cursor: str | None) -> None:
     rows, found = base.read_page(recorded(name), "accounts")
 
     assert cursor == found
-    assert {asset: Balance(asset, Decimal(0), Decimal(0))} == account.read_balances(rows)
+    assert {asset: Balance(asset, Decimal(0), Decimal(0))} == account.read_balances("GET /accounts", rows)
 
 
 @pytest.mark.parametrize(

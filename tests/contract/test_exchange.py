@@ -17,7 +17,6 @@ from desk.sandbox.market import PriceSource
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue as SimulatedCoinbase
 from factories_venue import (
-    PREFIX,
     SOL,
     SOL_USDC,
     START,
@@ -74,7 +73,6 @@ class TestCoinbaseOverHttp(ExchangeCases):
                 server = stack.enter_context(VenueServer(venue))
                 exchange = open_exchange(
                     Credentials(server.key.name, server.key.secret),
-                    PREFIX,
                     server.url,
                     limits=RateLimits(10_000, 10_000, 10_000),
                     timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120, submit_seconds=240),

@@ -21,7 +21,8 @@ from trader.model.cycle_state import EquityMarks, Regime
 from trader.model.decisions import Plan, RiskReview, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import Candidate
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.order_life import OrderStatus

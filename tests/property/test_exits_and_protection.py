@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from property.strategies import World, with_plan, worlds
 from trader.model.decisions import Approval, Plan
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import ZERO, floor_to
 from trader.model.orders import OrderConfiguration, OrderPurpose, Side
 from trader.model.trading_state import TradingState

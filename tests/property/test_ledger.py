@@ -17,7 +17,8 @@ from property.histories import CAPITAL, PATIENCE_SECONDS, History, histories
 from trader.model.events import EventKind
 from trader.model.ids import Asset, TradeId
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, Lot, SubLedger, cash_imbalance
+from trader.model.ledger import Ledger, SubLedger, cash_imbalance
+from trader.model.lots import Lot
 from trader.model.money import Quantity
 from trader.model.orders import Fill, Side
 from trader.stages.reconcile.account import reconcile

@@ -30,7 +30,7 @@ from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.errors import StoreError
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Instant
-from trader.model.ledger import Lot
+from trader.model.lots import Lot
 from trader.model.orders import Fill
 
 #: Cycles after the last scripted tick, in which nothing is disturbed.

@@ -188,7 +188,7 @@ def main() -> None:
     with run_venue(given.products, given.rtt_ms) as (url, credentials):
         clock = ServerClock()
         transport = WatchedTransport(url, credentials, clock, limits)
-        exchange = CoinbaseExchange(transport, clock, order_prefix="bench-")
+        exchange = CoinbaseExchange(transport, clock)
         exchange.self_test()
         # The venue forgets what came until now as well.
         transport.departures.clear()

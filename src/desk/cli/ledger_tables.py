@@ -12,7 +12,8 @@ from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
 from trader.model.ids import Instant, Scope, rfc3339
-from trader.model.ledger import Ledger, Lot, cash_imbalance
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.lots import Lot
 from trader.model.money import ZERO, plain
 from trader.model.orders import Fill, OrderRecord, Side
 

@@ -1,9 +1,8 @@
 """One world of the crash day: candles, a simulated venue, books, and one lot in each product before the fall.
 
 The lots are opened by the cycle itself: the ledger is given entries that are remembered and not sent yet, and the first
-tick sends, books and protects them. Then the kill switch says REDUCE_ONLY, so that nothing else is bought: what is told
-is the story of these lots. The account also has coins of its owner, as many as are bought of each product: to sell too
-much would be possible, and is seen.
+tick sends, books and protects them. Then the kill switch says REDUCE_ONLY, so that nothing else is bought. The account
+also has coins of its owner, as many as are bought of each product: to sell too much would be possible, and is seen.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ from trader.model.ids import (
     cycle_id_at,
     utc_day,
 )
-from trader.model.ledger import Ledger, Lot, open_ledger
+from trader.model.ledger import Ledger, open_ledger
+from trader.model.lots import Lot
 from trader.model.market import Candle, Quote
 from trader.model.money import HUNDRED, ONE, ZERO, Notional, Price, Quantity, ceil_to, floor_to, limit_of_stop
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side

@@ -15,6 +15,7 @@ from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore
 from desk.markets.candle_market import CandleMarket
 from trader.errors import DataError
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
+from trader.model.inputs import AccountListing
 from trader.model.market import Balance, Depth, Product
 from trader.model.money import ZERO, Notional, Quantity
 from trader.model.order_life import OrderStatus
@@ -176,8 +177,10 @@ class TrickyVenue:
             found[asset] = Balance(asset, balance.available - held, balance.hold + held)
         return found
 
-    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
-        return self.balances(), () if since is None else self.orders(since)
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        listing = self._inner.account(since, known)
+        told = (self._told(each) if isinstance(each, OrderStatusReport) else each for each in listing.orders)
+        return replace(listing, balances=self.balances(), orders=tuple(told))
 
     def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
         return tuple(self._told(report) for report in self._inner.orders(since))

@@ -194,8 +194,7 @@ class MultiOrderDrill:
         store.on_commit = on_commit
         with VenueServer(venue) as server:
             credentials = Credentials(self._key.name, self._key.secret)
-            prefix = self._settings.execution.order_prefix
-            exchange = WatchedExchange(open_exchange(credentials, prefix, server.url, limits=_UNLIMITED))
+            exchange = WatchedExchange(open_exchange(credentials, server.url, limits=_UNLIMITED))
             ports = Ports(
                 market=cast("MarketData", _VenuesQuotes(self._market, venue)),
                 exchange=cast("ExchangeAdapter", exchange),

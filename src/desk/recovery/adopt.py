@@ -23,12 +23,12 @@ from desk.recovery.event_handlers import lift_reduce_only
 from desk.recovery.rebuild import SLACK_SECONDS
 from desk.recovery.replay import ADOPTED
 from desk.recovery.store import Change
-from trader.cycle.account import read_account
+from trader.cycle.account import make_view, read_account
 from trader.errors import MissingData
 from trader.model.codec import decode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
-from trader.model.inputs import AccountView
+from trader.model.inputs import AccountListing, AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
 from trader.model.order_life import OrderStatus
@@ -65,7 +65,7 @@ def adopt_quantity(context: AdoptionContext, wanted: Quantities, terms: Adoption
         fee=Notional(wanted.fee),
         time=context.now,
     )
-    view = read_account(context.exchange, context.ledger, context.now)
+    view = read_account(context.exchange, context.ledger, context.now, context.settings)
     view = replace(view, orders=(*view.orders, report), fills=(*view.fills, fill))
     body = {"what": "quantity", "asset": wanted.asset, "change": wanted.change, "price": wanted.price}
     change = _reconciled(context, context.ledger.with_order(OrderRecord(intent)), view, (body, intent), reason)
@@ -80,16 +80,17 @@ def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: Adopti
     If the audit announced it, it is taken as announced; else as the venue shows it. Raises: MissingData, VenueError.
     """
     since = Instant((chain.began_at if chain.began_at is not None else context.now) - SLACK_SECONDS)
-    report = next((each for each in context.exchange.orders(since) if each.client_order_id == name), None)
+    orders, fills = context.exchange.orders(since), context.exchange.fills(since)
+    whole = make_view(context.now, AccountListing({}, orders), fills)
+    report = next((each for each in whole.orders if each.client_order_id == name), None)
     if report is None:
         raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
     if name in context.ledger.orders:
         raise MissingData(f"order {name} is in the ledger already, {context.ledger.orders[ClientOrderId(name)].status}")
     intent = _announced(chain, name) or make_as_shown(context, report, terms, reason)
     ledger = context.ledger.with_order(OrderRecord(intent))
-    view = read_account(context.exchange, ledger, context.now)
-    orders, fills = context.exchange.orders(since), context.exchange.fills(since)
-    view = replace(view, orders=tuple(orders), fills=tuple(fills))
+    view = read_account(context.exchange, ledger, context.now, context.settings)
+    view = replace(view, orders=whole.orders, fills=whole.fills)
     return _reconciled(context, ledger, view, ({"what": "order", "order": name}, intent), reason)
 
 
@@ -102,7 +103,7 @@ def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason
     if missing := [asset for asset in assets if asset not in held]:
         there = ", ".join(sorted(context.ledger.reduce_only)) or "none"
         raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
-    view = read_account(context.exchange, context.ledger, context.now)
+    view = read_account(context.exchange, context.ledger, context.now, context.settings)
     body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
     return _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
 

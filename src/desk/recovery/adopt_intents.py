@@ -8,7 +8,8 @@ from decimal import Decimal
 from desk.recovery.replay import ADOPTED
 from trader.errors import MissingData
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId, client_order_id, cycle_id_at
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, Quantity, plain
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
 from trader.ports import ExchangeAdapter

@@ -11,13 +11,14 @@ from trader.model.codec import canonical_json
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import Cooldown, CycleMark, EquityMarks, FailureStreak, LossStreak, Membership
 from trader.model.ids import Instant, rfc3339
-from trader.model.ledger import Dust, Ledger, Lot, SubLedger
+from trader.model.ledger import Ledger, SubLedger
+from trader.model.lots import Dust, Lot
 from trader.model.money import plain
 from trader.model.orders import OrderRecord
 
 _TEXT_MAX = 100
 #: Caches, and the anchor that every write moves: a difference there means nothing.
-UNCOMPARED = frozenset({"products", "fees", "audit_head"})
+UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until"})
 
 
 @dataclass(frozen=True, slots=True)

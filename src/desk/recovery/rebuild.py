@@ -7,11 +7,12 @@ listed and never booked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
+from trader.cycle.account import make_view
 from trader.model.codec import decode
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
@@ -23,6 +24,7 @@ from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusRepor
 from trader.ports import ExchangeAdapter
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile
+from trader.stages.reconcile.ownership import remember_look
 
 #: Listings are asked for from a little before the oldest record: clocks differ.
 SLACK_SECONDS = 60
@@ -57,14 +59,14 @@ def read_listed_account(
 ) -> AccountView:
     """Read what the venue lists since an instant, and the conversions that an operator named. Raises: VenueError."""
     # Fills after orders, as in a cycle: a reported fill that is not listed yet is waited for.
-    balances, orders = exchange.balances(), tuple(exchange.orders(since))
-    fills, announced = tuple(exchange.fills(since)), _announced_conversions(chain)
+    listing = exchange.account(since)
+    fills, announced = exchange.fills(since), _announced_conversions(chain)
     reports = tuple(
         exchange.read_conversion(venue_conversion_id, announced[name])
         for name, venue_conversion_id in (conversions or {}).items()
         if name in announced
     )
-    return AccountView(now, balances, orders, fills, reports)
+    return make_view(now, listing, fills, reports)
 
 
 def rebuild_ledger(
@@ -93,7 +95,7 @@ def rebuild_ledger(
         notes += _settle_doubtful_conversions(replay, listed.read_at, told)
         notes += _remember_what_left(replay, chain.orphaned, listed.orders)
         done = reconcile(replay.ledger, listed, settings)
-        replay.adopt(done)
+        replay.adopt(replace(done, ledger=remember_look(done.ledger, listed)))
         notes += done.notes
     replay.unknown += [*_not_recorded(replay), *_changed_configuration(replay, settings)]
     return Rebuilt(
@@ -101,7 +103,7 @@ def rebuild_ledger(
         fills=tuple(replay.fills),
         finished=tuple(replay.finished.values()),
         unknown=tuple(dict.fromkeys(replay.unknown)),
-        foreign=_foreign(replay, listed),
+        foreign=_foreign(replay, listed, settings.execution.order_prefix),
         notes=tuple(notes),
     )
 
@@ -180,7 +182,7 @@ def _changed_configuration(replay: Replay, settings: Settings) -> list[str]:
     return [said + "cool-downs, streaks and how long orders are remembered follow the present one"]
 
 
-def _foreign(replay: Replay, listed: AccountView | None) -> Foreign:
+def _foreign(replay: Replay, listed: AccountView | None, prefix: str) -> Foreign:
     if listed is None:
         return Foreign()
     records = (*replay.ledger.orders.values(), *replay.finished.values())
@@ -191,7 +193,8 @@ def _foreign(replay: Replay, listed: AccountView | None) -> Foreign:
         tuple(
             report
             for report in listed.orders
-            if report.venue_order_id not in known
+            if report.client_order_id.startswith(prefix)
+            and report.venue_order_id not in known
             and report.client_order_id not in names
             and report.originating_order_id not in known
         ),

@@ -137,7 +137,6 @@ def _row(source: PriceSource, endpoint: str, fault: Fault, *, lasting: bool) -> 
     with VenueServer(Venue(source, ManualClock(NOW))) as server:
         exchange = open_exchange(
             Credentials(server.key.name, server.key.secret),
-            PREFIX,
             server.url,
             limits=_FAST,
             timeouts=TimeoutPolicy(answer_seconds=0.15),

@@ -1,37 +1,117 @@
-"""Read the account and bring the ledger up to it. Half a view is no view."""
+"""Read the account and bring the ledger up to it. Half a listing is none; an odd row in it is set aside."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from trader.errors import StoreError, VenueError
+from trader.errors import StoreError, VenueAuth, VenueError, VenueUnavailable
+from trader.model.conversions import ConversionReport
 from trader.model.events import AuditNote
-from trader.model.ids import Instant
-from trader.model.inputs import AccountView
+from trader.model.ids import Instant, ProductId, VenueOrderId
+from trader.model.inputs import AccountListing, AccountView, OddRow
 from trader.model.ledger import Ledger
+from trader.model.market import split_answers
+from trader.model.orders import Fill, OrderStatusReport
 from trader.ports import ExchangeAdapter, Ports
 from trader.settings import Settings
-from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
+from trader.stages.reconcile.account import Reconciled, reconcile
+from trader.stages.reconcile.ownership import (
+    find_fills_start,
+    find_known_orders,
+    find_late_orders,
+    find_orders_start,
+    find_unexplained,
+    remember_look,
+)
 from trader.stages.reconcile.strangers import find_strangers, note_strangers, recall_orders
 
+#: Listings are read from a little before: clocks differ, and listings lag.
 _SLACK_SECONDS = 60
+#: So many unknown orders are read by themselves in one look; those that are left wait for the next one.
+_UNEXPLAINED_MAX = 20
 
 
-def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant) -> AccountView:
-    """Read balances, and our orders, fills and conversions as far back as the ledger remembers any.
+def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settings: Settings) -> AccountView:
+    """Read wallets, our orders, new fills and open conversions.
 
-    Raises: VenueError if any part cannot be read; half a view is no view.
+    Four requests and the pages of what is new, however old a lot is, and however much the account's owner trades. A
+    row that cannot be read is set aside; a listing that cannot be read is not half believed.
+
+    Raises: VenueError; VenueAuth if the key is for another portfolio than the books.
     """
-    since = find_fills_start(ledger, _SLACK_SECONDS)
-    balances, orders = exchange.account(since)
+    memory_seconds = settings.cycle.order_memory_seconds
+    since = find_orders_start(ledger, now, memory_seconds)
+    known = find_known_orders(ledger, now, memory_seconds)
+    listing = exchange.account(Instant(since - _SLACK_SECONDS) if since is not None else None, known)
+    _check_portfolio(ledger, listing)
+    if since is None:
+        return make_view(now, listing, (), _read_conversions(exchange, ledger))
     # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
-    fills = tuple(exchange.fills(since)) if since is not None else ()
-    conversions = tuple(
-        exchange.read_conversion(record.venue_conversion_id, record.intent)
-        for record in ledger.conversions.values()
-        if record.is_open and record.venue_conversion_id is not None
+    fills = tuple(exchange.fills(Instant(find_fills_start(ledger, now) - _SLACK_SECONDS)))
+    explained, unresolved = _explain(exchange, find_unexplained(ledger, listing.orders, fills))
+    orders = (*listing.orders, *explained)
+    reports = [each for each in orders if isinstance(each, OrderStatusReport)]
+    if late := find_late_orders(ledger, reports, [each for each in fills if isinstance(each, Fill)]):
+        fills = (*fills, *exchange.order_fills(late))
+    view = make_view(now, replace(listing, orders=orders), fills, _read_conversions(exchange, ledger))
+    return replace(view, unresolved=unresolved)
+
+
+def _check_portfolio(ledger: Ledger, listing: AccountListing) -> None:
+    told = listing.portfolios
+    if ledger.portfolio and told and ledger.portfolio not in told:
+        raise VenueAuth(
+            f"the books are about portfolio {ledger.portfolio}, and the key is for {', '.join(sorted(told))}: nothing "
+            "is traded there. Use a key of the books' portfolio, or another app.account for books of its own"
+        )
+
+
+def _explain(
+    exchange: ExchangeAdapter, unexplained: Mapping[VenueOrderId, ProductId]
+) -> tuple[list[OrderStatusReport], frozenset[ProductId]]:
+    """Read orders that may be one of ours in doubt; name the products of those that could not be read."""
+    explained, unresolved = [], set()
+    for number, (venue_order_id, product_id) in enumerate(unexplained.items()):
+        try:
+            if number >= _UNEXPLAINED_MAX:
+                raise VenueUnavailable("too many to be read at once")
+            explained.append(exchange.order(venue_order_id))
+        except VenueError:
+            unresolved.add(product_id)
+    return explained, frozenset(unresolved)
+
+
+def _read_conversions(exchange: ExchangeAdapter, ledger: Ledger) -> tuple[ConversionReport, ...]:
+    """Read how far open conversions got. One that cannot be read stays open: no sale has to wait for it."""
+    found = []
+    for record in ledger.conversions.values():
+        if record.is_open and record.venue_conversion_id is not None:
+            with contextlib.suppress(VenueError):
+                found.append(exchange.read_conversion(record.venue_conversion_id, record.intent))
+    return tuple(found)
+
+
+def make_view(
+    now: Instant,
+    listing: AccountListing,
+    fills: Sequence[Fill | OddRow],
+    conversions: tuple[ConversionReport, ...] = (),
+) -> AccountView:
+    """Part what could be read of a look from what could not."""
+    balances, odd_wallets = split_answers(listing.balances)
+    return AccountView(
+        read_at=now,
+        balances=balances,
+        orders=tuple(each for each in listing.orders if isinstance(each, OrderStatusReport)),
+        fills=tuple(each for each in fills if isinstance(each, Fill)),
+        conversions=conversions,
+        odd_orders=tuple(each for each in listing.orders if isinstance(each, OddRow)),
+        odd_fills=tuple(each for each in fills if isinstance(each, OddRow)),
+        odd_wallets=odd_wallets,
+        portfolios=listing.portfolios,
     )
-    return AccountView(now, balances, tuple(orders), fills, conversions)
 
 
 def reconcile_account(
@@ -42,18 +122,18 @@ def reconcile_account(
     Balances are read before fills, so a fill in between looks like a shortage. Only what a second look shows again
     counts; one that fails shows nothing. Raises: VenueError if the first look fails.
     """
-    view = read_account(exchange, ledger, ports.clock.now())
+    view = read_account(exchange, ledger, ports.clock.now(), settings)
     ledger, strange = _look_up_strangers(ledger, view, ports, settings)
     done = reconcile(ledger, view, settings)
     if done.shortages:
         try:
-            again = read_account(exchange, ledger, ports.clock.now())
+            again = read_account(exchange, ledger, ports.clock.now(), settings)
         except VenueError:
             done = reconcile(ledger, view, settings, unconfirmed=done.shortages)
         else:
             once = reconcile(ledger, again, settings).shortages - done.shortages
             view, done = again, reconcile(ledger, again, settings, unconfirmed=once)
-    return view, replace(done, notes=(*strange, *done.notes))
+    return view, replace(done, ledger=remember_look(done.ledger, view), notes=(*strange, *done.notes))
 
 
 def _look_up_strangers(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from trader.cycle.account import reconcile_account
+from trader.cycle.account import make_view, reconcile_account
 from trader.cycle.convert import convert_all
 from trader.cycle.cover import FORBIDDEN, NO_TIME, cover_lots
 from trader.cycle.gather import read_trading_state
@@ -23,6 +23,7 @@ from trader.model.conversions import ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, VenueOrderId
+from trader.model.inputs import AccountListing
 from trader.model.ledger import Ledger
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected, Side, Submission
 from trader.model.refusals import RefusalClass, is_known_refusal
@@ -120,7 +121,8 @@ class Executor:
             fills = self.exchange.order_fills(grown) if grown else ()
         except VenueError:
             return False
-        self._keep(apply_reports(self.ledger, reports, fills, self.ports.clock.now(), self.settings))
+        view = make_view(self.ports.clock.now(), AccountListing({}, reports), fills)
+        self._keep(apply_reports(self.ledger, view, self.settings))
         return True
 
     def settled(self) -> Instant:

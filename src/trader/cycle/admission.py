@@ -52,7 +52,8 @@ def why_not_open(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleO
     except VenueError as error:
         return CycleOutcome.ABSTAINED, f"no books are opened while the venue cannot be read: {error}"
     prefix = settings.execution.order_prefix
-    ours = [order.client_order_id for order in orders if order.client_order_id.startswith(prefix)]
+    names = (order.client_order_id for order in orders if order.client_order_id is not None)
+    ours = [name for name in names if name.startswith(prefix)]
     if not ours:
         return None
     seen = f"the venue lists {len(ours)} orders that begin with {prefix!r}, such as {min(ours)}"

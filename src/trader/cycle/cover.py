@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trader.cycle.look import await_free, read_product
 from trader.errors import DataError, VenueError
 from trader.model.ids import ClientOrderId
-from trader.model.ledger import Lot
+from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.money import Price, Quantity, ceil_to
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Rejected, Submission

@@ -12,7 +12,8 @@ from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, FeeRates, Product, split_answers
 from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from trader.errors import DataError, VenueError
 from trader.model.cycle_state import ProductCache
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
-from trader.model.market import Product
+from trader.model.market import Balance, Product
 
 if TYPE_CHECKING:
     from trader.cycle.act import Executor
@@ -41,7 +41,7 @@ def await_free(hands: Executor, asset: Asset, quantity: Decimal) -> bool:
             balance = hands.exchange.balances().get(asset)
         except VenueError:
             return False
-        if balance is not None and balance.available >= quantity:
+        if isinstance(balance, Balance) and balance.available >= quantity:
             return True
         hands.ports.clock.wait(_FREE_SECONDS)
     return False

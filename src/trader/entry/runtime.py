@@ -29,7 +29,6 @@ from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, KillSwitch, Ports, TimeBudget
-from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 
 _SELF_TEST_SECONDS = 10
@@ -82,7 +81,7 @@ class Runtime:
         market = open_market(environment.venue_url, limits=limits, budget=budget)
         access = VenueAccess(
             market,
-            open_live_exchange=partial(_open_live, settings, environment, limits, budget),
+            open_live_exchange=partial(_open_live, environment, limits, budget),
             live_confirmed=environment.live_confirmed,
         )
         account_store = partial(_open_account_store, dynamodb, environment.table, identity.scope)
@@ -144,7 +143,7 @@ def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountSt
     return DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
 
 
-def _open_live(settings: Settings, environment: Environment, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
+def _open_live(environment: Environment, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
     from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415 - see the module's docstring
     from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415
     from trader.adapters.coinbase.auth import Credentials  # noqa: PLC0415
@@ -154,7 +153,6 @@ def _open_live(settings: Settings, environment: Environment, limits: RateLimits,
     secret = read_secret(open_client("secretsmanager"), environment.secret)
     exchange = open_exchange(
         Credentials(secret.key_name, secret.private_key),
-        settings.execution.order_prefix,
         environment.venue_url,
         limits=limits,
         budget=budget,

@@ -1,17 +1,19 @@
 """How a fill changes the ledger: cash at once, and the lot rebuilt from all fills of its orders.
 
-Rebuilding makes the result independent of the order in which fills arrive: they are sorted by trade time first.
+Rebuilding makes the result independent of the order in which fills arrive: they are sorted by trade time first. It
+begins with what the lot carries of orders that left the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from decimal import Decimal
 
 from trader.errors import InvariantViolation
 from trader.model.ids import ClientOrderId, Instant
-from trader.model.ledger import Dust, Ledger, Lot, SubLedger
+from trader.model.ledger import Ledger, SubLedger
+from trader.model.lots import Carried, Dust, Lot
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
 from trader.model.orders import Fill, OrderRecord, Side
 
@@ -49,8 +51,31 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     part = ledger.by_strategy[strategy]
     ledger = replace(
         ledger, by_strategy={**ledger.by_strategy, strategy: replace(part, fees=Notional(part.fees + fill.fee))}
-    ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
+    ).with_order(replace(record, fills=(*record.fills[: record.carried], *_in_order((*_uncarried(record), fill)))))
     return _with_rebuilt_lot(ledger, record.intent.lot_id)
+
+
+def carry_fills(ledger: Ledger, lot_id: ClientOrderId, records: Collection[OrderRecord]) -> Ledger | None:
+    """Let a lot take over the fills of these orders of it, so that they may leave the ledger.
+
+    Returns None if the lot would not stay what it is, as where a fill of another order came between theirs.
+    """
+    lot = ledger.lots[lot_id]
+    taken = _fold(records, lot)
+    if taken is None:
+        return None
+    carried = Carried(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
+    staying = [replace(each, carried=len(each.fills)) if each in records else each for each in ledger.orders_of(lot_id)]
+    after = _fold(staying, replace(lot, carried=carried))
+    if after is None or replace(after, carried=lot.carried) != lot:
+        return None
+    for record in staying:
+        ledger = ledger.with_order(record)
+    return ledger.with_lot(after)
+
+
+def _uncarried(record: OrderRecord) -> tuple[Fill, ...]:
+    return record.fills[record.carried :]
 
 
 def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
@@ -62,7 +87,7 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     old = ledger.lots.get(lot_id) or ledger.closed_lots.get(lot_id)
     lot = _fold(records, old)
     if lot is None:
-        return ledger
+        raise InvariantViolation(f"more was sold than bought of {lot_id}, or its entry is not remembered")
     gained = lot.realized - (old.realized if old else ZERO)
     part = ledger.by_strategy.get(lot.strategy, SubLedger())
     by_strategy = {**ledger.by_strategy, lot.strategy: replace(part, realized=Notional(part.realized + gained))}
@@ -70,42 +95,53 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     return replace(ledger, by_strategy=by_strategy, closed_lots=closed).with_lot(lot)
 
 
-def _fold(records: Iterable[OrderRecord], old: Lot | None) -> Lot | None:
-    records = tuple(records)
-    entry = next((record for record in records if record.intent.is_entry), None)
-    if entry is None or entry.intent.bracket is None or entry.intent.max_hold_until is None:
-        raise InvariantViolation(f"no entry with a bracket is remembered for {[r.intent.lot_id for r in records]}")
-    quantity = cost = fees = realized = ZERO
-    waiting = list(_in_order(fill for record in records for fill in record.fills))
+def _fold(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
+    """Add up what a lot carries and the fills of these records; None if they sell more than there is."""
+    entry = next((record for record in records if record.intent.is_entry and record.fills), None)
+    begun = old if old is not None and old.carried is not None else _begin_lot(entry)
+    if begun is None:
+        return None
+    carried = begun.carried or Carried(Quantity(0), Notional(0), Notional(0), Notional(0))
+    quantity, cost, fees, realized = carried.quantity, carried.cost, carried.entry_fees, carried.realized
+    waiting = list(_in_order(fill for record in records for fill in _uncarried(record)))
     while waiting:
         # A sell that bears an earlier time than what it sold waits for it; the caller saw to it that all of it is here.
         at = next((n for n, each in enumerate(waiting) if each.side is Side.BUY or each.quantity <= quantity), None)
         if at is None:
-            raise InvariantViolation(f"more was sold than bought of {entry.intent.lot_id}")
+            return None
         fill = waiting.pop(at)
         if fill.side is Side.BUY:
-            quantity, cost, fees = quantity + fill.quantity, cost + fill.notional, fees + fill.fee
+            quantity, cost = Quantity(quantity + fill.quantity), Notional(cost + fill.notional)
+            fees = Notional(fees + fill.fee)
             continue
         paid, charged = (_portion(amount, fill.quantity, quantity) for amount in (cost, fees))
-        realized += fill.notional - fill.fee - paid - charged
-        quantity, cost, fees = quantity - fill.quantity, cost - paid, fees - charged
-    if not entry.fills:
+        realized = Notional(realized + fill.notional - fill.fee - paid - charged)
+        quantity, cost = Quantity(quantity - fill.quantity), Notional(cost - paid)
+        fees = Notional(fees - charged)
+    bought = [fill.price for fill in entry.fills] if entry is not None else []
+    peak = max(*bought, begun.peak_price, old.peak_price if old is not None else ZERO)
+    return replace(begun, quantity=quantity, cost=cost, entry_fees=fees, realized=realized, peak_price=Price(peak))
+
+
+def _begin_lot(entry: OrderRecord | None) -> Lot | None:
+    """Begin the lot of an entry, empty; None if nothing of it was filled."""
+    if entry is None:
         return None
     intent = entry.intent
+    if intent.bracket is None or intent.max_hold_until is None:
+        raise InvariantViolation(f"entry {intent.client_order_id} has no bracket or no end")
     return Lot(
         lot_id=intent.lot_id,
         strategy=intent.strategy,
         product_id=intent.product_id,
         base=intent.base,
         quote=intent.quote,
-        quantity=Quantity(quantity),
-        cost=Notional(cost),
-        entry_fees=Notional(fees),
+        quantity=Quantity(0),
+        cost=Notional(0),
+        entry_fees=Notional(0),
         opened_at=Instant(min(fill.time for fill in entry.fills)),
-        bracket=entry.intent.bracket,
-        max_hold_until=entry.intent.max_hold_until,
-        realized=Notional(realized),
-        peak_price=max(*(fill.price for fill in entry.fills), old.peak_price if old else Price(0)),
+        bracket=intent.bracket,
+        max_hold_until=intent.max_hold_until,
     )
 
 

@@ -12,7 +12,8 @@ from trader.model.cycle_state import AcceptedMark, Regime, RegimeReading
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ONE, ZERO, Notional, Price, Quantity, ceil_to
 from trader.model.orders import Bracket, OrderIntent, Side
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -11,8 +11,9 @@ from trader.model.conversions import ConversionReport
 from trader.model.cycle_state import Membership, Regime
 from trader.model.decisions import Denial, Details, Trigger
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, CycleId, Instant, ProductId, is_tick_id
-from trader.model.ledger import Ledger, Lot
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, VenueOrderId, is_tick_id
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
 from trader.model.orders import Fill, OrderStatusReport
 from trader.model.trading_state import TradingState
@@ -37,14 +38,50 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class OddRow:
+    """A row of a listing that cannot be read, and why; of what it names, that which could be read.
+
+    Whose it is the ledger says. A row of the account's owner is nobody's business.
+    """
+
+    reason: str
+    venue_order_id: VenueOrderId | None = None
+    client_order_id: ClientOrderId | None = None
+    originating_order_id: VenueOrderId | None = None
+    product_id: ProductId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountListing:
+    """Wallets and orders as the venue lists them, the owner's orders included.
+
+    ``portfolios`` are those that the wallets belong to; none where the venue does not say.
+    """
+
+    balances: Mapping[Asset, Balance | DataError]
+    orders: Sequence[OrderStatusReport | OddRow] = ()
+    portfolios: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
-    """What the venue says about us. ``orders`` and ``fills`` are complete since the instant that was asked for."""
+    """What the venue says about us, and about the owner of the account.
+
+    ``orders`` and ``fills`` are complete since the instants that were asked for; the odd ones could not be read, and
+    neither could the wallets in ``odd_wallets``. ``unresolved`` are products of rows that may belong to an order in
+    doubt: that could not be found out.
+    """
 
     read_at: Instant
     balances: Mapping[Asset, Balance]
     orders: tuple[OrderStatusReport, ...] = ()
     fills: tuple[Fill, ...] = ()
     conversions: tuple[ConversionReport, ...] = ()
+    odd_orders: tuple[OddRow, ...] = ()
+    odd_fills: tuple[OddRow, ...] = ()
+    odd_wallets: Mapping[Asset, str] = field(default_factory=dict)
+    unresolved: frozenset[ProductId] = frozenset()
+    portfolios: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

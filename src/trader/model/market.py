@@ -15,18 +15,19 @@ from trader.errors import DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import BPS, Notional, Price, Quantity
 
+K = TypeVar("K", bound=str)
 T = TypeVar("T")
 
 
-def split_answers(answers: Mapping[ProductId, T | DataError]) -> tuple[dict[ProductId, T], dict[ProductId, str]]:
-    """Part the products that were answered with a value from those that have none, and say why they have none."""
-    values: dict[ProductId, T] = {}
-    causes: dict[ProductId, str] = {}
-    for product_id, answer in answers.items():
+def split_answers(answers: Mapping[K, T | DataError]) -> tuple[dict[K, T], dict[K, str]]:
+    """Part what was answered with a value from what has none, and say why it has none."""
+    values: dict[K, T] = {}
+    causes: dict[K, str] = {}
+    for name, answer in answers.items():
         if isinstance(answer, DataError):
-            causes[product_id] = str(answer)
+            causes[name] = str(answer)
         else:
-            values[product_id] = answer
+            values[name] = answer
     return values, causes
 
 

@@ -231,10 +231,10 @@ class Fill:
 class OrderRecord:
     """What the ledger remembers of one order, from before it was sent until nothing about it can change.
 
-    ``fills`` are those already booked; a fill is new if its trade id is not among them. As long as there is no usable
-    answer, ``sent_at`` is when it was last sent, or about to be sent again, and ``sender_until`` the last instant at
-    which its sender could send it; ``repeats`` is how often it was about to be sent again. ``final_at`` is when we
-    first saw it final.
+    ``fills`` are those already booked; a fill is new if its trade id is not among them. The lot carries the first
+    ``carried`` of them. As long as there is no usable answer, ``sent_at`` is when it was last sent, or about to be sent
+    again, and ``sender_until`` the last instant at which its sender could send it; ``repeats`` is how often it was
+    about to be sent again. ``final_at`` is when we first saw it final.
     """
 
     intent: OrderIntent
@@ -243,6 +243,7 @@ class OrderRecord:
     attached_order_id: VenueOrderId | None = None
     reported_filled: Quantity = Quantity(0)
     fills: tuple[Fill, ...] = ()
+    carried: int = 0
     sent_at: Instant | None = None
     sender_until: Instant | None = None
     repeats: int = 0

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from trader.model.cycle_state import EquityMarks, RegimeReading
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, notional
 from trader.model.trading_state import TradingState
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, limit_of_stop
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord

@@ -14,6 +14,7 @@ from trader.errors import DataError, StoreError, VenueError, VenueProtocol, Venu
 from trader.model.codec import sha256_hex
 from trader.model.conversions import ConversionIntent, ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
+from trader.model.inputs import AccountListing
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import ZERO, Notional
 from trader.model.order_life import OrderStatus
@@ -91,8 +92,13 @@ class SimulatedExchange:
     def balances(self) -> Mapping[Asset, Balance]:
         return self._visible().balances()
 
-    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
-        return self.balances(), () if since is None else self.orders(since)
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        if since is None:
+            return AccountListing(self.balances())
+        account, listed = self._visible(), self.orders(since)
+        names = {each.venue_order_id for each in listed}
+        older = (account.order(name) for name in known if name not in names)
+        return AccountListing(account.balances(), (*listed, *(order.report() for order in older if order is not None)))
 
     def fee_rates(self) -> FeeRates:
         return FeeRates(self._settings.maker_fee_ratio, self._settings.taker_fee_ratio)

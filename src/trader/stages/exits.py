@@ -14,7 +14,8 @@ from decimal import Decimal
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ONE, Price
 from trader.model.orders import OrderConfiguration, OrderRecord

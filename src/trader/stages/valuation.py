@@ -11,7 +11,8 @@ from trader.model.cycle_state import AcceptedMark
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Product, Quote
 from trader.model.money import Notional, floor_to
 from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from trader.model.decisions import Denial, Details, Outcome, Plan, Verdict
 from trader.model.ids import ProductId
 from trader.model.inputs import BelievedQuotes
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO
 from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.protection import find_venue_sale

@@ -14,7 +14,7 @@ from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
-from trader.model.ledger import Lot
+from trader.model.lots import Lot
 from trader.model.market import Bars
 from trader.model.money import from_float
 from trader.model.orders import Side

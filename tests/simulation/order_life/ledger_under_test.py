@@ -143,7 +143,7 @@ class LedgerUnderTest:
         """Read the account and reconcile, or find that it cannot be read."""
         now = self._begin("look")
         try:
-            view = read_account(self.venue.exchange, self.ledger, now)
+            view = read_account(self.venue.exchange, self.ledger, now, SETTINGS)
         except VenueError:
             return
         finally:

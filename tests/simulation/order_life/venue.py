@@ -30,8 +30,9 @@ from trader.adapters.coinbase.auth import Credentials, choose_signer
 from trader.adapters.coinbase.http import Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, Timing
 from trader.errors import VenueError
-from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
-from trader.model.market import Balance, Granularity
+from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
+from trader.model.inputs import AccountListing, OddRow
+from trader.model.market import Granularity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 
@@ -119,8 +120,8 @@ class _Patient(HTTPAdapter):
 class Witnessed(CoinbaseExchange):
     """The production adapter; it keeps what it gave out, and dies around sending when told to."""
 
-    def __init__(self, transport: Transport, clock: ServerClock, order_prefix: str, venue_clock: ManualClock) -> None:
-        super().__init__(transport, clock, order_prefix=order_prefix)
+    def __init__(self, transport: Transport, clock: ServerClock, venue_clock: ManualClock) -> None:
+        super().__init__(transport, clock)
         self._transport_of_mine = transport
         self._venue_clock = venue_clock
         self.crash = ""
@@ -149,14 +150,12 @@ class Witnessed(CoinbaseExchange):
 
     # What is read is kept until it is taken up; a look that fails in its middle shows nothing.
 
-    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
         with self._all_or_nothing():
             self.listed, self.lists_all = (), True
-            return super().account(since)
-
-    def orders(self, since: Instant) -> tuple[OrderStatusReport, ...]:
-        self.listed, self.lists_all = tuple(super().orders(since)), True
-        return self.listed
+            listing = super().account(since, known)
+        self.listed = tuple(each for each in listing.orders if isinstance(each, OrderStatusReport))
+        return listing
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         with self._all_or_nothing():
@@ -165,11 +164,11 @@ class Witnessed(CoinbaseExchange):
         self.listed, self.lists_all = (*before, report), False
         return report
 
-    def fills(self, since: Instant) -> Sequence[Fill]:
+    def fills(self, since: Instant) -> Sequence[Fill | OddRow]:
         with self._all_or_nothing():
             return super().fills(since)
 
-    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill | OddRow]:
         with self._all_or_nothing():
             return super().order_fills(venue_order_ids)
 
@@ -210,7 +209,7 @@ class LifeVenue:
         signer = choose_signer(Credentials(_key().name, _key().secret), clock.now)
         transport = Transport(self.server.url, signer, limits=RateLimits(10**6, 10**6, 10**6), timing=timing)
         transport._session.mount("http://", _Patient())
-        self.exchange = Witnessed(transport, clock, self.order_prefix, self.clock)
+        self.exchange = Witnessed(transport, clock, self.clock)
 
     def __enter__(self) -> LifeVenue:
         # From its first print on a product follows its prints alone, for as long as a test lasts.

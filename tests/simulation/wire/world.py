@@ -115,10 +115,9 @@ class WireWorld:
     def _exchange(self, budget: TimeBudget | None = None) -> CoinbaseExchange:
         clock = self.clock
         timing = Timing(self._wall, clock.seconds, clock.wait, lambda low, high: (low + high) / 2)
-        key, prefix = self._wires.key, self.scenario.settings.execution.order_prefix
+        key = self._wires.key
         exchange = open_exchange(
             Credentials(key.name, key.secret),
-            prefix,
             self._url,
             limits=_LIMITS,
             timeouts=self.patience,

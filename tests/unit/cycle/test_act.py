@@ -242,9 +242,10 @@ def a_world_to_exit(*, shows_bracket: bool = True, **world: Any) -> World:
     made = a_world(strategy=Scripted(answer), paths={SOL: a_path(DIP, *QUIET)}, **world)
     made.cycles(1)
     if not shows_bracket:
-        made.meddlers["exchange.orders"] = lambda original, since: [
-            each for each in original(since) if each.originating_order_id is None
-        ]
+        for listing in ("exchange.orders", "exchange.known_orders"):
+            made.meddlers[listing] = lambda original, asked: [
+                each for each in original(asked) if each.originating_order_id is None
+            ]
     made.cycle()
     made.clock.advance(3600)
     return made

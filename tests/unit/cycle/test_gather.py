@@ -23,7 +23,7 @@ from accidents.one_account import (
     with_settings,
 )
 from factories import Scripted, a_ledger, a_proposal, scripted
-from factories_venue import START
+from factories_venue import START, STEP
 from trader.cycle import CycleOutcome
 from trader.cycle.account import read_account
 from trader.cycle.gather import gather_inputs, read_trading_state
@@ -68,23 +68,30 @@ def test_account_without_any_order_is_asked_for_balances_only() -> None:
     world.cycle()
     asked_to_open_the_books = world.sent("orders")
 
-    view = read_account(world.ports().exchange, world.ledger, world.clock.now())  # type: ignore[arg-type]
+    view = read_account(world.ports().exchange, world.ledger, world.clock.now(), world.pipeline.settings)  # type: ignore[arg-type]
 
     assert ((), (), {"USD"}) == (view.orders, view.fills, set(view.balances))
     assert (1, 0) == (asked_to_open_the_books, world.sent("orders") - asked_to_open_the_books + world.sent("fills"))
 
 
-def test_account_is_read_from_before_the_oldest_order() -> None:
-    """A minute of slack, for clocks that differ."""
+def test_account_is_read_from_before_the_last_look_and_not_from_the_age_of_an_order() -> None:
+    """An hour back for orders, to the last look for fills, a minute of slack each; what is open by its id."""
     world = a_world(strategy=scripted(a_proposal("SOL-USD")))
     world.cycle()
-    since: list[Instant] = []
-    world.meddlers["exchange.orders"] = lambda original, at: since.append(at) or original(at)
+    asked: dict[str, list[Any]] = {"orders": [], "fills": [], "known_orders": []}
+    for name, seen in asked.items():
+        world.meddlers[f"exchange.{name}"] = lambda original, at, seen=seen: seen.append(at) or original(at)
 
-    world.pass_bars()
-    world.cycle()
+    for _ in range(40):
+        world.pass_bars()
+        last, now = world.clock.now() - STEP, world.clock.now()
+        for seen in asked.values():
+            seen.clear()
+        world.cycle()
 
-    assert {START - 60} == set(since)
+        # The second look of a cycle is from the first one on.
+        assert {now - 3600 - 60} == set(asked["orders"])
+        assert {last - 60} == set(asked["fills"]) - {now - 60}
 
 
 def test_fills_are_read_after_orders() -> None:
@@ -107,7 +114,7 @@ def test_half_a_view_is_no_view(part: str) -> None:
     world.meddlers[f"exchange.{part}"] = down
 
     with pytest.raises(VenueUnavailable):
-        read_account(world.ports().exchange, world.ledger, world.clock.now())  # type: ignore[arg-type]
+        read_account(world.ports().exchange, world.ledger, world.clock.now(), world.pipeline.settings)  # type: ignore[arg-type]
 
 
 # --- the market

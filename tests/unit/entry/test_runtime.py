@@ -10,7 +10,6 @@ import pytest
 from desk.in_memory import InMemoryKillSwitch
 from trader.adapters.aws.secrets import ApiSecret
 from trader.adapters.coinbase.limits import RateLimits
-from trader.adapters.config.files import load_settings
 from trader.entry import runtime
 from trader.entry.environment import Environment
 from trader.entry.runtime import FlattenSwitch
@@ -75,7 +74,7 @@ def open_live(exchange: _Untested, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("trader.adapters.aws.secrets.read_secret", lambda *_: ApiSecret("name", "key"))
     monkeypatch.setattr("trader.adapters.coinbase.adapter.open_exchange", lambda *_, **__: exchange)
     environment = Environment(Path("config"), "table", "bucket", "switch", "secret", "", "https://venue.invalid")
-    return runtime._open_live(load_settings(Path("config"), {}).settings, environment, RateLimits(), TimeBudget())
+    return runtime._open_live(environment, RateLimits(), TimeBudget())
 
 
 @pytest.mark.parametrize("error", [VenueUnavailable, VenueThrottled, VenueAuth, VenueProtocol])

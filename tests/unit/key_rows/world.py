@@ -10,7 +10,8 @@ from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.decisions import Decision
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import Ledger, Lot, open_ledger
+from trader.model.ledger import Ledger, open_ledger
+from trader.model.lots import Lot
 from trader.model.market import Bars, Depth, FeeRates, Product, Quote
 from trader.model.money import Notional, Price
 from trader.model.trading_state import TradingState

@@ -23,7 +23,8 @@ from factories import (
 from trader.errors import InvariantViolation
 from trader.model.booking import book_dust, book_fill, exceeds_intent, would_oversell
 from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId
-from trader.model.ledger import Dust, Ledger, cash_imbalance
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.lots import Dust
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill

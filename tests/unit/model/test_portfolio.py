@@ -29,7 +29,7 @@ from factories import (
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import AcceptedMark, EquityMarks
 from trader.model.ids import Asset, Instant
-from trader.model.ledger import Dust
+from trader.model.lots import Dust
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.portfolio import Portfolio, advance_equity_marks, equity_of, loss_pct, record_flow

@@ -22,7 +22,8 @@ from factories import (
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Quote
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus

@@ -44,7 +44,8 @@ from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.inputs import CycleInputs, HeldProduct, StrategyContext
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose

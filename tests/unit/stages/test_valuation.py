@@ -30,7 +30,8 @@ from trader.model.cycle_state import AcceptedMark
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.inputs import CycleInputs
-from trader.model.ledger import Dust, Ledger
+from trader.model.ledger import Ledger
+from trader.model.lots import Dust
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
 from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.failures import NotFound
+from trader.adapters.coinbase.failures import NotFound, RefusedRequest
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
@@ -22,23 +23,23 @@ from trader.adapters.coinbase.wire.account import (
     read_conversion_id,
     read_fill,
     read_permissions,
+    read_portfolios,
 )
-from trader.adapters.coinbase.wire.base import read_answer
+from trader.adapters.coinbase.wire.base import read_answer, read_row
 from trader.adapters.coinbase.wire.market import read_fee_rates
 from trader.adapters.coinbase.wire.orders import (
-    OrderHead,
     OrderReply,
     Preview,
     make_status_report,
     read_cancelled,
     read_order,
     read_order_envelope,
-    read_order_head,
     read_preview,
 )
-from trader.errors import ConfigError, InvariantViolation, VenueProtocol
+from trader.errors import ConfigError, DataError, InvariantViolation, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
+from trader.model.inputs import AccountListing, OddRow
 from trader.model.market import Balance, FeeRates
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 from trader.ports import TimeBudget
@@ -49,21 +50,11 @@ _ORDERS_PER_CALL = 100
 
 
 class CoinbaseExchange(CoinbaseMarket):
-    """ExchangeAdapter over HTTP. *order_prefix* tells our orders from everybody else's."""
+    """ExchangeAdapter over HTTP. It lists the rows of all who trade in the account: the ledger says whose they are."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        clock: ServerClock | None = None,
-        *,
-        order_prefix: str,
-    ) -> None:
-        if not order_prefix:
-            raise InvariantViolation("without an order prefix every order would be ours")
+    def __init__(self, transport: Transport, clock: ServerClock | None = None) -> None:
         super().__init__(transport, clock)
-        self._prefix = order_prefix
         self._submitter = Submitter(transport)
-        self._parents: dict[str, bool] = {}
 
     # --- before anything else
 
@@ -91,14 +82,17 @@ class CoinbaseExchange(CoinbaseMarket):
 
     # --- the account
 
-    def balances(self) -> Mapping[Asset, Balance]:
-        return read_answer(pagination.ACCOUNTS, read_balances, tuple(pagination.iterate_accounts(self._transport)))
+    def balances(self) -> Mapping[Asset, Balance | DataError]:
+        return read_balances(pagination.ACCOUNTS, self._wallets())
 
-    def account(self, since: Instant | None) -> tuple[Mapping[Asset, Balance], Sequence[OrderStatusReport]]:
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
         if since is None:
-            return self.balances(), ()
-        balances, orders = self._transport.pool.run_each((self.balances, partial(self.orders, since)))
-        return balances, orders
+            tasks: list[Callable[[], Any]] = [self._wallets]
+        else:
+            tasks = [self._wallets, partial(self.orders, since), *self._known_batches(known)]
+        wallets, *listed = self._transport.pool.run_each(tasks)
+        balances, portfolios = read_balances(pagination.ACCOUNTS, wallets), read_portfolios(wallets)
+        return AccountListing(balances, tuple(chain.from_iterable(listed)), portfolios)
 
     def fee_rates(self) -> FeeRates:
         return self._read(Call("GET", "/transaction_summary", query=(("product_type", "SPOT"),)), read_fee_rates)
@@ -125,39 +119,51 @@ class CoinbaseExchange(CoinbaseMarket):
             taken |= {venue_order_id: told.get(venue_order_id, False) for venue_order_id in batch}
         return taken
 
-    def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
-        """Return our orders and the brackets born from them; of strangers' orders only the ids are looked at."""
-        rows: dict[str, tuple[OrderHead, Any]] = {}
-        for row in pagination.iterate_orders(self._transport, since):
-            head = read_answer(pagination.ORDERS, read_order_head, row)
-            rows.setdefault(head.order_id, (head, row))
-        ours = {order_id for order_id, (head, _) in rows.items() if head.client_order_id.startswith(self._prefix)}
-        reports = []
-        for order_id, (head, row) in rows.items():
-            parent = head.originating_order_id
-            if order_id in ours or parent in ours or (parent and parent not in rows and self._is_ours(parent)):
-                reports.append(make_status_report(read_answer(pagination.ORDERS, read_order, row)))
-        since_then = (report for report in reports if report.created_at >= since)
-        return tuple(sorted(since_then, key=lambda each: (each.created_at, each.venue_order_id)))
+    def orders(self, since: Instant) -> Sequence[OrderStatusReport | OddRow]:
+        rows = [_read_listed_order(row) for row in pagination.iterate_orders(self._transport, since)]
+        # Pages shift while they are walked: a row that comes twice is one order.
+        once = {row.venue_order_id: row for row in reversed(rows) if isinstance(row, OrderStatusReport)}
+        reports = sorted(once.values(), key=lambda each: (each.created_at, each.venue_order_id))
+        odd = [row for row in rows if isinstance(row, OddRow)]
+        return (*(report for report in reports if report.created_at >= since), *odd)
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         return make_status_report(self._order(venue_order_id))
 
-    def fills(self, since: Instant) -> Sequence[Fill]:
+    def fills(self, since: Instant) -> Sequence[Fill | OddRow]:
         """Return the account's fills, oldest first; within a second as the venue lists them, turned round."""
-        return tuple(
-            fill for fill in _read_fills(pagination.iterate_fills(self._transport, since)) if fill.time >= since
-        )
+        found = _read_fills(pagination.iterate_fills(self._transport, since))
+        return tuple(fill for fill in found if isinstance(fill, OddRow) or fill.time >= since)
 
-    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
+    def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill | OddRow]:
         """Return the fills of these orders in the order of ``fills``; what the venue lists of others is left out."""
         wanted = tuple(dict.fromkeys(venue_order_ids))
         if not all(wanted):
             raise InvariantViolation("an order without an id has no fills to ask for")
         rows: list[Any] = []
-        for at in range(0, len(wanted), _ORDERS_PER_CALL):
-            rows += pagination.iterate_order_fills(self._transport, wanted[at : at + _ORDERS_PER_CALL])
+        for batch in _batches(wanted):
+            rows += pagination.iterate_order_fills(self._transport, batch)
         return tuple(fill for fill in _read_fills(rows) if fill.venue_order_id in wanted)
+
+    def _wallets(self) -> tuple[Any, ...]:
+        return tuple(pagination.iterate_accounts(self._transport))
+
+    def _known_batches(self, known: Sequence[VenueOrderId]) -> list[Callable[[], Sequence[OrderStatusReport | OddRow]]]:
+        wanted = tuple(dict.fromkeys(known))
+        if not all(wanted):
+            raise InvariantViolation("an order without an id cannot be asked for")
+        return [partial(self._known_orders, batch) for batch in _batches(wanted)]
+
+    def _known_orders(self, wanted: Sequence[VenueOrderId]) -> Sequence[OrderStatusReport | OddRow]:
+        """Read orders by their ids. A refusal is about one of them: it is looked for, and the others are answered."""
+        try:
+            rows = [_read_listed_order(row) for row in pagination.iterate_known_orders(self._transport, wanted)]
+        except (NotFound, RefusedRequest):
+            if len(wanted) == 1:
+                return ()
+            half = len(wanted) // 2
+            return (*self._known_orders(wanted[:half]), *self._known_orders(wanted[half:]))
+        return tuple(row for row in rows if row.venue_order_id in wanted)
 
     def _order(self, order_id: str) -> OrderReply:
         if not order_id:
@@ -167,16 +173,6 @@ class CoinbaseExchange(CoinbaseMarket):
         if order.order_id != order_id:
             raise VenueProtocol(f"{call}: order {order.order_id} was answered")
         return order
-
-    def _is_ours(self, order_id: str) -> bool:
-        """Tell whether an order outside of the listing is ours; one the venue cannot find is asked for again."""
-        if order_id not in self._parents:
-            try:
-                parent = self._order(order_id)
-            except NotFound:
-                return False
-            self._parents[order_id] = parent.client_order_id.startswith(self._prefix)
-        return self._parents[order_id]
 
     # --- conversions
 
@@ -195,11 +191,21 @@ class CoinbaseExchange(CoinbaseMarket):
         return self._read(call, read_conversion, intent.source, intent.target)
 
 
-def _read_fills(rows: Iterable[Any]) -> Sequence[Fill]:
-    """Read each fill once, oldest first; the venue lists the newest first. Raises: VenueError."""
-    newest_first = [read_answer(pagination.FILLS, read_fill, row) for row in rows]
-    once = {fill.trade_id: fill for fill in reversed(newest_first)}
-    return tuple(sorted(once.values(), key=lambda fill: fill.time))
+def _read_listed_order(row: Any) -> OrderStatusReport | OddRow:
+    order = read_row(pagination.ORDERS, read_order, row)
+    return order if isinstance(order, OddRow) else make_status_report(order)
+
+
+def _read_fills(rows: Iterable[Any]) -> Sequence[Fill | OddRow]:
+    """Read each fill once, oldest first, then what cannot be read; the venue lists the newest first."""
+    newest_first = [read_row(pagination.FILLS, read_fill, row) for row in rows]
+    once = {fill.trade_id: fill for fill in reversed(newest_first) if isinstance(fill, Fill)}
+    odd = (row for row in newest_first if isinstance(row, OddRow))
+    return (*sorted(once.values(), key=lambda fill: fill.time), *odd)
+
+
+def _batches(venue_order_ids: Sequence[VenueOrderId]) -> Iterator[Sequence[VenueOrderId]]:
+    return (venue_order_ids[at : at + _ORDERS_PER_CALL] for at in range(0, len(venue_order_ids), _ORDERS_PER_CALL))
 
 
 def _convert_path(venue_conversion_id: str) -> str:
@@ -208,7 +214,6 @@ def _convert_path(venue_conversion_id: str) -> str:
 
 def open_exchange(
     credentials: Credentials,
-    order_prefix: str,
     base_url: str = BASE_URL,
     *,
     limits: RateLimits | None = None,
@@ -229,4 +234,4 @@ def open_exchange(
     transport = Transport(
         base_url, signer, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file, budget=budget
     )
-    return CoinbaseExchange(transport, clock, order_prefix=order_prefix)
+    return CoinbaseExchange(transport, clock)

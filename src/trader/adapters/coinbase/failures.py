@@ -10,6 +10,7 @@ no answer, cut answer, 5xx   VenueUnavailable   yes
 401                          VenueAuth          once, with a fresh token
 403                          VenueAuth          no
 404                          NotFound           no
+400                          RefusedRequest     no
 200 that is not JSON         VenueUnavailable   yes
 3xx, other 4xx               VenueProtocol      no
 a request we built wrongly   VenueProtocol      no
@@ -36,6 +37,10 @@ _DETAIL_LENGTH = 200
 
 class NotFound(VenueProtocol):
     """The venue does not know this thing, or not yet."""
+
+
+class RefusedRequest(VenueProtocol):
+    """The venue read the request and would not have it: a name in it means nothing there, or it is wrongly built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ EXCEPTIONS: Mapping[type[BaseException], ErrorRule] = {
 CAUGHT = (rq.RequestException, u3.HTTPError, u3.ProxySchemeUnsupported, http.client.HTTPException, OSError)
 
 _STATUSES: Mapping[int, ErrorRule] = {
+    400: ErrorRule(RefusedRequest),
     401: ErrorRule(VenueAuth),
     403: ErrorRule(VenueAuth),
     404: ErrorRule(NotFound),

@@ -58,6 +58,12 @@ def iterate_orders(
     return iterate(transport, _add_query(ORDERS, ("start_date", rfc3339(since))), "orders", until, attempts)
 
 
+def iterate_known_orders(transport: Transport, venue_order_ids: Sequence[VenueOrderId]) -> Iterator[Any]:
+    """Yield these orders, whatever their age. There must be one: without any the venue lists all orders."""
+    assert venue_order_ids
+    return iterate(transport, _add_query(ORDERS, *(("order_ids", each) for each in venue_order_ids)), "orders")
+
+
 def iterate_fills(transport: Transport, since: Instant) -> Iterator[Any]:
     """Yield every fill since."""
     return iterate(transport, _add_query(FILLS, ("start_sequence_timestamp", rfc3339(since))), "fills")

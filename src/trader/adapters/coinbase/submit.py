@@ -20,13 +20,7 @@ from urllib.parse import quote
 from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.failures import Failure, NotFound, classify_refused_order
 from trader.adapters.coinbase.http import Call, Transport
-from trader.adapters.coinbase.wire.orders import (
-    OrderReply,
-    read_created,
-    read_order,
-    read_order_envelope,
-    read_order_head,
-)
+from trader.adapters.coinbase.wire.orders import OrderReply, read_created, read_order, read_order_envelope
 from trader.adapters.coinbase.wire.requests import encode_order
 from trader.errors import VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId, VenueOrderId
@@ -181,7 +175,7 @@ class Submitter:
     def _listed(self, intent: OrderIntent, until: float, attempts: int | None = None) -> OrderReply | None:
         since = Instant(intent.decided_at - _LISTED_BEFORE_SECONDS)
         for row in pagination.iterate_orders(self._transport, since, until, attempts):
-            if read_order_head(row).client_order_id == intent.client_order_id:
+            if isinstance(row, dict) and row.get("client_order_id") == intent.client_order_id:
                 return read_order(row)
         return None
 

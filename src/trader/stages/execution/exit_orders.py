@@ -9,7 +9,8 @@ from decimal import Decimal
 from trader.model.decisions import Approval, Denial
 from trader.model.denials import DenialCode
 from trader.model.ids import ClientOrderId, Instant
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from trader.model.ids import ClientOrderId, CycleId, Instant, client_order_id
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.money import ZERO, Quantity
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side

@@ -10,7 +10,8 @@ from trader.model.costs import round_trip_ratio
 from trader.model.cycle_state import Regime
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import CycleInputs, Detection, HeldProduct, StrategyContext, UniverseSelection
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import Bars
 from trader.settings import Settings
 

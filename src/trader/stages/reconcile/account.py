@@ -14,7 +14,8 @@ from trader.model.booking import book_fill, exceeds_intent, would_oversell
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id
 from trader.model.inputs import AccountView
-from trader.model.ledger import Dust, Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Dust, Lot
 from trader.model.market import Balance
 from trader.model.money import ZERO, Quantity
 from trader.model.order_life import OrderStatus, may_follow
@@ -30,7 +31,9 @@ from trader.model.orders import (
 )
 from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
-from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, forget_tallies, withhold_contingent
+from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
+from trader.stages.reconcile.forgetting import forget_orders, forget_tallies
+from trader.stages.reconcile.ownership import reduce_for_fills, reduce_odd_products, set_odd_aside
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 
 
@@ -45,25 +48,15 @@ class Reconciled:
     shortages: frozenset[Asset] = frozenset()
 
 
-def find_fills_start(ledger: Ledger, slack_seconds: int) -> Instant | None:
-    """Return the instant from which orders and fills must be read; None if there is none to be looked for.
-
-    One that left the ledger as refused may show all the same: the tallies know when they last changed.
-    """
-    decided = [record.intent.decided_at for record in ledger.orders.values()]
-    decided += [tally.touched_at for tally in ledger.tallies.values()]
-    return Instant(min(decided) - slack_seconds) if decided else None
-
-
-def apply_reports(
-    ledger: Ledger, reports: Sequence[OrderStatusReport], fills: Sequence[Fill], read_at: Instant, settings: Settings
-) -> Reconciled:
+def apply_reports(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
     """Apply what was read of single orders. It says nothing of any other order, nor of what the account holds."""
     notes: list[AuditNote] = []
-    ledger = _observe_orders(ledger, reports, read_at, settings, notes)
-    ledger, new_fills = _apply_fills(ledger, fills, notes)
-    ledger = close_lots(ledger, read_at, settings, notes)
-    return Reconciled(ledger, _stamped(notes, read_at), new_fills)
+    view = set_odd_aside(ledger, view)
+    ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
+    ledger, new_fills = _apply_fills(ledger, view.fills, notes)
+    ledger = reduce_for_fills(ledger, view.odd_fills, notes)
+    ledger = close_lots(ledger, view.read_at, settings, notes)
+    return Reconciled(ledger, _stamped(notes, view.read_at), new_fills)
 
 
 def reconcile(
@@ -76,16 +69,17 @@ def reconcile(
     only if a second look says the same: what is *unconfirmed* does not.
     """
     notes: list[AuditNote] = []
-    was_reduced = ledger.reduce_only
+    was_reduced, view = ledger.reduce_only, set_odd_aside(ledger, view)
     ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
-    ledger = resolve_doubts(ledger, view.read_at, settings, notes)
+    ledger = reduce_odd_products(ledger, view, settings.execution.order_prefix, notes)
+    ledger = resolve_doubts(ledger, view, settings, notes)
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = accept_rounding(ledger, view.read_at, settings, notes)
     ledger = close_lots(ledger, view.read_at, settings, notes)
-    ledger = _check_balances(ledger, view.balances, unconfirmed, settings, notes)
+    ledger = _check_balances(ledger, view.balances, {*unconfirmed, *view.odd_wallets}, settings, notes)
     ledger, dropped = withhold_contingent(ledger, view.read_at)
-    ledger, finished = _forget(ledger, view.read_at, settings.cycle.order_memory_seconds)
+    ledger, finished = forget_orders(ledger, view.read_at, settings.cycle.order_memory_seconds)
     ledger, finished = forget_tallies(ledger, view.read_at, settings), (*dropped, *finished)
     short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, finished, frozenset(short))
@@ -218,7 +212,7 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
 def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
     """Note a sell that nothing will ever cover: its buy is final and booked. Any other waits for its buy."""
     entry = ledger.orders.get(record.intent.lot_id)
-    if entry is None or entry.is_active:
+    if entry is not None and entry.is_active:
         return ledger
     body = {"reason": "a sell exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
     notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))
@@ -267,32 +261,3 @@ def _check_balances(
 
 
 _MISSING = "less at the venue than in the ledger"
-
-
-# --- memory
-
-
-def _forget(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
-    """Drop orders that are long over, together with their lot; of an open lot those of ours that filled nothing."""
-    by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
-    for record in ledger.orders.values():
-        by_lot.setdefault(record.intent.lot_id, []).append(record)
-    gone_lots = [
-        lot_id
-        for lot_id, records in sorted(by_lot.items())
-        if lot_id not in ledger.lots and all(_is_long_over(record, now, memory_seconds) for record in records)
-    ]
-    gone = [record for lot_id in gone_lots for record in by_lot[lot_id]]
-    gone += [
-        record
-        for lot_id in ledger.lots
-        for record in by_lot.get(lot_id, ())
-        if not (record.intent.is_entry or record.intent.is_attached or record.fills)
-        and _is_long_over(record, now, memory_seconds)
-    ]
-    finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
-    return ledger.without(gone_lots, (r.intent.client_order_id for r in finished)), finished
-
-
-def _is_long_over(record: OrderRecord, now: Instant, memory_seconds: int) -> bool:
-    return not record.is_active and record.final_at is not None and now - record.final_at >= memory_seconds

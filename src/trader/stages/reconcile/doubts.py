@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant
+from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord, Side
 from trader.settings import Settings
+from trader.stages.reconcile.ownership import extract_base
 
 #: The lease of releases that did not write down until when their runs could send.
 _OLD_LEASE_SECONDS = 120
@@ -52,15 +54,22 @@ def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[C
     )
 
 
-def resolve_doubts(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
-    """Give up what was not seen for a quiet period after its sender could last have sent it; sales with a lot wait."""
+def resolve_doubts(ledger: Ledger, view: AccountView, settings: Settings, notes: list[AuditNote]) -> Ledger:
+    """Give up what was not seen for a quiet period after its sender could last have sent it; sales with a lot wait.
+
+    Where a row may be of the order in doubt, and that could not be found out, it is waited for as long as ended orders
+    are remembered.
+    """
+    now, quiet_seconds = view.read_at, settings.cycle.quiet_period_seconds
+    unresolved = {extract_base(product_id) for product_id in view.unresolved}
     for key, record in sorted(ledger.orders.items()):
         if not record.is_in_doubt or is_resendable(ledger, record, now, settings):
             continue
         begun = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
         # Its sender may have stalled, and sent it at the last instant it had.
         last_sent = record.sender_until or Instant(begun + _OLD_LEASE_SECONDS)
-        if now - last_sent < settings.cycle.quiet_period_seconds:
+        is_unresolved = record.intent.base in unresolved
+        if now - last_sent < (settings.cycle.order_memory_seconds if is_unresolved else quiet_seconds):
             continue
         body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}
         notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{key}|{OrderStatus.ABANDONED}", body))

@@ -11,7 +11,7 @@ from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderRecord, Rejected
 from trader.model.refusals import RefusalClass
-from trader.model.tallies import FAILED_LATER, OrderTally, name_parent
+from trader.model.tallies import FAILED_LATER
 from trader.settings import Settings
 
 #: The increment of an asset whose metadata nobody remembers: the finest there is.
@@ -85,23 +85,3 @@ def withhold_contingent(ledger: Ledger, now: Instant) -> tuple[Ledger, tuple[Ord
             dropped.append(replace(record, status=OrderStatus.WITHHELD, final_at=now, note="its sale is over"))
             ledger = ledger.without((), (key,))
     return ledger, tuple(dropped)
-
-
-def forget_tallies(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
-    """Forget the counts of lots that are gone, and of wishes that nobody has had for a while."""
-    wanted = {*ledger.lots, *(name_parent(record.intent) for record in ledger.orders.values())}
-    window = max(
-        settings.execution.chase_memory_cycles * settings.cycle.period_seconds,
-        2 * settings.execution.refusal_wait_seconds_max,
-        settings.cycle.order_memory_seconds,
-    )
-    kept = {
-        key: tally
-        for key, tally in ledger.tallies.items()
-        if key.rpartition("|")[0] in wanted or _is_fresh(tally, now, window)
-    }
-    return ledger if len(kept) == len(ledger.tallies) else replace(ledger, tallies=kept)
-
-
-def _is_fresh(tally: OrderTally, now: Instant, window: int) -> bool:
-    return now - tally.touched_at < window

@@ -9,7 +9,8 @@ from trader.model.cycle_state import Cooldown, LossStreak
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, Lot
+from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.orders import OrderConfiguration, Side
 from trader.settings import Settings
 from trader.settings.app import CycleSettings

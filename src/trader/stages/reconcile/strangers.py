@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant
+from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.orders import OrderRecord, OrderStatusReport
 from trader.settings import Settings
+from trader.stages.reconcile.ownership import extract_base
 
 #: How the reason begins for which an asset takes no entries until a person has looked.
 UNKNOWN = "an order that carries our prefix is in no book"
@@ -53,7 +54,7 @@ def note_strangers(
     for report in strangers:
         if report.client_order_id in known or report.status.is_final:
             continue
-        base = Asset(report.product_id.rpartition("-")[0])
+        base = extract_base(report.product_id)
         body = {"reason": UNKNOWN, "order": report}
         notes.append(AuditNote(EventKind.MISMATCH_FOUND, report.venue_order_id, body))
         why = ledger.reduce_only.get(base, f"{UNKNOWN}: {report.client_order_id}")

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from requests.adapters import BaseAdapter
 
-from factories_venue import PREFIX
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials, Signer
 from trader.adapters.coinbase.http import Transport
@@ -245,7 +244,7 @@ def a_market(stub: Stub, time: FakeTime | None = None, **changes: Any) -> Coinba
 
 def an_exchange(stub: Stub, time: FakeTime | None = None, **changes: Any) -> CoinbaseExchange:
     options = _options(time, changes)
-    exchange = open_exchange(options.pop("credentials", CREDENTIALS), PREFIX, stub.url, **options)
+    exchange = open_exchange(options.pop("credentials", CREDENTIALS), stub.url, **options)
     be_patient(exchange._transport, stub)
     return exchange
 

@@ -10,7 +10,6 @@ import jwt
 import pytest
 
 from factories_venue import START, USD, USDC, a_bracket, a_convert, a_taker, an_intent
-from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.wire.orders import Preview
 from trader.errors import (
@@ -24,8 +23,10 @@ from trader.errors import (
 )
 from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Instant, VenueOrderId, rfc3339
+from trader.model.inputs import OddRow
 from trader.model.market import Balance, FeeRates
 from trader.model.money import Notional
+from trader.model.orders import Fill, OrderStatusReport
 from unit.adapters.coinbase.stub import (
     CREDENTIALS,
     PATIENCE_SECONDS,
@@ -69,12 +70,6 @@ def test_key_that_may_too_much_or_too_little_refuses_to_start(venue: Stub, chang
 
     with pytest.raises(ConfigError, match=word):
         an_exchange(venue).self_test()
-
-
-def test_everything_is_ours_without_a_prefix_so_there_must_be_one() -> None:
-    """An empty prefix would claim the owner's orders."""
-    with pytest.raises(InvariantViolation):
-        open_exchange(CREDENTIALS, "")
 
 
 # --- the account
@@ -177,37 +172,76 @@ def test_orders_are_asked_for_in_every_state(venue: Stub) -> None:
     assert not {"order_status", "product_id", "product_ids"} & set(query)
 
 
-def test_only_our_orders_are_listed_and_the_brackets_born_from_them(venue: Stub) -> None:
-    """Accident 12: of strangers' orders, also broken ones, nothing is even read."""
+def test_rows_of_everybody_are_listed_and_odd_ones_set_aside(venue: Stub) -> None:
+    """Whose they are the ledger says: an odd row tells as much as can be read of it."""
     child = a_wire_order(a_bracket(), "child", client_order_id="venue-made", originating_order_id="ours")
     stranger = {"order_id": "theirs", "client_order_id": "manual", "side": "", "status": 5}
-    their_child = a_wire_order(a_bracket(), "their-child", client_order_id="x", originating_order_id="theirs")
-    rows = [their_child, child, stranger, a_wire_order(an_intent(), "ours")]
+    rows = [child, stranger, a_wire_order(an_intent(), "ours"), None, {"order_id": "x" * 129, "product_id": "\udcff"}]
     venue.on("GET", LISTING, Reply(a_page("orders", rows[:2], "7")), Reply(a_page("orders", rows[1:])))
 
     found = an_exchange(venue).orders(START)
 
-    assert [("child", "ours"), ("ours", None)] == [(each.venue_order_id, each.originating_order_id) for each in found]
+    assert ["child", "ours"] == [each.venue_order_id for each in found if isinstance(each, OrderStatusReport)]
+    odd = [each for each in found if isinstance(each, OddRow)]
+    assert [("theirs", "manual"), ("theirs", "manual"), (None, None), (None, None)] == [
+        (each.venue_order_id, each.client_order_id) for each in odd
+    ]
+    assert all(each.reason.startswith(f"GET {LISTING}: order: ") for each in odd)
     assert 2 == len(venue.requests)
 
 
-def test_parent_that_is_not_listed_is_asked_for_once(venue: Stub) -> None:
-    """Listings lag, and a parent may be older than the window."""
-    rows = [
-        a_wire_order(a_bracket(), "c-1", client_order_id="", originating_order_id="p-ours"),
-        a_wire_order(a_bracket(), "c-2", client_order_id="", originating_order_id="p-theirs"),
-        a_wire_order(a_bracket(), "c-3", client_order_id="", originating_order_id="p-lost"),
-    ]
-    venue.on("GET", LISTING, a_page("orders", rows))
-    venue.on("GET", "/orders/historical/p-ours", {"order": a_wire_order(an_intent(), "p-ours")})
-    venue.on(
-        "GET", "/orders/historical/p-theirs", {"order": a_wire_order(an_intent(), "p-theirs", client_order_id="manual")}
-    )
-    exchange = an_exchange(venue)
+# --- what is known by its id
 
-    assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
-    assert ["c-1"] == [each.venue_order_id for each in exchange.orders(START)]
-    assert [1, 1, 2] == [len(venue.asked("GET", f"/orders/historical/p-{name}")) for name in ("ours", "theirs", "lost")]
+
+def test_known_orders_are_asked_for_by_their_ids_beside_the_new_ones(venue: Stub) -> None:
+    """In one request, without a date: a bracket may have rested for half a year."""
+    venue.on("GET", ACCOUNTS, a_page("accounts", []))
+    venue.on("GET", LISTING, lambda request: Reply(a_page("orders", _known(request, "old", "odd"))))
+
+    orders = an_exchange(venue).account(START, [VenueOrderId(each) for each in ("old", "gone", "old")]).orders
+
+    asked = [dict(each.query) for each in venue.asked("GET", LISTING) if "order_ids" in dict(each.query)]
+    assert (["old"], 1) == ([each.venue_order_id for each in orders], len(asked))
+    assert "start_date" not in asked[0]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("at", [0, 2, 4])
+def test_one_id_that_the_venue_refuses_does_not_fail_the_others(venue: Stub, status: int, at: int) -> None:
+    """The request is halved until it is alone."""
+    names = [f"o-{number}" for number in range(4)]
+    names.insert(at, "odd")
+
+    def answer(request: Any) -> Reply:
+        wanted = [value for key, value in request.query if key == "order_ids"]
+        if "odd" in wanted:
+            return Reply({"error": "INVALID_ARGUMENT", "message": "malformed id"}, status)
+        return Reply(a_page("orders", [a_wire_order(an_intent(each), each) for each in wanted]))
+
+    venue.on("GET", ACCOUNTS, a_page("accounts", []))
+    venue.on("GET", LISTING, answer)
+
+    orders = an_exchange(venue).account(START, [VenueOrderId(each) for each in names]).orders
+
+    assert set(names) - {"odd"} == {each.venue_order_id for each in orders}
+
+
+def test_venue_that_is_down_is_not_asked_for_half_of_it(venue: Stub) -> None:
+    """That is no word on an id."""
+    venue.on("GET", ACCOUNTS, a_page("accounts", []))
+    venue.on(
+        "GET",
+        LISTING,
+        lambda request: Reply("", 503) if "order_ids" in dict(request.query) else Reply(a_page("orders", [])),
+    )
+
+    with pytest.raises(VenueUnavailable):
+        an_exchange(venue).account(START, [VenueOrderId(each) for each in "abcd"])
+
+
+def _known(request: Any, *names: str) -> list[Any]:
+    wanted = [value for key, value in request.query if key == "order_ids"]
+    return [a_wire_order(an_intent(each), each) for each in names if each in wanted]
 
 
 def test_order_is_read_by_its_id(venue: Stub) -> None:
@@ -255,14 +289,6 @@ def test_orders_from_before_are_left_out(venue: Stub) -> None:
     venue.on("GET", LISTING, a_page("orders", [a_wire_order(a_taker("new"), "new"), old]))
 
     assert ["new"] == [each.venue_order_id for each in an_exchange(venue).orders(START)]
-
-
-def test_order_of_ours_that_makes_no_sense_fails_the_whole_list(venue: Stub) -> None:
-    """Half a view is no view."""
-    venue.on("GET", LISTING, a_page("orders", [a_wire_order(an_intent(), side="")]))
-
-    with pytest.raises(VenueProtocol):
-        an_exchange(venue).orders(START)
 
 
 def test_cancellation_tells_of_each_order(venue: Stub) -> None:
@@ -367,12 +393,35 @@ def test_fills_of_many_orders_are_asked_for_in_hundreds(venue: Stub) -> None:
     assert [101, 101, 51] == [len(request.query) for request in venue.requests]
 
 
-def test_odd_row_among_the_fills_of_an_order_fails_the_read(venue: Stub) -> None:
-    """A correction of our own order is for a person to look at."""
-    venue.on("GET", FILLS, {"fills": [a_wire_fill(trade_type="REVERSAL")], "cursor": ""})
+@pytest.mark.parametrize("at", [0, 1, 2])
+@pytest.mark.parametrize(
+    "odd",
+    [a_wire_fill(trade_type="REVERSAL", entry_id="odd"), a_wire_fill(price="", entry_id="odd"), None, "row", {}],
+    ids=["reversal", "no price", "null", "text", "empty"],
+)
+def test_odd_row_among_the_fills_is_set_aside(venue: Stub, odd: Any, at: int) -> None:
+    """36: the others are read, wherever it stands; what it is about is told as far as it says so."""
+    rows = [a_wire_fill(entry_id="1"), a_wire_fill(entry_id="2")]
+    rows.insert(at, odd)
+    venue.on("GET", FILLS, {"fills": rows, "cursor": ""})
 
-    with pytest.raises(VenueProtocol, match=f"^GET {FILLS}: fill of order order-1 is a REVERSAL"):
-        an_exchange(venue).order_fills([VenueOrderId("order-1")])
+    found = an_exchange(venue).fills(START)
+
+    *fills, aside = found
+    assert {"1", "2"} == {fill.trade_id for fill in fills if isinstance(fill, Fill)}
+    assert isinstance(aside, OddRow)
+    assert aside.reason.startswith(f"GET {FILLS}: fill")
+    assert aside.venue_order_id == ("order-1" if isinstance(odd, dict) and odd else None)
+
+
+def test_odd_fill_of_an_order_that_was_asked_for_is_told(venue: Stub) -> None:
+    """A correction of our own order is for a person to look at; one of another order is not."""
+    rows = [a_wire_fill(trade_type="REVERSAL"), a_wire_fill(trade_type="REVERSAL", order_id="order-2")]
+    venue.on("GET", FILLS, {"fills": rows, "cursor": ""})
+
+    (odd,) = an_exchange(venue).order_fills([VenueOrderId("order-1")])
+
+    assert f"GET {FILLS}: fill of order order-1 is a REVERSAL; a person must look" == odd.reason  # type: ignore[union-attr]
 
 
 # --- the account at one look
@@ -388,18 +437,18 @@ def test_account_is_balances_beside_orders(venue: Stub) -> None:
     venue.on("GET", ACCOUNTS, answer(a_page("accounts", [a_wallet(available="5")])))
     venue.on("GET", LISTING, answer(a_page("orders", [a_wire_order(an_intent())])))
 
-    balances, orders = an_exchange(venue).account(START)
+    listing = an_exchange(venue).account(START)
 
-    assert ([USD], ["order-1"]) == (list(balances), [each.venue_order_id for each in orders])
+    assert ([USD], ["order-1"]) == (list(listing.balances), [each.venue_order_id for each in listing.orders])
 
 
 def test_account_without_orders_to_look_for_is_balances(venue: Stub) -> None:
     """There is nothing to list."""
     venue.on("GET", ACCOUNTS, a_page("accounts", [a_wallet(available="5")]))
 
-    balances, orders = an_exchange(venue).account(None)
+    listing = an_exchange(venue).account(None)
 
-    assert ([USD], (), 1) == (list(balances), orders, len(venue.requests))
+    assert ([USD], (), 1) == (list(listing.balances), listing.orders, len(venue.requests))
 
 
 @pytest.mark.parametrize("broken", [ACCOUNTS, LISTING])

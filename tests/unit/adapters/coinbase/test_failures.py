@@ -10,7 +10,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from trader.adapters.coinbase import failures
-from trader.adapters.coinbase.failures import NotFound
+from trader.adapters.coinbase.failures import NotFound, RefusedRequest
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 
 
@@ -72,7 +72,7 @@ def test_exception_is_named_with_what_lies_below_it_and_without_its_text() -> No
 
 STATUSES = [
     (302, False, VenueProtocol, False),
-    (400, False, VenueProtocol, False),
+    (400, False, RefusedRequest, False),
     (401, False, VenueAuth, False),
     (403, False, VenueAuth, False),
     (403, True, VenueUnavailable, False),

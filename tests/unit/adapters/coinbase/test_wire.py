@@ -11,7 +11,7 @@ import pytest
 
 from factories_venue import a_product, a_taker, an_intent
 from trader.adapters.coinbase.wire import account, base, market, orders
-from trader.errors import MissingData, VenueError, VenueProtocol
+from trader.errors import DataError, MissingData, VenueError, VenueProtocol
 from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance, Candle, Depth, FeeRates, Quote
@@ -211,7 +211,7 @@ def test_wallets_of_one_currency_are_summed() -> None:
     rows = [a_wallet(available="1.5", hold="0.5"), a_wallet("SOL", "2"), a_wallet(available="2", platform="")]
 
     expected = {USD: Balance(USD, Decimal("3.5"), Decimal("0.5")), "SOL": Balance(Asset("SOL"), Decimal(2), Decimal(0))}
-    assert expected == account.read_balances(rows)
+    assert expected == account.read_balances("GET /accounts", rows)
 
 
 @pytest.mark.parametrize(
@@ -227,14 +227,46 @@ def test_wallets_of_one_currency_are_summed() -> None:
 )
 def test_what_an_order_cannot_spend_is_not_ours_to_count(changes: dict[str, str]) -> None:
     """Not even if it makes no sense otherwise."""
-    assert {} == account.read_balances([a_wallet(available="", **changes)])
+    assert {} == account.read_balances("GET /accounts", [a_wallet(available="", **changes)])
 
 
-@pytest.mark.parametrize("changes", [{"available_balance": None}, {"hold": {"value": ""}}, {"currency": ""}])
-def test_wallet_that_does_not_tell_is_refused(changes: dict[str, Any]) -> None:
-    """Zero is a fact; nothing is not."""
-    with pytest.raises(VenueProtocol, match="account: "):
-        account.read_balances([a_wallet(**changes)])
+@pytest.mark.parametrize(
+    "changes",
+    [{"available_balance": None}, {"hold": {"value": ""}}, {"hold": {"value": "1e999999"}}, {"hold": []}],
+    ids=str,
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_wallet_that_does_not_tell_spoils_its_own_currency(changes: dict[str, Any], at: int) -> None:
+    """Zero is a fact; nothing is not. The other currencies are told, wherever it stands."""
+    rows = [a_wallet(), a_wallet("SOL", "2", type="ACCOUNT_TYPE_CRYPTO")]
+    rows.insert(at, a_wallet(**changes))
+
+    found = account.read_balances("GET /accounts", rows)
+
+    assert [True, False] == [isinstance(found[Asset(each)], DataError) for each in ("USD", "SOL")]
+    assert str(found[Asset("USD")]).startswith("GET /accounts: ")
+
+
+@pytest.mark.parametrize("row", [None, "text", {}, {"currency": ""}, {"currency": 5, "type": "CRYPTO"}], ids=str)
+def test_row_without_a_currency_is_nobodys(row: Any) -> None:
+    """Unless there are no others: then the venue speaks another language."""
+    assert [USD] == list(account.read_balances("GET /accounts", [row, a_wallet(), row]))
+
+    with pytest.raises(VenueProtocol, match=r"^GET /accounts: accounts: none of 2 rows names a currency$"):
+        account.read_balances("GET /accounts", [row, row])
+
+
+@pytest.mark.parametrize("kind", ["", "ACCOUNT_TYPE_UNSPECIFIED", "ACCOUNT_TYPE_STAKED", "crypto", None])
+def test_kind_of_wallet_that_nobody_knows_is_not_spent_from(kind: Any) -> None:
+    """Money that cannot be reached would be promised to orders."""
+    assert {} == account.read_balances("GET /accounts", [a_wallet(type=kind)])
+
+
+def test_wallets_name_their_portfolio() -> None:
+    """Each once; a row that does not says nothing."""
+    rows = [a_wallet(retail_portfolio_id=each) for each in ("p", "p", "", None)]
+
+    assert {"p"} == account.read_portfolios([*rows, None])
 
 
 def test_permissions_are_all_told() -> None:
@@ -552,12 +584,11 @@ READERS: list[Callable[[Any], Any]] = [
     market.read_candles,
     market.read_fee_rates,
     market.read_server_time,
-    lambda raw: account.read_balances([raw]),
+    lambda raw: account.read_balances("GET /accounts", [raw]),
     account.read_permissions,
     account.read_fill,
     account.read_conversion_id,
     lambda raw: account.read_conversion(raw, USD, USDC),
-    orders.read_order_head,
     orders.read_order,
     orders.read_order_envelope,
     orders.read_created,

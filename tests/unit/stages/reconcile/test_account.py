@@ -31,7 +31,8 @@ from factories import (
 from trader.model.conversions import ConversionRecord
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
-from trader.model.ledger import Dust, Ledger, cash_imbalance
+from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.lots import Dust
 from trader.model.money import Notional, Quantity
 from trader.model.order_life import TRANSITIONS, OrderStatus
 from trader.model.orders import (
@@ -43,8 +44,7 @@ from trader.model.orders import (
     OrderStatusReport,
     Side,
 )
-from trader.model.tallies import NO_TALLY
-from trader.stages.reconcile.account import Reconciled, find_fills_start, reconcile
+from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import is_resendable
 
 SETTINGS = shipped_settings()
@@ -600,21 +600,6 @@ def test_unfilled_entry_is_forgotten_alone() -> None:
     done = look(a_ledger(working=[an_order_record(status=OrderStatus.EXPIRED, final_at=NOW)]), at=NOW + 3600)
 
     assert ({}, 1) == (done.ledger.orders, len(done.finished))
-
-
-def test_history_is_read_from_a_little_before_the_oldest_order() -> None:
-    """Without any order there is nothing to ask for."""
-    ledger = a_ledger(working=[an_intent(), an_intent("b", decided_at=Instant(NOW - 500))])
-
-    assert (NOW - 560, None) == (find_fills_start(ledger, 60), find_fills_start(a_ledger(), 60))
-
-
-def test_history_reaches_back_to_an_order_that_left_as_refused() -> None:
-    """The venue may have taken it all the same: its tally remembers when it was made."""
-    made = NO_TALLY.count_made(an_intent(), Instant(NOW - 700))
-    ledger = a_ledger(working=[an_intent("b", decided_at=Instant(NOW - 500))]).with_tally(an_intent(), made)
-
-    assert NOW - 760 == find_fills_start(ledger, 60)
 
 
 # --- all together

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, fit
-from trader.errors import VenueProtocol
+from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, fit, read_answer
+from trader.errors import DataError, MalformedData, VenueProtocol
 from trader.model.conversions import ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.orders import Fill, Liquidity, Side
 
-_NOT_SPENDABLE = ("VAULT", "PERP_FUTURES")
+#: The kinds of wallet that an order spends from. One that nobody has heard of is none of them.
+_SPENDABLE = ("CRYPTO", "FIAT")
+_KIND_PREFIX = "ACCOUNT_TYPE_"
 _OUR_PLATFORM = "ACCOUNT_PLATFORM_CONSUMER"
 
 
@@ -33,25 +35,61 @@ class _Account(WireModel, available_balance="available"):
 
 
 class _AccountKind(WireModel):
+    currency: str
     type: str = ""
     platform: str = _OUR_PLATFORM
+    retail_portfolio_id: str = ""
+
+    @property
+    def is_spendable(self) -> bool:
+        """Whether an order can spend from it; vaults and other platforms are out of its reach."""
+        return self.platform == _OUR_PLATFORM and self.type.removeprefix(_KIND_PREFIX) in _SPENDABLE
 
 
-def read_balances(rows: Iterable[Any]) -> Mapping[Asset, Balance]:
-    """Sum the wallets of each currency that an order can spend from; vaults and other platforms are not.
+def read_balances(call: object, rows: Collection[Any]) -> Mapping[Asset, Balance | DataError]:
+    """Sum the wallets of each currency that an order can spend from; one that cannot be read spoils its own currency.
 
-    Raises: VenueProtocol.
+    A row that does not even tell its currency is nobody's. Raises: VenueProtocol if none of them does.
     """
-    found: dict[Asset, Balance] = {}
-    for row in rows:
-        kind = fit(_AccountKind, row, "account")
-        if kind.platform != _OUR_PLATFORM or kind.type.endswith(_NOT_SPENDABLE):
-            continue
-        wire = fit(_Account, row, "account")
-        asset = Asset(wire.currency)
+    if rows and not any(_kind(row) for row in rows):
+        return read_answer(call, _refuse_all, rows)
+    found: dict[Asset, Balance | DataError] = {}
+    for row, asset in _spendable(rows):
         old = found.get(asset, Balance(asset, ZERO, ZERO))
-        found[asset] = Balance(asset, old.available + wire.available.value, old.hold + wire.hold.value)
+        if isinstance(old, DataError):
+            continue
+        try:
+            wire = fit(_Account, row, "account")
+            sums = old.available + wire.available.value, old.hold + wire.hold.value
+        except (VenueProtocol, ArithmeticError) as error:
+            found[asset] = MalformedData(f"{call}: {error}")
+        else:
+            found[asset] = Balance(asset, *sums)
     return found
+
+
+def _refuse_all(rows: Collection[Any]) -> Mapping[Asset, Balance | DataError]:
+    raise VenueProtocol(f"accounts: none of {len(rows)} rows names a currency")
+
+
+def read_portfolios(rows: Iterable[Any]) -> frozenset[str]:
+    """Name the portfolios that wallets belong to, as far as the venue says."""
+    kinds = (_kind(row) for row in rows)
+    return frozenset(kind.retail_portfolio_id for kind in kinds if kind is not None and kind.retail_portfolio_id)
+
+
+def _spendable(rows: Iterable[Any]) -> Iterator[tuple[Any, Asset]]:
+    for row in rows:
+        kind = _kind(row)
+        if kind is not None and kind.is_spendable:
+            yield row, Asset(kind.currency)
+
+
+def _kind(row: Any) -> _AccountKind | None:
+    try:
+        return fit(_AccountKind, row, "account")
+    except VenueProtocol:
+        return None
 
 
 class KeyPermissions(WireModel):

@@ -17,8 +17,11 @@ from pydantic import BeforeValidator, ConfigDict, GetCoreSchemaHandler, TypeAdap
 from pydantic_core import core_schema
 
 from trader.errors import VenueProtocol
+from trader.model.ids import ClientOrderId, ProductId, VenueOrderId
+from trader.model.inputs import OddRow
 
 _PROBLEMS_SHOWN = 3
+_NAME_LENGTH = 128
 
 
 def parse_instant(text: Any) -> int:
@@ -98,6 +101,28 @@ def read_answer(call: object, reader: Callable[..., T], raw: Any, *rest: Any) ->
         # Raised outside of the handler: no error drags the answer it came from along.
         problem = VenueProtocol(f"{call}: {error}")
     raise problem
+
+
+def read_row(call: object, reader: Callable[[Any], T], raw: Any) -> T | OddRow:
+    """Read a row of a list by itself: one that does not fit says what it is about, and stops no other."""
+    try:
+        return read_answer(call, reader, raw)
+    except (VenueProtocol, ArithmeticError) as error:
+        reason = str(error)
+    named = {key: _name_in(raw, key) for key in ("order_id", "client_order_id", "originating_order_id", "product_id")}
+    return OddRow(
+        reason=reason,
+        venue_order_id=VenueOrderId(named["order_id"]) if named["order_id"] else None,
+        client_order_id=ClientOrderId(named["client_order_id"]) if named["client_order_id"] else None,
+        originating_order_id=VenueOrderId(named["originating_order_id"]) if named["originating_order_id"] else None,
+        product_id=ProductId(named["product_id"]) if named["product_id"] else None,
+    )
+
+
+def _name_in(raw: Any, key: str) -> str:
+    # What goes on record must be fit for it: no name of the venue's is long, or anything but plain characters.
+    name = raw.get(key) if isinstance(raw, dict) else None
+    return name if isinstance(name, str) and name.isascii() and len(name) <= _NAME_LENGTH else ""
 
 
 def fit(kind: type[W], raw: Any, what: str = "") -> W:

@@ -48,17 +48,12 @@ class OrderTerms(WireModel):
 Configuration = Annotated[Mapping[str, OrderTerms], DropNulls]
 
 
-class OrderHead(WireModel):
-    """As much of an order as tells whose it is."""
+class OrderReply(WireModel):
+    """An order as the venue has it."""
 
     order_id: str
     client_order_id: str = ""
     originating_order_id: str = ""
-
-
-class OrderReply(OrderHead):
-    """An order as the venue has it."""
-
     product_id: str
     side: Side
     created_time: Timestamp
@@ -83,11 +78,6 @@ class OrderReply(OrderHead):
 
 class _OrderEnvelope(WireModel):
     order: OrderReply
-
-
-def read_order_head(raw: Any) -> OrderHead:
-    """Read whose order this is. Raises: VenueProtocol."""
-    return fit(OrderHead, raw, "order")
 
 
 def read_order(raw: Any) -> OrderReply:

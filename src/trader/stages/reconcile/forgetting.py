@@ -1,0 +1,91 @@
+"""What leaves the ledger, so that it is as large as what is open, and no larger for its age.
+
+An order leaves once it is long over and all it reports is booked, its lot open or not. Its lot carries its fills on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trader.model.booking import carry_fills
+from trader.model.ids import ClientOrderId, Instant
+from trader.model.ledger import Ledger
+from trader.model.orders import OrderRecord
+from trader.model.tallies import OrderTally, name_parent
+from trader.settings import Settings
+
+
+def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
+    """Take orders out that are long over, and closed lots with the last of their orders; return them as they ended."""
+    by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
+    for record in ledger.orders.values():
+        by_lot.setdefault(record.intent.lot_id, []).append(record)
+    gone: list[OrderRecord] = []
+    for lot_id, records in sorted(by_lot.items()):
+        old = [each for each in records if _is_long_over(each, now, memory_seconds)]
+        if lot_id in ledger.lots:
+            ledger, left = _leave_open_lot(ledger, lot_id, records, old)
+            gone += left
+        elif len(old) == len(records):
+            gone += old
+    finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
+    ledger = ledger.without((), (each.intent.client_order_id for each in finished))
+    lots = {each.intent.lot_id for each in ledger.orders.values()}
+    return ledger.without((each for each in ledger.closed_lots if each not in lots), ()), finished
+
+
+def _leave_open_lot(
+    ledger: Ledger, lot_id: ClientOrderId, records: list[OrderRecord], old: list[OrderRecord]
+) -> tuple[Ledger, list[OrderRecord]]:
+    """Let the old orders of an open lot leave it, as far as the lot stays what it is.
+
+    An entry stays until the bracket that came with it was seen, and a bracket as long as its entry: by the one the
+    other is known.
+    """
+    is_bracket_seen = any(each.intent.is_attached for each in records)
+    leaving = [each for each in old if not _awaits_bracket(each) or is_bracket_seen]
+    filled = [each for each in leaving if len(each.fills) > each.carried]
+    gone = [each for each in leaving if each not in filled]
+    for together in (filled, _before_all_others(filled, records)):
+        if together and (carried := carry_fills(ledger, lot_id, together)) is not None:
+            ledger, gone = carried, [*gone, *together]
+            break
+    stays = [each for each in records if each not in gone]
+    if any(each.intent.is_entry for each in stays):
+        gone = [each for each in gone if not each.intent.is_attached]
+    return ledger, [ledger.orders[each.intent.client_order_id] for each in gone]
+
+
+def _awaits_bracket(record: OrderRecord) -> bool:
+    return record.intent.is_entry and record.intent.attach_bracket and bool(record.fills)
+
+
+def _before_all_others(leaving: list[OrderRecord], records: list[OrderRecord]) -> list[OrderRecord]:
+    """Choose those whose fills all came before the first fill of an order that stays."""
+    stays = [fill.time for each in records if each not in leaving for fill in each.fills[each.carried :]]
+    first = min(stays, default=None)
+    return [each for each in leaving if first is None or all(fill.time < first for fill in each.fills)]
+
+
+def forget_tallies(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
+    """Forget the counts of lots that are gone, and of wishes that nobody has had for a while."""
+    wanted = {*ledger.lots, *(name_parent(record.intent) for record in ledger.orders.values())}
+    window = max(
+        settings.execution.chase_memory_cycles * settings.cycle.period_seconds,
+        2 * settings.execution.refusal_wait_seconds_max,
+        settings.cycle.order_memory_seconds,
+    )
+    kept = {
+        key: tally
+        for key, tally in ledger.tallies.items()
+        if key.rpartition("|")[0] in wanted or _is_fresh(tally, now, window)
+    }
+    return ledger if len(kept) == len(ledger.tallies) else replace(ledger, tallies=kept)
+
+
+def _is_fresh(tally: OrderTally, now: Instant, window: int) -> bool:
+    return now - tally.touched_at < window
+
+
+def _is_long_over(record: OrderRecord, now: Instant, memory_seconds: int) -> bool:
+    return not record.is_active and record.final_at is not None and now - record.final_at >= memory_seconds
