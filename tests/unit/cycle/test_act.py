@@ -41,7 +41,7 @@ from factories import (
 )
 from factories_venue import START
 from trader.cycle import CycleOutcome, run_cycle
-from trader.errors import VenueUnavailable
+from trader.errors import VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
@@ -586,7 +586,7 @@ def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
 
 
 def test_commit_that_never_arrived_is_not_repeated_either() -> None:
-    """It stays open, and its order is withheld; what the next cycle decides is another conversion."""
+    """It stays open, and its order is withheld; no other conversion is begun beside one that may have been done."""
     world = a_world_that_converts(risk__product_spacing_minutes=0)
     committed: list[str] = []
 
@@ -595,11 +595,30 @@ def test_commit_that_never_arrived_is_not_repeated_either() -> None:
         raise VenueUnavailable("no answer")
 
     world.meddlers["exchange.commit_conversion"] = swallowed
-    world.cycles(2)
+    world.cycles(4)
 
-    assert (2, 2) == (len(committed), len(set(committed)))
-    assert [ConversionStatus.QUOTED] * 2 == [record.status for record in world.ledger.conversions.values()]
+    assert 1 == len(committed)
+    assert [ConversionStatus.QUOTED] == [record.status for record in world.ledger.conversions.values()]
     assert 0 == world.sent()
+
+
+@pytest.mark.parametrize("error", [VenueUnavailable, VenueThrottled, VenueProtocol])
+def test_conversion_that_cannot_be_read_stops_no_cycle(error: type[VenueError]) -> None:
+    """A sale had waited for it, in every run; nothing is converted until it is known what became of it."""
+
+    def unreadable(*_: Any) -> Any:
+        raise error("no word of it")
+
+    world = a_world_that_converts(risk__product_spacing_minutes=0)
+    world.meddlers["exchange.commit_conversion"] = down
+    world.cycle()
+    world.meddlers["exchange.read_conversion"] = unreadable
+    world.pass_bars()
+
+    reports = world.cycles(3)
+
+    assert {CycleOutcome.COMPLETED} == {each.outcome for each in reports}
+    assert (1, 1) == (len(world.ledger.conversions), world.calls.count("exchange.commit_conversion"))
 
 
 def test_nothing_is_converted_without_time_to_settle() -> None:

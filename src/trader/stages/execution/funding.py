@@ -104,11 +104,18 @@ class BuyingPower:
         missing = ceil_to(cost - self.free[target], _CENT)
         for source in self.rules.preferred_quotes:
             allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
-            tally = self.portfolio.ledger.tally(name_conversion(source, target))
-            waits = tally.why_wait(self.context.now) is not None
-            if source != target and allowed and not waits and self.free[source] >= missing:
+            if source != target and allowed and not self._waits(source, target) and self.free[source] >= missing:
                 return source
         return None
+
+    def _waits(self, source: Asset, target: Asset) -> bool:
+        """Tell whether a conversion of this pair is waited for: one that was refused, or one that may still be done."""
+        ledger = self.portfolio.ledger
+        is_open = any(
+            each.is_open and (each.intent.source, each.intent.target) == (source, target)
+            for each in ledger.conversions.values()
+        )
+        return is_open or ledger.tally(name_conversion(source, target)).why_wait(self.context.now) is not None
 
     def _holds_peg(self, asset: Asset) -> bool:
         if asset == self.portfolio.ledger.accounting_asset:

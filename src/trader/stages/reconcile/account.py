@@ -32,7 +32,7 @@ from trader.model.orders import (
 from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
-from trader.stages.reconcile.forgetting import forget_orders, forget_tallies
+from trader.stages.reconcile.forgetting import forget_entries, forget_orders, forget_tallies
 from trader.stages.reconcile.ownership import reduce_for_fills, reduce_odd_products, set_odd_aside
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 
@@ -80,9 +80,9 @@ def reconcile(
     ledger = _check_balances(ledger, view.balances, {*unconfirmed, *view.odd_wallets}, settings, notes)
     ledger, dropped = withhold_contingent(ledger, view.read_at)
     ledger, finished = forget_orders(ledger, view.read_at, settings.cycle.order_memory_seconds)
-    ledger, finished = forget_tallies(ledger, view.read_at, settings), (*dropped, *finished)
+    ledger = forget_entries(forget_tallies(ledger, view.read_at, settings), view.read_at, settings)
     short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
-    return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, finished, frozenset(short))
+    return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, (*dropped, *finished), frozenset(short))
 
 
 def _stamped(notes: Iterable[AuditNote], read_at: Instant) -> tuple[AuditNote, ...]:

@@ -14,6 +14,9 @@ from trader.model.orders import OrderRecord
 from trader.model.tallies import OrderTally, name_parent
 from trader.settings import Settings
 
+#: An order that is repriced for so long is no new entry.
+_PACED_SECONDS = 86_400
+
 
 def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
     """Take orders out that are long over, and closed lots with the last of their orders; return them as they ended."""
@@ -65,6 +68,15 @@ def _before_all_others(leaving: list[OrderRecord], records: list[OrderRecord]) -
     stays = [fill.time for each in records if each not in leaving for fill in each.fills[each.carried :]]
     first = min(stays, default=None)
     return [each for each in leaving if first is None or all(fill.time < first for fill in each.fills)]
+
+
+def forget_entries(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
+    """Forget when assets were last bought, once nothing is paced by it any more."""
+    pacing, window = ledger.entry_pacing, max(settings.risk.product_spacing_minutes * 60, _PACED_SECONDS)
+    kept = {base: at for base, at in pacing.last_entry.items() if now - at < window}
+    if len(kept) == len(pacing.last_entry):
+        return ledger
+    return replace(ledger, entry_pacing=replace(pacing, last_entry=kept))
 
 
 def forget_tallies(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
