@@ -115,16 +115,22 @@ class Meddled:
         return call
 
     def _account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
-        """Make each part a call of its own, so that it can be meddled with."""
+        """Make each part a call of its own where it is meddled with."""
+        parts = ("balances", "orders", "known_orders")[: 3 if known else 2 if since is not None else 1]
+        if not any(f"{self._name}.{part}" in self._world.meddlers for part in parts):
+            self._world.calls += [f"{self._name}.{part}" for part in parts]
+            listing: AccountListing = self._inner.account(since, known)
+            return listing
         balances = self.balances()
         if since is None:
             return AccountListing(balances)
-        listed, older = self.orders(since), self.known_orders(known)
+        listed, older = self.orders(since), self.known_orders(known) if known else ()
         names = {each.venue_order_id for each in listed}
         return AccountListing(balances, (*listed, *(each for each in older if each.venue_order_id not in names)))
 
     def _known_orders(self, known: Sequence[VenueOrderId]) -> Sequence[OrderStatusReport | OddRow]:
-        return self._inner.account(self._world.clock.now(), known).orders if known else ()
+        orders: Sequence[OrderStatusReport | OddRow] = self._inner.account(self._world.clock.now(), known).orders
+        return orders
 
 
 @dataclass

@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from accidents.one_account import DIP, SOL, USD, Bar, World, a_path, a_world
-from desk.sandbox.market import PriceSource
-from desk.sandbox.server import VenueServer
-from desk.sandbox.venue import Venue
+from accidents.coinbase_venue import Change, at_coinbase, change_answers
+from accidents.one_account import DIP, SOL, Bar, World, a_path, a_world
 from factories import Scripted, a_proposal
 from factories_venue import START
-from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
-from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.http import Answer
-from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.decisions import TradeProposal, Verdict
 from trader.model.denials import DenialCode
 from trader.model.inputs import StrategyContext
-
-Change = Callable[[Answer], Answer]
 
 PAGE = Answer(403, "<html><head><title>Attention Required!</title></head></html>")
 FIELD, STATUS = "Field required", "HTTP 403: a page"
@@ -56,18 +48,6 @@ def without(field: str, product_id: str = "") -> Change:
     return lambda answer: replace(answer, text=json.dumps(cut(json.loads(answer.text))))
 
 
-def change_answers(exchange: CoinbaseExchange, path: str, change: Change) -> None:
-    """Change what one endpoint answers from now on."""
-    transport = exchange._transport
-    original = transport.attempt
-
-    def attempt(call: Any, *rest: Any, **named: Any) -> Any:
-        answer = original(call, *rest, **named)
-        return change(answer) if call.path == path and isinstance(answer, Answer) else answer
-
-    transport.attempt = attempt  # type: ignore[method-assign]
-
-
 @pytest.fixture
 def world() -> Iterator[World]:
     """One account at the simulated Coinbase; a strategy wants SOL from the second cycle on, if it is a candidate."""
@@ -76,22 +56,9 @@ def world() -> Iterator[World]:
         is_wanted = SOL in context.candidates and context.now > START
         return (a_proposal("SOL-USD"),) if is_wanted else ()
 
-    made = a_world(
-        strategy=Scripted(answer), paths={SOL: a_path(Bar(), DIP, *[Bar()] * 24)}, exchange__fee_cache_hours=1
-    )
-    rules = made.pipeline.settings
-    source = PriceSource(tuple(made.market._products.values()), dict(made.market._series))
-    venue = Venue(source, made.clock, settings=rules.simulation, opening={USD: rules.app.capital})
-    with VenueServer(venue) as server:
-        exchange = open_exchange(
-            Credentials(server.key.name, server.key.secret),
-            server.url,
-            limits=RateLimits(10_000, 10_000, 10_000),
-            timeouts=TimeoutPolicy(connect_seconds=30, answer_seconds=30, read_seconds=120),
-            timing=Timing(sleep=lambda seconds: time.sleep(min(seconds, 0.002))),
-        )
-        yield replace(made, market=exchange, venue=exchange)  # type: ignore[arg-type]
-        exchange.close()
+    paths = {SOL: a_path(Bar(), DIP, *[Bar()] * 24)}
+    with at_coinbase(a_world(strategy=Scripted(answer), paths=paths, exchange__fee_cache_hours=1)) as made:
+        yield made
 
 
 def strike(world: World, path: str, change: Change) -> CycleReport:

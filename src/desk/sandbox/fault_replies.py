@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from desk.sandbox.faults import Fault, FaultRule
+from desk.sandbox.foreign_rows import add_foreign_rows
 from desk.sandbox.replies import Refusal, Reply, refuse_not_found, reply_html, reply_json, reply_text
 
 _ENUMS = frozenset(
@@ -150,4 +151,5 @@ _REWRITES: Mapping[Fault, Callable[[object], object]] = {
     Fault.NUMBERS_FOR_TEXT: _with_numbers,
     Fault.ERRORS_AS_OBJECT: _with_error_object,
     Fault.PROOF_TOKEN_REQUIRED: _withheld,
+    Fault.FOREIGN_ROWS: add_foreign_rows,
 }

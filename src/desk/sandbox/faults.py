@@ -44,6 +44,7 @@ class Fault(StrEnum):
     NUMBERS_FOR_TEXT = "numbers_for_text"
     ERRORS_AS_OBJECT = "errors_as_object"
     PROOF_TOKEN_REQUIRED = "proof_token_required"  # noqa: S105 - a member of the answer, no secret
+    FOREIGN_ROWS = "foreign_rows"
     ACCEPTED_THEN_FAILED = "accepted_then_failed"
     PARTIAL_THEN_CANCELLED = "partial_then_cancelled"
     POST_ONLY_RACE = "post_only_race"
@@ -75,6 +76,7 @@ _DAMAGING = frozenset(
         Fault.NUMBERS_FOR_TEXT,
         Fault.ERRORS_AS_OBJECT,
         Fault.PROOF_TOKEN_REQUIRED,
+        Fault.FOREIGN_ROWS,
     }
 )
 _REPLACING = frozenset(Fault) - _FATES - _DAMAGING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -47,7 +46,7 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     listing = exchange.account(Instant(since - _SLACK_SECONDS) if since is not None else None, known)
     _check_portfolio(ledger, listing)
     if since is None:
-        return make_view(now, listing, (), _read_conversions(exchange, ledger))
+        return _read_conversions(exchange, ledger, make_view(now, listing, ()))
     # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
     fills = tuple(exchange.fills(Instant(find_fills_start(ledger, now) - _SLACK_SECONDS)))
     explained, unresolved = _explain(exchange, find_unexplained(ledger, listing.orders, fills))
@@ -55,8 +54,8 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     reports = [each for each in orders if isinstance(each, OrderStatusReport)]
     if late := find_late_orders(ledger, reports, [each for each in fills if isinstance(each, Fill)]):
         fills = (*fills, *exchange.order_fills(late))
-    view = make_view(now, replace(listing, orders=orders), fills, _read_conversions(exchange, ledger))
-    return replace(view, unresolved=unresolved)
+    view = replace(make_view(now, replace(listing, orders=orders), fills), unresolved=unresolved)
+    return _read_conversions(exchange, ledger, view)
 
 
 def _check_portfolio(ledger: Ledger, listing: AccountListing) -> None:
@@ -83,14 +82,16 @@ def _explain(
     return explained, frozenset(unresolved)
 
 
-def _read_conversions(exchange: ExchangeAdapter, ledger: Ledger) -> tuple[ConversionReport, ...]:
+def _read_conversions(exchange: ExchangeAdapter, ledger: Ledger, view: AccountView) -> AccountView:
     """Read how far open conversions got. One that cannot be read stays open: no sale has to wait for it."""
-    found = []
-    for record in ledger.conversions.values():
+    found, unread = [], set()
+    for key, record in ledger.conversions.items():
         if record.is_open and record.venue_conversion_id is not None:
-            with contextlib.suppress(VenueError):
+            try:
                 found.append(exchange.read_conversion(record.venue_conversion_id, record.intent))
-    return tuple(found)
+            except VenueError:
+                unread.add(key)
+    return replace(view, conversions=tuple(found), unread_conversions=frozenset(unread))
 
 
 def make_view(

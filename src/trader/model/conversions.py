@@ -41,12 +41,16 @@ class ConversionReport:
 
 @dataclass(frozen=True, slots=True)
 class ConversionRecord:
-    """What the ledger remembers of a conversion. QUOTED with an id means the commit may have happened."""
+    """What the ledger remembers of a conversion. QUOTED with an id means the commit may have happened.
+
+    ``is_unread``: the last look could not find out how far it got.
+    """
 
     intent: ConversionIntent
     status: ConversionStatus = ConversionStatus.INTENDED
     venue_conversion_id: str | None = None
     final_at: Instant | None = None
+    is_unread: bool = False
 
     @property
     def is_open(self) -> bool:

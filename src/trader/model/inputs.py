@@ -68,8 +68,8 @@ class AccountView:
     """What the venue says about us, and about the owner of the account.
 
     ``orders`` and ``fills`` are complete since the instants that were asked for; the odd ones could not be read, and
-    neither could the wallets in ``odd_wallets``. ``unresolved`` are products of rows that may belong to an order in
-    doubt: that could not be found out.
+    neither could the wallets in ``odd_wallets`` and the conversions in ``unread_conversions``. ``unresolved`` are
+    products of rows that may belong to an order in doubt: that could not be found out.
     """
 
     read_at: Instant
@@ -80,6 +80,7 @@ class AccountView:
     odd_orders: tuple[OddRow, ...] = ()
     odd_fills: tuple[OddRow, ...] = ()
     odd_wallets: Mapping[Asset, str] = field(default_factory=dict)
+    unread_conversions: frozenset[str] = frozenset()
     unresolved: frozenset[ProductId] = frozenset()
     portfolios: frozenset[str] = frozenset()
 

@@ -36,6 +36,7 @@ DAMAGE = {
     FaultKind.EXTRA_KEYS: Fault.EXTRA_KEYS,
     FaultKind.NUMBERS_FOR_TEXT: Fault.NUMBERS_FOR_TEXT,
     FaultKind.PROOF_TOKEN: Fault.PROOF_TOKEN_REQUIRED,
+    FaultKind.FOREIGN_ROWS: Fault.FOREIGN_ROWS,
 }
 #: Done by the venue itself, on the socket or in its book.
 BY_VENUE = {

@@ -50,6 +50,7 @@ class FaultKind(StrEnum):
     EXTRA_KEYS = "venue: extra keys in an answer"
     NUMBERS_FOR_TEXT = "venue: numbers where text should be"
     PROOF_TOKEN = "venue: lists withheld, a proof token is wanted"
+    FOREIGN_ROWS = "venue: odd rows of the owner's in a listing"
     SLOW = "venue: answer takes seconds"
 
     ACCEPTED_THEN_FAILED = "order: accepted, then FAILED"
@@ -127,7 +128,12 @@ ORDER_KINDS: Mapping[FaultKind, float] = {
     FaultKind.CANCEL_FILL_RACE: 8,
 }
 #: What an answer may bear all at once, and an honest client shrugs off: the largest chance of each.
-BURDENS: Mapping[FaultKind, float] = {FaultKind.EXTRA_KEYS: 0.95, FaultKind.NUMBERS_FOR_TEXT: 0.9, FaultKind.SLOW: 0.85}
+BURDENS: Mapping[FaultKind, float] = {
+    FaultKind.EXTRA_KEYS: 0.95,
+    FaultKind.NUMBERS_FOR_TEXT: 0.9,
+    FaultKind.FOREIGN_ROWS: 0.9,
+    FaultKind.SLOW: 0.85,
+}
 AWS_KINDS: Mapping[FaultKind, float] = {
     FaultKind.AWS_LOST_REQUEST: 1,
     FaultKind.AWS_LOST_REPLY: 1,

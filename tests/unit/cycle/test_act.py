@@ -586,7 +586,7 @@ def test_commit_whose_answer_was_lost_is_not_repeated() -> None:
 
 
 def test_commit_that_never_arrived_is_not_repeated_either() -> None:
-    """It stays open, and its order is withheld; no other conversion is begun beside one that may have been done."""
+    """It stays open, and its order is withheld; what the next cycle decides is another conversion."""
     world = a_world_that_converts(risk__product_spacing_minutes=0)
     committed: list[str] = []
 
@@ -595,10 +595,10 @@ def test_commit_that_never_arrived_is_not_repeated_either() -> None:
         raise VenueUnavailable("no answer")
 
     world.meddlers["exchange.commit_conversion"] = swallowed
-    world.cycles(4)
+    world.cycles(2)
 
-    assert 1 == len(committed)
-    assert [ConversionStatus.QUOTED] == [record.status for record in world.ledger.conversions.values()]
+    assert (2, 2) == (len(committed), len(set(committed)))
+    assert [ConversionStatus.QUOTED] * 2 == [record.status for record in world.ledger.conversions.values()]
     assert 0 == world.sent()
 
 

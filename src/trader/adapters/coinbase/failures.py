@@ -22,13 +22,13 @@ Messages hold the method, the path, the status and the venue's own words; never 
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import requests.exceptions as rq
 import urllib3.exceptions as u3
 
+from trader.adapters.coinbase.wire.base import load_json
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from trader.model.refusals import RefusalClass, classify_refusal, is_known_refusal
 
@@ -199,8 +199,8 @@ def _read_words(text: str) -> tuple[str, ...]:
     if is_page(text):
         return ()
     try:
-        body = json.loads(text)
-    except ValueError:
+        body = load_json(text)
+    except (ValueError, RecursionError):
         said = text.strip()
         return (said,) if said else ()
     if not isinstance(body, dict):

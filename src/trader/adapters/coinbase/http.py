@@ -6,13 +6,11 @@ is sent once, and its caller decides about sending it again.
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +31,7 @@ from trader.adapters.coinbase.limits import (
 )
 from trader.adapters.coinbase.pool import WorkerPool
 from trader.adapters.coinbase.session import open_session, read_retry_after
+from trader.adapters.coinbase.wire.base import load_json
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
 from trader.ports import TimeBudget
 
@@ -181,7 +180,7 @@ class Transport:
         if failure is not None:
             return failure
         try:
-            return json.loads(answer.text, parse_float=Decimal, parse_constant=_no_number)
+            return load_json(answer.text)
         except (ValueError, RecursionError):
             return failures.classify_unreadable(str(call), answer.status)
 
@@ -288,7 +287,3 @@ def _headers(call: Call) -> Mapping[str, str]:
     # Public answers are cached for a second unless we ask not to.
     headers = {"Cache-Control": "no-cache"} if call.group is RateLimitGroup.PUBLIC else {}
     return headers if call.body is None else {**headers, "Content-Type": "application/json"}
-
-
-def _no_number(text: str) -> Decimal:
-    raise ValueError(f"{text} is not a number")

@@ -109,13 +109,13 @@ class BuyingPower:
         return None
 
     def _waits(self, source: Asset, target: Asset) -> bool:
-        """Tell whether a conversion of this pair is waited for: one that was refused, or one that may still be done."""
+        """Tell whether a conversion of this pair is waited for: one that was refused, or of which nothing is known."""
         ledger = self.portfolio.ledger
-        is_open = any(
-            each.is_open and (each.intent.source, each.intent.target) == (source, target)
+        is_unread = any(
+            each.is_open and each.is_unread and (each.intent.source, each.intent.target) == (source, target)
             for each in ledger.conversions.values()
         )
-        return is_open or ledger.tally(name_conversion(source, target)).why_wait(self.context.now) is not None
+        return is_unread or ledger.tally(name_conversion(source, target)).why_wait(self.context.now) is not None
 
     def _holds_peg(self, asset: Asset) -> bool:
         if asset == self.portfolio.ledger.accounting_asset:

@@ -31,7 +31,7 @@ def find_orders_start(ledger: Ledger, now: Instant, memory_seconds: int) -> Inst
         return None
     nameless = (each.intent.decided_at for each in ledger.orders.values() if each.venue_order_id is None)
     looked_at = (ledger.fills_known_until,) if ledger.fills_known_until else ()
-    return Instant(min(now - memory_seconds, *nameless, *looked_at))
+    return Instant(min((now - memory_seconds, *nameless, *looked_at)))
 
 
 def find_known_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[VenueOrderId, ...]:

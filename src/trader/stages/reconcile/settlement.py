@@ -92,6 +92,7 @@ def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, 
     for key, record in sorted(ledger.conversions.items()):
         report = told.get(record.venue_conversion_id) if record.venue_conversion_id is not None else None
         after = _settled(record, report, view.read_at, cycle)
+        after = replace(after, is_unread=after.is_open and key in view.unread_conversions)
         if after.status is not record.status:
             notes.append(
                 AuditNote(

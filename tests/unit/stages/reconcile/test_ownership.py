@@ -30,6 +30,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Side
+from trader.model.tallies import NO_TALLY
 from trader.stages.reconcile.account import Reconciled, apply_reports, reconcile
 from trader.stages.reconcile.ownership import (
     find_fills_start,
@@ -60,6 +61,14 @@ def odd(**names: Any) -> OddRow:
 def test_nothing_is_listed_where_nothing_is_remembered() -> None:
     """There is nothing of ours that could show."""
     assert None is find_orders_start(a_ledger(), NOW, HOUR)
+
+
+def test_listing_begins_an_hour_back_where_all_that_is_remembered_is_a_count() -> None:
+    """Or where there is but one order, which the venue has named."""
+    counted = a_ledger().with_tally(an_intent(), NO_TALLY.count_made(an_intent(), NOW))
+
+    assert NOW - HOUR == find_orders_start(counted, NOW, HOUR)
+    assert NOW - HOUR == find_orders_start(a_ledger(working=[an_order_record()]), NOW, HOUR)
 
 
 @pytest.mark.parametrize("age", [0, 3 * HOUR, 180 * 24 * HOUR])

@@ -6,6 +6,8 @@ replaced by a guess, a number is text or a number and never a binary fraction. W
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +24,33 @@ from trader.model.inputs import OddRow
 
 _PROBLEMS_SHOWN = 3
 _NAME_LENGTH = 128
+
+
+#: Half of a character, spelled out: text that holds one alone cannot be written down by anybody.
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def load_json(text: str) -> Any:
+    """Decode an answer; numbers stay exact, and text that nobody could write down loses what spoils it.
+
+    Raises: ValueError for what is not JSON, or no finite number; RecursionError where it is nested too deep.
+    """
+    value = json.loads(text, parse_float=Decimal, parse_constant=_refuse_number)
+    return _mend_text(value) if _HALF_CHARACTER.search(text) else value
+
+
+def _refuse_number(text: str) -> Decimal:
+    raise ValueError(f"{text} is not a number")
+
+
+def _mend_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [_mend_text(each) for each in value]
+    if isinstance(value, dict):
+        return {_mend_text(key): _mend_text(each) for key, each in value.items()}
+    return value
 
 
 def parse_instant(text: Any) -> int:
