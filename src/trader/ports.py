@@ -134,7 +134,9 @@ class ExchangeAdapter(MarketData, Protocol):
 class LeaseGrant:
     """The right to act for a scope: the lease, and the ledger as it was when the lease was taken.
 
-    ``ledger`` is None if the scope has none yet. ``epoch`` fences: it rises with every lease taken.
+    ``ledger`` is None if the scope has none yet. ``epoch`` fences: it rises with every lease taken. ``size_bytes`` is
+    what the ledger takes as it was last read or committed, ``size_max`` what the store takes of one in one piece; 0
+    where a store does not count, or takes any size. Units: bytes as stored.
     """
 
     scope: Scope
@@ -143,6 +145,8 @@ class LeaseGrant:
     version: int
     expires_at: Instant
     ledger: Ledger | None
+    size_bytes: int = 0
+    size_max: int = 0
 
 
 class StateStore(Protocol):
@@ -168,8 +172,8 @@ class StateStore(Protocol):
     ) -> LeaseGrant:
         """Replace the ledger if the lease is still ours, together with new fills and orders that finished.
 
-        Kept beside it are the audit objects that are *owed*, until a commit names their keys as *repaid*. Atomic. A
-        fill or order stored before is stored once. Returns the grant to use from here on.
+        Kept beside it are the audit objects that are *owed*, until a commit names their keys as *repaid*. Atomic, and
+        of any size. A fill or order stored before is stored once. Returns the grant to use from here on.
         Raises: VersionConflict if another took over, StoreUnavailable (may or may not have happened).
         """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,11 +103,12 @@ class MotoAws:
         self.s3.create_bucket(Bucket="trader-audit")
 
     def raw(self) -> str:
-        return str(self._item()["ledger"]["S"])
+        return zlib.decompress(self._item()["ledger"]["B"]).decode()
 
     def damage(self, text: str) -> None:
         """Overwrite the ledger behind the store's back; the lease is free."""
-        self.dynamodb.put_item(TableName="trader", Item={**self._item(), "ledger": {"S": text}, "owner": {"S": ""}})
+        packed = {"B": zlib.compress(text.encode())}
+        self.dynamodb.put_item(TableName="trader", Item={**self._item(), "ledger": packed, "owner": {"S": ""}})
 
     def bodies(self, prefix: str) -> list[dict[str, Any]]:
         found = self.dynamodb.query(

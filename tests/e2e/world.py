@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -99,7 +100,7 @@ class World:
     def ledger(self) -> dict[str, Any]:
         """The stored ledger; empty if there is none."""
         found = [item for item in self.items() if (item["pk"]["S"], item["sk"]["S"]) == (self.scope, "LEDGER")]
-        return dict(json.loads(found[0]["ledger"]["S"])) if found else {}
+        return dict(json.loads(zlib.decompress(found[0]["ledger"]["B"]))) if found else {}
 
     def fills(self, side: str = "") -> Rows:
         """The stored fills, each with the venue's id of its order taken from the key it is stored under."""

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,7 +96,8 @@ class World:
     def ledger(self, scope: str) -> dict[str, Any]:
         """Read the stored ledger."""
         key = {"pk": {"S": scope}, "sk": {"S": "LEDGER"}}
-        return dict(json.loads(self.dynamodb.get_item(TableName="trader", Key=key)["Item"]["ledger"]["S"]))
+        packed = self.dynamodb.get_item(TableName="trader", Key=key)["Item"]["ledger"]["B"]
+        return dict(json.loads(zlib.decompress(packed)))
 
     def audit(self) -> list[dict[str, Any]]:
         """Read every audit line, objects in the order of their keys."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from desk.recovery.ledger_item import StoredLedger, replace_item
-from trader.adapters.aws.clients import read_error_code, translate_errors
-from trader.adapters.aws.state_store import DynamoStateStore
-from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
-from trader.model.codec import canonical_json, sha256_hex
+from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to_bytes
+from trader.adapters.aws.clients import translate_errors
+from trader.adapters.aws.state_store import LEDGER, decode_ledger
+from trader.adapters.aws.stored_text import StoredText
+from trader.adapters.aws.table import DynamoTable, Item, Refused, read_number
+from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, MalformedData, StoreUnavailable, VersionConflict
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -24,75 +25,89 @@ class DynamoLedgerItems:
     """The ledger items of a DynamoStateStore. A ledger that is set aside is stored in the audit bucket."""
 
     def __init__(self, dynamodb: Any, table: str, s3: Any, bucket: str) -> None:
-        self._dynamodb, self._table = dynamodb, table
+        self._table = DynamoTable(dynamodb, table)
         self._s3, self._bucket = s3, bucket
-        self._store = DynamoStateStore(dynamodb, table)
 
     def find(self, scope: Scope) -> StoredLedger | None:
+        found = self._read(scope)
+        return None if found is None else _read_stored_ledger(scope, *found)
+
+    def _read(self, scope: Scope) -> tuple[Item, StoredText | None] | None:
         with translate_errors(f"ledger of {scope}", StoreUnavailable):
-            reply = self._dynamodb.get_item(TableName=self._table, Key=_key(scope), ConsistentRead=True)
-        item = reply.get("Item")
-        if item is None:
-            return None
-        ledger, problem = None, ""
-        try:
-            ledger = self._store.ledger(scope)
-        except LedgerCorrupt as error:
-            problem = str(error)
-        text = item.get("ledger", {}).get("S", "")
-        owner = item.get("owner", {}).get("S", "")
-        epoch, version, until = (int(item.get(name, {}).get("N", "0")) for name in ("epoch", "version", "expires_at"))
-        return StoredLedger(text, owner, epoch, version, Instant(until), ledger, problem)
+            return self._table.find_text(scope, LEDGER, "ledger")
 
     def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
-        item = replace_item(found, found, ledger, epoch, now)
+        lying = self._read(scope)
+        there = None if lying is None else _read_stored_ledger(scope, *lying)
+        item = replace_item(there, found, ledger, epoch, now)
+        stored = StoredText.pack(item.ledger)
+        first, *rest = stored.parts()
         values = {
             ":free": {"S": ""},
             ":epoch": {"N": str(item.epoch)},
             ":version": {"N": str(item.version)},
             ":zero": {"N": "0"},
-            ":ledger": {"S": canonical_json(ledger)},
+            ":ledger": first,
+            ":parts": {"N": str(len(rest))},
         }
-        condition = "attribute_not_exists(pk)"
-        if found is not None:
-            values |= {":now": {"N": str(now)}, ":was": {"N": str(found.epoch)}}
-            condition = "(attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now) AND "
-            condition += "epoch = :was AND " if found.epoch else "(attribute_not_exists(epoch) OR epoch = :was) AND "
-            condition += "ledger = :found" if found.text else "attribute_not_exists(ledger)"
-            values |= {":found": {"S": found.text}} if found.text else {}
-        request = {
-            "TableName": self._table,
-            "Key": _key(scope),
-            "UpdateExpression": "SET #owner = :free, epoch = :epoch, version = :version, expires_at = :zero, "
-            "ledger = :ledger",
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": values,
-        }
-        with translate_errors(f"ledger of {scope}", StoreUnavailable):
-            try:
-                self._dynamodb.update_item(**request)
+        condition, surplus = "attribute_not_exists(pk)", 0
+        if lying is not None:
+            condition, known = _as_it_lies(lying[0], now)
+            values |= known
+            surplus = read_number(lying[0], "parts")
+        expression = "SET #owner = :free, epoch = :epoch, version = :version, expires_at = :zero, "
+        update = self._table.make_update(
+            scope, LEDGER, f"{expression}ledger = :ledger, parts = :parts", condition, values
+        )
+        beside = self._table.put_parts(scope, LEDGER, "ledger", rest, item.version)
+        beside += self._table.delete_parts(scope, LEDGER, range(len(rest) + 1, surplus + 1))
+        try:
+            with translate_errors(f"ledger of {scope}", StoreUnavailable):
+                self._table.write(update, beside, ())
+        except Refused:
+            now_there = self.find(scope)
+            if now_there is not None and (now_there.text, now_there.epoch) == (item.ledger, item.epoch):
+                # The client sent it again because the answer was lost, and met what it had written.
                 return
-            except ClientError as error:
-                if read_error_code(error) != "ConditionalCheckFailedException":
-                    raise
-        there = self.find(scope)
-        if there is not None and (there.text, there.epoch) == (values[":ledger"]["S"], item.epoch):
-            # The client sent it again because the answer was lost, and met what it had written.
-            return
-        if there is not None and there.is_held(now):
-            raise LeaseHeld(there.owner, there.expires_at)
-        raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)
+            if now_there is not None and now_there.is_held(now):
+                raise LeaseHeld(now_there.owner, now_there.expires_at) from None
+            raise VersionConflict(found.epoch if found else 0, now_there.epoch if now_there else 0) from None
 
     def set_aside(self, scope: Scope, text: str) -> str:
-        key = f"set-aside/scope={scope}/ledger-{sha256_hex(text)[:_DIGITS]}.json"
+        content = to_bytes(text)
+        key = f"set-aside/scope={scope}/ledger-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.json"
         with translate_errors(f"set aside {key}", StoreUnavailable):
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode())
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         return f"s3://{self._bucket}/{key}"
 
 
-def _key(scope: Scope) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": scope}, "sk": {"S": "LEDGER"}}
+def _read_stored_ledger(scope: Scope, item: Item, stored: StoredText | None) -> StoredLedger:
+    """Read as much as can be read; bytes that are no packed text stand in the text as they are."""
+    owner = item.get("owner", {}).get("S", "")
+    epoch, version, until = (read_number(item, name) for name in ("epoch", "version", "expires_at"))
+    lease = StoredLedger("", owner, epoch, version, Instant(until), None)
+    if "ledger" not in item:
+        return lease
+    if stored is None:
+        return replace(lease, text=from_bytes(item["ledger"]["B"]), problem=f"ledger of {scope}: a part is missing")
+    try:
+        text = stored.text()
+    except MalformedData as error:
+        return replace(lease, text=from_bytes(stored.content), problem=f"ledger of {scope}: {error}")
+    try:
+        return replace(lease, text=text, ledger=decode_ledger(scope, stored))
+    except LedgerCorrupt as error:
+        return replace(lease, text=text, problem=str(error))
+
+
+def _as_it_lies(item: Item, now: Instant) -> tuple[str, Item]:
+    """Say, as a condition and its values, that an item is what was read, and under nobody's lease."""
+    condition = "(attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now) AND "
+    epoch = read_number(item, "epoch")
+    condition += "epoch = :was AND " if epoch else "(attribute_not_exists(epoch) OR epoch = :was) AND "
+    condition += "ledger = :found" if "ledger" in item else "attribute_not_exists(ledger)"
+    found = {":found": item["ledger"]} if "ledger" in item else {}
+    return condition, {":now": {"N": str(now)}, ":was": {"N": str(epoch)}, **found}
 
 
 class S3AuditReader:

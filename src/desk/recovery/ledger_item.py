@@ -56,6 +56,16 @@ class LedgerItems(Protocol):
         """Keep an old text for good, and say where. Raises: StoreUnavailable."""
 
 
+def from_bytes(content: bytes) -> str:
+    """Take bytes for a text, also where they are none; ``to_bytes`` gives the same bytes again."""
+    return content.decode("utf-8", errors="surrogateescape")
+
+
+def to_bytes(text: str) -> bytes:
+    """Return the bytes of a stored text, whatever lay there."""
+    return text.encode("utf-8", errors="surrogateescape")
+
+
 def replace_item(
     there: StoredLedger | None, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant
 ) -> LeaseItem:
@@ -104,7 +114,7 @@ class FileLedgerItems:
             return None
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error}") from error
-        return read_stored_item(content.decode("utf-8", errors="surrogateescape"), str(path))
+        return read_stored_item(from_bytes(content), str(path))
 
     def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
         path = self._path(scope)
@@ -115,7 +125,7 @@ class FileLedgerItems:
             raise StoreUnavailable(f"{path}: {error}") from error
 
     def set_aside(self, scope: Scope, text: str) -> str:
-        content = text.encode("utf-8", errors="surrogateescape")
+        content = to_bytes(text)
         digest = hashlib.sha256(content).hexdigest()[:_DIGITS]
         path = self._path(scope).with_name(f"ledger-{digest}.set-aside")
         try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from desk.recovery.chain import AuditReader, Chain, read_chain
-from desk.recovery.ledger_item import LedgerItems, StoredLedger
+from desk.recovery.ledger_item import LedgerItems, StoredLedger, to_bytes
 from desk.recovery.rebuild import SLACK_SECONDS, ConversionIds, Rebuilt, read_listed_account, rebuild_ledger
 from trader.errors import AuditError, LeaseHeld, MissingData, StoreError, TraderError
-from trader.model.codec import digest_of, sha256_hex
+from trader.model.codec import digest_of
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
@@ -147,7 +148,7 @@ def _change(made: Rebuilt, chain: Chain, found: StoredLedger | None) -> Change:
         "objects": len(chain.objects),
         "head": chain.head,
         "ledger": digest_of(made.ledger),
-        "replaced": sha256_hex(found.text) if found is not None and found.text else "",
+        "replaced": hashlib.sha256(to_bytes(found.text)).hexdigest() if found is not None and found.text else "",
         "broken": chain.problems,
         "unknown": made.unknown,
         "foreign_orders": [state.venue_order_id for state in made.foreign.orders],

@@ -172,8 +172,8 @@ class WireWorld:
 
     def ledger(self) -> Ledger | None:
         """The ledger as stored."""
-        text = next((item["ledger"]["S"] for item in self._items("LEDGER") if "ledger" in item), None)
-        return None if text is None else _ledger_of(text)
+        packed = next((item["ledger"]["B"] for item in self._items("LEDGER") if "ledger" in item), None)
+        return None if packed is None else _ledger_of(packed)
 
     def lease_owner(self) -> str:
         """Who holds the lease; nobody is an empty text."""
@@ -257,7 +257,7 @@ class WireWorld:
         return found
 
 
-_ledger_of = lru_cache(maxsize=64)(lambda text: decode(Ledger, json.loads(text)))
+_ledger_of = lru_cache(maxsize=64)(lambda packed: decode(Ledger, json.loads(zlib.decompress(packed))))
 _fill_of = lru_cache(maxsize=4096)(lambda text: decode(Fill, json.loads(text)))
 _order_of = lru_cache(maxsize=4096)(lambda text: decode(OrderRecord, json.loads(text)))
 

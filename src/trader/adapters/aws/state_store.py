@@ -2,7 +2,9 @@
 
 ::
 
-    pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at, ledger (JSON)
+    pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at,
+                                                      ledger (JSON, packed), parts
+                      sk = LEDGER#1, LEDGER#2, …      ledger (what the first does not hold), version
                       sk = FILL#<order>/<trade>       body (JSON)
                       sk = ORDER#<client order id>    body (JSON)
                       sk = OWED#<audit key>           body (JSON Lines, packed)
@@ -15,15 +17,16 @@ and what refuses it is our own write: so a refusal is looked at before it is bel
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from trader.adapters.aws.clients import read_error_code, translate_errors
+from trader.adapters.aws.clients import translate_errors
+from trader.adapters.aws.stored_text import StoredText, count_parts
+from trader.adapters.aws.table import ITEM_BYTES_MAX, Action, DynamoTable, Item, Refused, read_number
 from trader.errors import (
     InvariantViolation,
     LeaseHeld,
@@ -41,21 +44,17 @@ from trader.model.orders import Fill, OrderRecord
 from trader.model.schema import upgrade_stored
 from trader.ports import LeaseGrant
 
-_LEDGER = "LEDGER"
-_REFUSED = "ConditionalCheckFailedException"
-_CANCELLED = "TransactionCanceledException"
-#: DynamoDB takes this many items in one transaction; one of them is the ledger.
-_TRANSACTION_MAX = 100
-
-Item = Mapping[str, Mapping[str, str]]
+#: The sort key of the item.
+LEDGER = "LEDGER"
 
 
 class DynamoStateStore:
     """One table, one item per scope for lease and ledger."""
 
     def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
+        self._table = DynamoTable(client, table)
+        # How many parts follow a body that was read: whoever drops an owed record has read it before.
+        self._parts: dict[str, int] = {}
 
     def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         """Take the lease and read the ledger with the same conditional write."""
@@ -72,25 +71,40 @@ class DynamoStateStore:
             ":zero": {"N": "0"},
             ":one": {"N": "1"},
         }
+        update = self._table.make_update(
+            scope,
+            LEDGER,
+            "SET #owner = :owner, claim = :claim, expires_at = :until, "
+            "epoch = if_not_exists(epoch, :zero) + :one, version = if_not_exists(version, :zero)",
+            "attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now",
+            values,
+        )
         try:
             with translate_errors(f"lease of {scope}", StoreUnavailable):
-                item: Item = self._update(
-                    scope,
-                    "SET #owner = :owner, claim = :claim, expires_at = :until, "
-                    "epoch = if_not_exists(epoch, :zero) + :one, version = if_not_exists(version, :zero)",
-                    "attribute_not_exists(#owner) OR #owner = :free OR expires_at <= :now",
-                    values,
-                )["Attributes"]
-        except _Refused as refused:
+                item = self._table.update(update, reads=True)
+        except Refused as refused:
             item = refused.item
             if _text(item, "claim") != claim:
-                raise LeaseHeld(_text(item, "owner"), _number(item, "expires_at")) from None
+                raise LeaseHeld(_text(item, "owner"), Instant(read_number(item, "expires_at"))) from None
+        _, epoch, version = _mark(item)
+        grant = LeaseGrant(scope, owner, epoch, version, Instant(read_number(item, "expires_at")), None)
         try:
-            return self._granted(scope, item)
-        except LedgerCorrupt:
+            return self._with_ledger(grant, item)
+        except StoreError:
             # Nobody can work with this ledger; the lease is given back so that the alarm does not hide behind it.
-            self.release(LeaseGrant(scope, owner, _number(item, "epoch"), _number(item, "version"), Instant(0), None))
+            with contextlib.suppress(StoreError):
+                self.release(grant)
             raise
+
+    def _with_ledger(self, grant: LeaseGrant, item: Item) -> LeaseGrant:
+        if "ledger" not in item:
+            return replace(grant, size_max=ITEM_BYTES_MAX)
+        with translate_errors(f"ledger of {grant.scope}", StoreUnavailable):
+            stored = self._table.read_text(item, "ledger")
+        if stored is None:
+            raise LedgerCorrupt(f"ledger of {grant.scope}: a part of it is missing")
+        ledger = decode_ledger(grant.scope, stored)
+        return replace(grant, ledger=ledger, size_bytes=stored.size, size_max=ITEM_BYTES_MAX)
 
     def commit(
         self,
@@ -106,39 +120,45 @@ class DynamoStateStore:
         """Replace the ledger, with new fills, finished orders and owed records in the same transaction."""
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
+        stored = StoredText.pack(canonical_json(ledger))
+        first, *rest = stored.parts()
         free = ", #owner = :free, expires_at = :zero" if release else ""
         values = {
             ":owner": {"S": grant.owner},
             ":epoch": {"N": str(grant.epoch)},
             ":version": {"N": str(grant.version)},
             ":next": {"N": str(grant.version + 1)},
-            ":ledger": {"S": canonical_json(ledger)},
+            ":ledger": first,
+            ":parts": {"N": str(len(rest))},
             **({":free": {"S": ""}, ":zero": {"N": "0"}} if release else {}),
         }
-        expression = f"SET ledger = :ledger, version = :next{free}"
+        expression = f"SET ledger = :ledger, parts = :parts, version = :next{free}"
         condition = "#owner = :owner AND epoch = :epoch AND version = :version"
-        writes = [
-            *(self._delete(grant.scope, key) for key in repaid),
-            *(self._put(item) for item in _owed_items(grant.scope, owed)),
-            *(self._put(item) for item in _fill_items(grant.scope, fills)),
-            *(self._put(item) for item in _order_items(grant.scope, finished)),
+        update = self._table.make_update(grant.scope, LEDGER, expression, condition, values)
+        surplus = range(len(rest) + 1, count_parts(grant.size_bytes) + 1)
+        beside = [
+            *self._table.put_parts(grant.scope, LEDGER, "ledger", rest, grant.version + 1),
+            *self._table.delete_parts(grant.scope, LEDGER, surplus),
+            *(action for key in repaid for action in self._delete_body(grant.scope, f"OWED#{key}")),
         ]
         try:
             with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
                 # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
-                while len(writes) >= _TRANSACTION_MAX:
-                    self._transact([writes.pop() for _ in range(_TRANSACTION_MAX - 1)])
-                if writes:
-                    update = self._update_request(grant.scope, expression, condition, values)
-                    self._transact([{"Update": update}, *writes])
-                else:
-                    self._update(grant.scope, expression, condition, values)
-        except _Refused as refused:
-            # Nobody but us writes under our epoch, so the next version of it is what we have just written.
-            written = ("" if release else grant.owner, grant.epoch, grant.version + 1)
-            if _mark(refused.item) != written or _text(refused.item, "ledger") != values[":ledger"]["S"]:
-                raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
-        return LeaseGrant(grant.scope, grant.owner, grant.epoch, grant.version + 1, grant.expires_at, ledger)
+                self._table.write(update, beside, self._put_bodies(grant.scope, _bodies(fills, finished, owed)))
+        except Refused as refused:
+            if not self._is_ours(refused.item, grant, stored, release=release):
+                raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
+        return replace(grant, version=grant.version + 1, ledger=ledger, size_bytes=stored.size, size_max=ITEM_BYTES_MAX)
+
+    def _is_ours(self, item: Item, grant: LeaseGrant, stored: StoredText, *, release: bool) -> bool:
+        """Tell whether what refused a commit is that commit, done before.
+
+        Nobody but us writes under our epoch, so the next version of it is what we have just written.
+        """
+        if _mark(item) != ("" if release else grant.owner, grant.epoch, grant.version + 1):
+            return False
+        with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
+            return self._table.read_text(item, "ledger") == stored
 
     def release(self, grant: LeaseGrant) -> None:
         """Give the lease back; the epoch stays, so that the next one is higher."""
@@ -148,143 +168,90 @@ class DynamoStateStore:
             ":free": {"S": ""},
             ":zero": {"N": "0"},
         }
+        expression = "SET #owner = :free, expires_at = :zero"
+        update = self._table.make_update(grant.scope, LEDGER, expression, "#owner = :owner AND epoch = :epoch", values)
         try:
             with translate_errors(f"release of {grant.scope}", StoreUnavailable):
-                self._update(
-                    grant.scope,
-                    "SET #owner = :free, expires_at = :zero",
-                    "#owner = :owner AND epoch = :epoch",
-                    values,
-                )
-        except _Refused as refused:
+                self._table.update(update)
+        except Refused as refused:
             if _mark(refused.item) != ("", grant.epoch, grant.version):
-                raise VersionConflict(grant.epoch, _number(refused.item, "epoch")) from None
+                raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
-        key = {"pk": {"S": scope}, "sk": {"S": _LEDGER}}
         with translate_errors(f"ledger of {scope}", StoreUnavailable):
-            found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return _ledger(scope, found["Item"]) if "Item" in found else None
+            found = self._table.find_text(scope, LEDGER, "ledger")
+        if found is None or "ledger" not in found[0]:
+            return None
+        if found[1] is None:
+            raise StoreUnavailable(f"ledger of {scope}: its parts were replaced each time they were read")
+        return decode_ledger(scope, found[1])
 
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
         """Read the audit objects that are owed, one after the other."""
-        found = []
-        for key in keys:
-            with translate_errors(f"owed record {key}", StoreUnavailable):
-                item = self._client.get_item(TableName=self._table, Key=_owed_key(scope, key), ConsistentRead=True)
-            try:
-                found.append(OwedRecord(key, zlib.decompress(item["Item"]["body"]["B"]).decode()))
-            except (KeyError, zlib.error, UnicodeDecodeError) as error:
-                raise LedgerCorrupt(f"owed record {key}: {type(error).__name__}") from error
-        return tuple(found)
+        bodies = {key: self._read_body(scope, f"OWED#{key}", f"owed record {key}") for key in keys}
+        if missing := [key for key, body in bodies.items() if body is None]:
+            raise LedgerCorrupt(f"owed record {missing[0]}: it is missing")
+        return tuple(OwedRecord(key, body) for key, body in bodies.items() if body is not None)
 
     def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
         """Read finished orders by their ids, one after the other."""
         found = []
         for order_id in order_ids:
-            key = {"pk": {"S": scope}, "sk": {"S": f"ORDER#{order_id}"}}
-            with translate_errors(f"finished order {order_id}", StoreUnavailable):
-                item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-            if item is not None:
-                found.append(read_stored(OrderRecord, item["body"]["S"], f"finished order {order_id}"))
+            what = f"finished order {order_id}"
+            if (body := self._read_body(scope, f"ORDER#{order_id}", what)) is not None:
+                found.append(read_stored(OrderRecord, body, what))
         return tuple(found)
 
-    # --- requests
+    # --- what is stored beside the ledger
 
-    def _update(self, scope: Scope, expression: str, condition: str, values: Item) -> Any:
-        request = self._update_request(scope, expression, condition, values)
+    def _read_body(self, scope: Scope, sort_key: str, what: str) -> str | None:
+        with translate_errors(what, StoreUnavailable):
+            found = self._table.find_text(scope, sort_key, "body")
+        if found is None:
+            return None
+        _, stored = found
+        if stored is None:
+            raise LedgerCorrupt(f"{what}: a part of it is missing")
+        self._parts[sort_key] = count_parts(stored.size)
         try:
-            return self._client.update_item(**request, ReturnValues="ALL_NEW")
-        except ClientError as error:
-            if read_error_code(error) != _REFUSED:
-                raise
-            raise _Refused(error.response.get("Item") or {}) from None
+            return stored.text()
+        except MalformedData as error:
+            raise LedgerCorrupt(f"{what}: {error}") from error
 
-    def _update_request(self, scope: Scope, expression: str, condition: str, values: Item) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Key": {"pk": {"S": scope}, "sk": {"S": _LEDGER}},
-            "UpdateExpression": expression,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": values,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
+    def _put_bodies(self, scope: Scope, bodies: Mapping[str, StoredText]) -> list[Action]:
+        return [put for sort_key, stored in bodies.items() for put in self._table.put_text(scope, sort_key, stored)]
 
-    def _put(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        return {"Put": {"TableName": self._table, "Item": item}}
-
-    def _delete(self, scope: Scope, key: str) -> dict[str, Any]:
-        return {"Delete": {"TableName": self._table, "Key": _owed_key(scope, key)}}
-
-    def _transact(self, actions: Sequence[Mapping[str, Any]]) -> None:
-        try:
-            self._client.transact_write_items(TransactItems=list(actions))
-        except ClientError as error:
-            reasons = error.response.get("CancellationReasons") or []
-            refused = [reason for reason in reasons if reason.get("Code") == "ConditionalCheckFailed"]
-            if read_error_code(error) != _CANCELLED or not refused:
-                raise
-            raise _Refused(refused[0].get("Item") or {}) from None
-
-    def _granted(self, scope: Scope, item: Item) -> LeaseGrant:
-        return LeaseGrant(
-            scope,
-            _text(item, "owner"),
-            _number(item, "epoch"),
-            _number(item, "version"),
-            Instant(_number(item, "expires_at")),
-            _ledger(scope, item),
-        )
-
-
-class _Refused(StoreError):
-    """A condition did not hold. Carries the item as it is; never leaves this module."""
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        super().__init__("condition refused")
+    def _delete_body(self, scope: Scope, sort_key: str) -> list[Action]:
+        rest = self._table.delete_parts(scope, sort_key, range(1, self._parts.pop(sort_key, 0) + 1))
+        return [self._table.delete(scope, sort_key), *rest]
 
 
 def _text(item: Item, name: str) -> str:
-    return item.get(name, {}).get("S", "")
-
-
-def _number(item: Item, name: str) -> int:
-    return int(item.get(name, {}).get("N", "0"))
+    text: str = item.get(name, {}).get("S", "")
+    return text
 
 
 def _mark(item: Item) -> tuple[str, int, int]:
     """Who holds the lease, the epoch, the version."""
-    return _text(item, "owner"), _number(item, "epoch"), _number(item, "version")
+    return _text(item, "owner"), read_number(item, "epoch"), read_number(item, "version")
 
 
-def _ledger(scope: Scope, item: Item) -> Ledger | None:
-    if "ledger" not in item:
-        return None
+def decode_ledger(scope: Scope, stored: StoredText) -> Ledger:
+    """Read a stored ledger, of this schema or the one before. Raises: LedgerCorrupt."""
     try:
-        ledger: Ledger = decode(Ledger, upgrade_stored(json.loads(_text(item, "ledger"))))
+        ledger: Ledger = decode(Ledger, upgrade_stored(json.loads(stored.text())))
     except (MalformedData, ValueError) as error:
         raise LedgerCorrupt(f"ledger of {scope}: {error}") from error
     return ledger
 
 
-def _fill_items(scope: Scope, fills: Sequence[Fill]) -> list[Item]:
-    return [_body_item(scope, f"FILL#{fill.venue_order_id}/{fill.trade_id}", canonical_json(fill)) for fill in fills]
-
-
-def _order_items(scope: Scope, finished: Sequence[OrderRecord]) -> list[Item]:
-    return [_body_item(scope, f"ORDER#{record.intent.client_order_id}", canonical_json(record)) for record in finished]
-
-
-def _owed_key(scope: Scope, key: str) -> dict[str, dict[str, str]]:
-    return {"pk": {"S": scope}, "sk": {"S": f"OWED#{key}"}}
-
-
-def _owed_items(scope: Scope, owed: Sequence[OwedRecord]) -> list[dict[str, Any]]:
-    return [{**_owed_key(scope, each.key), "body": {"B": zlib.compress(each.body.encode())}} for each in owed]
-
-
-def _body_item(scope: Scope, key: str, body: str) -> Item:
-    return {"pk": {"S": scope}, "sk": {"S": key}, "body": {"S": body}}
+def _bodies(
+    fills: Iterable[Fill], finished: Iterable[OrderRecord], owed: Iterable[OwedRecord]
+) -> dict[str, StoredText]:
+    """Name what is kept beside the ledger; of what is named twice the last counts."""
+    return {
+        **{f"FILL#{each.venue_order_id}/{each.trade_id}": StoredText.fit(canonical_json(each)) for each in fills},
+        **{f"ORDER#{each.intent.client_order_id}": StoredText.fit(canonical_json(each)) for each in finished},
+        **{f"OWED#{each.key}": StoredText.pack(each.body) for each in owed},
+    }

@@ -13,6 +13,7 @@ from moto import mock_aws
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from factories import SCOPE, a_ledger
+from factories_size import with_noise
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire.wires import BUCKET, TABLE
 from simulation.wire.world import wires
@@ -186,11 +187,13 @@ def test_ledger_whose_answer_was_lost_is_there(before: bool) -> None:
         )
     found = items.find(SCOPE)
 
-    with wires().hands.of(Nemesis(1, Fault.LOST_REPLY)):
+    nemesis = Nemesis(2, Fault.LOST_REPLY)
+    with wires().hands.of(nemesis):
         items.put(SCOPE, found, a_ledger(cash="1"), 7, NOW)
 
     there = items.find(SCOPE)
     assert there is not None
+    assert "UpdateItem" in nemesis.trail[1]
     assert (a_ledger(cash="1"), 7, "") == (there.ledger, there.epoch, there.owner)
 
 
@@ -266,3 +269,93 @@ def test_ledger_is_written_as_the_stores_write_it(bench: Bench) -> None:
 
     assert found is not None
     assert canonical_json(a_ledger()) in found.text
+
+
+# --- packed, and in parts
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A client of the table that ``on_aws`` makes."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield boto3.client("dynamodb", region_name="us-east-1")
+
+
+def stored(dynamodb: Any) -> dict[str, Any]:
+    """Every item of the table by its sort key."""
+    return {item["sk"]["S"]: item for item in dynamodb.scan(TableName="trader")["Items"]}
+
+
+def overwrite(dynamodb: Any, sort_key: str, content: bytes) -> None:
+    """Put other bytes in place of a packed ledger, or of a part of one."""
+    item = {**stored(dynamodb)[sort_key], "ledger": {"B": content}}
+    dynamodb.put_item(TableName="trader", Item=item)
+
+
+def test_bytes_that_do_not_unpack_are_kept_and_replaced(dynamodb: Any, tmp_path: Path) -> None:
+    """Byte for byte, and what stands in their place is a ledger."""
+    bench = on_aws(tmp_path)
+    bench.commit()
+    overwrite(dynamodb, "LEDGER", b"\x78\x9c\xff half")
+
+    found = bench.items.find(SCOPE)
+    assert found is not None
+    where = bench.items.set_aside(SCOPE, found.text)
+    bench.items.put(SCOPE, found, a_ledger(cash="1"), 9, NOW)
+
+    there = bench.items.find(SCOPE)
+    assert there is not None
+    assert (None, b"\x78\x9c\xff half") == (found.ledger, bench.kept(where))
+    assert "not a packed text" in found.problem
+    assert (a_ledger(cash="1"), "") == (there.ledger, there.problem)
+
+
+@pytest.mark.parametrize("before", [None, 0, 900_000], ids=["nothing", "small", "larger"])
+def test_ledger_of_more_than_an_item_is_put_in_parts(dynamodb: Any, tmp_path: Path, before: int | None) -> None:
+    """A store reads it as if it had written it, and of what was there before nothing is left."""
+    bench, ledger = on_aws(tmp_path), with_noise(a_ledger(), 700_000)
+    if before is not None:
+        bench.store.commit(bench.store.acquire(SCOPE, "a", NOW, 60), with_noise(a_ledger(), before), release=True)
+        overwrite(dynamodb, "LEDGER", b"damaged")
+
+    bench.items.put(SCOPE, bench.items.find(SCOPE), ledger, 9, NOW)
+
+    found = bench.items.find(SCOPE)
+    assert found is not None
+    assert (ledger, canonical_json(ledger)) == (found.ledger, found.text)
+    assert ["LEDGER", "LEDGER#1", "LEDGER#2"] == sorted(stored(dynamodb))
+    assert ledger == bench.store.acquire(SCOPE, "cycle", NOW, 60).ledger
+
+
+def test_ledger_of_which_a_part_is_missing_is_found_as_damaged_and_replaced(dynamodb: Any, tmp_path: Path) -> None:
+    """No cycle could take the lease on it; the command that makes the ledger anew can."""
+    bench = on_aws(tmp_path)
+    bench.store.commit(bench.store.acquire(SCOPE, "a", NOW, 60), with_noise(a_ledger(), 700_000), release=True)
+    dynamodb.delete_item(TableName="trader", Key={"pk": {"S": SCOPE}, "sk": {"S": "LEDGER#1"}})
+
+    found = bench.items.find(SCOPE)
+    assert found is not None
+    bench.items.put(SCOPE, found, a_ledger(), 9, NOW)
+
+    there = bench.items.find(SCOPE)
+    assert there is not None
+    assert (None, True, a_ledger()) == (found.ledger, "a part is missing" in found.problem, there.ledger)
+    assert ["LEDGER"] == sorted(stored(dynamodb))
+
+
+def test_large_ledger_whose_answer_was_lost_is_there() -> None:
+    """The second attempt meets all parts of the first."""
+    wires().aws.reset("RUN")
+    clients, ledger = wires().aws.clients, with_noise(a_ledger(), 700_000)
+    items = DynamoLedgerItems(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
+
+    nemesis = Nemesis(2, Fault.LOST_REPLY)
+    with wires().hands.of(nemesis):
+        items.put(SCOPE, None, ledger, 7, NOW)
+
+    there = items.find(SCOPE)
+    assert there is not None
+    assert "TransactWriteItems" in nemesis.trail[1]
+    assert (ledger, 7, "") == (there.ledger, there.epoch, there.owner)
