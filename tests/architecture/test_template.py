@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from architecture.tree import ROOT
+from trader.adapters.aws.table import ITEM_BYTES_MAX
 from trader.adapters.config.files import load_settings
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.events import RunTick, SwitchChanged, parse_event
@@ -54,12 +55,14 @@ METRICS = {
     "StrategiesFailed",
     "CycleSeconds",
     "Equity",
+    "LedgerBytes",
 }
 ALARMED = {
     ("Trader", "CyclesCompleted"),
     ("Trader", "CyclesHalted"),
     ("Trader", "Exposed"),
     ("Trader", "StrategiesFailed"),
+    ("Trader", "LedgerBytes"),
     ("AWS/Lambda", "Errors"),
     ("AWS/Lambda", "Throttles"),
     ("AWS/Lambda", "AsyncEventsDropped"),
@@ -192,7 +195,8 @@ def a_cycle_ends_before_the_next(template: Template) -> list[str]:
 def books_are_kept(template: Template) -> list[str]:
     """The table cannot be deleted by mistake, can be put back to any second, and forgets no ledger."""
     table, resource = properties(template, "StateTable"), template["Resources"]["StateTable"]
-    store = (ROOT / "src/trader/adapters/aws/state_store.py").read_text(encoding="utf-8")
+    stores = ("state_store", "table")
+    store = "".join((ROOT / f"src/trader/adapters/aws/{name}.py").read_text(encoding="utf-8") for name in stores)
     kept = {
         "deletion protection": table.get("DeletionProtectionEnabled") is True,
         "point in time": table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True,
@@ -287,6 +291,8 @@ def failures_ring(template: Template) -> list[str]:
         found += [] if rule["TreatMissingData"] == missing else [f"{name}: missing data"]
         if rule["MetricName"] == "Duration" and rule["Threshold"] != _mapped("SlowMilliseconds"):
             found.append(f"{name}: threshold")
+        if rule["MetricName"] == "LedgerBytes" and rule["Threshold"] != ITEM_BYTES_MAX // 4:
+            found.append(f"{name}: threshold")
     for minutes, row in template["Mappings"]["Period"].items():
         found += [] if 0.5 <= row["SlowMilliseconds"] / 1000 / row["Timeout"] < 1 else [f"{minutes} minutes: slow"]
     return found
@@ -302,7 +308,7 @@ def metrics_are_few(template: Template) -> list[str]:
     shown = re.findall(r'\["Trader", "(\w+)", ("[^]]*?)[\],]', body)
     found = [name for name, _ in shown if name not in METRICS]
     json.loads(re.sub(r"\$\{\w+(\.\w+)?\}", "1", re.sub(r'"\$\{[\w:.]+\}"', '"1"', body.replace("::", ""))))
-    return found + ([] if len(METRICS) <= 9 and shown else ["too many metrics, or none shown"])
+    return found + ([] if len(METRICS) <= 10 and shown else ["too many metrics, or none shown"])
 
 
 def suppressions_say_why(template: Template) -> list[str]:
@@ -425,6 +431,7 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (failures_ring, "HaltedAlarm.Properties.Dimensions.0.Value", "trader"),
     (failures_ring, "NoCompletedCycleAlarm.Properties.TreatMissingData", "notBreaching"),
     (failures_ring, "SlowCycleAlarm.Properties.Threshold", 55000),
+    (failures_ring, "LedgerSizeAlarm.Properties.Threshold", 204800),
     (metrics_are_few, "Dashboard.Properties.DashboardBody.Fn::Sub.0", '[["Trader", "Luck", "service", "x"]]'),
     (suppressions_say_why, "AuditBucket.Metadata.checkov.skip.0.comment", "later"),
     (the_function_carries_trader_only, "TradingFunction.Properties.CodeUri", "src"),

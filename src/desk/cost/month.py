@@ -40,7 +40,7 @@ MEMORY_GB = Decimal("0.5")
 #: What Lambda writes about each invocation, and the fields the logger adds to a line. Units: bytes.
 PLATFORM_LOG_BYTES = 1000
 #: What stands in template.yaml whatever happens.
-METRICS, ALARMS, DASHBOARDS, SECRETS = 8, 9, 1, 1
+METRICS, ALARMS, DASHBOARDS, SECRETS = 9, 10, 1, 1
 TRADING_CYCLES_PER_DAY = 20
 #: A month of what hardly counts. A consistent read of a ledger of 12 KB takes three units.
 SECRET_READS, TABLE_MEGABYTES, STATUS_READS, READ_UNITS, MAILS = 1000, 10, 1000, 3, 100

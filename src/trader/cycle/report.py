@@ -29,7 +29,8 @@ class CycleReport:
     """What one cycle did, for its caller. ``reason`` says why it did not complete.
 
     ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not; ``exposed``
-    of each lot that is neither covered nor being sold at the end why it is not.
+    of each lot that is neither covered nor being sold at the end why it is not. ``ledger_bytes`` is what the ledger
+    takes in its store; 0 where that does not count, or was not asked.
     """
 
     tick: Tick
@@ -42,3 +43,4 @@ class CycleReport:
     notes: tuple[AuditNote, ...] = ()
     withheld_exits: Mapping[ClientOrderId, str] = field(default_factory=dict)
     exposed: Mapping[ClientOrderId, str] = field(default_factory=dict)
+    ledger_bytes: int = 0

@@ -66,7 +66,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     mark = ledger.last_cycle
     if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
-        return CycleReport(tick, *blocker, ledger, ledger)
+        return CycleReport(tick, *blocker, ledger, ledger, ledger_bytes=grant.size_bytes)
     run = RunState(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
@@ -132,6 +132,7 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
     inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time)
+    inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
     partial = pipeline.propose(inputs, screen)
     with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
         inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)

@@ -107,4 +107,5 @@ class RunState:
             notes=notes,
             withheld_exits=self.withheld_exits,
             exposed=self.exposed,
+            ledger_bytes=self.grant.size_bytes,
         )

@@ -113,6 +113,8 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
     counted |= {name: count for name, count in seldom.items() if count}
     for name, count in counted.items():
         metrics.add_metric(name, MetricUnit.Count, int(count))
+    if report.ledger_bytes:
+        metrics.add_metric("LedgerBytes", MetricUnit.Bytes, report.ledger_bytes)
     if report.decision is not None and report.decision.equity is not None:
         metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
     failed = report.decision.failed_strategies if report.decision is not None else ()

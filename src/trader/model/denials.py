@@ -59,6 +59,7 @@ class DenialCode(StrEnum):
     CONVICTION_BELOW_PEER = "CONVICTION_BELOW_PEER", "allocation", "another strategy wants it with more conviction"
     TRADES_EXCEED_MAX = "TRADES_EXCEED_MAX", "allocation", "the strategy used up its trades of this cycle"
     SWITCH_NOT_RUN = "SWITCH_NOT_RUN", "risk", "the kill switch does not say RUN"
+    LEDGER_SIZE_EXCEEDS_MAX = "LEDGER_SIZE_EXCEEDS_MAX", "risk", "the ledger takes up half of its room, or more"
     PRODUCT_REDUCE_ONLY = "PRODUCT_REDUCE_ONLY", "risk", "ledger and venue disagree about this asset"
     TICK_STALE = "TICK_STALE", "risk", "the tick is older than allowed for entries"
     DATA_INCOMPLETE = "DATA_INCOMPLETE", "risk", "too much of the market could not be read"

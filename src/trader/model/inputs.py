@@ -93,7 +93,8 @@ class CycleInputs:
     none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
     for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
     ``causes`` says why a product, its quote or its depth is missing; ``failures`` are the reads that failed as a whole,
-    each with its cause ("quotes: GET /best_bid_ask: HTTP 503").
+    each with its cause ("quotes: GET /best_bid_ask: HTTP 503"). ``ledger_bytes`` is what the ledger takes in its store,
+    ``ledger_bytes_max`` from how much on nothing is entered any more; 0 where the store takes any size.
     """
 
     cycle_id: CycleId
@@ -111,6 +112,8 @@ class CycleInputs:
     complete: bool = True
     causes: Mapping[ProductId, str] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
+    ledger_bytes: int = 0
+    ledger_bytes_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class Portfolio:
 
     ``equity`` is None if anything held has no price: then nobody knows. ``pegs`` maps a stable quote asset to its
     price. ``reading`` is what the regime rests on. ``data_failures`` says what could not be read,
-    reads that failed as a whole first.
+    reads that failed as a whole first. ``ledger_bytes`` and ``ledger_bytes_max`` are those of the inputs.
     """
 
     ledger: Ledger
@@ -35,6 +35,8 @@ class Portfolio:
     data_complete: bool = True
     data_failures: tuple[str, ...] = ()
     reading: RegimeReading = RegimeReading()
+    ledger_bytes: int = 0
+    ledger_bytes_max: int = 0
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the last accepted bid; at what it cost where none was ever accepted."""

@@ -80,4 +80,6 @@ def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mappi
         "available": inputs.available,
         "failures": inputs.failures,
         "causes": inputs.causes,
+        "ledger_bytes": inputs.ledger_bytes,
+        "ledger_bytes_max": inputs.ledger_bytes_max,
     }

@@ -119,8 +119,7 @@ class Pipeline:
     def count_turns(self, inputs: CycleInputs) -> int:
         """Count the lots that must go or are bare, and the sales in doubt, as far as the quotes read so far tell."""
         ledger, regime = inputs.ledger, inputs.ledger.regime.current
-        quotes = self._believe(inputs).quotes
-        exits = self.exits.propose(ledger, quotes, regime, inputs.trading_state, inputs.now)
+        exits = self.exits.propose(ledger, self._believe(inputs).quotes, regime, inputs.trading_state, inputs.now)
         lots = {proposal.lot_id for proposal in exits} | set(
             find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds)
         )
@@ -184,7 +183,6 @@ class Pipeline:
         proposals, depth_denials = self._with_depth(partial, inputs)
         portfolio = self._portfolio(partial, inputs, proposals)
         regime = partial.reading.state.current
-        multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
         context = ExecutionContext(
             cycle_id=inputs.cycle_id,
             now=inputs.now,
@@ -219,7 +217,7 @@ class Pipeline:
             complete=partial.complete,
             failures=partial.failures,
             reading=partial.reading,
-            size_multiplier=multiplier,
+            size_multiplier=self.settings.regime.size_multiplier.get(regime, ZERO),
             failed_strategies=partial.answers.failed,
             old_marks=find_old_marks(partial.ledger, partial.believed.refusals),
         )
@@ -257,6 +255,8 @@ class Pipeline:
             data_complete=partial.complete,
             data_failures=partial.failures,
             reading=partial.reading,
+            ledger_bytes=inputs.ledger_bytes,
+            ledger_bytes_max=inputs.ledger_bytes_max,
         )
 
     def _with_depth(

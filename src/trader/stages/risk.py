@@ -123,6 +123,9 @@ class RiskManager:
         state = portfolio.trading_state
         if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
+        size, size_max = portfolio.ledger_bytes, portfolio.ledger_bytes_max
+        if 0 < size_max <= size:
+            return DenialCode.LEDGER_SIZE_EXCEEDS_MAX, {"size_bytes": size, "size_max_bytes": size_max}
         why = portfolio.ledger.reduce_only.get(proposal.base)
         return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, get_type_hints
 
 import pytest
@@ -15,6 +16,7 @@ from trader.errors import AuditError, StoreUnavailable, VersionConflict
 from trader.model.codec import sha256_hex
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.denials import DenialCode
+from trader.model.events import EventKind
 from trader.model.ids import Instant, cycle_id_at
 from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
@@ -88,6 +90,24 @@ def test_quiet_cycle_is_one_record_and_one_commit() -> None:
     world.cycle()
 
     assert ["store.acquire", "kill_switch.read", "audit.write", "store.commit"] == steps(world)
+
+
+@pytest.mark.parametrize(("size", "code"), [(499, None), (500, DenialCode.LEDGER_SIZE_EXCEEDS_MAX)])
+def test_ledger_of_half_the_size_that_its_store_takes_lets_nothing_in(size: int, code: DenialCode | None) -> None:
+    """The denial, the record and the report say how large it is."""
+    world = eager()
+    world.meddlers["store.acquire"] = lambda original, *given: replace(
+        original(*given), size_bytes=size, size_max=1_000
+    )
+
+    report = world.cycle()
+
+    (inputs,) = (note.body for note in report.notes if note.kind is EventKind.INPUTS_GATHERED)
+    assert report.decision is not None
+    denied = [each for each in report.decision.review.denials if each.code is DenialCode.LEDGER_SIZE_EXCEEDS_MAX]
+    assert (code is None) == bool(world.sent())
+    assert [{"size_bytes": size, "size_max_bytes": 500}] * (code is not None) == [each.details for each in denied]
+    assert (size, 500, size) == (inputs["ledger_bytes"], inputs["ledger_bytes_max"], report.ledger_bytes)
 
 
 def test_intent_is_in_the_store_before_it_leaves() -> None:

@@ -101,6 +101,20 @@ def test_cycle_without_failed_strategies_says_nothing_of_them(
     assert [] == logged
 
 
+@pytest.mark.parametrize(("size", "expected"), [(7_278, [7278.0]), (0, None)])
+def test_size_of_the_ledger_is_published_by_each_run_that_knows_it(
+    size: int, expected: list[float] | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In bytes; a run that was skipped has not looked, and says nothing."""
+    runtime = Ran()
+    runtime.report = replace(runtime.report, ledger_bytes=size)
+
+    printed, _ = metrics_and_errors(runtime, monkeypatch, capsys)
+
+    units = {each["Name"]: each["Unit"] for each in printed["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert (expected, "Bytes" if size else None) == (printed.get("LedgerBytes"), units.get("LedgerBytes"))
+
+
 def test_sales_without_time_are_counted_and_end_the_invocation_in_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

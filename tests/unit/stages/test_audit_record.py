@@ -140,3 +140,14 @@ def test_inputs_are_written_down_by_digest_and_what_is_missing_by_its_reason() -
     assert (series.digest, "no candles") == (body["bars"]["BTC-USD"], body["bars"][ETH])
     assert ({ETH: "no bids"}, ("fees: HTTP 503",)) == (body["causes"], body["failures"])
     assert ("d", "c", NOW, NOW) == (body["config"], body["code"], body["now"], body["scheduled_at"])
+
+
+def test_inputs_are_written_down_with_the_size_of_the_ledger_and_what_it_may_be() -> None:
+    """Both numbers of a denial, also where there was none: the decision can be made again."""
+    inputs = replace(some_facts(), ledger_bytes=7_000, ledger_bytes_max=204_800)
+
+    (body,) = (
+        note.body for note in record_decision(inputs, a_decision(), "d", "c") if note.kind is EventKind.INPUTS_GATHERED
+    )
+
+    assert (7_000, 204_800) == (body["ledger_bytes"], body["ledger_bytes_max"])

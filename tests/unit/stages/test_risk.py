@@ -120,6 +120,23 @@ def test_nothing_is_bought_unless_the_switch_says_run(switch: TradingState) -> N
     assert DenialCode.SWITCH_NOT_RUN is refusal(trading_state=switch)
 
 
+@pytest.mark.parametrize(
+    ("size", "size_max", "expected"),
+    [
+        (0, 0, None),
+        (10**9, 0, None),
+        (204_799, 204_800, None),
+        (204_800, 204_800, DenialCode.LEDGER_SIZE_EXCEEDS_MAX),
+        (10**6, 204_800, DenialCode.LEDGER_SIZE_EXCEEDS_MAX),
+    ],
+)
+def test_nothing_is_bought_once_the_ledger_is_as_large_as_it_may_be(
+    size: int, size_max: int, expected: DenialCode | None
+) -> None:
+    """Where the store says how large that is."""
+    assert expected is refusal(ledger_bytes=size, ledger_bytes_max=size_max)
+
+
 def test_asset_the_venue_disagrees_about_is_not_bought() -> None:
     """Only that one: another asset is."""
     ledger = a_ledger(reduce_only={SOL: "less at the venue"})
@@ -625,6 +642,8 @@ def test_first_check_that_fails_gives_the_code() -> None:
     """Everything is wrong at once; each repaired in turn shows the next: the order of the rule book."""
     everything: dict[str, Any] = {
         "trading_state": TradingState.HALT,
+        "ledger_bytes": 60,
+        "ledger_bytes_max": 60,
         "scheduled_at": Instant(NOW - 999),
         "data_complete": False,
         "pegs": {},
@@ -652,6 +671,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
     }
     repairs: list[tuple[DenialCode, dict[str, Any], str, Any]] = [
         (DenialCode.SWITCH_NOT_RUN, everything, "trading_state", TradingState.RUN),
+        (DenialCode.LEDGER_SIZE_EXCEEDS_MAX, everything, "ledger_bytes", 59),
         (DenialCode.PRODUCT_REDUCE_ONLY, ledger_fields, "reduce_only", {}),
         (DenialCode.TICK_STALE, everything, "scheduled_at", NOW),
         (DenialCode.DATA_INCOMPLETE, everything, "data_complete", True),
@@ -730,6 +750,8 @@ def test_sale_passes_every_guard_against_new_risk(switch: TradingState) -> None:
         scheduled_at=Instant(NOW - 9999),
         data_complete=False,
         pegs={},
+        ledger_bytes=10**6,
+        ledger_bytes_max=204_800,
     )
 
     assert (1, ()) == (len(review.approvals), review.denials)
@@ -873,6 +895,7 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
     ("world", "numbers"),
     [
         ({"trading_state": TradingState.HALT}, {"trading_state": "HALT"}),
+        ({"ledger_bytes": 70, "ledger_bytes_max": 60}, {"size_bytes": 70, "size_max_bytes": 60}),
         ({"ledger": a_ledger(reduce_only={SOL: "less"})}, {"why": "less"}),
         ({"scheduled_at": Instant(NOW - 150)}, {"age_seconds": 150, "limit": 120}),
         ({"ledger": a_ledger(failure_streak=FailureStreak(0, Instant(NOW + 7)))}, {"seconds_left": 7}),
