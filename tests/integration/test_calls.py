@@ -49,6 +49,24 @@ def test_quiet_cycle_stays_within_its_budget_in_every_mode(recording: Recording,
         assert {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem"} >= set(counted) - QUIET, mode
 
 
+@pytest.mark.parametrize("mode", ["DRY_RUN", "LIVE"])
+def test_quiet_cycle_at_run_reads_the_market_and_writes_the_ledger_twice(
+    recording: Recording, world: World, mode: str
+) -> None:
+    """Two plain updates, of which the first also reads: no further read, no transaction, whatever was traded before."""
+    cheap(world)
+    world.mode(mode, confirmed="yes")
+    world.invoke(a_tick(seconds_ago=2))
+    asked = len(world.venue.venue.traffic.log())
+
+    with recording.listening() as calls:
+        summary = world.invoke(a_tick())
+
+    market = [seen.path for seen in world.venue.venue.traffic.log()[asked:] if "/candles" in seen.path]
+    assert ("COMPLETED", 0, True) == (summary["outcome"], summary["orders_sent"], bool(market))
+    assert {"dynamodb:UpdateItem": 2, "s3:PutObject": 1, "ssm:GetParameter": 1} == Counter(each.name for each in calls)
+
+
 def test_secret_is_read_once_a_process_and_by_live_alone(recording: Recording, world: World) -> None:
     """A warm process keeps the key; the other modes never ask for it."""
     cheap(world)

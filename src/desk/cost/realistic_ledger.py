@@ -38,7 +38,8 @@ from trader.model.ids import (
     utc_day,
     utc_week,
 )
-from trader.model.ledger import Dust, Ledger, Lot, SubLedger, open_ledger
+from trader.model.ledger import Ledger, SubLedger, open_ledger
+from trader.model.lots import Dust, Lot
 from trader.model.market import FeeRates, Product
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
