@@ -168,6 +168,10 @@ crash-day: .venv/.dev ## play the liquidation of 2025-10-10 on real candles; wri
 market-modes: .venv/.dev ## play every mode of a market against every situation of a lot; writes docs/market-modes.md
 	$(BIN)/python -m desk.drill.market_modes docs/market-modes.md
 
+.PHONY: growth
+growth: .venv/.dev ## play weeks in which nothing new is opened, and see what grows; five minutes; writes docs/growth.md
+	$(BIN)/python -m desk.drill.growth docs/growth.md
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md

@@ -1,0 +1,140 @@
+"""The stories of `make growth` about business as usual: entries that nobody fills, and round trips, in PAPER.
+
+The strategy is made to trade, everything behind it is what trades in production. It buys where the price is low and
+sells where it is high; the market of each story lays out which is when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import ClassVar
+
+from desk.drill.growth_world import SCOPE, GrowthWorld, Run, make_flat_bar
+from trader.cycle import run_cycle
+from trader.model.decisions import Denial, TradeProposal
+from trader.model.ids import StrategyId
+from trader.model.inputs import StrategyContext
+from trader.model.market import Candle
+from trader.model.orders import Side
+from trader.settings import Settings
+from trader.settings.policy import StrategySettings
+
+_STRATEGY = StrategyId("drill")
+_LOW, _IDLE, _HIGH = 100.0, 101.0, 102.0
+_BUSY = 2000.0
+#: Cycles before the first one that is measured, in which the universe and the regime are confirmed.
+_SET_UP = 6
+
+
+@dataclass(frozen=True, slots=True)
+class LowHigh:
+    """Buys at the low price if it has nothing, sells what it has at the high one."""
+
+    reads_triggers: ClassVar[bool] = False
+
+    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+        """Look at the last close of what is held; without a lot at that of every candidate."""
+        if context.lots:
+            held = {product_id: each.bars for product_id, each in context.held.items()}
+            sold = (lot for lot in context.lots if (bars := held[lot.product_id]) and bars.close[-1] >= _HIGH)
+            return [TradeProposal.sell(lot, "the price is high") for lot in sold]
+        return [
+            TradeProposal(
+                strategy=_STRATEGY,
+                product_id=product_id,
+                base=candidate.product.base,
+                side=Side.BUY,
+                size_pct=Decimal(3),
+                confidence=1.0,
+                conviction=1.0,
+                reason="the price is low",
+                stop_loss_pct=Decimal(6),
+                take_profit_pct=Decimal(12),
+                max_hold_hours=48,
+                hit_ratio=Decimal("0.9"),
+            )
+            for product_id, candidate in context.candidates.items()
+            if candidate.bars.close[-1] <= _LOW
+        ]
+
+
+def _with_strategy(settings: Settings) -> Settings:
+    section = StrategySettings(Decimal(80), 1, None, enabled=True)
+    return replace(settings, strategies={_STRATEGY: section})
+
+
+class RestingWorld(GrowthWorld):
+    """Entries rest below a price that does not move, for two periods each; every second is cancelled by a person.
+
+    For one entry after another the pace of entries is lifted, and they are always tried anew as a maker.
+    """
+
+    def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
+        risk = replace(settings.risk, trades_per_day_max=10_000, entries_per_hour_max=10_000, product_spacing_minutes=0)
+        execution = replace(settings.execution, max_reprices=10_000)
+        settings = replace(_with_strategy(settings), risk=risk, execution=execution)
+        super().__init__(settings, self._make_bar, cycles + _SET_UP, {_STRATEGY: LowHigh()}, run)
+
+    def set_up(self) -> None:
+        for period in range(_SET_UP):
+            self.play(period)
+
+    def play_next(self, number: int) -> None:
+        # A person cancels every second entry, right before it would end by itself.
+        if number % 4 == 2:
+            self.venue.cancel(list(self.account().active))
+        self.play(_SET_UP + number)
+
+    def check(self, cycles: int) -> None:
+        if self.venue.sent != (cycles + 1) // 2:
+            raise RuntimeError(f"{self.venue.sent} entries were sent in {cycles} cycles")
+
+    def _make_bar(self, period: int, start: int) -> Candle:
+        # A cycle sees the bar before its own period.
+        return make_flat_bar(_IDLE if period < _SET_UP - 1 else _LOW, _BUSY, start)
+
+
+#: Periods of a round trip, of a day, and what is traded of it.
+_TRIP, _DAY, TRIPS_A_DAY = 14, 288, 20
+#: Of each round trip: the period whose bar is the first at the high price.
+_RISE = 6
+#: The cycles of a round trip in which something happens: the entry is decided, and rests; it has filled, and has its
+#: bracket; the lot is sold; the next cycle finds everything done.
+PLAYED = (0, 2, 7, 8)
+
+
+class PaperWorld(GrowthWorld):
+    """So many round trips a day: bought by a maker's order, covered by its bracket, sold by the strategy with a win.
+
+    Of the 14 cycles of a round trip four are played, those in which something happens. By the last one of them the
+    round trip before is older than orders are remembered, so it is forgotten as in production.
+    """
+
+    def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
+        days = cycles // (len(PLAYED) * TRIPS_A_DAY) + 1
+        super().__init__(_with_strategy(settings), self._make_bar, days * _DAY + _SET_UP, {_STRATEGY: LowHigh()}, run)
+
+    def set_up(self) -> None:
+        for period in range(_SET_UP):
+            self.play(period)
+
+    def play_next(self, number: int) -> None:
+        trip, place = divmod(number, len(PLAYED))
+        day, trip = divmod(trip, TRIPS_A_DAY)
+        self.play(_SET_UP + day * _DAY + trip * _TRIP + PLAYED[place])
+
+    def check(self, cycles: int) -> None:
+        sold = sum(fill.side is Side.SELL for fill in self.store.fills(SCOPE))
+        if sold != cycles // len(PLAYED):
+            raise RuntimeError(f"{sold} lots were sold in {cycles} cycles")
+
+    def _make_bar(self, period: int, start: int) -> Candle:
+        # A cycle sees the bar before its own period.
+        place = (period + 1 - _SET_UP) % _DAY
+        if period < _SET_UP - 1 or place >= TRIPS_A_DAY * _TRIP:
+            return make_flat_bar(_IDLE, _BUSY, start)
+        price = _LOW if place % _TRIP < _RISE else _HIGH
+        low = price - 1 if price == _LOW else price
+        return Candle(start, price, price, low, price, _BUSY)
