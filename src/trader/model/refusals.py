@@ -241,7 +241,9 @@ _SENTENCES: Mapping[str, RefusalClass] = {
     "account is not available": RefusalClass.PERMISSION,
     "insufficient balance": RefusalClass.FUNDS,
     "invalid product_id": RefusalClass.MARKET_STATE,
+    "missing required scopes": RefusalClass.PERMISSION,
     "source is not enabled": RefusalClass.PERMISSION,
+    "target account not tradable": RefusalClass.PERMISSION,
 }
 
 

@@ -23,6 +23,8 @@ from trader.model.refusals import PRICE_RELATIONS, REFUSALS, RefusalClass, class
         ("Insufficient balance in source account", RefusalClass.FUNDS),
         ("Invalid product_id", RefusalClass.MARKET_STATE),
         ("source is not enabled for trading", RefusalClass.PERMISSION),
+        ("Missing required scopes", RefusalClass.PERMISSION),
+        ("Target Account Not Tradable", RefusalClass.PERMISSION),
     ],
 )
 def test_known_refusal_has_its_class(reason: str, kind: RefusalClass) -> None:

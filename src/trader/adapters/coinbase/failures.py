@@ -5,16 +5,20 @@ what happened                error              a read is asked again
 ===========================  =================  ==============================================
 no answer, cut answer, 5xx   VenueUnavailable   yes
 408                          VenueUnavailable   yes
-403 with a page              VenueUnavailable   no: the edge blocks us, asking makes it worse
+403 of the edge              VenueUnavailable   no: it blocks us, asking makes it worse
 429                          VenueThrottled     yes, not before Retry-After
 401                          VenueAuth          once, with a fresh token
-403                          VenueAuth          no
+403 of the venue             VenueAuth          no
 404                          NotFound           no
 400                          RefusedRequest     no
 200 that is not JSON         VenueUnavailable   yes
 3xx, other 4xx               VenueProtocol      no
 a request we built wrongly   VenueProtocol      no
 ===========================  =================  ==============================================
+
+A 403 is the venue's if its JSON says so in words that the venue has for keys and permissions. Any other, a page, a line
+of text, nothing at all or a JSON of another shape, comes from the edge before it, and says nothing of our key. So does
+a page with 401.
 
 Messages hold the method, the path, the status and the venue's own words; never headers, keys or what we sent.
 """
@@ -24,6 +28,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 import requests.exceptions as rq
 import urllib3.exceptions as u3
@@ -55,6 +60,11 @@ class Failure:
     retry_after: float | None = None
     status: int | None = None
     words: tuple[str, ...] = ()
+
+    @property
+    def is_token_refused(self) -> bool:
+        """Whether a fresh token may do what this one did not."""
+        return self.status == 401 and isinstance(self.error, VenueAuth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +145,26 @@ CAUGHT = (rq.RequestException, u3.HTTPError, u3.ProxySchemeUnsupported, http.cli
 _STATUSES: Mapping[int, ErrorRule] = {
     400: ErrorRule(RefusedRequest),
     401: ErrorRule(VenueAuth),
-    403: ErrorRule(VenueAuth),
     404: ErrorRule(NotFound),
     408: _NO_ANSWER,
     429: ErrorRule(VenueThrottled, may_retry=True),
 }
 _BLOCKED = ErrorRule(VenueUnavailable)
+_FORBIDDEN = ErrorRule(VenueAuth)
+
+#: What the venue says of a key, beside the refusals that every request shares with orders: its codes and error ids.
+_OF_KEYS = frozenset(
+    {
+        "UNAUTHENTICATED",
+        "authentication_error",
+        "expired_token",
+        "invalid_scope",
+        "invalid_token",
+        "revoked_token",
+    }
+)
+#: The numbers of the same: permission denied, unauthenticated. Source: gRPC status codes.
+_NUMBERS_OF_KEYS = (7, 16)
 
 
 def classify_exception(what: str, error: BaseException) -> Failure:
@@ -155,23 +179,25 @@ def classify_status(what: str, status: int, text: str, retry_after: float | None
     """Name an answer by its status; None if that promises something to read."""
     if 200 <= status < 300:
         return None
-    rule = find_rule(status, is_page=is_page(text))
+    rule = find_rule(status, text)
     detail = extract_detail(text)
     error = rule.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
     return Failure(error, rule.may_retry, retry_after, status, _read_words(text))
 
 
 def classify_refused_order(failure: Failure) -> RefusalClass:
-    """Say what a 400 or 403 in answer to an order means: a page is the edge's, a 403 of the venue a permission's."""
-    if failure.status == 403 and isinstance(failure.error, VenueAuth):
-        return RefusalClass.PERMISSION
+    """Say what a 400 or 403 in answer to an order means: one of the edge is the edge's, a 403 of the venue forbids."""
+    if failure.status == 403:
+        return RefusalClass.PERMISSION if isinstance(failure.error, VenueAuth) else RefusalClass.EDGE
     known = (classify_refusal(each) for each in failure.words if is_known_refusal(each))
     return next(known, RefusalClass.EDGE)
 
 
-def find_rule(status: int, *, is_page: bool = False) -> ErrorRule:
-    """Look a status up."""
-    if status == 403 and is_page:
+def find_rule(status: int, text: str = "") -> ErrorRule:
+    """Look a status up; the body tells an answer of the venue from one of the edge before it."""
+    if status == 403:
+        return _FORBIDDEN if _forbids(text) else _BLOCKED
+    if status == 401 and is_page(text):
         return _BLOCKED
     if status >= 500:
         return _NO_ANSWER
@@ -185,7 +211,7 @@ def classify_unreadable(what: str, status: int) -> Failure:
 
 def is_page(text: str) -> bool:
     """Whether a body is meant for people: such answers come from the edge, not from the venue behind it."""
-    return text.lstrip()[:1] == "<"
+    return text.lstrip(" \t\r\n\ufeff")[:1] == "<"
 
 
 def extract_detail(text: str) -> str:
@@ -195,24 +221,48 @@ def extract_detail(text: str) -> str:
     return ": ".join(_read_words(text))[:_DETAIL_LENGTH]
 
 
+def _forbids(text: str) -> bool:
+    """Whether a body is the venue's, and says that the key is refused, or what it may do."""
+    body = _read_json(text)
+    if not isinstance(body, dict):
+        return False
+    told = [body.get("error"), body.get("message"), body.get("error_details"), *_first_error(body).values()]
+    if any(each in _OF_KEYS or classify_refusal(each) is RefusalClass.PERMISSION for each in told if _is_text(each)):
+        return True
+    return body.get("code") in _NUMBERS_OF_KEYS and isinstance(body.get("details"), list)
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value != ""
+
+
 def _read_words(text: str) -> tuple[str, ...]:
     if is_page(text):
         return ()
-    try:
-        body = load_json(text)
-    except (ValueError, RecursionError):
-        said = text.strip()
-        return (said,) if said else ()
-    if not isinstance(body, dict):
-        return ()
+    body = _read_json(text)
+    if isinstance(body, dict):
+        return _words_of(body)
+    said = text.strip() if body is None else ""
+    return (said,) if said else ()
+
+
+def _words_of(body: Mapping[str, Any]) -> tuple[str, ...]:
+    told = (body.get("message"), body.get("error_details"), _first_error(body).get("message"))
+    said = next(filter(_is_text, told), "")
+    return tuple(filter(_is_text, (body.get("error"), said)))
+
+
+def _first_error(body: Mapping[str, Any]) -> Mapping[str, Any]:
     errors = body.get("errors")
-    nested = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
-    code, said = body.get("error"), ""
-    for found in (body.get("message"), body.get("error_details"), nested.get("message")):
-        if isinstance(found, str) and found:
-            said = found
-            break
-    return tuple(part for part in (code, said) if isinstance(part, str) and part)
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
+def _read_json(text: str) -> Any:
+    """Return what a body says as JSON; None for what is none."""
+    try:
+        return load_json(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _deepest(error: BaseException) -> BaseException:

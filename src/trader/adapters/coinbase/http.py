@@ -212,7 +212,7 @@ class Transport:
         Raises: VenueError, after which it may or may not have happened.
         """
         found = self.decode(call, self.attempt(call))
-        if isinstance(found, Failure) and found.status == 401 and again_on_401:
+        if isinstance(found, Failure) and found.is_token_refused and again_on_401:
             self.timing.sleep(min(self.auth_delay(), max(self.end_of_run() - self.timing.monotonic(), 0)))
             found = self.decode(call, self.attempt(call))
         if isinstance(found, Failure):
@@ -246,7 +246,7 @@ class Transport:
 
     def _delay(self, failure: Failure, retry: int, *, auth_tried: bool) -> float | None:
         """Return how long to wait before asking again; None for not at all."""
-        if failure.status == 401 and not auth_tried:
+        if failure.is_token_refused and not auth_tried:
             return self.auth_delay()
         if not failure.may_retry:
             return None

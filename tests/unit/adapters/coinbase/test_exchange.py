@@ -118,7 +118,9 @@ def test_cursor_that_comes_again_is_no_list(venue: Stub, path: str, key: str, re
         (Reply("<html>", 200), VenueUnavailable),
         (Reply("", 429), VenueThrottled),
         (Reply("Unauthorized", 401), VenueAuth),
-        (Reply("", 403), VenueAuth),
+        (Reply({"error": "PERMISSION_DENIED"}, 403), VenueAuth),
+        (Reply("error code: 1020", 403), VenueUnavailable),
+        (Reply("", 403), VenueUnavailable),
     ],
     ids=lambda value: str(getattr(value, "status", "")),
 )

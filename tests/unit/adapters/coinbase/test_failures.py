@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 from types import ModuleType
+from typing import Any
 
 import pytest
 import requests.exceptions
@@ -12,6 +14,7 @@ import urllib3.exceptions
 from trader.adapters.coinbase import failures
 from trader.adapters.coinbase.failures import NotFound, RefusedRequest
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
+from trader.model.refusals import RefusalClass
 
 
 def raised_by(module: ModuleType) -> list[type[Exception]]:
@@ -70,31 +73,106 @@ def test_exception_is_named_with_what_lies_below_it_and_without_its_text() -> No
     assert "GET /x: ConnectionError (NameResolutionError)" == str(failure.error)
 
 
+PAGE = "\n <!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 STATUSES = [
-    (302, False, VenueProtocol, False),
-    (400, False, RefusedRequest, False),
-    (401, False, VenueAuth, False),
-    (403, False, VenueAuth, False),
-    (403, True, VenueUnavailable, False),
-    (404, False, NotFound, False),
-    (404, True, NotFound, False),
-    (405, False, VenueProtocol, False),
-    (408, False, VenueUnavailable, True),
-    (418, False, VenueProtocol, False),
-    (429, True, VenueThrottled, True),
-    (429, False, VenueThrottled, True),
-    (500, False, VenueUnavailable, True),
-    (502, True, VenueUnavailable, True),
-    (503, True, VenueUnavailable, True),
-    (504, True, VenueUnavailable, True),
-    (520, True, VenueUnavailable, True),
+    (302, "", VenueProtocol, False),
+    (400, "", RefusedRequest, False),
+    (401, "Unauthorized", VenueAuth, False),
+    (401, "", VenueAuth, False),
+    (401, PAGE, VenueUnavailable, False),
+    (404, "", NotFound, False),
+    (404, PAGE, NotFound, False),
+    (405, "", VenueProtocol, False),
+    (408, "", VenueUnavailable, True),
+    (418, "", VenueProtocol, False),
+    (429, PAGE, VenueThrottled, True),
+    (429, "", VenueThrottled, True),
+    (500, "", VenueUnavailable, True),
+    (502, PAGE, VenueUnavailable, True),
+    (503, PAGE, VenueUnavailable, True),
+    (504, PAGE, VenueUnavailable, True),
+    (520, PAGE, VenueUnavailable, True),
 ]
 
 
-@pytest.mark.parametrize(("status", "is_page", "kind", "may_retry"), STATUSES)
-def test_every_status_has_its_family(status: int, is_page: bool, kind: type[VenueError], may_retry: bool) -> None:
+@pytest.mark.parametrize(("status", "text", "kind", "may_retry"), STATUSES)
+def test_every_status_has_its_family(status: int, text: str, kind: type[VenueError], may_retry: bool) -> None:
     """The caller acts on the family, a read on whether again."""
-    assert failures.ErrorRule(kind, may_retry) == failures.find_rule(status, is_page=is_page)
+    assert failures.ErrorRule(kind, may_retry) == failures.find_rule(status, text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "error": "PERMISSION_DENIED",
+            "error_details": "Missing required scopes",
+            "message": "Missing required scopes",
+        },
+        {"error": "PERMISSION_DENIED", "error_details": "Target Account Not Tradable", "message": ""},
+        {"error": "PERMISSION_DENIED"},
+        {"error": "UNAUTHENTICATED", "message": "no token"},
+        {"error": "unknown", "error_details": "Missing Required Scopes", "message": "you may not"},
+        {"error": "unknown", "message": "Target Account Not Tradable"},
+        {"error": "unknown", "message": "account is not available"},
+        {"error": "GEOFENCING_RESTRICTION"},
+        {"errors": [{"id": "invalid_scope", "message": "this key may not"}]},
+        {"error": "no", "code": 7, "message": "", "details": []},
+        {"error": "no", "code": 16, "message": "", "details": [{"@type": "x"}]},
+    ],
+    ids=str,
+)
+def test_forbidden_in_the_venues_own_words_is_the_keys_fault(body: dict[str, Any]) -> None:
+    """In each of the shapes that it has for errors."""
+    failure = failures.classify_status("GET /x", 403, json.dumps(body), None)
+
+    assert failure is not None
+    assert (VenueAuth, False) == (type(failure.error), failure.may_retry)
+    assert RefusalClass.PERMISSION is failures.classify_refused_order(failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (PAGE, "a page"),
+        ("\ufeff<html></html>", "a page"),
+        ("error code: 1020", "error code: 1020"),
+        ("error code: 1015", "error code: 1015"),
+        ("Forbidden", "Forbidden"),
+        ("403 Forbidden\n", "403 Forbidden"),
+        ("Access denied", "Access denied"),
+        ("Missing required scopes", "Missing required scopes"),
+        ("PERMISSION_DENIED", "PERMISSION_DENIED"),
+        ("", ""),
+        (" \r\n", ""),
+        ("null", "null"),
+        ("[]", ""),
+        ("7", ""),
+        ('"PERMISSION_DENIED"', ""),
+        ("{}", ""),
+        ('{"error":"PERMISSION_DE', '{"error":"PERMISSION_DE'),
+        ('{"message":"Forbidden"}', "Forbidden"),
+        ('{"error":"Forbidden","message":"Access denied"}', "Forbidden: Access denied"),
+        ('{"error":"access_denied"}', "access_denied"),
+        ('{"error":"INVALID_ARGUMENT","message":"no"}', "INVALID_ARGUMENT: no"),
+        ('{"error":{"code":"PERMISSION_DENIED"}}', ""),
+        ('{"code":7}', ""),
+        ('{"title":"Error 1020: Access denied","status":403,"cloudflare_error":true}', ""),
+        ('{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}', "Authentication error"),
+        ('{"errors":[{"id":["invalid_scope"]}]}', ""),
+        ('{"errors":["invalid_scope"]}', ""),
+        ("[" * 100_000, "[" * 200),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_forbidden_in_other_words_is_the_edges(text: str, detail: str) -> None:
+    """It says nothing of the key: as if there were no venue, and asking again makes it worse."""
+    failure = failures.classify_status("GET /x", 403, text, None)
+
+    assert failure is not None
+    assert (VenueUnavailable, False) == (type(failure.error), failure.may_retry)
+    assert "GET /x: HTTP 403" + (f": {detail}" if detail else "") == str(failure.error)
+    assert RefusalClass.EDGE is failures.classify_refused_order(failure)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_nobody_at_home_is_unavailable(time: FakeTime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, VenueProtocol), (403, VenueAuth), (404, NotFound), (409, VenueProtocol)]
+    ("status", "kind"), [(400, VenueProtocol), (403, VenueUnavailable), (404, NotFound), (409, VenueProtocol)]
 )
 def test_refusal_is_not_repeated(venue: Stub, time: FakeTime, status: int, kind: type[VenueError]) -> None:
     """The same question would get the same answer."""
@@ -199,11 +199,40 @@ def test_refusal_is_not_repeated(venue: Stub, time: FakeTime, status: int, kind:
     assert 1 == len(venue.requests)
 
 
-def test_block_page_is_not_asked_again(venue: Stub, time: FakeTime) -> None:
-    """403 with a page is the edge, not the venue: asking makes it worse."""
-    venue.on("GET", "/thing", Reply(HTML, 403))
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (HTML, ": a page"),
+        ("error code: 1020", ": error code: 1020"),
+        ("", ""),
+        ({"message": "Forbidden"}, ": Forbidden"),
+    ],
+)
+def test_block_of_the_edge_is_not_asked_again(venue: Stub, time: FakeTime, body: Any, detail: str) -> None:
+    """403 in words that are not the venue's: asking makes it worse."""
+    venue.on("GET", "/thing", Reply(body, 403))
 
-    with pytest.raises(VenueUnavailable, match="HTTP 403: a page"):
+    with pytest.raises(VenueUnavailable, match=f"^GET /thing: HTTP 403{detail}$"):
+        a_transport(venue, time).read(GET)
+
+    assert 1 == len(venue.requests)
+
+
+def test_page_with_401_asks_for_no_fresh_token(venue: Stub, time: FakeTime) -> None:
+    """It is the edge's, too, and not about our key."""
+    venue.on("GET", "/thing", Reply(HTML, 401))
+
+    with pytest.raises(VenueUnavailable, match=r"^GET /thing: HTTP 401: a page$"):
+        a_transport(venue, time).read(GET)
+
+    assert 1 == len(venue.requests)
+
+
+def test_key_that_may_not_is_told_from_a_block(venue: Stub, time: FakeTime) -> None:
+    """403 in the venue's own words."""
+    venue.on("GET", "/thing", Reply({"error": "PERMISSION_DENIED", "message": "Missing required scopes"}, 403))
+
+    with pytest.raises(VenueAuth, match="HTTP 403: PERMISSION_DENIED: Missing required scopes"):
         a_transport(venue, time).read(GET)
 
     assert 1 == len(venue.requests)

@@ -443,6 +443,11 @@ def test_malformed_or_forbidden_order_is_rejected(venue: Stub, time: FakeTime, s
     ("reply", "kind"),
     [
         (Reply(HTML, 403), RefusalClass.EDGE),
+        (Reply("error code: 1020", 403), RefusalClass.EDGE),
+        (Reply("Forbidden", 403), RefusalClass.EDGE),
+        (Reply("", 403), RefusalClass.EDGE),
+        (Reply({"message": "Forbidden"}, 403), RefusalClass.EDGE),
+        (Reply("PERMISSION_DENIED", 403), RefusalClass.EDGE),
         (Reply({"error": "unknown", "message": "Missing Required Scopes"}, 403), RefusalClass.PERMISSION),
         (Reply({"error": "INVALID_ARGUMENT", "message": "account is not available"}, 400), RefusalClass.PERMISSION),
         (Reply({"error": "INVALID_ARGUMENT", "message": "Invalid product_id"}, 400), RefusalClass.MARKET_STATE),
@@ -458,7 +463,7 @@ def test_malformed_or_forbidden_order_is_rejected(venue: Stub, time: FakeTime, s
     ids=str,
 )
 def test_refusal_has_its_class(venue: Stub, time: FakeTime, reply: Reply, kind: RefusalClass) -> None:
-    """A page is the edge's, a 403 of the venue a permission's; the rest is told by words; nobody knows the others."""
+    """A 403 in the venue's words is a permission's, any other the edge's; the rest is told by words known or not."""
     venue.on("POST", ORDERS, reply)
 
     submission = submit(venue, time)
