@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.auth import Credentials, choose_signer
-from trader.adapters.coinbase.failures import NotFound, RefusedRequest
+from trader.adapters.coinbase.failures import InvalidArgument, NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
@@ -158,7 +158,7 @@ class CoinbaseExchange(CoinbaseMarket):
         """Read orders by their ids. A refusal is about one of them: it is looked for, and the others are answered."""
         try:
             rows = [_read_listed_order(row) for row in pagination.iterate_known_orders(self._transport, wanted)]
-        except (NotFound, RefusedRequest):
+        except (NotFound, InvalidArgument):
             if len(wanted) == 1:
                 return ()
             half = len(wanted) // 2

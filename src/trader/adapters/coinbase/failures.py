@@ -10,7 +10,7 @@ no answer, cut answer, 5xx   VenueUnavailable   yes
 401                          VenueAuth          once, with a fresh token
 403 of the venue             VenueAuth          no
 404                          NotFound           no
-400                          RefusedRequest     no
+400 for an argument          InvalidArgument    no: but in a bulk read, without the id that may be odd
 200 that is not JSON         VenueUnavailable   yes
 3xx, other 4xx               VenueProtocol      no
 a request we built wrongly   VenueProtocol      no
@@ -41,11 +41,16 @@ _DETAIL_LENGTH = 200
 
 
 class NotFound(VenueProtocol):
-    """The venue does not know this thing, or not yet."""
+    """The venue does not know this thing, or not yet; ``is_worded`` if its own code says so, and not the status alone.
+
+    A path that does not exist has another code.
+    """
+
+    is_worded = False
 
 
-class RefusedRequest(VenueProtocol):
-    """The venue read the request and would not have it: a name in it means nothing there, or it is wrongly built."""
+class InvalidArgument(VenueProtocol):
+    """The venue does not take something that the request asks about, an unknown id perhaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,6 @@ EXCEPTIONS: Mapping[type[BaseException], ErrorRule] = {
 CAUGHT = (rq.RequestException, u3.HTTPError, u3.ProxySchemeUnsupported, http.client.HTTPException, OSError)
 
 _STATUSES: Mapping[int, ErrorRule] = {
-    400: ErrorRule(RefusedRequest),
     401: ErrorRule(VenueAuth),
     404: ErrorRule(NotFound),
     408: _NO_ANSWER,
@@ -151,6 +155,7 @@ _STATUSES: Mapping[int, ErrorRule] = {
 }
 _BLOCKED = ErrorRule(VenueUnavailable)
 _FORBIDDEN = ErrorRule(VenueAuth)
+_REFUSED = ErrorRule(InvalidArgument)
 
 #: What the venue says of a key, beside the refusals that every request shares with orders: its codes and error ids.
 _OF_KEYS = frozenset(
@@ -182,7 +187,15 @@ def classify_status(what: str, status: int, text: str, retry_after: float | None
     rule = find_rule(status, text)
     detail = extract_detail(text)
     error = rule.kind(f"{what}: HTTP {status}" + (f": {detail}" if detail else ""))
-    return Failure(error, rule.may_retry, retry_after, status, _read_words(text))
+    words = _read_words(text)
+    if isinstance(error, NotFound):
+        error.is_worded = "NOT_FOUND" in words[:1]
+    return Failure(error, rule.may_retry, retry_after, status, words)
+
+
+def is_refusal_of_ids(error: VenueError) -> bool:
+    """Whether an id that was asked for may be what the venue refuses: without it, the others may be answered."""
+    return isinstance(error, InvalidArgument) or (isinstance(error, NotFound) and error.is_worded)
 
 
 def classify_refused_order(failure: Failure) -> RefusalClass:
@@ -199,6 +212,8 @@ def find_rule(status: int, text: str = "") -> ErrorRule:
         return _FORBIDDEN if _forbids(text) else _BLOCKED
     if status == 401 and is_page(text):
         return _BLOCKED
+    if status == 400 and "INVALID_ARGUMENT" in _read_words(text)[:1]:
+        return _REFUSED
     if status >= 500:
         return _NO_ANSWER
     return _STATUSES.get(status, _OUR_FAULT)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from trader.adapters.coinbase.answers import match_rows, name_product, read_by_product, read_or_explain
-from trader.adapters.coinbase.failures import NotFound
+from trader.adapters.coinbase.failures import InvalidArgument, NotFound, is_refusal_of_ids
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimitGroup, RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.wire.base import read_answer, read_rows
@@ -21,7 +21,7 @@ from trader.adapters.coinbase.wire.market import (
     read_server_time,
     read_ticker,
 )
-from trader.errors import DataError, MalformedData, StaleData, VenueError, VenueProtocol
+from trader.errors import DataError, StaleData, VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start
 from trader.ports import TimeBudget
@@ -35,6 +35,8 @@ _PRODUCT_PAGES_MAX = 40
 # As many as an address has room for.
 _PRODUCTS_PER_CALL = 200
 _LEVELS = 1000
+#: As many as it takes to find two odd ids among all of a call, or to ask for thirty one by one.
+_HALVES_MAX = 60
 
 # A bucket that has just closed may take a moment to appear. One that closed earlier and is missing had no trade.
 _SETTLING_SECONDS = 15
@@ -67,13 +69,8 @@ class CoinbaseMarket:
     def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
         """Return spot products: those asked for in one call, or all of them page by page."""
         if product_ids is None:
-            found = self._every_product()
-        else:
-            found = self._bulk(product_ids, self._products_call(), "products", read_product)
-        misfits = [each for each in found.values() if isinstance(each, MalformedData)]
-        if misfits and not any(isinstance(each, Product) for each in found.values()):
-            raise VenueProtocol(str(misfits[0]))
-        return found
+            return self._every_product()
+        return self._bulk(product_ids, self._products_call(), "products", read_product)
 
     def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
         """Return best bid and ask, in bulk with a key, one product at a time without."""
@@ -122,8 +119,10 @@ class CoinbaseMarket:
         call = self._products_call()
         rows = [row for row in self._product_rows(call) if _is_spot(row)]
         found, nameless = read_by_product(call, rows, read_product)
-        if not found:
-            raise VenueProtocol(str(nameless or f"{call}: no spot product in the answer"))
+        if not any(isinstance(each, Product) for each in found.values()):
+            # The venue changed, not the products.
+            misfit = next(iter(found.values()), nameless)
+            raise VenueProtocol(str(misfit or f"{call}: no spot product in the answer"))
         return found
 
     def _product_rows(self, call: Call) -> Iterator[Any]:
@@ -166,23 +165,59 @@ class CoinbaseMarket:
     def _bulk(
         self, product_ids: Sequence[ProductId], call: Call, key: str, reader: Callable[[Any], T]
     ) -> Mapping[ProductId, T | DataError]:
-        """Ask for many products in few calls. Raises: VenueError if none of them was answered with a list."""
-        batches = _batches(tuple(dict.fromkeys(product_ids)), _PRODUCTS_PER_CALL)
-        calls = [replace(call, query=(*(("product_ids", each) for each in batch), *call.query)) for batch in batches]
-        answers = self._transport.read_each(calls)
-        lists = [read_or_explain(call, read_rows, raw, key) for raw in answers]
-        if lists and all(isinstance(each, DataError) for each in lists):
-            raise answers[0] if isinstance(answers[0], VenueError) else VenueProtocol(str(lists[0]))
+        """Ask for many products in few calls.
+
+        Raises: VenueError if none of them was answered, be it by a list or by a refusal of its ids.
+        """
+        wanted = tuple(dict.fromkeys(product_ids))
         found: dict[ProductId, T | DataError] = {}
-        for batch, rows in zip(batches, lists, strict=True):
-            spot = rows if isinstance(rows, DataError) else [row for row in rows if _is_spot(row)]
-            found |= match_rows(call, batch, spot, reader)
-        return found
+        problems: list[VenueError] = []
+        answers = self._ask_in_halves(call, _batches(wanted, _PRODUCTS_PER_CALL))
+        for batch, raw in answers:
+            rows = read_or_explain(call, read_rows, raw, key)
+            if not isinstance(rows, DataError):
+                rows = [row for row in rows if _is_spot(row)]
+            elif not isinstance(raw, VenueError):
+                problems.append(VenueProtocol(str(rows)))
+            elif not is_refusal_of_ids(raw):
+                problems.append(raw)
+            found |= match_rows(call, batch, rows, reader)
+        if problems and len(problems) == len(answers):
+            raise problems[0]
+        return {each: found[each] for each in wanted}
+
+    def _ask_in_halves(
+        self, call: Call, batches: Sequence[Sequence[ProductId]]
+    ) -> list[tuple[Sequence[ProductId], Any]]:
+        """Ask for each batch of products; where the ids are refused, for each half of it, and so on.
+
+        One odd id may refuse a whole request. What was refused when ``_HALVES_MAX`` are asked for stays refused.
+        """
+        answers: list[tuple[Sequence[ProductId], Any]] = []
+        halves_left = _HALVES_MAX
+        while batches:
+            calls = [
+                replace(call, query=(*(("product_ids", each) for each in batch), *call.query)) for batch in batches
+            ]
+            halves: list[Sequence[ProductId]] = []
+            for batch, raw in zip(batches, self._transport.read_each(calls), strict=True):
+                is_refused = isinstance(raw, VenueError) and is_refusal_of_ids(raw)
+                if is_refused and len(batch) > 1 and halves_left > 1:
+                    halves += _batches(batch, (len(batch) + 1) // 2)
+                    halves_left -= 2
+                else:
+                    answers.append((batch, raw))
+            batches = halves
+        return answers
 
     def _answers(self, calls: Sequence[Call]) -> list[Any]:
-        """Ask for one product in each call. Raises: VenueError if not one of them was answered."""
+        """Ask for one product in each call. Raises: VenueError if not one of them was answered.
+
+        That a product is not known, or not taken, is an answer.
+        """
         answers = self._transport.read_each(calls)
-        problems = [each for each in answers if isinstance(each, VenueError) and not isinstance(each, NotFound)]
+        refusals = (NotFound, InvalidArgument)
+        problems = [each for each in answers if isinstance(each, VenueError) and not isinstance(each, refusals)]
         if problems and len(problems) == len(answers):
             raise problems[0]
         return answers

@@ -12,7 +12,7 @@ import requests.exceptions
 import urllib3.exceptions
 
 from trader.adapters.coinbase import failures
-from trader.adapters.coinbase.failures import NotFound, RefusedRequest
+from trader.adapters.coinbase.failures import NotFound
 from trader.errors import VenueAuth, VenueError, VenueProtocol, VenueThrottled, VenueUnavailable
 from trader.model.refusals import RefusalClass
 
@@ -76,7 +76,7 @@ def test_exception_is_named_with_what_lies_below_it_and_without_its_text() -> No
 PAGE = "\n <!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head></html>"
 STATUSES = [
     (302, "", VenueProtocol, False),
-    (400, "", RefusedRequest, False),
+    (400, "", VenueProtocol, False),
     (401, "Unauthorized", VenueAuth, False),
     (401, "", VenueAuth, False),
     (401, PAGE, VenueUnavailable, False),

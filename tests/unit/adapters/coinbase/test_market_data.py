@@ -153,26 +153,31 @@ def test_batch_that_fails_is_missing_for_its_products_only(venue: Stub) -> None:
     assert "GET /market/products: HTTP 503" == str(found[names[0]])
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_field_that_vanished_from_all_products_is_named(venue: Stub, named: bool) -> None:
-    """Accident 37: the venue changed, not the products."""
+def test_field_that_vanished_from_all_products_is_named(venue: Stub) -> None:
+    """Accident 37: the venue changed, not the products; of those that are asked for by name each says so."""
     rows = [a_wire_product(name) for name in ("SOL-USD", "ETH-USD")]
     for row in rows:
         del row["quote_increment"]
     venue.on("GET", KEYED, a_list(*rows), a_list())
 
     with pytest.raises(VenueProtocol, match=r"^GET /products: SOL-USD: quote_increment: Field required$"):
-        an_exchange(venue).products([SOL, ETH] if named else None)
+        an_exchange(venue).products()
+
+    venue.on("GET", KEYED, a_list(*rows))
+    said = {each: f"MalformedData: GET /products: {each}: quote_increment: Field required" for each in (SOL, ETH)}
+    assert said == {key: shown(each) for key, each in an_exchange(venue).products([SOL, ETH]).items()}
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_products_without_their_names_are_an_error(venue: Stub, named: bool) -> None:
+def test_products_without_their_names_are_an_error(venue: Stub) -> None:
     """Not an empty list: what is missing is the name of everything."""
     rows = [a_wire_product("", price="1"), a_wire_product("", price="2")]
     venue.on("GET", KEYED, a_list(*rows), a_list())
 
     with pytest.raises(VenueProtocol, match=r"^GET /products: product_id: Field required"):
-        an_exchange(venue).products([SOL] if named else None)
+        an_exchange(venue).products()
+
+    venue.on("GET", KEYED, a_list(*rows))
+    assert shown(an_exchange(venue).products([SOL])[SOL]).startswith("MalformedData: GET /products: product_id: Field")
 
 
 @pytest.mark.parametrize("rows", [[], [a_wire_product("C", product_type="FUTURE")], [5]], ids=["none", "future", "odd"])
@@ -314,6 +319,160 @@ def test_no_products_are_no_questions(venue: Stub) -> None:
         assert {} == market.products([])
 
     assert [] == venue.requests
+
+
+# --- one odd id among many
+
+REFUSALS = [
+    Reply({"error": "INVALID_ARGUMENT", "error_details": "valid product_id is required", "message": "no"}, 400),
+    Reply({"error": "NOT_FOUND", "error_details": "valid product_id is required", "message": "no"}, 404),
+    Reply({"error": "NOT_FOUND", "message": "Product ODD-USD not supported"}, 404),
+]
+MANY = [ProductId(f"P{number}-USD") for number in range(23)]
+#: What is asked, where, and how a row of the answer looks.
+BULKS: dict[str, tuple[str, str, Any]] = {
+    "products": (KEYED, "products", a_wire_product),
+    "quotes": ("/best_bid_ask", "pricebooks", a_book),
+}
+each_bulk = pytest.mark.parametrize("what", BULKS)
+each_refusal = pytest.mark.parametrize("refusal", REFUSALS, ids=["400", "404", "404 of the public route"])
+
+
+def asked_for(request: Request) -> list[str]:
+    return [name for key, name in request.query if key == "product_ids"]
+
+
+def refuse_for(venue: Stub, what: str, odd: set[str], refusal: Reply) -> None:
+    """From now on a request for one of these is refused as a whole, any other is answered."""
+    path, key, row = BULKS[what]
+
+    def reply(request: Request) -> Reply:
+        names = asked_for(request)
+        return refusal if odd.intersection(names) else Reply({key: [row(name) for name in names]})
+
+    venue.on("GET", path, reply)
+
+
+def ask(venue: Stub, what: str, names: list[ProductId]) -> dict[ProductId, Any]:
+    return dict(getattr(an_exchange(venue), what)(names))
+
+
+@each_bulk
+@each_refusal
+@pytest.mark.parametrize("place", [0, 7, 22, 23])
+def test_odd_id_does_not_take_the_others_along(venue: Stub, what: str, refusal: Reply, place: int) -> None:
+    """It says why it has no answer; the others are asked for again without it, in few requests."""
+    odd = ProductId("ODD-USD")
+    names = [*MANY[:place], odd, *MANY[place:]]
+    refuse_for(venue, what, {odd}, refusal)
+
+    found = ask(venue, what, names)
+
+    assert names == list(found)
+    assert [odd] == [name for name, each in found.items() if isinstance(each, DataError)]
+    assert isinstance(found[odd], MissingData)
+    assert str(found[odd]).startswith(f"GET {BULKS[what][0]}: HTTP {refusal.status}: {refusal.body['error']}: ")
+    assert len(venue.requests) <= 11
+
+
+@each_bulk
+@each_refusal
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_odd_ids_alone_are_no_failure_of_the_venue(venue: Stub, what: str, refusal: Reply, count: int) -> None:
+    """It has answered, of each: a held coin that was taken off the list must not stop everything else."""
+    refuse_for(venue, what, set(MANY), refusal)
+
+    found = ask(venue, what, MANY[:count])
+
+    assert {MissingData} == {type(each) for each in found.values()}
+    assert 2 * count - 1 == len(venue.requests)
+
+
+@each_refusal
+def test_odd_ids_alone_are_no_failure_without_a_key_either(venue: Stub, refusal: Reply) -> None:
+    """Each is asked for by itself then, its quote, its bars and its book."""
+    for path in (ticker_at("SOL-USD"), candles_at("SOL-USD"), BOOKS):
+        venue.on("GET", path, refusal)
+    market = a_market(venue)
+
+    found = [market.quotes([SOL]), market.bars([SOL], FIVE, 5, START), market.depth([SOL], Decimal(20))]
+
+    assert [MissingData] * 3 == [type(each[SOL]) for each in found]
+    assert all(f"HTTP {refusal.status}: {refusal.body['error']}" in str(each[SOL]) for each in found)
+
+
+@each_bulk
+def test_search_for_odd_ids_has_an_end(venue: Stub, what: str) -> None:
+    """Where all are refused, something else is wrong; each has its cause all the same."""
+    names = [ProductId(f"P{number}-USD") for number in range(450)]
+    refuse_for(venue, what, set(names), REFUSALS[0])
+
+    found = ask(venue, what, names)
+
+    assert (names, {MissingData}) == (list(found), {type(each) for each in found.values()})
+    assert len(venue.requests) <= 63
+
+
+@each_bulk
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply({"error": "unknown", "error_details": "Not Found", "message": "Not Found"}, 404),
+        Reply({"error": "unknown", "message": 'parsing field "product_type": "X" is not a valid value'}, 400),
+        Reply({"error": "PERMISSION_DENIED", "message": "no"}, 403),
+        Reply("", 404),
+        Reply(HTML, 404),
+        Reply(HTML, 400),
+    ],
+    ids=lambda reply: f"{reply.status} {reply.body!s:.40}",
+)
+def test_request_that_is_refused_for_another_reason_is_not_taken_apart(venue: Stub, what: str, reply: Reply) -> None:
+    """No id makes the path, the key or the edge say no."""
+    venue.on("GET", BULKS[what][0], reply)
+
+    with pytest.raises(VenueError, match=f"^GET {BULKS[what][0]}: HTTP {reply.status}"):
+        ask(venue, what, MANY)
+
+    assert 1 == len(venue.requests)
+
+
+@each_bulk
+def test_half_that_is_not_answered_is_missing_alone(venue: Stub, what: str) -> None:
+    """One id is refused, and while it is searched for the venue goes away for some."""
+    path, key, row = BULKS[what]
+
+    def reply(request: Request) -> Reply:
+        names = asked_for(request)
+        if "P0-USD" in names:
+            return REFUSALS[1]
+        return Reply("", 503) if "P22-USD" in names else Reply({key: [row(name) for name in names]})
+
+    venue.on("GET", path, reply)
+
+    found = ask(venue, what, MANY)
+
+    missing = {name: str(each) for name, each in found.items() if isinstance(each, DataError)}
+    assert {"P0-USD", *MANY[12:]} == set(missing)
+    assert f"GET {path}: HTTP 503" == missing[MANY[22]]
+    assert missing[MANY[0]].startswith(f"GET {path}: HTTP 404: NOT_FOUND")
+
+
+@each_bulk
+def test_odd_rows_spoil_nobody_elses_answer(venue: Stub, what: str) -> None:
+    """One is left out, one comes twice, one without sense, some that nobody asked for and some that are no rows."""
+    path, key, row = BULKS[what]
+    field = "base_increment" if what == "products" else "bids"
+    rows = [row("P0-USD"), {**row("P1-USD"), field: "?"}, None, 7, "P3-USD", [], {}, row("P2-USD"), row("P2-USD")]
+    venue.on("GET", path, {key: [*rows, row("P9-USD"), {**row("P2-USD"), field: "?"}]})
+
+    found = ask(venue, what, MANY[:4])
+
+    assert MANY[:4] == list(found)
+    assert ["P0-USD", "P2-USD"] == [name for name, each in found.items() if not isinstance(each, DataError)]
+    assert str(found[MANY[1]]).startswith(f"GET {path}: P1-USD: {field}: ")
+    assert isinstance(found[MANY[3]], MalformedData)
+    assert str(found[MANY[3]]).startswith(f"GET {path}: ")
+    assert 1 == len(venue.requests)
 
 
 # --- bars
