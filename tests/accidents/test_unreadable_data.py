@@ -48,6 +48,17 @@ def without(field: str, product_id: str = "") -> Change:
     return lambda answer: replace(answer, text=json.dumps(cut(json.loads(answer.text))))
 
 
+def telling(value: Any, field: str, product_id: str) -> Change:
+    """The venue tells something else of one product."""
+
+    def changed(answer: Answer) -> Answer:
+        body = json.loads(answer.text)
+        rows = [{**row, field: value} if row["product_id"] == product_id else row for row in body["products"]]
+        return replace(answer, text=json.dumps({**body, "products": rows}))
+
+    return changed
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     """One account at the simulated Coinbase; a strategy wants SOL from the second cycle on, if it is a candidate."""
@@ -117,6 +128,12 @@ def test_cycle_that_buys_nothing_says_why(world: World, path: str, change: Chang
             without("base_increment", "SOL-USD"),
             "PRODUCT_MISSING",
             "GET /products: SOL-USD: base_increment: ",
+        ),
+        (
+            "/products",
+            telling("0", "base_increment", "SOL-USD"),
+            "PRODUCT_MISSING",
+            "GET /products: SOL-USD: base_increment: 0 must be above 0",
         ),
         ("/best_bid_ask", without("asks", "SOL-USD"), "QUOTE_MISSING", "GET /best_bid_ask: SOL-USD: asks: "),
         (CANDLES, without("close"), "DATA_MALFORMED", f"GET {CANDLES}: candles.0.close: "),

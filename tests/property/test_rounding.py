@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from property.strategies import World, eager_worlds, worlds
-from trader.model.money import ceil_to, floor_to, plain
+from trader.model.money import ceil_to, floor_to, is_multiple, plain
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.trading_state import TradingState
 
@@ -50,6 +50,13 @@ def test_what_is_round_stays_as_it_is(value: Decimal, increment: Decimal) -> Non
 
     assert floor == floor_to(floor, increment) == ceil_to(floor, increment)
     assert ceil_to(value, increment) - floor in (0, increment)
+
+
+@given(VALUES, INCREMENTS)
+def test_what_is_a_multiple_leaves_no_remainder(value: Decimal, increment: Decimal) -> None:
+    """And what is none does."""
+    assert is_multiple(value, increment) is ((Fraction(value) / Fraction(increment)).denominator == 1)
+    assert is_multiple(floor_to(value, increment), increment)
 
 
 @given(VALUES, VALUES, INCREMENTS)

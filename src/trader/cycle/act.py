@@ -231,7 +231,7 @@ class Executor:
 
     def _why_not_enter(self, intent: OrderIntent) -> str | None:
         """Say what the product's flags and increments, read anew, have against an entry."""
-        product = read_product(self, intent.product_id)
+        product = read_product(self, intent.product_id, enters=True)
         if isinstance(product, str):
             return product
         if closed := name_restrictions(product, intent.configuration):

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
+from trader.cycle.products import list_holdings, load_products
 from trader.cycle.run_time import RunTime
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger
-from trader.model.lots import Lot
-from trader.model.market import Balance, Bars, FeeRates, Product, split_answers
-from trader.model.orders import OrderIntent, OrderPurpose
+from trader.model.market import Balance, Bars, FeeRates, split_answers
+from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, MarketData, Ports
 from trader.settings import Settings
@@ -83,7 +83,7 @@ class _Reading:
     def read_held(self) -> CycleInputs:
         """Read quotes and flags of what is held or worked, and the price of the stable assets we hold."""
         ledger, pegs = self.inputs.ledger, self.pipeline.settings.risk.pegs
-        ours = tuple(dict.fromkeys(each.product_id for each in _holdings(ledger)))
+        ours = tuple(dict.fromkeys(each.product_id for each in list_holdings(ledger)))
         paid_with = (
             product_id for asset in sorted(ledger.cash) if ledger.cash[asset] for product_id in pegs.get(asset, ())
         )
@@ -101,9 +101,8 @@ class _Reading:
         settings, now = self.pipeline.settings, self.inputs.now
         enters = self.inputs.trading_state.permits(OrderPurpose.ENTRY)
         if enters:
-            expected = self.pipeline.universe.expected_products(self.inputs.ledger.held_bases())
-            with self._failing("products", [each for each in expected if each not in self.inputs.products]):
-                self._set_ledger(_with_products(self.inputs.ledger, self.pipeline, self.market, now))
+            with self._failing("products", self._unknown_products()):
+                self._set_ledger(load_products(self.inputs.ledger, self.pipeline, self.market, now))
             unquoted = tuple(each for each in self.inputs.products if each not in self.inputs.quotes)
             with self._failing("quotes", unquoted):
                 self._add_quotes(unquoted)
@@ -118,6 +117,12 @@ class _Reading:
             with self._failing("fees"):
                 self._set_ledger(_with_fees(self.inputs.ledger, settings, self.exchange, now))
         return self.inputs, screen
+
+    def _unknown_products(self) -> list[ProductId]:
+        """Name the products of which the list is read, one for each base of which nothing is known."""
+        rows, known = self.pipeline.universe.rows, {each.base for each in self.inputs.products.values()}
+        wanted = rows.name_bases(self.inputs.ledger.held_bases())
+        return [rows.name_listings(base)[0] for base in wanted if base not in known]
 
     @contextmanager
     def _failing(
@@ -174,23 +179,11 @@ class _Reading:
 
     def _add_flags(self, product_ids: Sequence[ProductId]) -> None:
         """Renew what the ledger remembers of these products: the venue may have closed them a minute ago."""
-        ledger = self.inputs.ledger
-        answered, missing = split_answers(self.market.products(product_ids))
+        ledger, answers = self.inputs.ledger, self.market.products(product_ids)
         known = ledger.products or ProductCache(Instant(0), ())
-        before = self.inputs.products
-        # A row that speaks of other assets under the same name is not about what we hold.
-        fresh = {each: row for each, row in answered.items() if each not in before or _is_same(before[each], row)}
-        self._set_ledger(replace(ledger, products=known.renew(fresh.values())))
+        self._set_ledger(replace(ledger, products=known.renew(answers)))
+        _, missing = split_answers(answers)
         self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
-
-
-def _is_same(one: Product, other: Product) -> bool:
-    return (one.base, one.quote) == (other.base, other.quote)
-
-
-def _holdings(ledger: Ledger) -> Iterator[Lot | OrderIntent]:
-    yield from ledger.lots.values()
-    yield from (record.intent for record in ledger.active_orders())
 
 
 def add_depth(
@@ -209,27 +202,6 @@ def add_depth(
 
 def _available(balances: Mapping[Asset, Balance] | None) -> Mapping[Asset, Decimal] | None:
     return None if balances is None else {asset: balance.available for asset, balance in balances.items()}
-
-
-def _with_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: Instant) -> Ledger:
-    """Refresh the metadata when it is old, or knows nothing of a book on which we hold or may come to hold something.
-
-    What was taken off the universe while an order was working for it must still be protected and sold.
-    """
-    cache, minutes = ledger.products, pipeline.settings.universe.products_cache_minutes
-    ours = tuple(_holdings(ledger))
-    known = {product.product_id for product in cache.products} if cache is not None else set()
-    is_fresh = cache is not None and now - cache.fetched_at < minutes * 60
-    if is_fresh and all(each.product_id in known for each in ours):
-        return ledger
-    listed, causes = split_answers(market.products())
-    held = frozenset(each.base for each in ours)
-    pegs = {product_id for path in pipeline.settings.risk.pegs.values() for product_id in path}
-    chosen = {product.product_id: product for product in pipeline.universe.shortlist(listed.values(), held)}
-    chosen |= {product_id: product for product_id, product in listed.items() if product_id in pegs}
-    expected = pipeline.universe.expected_products(held) | pegs
-    causes = {product_id: cause for product_id, cause in causes.items() if product_id in expected}
-    return replace(ledger, products=ProductCache(now, tuple(chosen.values()), causes))
 
 
 def _benchmark(settings: Settings, market: MarketData, now: Instant) -> Bars | DataError:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from trader.errors import DataError, VenueError
+from trader.errors import VenueError
 from trader.model.cycle_state import ProductCache
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
+from trader.model.listings import merge_row
 from trader.model.market import Balance, Product
 
 if TYPE_CHECKING:
@@ -47,20 +48,21 @@ def await_free(hands: Executor, asset: Asset, quantity: Decimal) -> bool:
     return False
 
 
-def read_product(hands: Executor, product_id: ProductId) -> Product | str:
-    """Read a product's flags and increments anew, and remember them; a text says why they could not be read."""
+def read_product(hands: Executor, product_id: ProductId, *, enters: bool = False) -> Product | str:
+    """Read a product's flags and increments anew, and remember them; a text says why they could not be read.
+
+    Of numbers that make no sense those of before count, unless somebody *enters* by them.
+    """
     try:
-        answer = hands.ports.market.products((product_id,))[product_id]
+        answers = hands.ports.market.products((product_id,))
     except VenueError as error:
         return f"its flags could not be read: {error}"
-    if isinstance(answer, DataError):
-        return f"its flags could not be read: {answer}"
     known = hands.ledger.products or ProductCache(Instant(0), ())
-    before = known.by_id().get(product_id)
-    if before is not None and (before.base, before.quote) != (answer.base, answer.quote):
-        return f"its flags could not be read: the row is about {answer.base} and {answer.quote}"
-    hands.ledger = replace(hands.ledger, products=known.renew((answer,)))
-    return answer
+    product, cause = merge_row(answers[product_id], known.by_id().get(product_id))
+    hands.ledger = replace(hands.ledger, products=known.renew(answers))
+    if product is None:
+        return f"its flags could not be read: {cause}"
+    return cause if enters and cause else product
 
 
 def _is_active(hands: Executor, order_id: ClientOrderId) -> bool:

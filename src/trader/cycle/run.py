@@ -63,6 +63,8 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     ledger = grant.ledger or open_ledger(
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
     )
+    if ledger.products is not None:
+        ledger = replace(ledger, products=ledger.products.drop_unusable())
     mark = ledger.last_cycle
     if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)

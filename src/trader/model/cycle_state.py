@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from trader.errors import DataError, MissingData
 from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.listings import find_flaw, remember_row
 from trader.model.market import FeeRates, Product
 from trader.model.money import Notional, Price
 
@@ -99,9 +101,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class ProductCache:
-    """Metadata of the products that can matter, as of one instant.
+    """Metadata of the products that can matter, as of one instant: the last of each that made sense.
 
-    ``causes`` says of those that the venue described senselessly what did not fit.
+    ``causes`` says of those whose newest row made none, or that are missing from the list although they are held, what
+    was wrong: nothing more is bought there.
     """
 
     fetched_at: Instant
@@ -112,10 +115,29 @@ class ProductCache:
         """Return the products by their id."""
         return {product.product_id: product for product in self.products}
 
-    def renew(self, fresh: Iterable[Product]) -> ProductCache:
-        """Replace what is known of these products, in a stable order; the instant of the whole stays."""
-        renewed = {**self.by_id(), **{product.product_id: product for product in fresh}}
-        return replace(self, products=tuple(renewed[product_id] for product_id in sorted(renewed)))
+    def renew(self, answers: Mapping[ProductId, Product | DataError]) -> ProductCache:
+        """Take over what was answered about some products, in a stable order; the instant of the whole stays.
+
+        What was not answered stays as it is known. Of a row that makes no sense see ``remember_row``.
+        """
+        products, causes = self.by_id(), dict(self.causes)
+        for product_id, answer in answers.items():
+            product, cause = remember_row(answer, products.get(product_id))
+            if product is not None:
+                products[product_id] = product
+            if cause and not isinstance(answer, MissingData):
+                causes[product_id] = cause
+            elif not cause:
+                causes.pop(product_id, None)
+        return replace(self, products=tuple(products[each] for each in sorted(products)), causes=causes)
+
+    def drop_unusable(self) -> ProductCache:
+        """Leave out the products by which no order can be made, as an older release may have stored them."""
+        flaws = {each.product_id: flaw for each in self.products if (flaw := find_flaw(each)) is not None}
+        if not flaws:
+            return self
+        kept = tuple(each for each in self.products if each.product_id not in flaws)
+        return replace(self, products=kept, causes={**self.causes, **flaws})
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ class DenialCode(StrEnum):
     DEPTH_BELOW_MIN = "DEPTH_BELOW_MIN", "universe", "too little rests on the order book near the mid"
     DEPTH_MISSING = "DEPTH_MISSING", "universe", "the order book could not be read"
     LISTING_TOO_NEW = "LISTING_TOO_NEW", "universe", "listed more recently than allowed"
-    PRODUCT_MISSING = "PRODUCT_MISSING", "universe", "configured or held, but the venue lists no such product"
+    PRODUCT_MISSING = (
+        "PRODUCT_MISSING",
+        "universe",
+        "not listed by the venue, or described senselessly",
+    )
     QUOTE_MISSING = "QUOTE_MISSING", "universe", "there is no best bid and ask"
     QUOTE_STALE = "QUOTE_STALE", "universe", "the quote is older than allowed, or dated in the future"
     QUOTE_CROSSED = "QUOTE_CROSSED", "universe", "the bid is at or above the ask, or a side is empty"

@@ -58,6 +58,12 @@ def ceil_to(value: Decimal, increment: Decimal) -> Decimal:
     return _round_to(value, increment, ROUND_CEILING)
 
 
+def is_multiple(value: Decimal, increment: Decimal) -> bool:
+    """Tell whether a value is a whole number of increments. Raises: ValueError if the increment is not positive."""
+    # The remainder of a division raises where the quotient has more digits than Decimal computes with.
+    return _round_to(value, increment, ROUND_FLOOR) == value
+
+
 def _round_to(value: Decimal, increment: Decimal, rounding: str) -> Decimal:
     if increment <= 0:
         raise ValueError(f"increment {increment} must be above 0")

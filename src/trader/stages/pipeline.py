@@ -108,12 +108,11 @@ class Pipeline:
         return self.conclude(self.propose(inputs, self.screen(inputs)), inputs)
 
     def screen(self, inputs: CycleInputs) -> UniverseScreen:
-        """Judge the universe as far as it goes without bars: it says of which products bars are worth reading.
-
-        Where no entry is possible, nothing but what is held is considered.
-        """
-        held = inputs.ledger.held_bases()
-        screen = self.universe.screen(inputs.products, inputs.quotes, inputs.now, held, inputs.causes)
+        """Judge the universe without bars, to name those worth reading; without entries, only of what is held."""
+        ledger = inputs.ledger
+        screen = self.universe.screen(
+            inputs.products, inputs.quotes, inputs.now, ledger.held_bases(), inputs.causes, ledger.products
+        )
         return screen if inputs.trading_state.permits(OrderPurpose.ENTRY) else screen.only_held()
 
     def count_turns(self, inputs: CycleInputs) -> int:

@@ -22,7 +22,7 @@ from accidents.one_account import (
     listed,
     with_settings,
 )
-from factories import Scripted, a_ledger, a_proposal, scripted
+from factories import Scripted, a_ledger, a_proposal, once, scripted
 from factories_venue import START, STEP
 from trader.cycle import CycleOutcome
 from trader.cycle.account import read_account
@@ -180,6 +180,28 @@ def test_product_with_nothing_but_an_open_order_stays_listed_off_the_universe() 
 
     assert SOL in inputs.products
     assert (True, False) == (SOL in names_in(inputs.ledger), SOL in names_in(idle.ledger))
+
+
+@pytest.mark.parametrize("bars", [0, 1], ids=["an order works", "a lot is held"])
+@pytest.mark.parametrize("answer", [None, MalformedData("no increment"), MissingData("gone")], ids=str)
+def test_what_is_ours_keeps_its_metadata_whatever_a_new_list_says(answer: Any, bars: int) -> None:
+    """Left out or senseless: what was known last serves to sell by, and the reason stands beside it."""
+    world = a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(DIP, *QUIET)})
+    world.cycles(1 + bars)
+    before = world.ledger.known_products[SOL]
+
+    def products(original: Any, *wanted: Any) -> Any:
+        rest = {each: row for each, row in original(*wanted).items() if each != SOL}
+        return rest if answer is None and not wanted else {**rest, SOL: answer or MissingData("not in the answer")}
+
+    world.meddlers["market.products"] = products
+    now = world.clock.advance(3600)
+    inputs, _ = gather(world, Tick(cycle_id_at(now), now, Instant(now + 210)), world.ledger, world.pipeline)
+
+    assert before == inputs.products[SOL]
+    assert inputs.ledger.products is not None
+    cause = str(answer) if answer is not None else "the venue does not list it"
+    assert (now, cause) == (inputs.ledger.products.fetched_at, inputs.ledger.products.causes[SOL])
 
 
 def names_in(ledger: Ledger) -> set[ProductId]:

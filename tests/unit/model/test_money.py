@@ -4,7 +4,18 @@ from decimal import Decimal
 
 import pytest
 
-from trader.model.money import Notional, Price, Quantity, ceil_to, floor_to, from_float, notional, plain, share
+from trader.model.money import (
+    Notional,
+    Price,
+    Quantity,
+    ceil_to,
+    floor_to,
+    from_float,
+    is_multiple,
+    notional,
+    plain,
+    share,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +34,13 @@ def test_rounding_goes_to_a_multiple_of_the_increment(value: str, increment: str
     rounded = floor_to(Decimal(value), Decimal(increment)), ceil_to(Decimal(value), Decimal(increment))
 
     assert (Decimal(down), Decimal(up)) == rounded
+
+
+@pytest.mark.parametrize("value", ["0", "100000", "123456789.000000000000000001", "1e18"])
+def test_fine_increment_is_computed_with(value: str) -> None:
+    """The remainder of so long a division raises in Decimal."""
+    assert is_multiple(Decimal(value), Decimal("1e-18"))
+    assert not is_multiple(Decimal(value) + Decimal("1e-6"), Decimal("1e-5"))
 
 
 @pytest.mark.parametrize("increment", ["0", "-0.01"])

@@ -24,7 +24,7 @@ from factories_market import (
     universe_settings,
 )
 from trader.errors import DataError, MalformedData, MissingData, StaleData
-from trader.model.cycle_state import Membership
+from trader.model.cycle_state import Membership, ProductCache
 from trader.model.decisions import Denial
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, ProductId
@@ -57,12 +57,13 @@ def run(
     membership: Mapping[ProductId, Membership] | None = None,
     held: frozenset[Asset] = NOBODY,
     causes: Mapping[ProductId, str] | None = None,
+    cache: ProductCache | None = None,
 ) -> UniverseSelection:
     """Select among these, each with a fresh quote and flat bars unless said otherwise."""
     shown = {product.product_id: product for product in products}
     given = {each: flat_bars() for each in shown} if bars is None else {ProductId(k): v for k, v in bars.items()}
     found = [a_quote(each) for each in shown] if quotes is None else quotes
-    screen = manager.screen(shown, {quote.product_id: quote for quote in found}, NOW, held, causes or {})
+    screen = manager.screen(shown, {quote.product_id: quote for quote in found}, NOW, held, causes or {}, cache)
     return manager.admit(screen, given, membership or {})
 
 
@@ -309,6 +310,38 @@ def test_configured_base_without_product_is_named() -> None:
     assert the_denial(selection).code is DenialCode.PRODUCT_MISSING
 
 
+def test_product_whose_newest_row_makes_no_sense_is_refused_and_watched() -> None:
+    """Accident 42: known from before, it may be held; its bars are read, its cause is told, it is no candidate."""
+    cache = ProductCache(NOW, (a_product(),), {BTC: "base_increment: 0 must be above 0"})
+    manager = one_base_universe()
+
+    denial = the_denial(run(manager, a_product(), cache=cache))
+
+    assert (DenialCode.PRODUCT_MISSING, cache.causes[BTC]) == (denial.code, denial.details["cause"])
+    screen = manager.screen({BTC: a_product()}, {}, NOW, keep("BTC"), {}, cache)
+    assert (BTC,) == screen.products_needing_bars()
+
+
+def test_product_whose_newest_row_makes_no_sense_gives_way_to_another_listing() -> None:
+    """Of the same book, and on that alone it is bought."""
+    alias = a_product("BTC-USDC", alias=BTC)
+    cache = ProductCache(NOW, (a_product(), alias), {BTC: "base_increment: 0 must be above 0"})
+
+    (candidate,) = run(one_base_universe(), a_product(), alias, cache=cache).candidates.values()
+
+    assert (alias, (alias,)) == (candidate.product, candidate.listings)
+
+
+@pytest.mark.parametrize("odd", ["BTC-USD", "BTC-USDC"])
+def test_base_of_which_no_row_could_be_read_says_why(odd: str) -> None:
+    """Under whichever of its names the row came that made no sense."""
+    cache = ProductCache(NOW, (), {ProductId(odd): "quote_increment: Field required"})
+
+    denial = the_denial(run(one_base_universe(), causes=cache.causes, cache=cache))
+
+    assert (BTC, "quote_increment: Field required") == (denial.product_id, denial.details["cause"])
+
+
 @pytest.mark.parametrize(
     ("products", "code"),
     [([], DenialCode.PRODUCT_MISSING), ([a_product("BTC-USD")], DenialCode.QUOTE_MISSING)],
@@ -333,9 +366,12 @@ def test_data_that_failed_without_a_cause_are_named_too() -> None:
     assert ("BTC-USD: QUOTE_STALE",) == name_data_failures(selection.denials)
 
 
-def test_every_base_expects_one_product() -> None:
-    """Configured or held: the one it is named after where the venue lists none."""
-    assert {BTC, ProductId("FOO-USD")} == one_base_universe().expected_products(keep("FOO"))
+def test_every_base_can_be_paid_in_each_preferred_asset() -> None:
+    """Configured or held: the products it is looked for under, the preferred one first."""
+    rows = one_base_universe().rows
+
+    assert ("BTC", "FOO") == rows.name_bases(keep("FOO"))
+    assert ("BTC-USD", "BTC-USDC") == rows.name_listings(Asset("BTC"))[:2]
 
 
 def test_product_in_an_unused_quote_asset_is_named() -> None:
@@ -408,7 +444,7 @@ def test_candles_are_wanted_for_who_passes_so_far_and_for_what_is_held() -> None
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().screen(products, quotes, NOW, keep("SOL", "GONE"), {}).products_needing_bars()
+    wanted = a_universe_manager().screen(products, quotes, NOW, keep("SOL", "GONE"), {}, None).products_needing_bars()
 
     assert wanted == ("BTC-USD", "SOL-USD")
 
@@ -419,7 +455,7 @@ def test_whoever_becomes_a_candidate_was_wanted() -> None:
     products = {product.product_id: product for product in venue}
     quotes = {product_id: a_quote(product_id) for product_id in products}
 
-    wanted = a_universe_manager().screen(products, quotes, NOW, NOBODY, {}).products_needing_bars()
+    wanted = a_universe_manager().screen(products, quotes, NOW, NOBODY, {}, None).products_needing_bars()
 
     assert set(run(a_universe_manager(), *venue).candidates) == set(wanted)
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from trader.adapters.coinbase.http import Call
+from trader.adapters.coinbase.wire.market import UnfitNumbers
 from trader.errors import DataError, MalformedData, MissingData, VenueError, VenueProtocol
 from trader.model.ids import ProductId
+from trader.model.listings import UnusableSizes
 
 T = TypeVar("T")
 
@@ -22,6 +24,8 @@ def read_or_explain(call: object, reader: Callable[..., T], raw: Any, *rest: Any
         return MissingData(str(raw))
     try:
         return reader(raw, *rest)
+    except UnfitNumbers as error:
+        return UnusableSizes(f"{call}: {error}", error.told)
     except VenueProtocol as error:
         return MalformedData(f"{call}: {error}")
     except DataError as error:

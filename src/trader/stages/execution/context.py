@@ -9,7 +9,7 @@ from decimal import Decimal
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.inputs import Candidate
 from trader.model.market import FeeRates, Product, Quote
-from trader.model.money import Quantity, floor_to
+from trader.model.money import Quantity, floor_to, is_multiple
 from trader.model.orders import OrderConfiguration, OrderIntent
 
 STAGE = "execution"
@@ -40,8 +40,8 @@ def is_in_increments(intent: OrderIntent, product: Product) -> bool:
     """Tell whether quantity and prices of an order are whole steps of the product as it is now."""
     prices = [intent.limit_price, intent.stop_price]
     prices += [intent.bracket.stop_price, intent.bracket.target_price] if intent.bracket is not None else []
-    return not intent.quantity % product.base_increment and not any(
-        price % product.price_increment for price in prices if price is not None
+    return is_multiple(intent.quantity, product.base_increment) and all(
+        is_multiple(price, product.price_increment) for price in prices if price is not None
     )
 
 

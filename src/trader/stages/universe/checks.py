@@ -18,6 +18,8 @@ Refusal = tuple[DenialCode, Details]
 
 #: What is said of data of which nobody knows why they are missing.
 NOT_READ = "not read"
+#: What is said of a product that the venue's whole list does not have.
+UNLISTED = "the venue does not list it"
 
 _SECONDS_PER_DAY = 86400
 #: A quote dated further ahead of us than this has no age: it would look fresh for ever.

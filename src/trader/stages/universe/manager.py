@@ -1,19 +1,13 @@
-"""Let products in and out of the universe: the checks, damped by how long they have disagreed.
-
-A base asset is looked at through one product, its canonical one: the first in the order of preferred quote assets
-among those that are not another product's alias. Products of the same base on another book (BTC-USDT beside BTC-USD)
-are markets of their own and are not used.
-"""
+"""Let products in and out of the universe: the checks, damped by how long they have disagreed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from trader import indicators
 from trader.errors import DataError
-from trader.model.cycle_state import Membership
+from trader.model.cycle_state import Membership, ProductCache
 from trader.model.decisions import Denial, Details
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, ProductId
@@ -22,18 +16,9 @@ from trader.model.market import Bars, Depth, Product, Quote
 from trader.settings.universe import UniverseSettings
 from trader.stages.universe import checks
 from trader.stages.universe.checks import Refusal
+from trader.stages.universe.rows import RowChoice, UniverseRow
 
 STAGE = "universe"
-
-
-class UniverseRow(NamedTuple):
-    """A base asset under consideration; *product_id* names it even where the venue has no product."""
-
-    base: Asset
-    tier: str
-    product_id: ProductId
-    product: Product | None
-    listings: tuple[Product, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +53,20 @@ class UniverseManager:
     preferred_quotes: tuple[Asset, ...]
     bars_count_min: int
 
+    @property
+    def rows(self) -> RowChoice:
+        """The choice of the product that each base is looked at through."""
+        return RowChoice(self.settings, self.preferred_quotes)
+
     def shortlist(self, products: Iterable[Product], held: frozenset[Asset]) -> tuple[Product, ...]:
         """Reduce the venue's whole list to what can matter, by product id.
 
         That is every listing of each configured, *held* or discovered base, and every product of a held one.
         """
-        by_base = _by_base(products)
-        chosen = {product for row in self._rows(by_base, held) for product in row.listings}
-        chosen.update(product for base in held for product in by_base.get(base, ()))
+        listed = tuple(products)
+        chosen = {product for row in self.rows.choose(listed, held) for product in row.listings}
+        chosen.update(product for product in listed if product.base in held)
         return tuple(sorted(chosen, key=lambda product: product.product_id))
-
-    def expected_products(self, held: frozenset[Asset]) -> frozenset[ProductId]:
-        """Name the product that each configured or *held* base would be looked at through if the venue listed it."""
-        return frozenset(row.product_id for row in self._rows({}, held))
 
     def screen(
         self,
@@ -89,14 +75,17 @@ class UniverseManager:
         now: Instant,
         held: frozenset[Asset],
         causes: Mapping[ProductId, str],
+        cache: ProductCache | None,
     ) -> UniverseScreen:
         """Run the checks that need no bars on every base, once per cycle; ``admit`` finishes them.
 
-        *causes* says why products or their quotes are missing. The order of checks: PRODUCT_MISSING,
-        QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market, quote).
+        *causes* says why products or their quotes are missing; the *cache* also which rows make no sense of products
+        that are known from before. The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in
+        ``universe.checks`` (metadata, market, quote).
         """
-        rows = self._rows(_by_base(products.values()), held)
-        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now, causes) for row in rows}
+        flaws = cache.causes if cache is not None else {}
+        rows = self.rows.choose(products.values(), held, flaws)
+        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now, causes, flaws) for row in rows}
         return UniverseScreen(rows, refusals, quotes, held)
 
     def admit(
@@ -194,11 +183,18 @@ class UniverseManager:
         return indicators.correlation(one, other) > self.settings.correlation_max
 
     def _refusal_before_bars(
-        self, row: UniverseRow, quotes: Mapping[ProductId, Quote], now: Instant, causes: Mapping[ProductId, str]
+        self,
+        row: UniverseRow,
+        quotes: Mapping[ProductId, Quote],
+        now: Instant,
+        causes: Mapping[ProductId, str],
+        flaws: Mapping[ProductId, str],
     ) -> Refusal | None:
         product = row.product
-        if product is None:
-            return DenialCode.PRODUCT_MISSING, {"cause": causes.get(row.product_id, "the venue does not list it")}
+        if product is None or row.product_id in flaws:
+            names = (row.product_id, *self.rows.name_listings(row.base))
+            said = (each[name] for name in names for each in (flaws, causes) if name in each)
+            return DenialCode.PRODUCT_MISSING, {"cause": next(said, checks.UNLISTED)}
         if product.quote not in self.preferred_quotes:
             return DenialCode.QUOTE_ASSET_UNSUPPORTED, {"quote": product.quote}
         tier, cause = self.settings.tiers[row.tier], causes.get(row.product_id, checks.NOT_READ)
@@ -225,71 +221,3 @@ class UniverseManager:
         needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
         disagreeing = before.disagreeing_cycles + 1
         return Membership(passed) if disagreeing >= needed else Membership(before.member, disagreeing)
-
-    def _rows(self, by_base: Mapping[Asset, Sequence[Product]], held: frozenset[Asset]) -> tuple[UniverseRow, ...]:
-        """Name each base to consider once: configured ones as listed, then discovered by volume, then held ones."""
-        tiers = sorted(self.settings.tiers)
-        placed = {base: tier for tier in tiers for base in self.settings.tiers[tier].bases}
-        for tier in tiers:
-            if self.settings.tiers[tier].discover_max:
-                placed.update(dict.fromkeys(self._discovered(by_base, tier, placed), tier))
-        # A held base that nobody lists is judged like a discovered one.
-        placed.update((base, self.settings.dynamic_tier) for base in sorted(held) if base not in placed)
-        return tuple(self._row(base, tier, by_base.get(base, ())) for base, tier in placed.items())
-
-    def _row(self, base: Asset, tier: str, products: Sequence[Product]) -> UniverseRow:
-        product = self._canonical(products)
-        if product is None:
-            return UniverseRow(base, tier, ProductId(f"{base}-{self.preferred_quotes[0]}"), None, ())
-        return UniverseRow(base, tier, product.product_id, product, self._listings(product, products))
-
-    def _canonical(self, products: Sequence[Product]) -> Product | None:
-        # An alias stands in where its canonical product has no quote asset we use; so does, last, any product at all.
-        return min(
-            products,
-            key=lambda each: (
-                each.quote not in self.preferred_quotes,
-                each.alias is not None,
-                self._rank(each),
-                each.product_id,
-            ),
-            default=None,
-        )
-
-    def _listings(self, product: Product, products: Sequence[Product]) -> tuple[Product, ...]:
-        same = (
-            each
-            for each in products
-            if each.canonical_id == product.canonical_id and each.quote in self.preferred_quotes
-        )
-        return tuple(sorted(same, key=lambda each: (self._rank(each), each.product_id)))
-
-    def _rank(self, product: Product) -> int:
-        quotes = self.preferred_quotes
-        return quotes.index(product.quote) if product.quote in quotes else len(quotes)
-
-    def _discovered(
-        self, by_base: Mapping[Asset, Sequence[Product]], tier: str, placed: Collection[Asset]
-    ) -> tuple[Asset, ...]:
-        """Rank the bases that nobody lists by the 24 h volume of their canonical product, and take the first few."""
-        limits = self.settings.tiers[tier]
-        barred = {*placed, *self.settings.never_trade, *self.settings.stable_bases}
-        found = (
-            product
-            for base, products in by_base.items()
-            if base not in barred and (product := self._canonical(products)) is not None
-            if product.quote in self.preferred_quotes
-            and product.volume_24h >= limits.volume_24h_min
-            and product.price is not None
-            and product.price >= limits.price_min
-            and not product.trading_restrictions()
-        )
-        ranked = sorted(found, key=lambda product: (-product.volume_24h, product.product_id))
-        return tuple(product.base for product in ranked[: limits.discover_max])
-
-
-def _by_base(products: Iterable[Product]) -> Mapping[Asset, Sequence[Product]]:
-    groups: dict[Asset, list[Product]] = {}
-    for product in products:
-        groups.setdefault(product.base, []).append(product)
-    return groups

@@ -11,6 +11,7 @@ from factories_venue import SOL, START
 from trader.adapters.coinbase.market_data import BUCKETS_MAX
 from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol, VenueUnavailable
 from trader.model.ids import Instant, ProductId
+from trader.model.listings import UnusableSizes
 from trader.model.market import Bars, Depth, Granularity, Product, Quote
 from trader.model.money import Price
 from unit.adapters.coinbase.stub import HTML, FakeTime, Reply, Request, Stub, a_market, a_wire_product, an_exchange
@@ -99,8 +100,19 @@ def test_product_that_makes_no_sense_says_why(venue: Stub) -> None:
 
     found = a_market(venue).products()
 
-    assert {"A-USD": MalformedData, "B-USD": Product} == {key: type(each) for key, each in found.items()}
+    assert {"A-USD": UnusableSizes, "B-USD": Product} == {key: type(each) for key, each in found.items()}
     assert "GET /market/products: A-USD: base_increment: Field required" == str(found[ProductId("A-USD")])
+
+
+def test_product_with_senseless_numbers_tells_its_flags(venue: Stub) -> None:
+    """Accident 42: also where it is the only one that was asked for."""
+    venue.on("GET", KEYED, a_list(a_wire_product("SOL-USD", base_increment="0", cancel_only=True)))
+
+    (answer,) = an_exchange(venue).products([SOL]).values()
+
+    assert isinstance(answer, UnusableSizes)
+    assert (True, "online") == (answer.told["cancel_only"], answer.told["status"])
+    assert "GET /products: SOL-USD: base_increment: 0 must be above 0" == str(answer)
 
 
 @pytest.mark.parametrize("sound_first", [True, False])
@@ -164,7 +176,7 @@ def test_field_that_vanished_from_all_products_is_named(venue: Stub) -> None:
         an_exchange(venue).products()
 
     venue.on("GET", KEYED, a_list(*rows))
-    said = {each: f"MalformedData: GET /products: {each}: quote_increment: Field required" for each in (SOL, ETH)}
+    said = {each: f"UnusableSizes: GET /products: {each}: quote_increment: Field required" for each in (SOL, ETH)}
     assert said == {key: shown(each) for key, each in an_exchange(venue).products([SOL, ETH]).items()}
 
 

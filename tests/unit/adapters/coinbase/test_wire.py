@@ -86,6 +86,32 @@ def test_product_without_a_fact_it_needs_is_refused(key: str, value: Any) -> Non
         market.read_product({**a_wire_product(), key: value})
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *product(["base_increment", "price_increment", "quote_increment"], ["0", "-1", "NaN", "1e30", "abc", "", None]),
+        *product(["base_min_size", "quote_max_size"], ["-1", "NaN", "1e30", "abc", "", {}]),
+        *product(["price", "approximate_quote_24h_volume"], ["-1", "NaN", "1e30", "abc"]),
+    ],
+)
+def test_numbers_without_sense_leave_the_flags_readable(key: str, value: Any) -> None:
+    """Accident 42: what is held there is sold by the numbers of before and the flags of now."""
+    with pytest.raises(market.UnfitNumbers) as caught:
+        market.read_product(a_wire_product("SOL-USDC", alias="SOL-USD", cancel_only=True, **{key: value}))
+
+    told = {"product_id": "SOL-USDC", "base": "SOL", "quote": "USDC", "alias": "SOL-USD", "cancel_only": True}
+    assert told.items() <= caught.value.told.items()
+    assert {"status": "online", "view_only": False, "listed_at": 1767312000}.items() <= caught.value.told.items()
+
+
+def test_flags_that_cannot_be_read_are_not_told() -> None:
+    """Whatever is wrong with the numbers besides."""
+    with pytest.raises(VenueProtocol, match=r"^view_only: ") as caught:
+        market.read_product(a_wire_product(view_only="perhaps", base_increment="0"))
+
+    assert not isinstance(caught.value, market.UnfitNumbers)
+
+
 @pytest.mark.parametrize("value", ["0.00000001", Decimal("0.00000001"), "1E-8"])
 def test_number_is_exact_as_text_and_as_number(value: Any) -> None:
     """However it is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,8 +12,9 @@ from pydantic_core import SchemaValidator, core_schema
 from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
 from trader.errors import MissingData, VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
+from trader.model.listings import find_flaw
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
-from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional, plain
+from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
 
 _Quantity = Annotated[Number, AfterValidator(Quantity)]
 _Price = Annotated[Number, AfterValidator(Price)]
@@ -21,28 +23,24 @@ _Notional = Annotated[Number, AfterValidator(Notional)]
 # --- products
 
 
-class _Product(
+class UnfitNumbers(VenueProtocol):
+    """The numbers of a product's row make no sense; what stands beside them does: ``told``, by our names."""
+
+    def __init__(self, message: str, told: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.told = told
+
+
+class _Listing(
     WireModel,
     auction_mode="in_auction",
     new_at="listed_at",
     base_currency_id="base",
     quote_currency_id="quote",
-    base_min_size="base_size_min",
-    base_max_size="base_size_max",
-    quote_min_size="quote_size_min",
-    quote_max_size="quote_size_max",
-    approximate_quote_24h_volume="volume_24h",
 ):
     product_id: ProductId
     base: Asset
     quote: Asset
-    base_increment: _Quantity
-    price_increment: _Price
-    quote_increment: _Notional
-    base_size_min: _Quantity
-    base_size_max: _Quantity
-    quote_size_min: _Notional
-    quote_size_max: _Notional
     # Every gate must be told: one that went missing must not read as open.
     is_disabled: bool
     trading_disabled: bool
@@ -51,25 +49,49 @@ class _Product(
     post_only: bool
     in_auction: bool
     view_only: bool
-    # A dead product has neither price nor volume, and an empty status that closes it.
-    volume_24h: _Notional = Notional(0)
-    price: _Price | None = None
+    # A dead product has an empty status, which closes it.
     status: str = ""
     alias: ProductId | None = None
     listed_at: Timestamp | None = None
 
 
+class _Sizes(
+    WireModel,
+    base_min_size="base_size_min",
+    base_max_size="base_size_max",
+    quote_min_size="quote_size_min",
+    quote_max_size="quote_size_max",
+    approximate_quote_24h_volume="volume_24h",
+):
+    base_increment: _Quantity
+    price_increment: _Price
+    quote_increment: _Notional
+    base_size_min: _Quantity
+    base_size_max: _Quantity
+    quote_size_min: _Notional
+    quote_size_max: _Notional
+    # A dead product has neither price nor volume.
+    volume_24h: _Notional = Notional(0)
+    price: _Price | None = None
+
+
 def read_product(raw: Any) -> Product:
-    """Read one product. Raises: VenueProtocol, also for increments and limits that no order could keep."""
-    product = Product(**vars(fit(_Product, raw)))
-    for name in ("base_increment", "price_increment", "base_size_max", "quote_size_max"):
-        if getattr(product, name) <= 0:
-            raise VenueProtocol(f"{name}: {plain(getattr(product, name))} must be above 0")
-    for name in ("base_size", "quote_size"):
-        least, most = getattr(product, f"{name}_min"), getattr(product, f"{name}_max")
-        if not 0 <= least <= most:
-            raise VenueProtocol(f"{name}_min: {plain(least)} must be from 0 to {name}_max, {plain(most)}")
-    return product
+    """Read one product.
+
+    Raises: VenueProtocol; UnfitNumbers for increments and limits that are missing or that no order could keep.
+    """
+    told = vars(fit(_Listing, raw))
+    try:
+        numbers = vars(fit(_Sizes, raw))
+    except VenueProtocol as error:
+        problem = UnfitNumbers(str(error), told)
+    else:
+        product = Product(**told, **numbers)
+        flaw = find_flaw(product)
+        if flaw is None:
+            return product
+        problem = UnfitNumbers(flaw, {**told, **numbers})
+    raise problem
 
 
 # --- books and quotes
