@@ -138,6 +138,10 @@ bench-cycle: .venv/.dev ## compare the CPU time of a whole cycle of 10 products 
 docs: .venv/.dev ## rewrite the generated tables in docs
 	$(BIN)/python -m desk.docs_tables docs
 
+.PHONY: bench-account
+bench-account: .venv/.dev ## count and time a look at the account over a lot of 180 days, beside an owner of 200 trades a day
+	$(BIN)/python -m desk.bench.account_read
+
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather
