@@ -26,6 +26,7 @@ from trader.model.orders import (
 from trader.ports import ExchangeAdapter
 from trader.settings.app import FillModel, SimulationSettings
 from trader.sim.account import SimAccount, SimAccountStore
+from trader.sim.archive import RECENT_SECONDS
 from trader.sim.exchange import SimulatedExchange
 
 #: Where a test's path begins, and the length of its bars.
@@ -123,21 +124,26 @@ class Venue:
 def a_simulated_venue(
     path: list[Candle] | None = None,
     *,
+    length: Granularity = Granularity.FIVE_MINUTE,
     opening: Mapping[Asset, Decimal] | None = None,
     settings: SimulationSettings | None = None,
     product: Product | None = None,
     accounts: SimAccountStore | None = None,
+    recent_seconds: int = RECENT_SECONDS,
 ) -> Venue:
     """SimulatedExchange at START over a path, with 10,000 USD unless said otherwise."""
     clock = ManualClock(START)
     rules = a_simulation() if settings is None else settings
     main = a_product() if product is None else product
     other_door = replace(main, product_id=SOL_USDC, quote=USDC, alias=SOL)
-    series = {(SOL, Granularity.FIVE_MINUTE): a_path(Bar()) if path is None else path}
+    series = {(SOL, length): a_path(Bar()) if path is None else path}
     market = CandleMarket([main, other_door], series, rules, clock)
     store: SimAccountStore = InMemorySimAccountStore[SimAccount]() if accounts is None else accounts
     funds = {USD: Decimal(10_000)} if opening is None else opening
-    return Venue(SimulatedExchange(market, market, rules, clock, store, opening=funds, order_prefix=PREFIX), clock)
+    exchange = SimulatedExchange(
+        market, market, rules, clock, store, opening=funds, order_prefix=PREFIX, recent_seconds=recent_seconds
+    )
+    return Venue(exchange, clock)
 
 
 def an_intent(name: str = "entry", **changes: Any) -> OrderIntent:

@@ -9,8 +9,10 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
+from trader.adapters.local.archive import SortedValues
 from trader.adapters.local.lease import LeasedStore, LeaseItem, read_ledger
 from trader.errors import AuditConflict, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
@@ -21,6 +23,7 @@ from trader.model.orders import Fill, OrderRecord
 from trader.model.trading_state import TradingState, parse_trading_state
 
 AccountT = TypeVar("AccountT")
+KindT = TypeVar("KindT")
 
 
 class InMemoryStateStore(LeasedStore):
@@ -97,16 +100,28 @@ class InMemoryKillSwitch:
 
 
 class InMemorySimAccountStore(Generic[AccountT]):
-    """A simulated venue's account in a variable. Frozen, so it need not be copied."""
+    """A simulated venue's account in a variable, and its archive. The values are frozen, so they need not be copied."""
 
-    def __init__(self, account: AccountT | None = None) -> None:
+    def __init__(self, account: AccountT | None = None, archive: SortedValues[Any] | None = None) -> None:
         self._account = account
+        self.archive: SortedValues[Any] = SortedValues() if archive is None else archive
 
     def load(self) -> AccountT | None:
         return self._account
 
-    def save(self, account: AccountT) -> None:
+    def save(self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.archive.add(ended)
         self._account = account
+
+    def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
+        value = self.archive.get(key)
+        assert value is None or isinstance(value, kind), f"{key} is no {kind.__name__}: {value}"
+        return value
+
+    def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
+        values = self.archive.between(first, last)
+        assert all(isinstance(value, kind) for value in values.values()), f"{first} to {last}: not all {kind.__name__}"
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount
+from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
 from trader.stages.pipeline import Pipeline
 
@@ -189,8 +190,8 @@ class World:
 
     @property
     def stored(self) -> SimAccount:
-        """What the venue remembers."""
-        book = self.book.load()
+        """What the venue remembers, its archive included."""
+        book = load_whole(self.book)
         assert book is not None
         return book
 

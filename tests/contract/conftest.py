@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from moto import mock_aws
 
 from desk.in_memory import InMemoryAuditLog, InMemoryKillSwitch, InMemorySimAccountStore, InMemoryStateStore
+from desk.recovery.locate import ReadOnlyAccountStore
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.sim_account_store import DynamoSimAccountStore
@@ -25,6 +26,7 @@ from trader.model.orders import Fill, OrderRecord
 from trader.model.trading_state import TradingState
 from trader.ports import AuditLog, KillSwitch, StateStore
 from trader.sim.account import SimAccount, SimAccountStore
+from trader.sim.archive import VenueAccounts
 
 pytest.register_assert_rewrite("contract.exchange_cases")
 
@@ -48,6 +50,14 @@ class SwitchBench:
 
     switch: KillSwitch
     put: Callable[[str | None], None]
+
+
+@dataclass
+class AccountBench:
+    """The store of a simulated account, opened anew by each call; and how code of before left an account there."""
+
+    open: Callable[[], SimAccountStore]
+    put_plain: Callable[[str], object]
 
 
 def _memory_store(_: Path) -> StoreBench:
@@ -160,6 +170,35 @@ def _put(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def _memory_accounts(_: Path) -> AccountBench:
+    store = InMemorySimAccountStore[SimAccount]()
+    return AccountBench(lambda: store, lambda text: store.save(decode(SimAccount, json.loads(text))))
+
+
+def _file_accounts(home: Path) -> AccountBench:
+    path = home / "venue.json"
+    return AccountBench(lambda: FileSimAccountStore(path, SimAccount), lambda text: _put(path, text))
+
+
+def _dynamo_accounts(_: Path) -> AccountBench:
+    dynamodb, key = MotoAws().dynamodb, {"pk": {"S": SCOPE}, "sk": {"S": "VENUE"}}
+    return AccountBench(
+        lambda: DynamoSimAccountStore(dynamodb, "trader", SCOPE, SimAccount),
+        lambda text: dynamodb.put_item(TableName="trader", Item={**key, "body": {"S": text}}),
+    )
+
+
+def _read_only_accounts(_: Path) -> AccountBench:
+    inner = InMemorySimAccountStore[SimAccount]()
+    store = ReadOnlyAccountStore(inner)
+    return AccountBench(lambda: store, lambda text: inner.save(decode(SimAccount, json.loads(text))))
+
+
+def _venue_accounts(home: Path) -> AccountBench:
+    bench = _file_accounts(home)
+    return replace(bench, open=lambda: VenueAccounts(bench.open()))
+
+
 STATE_STORES: dict[str, Callable[[Path], StoreBench]] = {
     "memory": _memory_store,
     "files": _file_store,
@@ -175,10 +214,12 @@ KILL_SWITCHES: dict[str, Callable[[Path], SwitchBench]] = {
     "files": _file_switch,
     "aws": _ssm_switch,
 }
-BOOK_STORES: dict[str, Callable[[Path], SimAccountStore]] = {
-    "memory": lambda _: InMemorySimAccountStore[SimAccount](),
-    "files": lambda home: FileSimAccountStore(home / "book.json", SimAccount),
-    "aws": lambda _: DynamoSimAccountStore(MotoAws().dynamodb, "trader", SCOPE, SimAccount),
+ACCOUNT_STORES: dict[str, Callable[[Path], AccountBench]] = {
+    "memory": _memory_accounts,
+    "files": _file_accounts,
+    "aws": _dynamo_accounts,
+    "read only": _read_only_accounts,
+    "at the venue": _venue_accounts,
 }
 
 
@@ -200,7 +241,12 @@ def switch_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Swi
         yield KILL_SWITCHES[request.param](tmp_path)
 
 
-@pytest.fixture(params=BOOK_STORES)
-def book_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(params=ACCOUNT_STORES)
+def account_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AccountBench]:
     with mock_aws():
-        yield BOOK_STORES[request.param](tmp_path)
+        yield ACCOUNT_STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+def account_store(account_bench: AccountBench) -> SimAccountStore:
+    return account_bench.open()

@@ -30,8 +30,9 @@ from factories_venue import (
 from trader.errors import VenueProtocol
 from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.money import Price, Quantity, limit_of_stop
-from trader.model.orders import Accepted, Bracket, OrderConfiguration, OrderIntent, OrderStatusReport, Side
+from trader.model.orders import Accepted, Bracket, Fill, OrderConfiguration, OrderIntent, OrderStatusReport, Side
 from trader.settings.app import FillModel
+from trader.sim.archive import RECENT_SECONDS
 
 EVER = Instant(0)
 OPENING = {USD: Decimal("10000.01"), USDC: Decimal(500), BASE: Decimal("3.7")}
@@ -47,10 +48,11 @@ class Script:
     lag_seconds: int
     deeds: tuple[tuple[int, int, int], ...]
 
-    def venue(self) -> Venue:
+    def venue(self, recent_seconds: int = RECENT_SECONDS) -> Venue:
         """A venue at the beginning of the script."""
         settings = a_simulation(fills=self.model, visibility_lag_seconds=self.lag_seconds)
-        return a_simulated_venue(a_path(*self.bars), opening=OPENING, settings=settings)
+        path = a_path(*self.bars)
+        return a_simulated_venue(path, opening=OPENING, settings=settings, recent_seconds=recent_seconds)
 
 
 # Open, low and close around 100, in cents of distance; volume in units.
@@ -284,6 +286,38 @@ def test_slow_venue_shows_a_past_that_adds_up(script: Script) -> None:
     assert set(filled) <= set(states)
     assert all(filled[key] == state.filled_quantity for key, state in states.items())
     assert moved(venue)[BASE] == totals(venue)[BASE]
+
+
+@given(scripts(lags=st.sampled_from((0, 0, 1, 300, 1000))), st.sampled_from((0, 1, STEP, 3 * STEP)))
+def test_what_has_left_the_account_is_answered_as_if_it_had_not(script: Script, recent_seconds: int) -> None:
+    """However soon everything moves to the archive: the same orders, fills, money and conversions, by age and by id."""
+    keeper, mover = script.venue(recent_seconds=10**9), script.venue(recent_seconds=recent_seconds)
+    assert play(script, keeper) == play(script, mover)
+    for _ in range(3):
+        assert answers(keeper) == answers(mover)
+        for venue in (keeper, mover):
+            venue.clock.advance(2 * STEP)
+
+
+def answers(venue: Venue) -> object:
+    """All that can be asked, from several instants on, and of every order and conversion."""
+    exchange, now = venue.exchange, venue.clock.now()
+    orders = exchange.orders(EVER)
+    ids = [order.venue_order_id for order in orders]
+    since = [Instant(at) for at in (START, now - 2 * STEP, now - 7, now)]
+    return (
+        {asset: balance for asset, balance in exchange.balances().items() if balance.total},
+        orders,
+        [exchange.orders(at) for at in since],
+        [sorted(exchange.fills(at), key=by_id) for at in (EVER, *since)],
+        [exchange.order(each) for each in ids],
+        [sorted(exchange.order_fills(some), key=by_id) for some in (ids, ids[::2], *([each] for each in ids))],
+        [exchange.submit(an_intent(order.client_order_id.removeprefix("t-"))) for order in orders[:3]],
+    )
+
+
+def by_id(fill: Fill) -> str:
+    return fill.trade_id
 
 
 def is_sold_as_ordered(price: Price, state: OrderStatusReport) -> bool:

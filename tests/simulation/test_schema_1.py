@@ -24,6 +24,7 @@ from desk.recovery.locate import StoreLocation, locate
 from desk.recovery.store import RebuildOptions, rebuild
 from desk.run import check_cash
 from factories_settings import shipped_settings
+from factories_venue import a_path, a_simulated_venue
 from trader.adapters.config.validation import GONE, RENAMED
 from trader.adapters.local.files import FileSimAccountStore, FileStateStore
 from trader.adapters.local.lease import LeaseItem, read_lease_item, read_ledger
@@ -44,6 +45,7 @@ from trader.model.schema import SCHEMA, upgrade_event, upgrade_stored
 from trader.ports import Identity
 from trader.settings import Settings
 from trader.sim.account import SimAccount
+from trader.sim.archive import load_whole
 from trader.stages.allocation import Allocated, CapitalAllocator
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/schema_1"
@@ -253,6 +255,29 @@ def test_simulated_account_of_schema_1_is_read() -> None:
     assert any(order.final_at is not None for order in account.finished.values())
 
 
+def test_simulated_account_of_schema_1_shrinks_to_what_is_open(tmp_path: Path) -> None:
+    """At the first look some hours later; what it had of the past is in its archive, all of it."""
+    path = tmp_path / "venue.json"
+    shutil.copy(FIXTURES / "sim_account.json", path)
+    store = FileSimAccountStore(path, SimAccount)
+    before, size = store.load(), path.stat().st_size
+    assert before is not None
+    venue = a_simulated_venue(a_path(), accounts=store)
+    venue.clock.advance(86_400)
+
+    venue.exchange.balances()
+
+    account, whole = store.load(), load_whole(FileSimAccountStore(path, SimAccount))
+    assert account is not None
+    assert whole is not None
+    assert ((), set()) == (account.fills, account.finished.keys() & before.finished.keys())
+    assert all(each.is_open for each in account.conversions.values())
+    assert path.stat().st_size < size / 2
+    assert (before.totals, before.conversions) == (whole.totals, whole.conversions)
+    assert before.finished.items() <= whole.finished.items()
+    assert set(before.fills) == set(whole.fills)
+
+
 def test_ledger_is_rebuilt_from_an_audit_of_schema_1(tmp_path_factory: pytest.TempPathFactory) -> None:
     """All of it, but what the audit does not say: see the README of the fixtures."""
     home = a_copy("paper", tmp_path_factory)
@@ -371,7 +396,7 @@ def test_hundred_ticks_come_to_the_fills_and_orders_of_the_old_code(
 def test_hundred_ticks_come_to_the_account_of_the_old_code(continued: tuple[Path, Counter[str]]) -> None:
     """The venue's side: money, orders, fills; that a stop was reached is noted beside them now."""
     home, _ = continued
-    ours = FileSimAccountStore(home / "venue-main.json", SimAccount).load()
+    ours = load_whole(FileSimAccountStore(home / "venue-main.json", SimAccount))
     theirs = FileSimAccountStore(FIXTURES / "continued/venue-main.json", SimAccount).load()
     assert ours is not None
     assert theirs is not None

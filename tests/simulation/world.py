@@ -38,6 +38,7 @@ from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount
+from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
 from trader.stages.pipeline import Pipeline
 
@@ -225,7 +226,7 @@ class World:
             store,
             audit,
             InMemoryKillSwitch(self.kill_switch.word),
-            InMemorySimAccountStore(self.books.load()),
+            InMemorySimAccountStore(self.books.load(), self.books.archive.copy()),
             copy(self.clock),
         )
 
@@ -233,7 +234,8 @@ class World:
         """Name the state: two worlds with one digest have one future."""
         parts = [self.store.texts, self.audit.texts, *self.store._fills.values(), *self.store._finished.values()]
         texts = [f"{key}={text}" for part in parts for key, text in part.items()]
-        return sha256_hex("|".join([*texts, str(self.kill_switch.word), str(self.clock.at), repr(self.books.load())]))
+        books = repr((self.books.load(), self.books.archive.between("", "~")))
+        return sha256_hex("|".join([*texts, str(self.kill_switch.word), str(self.clock.at), books]))
 
     def ports(self, owner: str, wrap: Callable[[str, object], object] | None = None) -> Ports:
         """The world as one invocation sees it; *wrap* may put something between."""
@@ -268,9 +270,9 @@ class World:
         return self.audit.texts
 
     def book(self) -> SimAccount:
-        """The venue's own book, brought up to now."""
+        """The venue's own book with all that ever left it, brought up to now."""
         self.exchange.balances()
-        book = self.books.load()
+        book = load_whole(self.books)
         assert book is not None
         return book
 

@@ -50,6 +50,7 @@ from trader.settings import Settings
 from trader.settings.app import FillModel
 from trader.settings.policy import RuleSettings
 from trader.sim.account import SimAccount
+from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
 from trader.strategies.rules_engine import RulesEngineSettings
 
@@ -266,9 +267,7 @@ class CrashWorld:
     # --- eyes
 
     def _account(self) -> SimAccount:
-        account = self._accounts.load()
-        assert account is not None
-        return account
+        return load_whole(self._accounts) or SimAccount()
 
     def _ledger(self) -> Ledger:
         ledger = self._store.ledger(_SCOPE)

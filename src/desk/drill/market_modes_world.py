@@ -34,6 +34,7 @@ from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderP
 from trader.ports import ExchangeAdapter, Identity, Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount
+from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.orders import SimOrder
 from trader.stages.pipeline import Pipeline
@@ -249,7 +250,7 @@ class ModeWorld:
         self._excess = max(self._excess, excess + sum((each.remaining for each in in_doubt), ZERO))
 
     def _account(self) -> SimAccount:
-        return self._accounts.load() or SimAccount()
+        return load_whole(self._accounts) or SimAccount()
 
     def _active(self, side: Side) -> list[SimOrder]:
         return [each for each in self._account().active.values() if each.side is side]

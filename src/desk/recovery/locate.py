@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from desk.in_memory import FixedClock
+from desk.in_memory import FixedClock, InMemorySimAccountStore
 from desk.markets.candle_market import CandleMarket
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
@@ -24,7 +27,7 @@ from trader.model.ids import Instant, rfc3339
 from trader.ports import Clock
 from trader.settings import Settings
 from trader.settings.app import Mode
-from trader.sim.account import SimAccount, SimAccountStore
+from trader.sim.account import KindT, SimAccount, SimAccountStore
 
 VENUE = "https://api.coinbase.com"
 
@@ -45,13 +48,20 @@ class ReadOnlyAccountStore:
 
     def __init__(self, accounts: SimAccountStore) -> None:
         self._accounts = accounts
-        self._changed: SimAccount | None = None
+        self._changed: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
 
     def load(self) -> SimAccount | None:
-        return self._changed if self._changed is not None else self._accounts.load()
+        return self._changed.load() or self._accounts.load()
 
-    def save(self, account: SimAccount) -> None:
-        self._changed = account
+    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._changed.save(account, ended)
+
+    def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
+        return self._changed.read_archived(key, kind) or self._accounts.read_archived(key, kind)
+
+    def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
+        there = self._accounts.list_archived(first, last, kind)
+        return {**there, **self._changed.list_archived(first, last, kind)}
 
 
 def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:

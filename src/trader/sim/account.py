@@ -1,7 +1,7 @@
-"""Everything the simulated venue remembers, as one frozen value that can be stored as JSON.
+"""What the simulated venue has open, and what ended there lately, as one frozen value that can be stored as JSON.
 
-Holds are never stored: they follow from the active orders, so they cannot disagree with them. What has long been over
-is forgotten, so that a paper account does not grow without end.
+Holds are never stored: they follow from the active orders, so they cannot disagree with them. The account is as large
+as the business that is open: what has ended moves to the archive of its store, see ``trader.sim.archive``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance
@@ -27,13 +28,16 @@ from trader.sim.orders import (
     round_up_fee,
 )
 
-#: How long finished orders and their fills are remembered: far longer than any ledger asks back.
-MEMORY_SECONDS = 30 * 86_400
+KindT = TypeVar("KindT")
 
 
 @dataclass(frozen=True, slots=True)
 class SimAccount:
-    """Money, orders, fills and conversions. ``matched_until`` says per product up to where the tape was read."""
+    """Money, active orders, and the orders, fills and conversions that ended a short while ago.
+
+    ``matched_until`` says per product up to where the tape was read. ``complete_since`` is the instant since when
+    whatever ended is still in here; what ended before it may be in the archive.
+    """
 
     totals: Mapping[Asset, Decimal] = field(default_factory=dict)
     active: Mapping[VenueOrderId, SimOrder] = field(default_factory=dict)
@@ -41,10 +45,11 @@ class SimAccount:
     fills: tuple[Fill, ...] = ()
     conversions: Mapping[str, SimConversion] = field(default_factory=dict)
     matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
+    complete_since: Instant = Instant(0)
     schema: int = SCHEMA
 
     def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
-        """Find an order, active or finished."""
+        """Find an order, active or recently finished."""
         return self.active.get(venue_order_id) or self.finished.get(venue_order_id)
 
     def balances(self) -> Mapping[Asset, Balance]:
@@ -120,20 +125,14 @@ class SimAccount:
         return account
 
     def end_order(self, venue_order_id: VenueOrderId, status: OrderStatus, at: Instant) -> SimAccount:
-        """Finish an order, which frees its hold, and forget what was over long before."""
+        """Finish an order, which frees its hold."""
         ended = replace(self.active[venue_order_id], status=status, final_at=at)
         active = {key: order for key, order in self.active.items() if key != venue_order_id}
-        oldest = at - MEMORY_SECONDS
-        kept = {key: order for key, order in self.finished.items() if (order.final_at or at) >= oldest}
-        fills = self.fills
-        if fills and fills[0].time < oldest:
-            fills = tuple(fill for fill in fills if fill.time >= oldest)
         matched = self.matched_until
         if all(order.product_id != ended.product_id for order in active.values()):
             matched = {name: until for name, until in matched.items() if name != ended.product_id}
-        return replace(
-            self, active=active, finished={**kept, venue_order_id: ended}, fills=fills, matched_until=matched
-        )
+        finished = {**self.finished, venue_order_id: ended}
+        return replace(self, active=active, finished=finished, matched_until=matched)
 
     def as_of(self, at: Instant) -> SimAccount:
         """Undo what happened after an instant, for a venue whose answers lag."""
@@ -160,17 +159,28 @@ class SimAccount:
 
 
 class SimAccountStore(Protocol):
-    """Where the account lies between calls. Raises StoreError."""
+    """Where the account lies between calls, and by its side an archive of what has left it. Raises StoreError."""
 
     def load(self) -> SimAccount | None:
         """Return the account as last saved; None if there never was one."""
 
-    def save(self, account: SimAccount) -> None:
-        """Replace the account, wholly or not at all."""
+    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Replace the account and add what left it to the archive by key, all of it or nothing.
+
+        The account as last saved still has whatever is in *ended*: so a part of that may be kept before the rest, and
+        keeping it again changes nothing.
+        """
+
+    def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
+        """Return what the archive has under a key; None if it has nothing."""
+
+    def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
+        """Return what the archive has from one key up to and without another."""
 
 
 def _grow_bracket(account: SimAccount, order: SimOrder, quantity: Quantity, at: Instant) -> SimAccount:
-    # A bracket that is final stays final; what its parent buys afterwards has to be protected by somebody else.
+    # A bracket that is final stays final; what its parent buys afterwards has to be protected by somebody else. It
+    # does not leave the account before its parent does.
     if order.child is None or order.child in account.finished:
         return account
     child = account.active.get(order.child)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
 
-from trader.errors import DataError, StoreError, VenueError, VenueProtocol, VenueUnavailable
-from trader.model.codec import sha256_hex
+from trader.errors import DataError, VenueError, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport, ConversionStatus
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.inputs import AccountListing
@@ -32,6 +33,17 @@ from trader.model.orders import (
 from trader.ports import Clock, MarketData
 from trader.settings.app import SimulationSettings
 from trader.sim.account import SimAccount, SimAccountStore
+from trader.sim.archive import (
+    RECENT_SECONDS,
+    VenueAccounts,
+    find_conversion,
+    find_order,
+    list_fills,
+    list_order_fills,
+    list_orders,
+    name_conversion,
+    split_ended,
+)
 from trader.sim.checks import POST_ONLY, why_reject
 from trader.sim.fills import fill_marketable
 from trader.sim.matching import Tape, book_execution, match_all
@@ -49,7 +61,7 @@ _DEPTH_BAND_BPS = Decimal(20)
 class SimulatedExchange:
     """The simulated venue. *opening* is what the account holds if the store has none yet.
 
-    Finished orders and their fills are remembered for 30 days, see ``trader.sim.account``.
+    What ended longer than *recent_seconds* ago is asked of the account's archive, see ``trader.sim.archive``.
     """
 
     def __init__(
@@ -62,14 +74,16 @@ class SimulatedExchange:
         *,
         opening: Mapping[Asset, Decimal],
         order_prefix: str = "",
+        recent_seconds: int = RECENT_SECONDS,
     ) -> None:
         self._market = market
         self._tape = tape
         self._settings = settings
         self._clock = clock
-        self._accounts = accounts
+        self._accounts = VenueAccounts(accounts)
         self._opening = opening
         self._prefix = order_prefix
+        self._recent_seconds = recent_seconds
 
     # --- the public half
 
@@ -133,25 +147,21 @@ class SimulatedExchange:
         return taken
 
     def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
-        account = self._visible()
-        ours = (
-            order
-            for order in (*account.finished.values(), *account.active.values())
-            if order.created_at >= since and order.root.startswith(self._prefix)
-        )
+        orders = list_orders(self._visible(), self._accounts, since)
+        ours = (order for order in orders if order.root.startswith(self._prefix))
         return tuple(order.report() for order in sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
-        order = self._visible().order(venue_order_id)
+        order = find_order(self._visible(), self._accounts, venue_order_id)
         if order is None:
             raise VenueProtocol(f"there is no order {venue_order_id}")
         return order.report()
 
     def fills(self, since: Instant) -> Sequence[Fill]:
-        return tuple(fill for fill in self._visible().fills if fill.time >= since)
+        return list_fills(self._visible(), self._accounts, since)
 
     def order_fills(self, venue_order_ids: Sequence[VenueOrderId]) -> Sequence[Fill]:
-        return tuple(fill for fill in self._visible().fills if fill.venue_order_id in venue_order_ids)
+        return list_order_fills(self._visible(), self._accounts, venue_order_ids)
 
     # --- conversions
 
@@ -161,15 +171,14 @@ class SimulatedExchange:
             raise VenueProtocol(f"no conversion of {intent.source} into {intent.target}")
         if not 0 < intent.amount <= account.available(intent.source):
             raise VenueProtocol(f"{account.available(intent.source)} {intent.source} is free, not {intent.amount}")
-        asked = sum(1 for each in account.conversions.values() if each.conversion_id == intent.conversion_id)
-        name = sha256_hex(f"convert|{intent.conversion_id}|{asked}")[:32]
+        name = name_conversion(account, self._accounts, intent.conversion_id)
         conversion = SimConversion(name, intent.conversion_id, intent.source, intent.target, intent.amount)
         self._save(account.with_conversion(conversion))
         return name
 
     def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         account = self._advanced()
-        conversion = _known_conversion(account, venue_conversion_id, intent)
+        conversion = _known_conversion(account, self._accounts, venue_conversion_id, intent)
         if conversion.status is not ConversionStatus.QUOTED:
             raise VenueProtocol(f"conversion {venue_conversion_id} is {conversion.status} already")
         if conversion.amount > account.available(conversion.source):
@@ -184,7 +193,7 @@ class SimulatedExchange:
         self._save(account.with_conversion(done))
 
     def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
-        conversion = _known_conversion(self._advanced(), venue_conversion_id, intent)
+        conversion = _known_conversion(self._advanced(), self._accounts, venue_conversion_id, intent)
         received = conversion.amount if conversion.status is ConversionStatus.COMPLETED else Notional(0)
         return ConversionReport(venue_conversion_id, conversion.status, received)
 
@@ -192,10 +201,10 @@ class SimulatedExchange:
 
     def _submit(self, intent: OrderIntent) -> Submission:
         account, now = self._advanced(), self._clock.now()
-        known = account.order(derive_venue_id(intent.client_order_id, 0))
+        known = find_order(account, self._accounts, derive_venue_id(intent.client_order_id, 0))
         if known is not None:
             # As at Coinbase: the first order with this id is the answer, even if this request differs from it.
-            return self._accepted(account, known)
+            return self._accepted(known)
         product = self._market.products([intent.product_id])[intent.product_id]
         if isinstance(product, DataError):
             return Rejected("INVALID_PRODUCT_ID")
@@ -211,12 +220,12 @@ class SimulatedExchange:
         if order.configuration in _TAKES_ON_ARRIVAL and touch is not None:
             account = self._taken(account, order, touch, now)
         self._save(account)
-        return self._accepted(account, order)
+        return self._accepted(account.order(order.venue_order_id) or order)
 
-    def _accepted(self, account: SimAccount, order: SimOrder) -> Accepted:
+    def _accepted(self, order: SimOrder) -> Accepted:
         """Answer with what is seen of the order at once, which is nothing where answers lag."""
-        seen = None if self._settings.visibility_lag_seconds else account.order(order.venue_order_id)
-        return Accepted(order.venue_order_id, order.child, seen is not None and seen.status is OrderStatus.FILLED)
+        is_filled = order.status is OrderStatus.FILLED and not self._settings.visibility_lag_seconds
+        return Accepted(order.venue_order_id, order.child, is_filled)
 
     def _taken(self, account: SimAccount, order: SimOrder, touch: Quote, now: Instant) -> SimAccount:
         depth = self._market.depth([order.product_id], _DEPTH_BAND_BPS)[order.product_id]
@@ -262,26 +271,26 @@ class SimulatedExchange:
         return account.as_of(Instant(self._clock.now() - lag)) if lag else account
 
     def _advanced(self) -> SimAccount:
-        try:
-            stored = self._accounts.load()
-        except StoreError as error:
-            raise VenueUnavailable(f"the simulated account cannot be read: {error}") from error
+        now = self._clock.now()
+        stored = self._accounts.load()
         opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
-        account = match_all(opened, self._tape, self._settings, self._clock.now())
+        # What leaves was saved within the account before, so wherever a save breaks off, only what happened is kept.
+        oldest = Instant(now - self._settings.visibility_lag_seconds - self._recent_seconds)
+        recent, ended = split_ended(opened, oldest)
+        account = match_all(recent, self._tape, self._settings, now)
         if account is not stored:
-            self._save(account)
+            self._save(account, ended)
         return account
 
-    def _save(self, account: SimAccount) -> None:
+    def _save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         assert all(amount >= ZERO for amount in account.totals.values()), f"negative balance: {account.totals}"
-        try:
-            self._accounts.save(account)
-        except StoreError as error:
-            raise VenueUnavailable(f"the simulated account cannot be saved: {error}") from error
+        self._accounts.save(account, ended)
 
 
-def _known_conversion(account: SimAccount, venue_conversion_id: str, intent: ConversionIntent) -> SimConversion:
-    conversion = account.conversions.get(venue_conversion_id)
+def _known_conversion(
+    account: SimAccount, accounts: SimAccountStore, venue_conversion_id: str, intent: ConversionIntent
+) -> SimConversion:
+    conversion = find_conversion(account, accounts, venue_conversion_id)
     if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
         raise VenueProtocol(f"there is no conversion {venue_conversion_id} of {intent.amount} {intent.source}")
     return conversion

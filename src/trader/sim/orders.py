@@ -120,6 +120,11 @@ class SimConversion:
     status: ConversionStatus = ConversionStatus.QUOTED
     done_at: Instant | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be committed."""
+        return self.status is ConversionStatus.QUOTED
+
 
 def derive_venue_id(client_order_id: ClientOrderId, number: int) -> VenueOrderId:
     """Derive the venue's id of an order (0) or of its attached bracket (1): the same in every run."""

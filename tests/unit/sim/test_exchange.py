@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -28,7 +30,6 @@ from factories_venue import (
     a_simulated_venue,
     a_simulation,
     a_taker,
-    an_exit,
     an_intent,
 )
 from trader.errors import StoreUnavailable, VenueProtocol, VenueUnavailable
@@ -38,7 +39,7 @@ from trader.model.market import Granularity
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Accepted, OrderConfiguration, Rejected, Side, Unknown
-from trader.sim.account import MEMORY_SECONDS, SimAccount
+from trader.sim.account import SimAccount
 from trader.sim.exchange import SimulatedExchange
 from trader.sim.matching import MarketTape
 
@@ -283,10 +284,10 @@ class BrokenBooks(InMemorySimAccountStore[SimAccount]):
 
     broken = False
 
-    def save(self, book: SimAccount) -> None:
+    def save(self, book: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         if self.broken:
             raise StoreUnavailable("disk full")
-        super().save(book)
+        super().save(book, ended)
 
 
 def test_order_whose_book_cannot_be_saved_is_in_doubt() -> None:
@@ -301,22 +302,6 @@ def test_order_whose_book_cannot_be_saved_is_in_doubt() -> None:
     assert isinstance(submission, Unknown)
     with pytest.raises(VenueUnavailable):
         venue.exchange.cancel([])
-
-
-def test_what_has_long_been_over_is_forgotten() -> None:
-    """A paper account that runs for months keeps a book of one month."""
-    venue = a_simulated_venue(a_path(Bar()))
-    path = a_path(Bar(), first=START + MEMORY_SECONDS + 2 * STEP)
-    accounts = InMemorySimAccountStore[SimAccount]()
-    first = a_simulated_venue(accounts=accounts)
-    first.exchange.submit(a_taker("old"))
-    venue = a_simulated_venue(path, accounts=accounts)
-    venue.clock.set(Instant(START + MEMORY_SECONDS + 2 * STEP))
-
-    young = venue.accepted(venue.exchange.submit(an_exit("young")))
-
-    assert [young] == [order.venue_order_id for order in venue.exchange.orders(EVER)]
-    assert [young] == [fill.venue_order_id for fill in venue.exchange.fills(EVER)]
 
 
 def test_tape_of_any_market_matches_like_the_candles_it_came_from() -> None:

@@ -34,6 +34,7 @@ def create_text(path: Path, text: str) -> None:
 
 def append_lines(path: Path, lines: list[str]) -> None:
     """Append whole lines. What an earlier crash left of a line was never committed, and is cut off first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         file.seek(0)
         content = file.read()

@@ -9,6 +9,7 @@
     <home>/scope=PAPER#main/owed/…           audit objects that wait to be stored
     <home>/audit/scope=…/dt=…/….jsonl        written once
     <home>/….json                            the account of a simulated venue
+    <home>/….jsonl                           what has left that account, one fill, order or conversion a line
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from trader.adapters.local.archive import ArchiveFile
 from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
 from trader.adapters.local.lease import LeasedStore
 from trader.errors import AuditConflict, AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
@@ -31,6 +34,7 @@ from trader.model.schema import upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
 
 AccountT = TypeVar("AccountT")
+KindT = TypeVar("KindT")
 
 
 class FileStateStore(LeasedStore):
@@ -152,10 +156,14 @@ class FileKillSwitch:
 
 
 class FileSimAccountStore(Generic[AccountT]):
-    """The account of a simulated venue as one file. *kind* is its class: this package does not know the simulator."""
+    """The account of a simulated venue as one file, and its archive as another of the same name with .jsonl at its end.
+
+    *kind* is the account's class: this package does not know the simulator.
+    """
 
     def __init__(self, path: Path, kind: type[AccountT]) -> None:
         self._path = path
+        self._archive = ArchiveFile(path.with_suffix(".jsonl"))
         self._kind = kind
         self._known: tuple[str, AccountT] | None = None
 
@@ -176,13 +184,21 @@ class FileSimAccountStore(Generic[AccountT]):
                 raise LedgerCorrupt(f"{self._path}: {error}") from error
         return self._known[1]
 
-    def save(self, account: AccountT) -> None:
+    def save(self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         text = canonical_json(account)
+        if ended:
+            self._archive.append(ended)
         try:
             replace_text(self._path, text)
         except OSError as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
         self._known = text, account
+
+    def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
+        return self._archive.read(key, kind)
+
+    def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
+        return self._archive.between(first, last, kind)
 
 
 KeyOf = Callable[[dict[str, Any]], str]
