@@ -27,6 +27,7 @@ CALLS = {
     "dynamodb:PutItem",
     "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
+    "dynamodb:Query",
     "s3:GetObject",
     "s3:PutObject",
     "secretsmanager:GetSecretValue",
@@ -136,7 +137,7 @@ def the_function_may_do_what_it_does(template: Template) -> list[str]:
     granted = {
         action
         for name, statement in statements(template)
-        if name in {"FunctionRole", "KeyPolicy"}
+        if name in {"FunctionRole", "KeyPolicy", "VenuePolicy"}
         for action in listed(statement["Action"])
     }
     return sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents"}))
@@ -153,6 +154,15 @@ def the_key_is_for_live_only(template: Template) -> list[str]:
     if template["Conditions"]["IsLive"] != {"Fn::Equals": [{"Ref": "Mode"}, "LIVE"]}:
         found.append("IsLive")
     return found + sorted(readers - {"KeyPolicy"})
+
+
+def only_paper_looks_old_trades_up(template: Template) -> list[str]:
+    """A venue that is real keeps its own."""
+    found = [name for name in ("VenuePolicy",) if template["Resources"][name].get("Condition") != "IsPaper"]
+    if template["Conditions"]["IsPaper"] != {"Fn::Equals": [{"Ref": "Mode"}, "PAPER"]}:
+        found.append("IsPaper")
+    readers = {name for name, statement in statements(template) if "dynamodb:Query" in listed(statement["Action"])}
+    return found + sorted(readers ^ {"VenuePolicy"})
 
 
 def nothing_is_tried_twice(template: Template) -> list[str]:
@@ -341,6 +351,7 @@ PROMISES: tuple[Promise, ...] = (
     grants_name_what_they_grant,
     the_function_may_do_what_it_does,
     the_key_is_for_live_only,
+    only_paper_looks_old_trades_up,
     nothing_is_tried_twice,
     a_cycle_ends_before_the_next,
     books_are_kept,
@@ -400,6 +411,13 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (the_function_may_do_what_it_does, "KeyPolicy.Properties.PolicyDocument.Statement.0.Action", "s3:DeleteObject"),
     (the_key_is_for_live_only, "KeyPolicy.Condition", None),
     (the_key_is_for_live_only, "ApiSecret.Condition", None),
+    (only_paper_looks_old_trades_up, "VenuePolicy.Condition", None),
+    (only_paper_looks_old_trades_up, "VenuePolicy.Properties.PolicyDocument.Statement.0.Action", "dynamodb:Scan"),
+    (
+        only_paper_looks_old_trades_up,
+        "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.0.Action",
+        ["dynamodb:Query"],
+    ),
     (the_key_is_for_live_only, "TradingFunction.Properties.Environment.Variables.TRADER_SECRET", {"Ref": "ApiSecret"}),
     (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumRetryAttempts", 2),
     (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumEventAgeInSeconds", 21600),

@@ -42,7 +42,7 @@ def statements_of_the_function(template: Template, mode: str) -> list[dict[str, 
     resources = template["Resources"]
     function = resources["TradingFunction"]["Properties"]
     ((_, (role, _)),) = function["Role"].items()
-    conditions = {None: True, "IsLive": mode == "LIVE"}
+    conditions = {None: True, "IsLive": mode == "LIVE", "IsPaper": mode == "PAPER"}
     found: list[dict[str, Any]] = []
     for name, resource in resources.items():
         properties = resource.get("Properties", {})

@@ -29,7 +29,7 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.config.files import load_settings
 from trader.cycle.account import read_account
 from trader.entry.wiring import make_scope
-from trader.model.ids import Asset, Instant, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
@@ -140,7 +140,8 @@ class AccountWorld:
 
 def _make_owners(like: Order, at: Instant, sequence: int) -> Order:
     name = VenueOrderId(derive_uuid(f"owner|{at}|{sequence}"))
-    core = replace(like.core, venue_order_id=name, client_order_id=f"by-hand-{sequence}", created_at=at, child=None)
+    by_hand = ClientOrderId(f"by-hand-{sequence}")
+    core = replace(like.core, venue_order_id=name, client_order_id=by_hand, created_at=at, child=None)
     return replace(like, core=core, created=Micros(at * 1_000_000), sequence=sequence)
 
 

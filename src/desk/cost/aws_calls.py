@@ -125,6 +125,7 @@ _PLACE = "us-east-1:123456789012"
 _RESOURCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "dynamodb:GetItem": _table,
     "dynamodb:PutItem": _table,
+    "dynamodb:Query": _table,
     "dynamodb:UpdateItem": _table,
     "s3:GetObject": _object,
     "s3:PutObject": _object,
