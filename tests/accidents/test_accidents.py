@@ -3,8 +3,8 @@
 The number in a docstring is that of the accident. Most are told as whole cycles on a simulated venue, because that is
 where they happened. Numbers 1 to 3 are told by the crash tests in ``simulation``, 14 and 18 by the contract of a venue
 and the tests of its wire, 21, 22 and 29 by those of the adapter and the entry, 27 by those of the backtest, and 28 by
-the test of every key; 42 in test_odd_markets; 47 and 48, about prices, in test_believed_prices; 49 to 51, 55 and 56,
-which strategies made, in test_strategies; 54 in test_protection_at_venue.
+the test of every key; 39 and 42 in test_odd_markets; 47 and 48, about prices, in test_believed_prices; 49 to 51, 55
+and 56, which strategies made, in test_strategies; 54 in test_protection_at_venue.
 """
 
 from __future__ import annotations

@@ -1,33 +1,36 @@
-"""Accident 42: an increment of "0", and whatever else of a product's numbers no order could keep.
+"""Accidents 39 and 42: a book that is closed under one of its names, and numbers of a product that no order could keep.
 
-A row is spoilt on its way from the market to the cycle, as Coinbase would write it and as the adapter reads it; the
-simulated venue goes on with the right numbers, unless a test says otherwise.
+39: the USD book is view-only where the user lives, the USDC book is open. Both are one book; whole cycles buy, protect
+and sell under the name that takes orders.
+
+42: an increment of "0". A row is spoilt on its way from the market to the cycle, as Coinbase would write it and as the
+adapter reads it; the simulated venue goes on with the right numbers, unless a test says otherwise.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from accidents.hostile_venue import holding_due, is_covered, resting, show
-from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world
+from accidents.hostile_venue import MODES, holding_due, is_covered, resting, show
+from accidents.one_account import BTC, DIP, ETH, SOL, Bar, World, a_path, a_world, listed
 from factories import SCOPE, Scripted, a_proposal
 from trader.adapters.coinbase.answers import read_or_explain
 from trader.adapters.coinbase.wire.market import read_product
 from trader.cycle import CycleOutcome, CycleReport
-from trader.errors import DataError
+from trader.errors import DataError, MissingData
 from trader.model.decisions import Outcome, Verdict
 from trader.model.denials import DenialCode
 from trader.model.events import EventKind
-from trader.model.ids import ProductId
+from trader.model.ids import Asset, ProductId
 from trader.model.market import Product
 from trader.model.money import Price, Quantity, plain
-from trader.model.orders import OrderPurpose
+from trader.model.orders import OrderConfiguration, OrderPurpose
 from trader.model.trading_state import TradingState
 from unit.adapters.coinbase.stub import a_wire_product
 
@@ -160,7 +163,221 @@ def test_row_that_is_read_as_it_is_changes_nothing() -> None:
     assert {SOL, ETH} == bought(world)
 
 
-# --- not held
+# --- 39
+
+SOL_USDC = ProductId("SOL-USDC")
+PEGS = (ProductId("USDT-USD"), ProductId("USDT-USDC"))
+#: Every way in which the venue takes no order of ours under a name; None: it does not list it at all.
+CLOSED: dict[str, dict[str, Any] | None] = {
+    **{name: flags for name, flags in MODES.items() if name != "post_only"},
+    "not listed": None,
+}
+each_closed = pytest.mark.parametrize("closed", CLOSED)
+
+
+def close(world: World, product_id: ProductId, closed: str) -> None:
+    """From now on the venue takes no order under this name."""
+    flags = CLOSED[closed]
+    if flags is None:
+        del world.market._products[product_id]
+    else:
+        show(world, product_id, **flags)
+
+
+def wants_sol(context: Any) -> Any:
+    """Want SOL under whichever name it is a candidate, and hold it for an hour."""
+    return tuple(a_proposal(each, max_hold_hours=1) for each in context.candidates if each.startswith("SOL-"))
+
+
+def a_world_with_two_listings(
+    *, pays_with: str = "USDC", auto_convert: bool = False, after: Sequence[Bar] = QUIET, **over: Any
+) -> World:
+    """SOL against USD and against USDC on one book; the money is in one of them, and may be converted or not."""
+    other = "USD" if pays_with == "USDC" else "USDC"
+    path = {"USDT": [f"USDT-{pays_with}"], other: [f"USDT-{pays_with}", f"USDT-{other}"]}
+    return a_world(
+        strategy=Scripted(wants_sol),
+        paths={SOL: a_path(DIP, *after), **dict.fromkeys(PEGS, a_path(*[Bar(1.0)] * 400, price=1.0))},
+        products=[listed("SOL-USDC", alias=SOL), *(listed(each, price_increment=Price("0.0001")) for each in PEGS)],
+        opening={Asset(pays_with): "10000"},
+        app__accounting_asset=pays_with,
+        execution__auto_convert=auto_convert,
+        risk__pegs=path,
+        **over,
+    )
+
+
+def lots(world: World) -> set[ProductId]:
+    return {lot.product_id for lot in world.ledger.lots.values()}
+
+
+@each_closed
+def test_base_is_bought_on_the_listing_that_is_open(closed: str) -> None:
+    """39: cash in USDC, SOL-USD closed: no NOT_TRADABLE, no QUOTE_MISSING; it is bought, covered, and sold again."""
+    world = a_world_with_two_listings()
+    close(world, SOL, closed)
+
+    report = world.cycle()
+
+    assert Outcome.ENTERING is verdict_on(report, SOL_USDC).outcome
+    assert SOL not in {verdict.product_id for verdict in report.decision.verdicts}  # type: ignore[union-attr]
+    world.pass_bars()
+    world.cycle()
+    assert ({SOL_USDC}, {SOL_USDC}, True) == (bought(world), lots(world), is_covered(world))
+    world = with_strategy(world, Scripted())
+    world.clock.advance(3600)
+    assert CycleOutcome.COMPLETED is world.cycle().outcome
+    assert (set(), 0) == (lots(world), resting(world))
+
+
+@each_closed
+def test_base_is_bought_on_the_canonical_listing_where_the_alias_is_closed(closed: str) -> None:
+    """39: the other way round, with cash in USD."""
+    world = a_world_with_two_listings(pays_with="USD")
+    close(world, SOL_USDC, closed)
+
+    world.cycles(2)
+
+    assert {SOL} == bought(world)
+
+
+@each_closed
+def test_cash_is_converted_for_the_listing_that_is_open(closed: str) -> None:
+    """39: cash in USD alone: what is open is paid with USDC."""
+    world = a_world_with_two_listings(pays_with="USD", auto_convert=True)
+    close(world, SOL, closed)
+
+    world.cycles(2)
+
+    assert ({SOL_USDC}, 1) == (bought(world), len(world.stored.conversions))
+
+
+@each_closed
+@pytest.mark.parametrize("also", ["view_only", "cancel_only"])
+def test_base_of_which_every_listing_is_closed_is_not_tradable(closed: str, also: str) -> None:
+    """39: and says so once, under one name."""
+    world = a_world_with_two_listings()
+    close(world, SOL_USDC, also)
+    close(world, SOL, closed)
+
+    report = world.cycle()
+
+    (verdict,) = [each for each in report.decision.verdicts if each.product_id.startswith("SOL-")]  # type: ignore[union-attr]
+    assert (DenialCode.NOT_TRADABLE, set()) == (verdict.code, bought(world))
+
+
+def test_open_listing_that_nobody_pays_with_is_no_way_in() -> None:
+    """39: euros are no preferred quote: the base stays closed, whatever SOL-EUR says."""
+    world = a_world_with_two_listings()
+    world.market._products[ProductId("SOL-EUR")] = listed("SOL-EUR", alias=SOL)
+    close(world, SOL, "view_only")
+    close(world, SOL_USDC, "view_only")
+
+    assert DenialCode.NOT_TRADABLE is verdict_on(world.cycle(), SOL).code
+
+
+@each_closed
+def test_listing_that_closes_within_the_hour_is_left_for_the_other(closed: str) -> None:
+    """39: the first order is withheld, and the flags that were read for it count; what is gone, goes with the list."""
+    world = a_world_with_two_listings(pays_with="USD", auto_convert=True)
+    world = with_strategy(world, Scripted())
+    world.cycle()
+    close(world, SOL, closed)
+    world.pass_bars()
+    world = with_strategy(world, Scripted(wants_sol))
+
+    reports = world.cycles(2 if closed != "not listed" else 13)
+
+    assert {SOL_USDC} == bought(world)
+    assert DenialCode.HYSTERESIS not in {each.code for r in reports for each in r.decision.verdicts}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("silent", [SOL, SOL_USDC], ids=str)
+@pytest.mark.parametrize("held", [SOL, SOL_USDC], ids=str)
+@pytest.mark.parametrize("why", ["time", "flatten", "bare"])
+def test_lot_on_either_listing_is_sold_and_protected_by_the_quote_of_the_other(
+    held: ProductId, silent: ProductId, why: str
+) -> None:
+    """39: one book: if its quote is told under one name only, that is the quote of both."""
+    world = a_world_with_two_listings(pays_with=held.partition("-")[2])
+    world.cycles(2)
+    assert {held} == lots(world)
+    world = with_strategy(world, Scripted())
+
+    def quotes(original: Callable[..., Any], names: Any) -> Any:
+        return {**original(names), **{each: MissingData("none") for each in names if each == silent}}
+
+    world.meddlers["market.quotes"] = quotes
+    if why == "bare":
+        world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+        world.cycle()
+        assert is_covered(world)
+    world.kill_switch.word = TradingState.FLATTEN if why == "flatten" else TradingState.RUN
+    world.clock.advance(3600)
+
+    report = world.cycle()
+
+    assert (CycleOutcome.COMPLETED, set(), 0) == (report.outcome, lots(world), resting(world))
+
+
+@pytest.mark.parametrize("held", [SOL, SOL_USDC], ids=str)
+@each_closed
+def test_lot_is_sold_where_it_was_bought_when_the_other_listing_closes(held: ProductId, closed: str) -> None:
+    """39: protected and sold under its own name."""
+    world = a_world_with_two_listings(pays_with=held.partition("-")[2])
+    world.cycles(2)
+    close(world, SOL if held == SOL_USDC else SOL_USDC, closed)
+    world = with_strategy(world, Scripted())
+    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+    world.cycle()
+    assert ({held}, True) == (lots(world), is_covered(world))
+    world.clock.advance(3600)
+
+    report = world.cycle()
+
+    assert (CycleOutcome.COMPLETED, set()) == (report.outcome, lots(world))
+
+
+@each_closed
+def test_lot_of_a_listing_that_closes_keeps_its_bracket(closed: str) -> None:
+    """33, 39: nothing of it can be sold just now; what covers it stays, and no second lot is bought next door."""
+    world = a_world_with_two_listings(pays_with="USD", auto_convert=True)
+    world.cycles(2)
+    close(world, SOL, closed)
+    world.clock.advance(3600)
+
+    world.cycles(3)
+
+    assert ({SOL}, {SOL}, True) == (bought(world), lots(world), is_covered(world))
+    assert 0 == world.sent("cancel")
+
+
+def test_rest_is_offered_at_the_ask_that_the_open_listing_is_quoted_with() -> None:
+    """33, 39: below its stop, and the book turns post-only while it is sold; the canonical listing has no quote."""
+    world = a_world_with_two_listings(after=[Bar(), *[Bar(close=90.0)] * 20])
+    close(world, SOL, "view_only")
+    world.cycles(2)
+    assert {SOL_USDC} == lots(world)
+    world = with_strategy(world, Scripted())
+    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+    world.meddlers["market.quotes"] = lambda original, names: {
+        **original(names),
+        **dict.fromkeys({SOL}.intersection(names), MissingData("none")),
+    }
+
+    def submit(original: Callable[..., Any], intent: Any) -> Any:
+        show(world, SOL_USDC, post_only=True)
+        return original(intent)
+
+    world.meddlers["exchange.submit"] = submit
+    world.pass_bars()
+    world.cycle()
+
+    assert is_covered(world)
+    assert [OrderConfiguration.POST_ONLY_GTC] == [each.intent.configuration for each in world.ledger.active_orders()]
+
+
+# --- 42: not held
 
 
 @pytest.mark.parametrize("row", ODD_ROWS, ids=str)
@@ -223,7 +440,7 @@ def test_increment_that_reaches_the_cycle_unread_is_refused_there_too() -> None:
     assert "must be" in str(verdict_on(report, SOL).details["cause"])
 
 
-# --- held
+# --- 42: held
 
 
 @pytest.mark.parametrize("hours", [0, 1], ids=["the list is fresh", "the list is read anew"])
@@ -319,7 +536,7 @@ def test_limits_that_contradict_each_other_take_no_bracket_away(row: dict[str, A
     assert {} == world.ledger.lots
 
 
-# --- never sane
+# --- 42: never sane
 
 
 def edit_ledger(world: World, change: Callable[[dict[str, Any]], None]) -> None:

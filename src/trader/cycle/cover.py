@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trader.cycle.look import await_free, read_product
-from trader.errors import DataError, VenueError
+from trader.cycle.look import await_free, read_product, read_quote
 from trader.model.ids import ClientOrderId
 from trader.model.lots import Lot
 from trader.model.market import Product
@@ -85,11 +84,8 @@ class RestCover:
         product = read_product(hands, sale.product_id)
         if isinstance(product, str) or not product.post_only or product.trading_restrictions():
             return None
-        try:
-            quote = hands.ports.market.quotes((product.canonical_id,))[product.canonical_id]
-        except VenueError:
-            return None
-        if isinstance(quote, DataError) or quote.is_crossed:
+        quote = read_quote(hands, product)
+        if quote is None or quote.is_crossed:
             return None
         price = price_sale(quote, product, self.quantity, sale.attempt, hands.settings.execution)
         return self._make(self.quantity, replace(sale, limit_price=price), product, rests=True)

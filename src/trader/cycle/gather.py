@@ -14,6 +14,7 @@ from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger
+from trader.model.listings import list_books
 from trader.model.market import Balance, Bars, FeeRates, split_answers
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
@@ -161,21 +162,30 @@ class _Reading:
         )
 
     def _add_quotes(self, product_ids: Sequence[ProductId]) -> None:
-        """Quote each book once; its aliases share the quote."""
+        """Quote each order book once, by a listing that takes orders if there is one; all its listings share the quote.
+
+        A book that gives no quote under that name, as it may where it is view-only, is asked for under its other names.
+        """
         products = self.inputs.products
-        canonical = {each: products[each].canonical_id if each in products else each for each in product_ids}
-        found, causes = {**self.inputs.quotes}, {**self.inputs.causes}
-        unknown = tuple(dict.fromkeys(book for book in canonical.values() if book not in found))
-        if unknown:
-            answered, missing = split_answers(self.market.quotes(unknown))
-            found, causes = found | answered, causes | missing
-        for each, book in canonical.items():
-            if book in found:
-                found[each] = replace(found[book], product_id=each)
+        books = list_books(products.values())
+        names = {each: books[products[each].canonical_id] if each in products else (each,) for each in product_ids}
+        for part in (slice(1), slice(1, None)):
+            unquoted = [book for book in names.values() if not self.inputs.quotes.keys() & set(book)]
+            asked = tuple(dict.fromkeys(name for book in unquoted for name in book[part]))
+            if asked:
+                answered, missing = split_answers(self.market.quotes(asked))
+                quotes, causes = {**self.inputs.quotes, **answered}, {**self.inputs.causes, **missing}
+                self.inputs = replace(self.inputs, quotes=quotes, causes=causes)
+        quotes, causes = {**self.inputs.quotes}, {**self.inputs.causes}
+        for each, book in names.items():
+            quote = next((quotes[name] for name in book if name in quotes), None)
+            cause = next((causes[name] for name in book if name in causes), None)
+            if quote is not None:
+                quotes[each] = replace(quote, product_id=each)
                 causes.pop(each, None)
-            elif book in causes:
-                causes[each] = causes[book]
-        self.inputs = replace(self.inputs, quotes=found, causes=causes)
+            elif cause is not None:
+                causes[each] = cause
+        self.inputs = replace(self.inputs, quotes=quotes, causes=causes)
 
     def _add_flags(self, product_ids: Sequence[ProductId]) -> None:
         """Renew what the ledger remembers of these products: the venue may have closed them a minute ago."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from trader.errors import VenueError
 from trader.model.cycle_state import ProductCache
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
-from trader.model.listings import merge_row
-from trader.model.market import Balance, Product
+from trader.model.listings import list_books, merge_row
+from trader.model.market import Balance, Product, Quote
 
 if TYPE_CHECKING:
     from trader.cycle.act import Executor
@@ -63,6 +63,18 @@ def read_product(hands: Executor, product_id: ProductId, *, enters: bool = False
     if product is None:
         return f"its flags could not be read: {cause}"
     return cause if enters and cause else product
+
+
+def read_quote(hands: Executor, product: Product) -> Quote | None:
+    """Read the quote of a product's order book, by whichever of its listings gives one; None if none does."""
+    books = list_books(hands.ledger.known_products.values())
+    names = books.get(product.canonical_id, (product.product_id,))
+    try:
+        answers = hands.ports.market.quotes(names)
+    except VenueError:
+        return None
+    found = (answers.get(name) for name in names)
+    return next((each for each in found if isinstance(each, Quote)), None)
 
 
 def _is_active(hands: Executor, order_id: ClientOrderId) -> bool:

@@ -234,7 +234,7 @@ def test_fees_are_assumed_where_there_is_no_account() -> None:
 
 
 def test_aliases_share_the_quote_of_their_book() -> None:
-    """One book, one question, two names; a book that has no quote has none by any door."""
+    """One book, one question, two names; a book that has no quote under either has none by any door."""
     aliases = [listed("SOL-USDC", alias=SOL), listed("ETH-USDC", alias=ETH)]
     world = a_world(products=aliases, strategy=Scripted())
     world.cycle()
@@ -242,7 +242,7 @@ def test_aliases_share_the_quote_of_their_book() -> None:
 
     def without_eth(original: Any, names: Any) -> Any:
         asked.append(names)
-        return {name: quote for name, quote in original(names).items() if name != ETH}
+        return {name: quote for name, quote in original(names).items() if not name.startswith("ETH")}
 
     world.meddlers["market.quotes"] = without_eth
     tick = Tick(cycle_id_at(START), START, Instant(START + 210))
@@ -252,6 +252,49 @@ def test_aliases_share_the_quote_of_their_book() -> None:
     assert (True, False) == (SOL in asked[0], alias in asked[0])
     assert replace(inputs.quotes[SOL], product_id=alias) == inputs.quotes[alias]
     assert {ETH, ProductId("ETH-USDC")}.isdisjoint(inputs.quotes)
+
+
+SOL_USDC = ProductId("SOL-USDC")
+
+
+@pytest.mark.parametrize(
+    ("sol", "quoted", "asked"),
+    [
+        ({}, {SOL, SOL_USDC}, [[SOL]]),
+        ({}, {SOL_USDC}, [[SOL], [SOL_USDC]]),
+        ({"view_only": True}, {SOL_USDC}, [[SOL_USDC]]),
+        ({"view_only": True}, {SOL}, [[SOL_USDC], [SOL]]),
+        ({"cancel_only": True}, {SOL, SOL_USDC}, [[SOL_USDC]]),
+        (None, {SOL_USDC}, [[SOL_USDC]]),
+    ],
+    ids=["both", "alias alone", "view-only", "view-only, quoted alone", "cancel-only", "not listed"],
+)
+def test_book_is_quoted_under_whichever_name_gives_a_quote(
+    sol: dict[str, Any] | None, quoted: set[ProductId], asked: list[list[ProductId]]
+) -> None:
+    """Accident 39: first that which takes orders, then, if need be, the others; all of them share it."""
+    products = [listed("SOL-USDC", alias=SOL), listed("SOL-USD", **(sol or {}))]
+    world = a_world(products=products, strategy=Scripted())
+    if sol is None:
+        del world.market._products[SOL]
+    questions: list[list[ProductId]] = []
+
+    def quotes(original: Any, names: Any) -> Any:
+        questions.append([name for name in names if name.startswith("SOL")])
+        missing = dict.fromkeys((n for n in names if n.startswith("SOL") and n not in quoted), MissingData("none"))
+        return {**original(names), **missing}
+
+    world.meddlers["market.quotes"] = quotes
+    tick = Tick(cycle_id_at(START), START, Instant(START + 210))
+
+    inputs, screen = gather(world, tick, a_ledger(), world.pipeline)
+
+    names = {SOL, SOL_USDC} if sol is not None else {SOL_USDC}
+    assert names == {name for name in inputs.quotes if name.startswith("SOL")}
+    assert 1 == len({(inputs.quotes[name].bid, inputs.quotes[name].ask) for name in names})
+    assert asked == [each for each in questions if each]
+    assert {} == {name: cause for name, cause in inputs.causes.items() if name in names}
+    assert [None] == [refusal for name, refusal in screen.refusals.items() if name.startswith("SOL")]
 
 
 def test_candles_are_read_of_what_passes_the_checks_that_need_none() -> None:
@@ -381,7 +424,9 @@ def test_product_whose_data_are_missing_says_why(part: str) -> None:
 def test_aliases_share_the_cause_of_their_book() -> None:
     """One book, one question, two names."""
     world = a_world(products=[listed("SOL-USDC", alias=SOL)], strategy=Scripted())
-    world.meddlers["market.quotes"] = lambda original, names: {**original(names), SOL: MissingData("no bids")}
+    world.meddlers["market.quotes"] = lambda original, names: {
+        name: MissingData("no bids") if name.startswith("SOL") else quote for name, quote in original(names).items()
+    }
     tick = Tick(cycle_id_at(START), START, Instant(START + 210))
 
     inputs, _ = gather(world, tick, a_ledger(), world.pipeline)

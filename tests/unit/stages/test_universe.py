@@ -93,6 +93,14 @@ def test_shortlist_keeps_configured_bases_and_their_books() -> None:
     assert [product.product_id for product in found] == ["BTC-USD", "BTC-USDC"]
 
 
+def test_shortlist_keeps_a_configured_base_that_nobody_pays_with() -> None:
+    """It is listed: its verdict says in which asset, and not that the venue does not list it."""
+    euros = a_product("BTC-EUR")
+
+    assert (euros,) == a_universe_manager().shortlist([euros, a_product("JUNK-EUR")], NOBODY)
+    assert DenialCode.QUOTE_ASSET_UNSUPPORTED is the_denial(run(one_base_universe(), euros)).code
+
+
 def test_shortlist_does_not_depend_on_the_order_of_the_list() -> None:
     """The same products in, the same products out."""
     venue = [a_product(f"B{n:02}-USD", volume_24h=Notional(9_000_000 + n % 7)) for n in range(30)]
@@ -157,6 +165,38 @@ def test_canonical_product_is_the_first_by_preferred_quote() -> None:
         selection = run(one_base_universe(), *last)
         assert (expected,) == selection.considered
         assert [expected] == list(selection.candidates)
+
+
+@pytest.mark.parametrize("flag", ["is_disabled", "trading_disabled", "cancel_only", "in_auction", "view_only"])
+def test_listing_that_takes_orders_stands_in_for_one_that_does_not(flag: str) -> None:
+    """Accident 39: the alias for its canonical product, a market of its own for another; if none does, the first."""
+    closed, alias = a_product(**{flag: True}), a_product("BTC-USDC", alias=BTC)
+    both = [closed, replace(alias, view_only=True)]
+
+    for open_one in (alias, a_product("BTC-USDT")):
+        selection = run(one_base_universe(), closed, open_one)
+        assert [open_one.product_id] == list(selection.candidates) == list(selection.considered)
+    denial = the_denial(run(one_base_universe(), *both))
+    assert (BTC, DenialCode.NOT_TRADABLE) == (denial.product_id, denial.code)
+
+
+def test_product_in_an_asset_nobody_pays_with_stands_in_for_none() -> None:
+    """It is open, and no way in."""
+    denial = the_denial(run(one_base_universe(), a_product(view_only=True), a_product("BTC-EUR", alias=BTC)))
+
+    assert (BTC, DenialCode.NOT_TRADABLE) == (denial.product_id, denial.code)
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["closed", "gone"])
+@pytest.mark.parametrize("member", [True, False])
+def test_membership_goes_with_the_book_to_its_other_listing(member: bool, is_listed: bool) -> None:
+    """It was looked at under the one name; whether it is in, or how long it has waited, is the same under the other."""
+    before = Membership(member, disagreeing_cycles=0 if member else 1)
+    products = [a_product(view_only=True)] if is_listed else []
+
+    selection = run(one_base_universe(), *products, a_product("BTC-USDC", alias=BTC), membership={BTC: before})
+
+    assert {"BTC-USDC": Membership(True) if member else Membership(False, 2)} == selection.membership
 
 
 def test_candidate_knows_all_books_of_its_market() -> None:

@@ -61,10 +61,12 @@ class UniverseManager:
     def shortlist(self, products: Iterable[Product], held: frozenset[Asset]) -> tuple[Product, ...]:
         """Reduce the venue's whole list to what can matter, by product id.
 
-        That is every listing of each configured, *held* or discovered base, and every product of a held one.
+        That is every listing of each configured, *held* or discovered base, and every product of a held one. A base
+        that cannot be paid by any is kept with the product that it is looked at through.
         """
         listed = tuple(products)
-        chosen = {product for row in self.rows.choose(listed, held) for product in row.listings}
+        rows = self.rows.choose(listed, held)
+        chosen = {product for row in rows for product in (row.product, *row.listings) if product is not None}
         chosen.update(product for product in listed if product.base in held)
         return tuple(sorted(chosen, key=lambda product: product.product_id))
 
@@ -106,7 +108,7 @@ class UniverseManager:
             or checks.check_bars(bars.get(product_id), self.triggers_max_gap_ratio, self.bars_count_min)
             for product_id, refusal in screen.refusals.items()
         }
-        standing = self._standing({each: refusal is None for each, refusal in refusals.items()}, membership)
+        standing = self._standing(rows, {each: refusal is None for each, refusal in refusals.items()}, membership)
         candidates: dict[ProductId, Candidate] = {}
         denials: list[Denial] = []
         for base, tier, product_id, product, listings in rows:
@@ -205,15 +207,24 @@ class UniverseManager:
         )
 
     def _standing(
-        self, passes: Mapping[ProductId, bool], membership: Mapping[ProductId, Membership]
+        self,
+        rows: Sequence[UniverseRow],
+        passes: Mapping[ProductId, bool],
+        membership: Mapping[ProductId, Membership],
     ) -> Mapping[ProductId, Membership]:
-        """Carry membership forward. Without any history there is nothing to damp: who passes is a member at once."""
+        """Carry membership forward, also to another listing of the book. Without any history all who pass are members.
+
+        Then there is nothing to damp.
+        """
         if not membership:
             return {product_id: Membership(passed) for product_id, passed in passes.items()}
-        return {
-            product_id: self._next(membership.get(product_id, Membership(member=False)), passed)
-            for product_id, passed in passes.items()
-        }
+        standing: dict[ProductId, Membership] = {}
+        for row in rows:
+            book = {each.canonical_id for each in row.listings} | {each.product_id for each in row.listings}
+            names = (row.product_id, *sorted(book))
+            before = next((membership[name] for name in names if name in membership), Membership(member=False))
+            standing[row.product_id] = self._next(before, passes[row.product_id])
+        return standing
 
     def _next(self, before: Membership, passed: bool) -> Membership:
         if passed is before.member:

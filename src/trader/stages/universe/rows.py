@@ -1,8 +1,9 @@
 """Through which product each base asset is looked at, and on which others the same order book can be paid.
 
-A base asset is looked at through one product, its canonical one: the first in the order of preferred quote assets
-among those that are not another product's alias. Products of the same base on another book (BTC-USDT beside BTC-USD)
-are markets of their own and are not used.
+A base asset is looked at through one product: of those that take orders the canonical one, that is the first in the
+order of preferred quote assets that is not another product's alias. So an alias stands in for a product that is
+view-only where we live; and where nothing takes orders, the canonical product says why. Products of the same base on
+another book (BTC-USDT beside BTC-USD) are markets of their own and are not used.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class RowChoice:
             key=lambda each: (
                 each.quote not in self.preferred_quotes,
                 each.product_id in flawed,
-                each.alias is not None,
+                bool(each.trading_restrictions()),
+                each.canonical_id != each.product_id,
                 self._rank(each),
                 each.product_id,
             ),
