@@ -20,6 +20,7 @@ from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
+from trader.model.order_record import OrderRecord
 from trader.model.orders import (
     Bracket,
     Fill,
@@ -27,7 +28,6 @@ from trader.model.orders import (
     OrderConfiguration,
     OrderIntent,
     OrderPurpose,
-    OrderRecord,
     OrderStatusReport,
     Side,
 )
@@ -205,8 +205,9 @@ def some_marks(day: str = "10000", week: str = "10000", peak: str = "10000") -> 
 
 def a_held_ledger(intent: OrderIntent | None = None, *more: OrderRecord, **over: Any) -> Ledger:
     """Books that hold what one entry bought: its filled order, its lot, the cash it left; and *more* orders."""
-    entry = an_intent(decided_at=Instant(NOW - 3600)) if intent is None else intent
-    record = an_order_record(entry, OrderStatus.FILLED, reported_filled=entry.quantity, final_at=NOW - 3500)
+    entry = an_intent(decided_at=Instant(NOW - 1800)) if intent is None else intent
+    final_at = Instant(entry.decided_at + 100)
+    record = an_order_record(entry, OrderStatus.FILLED, reported_filled=entry.quantity, final_at=final_at)
     ledger = book_fill(a_ledger(working=[record]), entry.client_order_id, a_fill(entry))
     for each in more:
         ledger = ledger.with_order(each)

@@ -19,7 +19,8 @@ from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.trading_state import TradingState, parse_trading_state
 
 AccountT = TypeVar("AccountT")

@@ -20,7 +20,8 @@ from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, 
 from trader.model.inputs import AccountListing, OddRow
 from trader.model.ledger import Ledger
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Submission
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 from trader.model.trading_state import TradingState
 
 

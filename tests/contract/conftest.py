@@ -22,7 +22,8 @@ from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
 from trader.model.codec import decode
 from trader.model.ids import Scope
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.trading_state import TradingState
 from trader.ports import AuditLog, KillSwitch, StateStore
 from trader.sim.account import SimAccount, SimAccountStore

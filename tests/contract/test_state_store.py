@@ -17,7 +17,8 @@ from trader.model.ids import Asset, ClientOrderId, Instant, Scope, TradeId, Venu
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Fill, Liquidity, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, Liquidity, Side
 
 LEASE = 60
 USD = Asset("USD")

@@ -21,16 +21,8 @@ from trader.model.ledger import Ledger, open_ledger
 from trader.model.market import Balance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import (
-    Bracket,
-    Fill,
-    OrderConfiguration,
-    OrderIntent,
-    OrderPurpose,
-    OrderRecord,
-    OrderStatusReport,
-    Side,
-)
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
 
 Value = TypeVar("Value")
 

@@ -26,7 +26,8 @@ from trader.model.lots import Lot
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import BPS, ONE, Notional, Price, Quantity, ceil_to, floor_to
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.portfolio import Portfolio, equity_of
 from trader.model.trading_state import TradingState
 from trader.settings import Settings

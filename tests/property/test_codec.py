@@ -17,7 +17,8 @@ from property.strategies import World, worlds
 from trader.model.codec import canonical_json, decode, digest_of, encode
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, OrderIntent, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderIntent
 from trader.sim.account import SimAccount
 
 _NUMBERS = st.one_of(

@@ -20,7 +20,8 @@ from trader.model.ids import Asset, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 

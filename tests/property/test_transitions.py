@@ -14,7 +14,8 @@ from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus, may_follow
-from trader.model.orders import OrderPurpose, OrderRecord, OrderStatusReport, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderPurpose, OrderStatusReport, Side
 from trader.stages.reconcile.account import reconcile
 
 SETTINGS = shipped_settings()

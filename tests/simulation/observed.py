@@ -7,7 +7,8 @@ from typing import Protocol
 
 from simulation.world import Scenario
 from trader.model.ledger import Ledger
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.sim.account import SimAccount
 
 

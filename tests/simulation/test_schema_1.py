@@ -40,7 +40,8 @@ from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Liquidity, OrderConfiguration, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Liquidity, OrderConfiguration, OrderPurpose, Side
 from trader.model.schema import SCHEMA, upgrade_event, upgrade_stored
 from trader.ports import Identity
 from trader.settings import Settings

@@ -33,7 +33,8 @@ from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
-from trader.model.orders import Fill, OrderIntent, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderIntent
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
 from trader.settings import Settings

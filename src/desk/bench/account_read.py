@@ -34,7 +34,8 @@ from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Accepted, Bracket, OrderConfiguration, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Accepted, Bracket, OrderConfiguration
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile
 from trader.stages.reconcile.ownership import remember_look

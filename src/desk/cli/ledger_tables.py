@@ -15,7 +15,8 @@ from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.lots import Lot
 from trader.model.money import ZERO, plain
-from trader.model.orders import Fill, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, Side
 
 _SHOWN = 20
 

@@ -43,17 +43,8 @@ from trader.model.lots import Dust, Lot
 from trader.model.market import FeeRates, Product
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import (
-    ATTACHED,
-    Bracket,
-    Fill,
-    Liquidity,
-    OrderConfiguration,
-    OrderIntent,
-    OrderPurpose,
-    OrderRecord,
-    Side,
-)
+from trader.model.order_record import OrderRecord
+from trader.model.orders import ATTACHED, Bracket, Fill, Liquidity, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.tallies import OrderTally, name_tally
 
 NOW = Instant(1_795_348_800)

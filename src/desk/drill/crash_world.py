@@ -43,7 +43,8 @@ from trader.model.ledger import Ledger, open_ledger
 from trader.model.lots import Lot
 from trader.model.market import Candle, Quote
 from trader.model.money import HUNDRED, ONE, ZERO, Notional, Price, Quantity, ceil_to, floor_to, limit_of_stop
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports
 from trader.settings import Settings

@@ -19,12 +19,12 @@ from trader.model.ids import StrategyId, client_order_id, cycle_id_at
 from trader.model.ledger import open_ledger
 from trader.model.market import Candle
 from trader.model.money import Notional, Price, Quantity
+from trader.model.order_record import OrderRecord
 from trader.model.orders import (
     Bracket,
     OrderConfiguration,
     OrderIntent,
     OrderPurpose,
-    OrderRecord,
     Rejected,
     Side,
     Submission,

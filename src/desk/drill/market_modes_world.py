@@ -30,7 +30,8 @@ from trader.model.inputs import Tick
 from trader.model.ledger import open_ledger
 from trader.model.market import Candle, Granularity
 from trader.model.money import ZERO, Notional, Price, Quantity, plain
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.ports import ExchangeAdapter, Identity, Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount

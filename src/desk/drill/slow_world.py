@@ -38,7 +38,8 @@ from trader.model.cycle_state import EntryPacing
 from trader.model.ids import Asset, Instant, ProductId, Scope, StrategyId, client_order_id, cycle_id_at, utc_day
 from trader.model.ledger import open_ledger
 from trader.model.money import Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
 

@@ -32,7 +32,8 @@ from trader.model.inputs import AccountListing, AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Side
 from trader.stages.reconcile.account import reconcile
 
 

@@ -14,7 +14,7 @@ from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Ledger, SubLedger
 from trader.model.lots import Dust, Lot
 from trader.model.money import plain
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
 #: Caches, and the anchor that every write moves: a difference there means nothing.

@@ -14,7 +14,7 @@ from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes

@@ -20,7 +20,8 @@ from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import ZERO, Notional
-from trader.model.orders import Fill, OrderIntent, OrderRecord, OrderStatusReport
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderIntent, OrderStatusReport
 from trader.ports import ExchangeAdapter
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile

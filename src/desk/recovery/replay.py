@@ -25,20 +25,13 @@ from trader.model.ledger import Ledger
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional
 from trader.model.order_life import OrderStatus
-from trader.model.orders import (
-    Accepted,
-    Fill,
-    OrderIntent,
-    OrderRecord,
-    OrderStatusReport,
-    Rejected,
-    Submission,
-    Unknown,
-)
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Accepted, Fill, OrderIntent, OrderStatusReport, Rejected, Submission, Unknown
 from trader.model.portfolio import record_flow
 from trader.settings import Settings
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import find_resendable
+from trader.stages.reconcile.ownership import remember_look
 from trader.stages.submission import Settled, remember_orders, remember_plan, settle_submission, withhold_order
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
@@ -151,7 +144,9 @@ class Replay:
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
                 self._introduce(ClientOrderId(body["order"]), decode(Fill, body["fill"]))
-        self.adopt(reconcile(self.ledger, AccountView(at, self._plenty(), reports, fills, conversions), self.settings))
+        view = AccountView(at, self._plenty(), reports, fills, conversions)
+        done = reconcile(self.ledger, view, self.settings)
+        self.adopt(replace(done, ledger=remember_look(done.ledger, view)))
         for kind, body in bodies:
             if kind == EventKind.ORDER_OBSERVED and "report" not in body:
                 self._abandon(ClientOrderId(body["order"]), at)

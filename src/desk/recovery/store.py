@@ -15,7 +15,8 @@ from trader.model.codec import digest_of
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.ports import AuditLog, Clock, ExchangeAdapter, LeaseGrant, StateStore, name_audit_object
 from trader.settings import Settings
 from trader.stages.audit_record import stamp_notes

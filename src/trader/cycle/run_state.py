@@ -13,7 +13,8 @@ from trader.model.events import AuditNote
 from trader.model.ids import ClientOrderId
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.ports import LeaseGrant, Ports
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.account import Reconciled

@@ -11,11 +11,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trader.errors import InvariantViolation
+from trader.model.carried import CarriedFills, CarriedLot
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, SubLedger
-from trader.model.lots import Carried, Dust, Lot
+from trader.model.lots import Dust, Lot
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
-from trader.model.orders import Fill, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, Side
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
 _SIZE_TOLERANCE = Decimal("1e-12")
@@ -33,8 +35,7 @@ def exceeds_intent(record: OrderRecord, fill: Fill) -> bool:
         return True
     if intent.side is Side.SELL:
         return False
-    spent = sum((each.notional for each in record.fills), ZERO) + fill.notional
-    return spent > intent.notional * (1 + _SIZE_TOLERANCE)
+    return record.spent + fill.notional > intent.notional * (1 + _SIZE_TOLERANCE)
 
 
 def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
@@ -43,7 +44,7 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     Raises: InvariantViolation if the trade id is booked already; the caller deduplicates.
     """
     record = ledger.orders[order_id]
-    if any(known.trade_id == fill.trade_id for known in record.fills):
+    if record.has_booked(fill):
         raise InvariantViolation(f"fill {fill.trade_id} is booked already")
     change = fill.notional - fill.fee if fill.side is Side.SELL else -(fill.notional + fill.fee)
     strategy = record.intent.strategy
@@ -51,31 +52,42 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     part = ledger.by_strategy[strategy]
     ledger = replace(
         ledger, by_strategy={**ledger.by_strategy, strategy: replace(part, fees=Notional(part.fees + fill.fee))}
-    ).with_order(replace(record, fills=(*record.fills[: record.carried], *_in_order((*_uncarried(record), fill)))))
+    ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
     return _with_rebuilt_lot(ledger, record.intent.lot_id)
 
 
-def carry_fills(ledger: Ledger, lot_id: ClientOrderId, records: Collection[OrderRecord]) -> Ledger | None:
-    """Let a lot take over the fills of these orders of it, so that they may leave the ledger.
+def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger:
+    """Let a lot carry the fills of its orders up to an instant, which are not remembered one by one from then on.
 
-    Returns None if the lot would not stay what it is, as where a fill of another order came between theirs.
+    The ledger stays as it is while fills of the lot are awaited, and if the lot would not stay what it is, as where a
+    sale bears an earlier time than its buy.
     """
-    lot = ledger.lots[lot_id]
-    taken = _fold(records, lot)
-    if taken is None:
-        return None
-    carried = Carried(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
-    staying = [replace(each, carried=len(each.fills)) if each in records else each for each in ledger.orders_of(lot_id)]
+    lot, records = ledger.lots[lot_id], ledger.orders_of(lot_id)
+    if any(each.unreported_quantity for each in records):
+        return ledger
+    old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
+    taken = _fold(old, lot)
+    if taken is None or not any(each.fills for each in old):
+        return ledger
+    carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
+    staying = [_carry(record, until) for record in records]
     after = _fold(staying, replace(lot, carried=carried))
     if after is None or replace(after, carried=lot.carried) != lot:
-        return None
+        return ledger
     for record in staying:
         ledger = ledger.with_order(record)
     return ledger.with_lot(after)
 
 
-def _uncarried(record: OrderRecord) -> tuple[Fill, ...]:
-    return record.fills[record.carried :]
+def _carry(record: OrderRecord, until: Instant) -> OrderRecord:
+    old = [fill for fill in record.fills if fill.time <= until]
+    if not old:
+        return record
+    fees = sum((fill.fee for fill in old), record.carried.fees if record.carried is not None else ZERO)
+    kept = replace(record, fills=tuple(fill for fill in record.fills if fill.time > until))
+    bare = replace(kept, carried=None)
+    quantity, spent = Quantity(record.filled - bare.filled), Notional(record.spent - bare.spent)
+    return replace(kept, carried=CarriedFills(quantity, spent, Notional(fees), until))
 
 
 def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
@@ -101,9 +113,9 @@ def _fold(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     begun = old if old is not None and old.carried is not None else _begin_lot(entry)
     if begun is None:
         return None
-    carried = begun.carried or Carried(Quantity(0), Notional(0), Notional(0), Notional(0))
+    carried = begun.carried or CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0))
     quantity, cost, fees, realized = carried.quantity, carried.cost, carried.entry_fees, carried.realized
-    waiting = list(_in_order(fill for record in records for fill in _uncarried(record)))
+    waiting = list(_in_order(fill for record in records for fill in record.fills))
     while waiting:
         # A sell that bears an earlier time than what it sold waits for it; the caller saw to it that all of it is here.
         at = next((n for n, each in enumerate(waiting) if each.side is Side.BUY or each.quantity <= quantity), None)

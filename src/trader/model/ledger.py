@@ -27,7 +27,8 @@ from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, St
 from trader.model.lots import Dust, Lot, Position
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, Quantity
-from trader.model.orders import OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderIntent, OrderPurpose, Side
 from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
 

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from trader.model.carried import CarriedLot
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """What the fills of orders that are not remembered one by one left of a lot: quantity, cost, fees, result."""
-
-    quantity: Quantity
-    cost: Notional
-    entry_fees: Notional
-    realized: Notional
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +16,7 @@ class Lot:
 
     ``cost`` and ``entry_fees`` belong to the remaining quantity; ``realized`` to what was sold, all fees deducted.
     ``peak_price`` is the best bid seen since entry. A lot is a function of the fills of its orders; ``carried`` is what
-    the fills came to of those that left the ledger.
+    those came to that are not remembered one by one.
     """
 
     lot_id: ClientOrderId
@@ -41,7 +32,7 @@ class Lot:
     max_hold_until: Instant
     realized: Notional = Notional(0)
     peak_price: Price = Price(0)
-    carried: Carried | None = None
+    carried: CarriedLot | None = None
 
     @property
     def entry_price(self) -> Price:

@@ -8,7 +8,8 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, limit_of_stop
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderConfiguration, OrderIntent, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration, OrderIntent
 
 #: How the venue rounds the limit of a bracket's stop it does not say: here it is not rounded.
 _UNROUNDED = Decimal("1e-12")

@@ -18,7 +18,8 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ONE, Price
-from trader.model.orders import OrderConfiguration, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration
 from trader.model.protection import find_venue_sale
 from trader.model.trading_state import TradingState
 from trader.settings.policy import ExitsSettings

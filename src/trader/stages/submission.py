@@ -11,7 +11,8 @@ from trader.model.decisions import Plan
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Accepted, OrderIntent, OrderRecord, Rejected, Submission
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Accepted, OrderIntent, Rejected, Submission
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import name_conversion
 from trader.settings.policy import ExecutionSettings

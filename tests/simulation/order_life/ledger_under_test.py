@@ -26,7 +26,8 @@ from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import ATTACHED, OrderIntent, OrderPurpose, OrderRecord, OrderStatusReport
+from trader.model.order_record import OrderRecord
+from trader.model.orders import ATTACHED, OrderIntent, OrderPurpose, OrderStatusReport
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports, TimeBudget
 from trader.stages.execution.protection import name_order, plan_protective_order

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from trader.model.ids import ClientOrderId, Instant, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.order_life import TRANSITIONS, OrderStatus
-from trader.model.orders import Accepted, OrderIntent, OrderRecord, OrderStatusReport, Rejected, Submission
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Accepted, OrderIntent, OrderStatusReport, Rejected, Submission
 from trader.model.refusals import RefusalClass
 
 Step = tuple[OrderStatus, OrderStatus]

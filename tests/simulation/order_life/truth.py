@@ -9,7 +9,7 @@ from simulation.order_life.venue import LifeVenue
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 
 #: Status, ids of the fills, quantity filled.
 Truth = tuple[OrderStatus, set[str], Quantity]

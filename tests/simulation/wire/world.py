@@ -43,7 +43,8 @@ from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, Instant, TradeId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports, TimeBudget
 from trader.sim.account import SimAccount

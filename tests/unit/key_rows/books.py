@@ -11,16 +11,8 @@ from trader.model.ledger import Ledger
 from trader.model.market import Balance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import (
-    Bracket,
-    Fill,
-    OrderConfiguration,
-    OrderIntent,
-    OrderPurpose,
-    OrderRecord,
-    Rejected,
-    Side,
-)
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, Fill, OrderConfiguration, OrderIntent, OrderPurpose, Rejected, Side
 from trader.model.tallies import OrderTally
 from trader.settings import Settings
 from trader.stages.reconcile.account import reconcile

@@ -10,7 +10,8 @@ from factories import PREFIX, a_bracket_intent, a_held_ledger, an_exit_intent, a
 from trader.model.ids import ClientOrderId, VenueOrderId
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderConfiguration, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration
 from trader.model.protection import find_venue_sale
 
 LOT = ClientOrderId(PREFIX + "entry")

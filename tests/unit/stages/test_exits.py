@@ -27,7 +27,8 @@ from trader.model.lots import Lot
 from trader.model.market import Quote
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, OrderConfiguration, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Bracket, OrderConfiguration, Side
 from trader.model.trading_state import TradingState
 from trader.stages.exits import ExitEngine
 

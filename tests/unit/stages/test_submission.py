@@ -12,7 +12,7 @@ from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.ids import Instant, utc_day
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.stages.submission import remember_plan, withhold_order
 
 #: The end of the run that sends.

@@ -35,7 +35,7 @@ from trader.model.lots import Dust
 from trader.model.market import FeeRates, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.stages.valuation import accept_marks, find_old_marks, mark_equity, price_pegs, sweep_dust

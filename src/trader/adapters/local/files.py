@@ -29,7 +29,8 @@ from trader.errors import AuditConflict, AuditError, LedgerCorrupt, MalformedDat
 from trader.model.codec import canonical_json, decode, read_stored, sha256_hex
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Scope
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.schema import upgrade_stored
 from trader.model.trading_state import TradingState, parse_trading_state
 

@@ -20,7 +20,8 @@ from trader.model.codec import canonical_json, decode, read_stored
 from trader.model.events import OwedRecord
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
-from trader.model.orders import Fill, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.schema import upgrade_stored
 from trader.ports import LeaseGrant
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderConfiguration, OrderPurpose, OrderRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration, OrderPurpose
 from trader.model.trading_state import TradingState
 
 

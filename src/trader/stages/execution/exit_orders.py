@@ -13,7 +13,8 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
-from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import STAGE, ExecutionContext, name_restrictions, round_sellable
 from trader.stages.execution.protection import awaits_bracket, name_order, plan_protective_order

@@ -9,7 +9,8 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.money import ZERO, Quantity
-from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import ExecutionContext, name_restrictions, round_sellable
 

@@ -13,7 +13,7 @@ from trader.model.ids import ProductId, StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.model.protection import find_venue_sale
 from trader.stages.proposals.checks import describe, read_answer
 from trader.strategies.base import STAGE, Strategy

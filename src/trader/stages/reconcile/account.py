@@ -19,16 +19,8 @@ from trader.model.lots import Dust, Lot
 from trader.model.market import Balance
 from trader.model.money import ZERO, Quantity
 from trader.model.order_life import OrderStatus, may_follow
-from trader.model.orders import (
-    ATTACHED,
-    Fill,
-    OrderConfiguration,
-    OrderIntent,
-    OrderPurpose,
-    OrderRecord,
-    OrderStatusReport,
-    Side,
-)
+from trader.model.order_record import OrderRecord
+from trader.model.orders import ATTACHED, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
 from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
@@ -189,7 +181,7 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
         if key is None:
             continue  # not ours: the owner's own trading is none of our business
         record = ledger.orders[key]
-        if any(known.trade_id == fill.trade_id for known in record.fills):
+        if record.has_booked(fill):
             continue
         if would_oversell(ledger, record, fill):
             ledger = _note_oversold(ledger, record, fill, notes)

@@ -9,7 +9,8 @@ from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Side
 from trader.settings import Settings
 from trader.stages.reconcile.ownership import extract_base
 

@@ -9,7 +9,8 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord, Rejected
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Rejected
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.settings import Settings

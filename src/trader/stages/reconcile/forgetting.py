@@ -10,7 +10,7 @@ from dataclasses import replace
 from trader.model.booking import carry_fills
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.model.tallies import OrderTally, name_parent
 from trader.settings import Settings
 
@@ -20,15 +20,18 @@ _PACED_SECONDS = 86_400
 
 def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
     """Take orders out that are long over, and closed lots with the last of their orders; return them as they ended."""
+    # Fills of a time that the look before did not reach yet may come in parts.
+    known_until = min(now, ledger.fills_known_until or now)
+    for lot_id in ledger.lots:
+        ledger = carry_fills(ledger, lot_id, Instant(known_until - memory_seconds))
     by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
     for record in ledger.orders.values():
         by_lot.setdefault(record.intent.lot_id, []).append(record)
     gone: list[OrderRecord] = []
-    for lot_id, records in sorted(by_lot.items()):
+    for lot_id, records in by_lot.items():
         old = [each for each in records if _is_long_over(each, now, memory_seconds)]
         if lot_id in ledger.lots:
-            ledger, left = _leave_open_lot(ledger, lot_id, records, old)
-            gone += left
+            gone += _leave_open_lot(records, old)
         elif len(old) == len(records):
             gone += old
     finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
@@ -37,37 +40,21 @@ def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Le
     return ledger.without((each for each in ledger.closed_lots if each not in lots), ()), finished
 
 
-def _leave_open_lot(
-    ledger: Ledger, lot_id: ClientOrderId, records: list[OrderRecord], old: list[OrderRecord]
-) -> tuple[Ledger, list[OrderRecord]]:
-    """Let the old orders of an open lot leave it, as far as the lot stays what it is.
+def _leave_open_lot(records: list[OrderRecord], old: list[OrderRecord]) -> list[OrderRecord]:
+    """Choose the old orders of an open lot that may leave it: those of which the lot carries every fill.
 
     An entry stays until the bracket that came with it was seen, and a bracket as long as its entry: by the one the
     other is known.
     """
     is_bracket_seen = any(each.intent.is_attached for each in records)
-    leaving = [each for each in old if not _awaits_bracket(each) or is_bracket_seen]
-    filled = [each for each in leaving if len(each.fills) > each.carried]
-    gone = [each for each in leaving if each not in filled]
-    for together in (filled, _before_all_others(filled, records)):
-        if together and (carried := carry_fills(ledger, lot_id, together)) is not None:
-            ledger, gone = carried, [*gone, *together]
-            break
-    stays = [each for each in records if each not in gone]
-    if any(each.intent.is_entry for each in stays):
-        gone = [each for each in gone if not each.intent.is_attached]
-    return ledger, [ledger.orders[each.intent.client_order_id] for each in gone]
+    leaving = [each for each in old if not each.fills and (is_bracket_seen or not _awaits_bracket(each))]
+    if any(each.intent.is_entry for each in records if each not in leaving):
+        return [each for each in leaving if not each.intent.is_attached]
+    return leaving
 
 
 def _awaits_bracket(record: OrderRecord) -> bool:
-    return record.intent.is_entry and record.intent.attach_bracket and bool(record.fills)
-
-
-def _before_all_others(leaving: list[OrderRecord], records: list[OrderRecord]) -> list[OrderRecord]:
-    """Choose those whose fills all came before the first fill of an order that stays."""
-    stays = [fill.time for each in records if each not in leaving for fill in each.fills[each.carried :]]
-    first = min(stays, default=None)
-    return [each for each in leaving if first is None or all(fill.time < first for fill in each.fills)]
+    return record.intent.is_entry and record.intent.attach_bracket and record.filled > 0
 
 
 def forget_entries(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:

@@ -13,8 +13,9 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, OddRow
 from trader.model.ledger import Ledger
-from trader.model.money import ZERO, Quantity
-from trader.model.orders import Fill, OrderRecord, OrderStatusReport
+from trader.model.money import ZERO
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, OrderStatusReport
 
 #: How the reasons begin for which an asset takes no entries: as long as the venue tells it so, or until a person looks.
 _ODD = "a row of ours cannot be read"
@@ -71,19 +72,18 @@ def find_late_orders(
     ledger: Ledger, reports: Iterable[OrderStatusReport], fills: Sequence[Fill]
 ) -> tuple[VenueOrderId, ...]:
     """Name our orders that report more than is booked and listed: their fills are asked for by the order."""
-    listed: dict[VenueOrderId | None, dict[TradeId, Quantity]] = {}
+    listed: dict[VenueOrderId, dict[TradeId, Fill]] = {}
     for fill in fills:
-        listed.setdefault(fill.venue_order_id, {})[fill.trade_id] = fill.quantity
+        listed.setdefault(fill.venue_order_id, {})[fill.trade_id] = fill
     reported = {each.venue_order_id: each.filled_quantity for each in reports}
     late = []
     for record in ledger.orders.values():
         name = record.venue_order_id
         if name is None:
             continue
-        booked = {fill.trade_id for fill in record.fills}
-        new = sum((quantity for trade, quantity in listed.get(name, {}).items() if trade not in booked), ZERO)
+        new = (each.quantity for each in listed.get(name, {}).values() if not record.has_booked(each))
         told = max(record.reported_filled, reported.get(name, record.reported_filled))
-        if replace(record, reported_filled=told).unreported_quantity > new:
+        if replace(record, reported_filled=told).unreported_quantity > sum(new, ZERO):
             late.append(name)
     return tuple(late)
 

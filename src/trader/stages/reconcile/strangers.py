@@ -8,7 +8,8 @@ from dataclasses import replace
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
-from trader.model.orders import OrderRecord, OrderStatusReport
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderStatusReport
 from trader.settings import Settings
 from trader.stages.reconcile.ownership import extract_base
 

@@ -22,7 +22,7 @@ from trader.model.events import OwedRecord
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderRecord
+from trader.model.order_record import OrderRecord
 from trader.ports import LeaseGrant
 from unit.adapters.aws.conftest import Client, size_of
 

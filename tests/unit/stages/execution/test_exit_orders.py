@@ -31,7 +31,8 @@ from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import ATTACHED, Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderRecord, Side
+from trader.model.order_record import OrderRecord
+from trader.model.orders import ATTACHED, Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import OrderTally, Refusals
 from trader.stages.execution import ExecutionContext

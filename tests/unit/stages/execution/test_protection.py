@@ -22,7 +22,8 @@ from trader.model.ledger import Ledger
 from trader.model.market import Product
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderIntent, OrderRecord, Rejected
+from trader.model.order_record import OrderRecord
+from trader.model.orders import OrderIntent, Rejected
 from trader.model.tallies import OrderTally
 from trader.stages.execution.protection import find_exposed, why_exposed
 

@@ -21,6 +21,7 @@ from factories import (
     shipped_settings,
 )
 from trader.model.booking import book_fill
+from trader.model.codec import canonical_json
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import Quantity
@@ -67,17 +68,58 @@ def test_entry_that_is_long_over_leaves_although_its_lot_is_open() -> None:
         [each.intent.client_order_id for each in done.finished],
     )
     assert figures(ledger) == figures(done.ledger)
-    assert 1 == done.finished[0].carried
+    assert [(ENTRY, 1, ())] == [(each.intent, each.filled, each.fills) for each in done.finished]
 
 
 def test_order_is_remembered_until_its_time_is_over() -> None:
     """A cancelled order may still be filled, for a while."""
-    ledger = a_held_ledger(replace(ENTRY, decided_at=NOW))
-    ended = Instant(NOW - 3500)
+    entry = replace(ENTRY, decided_at=NOW)
+    ledger, ended = a_held_ledger(entry), NOW + 100
 
     young, old = look(ledger, at=ended + MEMORY - 1), look(ledger, at=ended + MEMORY)
 
     assert (1, 0) == (len(young.ledger.orders), len(old.ledger.orders))
+
+
+def test_fills_of_an_order_that_rests_on_are_carried_one_after_another() -> None:
+    """31: a bracket that fills in small parts for days: the ledger keeps those of the last hour, and every sum."""
+    bracket = a_bracket_intent(decided_at=NOW)
+    ledger = a_held_ledger(ENTRY).with_order(an_order_record(bracket))
+    sizes, told = [], Quantity(0)
+    for number in range(300):
+        at, told = NOW + 300 * number, Quantity(told + Quantity("0.001"))
+        part = a_fill(bracket, number, quantity="0.001", fee="0.0005", time=at)
+        ledger = look(ledger, an_order_state(bracket, filled_quantity=told), fills=[part], at=at).ledger
+        sizes.append(len(canonical_json(ledger)))
+
+    (record,), (lot,) = ledger.orders.values(), ledger.lots.values()
+    assert (Quantity("0.300"), Quantity("0.700"), Quantity("33.600")) == (record.filled, lot.quantity, record.spent)
+    assert len(record.fills) <= 13
+    assert max(sizes[150:]) - min(sizes[150:]) < 32
+    assert set(cash_imbalance(ledger).values()) == {0}
+    again = [a_fill(bracket, number, quantity="0.001", fee="0.0005", time=NOW + 300 * number) for number in range(300)]
+    assert figures(ledger) == figures(look(ledger, fills=again, at=NOW + 300 * 300).ledger)
+
+
+def test_fills_are_not_carried_while_others_of_the_lot_are_awaited() -> None:
+    """After a pause a listing may show them in parts: what comes late is new, however old."""
+    bracket = a_bracket_intent(decided_at=NOW)
+    ledger = a_held_ledger(ENTRY).with_order(an_order_record(bracket))
+    report = an_order_state(bracket, filled_quantity="0.4")
+    first, second = (a_fill(bracket, n, quantity="0.2", time=NOW + 60 * n) for n in (1, 2))
+
+    part = look(ledger, report, fills=[first]).ledger
+    whole = look(part, report, fills=[first, second], at=LATER + 60).ledger
+
+    assert {Quantity("0.6")} == {lot.quantity for lot in whole.lots.values()}
+
+
+def test_fills_of_a_time_that_the_look_before_did_not_reach_are_not_carried_yet() -> None:
+    """The first look after a pause; the next one carries them."""
+    ledger = replace(a_held_ledger(ENTRY), fills_known_until=Instant(NOW - 3540))
+
+    assert 1 == sum(len(each.fills) for each in look(ledger).ledger.orders.values())
+    assert {} == look(replace(ledger, fills_known_until=LATER)).ledger.orders
 
 
 def test_part_that_is_sold_after_its_entry_left_is_booked_like_any_other() -> None:

@@ -1,0 +1,28 @@
+"""What is carried on of fills that are not remembered one by one any more: by the lot, and by its orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trader.model.ids import Instant
+from trader.model.money import Notional, Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedLot:
+    """What those fills left of a lot. Units: quantity in base, the rest in quote, fees deducted from the result."""
+
+    quantity: Quantity
+    cost: Notional
+    entry_fees: Notional
+    realized: Notional
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedFills:
+    """What those fills of one order came to. Every fill of it up to ``until`` is among them: it is booked."""
+
+    quantity: Quantity
+    notional: Notional
+    fees: Notional
+    until: Instant
