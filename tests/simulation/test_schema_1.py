@@ -315,6 +315,7 @@ _NEW_KINDS = {
     EventKind.LOT_EXPOSED,
     EventKind.ORDER_RECALLED,
     EventKind.ORDER_ROUNDED,
+    EventKind.PRODUCTS_UNLISTED,
     EventKind.SENDING_BEGUN,
     EventKind.STRATEGY_FAILED,
 }

@@ -120,10 +120,11 @@ class _Reading:
         return self.inputs, screen
 
     def _unknown_products(self) -> list[ProductId]:
-        """Name the products of which the list is read, one for each base of which nothing is known."""
-        rows, known = self.pipeline.universe.rows, {each.base for each in self.inputs.products.values()}
-        wanted = rows.name_bases(self.inputs.ledger.held_bases())
-        return [rows.name_listings(base)[0] for base in wanted if base not in known]
+        """Name the products for which the list is read, one for each base of which nothing is known."""
+        rows, ledger = self.pipeline.universe.rows, self.inputs.ledger
+        known = {each.base for each in self.inputs.products.values()}
+        known |= set(ledger.products.unlisted if ledger.products is not None else ())
+        return [rows.name_listings(base)[0] for base in rows.name_bases(ledger.held_bases()) if base not in known]
 
     @contextmanager
     def _failing(

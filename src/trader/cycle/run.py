@@ -27,7 +27,7 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import record_decision
+from trader.stages.audit_record import record_decision, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.doubts import find_resendable
@@ -139,6 +139,7 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
         inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
     run.decision = pipeline.conclude(partial, inputs)
+    run.notes += record_unlisted(run.ledger.products, inputs.ledger.products)
     run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
     run.ledger = run.decision.ledger
 

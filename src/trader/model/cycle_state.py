@@ -104,12 +104,14 @@ class ProductCache:
     """Metadata of the products that can matter, as of one instant: the last of each that made sense.
 
     ``causes`` says of those whose newest row made none, or that are missing from the list although they are held, what
-    was wrong: nothing more is bought there.
+    was wrong: nothing more is bought there. ``unlisted`` are the configured and held assets of which the whole list,
+    read well, had nothing.
     """
 
     fetched_at: Instant
     products: tuple[Product, ...]
     causes: Mapping[ProductId, str] = field(default_factory=dict)
+    unlisted: tuple[Asset, ...] = ()
 
     def by_id(self) -> dict[ProductId, Product]:
         """Return the products by their id."""

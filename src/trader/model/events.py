@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     CONVERSION_OBSERVED = "ConversionObserved"
     MISMATCH_FOUND = "MismatchFound"
     INPUTS_GATHERED = "InputsGathered"
+    PRODUCTS_UNLISTED = "ProductsUnlisted"
     REGIME_ASSESSED = "RegimeAssessed"
     UNIVERSE_SELECTED = "UniverseSelected"
     TRIGGERS_DETECTED = "TriggersDetected"

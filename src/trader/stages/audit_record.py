@@ -6,15 +6,31 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trader.errors import DataError
+from trader.model.cycle_state import ProductCache
 from trader.model.decisions import Decision
 from trader.model.events import AuditEvent, AuditNote, EventKind
-from trader.model.ids import CycleId, Instant
+from trader.model.ids import Asset, CycleId, Instant, utc_day
 from trader.model.inputs import CycleInputs
 
 
 def stamp_notes(notes: Iterable[AuditNote], cycle_id: CycleId, at: Instant) -> tuple[AuditEvent, ...]:
     """Stamp notes with their cycle."""
     return tuple(AuditEvent(note.kind, cycle_id, at, note.subject, note.body) for note in notes)
+
+
+def record_unlisted(before: ProductCache | None, after: ProductCache | None) -> tuple[AuditNote, ...]:
+    """Name the assets that the venue does not list: when its list is read first on a day, or one is newly gone.
+
+    They have no verdict, unless they are held.
+    """
+    if after is None or (before is not None and before.fetched_at == after.fetched_at):
+        return ()
+    told: tuple[Asset, ...] = ()
+    if before is not None and utc_day(before.fetched_at) == utc_day(after.fetched_at):
+        told = before.unlisted
+    if set(after.unlisted) <= set(told):
+        return ()
+    return (AuditNote(EventKind.PRODUCTS_UNLISTED, "unlisted", {"bases": after.unlisted}),)
 
 
 def record_decision(

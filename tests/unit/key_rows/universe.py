@@ -67,7 +67,9 @@ def _beside(bars: Bars) -> Outcome:
 
 def _unlisted(settings: Settings) -> object:
     """The venue listed nothing 50 minutes ago, and lists the products now."""
-    return a_cycle(lambda each: a_ledger(each, products=ProductCache(Instant(NOW - 50 * 60), ())))(settings)
+    bases = tuple(base for tier in settings.universe.tiers.values() for base in tier.bases)
+    cache = ProductCache(Instant(NOW - 50 * 60), (), unlisted=bases)
+    return a_cycle(lambda each: a_ledger(each, products=cache))(settings)
 
 
 _TWO_ONLY = {f"universe.tiers.{TIER_1}.bases": ["SOL", "ETH"], "universe.tiers.tier_2_rotational.bases": []}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from factories import CYCLE, NOW, a_convert_intent, a_ledger, an_intent, some_facts, some_marks
 from trader.errors import DataError
-from trader.model.cycle_state import AcceptedMark, FailureStreak, Regime, RegimeReading, RegimeState
+from trader.model.cycle_state import AcceptedMark, FailureStreak, ProductCache, Regime, RegimeReading, RegimeState
 from trader.model.decisions import Decision, Outcome, Plan, RiskReview, Verdict
 from trader.model.events import AuditEvent, AuditNote, EventKind
-from trader.model.ids import Asset, ProductId
+from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import Notional, Price
-from trader.stages.audit_record import record_decision, stamp_notes
+from trader.stages.audit_record import record_decision, record_unlisted, stamp_notes
 
 ETH = ProductId("ETH-USD")
 PLAN = Plan((an_intent(),), conversions=(a_convert_intent(),))
@@ -151,3 +153,36 @@ def test_inputs_are_written_down_with_the_size_of_the_ledger_and_what_it_may_be(
     )
 
     assert (7_000, 204_800) == (body["ledger_bytes"], body["ledger_bytes_max"])
+
+
+def a_cache(at: int, *unlisted: str) -> ProductCache:
+    return ProductCache(Instant(at), (), unlisted=tuple(Asset(base) for base in unlisted))
+
+
+MIDNIGHT = NOW // 86_400 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, None, None),
+        (None, a_cache(NOW), None),
+        (None, a_cache(NOW, "LINK"), ["LINK"]),
+        (a_cache(0), a_cache(NOW, "LINK"), ["LINK"]),
+        (a_cache(NOW, "LINK"), a_cache(NOW, "LINK"), None),
+        (a_cache(NOW), a_cache(NOW, "LINK"), None),
+        (a_cache(MIDNIGHT, "LINK"), a_cache(MIDNIGHT + 86_399, "LINK"), None),
+        (a_cache(MIDNIGHT - 1, "LINK"), a_cache(MIDNIGHT, "LINK"), ["LINK"]),
+        (a_cache(MIDNIGHT, "LINK"), a_cache(MIDNIGHT + 1, "ADA", "LINK"), ["ADA", "LINK"]),
+        (a_cache(MIDNIGHT, "ADA", "LINK"), a_cache(MIDNIGHT + 1, "ADA"), None),
+        (a_cache(MIDNIGHT - 1, "LINK"), a_cache(MIDNIGHT), None),
+    ],
+)
+def test_unlisted_assets_are_named_by_the_first_list_of_a_day_and_when_newly_gone(
+    before: ProductCache | None, after: ProductCache | None, told: list[str] | None
+) -> None:
+    """A cache whose instant stays was not read anew."""
+    notes = record_unlisted(before, after)
+
+    assert ([] if told is None else [told]) == [list(note.body["bases"]) for note in notes]
+    assert {EventKind.PRODUCTS_UNLISTED} >= {note.kind for note in notes}

@@ -372,6 +372,29 @@ def test_product_whose_newest_row_makes_no_sense_gives_way_to_another_listing() 
     assert (alias, (alias,)) == (candidate.product, candidate.listings)
 
 
+def test_base_that_is_not_listed_is_not_considered_unless_it_is_held() -> None:
+    """The whole list was read and has it not; what is ours is named all the same."""
+    cache = ProductCache(NOW, (), unlisted=(Asset("BTC"),))
+
+    unheld, held = run(one_base_universe(), cache=cache), run(one_base_universe(), held=keep("BTC"), cache=cache)
+
+    assert ((), (), {}, {}) == (unheld.considered, unheld.denials, unheld.membership, unheld.products)
+    denial = the_denial(held)
+    assert (DenialCode.PRODUCT_MISSING, "the venue does not list it") == (denial.code, denial.details["cause"])
+
+
+def test_base_of_which_nothing_was_read_says_so() -> None:
+    """It may be listed for all we know."""
+    assert "not read" == the_denial(run(one_base_universe())).details["cause"]
+
+
+def test_listing_outweighs_what_the_list_did_not_have() -> None:
+    """Read by its name since then."""
+    cache = ProductCache(NOW, (a_product(),), unlisted=(Asset("BTC"),))
+
+    assert [BTC] == list(run(one_base_universe(), a_product(), cache=cache).candidates)
+
+
 @pytest.mark.parametrize("odd", ["BTC-USD", "BTC-USDC"])
 def test_base_of_which_no_row_could_be_read_says_why(odd: str) -> None:
     """Under whichever of its names the row came that made no sense."""

@@ -23,6 +23,7 @@ from trader.adapters.coinbase.wire.market import (
 )
 from trader.errors import DataError, StaleData, VenueError, VenueProtocol
 from trader.model.ids import Instant, ProductId
+from trader.model.listings import UNNAMED
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start
 from trader.ports import TimeBudget
 
@@ -123,7 +124,7 @@ class CoinbaseMarket:
             # The venue changed, not the products.
             misfit = next(iter(found.values()), nameless)
             raise VenueProtocol(str(misfit or f"{call}: no spot product in the answer"))
-        return found
+        return found if nameless is None else {**found, UNNAMED: nameless}
 
     def _product_rows(self, call: Call) -> Iterator[Any]:
         """Turn the pages until one holds nothing new: how many rows the venue grants a page is not documented."""

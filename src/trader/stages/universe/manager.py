@@ -82,12 +82,14 @@ class UniverseManager:
         """Run the checks that need no bars on every base, once per cycle; ``admit`` finishes them.
 
         *causes* says why products or their quotes are missing; the *cache* also which rows make no sense of products
-        that are known from before. The order of checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in
-        ``universe.checks`` (metadata, market, quote).
+        that are known from before, and what is not listed: that is not considered, unless it is held. The order of
+        checks: PRODUCT_MISSING, QUOTE_ASSET_UNSUPPORTED, then as in ``universe.checks`` (metadata, market, quote).
         """
-        flaws = cache.causes if cache is not None else {}
-        rows = self.rows.choose(products.values(), held, flaws)
-        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now, causes, flaws) for row in rows}
+        cache = ProductCache(Instant(0), ()) if cache is None else cache
+        gone = frozenset(cache.unlisted) - held
+        chosen = self.rows.choose(products.values(), held, cache.causes)
+        rows = tuple(row for row in chosen if row.product is not None or row.base not in gone)
+        refusals = {row.product_id: self._refusal_before_bars(row, quotes, now, causes, cache) for row in rows}
         return UniverseScreen(rows, refusals, quotes, held)
 
     def admit(
@@ -170,14 +172,14 @@ class UniverseManager:
 
     @staticmethod
     def failed_ratio(selection: UniverseSelection) -> float:
-        """Share of the listed products that were left out because their data failed; 0 if there are none.
+        """Share of the known products that were left out because their data failed; 0 if there are none.
 
-        A configured product that the venue does not list says nothing about the health of the data.
+        A product of which nothing can be known says nothing about the health of the data of others.
         """
         failed = sum(denial.code in checks.DATA_FAILURES for denial in selection.denials)
-        unlisted = sum(denial.code is DenialCode.PRODUCT_MISSING for denial in selection.denials)
-        listed = len(selection.considered) - unlisted
-        return failed / listed if listed else 0.0
+        unknown = sum(denial.code is DenialCode.PRODUCT_MISSING for denial in selection.denials)
+        known = len(selection.considered) - unknown
+        return failed / known if known else 0.0
 
     def _moves_with(self, one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
         if one is None or other is None:
@@ -190,13 +192,14 @@ class UniverseManager:
         quotes: Mapping[ProductId, Quote],
         now: Instant,
         causes: Mapping[ProductId, str],
-        flaws: Mapping[ProductId, str],
+        cache: ProductCache,
     ) -> Refusal | None:
         product = row.product
-        if product is None or row.product_id in flaws:
+        if product is None or row.product_id in cache.causes:
             names = (row.product_id, *self.rows.name_listings(row.base))
-            said = (each[name] for name in names for each in (flaws, causes) if name in each)
-            return DenialCode.PRODUCT_MISSING, {"cause": next(said, checks.UNLISTED)}
+            said = (each[name] for name in names for each in (cache.causes, causes) if name in each)
+            unknown = checks.UNLISTED if row.base in cache.unlisted else checks.NOT_READ
+            return DenialCode.PRODUCT_MISSING, {"cause": next(said, unknown)}
         if product.quote not in self.preferred_quotes:
             return DenialCode.QUOTE_ASSET_UNSUPPORTED, {"quote": product.quote}
         tier, cause = self.settings.tiers[row.tier], causes.get(row.product_id, checks.NOT_READ)

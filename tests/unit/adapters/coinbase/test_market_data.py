@@ -11,7 +11,7 @@ from factories_venue import SOL, START
 from trader.adapters.coinbase.market_data import BUCKETS_MAX
 from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol, VenueUnavailable
 from trader.model.ids import Instant, ProductId
-from trader.model.listings import UnusableSizes
+from trader.model.listings import UNNAMED, UnusableSizes
 from trader.model.market import Bars, Depth, Granularity, Product, Quote
 from trader.model.money import Price
 from unit.adapters.coinbase.stub import HTML, FakeTime, Reply, Request, Stub, a_market, a_wire_product, an_exchange
@@ -100,7 +100,8 @@ def test_product_that_makes_no_sense_says_why(venue: Stub) -> None:
 
     found = a_market(venue).products()
 
-    assert {"A-USD": UnusableSizes, "B-USD": Product} == {key: type(each) for key, each in found.items()}
+    kinds = {"A-USD": UnusableSizes, "B-USD": Product, UNNAMED: MalformedData}
+    assert kinds == {key: type(each) for key, each in found.items()}
     assert "GET /market/products: A-USD: base_increment: Field required" == str(found[ProductId("A-USD")])
 
 
