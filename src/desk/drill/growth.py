@@ -164,9 +164,9 @@ the simulated venue's account, which PAPER keeps as well. What is open stays the
 is over is forgotten after a while, and counts of it are kept.
 
 *Bytes* are those of the text, before it is packed: the median of {window} cycles in the middle of the story, and of the
-last {window}. *Bytes per cycle* is the difference, divided by the cycles between them, in whole bytes. *Item KB* is the
-largest item that goes to the table, in units of 1,024 bytes. DynamoDB takes no item above 400 KB: a ledger that
-reaches it can be committed no more, and nothing is sold.
+last {window}. *Bytes per cycle* is the difference, divided by the cycles between them, in whole bytes. *Item KB* is
+what the table is given of the largest text, in units of 1,024 bytes. DynamoDB takes no item above 400 KB: a ledger
+that has to fit into one can be committed no more, and nothing is sold.
 
 {table}
 

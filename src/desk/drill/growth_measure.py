@@ -58,25 +58,25 @@ def _median(sizes: Sequence[int]) -> Fraction:
 
 
 def measure_ledger_item(ledger: Ledger) -> int:
-    """Return what a commit of this ledger writes, in KB. Rounding: up."""
+    """Return what a commit of this ledger writes, all its parts together, in KB. Rounding: up."""
     table = _Table()
     grant = InMemoryStateStore().acquire(ledger.scope, "drill", Instant(0), 1)
     DynamoStateStore(table, _TABLE).commit(grant, ledger)
-    return ceil(table.largest / _KIB)
+    return ceil(table.written / _KIB)
 
 
 def measure_account_item(account: SimAccount, scope: Scope) -> int:
-    """Return what saving this account writes, in KB. Rounding: up."""
+    """Return what saving this account writes, all its parts together, in KB. Rounding: up."""
     table = _Table()
     DynamoSimAccountStore(table, _TABLE, scope, SimAccount).save(account)
-    return ceil(table.largest / _KIB)
+    return ceil(table.written / _KIB)
 
 
 class _Table:
-    # A client of DynamoDB that takes every write and keeps the size of the largest item.
+    # A client of DynamoDB that takes every write and keeps how much it was.
 
     def __init__(self) -> None:
-        self.largest = 0
+        self.written = 0
 
     def put_item(self, **request: Any) -> Mapping[str, Any]:
         self._weigh(request)
@@ -94,7 +94,7 @@ class _Table:
 
     def _weigh(self, write: Mapping[str, Any]) -> None:
         values = write.get("Item") or write.get("ExpressionAttributeValues") or {}
-        self.largest = max(self.largest, _size(values))
+        self.written += _size(values)
 
 
 def _size(value: Any) -> int:

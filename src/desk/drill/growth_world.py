@@ -16,8 +16,8 @@ from desk.run import make_tick
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.entry.wiring import VenueAccess, choose_exchange
 from trader.errors import DataError, MissingData
-from trader.model.ids import Asset, Instant, ProductId, Scope, StrategyId
-from trader.model.inputs import Tick
+from trader.model.ids import Asset, Instant, ProductId, Scope, StrategyId, VenueOrderId
+from trader.model.inputs import AccountListing, Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Candle, Granularity, Product, Quote
 from trader.model.money import Price
@@ -61,10 +61,7 @@ class GrowthMarket(ModeMarket):
 
 
 class GrowthVenue:
-    """The simulated venue. It counts the orders that are sent, and answers them with something else if told to.
-
-    No port says yet whose account it is. Once one does, this venue has to say ``portfolio`` there.
-    """
+    """The simulated venue. It counts the orders that are sent, and answers them with something else if told to."""
 
     def __init__(self, inner: ExchangeAdapter) -> None:
         self._inner, self.portfolio = inner, OWN_PORTFOLIO
@@ -73,6 +70,9 @@ class GrowthVenue:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        return replace(self._inner.account(since, known), portfolios=frozenset({self.portfolio}))
 
     def submit(self, intent: OrderIntent) -> Submission:
         self.sent += 1
