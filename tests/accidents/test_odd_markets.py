@@ -77,6 +77,7 @@ ODD_KINDS: list[dict[str, Any]] = [
     {"base_increment": "200000"},
     dict.fromkeys([*INCREMENTS, *LIMITS], ""),
     {"price": "-1"},
+    {"price": "0.001"},
 ]
 each_odd_kind = pytest.mark.parametrize("row", ODD_KINDS, ids=str)
 

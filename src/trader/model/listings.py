@@ -15,8 +15,15 @@ from trader.model.market import Product
 UNNAMED = ProductId("")
 
 _INCREMENTS = ("base_increment", "price_increment", "quote_increment")
-_LIMITS = ("base_size_min", "base_size_max", "quote_size_min", "quote_size_max")
-_NUMBERS = (*_INCREMENTS, *_LIMITS, "volume_24h", "price")
+_NUMBERS = (
+    *_INCREMENTS,
+    "base_size_min",
+    "base_size_max",
+    "quote_size_min",
+    "quote_size_max",
+    "volume_24h",
+    "price",
+)
 #: No asset is divided further, and no order is larger.
 _PLACES_MAX = 18
 
@@ -101,10 +108,10 @@ def merge_row(answer: Product | DataError, before: Product | None) -> tuple[Prod
 
 
 def remember_row(answer: Product | DataError, before: Product | None) -> tuple[Product | None, str]:
-    """Merge a row for later: what is wrong with it will not be for good, and limits that contradict give way too."""
+    """Merge a row for later: what is wrong with it will not be for good, so all its numbers give way if they must."""
     row, cause = merge_row(answer, before)
-    if row is not None and before is not None and _find_contradiction(row) is not None:
-        row = replace(row, **{name: getattr(before, name) for name in _LIMITS})
+    if row is not None and before is not None and find_flaw(row) is not None:
+        row = replace(row, **{name: getattr(before, name) for name in _NUMBERS})
     return row, cause
 
 

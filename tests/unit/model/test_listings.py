@@ -129,6 +129,15 @@ def test_limits_that_contradict_are_remembered_as_they_were() -> None:
     assert (None, find_flaw(answer)) == remember_row(answer, None)
 
 
+@pytest.mark.parametrize("over", [{"price": Decimal("0.001")}, {"quote_size_max": Decimal("1e-6")}], ids=str)
+def test_what_is_remembered_has_no_flaw(over: dict[str, Any]) -> None:
+    """A price below the increment: which of the two is wrong nobody knows; the next run must not throw both away."""
+    remembered, cause = remember_row(a_product(**over, **FLAGS), a_product())
+
+    assert replace(a_product(), **FLAGS) == remembered
+    assert "must be" in cause
+
+
 def test_row_that_was_not_read_whole_tells_its_flags() -> None:
     """Its numbers are those of before, if there are any, and if it is about the same assets."""
     before = a_product()
