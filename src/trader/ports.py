@@ -66,7 +66,8 @@ class MarketData(Protocol):
         """Return the spot products asked for, or all of them, whatever their state.
 
         A product asked for that the venue does not list is MissingData; one whose metadata make no sense is
-        MalformedData. Raises VenueError, also if there are metadata and none of them make sense.
+        MalformedData, under no name where its row has none. Raises VenueError, also if of the whole list no row makes
+        sense.
         """
 
     def quotes(self, product_ids: Sequence[ProductId]) -> Mapping[ProductId, Quote | DataError]:
@@ -198,7 +199,8 @@ class AuditLog(Protocol):
         """Store one object and return its digest, which the next object carries.
 
         Writing identical bytes again under the same key is fine. An *urgent* write, which a sale waits for, is tried
-        once and takes three seconds at most. Raises: AuditError, also if the key holds other bytes.
+        once, and again only after a conflict; it takes three seconds at most. Raises: AuditError, also if the key
+        holds other bytes.
         """
 
 

@@ -113,9 +113,9 @@ def test_reversal_of_the_owner_keeps_no_lot_whatever_the_switch_says(holding: Wo
 
 def test_odd_row_of_ours_concerns_its_product_only() -> None:
     """36: the status of one bracket cannot be read: that coin is not bought; the other lot is sold as it is due."""
-    wishes = [a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=99)]
+    proposals = [a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=99)]
     paths = {SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)}
-    with at_coinbase(a_world(strategy=once(*wishes), paths=paths)) as world:
+    with at_coinbase(a_world(strategy=once(*proposals), paths=paths)) as world:
         world.cycles(3)
         world.clock.advance(3600)
         held = {lot.base for lot in world.ledger.lots.values()}
