@@ -77,10 +77,11 @@ def corrupt_reply(rule: FaultRule, answer: Reply | None) -> Delivery:
         return Delivery(answer, wait=rule.seconds)
     if fault is Fault.CUT_OFF:
         return Delivery(answer, is_cut=True)
-    return Delivery(_damaged(fault, answer))
+    return Delivery(_damaged(rule, answer))
 
 
-def _damaged(fault: Fault, answer: Reply) -> Reply:
+def _damaged(rule: FaultRule, answer: Reply) -> Reply:
+    fault = rule.fault
     if fault is Fault.TRUNCATED:
         return replace(answer, body=answer.body[: len(answer.body) // 2])
     if fault is Fault.EMPTY:
@@ -88,7 +89,7 @@ def _damaged(fault: Fault, answer: Reply) -> Reply:
     rewrite = _REWRITES.get(fault)
     if rewrite is None or not answer.content_type.startswith("application/json"):
         return answer
-    return replace(answer, body=reply_json(rewrite(json.loads(answer.body))).body)
+    return replace(answer, body=reply_json(rewrite(json.loads(answer.body), rule)).body)
 
 
 def _with_new_members(value: object) -> object:
@@ -145,11 +146,11 @@ _REPLACED: Mapping[Fault, Callable[[], Reply]] = {
     Fault.UNAVAILABLE: lambda: reply_html("503 Service Unavailable", 503),
     Fault.REJECTED_WITHOUT_REASON: lambda: reply_json(_WITHOUT_REASON),
 }
-_REWRITES: Mapping[Fault, Callable[[object], object]] = {
-    Fault.UNKNOWN_ENUMS: _with_new_members,
-    Fault.EXTRA_KEYS: _with_extra_keys,
-    Fault.NUMBERS_FOR_TEXT: _with_numbers,
-    Fault.ERRORS_AS_OBJECT: _with_error_object,
-    Fault.PROOF_TOKEN_REQUIRED: _withheld,
-    Fault.FOREIGN_ROWS: add_foreign_rows,
+_REWRITES: Mapping[Fault, Callable[[object, FaultRule], object]] = {
+    Fault.UNKNOWN_ENUMS: lambda value, _: _with_new_members(value),
+    Fault.EXTRA_KEYS: lambda value, _: _with_extra_keys(value),
+    Fault.NUMBERS_FOR_TEXT: lambda value, _: _with_numbers(value),
+    Fault.ERRORS_AS_OBJECT: lambda value, _: _with_error_object(value),
+    Fault.PROOF_TOKEN_REQUIRED: lambda value, _: _withheld(value),
+    Fault.FOREIGN_ROWS: lambda value, rule: add_foreign_rows(value, rule.fired),
 }

@@ -50,6 +50,8 @@ _WALLET: Mapping[str, object] = {
     "type": "ACCOUNT_TYPE_CRYPTO",
     "platform": "ACCOUNT_PLATFORM_CONSUMER",
 }
+#: So many of them are in one answer.
+_AT_ONCE = 6
 #: What is no row at all.
 _NO_ROWS: tuple[object, ...] = (None, "a line of text", 7, [], {}, [["nested"]])
 _NUMBERS: tuple[object, ...] = ("", "NaN", "-1", "1e999999", 0.1, True, {"value": "1"}, "9" * 300)
@@ -117,19 +119,24 @@ def _shapes(listing: str) -> Iterator[object]:
     yield {key: [value] for key, value in row.items()}
 
 
-def add_foreign_rows(value: object) -> object:
-    """Put the owner's rows around, and between, those of every listing in an answer."""
+def add_foreign_rows(value: object, number: int) -> object:
+    """Put some of the owner's rows around, and between, those of every listing in an answer.
+
+    Which ones the *number* of the answer says: they take turns, so that so many answers have had every shape.
+    """
     if not isinstance(value, dict):
         return value
-    grown = {key: _mixed(each, make_foreign_rows(key)) for key, each in value.items() if key in LISTINGS}
+    grown = {key: _mixed(each, make_foreign_rows(key), number) for key, each in value.items() if key in LISTINGS}
     return {**value, **grown}
 
 
-def _mixed(rows: object, foreign: tuple[object, ...]) -> object:
+def _mixed(rows: object, foreign: tuple[object, ...], number: int) -> object:
     if not isinstance(rows, list):
         return rows
-    mixed = list(foreign)
-    step = max(len(foreign) // (len(rows) + 1), 1)
-    for number, row in enumerate(rows, 1):
-        mixed.insert(min(number * (step + 1), len(mixed)), row)
+    mixed: list[object] = []
+    begin = number * _AT_ONCE
+    chosen = [foreign[(begin + each) % len(foreign)] for each in range(_AT_ONCE)]
+    for place, row in enumerate((*rows, *[None] * max(_AT_ONCE - len(rows), 1))):
+        mixed += chosen[place : place + 1]
+        mixed += [row] if place < len(rows) else []
     return mixed

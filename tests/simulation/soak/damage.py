@@ -86,7 +86,8 @@ def damaged(kind: FaultKind, response: requests.Response, now: Instant) -> tuple
     elif kind in (FaultKind.CROSSED_QUOTES, FaultKind.STALE_QUOTES):
         made = _worse_quotes(kind, body, now)
     else:
-        changed = corrupt_reply(FaultRule(DAMAGE[kind]), reply).reply
+        # Which of the owner's rows it is follows from the answer: the same world is the same again.
+        changed = corrupt_reply(FaultRule(DAMAGE[kind], fired=now // 60 + len(body)), reply).reply
         assert changed is not None
         made = changed.body
     return _response(Reply(reply.status, made, reply.content_type)), made != body

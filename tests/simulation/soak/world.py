@@ -44,6 +44,8 @@ class SoakWorld(WireWorld):
     scenario: SoakScenario
     #: An answer is waited for as long as on AWS: some take eight seconds.
     patience = TimeoutPolicy()
+    #: The storm says when.
+    lists_foreign_rows = False
 
     def __init__(self, scenario: SoakScenario, server: VenueServer) -> None:
         super().__init__(scenario, server)
