@@ -239,8 +239,7 @@ def test_orders_of_an_open_lot_are_found_when_they_show_after_they_left() -> Non
     """31: what left the books is looked up, and counts once."""
     world = holding_due(hours=99)
     world.clock.advance(2 * 3600)
-    # The first look after a pause carries nothing yet.
-    world.cycles(2)
+    world.cycle()
     lot = lot_of(world)
 
     assert lot.carried is not None

@@ -184,7 +184,7 @@ def forget_cycle(
 def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> AdoptionContext:
     if stores.exchange is None:
         raise ConfigError(f"{stores.scope}: in this mode nothing is ever sent, so nothing can be adopted")
-    return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch)
+    return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch, stores.store)
 
 
 def _locate(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:

@@ -27,7 +27,7 @@ from trader.cycle.account import make_view, read_account
 from trader.errors import MissingData
 from trader.model.codec import decode
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ClientOrderId, Instant, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.inputs import AccountListing, AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
@@ -88,6 +88,8 @@ def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: Adopti
         raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
     if name in context.ledger.orders:
         raise MissingData(f"order {name} is in the ledger already, {context.ledger.orders[ClientOrderId(name)].status}")
+    if ended := context.store.read_finished(context.ledger.scope, [ClientOrderId(name)]):
+        raise MissingData(f"order {name} was in the ledger and left it {ended[0].status}: all of it is booked")
     intent = _announced(chain, name) or make_as_shown(context, report, terms, reason)
     ledger = context.ledger.with_order(OrderRecord(intent))
     view = read_account(context.exchange, ledger, context.now, context.settings)
@@ -106,7 +108,11 @@ def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason
         raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
     view = read_account(context.exchange, context.ledger, context.now, context.settings)
     body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
-    return _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
+    change = _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
+    if still := sorted(set(assets) & set(change.ledger.reduce_only)):
+        why = change.ledger.reduce_only[Asset(still[0])]
+        raise MissingData(f"{still[0]}: the venue still shows it, nothing was lifted: {why}")
+    return change
 
 
 def forget_last_cycle(ledger: Ledger, reason: str) -> Change:
@@ -114,6 +120,8 @@ def forget_last_cycle(ledger: Ledger, reason: str) -> Change:
 
     Raises: MissingData without a last cycle.
     """
+    if not reason.strip():
+        raise MissingData("an adjustment needs a reason; it goes into the audit")
     if ledger.last_cycle is None:
         raise MissingData("the books remember no cycle; there is none to forget")
     body = {"what": "forgot the last cycle", "forgotten": ledger.last_cycle, "reason": reason}

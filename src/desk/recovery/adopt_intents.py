@@ -12,7 +12,7 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, Quantity, plain
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
-from trader.ports import ExchangeAdapter
+from trader.ports import ExchangeAdapter, StateStore
 from trader.settings import Settings
 
 
@@ -40,13 +40,14 @@ class Quantities:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionContext:
-    """What an adoption is made on: the ledger, the venue, now, and an epoch to take ids from."""
+    """What an adoption is made on: the ledger and its store, the venue, now, and an epoch to take ids from."""
 
     settings: Settings
     ledger: Ledger
     exchange: ExchangeAdapter
     now: Instant
     epoch: int
+    store: StateStore
 
 
 def make_purchase(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> OrderIntent:

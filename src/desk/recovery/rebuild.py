@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
-from trader.cycle.account import make_view
+from trader.cycle.account import check_portfolio, make_view
 from trader.model.codec import decode
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
@@ -93,6 +93,7 @@ def rebuild_ledger(
         replay.apply_object(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
     notes: list[AuditNote] = []
     if listed is not None:
+        check_portfolio(replay.ledger, listed.portfolios)
         notes += _settle_doubtful_conversions(replay, listed.read_at, told)
         notes += _remember_what_left(replay, chain.orphaned, listed.orders)
         done = reconcile(replay.ledger, listed, settings)

@@ -14,6 +14,7 @@ from typing import Any
 from desk.recovery.chain import ChainObject, Recorded
 from desk.recovery.conversions import read_conversion_report
 from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, recall_released
+from trader.model.booking import seal_fills
 from trader.model.codec import decode
 from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
@@ -31,7 +32,6 @@ from trader.model.portfolio import record_flow
 from trader.settings import Settings
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import find_resendable
-from trader.stages.reconcile.ownership import remember_look
 from trader.stages.submission import Settled, remember_orders, remember_plan, settle_submission, withhold_order
 
 #: In the order in which one reconciliation notes them: an event of an earlier rank begins the next reconciliation.
@@ -144,9 +144,7 @@ class Replay:
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
                 self._introduce(ClientOrderId(body["order"]), decode(Fill, body["fill"]))
-        view = AccountView(at, self._plenty(), reports, fills, conversions)
-        done = reconcile(self.ledger, view, self.settings)
-        self.adopt(replace(done, ledger=remember_look(done.ledger, view)))
+        self.adopt(reconcile(self.ledger, AccountView(at, self._plenty(), reports, fills, conversions), self.settings))
         for kind, body in bodies:
             if kind == EventKind.ORDER_OBSERVED and "report" not in body:
                 self._abandon(ClientOrderId(body["order"]), at)
@@ -193,6 +191,7 @@ class Replay:
 
     def apply_inputs(self, event: Recorded) -> None:
         self._inputs_at = Instant(event.body["now"])
+        self.ledger = replace(self.ledger, portfolio=str(event.body.get("portfolio", "")) or self.ledger.portfolio)
         if event.body["config"] not in self.configurations:
             self.configurations.append(str(event.body["config"]))
 
@@ -238,7 +237,9 @@ class Replay:
     def apply_recalled(self, event: Recorded) -> None:
         order_id = ClientOrderId(event.body["order"])
         if order_id in self.finished:
-            self.ledger = self.ledger.with_order(self.finished[order_id])
+            record = self.finished[order_id]
+            last = max((fill.time for fill in record.fills), default=Instant(0))
+            self.ledger = self.ledger.with_order(seal_fills(record, last))
 
     def apply_submission(self, event: Recorded) -> None:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))

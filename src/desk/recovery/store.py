@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from desk.recovery.chain import AuditReader, Chain, read_chain
 from desk.recovery.ledger_item import LedgerItems, StoredLedger, to_bytes
 from desk.recovery.rebuild import SLACK_SECONDS, ConversionIds, Rebuilt, read_listed_account, rebuild_ledger
+from trader.cycle.account import check_portfolio
 from trader.errors import AuditError, LeaseHeld, MissingData, StoreError, TraderError
 from trader.model.codec import digest_of
 from trader.model.events import AuditNote, AuditObject, EventKind
@@ -63,6 +64,7 @@ class Change:
 def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
     """Make the ledger anew; nothing is written. Raises: AuditError for a broken chain, VenueError."""
     chain = _verified(stores, options)
+    _refuse_to_lose_records(stores)
     listed = None
     if stores.exchange is not None:
         now = stores.clock.now()
@@ -70,6 +72,15 @@ def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, C
         since = options.since if options.since is not None else Instant(oldest - SLACK_SECONDS)
         listed = read_listed_account(stores.exchange, chain, since, now, options.conversions)
     return rebuild_ledger(stores.settings, stores.scope, chain, listed, options.conversions), chain
+
+
+def _refuse_to_lose_records(stores: RecoveryStores) -> None:
+    found = stores.items.find(stores.scope)
+    if found is not None and found.ledger is not None and found.ledger.owed:
+        raise AuditError(
+            f"{len(found.ledger.owed)} records are owed to the audit, and a ledger made of it would lack them: let a "
+            "cycle store them first, as it does once the audit can be written"
+        )
 
 
 def _verified(stores: RecoveryStores, options: RebuildOptions) -> Chain:
@@ -107,6 +118,8 @@ def _replaced(stores: RecoveryStores, options: RebuildOptions, found: StoredLedg
     grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     try:
         made, chain = rebuild(stores, options)
+        if grant.ledger is not None:
+            check_portfolio(grant.ledger, frozenset({made.ledger.portfolio} - {""}))
         kept = stores.items.set_aside(stores.scope, found.text)
         change = _change(made, chain, found)
         ledger = record_change(stores, grant.epoch, change, "rebuild")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from trader.errors import StoreError, VenueAuth, VenueError, VenueUnavailable
 from trader.model.conversions import ConversionReport
@@ -24,7 +25,7 @@ from trader.stages.reconcile.ownership import (
     find_unexplained,
     remember_look,
 )
-from trader.stages.reconcile.strangers import find_strangers, note_strangers, recall_orders
+from trader.stages.reconcile.strangers import find_strangers, name_brackets, note_strangers, recall_orders
 
 #: Listings are read from a little before: clocks differ, and listings lag.
 _SLACK_SECONDS = 60
@@ -41,15 +42,15 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     Raises: VenueError; VenueAuth if the key is for another portfolio than the books.
     """
     memory_seconds = settings.cycle.order_memory_seconds
-    since = find_orders_start(ledger, now, memory_seconds)
+    since = Instant(find_orders_start(ledger, now, memory_seconds) - _SLACK_SECONDS)
     known = find_known_orders(ledger, now, memory_seconds)
-    listing = exchange.account(Instant(since - _SLACK_SECONDS) if since is not None else None, known)
-    _check_portfolio(ledger, listing)
-    if since is None:
+    listing = exchange.account(since, known)
+    check_portfolio(ledger, listing.portfolios)
+    if not ledger.orders:
         return _read_conversions(exchange, ledger, make_view(now, listing, ()))
     # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
     fills = tuple(exchange.fills(Instant(find_fills_start(ledger, now) - _SLACK_SECONDS)))
-    explained, unresolved = _explain(exchange, find_unexplained(ledger, listing.orders, fills))
+    explained, unresolved = _explain(exchange, find_unexplained(ledger, listing.orders, fills), now)
     orders = (*listing.orders, *explained)
     reports = [each for each in orders if isinstance(each, OrderStatusReport)]
     if late := find_late_orders(ledger, reports, [each for each in fills if isinstance(each, Fill)]):
@@ -58,21 +59,15 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     return _read_conversions(exchange, ledger, view)
 
 
-def _check_portfolio(ledger: Ledger, listing: AccountListing) -> None:
-    told = listing.portfolios
-    if ledger.portfolio and told and ledger.portfolio not in told:
-        raise VenueAuth(
-            f"the books are about portfolio {ledger.portfolio}, and the key is for {', '.join(sorted(told))}: nothing "
-            "is traded there. Use a key of the books' portfolio, or another app.account for books of its own"
-        )
-
-
 def _explain(
-    exchange: ExchangeAdapter, unexplained: Mapping[VenueOrderId, ProductId]
+    exchange: ExchangeAdapter, unexplained: Mapping[VenueOrderId, ProductId], now: Instant
 ) -> tuple[list[OrderStatusReport], frozenset[ProductId]]:
     """Read orders that may be one of ours in doubt; name the products of those that could not be read."""
     explained, unresolved = [], set()
-    for number, (venue_order_id, product_id) in enumerate(unexplained.items()):
+    # Others first each time, so that none is never read.
+    begin = now % max(len(unexplained), 1)
+    turned = (*islice(unexplained.items(), begin, None), *islice(unexplained.items(), begin))
+    for number, (venue_order_id, product_id) in enumerate(turned):
         try:
             if number >= _UNEXPLAINED_MAX:
                 raise VenueUnavailable("too many to be read at once")
@@ -92,6 +87,15 @@ def _read_conversions(exchange: ExchangeAdapter, ledger: Ledger, view: AccountVi
             except VenueError:
                 unread.add(key)
     return replace(view, conversions=tuple(found), unread_conversions=frozenset(unread))
+
+
+def check_portfolio(ledger: Ledger, told: frozenset[str]) -> None:
+    """Raise VenueAuth if the key is for another portfolio than the books: nothing of ours is there."""
+    if ledger.portfolio and told and ledger.portfolio not in told:
+        raise VenueAuth(
+            f"the books are about portfolio {ledger.portfolio}, and the key is for {', '.join(sorted(told))}: nothing "
+            "is traded there. Use a key of the books' portfolio, or another app.account for books of its own"
+        )
 
 
 def make_view(
@@ -124,7 +128,7 @@ def reconcile_account(
     counts; one that fails shows nothing. Raises: VenueError if the first look fails.
     """
     view = read_account(exchange, ledger, ports.clock.now(), settings)
-    ledger, strange = _look_up_strangers(ledger, view, ports, settings)
+    ledger, view, strange = _look_up_strangers(ledger, view, ports, settings)
     done = reconcile(ledger, view, settings)
     if done.shortages:
         try:
@@ -139,17 +143,23 @@ def reconcile_account(
 
 def _look_up_strangers(
     ledger: Ledger, view: AccountView, ports: Ports, settings: Settings
-) -> tuple[Ledger, tuple[AuditNote, ...]]:
+) -> tuple[Ledger, AccountView, tuple[AuditNote, ...]]:
     """Look orders up that carry our prefix and are not in the ledger; those that are found nowhere are named."""
     strangers = find_strangers(ledger, view.orders, view.read_at, settings)
     if not strangers:
-        return ledger, ()
+        return ledger, view, ()
+    scope, prefix = ports.identity.scope, settings.execution.order_prefix
     try:
-        wanted = [report.client_order_id for report in strangers]
-        records = ports.store.read_finished(ports.identity.scope, wanted)
-    except StoreError:
-        records = ()
-    ledger, recalled = recall_orders(ledger, records)
+        records = ports.store.read_finished(scope, [report.client_order_id for report in strangers])
+        if brackets := name_brackets(records, prefix):
+            records = (*records, *ports.store.read_finished(scope, brackets))
+    except StoreError as error:
+        # Nothing is said of them yet: as long as that lasts, their assets take no entries.
+        odd = (
+            OddRow(f"{error}", client_order_id=each.client_order_id, product_id=each.product_id) for each in strangers
+        )
+        return ledger, replace(view, odd_orders=(*view.odd_orders, *odd)), ()
+    ledger, recalled = recall_orders(ledger, records, strangers)
     known = [record.intent.client_order_id for record in records]
     ledger, named = note_strangers(ledger, strangers, known)
-    return ledger, (*recalled, *named)
+    return ledger, view, (*recalled, *named)

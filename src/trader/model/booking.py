@@ -63,14 +63,14 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     sale bears an earlier time than its buy.
     """
     lot, records = ledger.lots[lot_id], ledger.orders_of(lot_id)
-    if any(each.unreported_quantity for each in records):
+    if any(ledger.awaits_listing(each) for each in records):
         return ledger
     old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
     taken = _fold(old, lot)
     if taken is None or not any(each.fills for each in old):
         return ledger
     carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
-    staying = [_carry(record, until) for record in records]
+    staying = [seal_fills(record, until) for record in records]
     after = _fold(staying, replace(lot, carried=carried))
     if after is None or replace(after, carried=lot.carried) != lot:
         return ledger
@@ -79,7 +79,8 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     return ledger.with_lot(after)
 
 
-def _carry(record: OrderRecord, until: Instant) -> OrderRecord:
+def seal_fills(record: OrderRecord, until: Instant) -> OrderRecord:
+    """Carry the fills of an order up to an instant as sums; they are known by the time of the last of them."""
     old = [fill for fill in record.fills if fill.time <= until]
     if not old:
         return record
@@ -87,7 +88,7 @@ def _carry(record: OrderRecord, until: Instant) -> OrderRecord:
     kept = replace(record, fills=tuple(fill for fill in record.fills if fill.time > until))
     bare = replace(kept, carried=None)
     quantity, spent = Quantity(record.filled - bare.filled), Notional(record.spent - bare.spent)
-    return replace(kept, carried=CarriedFills(quantity, spent, Notional(fees), until))
+    return replace(kept, carried=CarriedFills(quantity, spent, Notional(fees), max(fill.time for fill in old)))
 
 
 def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:

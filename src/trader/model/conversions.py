@@ -32,11 +32,15 @@ class ConversionIntent:
 
 @dataclass(frozen=True, slots=True)
 class ConversionReport:
-    """A conversion as the venue reports it; *received* is in the target asset."""
+    """A conversion as the venue reports it; *received* is in the target asset.
+
+    ``is_begun``: it was committed and is under way, or in a state nobody knows: it does not end by itself.
+    """
 
     venue_conversion_id: str
     status: ConversionStatus
     received: Notional
+    is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,8 @@ def client_order_id(prefix: str, *decision: object) -> ClientOrderId:
     """
     parts = "\x1f".join(str(part) for part in decision)
     return ClientOrderId(prefix + hashlib.sha256(parts.encode()).hexdigest()[:_ID_HEX_DIGITS])
+
+
+def name_attached(prefix: str, entry_id: ClientOrderId) -> ClientOrderId:
+    """Name the bracket that the venue makes out of an entry of ours, under an id derived from its entry's."""
+    return client_order_id(prefix, "attached", entry_id)

@@ -32,6 +32,9 @@ from trader.model.orders import OrderIntent, OrderPurpose, Side
 from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
 
+#: The base increment of a product whose metadata nobody remembers: the finest there is.
+FINEST_INCREMENT = Decimal("1e-8")
+
 
 @dataclass(frozen=True, slots=True)
 class SubLedger:
@@ -114,6 +117,11 @@ class Ledger:
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""
         return replace(self, orders={**self.orders, record.intent.client_order_id: record})
+
+    def awaits_listing(self, record: OrderRecord) -> bool:
+        """Whether an order reports more than the venue's rounding above its fills: half a base increment is none."""
+        product = self.known_products.get(record.intent.product_id)
+        return record.unreported_quantity > (product.base_increment if product is not None else FINEST_INCREMENT) / 2
 
     def tally(self, order: OrderIntent | str) -> OrderTally:
         """Return what became of the orders made for the same as this one, or under this key."""

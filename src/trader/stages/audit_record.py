@@ -84,6 +84,7 @@ def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mappi
     }
     return {
         "config": config_digest,
+        "portfolio": inputs.ledger.portfolio,
         "code": code_version,
         "now": inputs.now,
         "scheduled_at": inputs.scheduled_at,

@@ -44,6 +44,8 @@ from trader.model.market import Balance, FeeRates
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Submission
 from trader.ports import TimeBudget
 
+Listing = Callable[[Transport, Sequence[VenueOrderId]], Iterator[Any]]
+
 _CANCELS_PER_CALL = 100
 # As many as an address has room for.
 _ORDERS_PER_CALL = 100
@@ -140,9 +142,7 @@ class CoinbaseExchange(CoinbaseMarket):
         wanted = tuple(dict.fromkeys(venue_order_ids))
         if not all(wanted):
             raise InvariantViolation("an order without an id has no fills to ask for")
-        rows: list[Any] = []
-        for batch in _batches(wanted):
-            rows += pagination.iterate_order_fills(self._transport, batch)
+        rows = [row for batch in _batches(wanted) for row in self._known_rows(pagination.iterate_order_fills, batch)]
         return tuple(fill for fill in _read_fills(rows) if fill.venue_order_id in wanted)
 
     def _wallets(self) -> tuple[Any, ...]:
@@ -155,15 +155,18 @@ class CoinbaseExchange(CoinbaseMarket):
         return [partial(self._known_orders, batch) for batch in _batches(wanted)]
 
     def _known_orders(self, wanted: Sequence[VenueOrderId]) -> Sequence[OrderStatusReport | OddRow]:
-        """Read orders by their ids. A refusal is about one of them: it is looked for, and the others are answered."""
+        rows = map(_read_listed_order, self._known_rows(pagination.iterate_known_orders, wanted))
+        return tuple(row for row in rows if row.venue_order_id in wanted)
+
+    def _known_rows(self, listing: Listing, wanted: Sequence[VenueOrderId]) -> list[Any]:
+        """List rows by the ids of orders. A refusal is about one of them: it is looked for, the others are answered."""
         try:
-            rows = [_read_listed_order(row) for row in pagination.iterate_known_orders(self._transport, wanted)]
+            return list(listing(self._transport, wanted))
         except (NotFound, InvalidArgument):
             if len(wanted) == 1:
-                return ()
-            half = len(wanted) // 2
-            return (*self._known_orders(wanted[:half]), *self._known_orders(wanted[half:]))
-        return tuple(row for row in rows if row.venue_order_id in wanted)
+                return []
+        half = len(wanted) // 2
+        return self._known_rows(listing, wanted[:half]) + self._known_rows(listing, wanted[half:])
 
     def _order(self, order_id: str) -> OrderReply:
         if not order_id:

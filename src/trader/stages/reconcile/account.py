@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from trader.model.booking import book_fill, exceeds_intent, would_oversell
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id
+from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id, name_attached
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
 from trader.model.lots import Dust, Lot
@@ -100,7 +100,7 @@ def _observe_orders(
         )
         if key is None and report.originating_order_id in by_venue_id:
             parent = ledger.orders[by_venue_id[report.originating_order_id]]
-            child = _child_of(parent, report, settings.execution.order_prefix)
+            child = _child_of(ledger, parent, report, settings.execution.order_prefix)
             key = child.intent.client_order_id
             ledger = ledger.with_order(child)
         if key is None:
@@ -110,12 +110,17 @@ def _observe_orders(
     return ledger
 
 
-def _child_of(parent: OrderRecord, report: OrderStatusReport, prefix: str) -> OrderRecord:
-    """Give the attached bracket a record of its own, under an id derived from its parent's."""
+def _child_of(ledger: Ledger, parent: OrderRecord, report: OrderStatusReport, prefix: str) -> OrderRecord:
+    """Give the attached bracket a record of its own, under an id derived from its parent's.
+
+    An entry may get another one, as where a person renews it: that bears the venue's id in its own.
+    """
     intent = parent.intent
+    first = name_attached(prefix, intent.client_order_id)
+    name = first if first not in ledger.orders else client_order_id(prefix, first, report.venue_order_id)
     bracket = intent.bracket
     child = OrderIntent(
-        client_order_id=client_order_id(prefix, "attached", intent.client_order_id),
+        client_order_id=name,
         cycle_id=intent.cycle_id,
         strategy=intent.strategy,
         product_id=intent.product_id,

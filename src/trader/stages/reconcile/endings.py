@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
@@ -14,11 +13,9 @@ from trader.model.orders import Rejected
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.settings import Settings
+from trader.stages.reconcile.ownership import UNLISTED
 
-#: The increment of an asset whose metadata nobody remembers: the finest there is.
-_FINEST = Decimal("1e-8")
 _ROUNDED = "it reports a hair more than its fills"
-_UNLISTED = "it reports fills that the venue never listed"
 
 
 def count_end(ledger: Ledger, ended: OrderRecord, now: Instant, settings: Settings) -> Ledger:
@@ -53,28 +50,32 @@ def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: lis
     """Wait no longer for fills of less than half a base increment that an order reports and nobody lists.
 
     Some venues round what an order reports; its lot would never close. It is told of once, although every listing
-    reports it again. What is more than that, and long missing, puts the asset in reduce-only.
+    reports it again. What is more than that, and long missing, puts the asset in reduce-only, whether the order rests
+    on or is over.
     """
-    products = ledger.known_products
+    memory_seconds, quiet_seconds = settings.cycle.order_memory_seconds, settings.cycle.quiet_period_seconds
     for key, record in sorted(ledger.orders.items()):
-        missing = record.unreported_quantity
-        if not missing or record.awaits_fills(Instant(now - settings.cycle.quiet_period_seconds)):
-            continue
-        product = products.get(record.intent.product_id)
-        tolerated = (product.base_increment if product is not None else _FINEST) / 2
-        body = {"order": key, "reported": record.reported_filled, "listed": record.filled, "tolerated": tolerated}
-        if missing > tolerated:
-            if record.awaits_fills(Instant(now - settings.cycle.order_memory_seconds)) or record.note == _UNLISTED:
-                continue
-            notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{key}|fills", {**body, "reason": _UNLISTED}))
-            why = f"order {key}: {_UNLISTED}"
-            ledger = replace(ledger, reduce_only={record.intent.base: why, **ledger.reduce_only})
-            ledger = ledger.with_order(replace(record, note=_UNLISTED))
-            continue
-        if record.note != _ROUNDED:
-            notes.append(AuditNote(EventKind.ORDER_ROUNDED, key, {**body, "reason": _ROUNDED}))
-        ledger = ledger.with_order(replace(record, reported_filled=record.filled, note=_ROUNDED))
+        body = {"order": key, "reported": record.reported_filled, "listed": record.filled}
+        if ledger.awaits_listing(record):
+            if record.note != UNLISTED and _lacks_fills_since(ledger, record, now) >= memory_seconds:
+                notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{key}|fills", {**body, "reason": UNLISTED}))
+                why = f"order {key}: {UNLISTED}"
+                ledger = replace(ledger, reduce_only={record.intent.base: why, **ledger.reduce_only})
+                ledger = ledger.with_order(replace(record, note=UNLISTED))
+        elif record.note == UNLISTED:
+            ledger = ledger.with_order(replace(record, note=""))
+        elif record.unreported_quantity and not record.awaits_fills(Instant(now - quiet_seconds)):
+            if record.note != _ROUNDED:
+                notes.append(AuditNote(EventKind.ORDER_ROUNDED, key, {**body, "reason": _ROUNDED}))
+            ledger = ledger.with_order(replace(record, reported_filled=record.filled, note=_ROUNDED))
     return ledger
+
+
+def _lacks_fills_since(ledger: Ledger, record: OrderRecord, now: Instant) -> int:
+    """Count the seconds for which fills are awaited: since it was over, or since the last look that awaited none."""
+    if record.status.is_final:
+        return now - record.final_at if record.final_at is not None else 0
+    return now - ledger.fills_known_until if ledger.fills_known_until else 0
 
 
 def withhold_contingent(ledger: Ledger, now: Instant) -> tuple[Ledger, tuple[OrderRecord, ...]]:

@@ -20,10 +20,8 @@ _PACED_SECONDS = 86_400
 
 def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Ledger, tuple[OrderRecord, ...]]:
     """Take orders out that are long over, and closed lots with the last of their orders; return them as they ended."""
-    # Fills of a time that the look before did not reach yet may come in parts.
-    known_until = min(now, ledger.fills_known_until or now)
     for lot_id in ledger.lots:
-        ledger = carry_fills(ledger, lot_id, Instant(known_until - memory_seconds))
+        ledger = carry_fills(ledger, lot_id, Instant(now - memory_seconds))
     by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
     for record in ledger.orders.values():
         by_lot.setdefault(record.intent.lot_id, []).append(record)

@@ -6,43 +6,59 @@ read keeps its product from being bought until it can be, or until a person has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, OddRow
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderStatusReport
 
+#: What is noted of an order that reports fills which are not listed, long after it was over.
+UNLISTED = "it reports fills that the venue never listed"
 #: How the reasons begin for which an asset takes no entries: as long as the venue tells it so, or until a person looks.
 _ODD = "a row of ours cannot be read"
 _ODD_FILL = "a fill of ours cannot be read"
 
 
-def find_orders_start(ledger: Ledger, now: Instant, memory_seconds: int) -> Instant | None:
-    """Return the instant since which orders must be listed; None if nothing of ours can be found there.
+def find_orders_start(ledger: Ledger, now: Instant, memory_seconds: int) -> Instant:
+    """Return the instant since which orders must be listed.
 
     Orders that the venue gave an id are read by it. Those in doubt are looked for since they were decided; and since
     the last look, and as long as ended orders are remembered, whatever shows that should not be there.
     """
-    if not ledger.orders and not ledger.tallies:
-        return None
-    nameless = (each.intent.decided_at for each in ledger.orders.values() if each.venue_order_id is None)
-    looked_at = (ledger.fills_known_until,) if ledger.fills_known_until else ()
-    return Instant(min((now - memory_seconds, *nameless, *looked_at)))
+    looked_at = min(now, ledger.fills_known_until or now)
+    seen = {record.intent.lot_id for record in ledger.orders.values() if record.intent.is_attached}
+    nameless = (
+        record.intent.decided_at
+        for record in ledger.orders.values()
+        if record.venue_order_id is None or _awaits_bracket(record, seen, Instant(looked_at - memory_seconds))
+    )
+    return Instant(min((now - memory_seconds, looked_at, *nameless)))
+
+
+def _awaits_bracket(record: OrderRecord, seen: Collection[ClientOrderId], settled: Instant) -> bool:
+    """Whether the venue may still show the bracket of an entry, under an id that nobody knows yet."""
+    if not (record.intent.is_entry and record.intent.attach_bracket and record.filled > 0):
+        return False
+    return record.intent.lot_id not in seen and (record.final_at is None or record.final_at > settled)
 
 
 def find_known_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[VenueOrderId, ...]:
-    """Name the orders that are to be read by the venue's ids: those that may still change, children included."""
+    """Name the orders that are to be read by the venue's ids: those that may still change, and children never seen.
+
+    What was over so long before the last look changes no more; an hour in which nobody looked is none.
+    """
+    looked_at = min(now, ledger.fills_known_until or now)
     found = []
     for record in ledger.orders.values():
-        is_old = record.final_at is not None and now - record.final_at >= memory_seconds and not record.is_active
-        if record.venue_order_id is not None and not is_old:
-            found += [each for each in (record.venue_order_id, record.attached_order_id) if each is not None]
-    return tuple(dict.fromkeys(found))
+        is_old = record.final_at is not None and looked_at - record.final_at >= memory_seconds and not record.is_active
+        found += [record.venue_order_id] if not is_old else []
+        found += [record.attached_order_id]
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def find_fills_start(ledger: Ledger, now: Instant) -> Instant:
@@ -55,17 +71,23 @@ def find_fills_start(ledger: Ledger, now: Instant) -> Instant:
 def remember_look(ledger: Ledger, view: AccountView) -> Ledger:
     """Remember whose account it is, and that all fills up to this look are known now that it is booked.
 
-    Never past the start of an order that awaits fills.
+    Never past the start of an order that awaits fills; one of which they never came is asked by its id.
     """
     before = ledger.fills_known_until
     waiting = (
         max(before, each.intent.decided_at)
         for each in ledger.orders.values()
-        if each.is_in_doubt or each.unreported_quantity > 0
+        if each.is_in_doubt or (ledger.awaits_listing(each) and each.note != UNLISTED)
     )
     known_until = Instant(max(before, min((view.read_at, *waiting))))
-    told = min(view.portfolios) if len(view.portfolios) == 1 else ""
+    told = min(view.portfolios) if len(view.portfolios) == 1 and _shows_ours(ledger, view) else ""
     return replace(ledger, fills_known_until=known_until, portfolio=ledger.portfolio or told)
+
+
+def _shows_ours(ledger: Ledger, view: AccountView) -> bool:
+    """Whether an order of ours is there, if there must be one: else the key may be for somebody else's account."""
+    there = {each.venue_order_id for each in ledger.orders.values() if each.is_at_venue}
+    return not there or any(report.venue_order_id in there for report in view.orders)
 
 
 def find_late_orders(
@@ -125,8 +147,9 @@ def set_odd_aside(ledger: Ledger, view: AccountView) -> AccountView:
     orders: dict[bool, list[OrderStatusReport]] = {True: [], False: []}
     fills: dict[bool, list[Fill]] = {True: [], False: []}
     for report in view.orders:
-        record = ledger.orders.get(report.client_order_id)
-        orders[record is None or _is_about(record, report)].append(report)
+        record = ledger.orders.get(report.client_order_id) or owners.get(report.venue_order_id)
+        is_child = record is not None and record.attached_order_id == report.venue_order_id
+        orders[record is None or is_child or _is_about(record, report)].append(report)
     for fill in view.fills:
         record = owners.get(fill.venue_order_id)
         is_child = record is not None and record.venue_order_id != fill.venue_order_id

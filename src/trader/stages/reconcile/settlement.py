@@ -116,5 +116,5 @@ def _settled(
         return replace(record, status=report.status, final_at=now)
     age = now - record.intent.decided_at
     never_quoted = record.status is ConversionStatus.INTENDED and age > cycle.max_tick_age_seconds
-    quote_died = report is not None and age >= cycle.order_memory_seconds
+    quote_died = report is not None and not report.is_begun and age >= cycle.order_memory_seconds
     return replace(record, status=ConversionStatus.FAILED, final_at=now) if never_quoted or quote_died else record

@@ -34,7 +34,7 @@ def world() -> World:
 def books_of(world: World, ledger: Ledger | None = None, epoch: int = 99) -> AdoptionContext:
     found = ledger or world.ledger()
     assert found is not None
-    return AdoptionContext(world.scenario.settings, found, world.exchange, world.clock.now(), epoch)
+    return AdoptionContext(world.scenario.settings, found, world.exchange, world.clock.now(), epoch, world.store)
 
 
 def quantity(

@@ -114,14 +114,6 @@ def test_fills_are_not_carried_while_others_of_the_lot_are_awaited() -> None:
     assert {Quantity("0.6")} == {lot.quantity for lot in whole.lots.values()}
 
 
-def test_fills_of_a_time_that_the_look_before_did_not_reach_are_not_carried_yet() -> None:
-    """The first look after a pause; the next one carries them."""
-    ledger = replace(a_held_ledger(ENTRY), fills_known_until=Instant(NOW - 3540))
-
-    assert 1 == sum(len(each.fills) for each in look(ledger).ledger.orders.values())
-    assert {} == look(replace(ledger, fills_known_until=LATER)).ledger.orders
-
-
 def test_part_that_is_sold_after_its_entry_left_is_booked_like_any_other() -> None:
     """Cost and result are the same as if the entry had stayed, to the last digit."""
     ledger = a_held_ledger(ENTRY)
@@ -250,7 +242,7 @@ def test_recalled_order_counts_nothing_twice() -> None:
     done = look(ledger)
     (record,) = done.finished
 
-    recalled, _ = recall_orders(done.ledger, [record])
+    recalled, _ = recall_orders(done.ledger, [record], [an_order_state(ENTRY, OrderStatus.FILLED, filled_quantity=2)])
     same = look(recalled, fills=[a_fill(ENTRY)], at=LATER + 60).ledger
 
     assert figures(ledger) == figures(recalled) == figures(same)

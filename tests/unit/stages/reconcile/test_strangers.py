@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
-from factories import NOW, PREFIX, a_ledger, an_intent, an_order_record, an_order_state, shipped_settings
+from factories import (
+    NOW,
+    PREFIX,
+    a_bracket_intent,
+    a_ledger,
+    an_intent,
+    an_order_record,
+    an_order_state,
+    shipped_settings,
+)
 from trader.model.events import EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, name_attached
+from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import OrderStatusReport
-from trader.stages.reconcile.strangers import UNKNOWN, find_strangers, note_strangers, recall_orders
+from trader.model.orders import ATTACHED, OrderStatusReport
+from trader.stages.reconcile.strangers import UNKNOWN, find_strangers, name_brackets, note_strangers, recall_orders
 
 SETTINGS = shipped_settings()
 MEMORY = SETTINGS.cycle.order_memory_seconds
@@ -47,10 +57,30 @@ def test_finished_order_that_shows_after_all_is_known_again() -> None:
     """It was withheld, for certain: the venue's word counts for more, and is applied to it as to any other."""
     withheld = an_order_record(status=OrderStatus.WITHHELD)
 
-    ledger, notes = recall_orders(a_ledger(), [withheld])
+    ledger, notes = recall_orders(a_ledger(), [withheld], [an_order_state()])
 
     assert {withheld.intent.client_order_id: withheld} == ledger.orders
     assert [EventKind.ORDER_RECALLED] == [note.kind for note in notes]
+
+
+@pytest.mark.parametrize("status", [OrderStatus.FILLED, OrderStatus.OPEN, OrderStatus.CANCELLED])
+def test_finished_order_that_is_shown_as_it_ended_or_before_stays_where_it_is(status: OrderStatus) -> None:
+    """An old page, or a longer memory than before: all of it is booked."""
+    record = an_order_record(status=OrderStatus.FILLED, reported_filled=Quantity(1))
+
+    assert (a_ledger(), ()) == recall_orders(a_ledger(), [record], [an_order_state(status=status, filled_quantity=1)])
+
+
+def test_bracket_comes_back_with_its_entry() -> None:
+    """The venue's rows of it bear none of our names: it would be taken for another one, and booked again."""
+    entry = an_order_record(status=OrderStatus.CANCELLED, reported_filled=Quantity("0.5"))
+    bracket = an_order_record(a_bracket_intent(reason=ATTACHED), OrderStatus.FILLED, reported_filled=Quantity("0.5"))
+    report = an_order_state(status=OrderStatus.FILLED, filled_quantity=1)
+
+    ledger, _ = recall_orders(a_ledger(), [entry, bracket], [report])
+
+    assert {each.intent.client_order_id for each in (entry, bracket)} == set(ledger.orders)
+    assert (name_attached(PREFIX, entry.intent.client_order_id),) == name_brackets([entry, bracket], PREFIX)
 
 
 def test_order_that_is_in_no_book_closes_its_asset() -> None:

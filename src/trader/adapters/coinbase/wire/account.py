@@ -179,6 +179,10 @@ _CONVERSION_STATUSES = {
 }
 
 
+#: Nobody has committed it yet, and after a while nobody can.
+_ONLY_QUOTED = "CREATED"
+
+
 def read_conversion_id(raw: Any) -> str:
     """Read the venue's id of a quoted conversion. Raises: VenueProtocol."""
     return fit(_TradeReply, raw, "conversion").trade.id
@@ -187,9 +191,11 @@ def read_conversion_id(raw: Any) -> str:
 def read_conversion(raw: Any, source: Asset, target: Asset) -> ConversionReport:
     """Read how far a conversion got; a status nobody knows leaves it open. Raises: VenueProtocol."""
     trade = fit(_TradeReply, raw, "conversion").trade
-    status = _CONVERSION_STATUSES.get(trade.status.removeprefix("TRADE_STATUS_"), ConversionStatus.QUOTED)
+    word = trade.status.removeprefix("TRADE_STATUS_")
+    status = _CONVERSION_STATUSES.get(word, ConversionStatus.QUOTED)
     received = _received(trade, source, target) if status is ConversionStatus.COMPLETED else ZERO
-    return ConversionReport(trade.id, status, Notional(received))
+    is_begun = status is ConversionStatus.QUOTED and word != _ONLY_QUOTED
+    return ConversionReport(trade.id, status, Notional(received), is_begun)
 
 
 def _received(trade: _Trade, source: Asset, target: Asset) -> Decimal:
