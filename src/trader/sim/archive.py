@@ -92,13 +92,19 @@ def find_order(account: SimAccount, accounts: SimAccountStore, venue_order_id: V
     return accounts.read_archived(_ORDER + venue_order_id, SimOrder)
 
 
-def list_orders(account: SimAccount, accounts: SimAccountStore, since: Instant) -> tuple[SimOrder, ...]:
-    """List the orders that were created since an instant. Reads every archived order if that is not recent."""
+def list_orders(
+    account: SimAccount, accounts: SimAccountStore, since: Instant, prefix: str = ""
+) -> tuple[SimOrder, ...]:
+    """List the orders of a prefix that were created since an instant, by their age.
+
+    Reads every archived order if that is not recent.
+    """
     orders = {**account.finished, **account.active}
     if since < account.complete_since:
         archived = accounts.list_archived(_ORDER, _end_of(_ORDER), SimOrder)
         orders = {order.venue_order_id: order for order in archived.values()} | orders
-    return tuple(order for order in orders.values() if order.created_at >= since)
+    ours = (order for order in orders.values() if order.created_at >= since and order.root.startswith(prefix))
+    return tuple(sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
 
 
 def list_fills(account: SimAccount, accounts: SimAccountStore, since: Instant) -> tuple[Fill, ...]:

@@ -107,12 +107,14 @@ class SimulatedExchange:
         return self._visible().balances()
 
     def account(self, since: Instant | None, known: Sequence[VenueOrderId] = ()) -> AccountListing:
+        account = self._visible()
         if since is None:
-            return AccountListing(self.balances())
-        account, listed = self._visible(), self.orders(since)
+            return AccountListing(account.balances())
+        listed = list_orders(account, self._accounts, since, self._prefix)
         names = {each.venue_order_id for each in listed}
         older = (account.order(name) for name in known if name not in names)
-        return AccountListing(account.balances(), (*listed, *(order.report() for order in older if order is not None)))
+        orders = (*listed, *(order for order in older if order is not None))
+        return AccountListing(account.balances(), tuple(order.report() for order in orders))
 
     def fee_rates(self) -> FeeRates:
         return FeeRates(self._settings.maker_fee_ratio, self._settings.taker_fee_ratio)
@@ -147,9 +149,8 @@ class SimulatedExchange:
         return taken
 
     def orders(self, since: Instant) -> Sequence[OrderStatusReport]:
-        orders = list_orders(self._visible(), self._accounts, since)
-        ours = (order for order in orders if order.root.startswith(self._prefix))
-        return tuple(order.report() for order in sorted(ours, key=lambda each: (each.created_at, each.venue_order_id)))
+        listed = list_orders(self._visible(), self._accounts, since, self._prefix)
+        return tuple(order.report() for order in listed)
 
     def order(self, venue_order_id: VenueOrderId) -> OrderStatusReport:
         order = find_order(self._visible(), self._accounts, venue_order_id)

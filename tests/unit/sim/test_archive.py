@@ -47,18 +47,24 @@ LONG = RECENT_SECONDS + STEP
 
 
 class WatchedStore(InMemorySimAccountStore[SimAccount]):
-    """A store that notes what its archive is asked, and stops answering on demand."""
+    """A store that notes what it and its archive are asked, and stops answering on demand."""
 
     def __init__(self, account: SimAccount | None = None) -> None:
         super().__init__(account)
         self.asked: list[str] = []
         self.kept: list[str] = []
+        self.calls: list[str] = []
         self.ranges: list[tuple[str, str]] = []
         self.broken = False
 
     def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         self.kept += ended
+        self.calls.append("save")
         super().save(account, ended)
+
+    def load(self) -> SimAccount | None:
+        self.calls.append("load")
+        return super().load()
 
     def read_archived(self, key: str, kind: Any) -> Any:
         self._ask(key)
@@ -235,6 +241,20 @@ def test_account_taken_apart_and_put_together_is_the_same() -> None:
     store = InMemorySimAccountStore[SimAccount]()
     store.save(kept, ended)
     assert account == load_whole(store)
+
+
+def test_look_at_the_account_advances_it_once() -> None:
+    """Balances and orders are of one instant, and what is found by then is saved once."""
+    bench = a_bench(Bar(low=99.0))
+    entry = bench.send(an_intent())
+    bench.venue.pass_bars()
+    bench.store.calls.clear()
+
+    listing = bench.venue.exchange.account(bench.venue.clock.now(), [entry])
+
+    assert ["load", "save"] == bench.store.calls
+    assert [(entry, OrderStatus.FILLED)] == [(order.venue_order_id, order.status) for order in listing.orders]
+    assert Decimal(12) == listing.balances[BASE].total
 
 
 # --- what is asked is answered whatever its age
