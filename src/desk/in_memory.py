@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from trader.adapters.local.archive import SortedValues
-from trader.adapters.local.lease import LeasedStore, LeaseItem, read_ledger
+from trader.adapters.local.lease import Kept, LeasedStore, LeaseItem, read_ledger
 from trader.errors import AuditConflict, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject, OwedRecord
@@ -45,10 +45,10 @@ class InMemoryStateStore(LeasedStore):
         return tuple(decode(OrderRecord, json.loads(text)) for text in self._finished.get(scope, {}).values())
 
     def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
-        return read_ledger(item.ledger, self._where(scope))
+        return read_ledger(item.ledger, self._where(scope, Kept.LEDGER))
 
-    def _where(self, scope: Scope) -> str:
-        return f"ledger of {scope}"
+    def _where(self, scope: Scope, kept: Kept) -> str:
+        return f"{kept} of {scope}"
 
     def _lock(self, _: Scope) -> AbstractContextManager[None]:
         return nullcontext()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
@@ -120,10 +121,21 @@ def _dataclass_writer(kind: Any) -> Writer:
     return lambda value: form % tuple([_WRITERS[type(item)](item) for item in values(value)])
 
 
-def read_stored(kind: type[T], text: str, where: str) -> T:
-    """Read what was stored as JSON, by this schema or the one before. Raises: LedgerCorrupt naming the place."""
-    try:
-        value: T = decode(kind, upgrade(json.loads(text)))
-    except (MalformedData, ValueError, TypeError) as error:
-        raise LedgerCorrupt(f"{where}: {error}") from error
+def read_stored(kind: type[T], text: str, where: str, upgraded: Callable[[Any], Any] = upgrade) -> T:
+    """Read what was stored as JSON, by this schema or the one before.
+
+    What names its schema, a ledger or an account, is *upgraded* by ``upgrade_stored``.
+    Raises: LedgerCorrupt naming the place.
+    """
+    with translate_damage(where):
+        value: T = decode(kind, upgraded(json.loads(text)))
     return value
+
+
+@contextmanager
+def translate_damage(where: object) -> Iterator[None]:
+    """Turn what stored text that makes no sense raises inside into LedgerCorrupt naming the place."""
+    try:
+        yield
+    except (MalformedData, ValueError, TypeError, KeyError) as error:
+        raise LedgerCorrupt(f"{where}: {error}") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAcc
 from trader.adapters.local.lease import read_ledger
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable
 from trader.model.events import AuditObject
-from trader.model.ids import Asset, Instant, Scope, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import Fill, Side
@@ -24,6 +26,7 @@ from trader.model.trading_state import TradingState
 from trader.sim.account import SimAccount
 
 SCOPE = Scope("PAPER#main")
+ORDER = ClientOrderId("t247-1")
 LEDGER = open_ledger(SCOPE, Asset("USD"), Notional(1000))
 
 
@@ -115,6 +118,48 @@ def test_line_that_was_whole_and_is_damaged_stops_the_store(tmp_path: Path) -> N
 
     with pytest.raises(LedgerCorrupt):
         store.commit(grant, LEDGER, fills=[a_fill(2)])
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "read"),
+    [
+        ("fills.jsonl", '{"venue_order_id":"order-1","trade_id":"trade-1"}', lambda store: store.fills(SCOPE)),
+        ("fills.jsonl", "{}", lambda store: store.fills(SCOPE)),
+        ("orders.jsonl", '{"intent":{"client_order_id":"t247-1"}}', lambda store: store.finished(SCOPE)),
+        ("orders.jsonl", '{"intent":{"client_order_id":"t247-1"}}', lambda store: store.read_finished(SCOPE, [ORDER])),
+        ("orders.jsonl", "nonsense", lambda store: store.read_finished(SCOPE, [ORDER])),
+        ("owed/key", "\udcff", lambda store: store.read_owed(SCOPE, ["key"])),
+        ("owed/another", "", lambda store: store.read_owed(SCOPE, ["key"])),
+        ("ledger.json", "\udcff", lambda store: store.ledger(SCOPE)),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_its_file(
+    tmp_path: Path, name: str, line: str, read: Callable[[FileStateStore], object]
+) -> None:
+    """Whoever has to look at it should not look into another one."""
+    store = FileStateStore(tmp_path)
+    path = store.folder(SCOPE) / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(f"{line}\n".encode(errors="surrogateescape"))
+
+    with pytest.raises(LedgerCorrupt, match=re.escape(str(store.folder(SCOPE) / name.partition("/")[0]))):
+        read(store)
+
+
+def test_line_with_bytes_that_are_no_text_is_damage_and_half_a_letter_at_the_end_is_not(tmp_path: Path) -> None:
+    """Nothing is put in the place of what cannot be read; a crash may cut between two bytes."""
+    store = FileStateStore(tmp_path)
+    store.commit(store.acquire(SCOPE, "a", START, 60), LEDGER, fills=[a_fill(1)])
+    path = store.folder(SCOPE) / "fills.jsonl"
+    whole = path.read_bytes()
+
+    path.write_bytes(whole + '{"trade_id":"é'.encode()[:-1])
+    cut = store.fills(SCOPE)
+    path.write_bytes(whole.replace(b"trade-1", b"trade-\xff"))
+
+    assert (a_fill(1),) == cut
+    with pytest.raises(LedgerCorrupt, match=r"fills\.jsonl"):
+        store.fills(SCOPE)
 
 
 def test_nothing_but_the_named_files_is_left_behind(tmp_path: Path) -> None:

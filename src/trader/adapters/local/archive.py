@@ -9,9 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from trader.adapters.local.atomic_files import append_lines
-from trader.errors import LedgerCorrupt, MalformedData, StoreUnavailable
-from trader.model.codec import canonical_json, decode
+from trader.adapters.local.atomic_files import append_lines, read_lines, translate_errors
+from trader.model.codec import canonical_json, decode, translate_damage
 from trader.model.schema import upgrade
 
 ValueT = TypeVar("ValueT")
@@ -56,10 +55,8 @@ class ArchiveFile:
     def append(self, values: Mapping[str, Any]) -> None:
         """Keep values by key. One that is there already is kept once more, and read once."""
         lines = [canonical_json({"key": key, "value": value}) for key, value in values.items()]
-        try:
+        with translate_errors(self._path):
             append_lines(self._path, lines)
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error}") from error
 
     def read(self, key: str, kind: type[KindT]) -> KindT | None:
         """Return the value of a key; None if there is none."""
@@ -73,29 +70,16 @@ class ArchiveFile:
         return {key: self._decoded(key, value, kind) for key, value in self._values.between(first, last).items()}
 
     def _read_on(self) -> None:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._bytes_read)
-                new = file.read()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error}") from error
-        # A last line without its end is what a crash left of one; it was never committed.
-        whole = new[: new.rfind(b"\n") + 1]
-        try:
-            items = [json.loads(line) for line in whole.split(b"\n")[:-1]]
-            self._values.add({item["key"]: item["value"] for item in items})
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerCorrupt(f"{self._path}: {error}") from error
-        self._bytes_read += len(whole)
+        with translate_errors(self._path):
+            lines = read_lines(self._path, self._bytes_read)
+        with translate_damage(self._path):
+            self._values.add({item["key"]: item["value"] for item in map(json.loads, lines)})
+        self._bytes_read += sum(len(line) + 1 for line in lines)
 
     def _decoded(self, key: str, value: Any, kind: type[KindT]) -> KindT:
         if isinstance(value, kind):
             return value
-        try:
+        with translate_damage(f"{self._path}: {key}"):
             decoded: KindT = decode(kind, upgrade(value))
-        except MalformedData as error:
-            raise LedgerCorrupt(f"{self._path}: {key}: {error}") from error
         self._values.add({key: decoded})
         return decoded

@@ -1,13 +1,38 @@
-"""Writing files so that a crash leaves the old content or the new, never half of either. Raises OSError."""
+"""Files that a crash leaves with their old content or the new, never half of either. Raises OSError."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from trader.errors import StoreUnavailable, TraderError
+from trader.model.codec import translate_damage
+
+
+def read_text(path: Path) -> str | None:
+    """Read a file; None if there is none. Raises: LedgerCorrupt for bytes that are no text."""
+    try:
+        with translate_damage(path):
+            return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def read_lines(path: Path, start: int = 0) -> list[bytes]:
+    """Read the whole lines of a file from a byte on, without their ends; none if there is no file.
+
+    What an earlier crash left of a line was never committed.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -53,6 +78,15 @@ def lock_file(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def translate_errors(path: Path, into: Callable[[str], TraderError] = StoreUnavailable) -> Iterator[None]:
+    """Turn what the disk raises inside into one error of ours, with the path."""
+    try:
+        yield
+    except OSError as error:
+        raise into(f"{path}: {error}") from error
 
 
 def _written_beside(path: Path, text: str) -> Path:

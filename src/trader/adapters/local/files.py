@@ -23,10 +23,18 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from trader.adapters.local.archive import ArchiveFile
-from trader.adapters.local.atomic_files import append_lines, create_text, lock_file, replace_text
-from trader.adapters.local.lease import LeasedStore
-from trader.errors import AuditConflict, AuditError, LedgerCorrupt, MalformedData, StoreUnavailable
-from trader.model.codec import canonical_json, decode, read_stored, sha256_hex
+from trader.adapters.local.atomic_files import (
+    append_lines,
+    create_text,
+    lock_file,
+    read_lines,
+    read_text,
+    replace_text,
+    translate_errors,
+)
+from trader.adapters.local.lease import Kept, LeasedStore
+from trader.errors import AuditConflict, AuditError, StoreUnavailable
+from trader.model.codec import canonical_json, read_stored, sha256_hex, translate_damage
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Scope
 from trader.model.order_record import OrderRecord
@@ -36,6 +44,8 @@ from trader.model.trading_state import TradingState, parse_trading_state
 
 AccountT = TypeVar("AccountT")
 KindT = TypeVar("KindT")
+
+_NAMES = {Kept.LEDGER: "ledger.json", Kept.FILLS: "fills.jsonl", Kept.ORDERS: "orders.jsonl", Kept.OWED: "owed"}
 
 
 class FileStateStore(LeasedStore):
@@ -47,55 +57,48 @@ class FileStateStore(LeasedStore):
     def fills(self, scope: Scope) -> tuple[Fill, ...]:
         """Read every fill that was committed, in the order of their first commit."""
         with self._lock(scope):
-            lines = _lines(self.folder(scope) / "fills.jsonl", _fill_key)
-        return tuple(decode(Fill, json.loads(text)) for text in lines.values())
+            lines = _lines(self._path(scope, Kept.FILLS), _fill_key)
+        where = self._where(scope, Kept.FILLS)
+        return tuple(read_stored(Fill, text, where) for text in lines.values())
 
     def finished(self, scope: Scope) -> tuple[OrderRecord, ...]:
         """Read every finished order that was committed, as last committed."""
         with self._lock(scope):
-            lines = _lines(self.folder(scope) / "orders.jsonl", _order_key)
-        return tuple(read_stored(OrderRecord, text, self._where(scope)) for text in lines.values())
+            lines = self._read_orders(scope)
+        where = self._where(scope, Kept.ORDERS)
+        return tuple(read_stored(OrderRecord, text, where) for text in lines.values())
 
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
         return self._home / f"scope={quote(scope, safe='#')}"
 
-    def _where(self, scope: Scope) -> str:
-        return str(self.folder(scope) / "ledger.json")
+    def _path(self, scope: Scope, kept: Kept) -> Path:
+        return self.folder(scope) / _NAMES[kept]
+
+    def _where(self, scope: Scope, kept: Kept) -> str:
+        return str(self._path(scope, kept))
 
     @contextmanager
     def _lock(self, scope: Scope) -> Iterator[None]:
         folder = self.folder(scope)
-        try:
-            with lock_file(folder / ".lock"):
-                yield
-        except OSError as error:
-            raise StoreUnavailable(f"{folder}: {error}") from error
+        with translate_errors(folder), lock_file(folder / ".lock"):
+            yield
 
     def _read(self, scope: Scope) -> str | None:
-        path = self.folder(scope) / "ledger.json"
-        try:
-            return path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError as error:
-            raise LedgerCorrupt(f"{path}: {error}") from error
+        return read_text(self._path(scope, Kept.LEDGER))
 
     def _write(self, scope: Scope, text: str) -> None:
-        replace_text(self.folder(scope) / "ledger.json", text)
+        replace_text(self._path(scope, Kept.LEDGER), text)
 
     def _append(self, scope: Scope, fills: Mapping[str, str], orders: Mapping[str, str]) -> None:
-        _append_new(self.folder(scope) / "fills.jsonl", fills, _fill_key)
-        _append_new(self.folder(scope) / "orders.jsonl", orders, _order_key)
+        _append_new(self._path(scope, Kept.FILLS), fills, _fill_key)
+        _append_new(self._path(scope, Kept.ORDERS), orders, _order_key)
 
     def _read_orders(self, scope: Scope) -> Mapping[str, str]:
-        return _lines(self.folder(scope) / "orders.jsonl", _order_key)
+        return _lines(self._path(scope, Kept.ORDERS), _order_key)
 
     def _read_owed(self, scope: Scope, key: str) -> str | None:
-        try:
-            return self._owed(scope, key).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
+        return read_text(self._owed(scope, key))
 
     def _write_owed(self, scope: Scope, key: str, text: str | None) -> None:
         path = self._owed(scope, key)
@@ -105,7 +108,7 @@ class FileStateStore(LeasedStore):
             replace_text(path, text)
 
     def _owed(self, scope: Scope, key: str) -> Path:
-        return self.folder(scope) / "owed" / quote(key, safe="")
+        return self._path(scope, Kept.OWED) / quote(key, safe="")
 
 
 class FileAuditLog:
@@ -118,21 +121,13 @@ class FileAuditLog:
         text, path = record.text(), self._folder / record.key
         if Path(record.key).is_absolute() or ".." in Path(record.key).parts:
             raise AuditError(f"{record.key} is not a key")
-        try:
-            create_text(path, text)
-        except FileExistsError:
-            self._check_same(path, text)
-        except OSError as error:
-            raise AuditError(f"{path}: {error}") from error
+        with translate_errors(path, AuditError):
+            try:
+                create_text(path, text)
+            except FileExistsError:
+                if path.read_bytes() != text.encode():
+                    raise AuditConflict(f"{path} holds something else already") from None
         return sha256_hex(text)
-
-    def _check_same(self, path: Path, text: str) -> None:
-        try:
-            is_same = path.read_bytes() == text.encode()
-        except OSError as error:
-            raise AuditError(f"{path}: {error}") from error
-        if not is_same:
-            raise AuditConflict(f"{path} holds something else already")
 
 
 class FileKillSwitch:
@@ -150,10 +145,8 @@ class FileKillSwitch:
 
     def write(self, switch: TradingState) -> None:
         """Set the switch. Raises: StoreUnavailable."""
-        try:
+        with translate_errors(self._path):
             replace_text(self._path, f"{switch}\n")
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error}") from error
 
 
 class FileSimAccountStore(Generic[AccountT]):
@@ -169,30 +162,21 @@ class FileSimAccountStore(Generic[AccountT]):
         self._known: tuple[str, AccountT] | None = None
 
     def load(self) -> AccountT | None:
-        try:
-            text = self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        with translate_errors(self._path):
+            text = read_text(self._path)
+        if text is None:
             return None
-        except UnicodeDecodeError as error:
-            raise LedgerCorrupt(f"{self._path}: {error}") from error
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error}") from error
         # The same text is the same object, so that an unchanged account is not decoded again.
         if self._known is None or self._known[0] != text:
-            try:
-                self._known = text, decode(self._kind, upgrade_stored(json.loads(text)))
-            except (MalformedData, ValueError) as error:
-                raise LedgerCorrupt(f"{self._path}: {error}") from error
+            self._known = text, read_stored(self._kind, text, str(self._path), upgrade_stored)
         return self._known[1]
 
     def save(self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         text = canonical_json(account)
         if ended:
             self._archive.append(ended)
-        try:
+        with translate_errors(self._path):
             replace_text(self._path, text)
-        except OSError as error:
-            raise StoreUnavailable(f"{self._path}: {error}") from error
         self._known = text, account
 
     def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
@@ -214,14 +198,8 @@ def _order_key(item: dict[str, Any]) -> str:
 
 
 def _lines(path: Path, key_of: KeyOf) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    # A last line without its end is what a crash left of one; it was never committed.
-    whole = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    try:
-        return {key_of(json.loads(line)): line for line in whole}
-    except (ValueError, KeyError, TypeError) as error:
-        raise LedgerCorrupt(f"{path}: {error}") from error
+    with translate_damage(path):
+        return {key_of(json.loads(line)): line.decode() for line in read_lines(path)}
 
 
 def _append_new(path: Path, lines: Mapping[str, str], key_of: KeyOf) -> None:

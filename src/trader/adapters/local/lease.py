@@ -14,9 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, MalformedData, VersionConflict
-from trader.model.codec import canonical_json, decode, read_stored
+from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
+from trader.model.codec import canonical_json, decode, read_stored, translate_damage
 from trader.model.events import OwedRecord
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
@@ -80,14 +81,12 @@ class LeaseItem:
 
 def read_lease_item(text: str, where: str) -> LeaseItem:
     """Read an item back, all but the ledger in it. Raises: LedgerCorrupt naming the place, for what is not an item."""
-    try:
+    with translate_damage(where):
         if (found := _ITEM.fullmatch(text)) is not None:
             epoch, expires_at, ledger, owner, version = found.groups()
             return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger)
         plain = json.loads(text)
         item: LeaseItem = decode(LeaseItem, {**plain, "ledger": canonical_json(plain["ledger"])})
-    except (MalformedData, ValueError, TypeError, KeyError) as error:
-        raise LedgerCorrupt(f"{where}: {error}") from error
     return item
 
 
@@ -96,11 +95,16 @@ def read_ledger(text: str, where: str) -> Ledger | None:
 
     Raises: LedgerCorrupt naming the place, for anything that is not a ledger of this schema or the one before.
     """
-    try:
-        ledger: Ledger | None = decode(Ledger | None, upgrade_stored(json.loads(text)))
-    except (MalformedData, ValueError, TypeError) as error:
-        raise LedgerCorrupt(f"{where}: {error}") from error
-    return ledger
+    return None if text == "null" else read_stored(Ledger, text, where, upgrade_stored)
+
+
+class Kept(StrEnum):
+    """What a store keeps of a scope."""
+
+    LEDGER = "ledger"
+    FILLS = "fills"
+    ORDERS = "orders"
+    OWED = "owed"
 
 
 class LeasedStore(ABC):
@@ -153,13 +157,14 @@ class LeasedStore(ABC):
         with self._lock(scope):
             bodies = {key: self._read_owed(scope, key) for key in keys}
         if missing := [key for key, body in bodies.items() if body is None]:
-            raise LedgerCorrupt(f"{self._where(scope)}: the owed record {missing[0]} is missing")
+            raise LedgerCorrupt(f"{self._where(scope, Kept.OWED)}: the owed record {missing[0]} is missing")
         return tuple(OwedRecord(key, body) for key, body in bodies.items() if body is not None)
 
     def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
         with self._lock(scope):
             texts = self._read_orders(scope)
-        return tuple(read_stored(OrderRecord, texts[each], self._where(scope)) for each in order_ids if each in texts)
+        where = self._where(scope, Kept.ORDERS)
+        return tuple(read_stored(OrderRecord, texts[each], where) for each in order_ids if each in texts)
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
@@ -168,18 +173,18 @@ class LeasedStore(ABC):
 
     def _item(self, scope: Scope) -> LeaseItem:
         text = self._read(scope)
-        return LeaseItem() if text is None else read_lease_item(text, self._where(scope))
+        return LeaseItem() if text is None else read_lease_item(text, self._where(scope, Kept.LEDGER))
 
     def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
         # The same text is the same ledger, so that one that nobody else has changed is not decoded again.
         known = self._known
         if known[0] != item.ledger:
-            known = self._known = item.ledger, read_ledger(item.ledger, self._where(scope))
+            known = self._known = item.ledger, read_ledger(item.ledger, self._where(scope, Kept.LEDGER))
         return known[1]
 
     @abstractmethod
-    def _where(self, scope: Scope) -> str:
-        """Name the place of an item, for errors."""
+    def _where(self, scope: Scope, kept: Kept) -> str:
+        """Name the place of what is kept, for errors."""
 
     @abstractmethod
     def _lock(self, scope: Scope) -> AbstractContextManager[None]:
