@@ -148,7 +148,7 @@ def test_function_flattens_on_a_ledger_of_three_items_and_publishes_its_size(
     world.invoke(a_tick(seconds_ago=3))
     ledger = store.ledger(scope)
     assert ledger is not None
-    rewrite(store, scope, with_noise(ledger, 700_000))
+    rewrite(store, scope, with_noise(ledger, 900_000))
     capsys.readouterr()
 
     tick = world.invoke(a_tick(seconds_ago=2))

@@ -12,8 +12,8 @@ from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to
 from trader.adapters.aws.clients import translate_errors
 from trader.adapters.aws.state_store import LEDGER, decode_ledger
 from trader.adapters.aws.stored_text import StoredText
-from trader.adapters.aws.table import DynamoTable, Item, Refused, read_number
-from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, MalformedData, StoreUnavailable, VersionConflict
+from trader.adapters.aws.table import DynamoTable, Item, Refused, list_digests, name_parts, read_number
+from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -41,29 +41,27 @@ class DynamoLedgerItems:
         there = None if lying is None else _read_stored_ledger(scope, *lying)
         item = replace_item(there, found, ledger, epoch, now)
         stored = StoredText.pack(item.ledger)
-        first, *rest = stored.parts()
         values = {
             ":free": {"S": ""},
             ":epoch": {"N": str(item.epoch)},
             ":version": {"N": str(item.version)},
             ":zero": {"N": "0"},
-            ":ledger": first,
-            ":parts": {"N": str(len(rest))},
+            ":ledger": stored.head,
+            ":parts": name_parts(stored),
         }
-        condition, surplus = "attribute_not_exists(pk)", 0
+        condition, parts_before = "attribute_not_exists(pk)", 0
         if lying is not None:
             condition, known = _as_it_lies(lying[0], now)
             values |= known
-            surplus = read_number(lying[0], "parts")
+            parts_before = len(list_digests(lying[0]))
         expression = "SET #owner = :free, epoch = :epoch, version = :version, expires_at = :zero, "
         update = self._table.make_update(
             scope, LEDGER, f"{expression}ledger = :ledger, parts = :parts", condition, values
         )
-        beside = self._table.put_parts(scope, LEDGER, "ledger", rest, item.version)
-        beside += self._table.delete_parts(scope, LEDGER, range(len(rest) + 1, surplus + 1))
+        together = [{"Update": update}, *self._table.replace_parts(scope, LEDGER, stored, parts_before)]
         try:
             with translate_errors(f"ledger of {scope}", StoreUnavailable):
-                self._table.write(update, beside, ())
+                self._table.write(together, ())
         except Refused:
             now_there = self.find(scope)
             if now_there is not None and (now_there.text, now_there.epoch) == (item.ledger, item.epoch):
@@ -88,12 +86,13 @@ def _read_stored_ledger(scope: Scope, item: Item, stored: StoredText | None) -> 
     lease = StoredLedger("", owner, epoch, version, Instant(until), None)
     if "ledger" not in item:
         return lease
+    what = f"ledger of {scope}"
     if stored is None:
-        return replace(lease, text=from_bytes(item["ledger"]["B"]), problem=f"ledger of {scope}: a part is missing")
+        return replace(lease, text=from_bytes(item["ledger"]["B"]), problem=f"{what}: a part of it is missing")
     try:
-        text = stored.text()
-    except MalformedData as error:
-        return replace(lease, text=from_bytes(stored.content), problem=f"ledger of {scope}: {error}")
+        text = stored.text(what)
+    except LedgerCorrupt as error:
+        return replace(lease, text=from_bytes(stored.content), problem=str(error))
     try:
         return replace(lease, text=text, ledger=decode_ledger(scope, stored))
     except LedgerCorrupt as error:

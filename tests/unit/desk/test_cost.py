@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from desk.cost.aws_calls import AwsCall
 from desk.cost.cycles import count_write_units
 from desk.cost.ledger_writes import LARGE, REALISTIC, Business, measure_writes, write_rows
 from desk.cost.realistic_ledger import make_ledger
+from trader.adapters.aws.stored_text import PART_BYTES_MAX
 from trader.model.codec import canonical_json, decode, encode
 from trader.model.ids import Scope
 from trader.model.ledger import Ledger
@@ -57,12 +59,20 @@ def test_quiet_cycle_on_a_realistic_ledger_takes_a_fifth_of_the_write_units_it_t
 
 
 def test_ledger_that_never_fitted_one_item_has_no_units_of_before() -> None:
-    """Its commit is a transaction now, and the page says what the other was."""
+    """The page says so; packed it fits, and costs two plain writes."""
     measured = measure_writes(LARGE)
 
     assert measured.plain_units is None
-    assert measured.packed_units > 2 * -(-measured.packed_bytes // 1024)
+    assert measured.packed_units == 2 * -(-measured.packed_bytes // 1024)
     assert "does not fit" in write_rows([measured])[-1]
+
+
+def test_ledger_of_more_than_one_item_costs_a_transaction() -> None:
+    """Twice the price of a plain write."""
+    measured = measure_writes(replace(LARGE, orders=2 * LARGE.orders))
+
+    assert measured.packed_bytes > PART_BYTES_MAX
+    assert measured.packed_units > 2 * -(-measured.packed_bytes // 1024)
 
 
 def test_realistic_ledger_holds_what_was_asked_for_and_is_the_same_each_time() -> None:

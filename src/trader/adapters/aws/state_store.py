@@ -4,7 +4,7 @@
 
     pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at,
                                                       ledger (JSON, packed), parts
-                      sk = LEDGER#1, LEDGER#2, …      ledger (what the first does not hold), version
+                      sk = LEDGER#1, LEDGER#2, …      part (what the first does not hold)
                       sk = FILL#<order>/<trade>       body (JSON)
                       sk = ORDER#<client order id>    body (JSON)
                       sk = OWED#<audit key>           body (JSON Lines, packed)
@@ -18,7 +18,6 @@ and what refuses it is our own write: so a refusal is looked at before it is bel
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,17 +25,18 @@ from typing import Any
 
 from trader.adapters.aws.clients import translate_errors
 from trader.adapters.aws.stored_text import StoredText, count_parts
-from trader.adapters.aws.table import ITEM_BYTES_MAX, Action, DynamoTable, Item, Refused, read_number
-from trader.errors import (
-    InvariantViolation,
-    LeaseHeld,
-    LedgerCorrupt,
-    MalformedData,
-    StoreError,
-    StoreUnavailable,
-    VersionConflict,
+from trader.adapters.aws.table import (
+    ITEM_BYTES_MAX,
+    Action,
+    DynamoTable,
+    Item,
+    Refused,
+    check_whole,
+    name_parts,
+    read_number,
 )
-from trader.model.codec import canonical_json, decode, read_stored
+from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, StoreError, StoreUnavailable, VersionConflict
+from trader.model.codec import canonical_json, read_stored
 from trader.model.events import OwedRecord
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
@@ -102,8 +102,8 @@ class DynamoStateStore:
             return replace(grant, size_max=ITEM_BYTES_MAX)
         with translate_errors(f"ledger of {grant.scope}", StoreUnavailable):
             stored = self._table.read_text(item, "ledger")
-        if stored is None:
-            raise LedgerCorrupt(f"ledger of {grant.scope}: a part of it is missing")
+        # Nobody else replaces it now.
+        stored = check_whole(stored, f"ledger of {grant.scope}")
         ledger = decode_ledger(grant.scope, stored)
         return replace(grant, ledger=ledger, size_bytes=stored.size, size_max=ITEM_BYTES_MAX)
 
@@ -122,30 +122,28 @@ class DynamoStateStore:
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
         stored = StoredText.pack(canonical_json(ledger))
-        first, *rest = stored.parts()
         free = ", #owner = :free, expires_at = :zero" if release else ""
         values = {
             ":owner": {"S": grant.owner},
             ":epoch": {"N": str(grant.epoch)},
             ":version": {"N": str(grant.version)},
             ":next": {"N": str(grant.version + 1)},
-            ":ledger": first,
-            ":parts": {"N": str(len(rest))},
+            ":ledger": stored.head,
+            ":parts": name_parts(stored),
             **({":free": {"S": ""}, ":zero": {"N": "0"}} if release else {}),
         }
         expression = f"SET ledger = :ledger, parts = :parts, version = :next{free}"
         condition = "#owner = :owner AND epoch = :epoch AND version = :version"
         update = self._table.make_update(grant.scope, LEDGER, expression, condition, values)
-        surplus = range(len(rest) + 1, count_parts(grant.size_bytes) + 1)
-        beside = [
-            *self._table.put_parts(grant.scope, LEDGER, "ledger", rest, grant.version + 1),
-            *self._table.delete_parts(grant.scope, LEDGER, surplus),
+        together = [
+            {"Update": update},
+            *self._table.replace_parts(grant.scope, LEDGER, stored, count_parts(grant.size_bytes)),
             *(action for key in repaid for action in self._delete_body(grant.scope, f"OWED#{key}")),
         ]
         try:
             with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
                 # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
-                self._table.write(update, beside, self._put_bodies(grant.scope, _bodies(fills, finished, owed)))
+                self._table.write(together, self._put_bodies(grant.scope, _bodies(fills, finished, owed)))
         except Refused as refused:
             if not self._is_ours(refused.item, grant, stored, release=release):
                 raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
@@ -180,13 +178,8 @@ class DynamoStateStore:
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
-        with translate_errors(f"ledger of {scope}", StoreUnavailable):
-            found = self._table.find_text(scope, LEDGER, "ledger")
-        if found is None or "ledger" not in found[0]:
-            return None
-        if found[1] is None:
-            raise StoreUnavailable(f"ledger of {scope}: its parts were replaced each time they were read")
-        return decode_ledger(scope, found[1])
+        stored = self._table.find_body(scope, LEDGER, f"ledger of {scope}", "ledger")
+        return None if stored is None else decode_ledger(scope, stored)
 
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
         """Read the audit objects that are owed, one after the other."""
@@ -207,25 +200,17 @@ class DynamoStateStore:
     # --- what is stored beside the ledger
 
     def _read_body(self, scope: Scope, sort_key: str, what: str) -> str | None:
-        with translate_errors(what, StoreUnavailable):
-            found = self._table.find_text(scope, sort_key, "body")
-        if found is None:
-            return None
-        _, stored = found
+        stored = self._table.find_body(scope, sort_key, what)
         if stored is None:
-            raise LedgerCorrupt(f"{what}: a part of it is missing")
-        self._parts[sort_key] = count_parts(stored.size)
-        try:
-            return stored.text()
-        except MalformedData as error:
-            raise LedgerCorrupt(f"{what}: {error}") from error
+            return None
+        self._parts[sort_key] = len(stored.parts)
+        return stored.text(what)
 
     def _put_bodies(self, scope: Scope, bodies: Mapping[str, StoredText]) -> list[Action]:
         return [put for sort_key, stored in bodies.items() for put in self._table.put_text(scope, sort_key, stored)]
 
     def _delete_body(self, scope: Scope, sort_key: str) -> list[Action]:
-        rest = self._table.delete_parts(scope, sort_key, range(1, self._parts.pop(sort_key, 0) + 1))
-        return [self._table.delete(scope, sort_key), *rest]
+        return self._table.delete_text(scope, sort_key, self._parts.pop(sort_key, 0))
 
 
 def _text(item: Item, name: str) -> str:
@@ -240,11 +225,8 @@ def _mark(item: Item) -> tuple[str, int, int]:
 
 def decode_ledger(scope: Scope, stored: StoredText) -> Ledger:
     """Read a stored ledger, of this schema or the one before. Raises: LedgerCorrupt."""
-    try:
-        ledger: Ledger = decode(Ledger, upgrade_stored(json.loads(stored.text())))
-    except (MalformedData, ValueError) as error:
-        raise LedgerCorrupt(f"ledger of {scope}: {error}") from error
-    return ledger
+    what = f"ledger of {scope}"
+    return read_stored(Ledger, stored.text(what), what, upgrade_stored)
 
 
 def _bodies(

@@ -1,19 +1,20 @@
 """One DynamoDB table: requests, how much fits into one, and texts that one item does not hold.
 
-Of such a text the item X holds the first part and says how many `parts` follow; X#1, X#2, … hold those, each with the
-`version` of X. All are written in one transaction. A reader asks for them one after the other, so it compares.
+Of such a text the item X holds the first part, and the digests of the `parts` that follow; X#1, X#2, … hold a `part`
+each. All are written in one transaction. A reader asks for them one after the other, so it compares the digests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trader.adapters.aws.clients import read_error_code
+from trader.adapters.aws.clients import read_error_code, translate_errors
 from trader.adapters.aws.stored_text import StoredText
-from trader.errors import StoreError
+from trader.errors import LedgerCorrupt, StoreError, StoreUnavailable
 from trader.model.ids import Scope
 
 #: What DynamoDB takes of one item: names and values of all attributes. Units: bytes.
@@ -46,6 +47,8 @@ class DynamoTable:
         self._client = client
         self._name = name
 
+    # --- read
+
     def read(self, scope: Scope, sort_key: str) -> Item | None:
         """Read one item as it is now."""
         key = make_key(scope, sort_key)
@@ -55,14 +58,20 @@ class DynamoTable:
     def find_text(self, scope: Scope, sort_key: str, attribute: str) -> tuple[Item, StoredText | None] | None:
         """Read an item and the text that begins in it, once more each time that it was replaced meanwhile.
 
-        The text is None if its parts never fitted; None is returned if there is no item.
+        The text is None if a part of it is missing; None is returned if there is no item.
+        Raises: StoreUnavailable if it was replaced each time.
         """
-        item, stored = self.read(scope, sort_key), None
+        item = self.read(scope, sort_key)
         for _ in range(_READS_MAX):
-            if item is None or (stored := self.read_text(item, attribute)) is not None:
-                break
+            if item is None:
+                return None
+            stored, before = self.read_text(item, attribute), item
+            if stored is not None:
+                return item, stored
             item = self.read(scope, sort_key)
-        return None if item is None else (item, stored)
+            if item == before:
+                return item, None
+        raise StoreUnavailable(f"{sort_key} of {scope} was replaced each time it was read")
 
     def read_text(self, item: Item, attribute: str) -> StoredText | None:
         """Read the whole text that begins in an item; None if its parts are not, or no longer, those of this item."""
@@ -70,12 +79,46 @@ class DynamoTable:
         if "B" not in value:
             return StoredText(value.get("S", "").encode(), is_packed=False)
         content, key = value["B"], item["sk"]["S"]
-        for number in range(1, read_number(item, "parts") + 1):
-            part = self.read(Scope(item["pk"]["S"]), _name_part(key, number))
-            if part is None or read_number(part, "version") != read_number(item, "version"):
+        for number, digest in enumerate(list_digests(item), 1):
+            part = (self.read(Scope(item["pk"]["S"]), _name_part(key, number)) or {}).get("part", {}).get("B", b"")
+            if _digest(part) != digest:
                 return None
-            content += part.get(attribute, {}).get("B", b"")
+            content += part
         return StoredText(content)
+
+    def find_body(self, scope: Scope, sort_key: str, what: str, attribute: str = "body") -> StoredText | None:
+        """Read the text of an item; None if there is none. Raises: StoreUnavailable, LedgerCorrupt, naming *what*."""
+        with translate_errors(what, StoreUnavailable):
+            found = self.find_text(scope, sort_key, attribute)
+        if found is None or attribute not in found[0]:
+            return None
+        return check_whole(found[1], what)
+
+    def list_bodies(self, scope: Scope, first: str, last: str, what: str) -> dict[str, StoredText]:
+        """Read the texts of all items from one sort key up to and without another, in their order.
+
+        Raises: StoreUnavailable, LedgerCorrupt, naming *what*.
+        """
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {":pk": {"S": scope}, ":first": {"S": first}, ":last": {"S": last}},
+            "ConsistentRead": True,
+        }
+        items: list[Item] = []
+        with translate_errors(what, StoreUnavailable):
+            while True:
+                page = self._client.query(**request)
+                items += page["Items"]
+                if "LastEvaluatedKey" not in page:
+                    break
+                request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            # What has no body is a part of the one before it.
+            bodies = {item["sk"]["S"]: item for item in items if "body" in item and item["sk"]["S"] != last}
+            texts = {key: self.read_text(item, "body") for key, item in bodies.items()}
+        return {key: check_whole(stored, f"{what}, {key}") for key, stored in texts.items()}
+
+    # --- write
 
     def update(self, update: Mapping[str, Any], *, reads: bool = False) -> Item:
         """Do one update; return the item as it is then, if the caller *reads* it."""
@@ -88,16 +131,18 @@ class DynamoTable:
         item: Item = reply.get("Attributes", {})
         return item
 
-    def write(self, update: Mapping[str, Any], beside: Sequence[Action], others: Sequence[Action]) -> None:
-        """Do an update, what goes *beside* it in the same transaction, and the *others*, there or before it.
+    def write(self, together: Sequence[Action], others: Sequence[Action]) -> None:
+        """Do some actions in one transaction, and the *others* there or before it.
 
-        Without any of them it is one plain update, at half the price.
+        One update or put alone is a plain request, at half the price.
         """
-        if not beside and not others:
-            self.update(update)
-            return
-        for actions in _split_into_transactions([{"Update": update}, *beside], others):
-            self._transact(actions)
+        if len(together) > 1 or others:
+            for actions in _split_into_transactions(together, others):
+                self._transact(actions)
+        elif "Update" in together[0]:
+            self.update(together[0]["Update"])
+        else:
+            self._client.put_item(**together[0]["Put"])
 
     def make_update(self, scope: Scope, sort_key: str, expression: str, condition: str, values: Item) -> dict[str, Any]:
         """Make the update of an item that says who may do it by its `owner`."""
@@ -111,31 +156,31 @@ class DynamoTable:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
-    def put_text(self, scope: Scope, sort_key: str, stored: StoredText) -> list[Action]:
-        """Make the puts of a text as the `body` of an item and of its parts."""
-        first, *rest = stored.parts()
-        count = {"parts": {"N": str(len(rest))}} if rest else {}
-        head: Action = {"Put": {"TableName": self._name, "Item": {**make_key(scope, sort_key), "body": first, **count}}}
-        return [head, *self.put_parts(scope, sort_key, "body", rest)]
+    def put_text(self, scope: Scope, sort_key: str, stored: StoredText, parts_before: int = 0) -> list[Action]:
+        """Make the puts of a text as the `body` of an item and as its parts. See ``replace_parts``."""
+        digests = {"parts": name_parts(stored)} if stored.parts else {}
+        item = {**make_key(scope, sort_key), "body": stored.head, **digests}
+        return [self._put(item), *self.replace_parts(scope, sort_key, stored, parts_before)]
 
-    def put_parts(
-        self, scope: Scope, sort_key: str, attribute: str, parts: Iterable[Mapping[str, Any]], version: int = 0
-    ) -> list[Action]:
-        """Make the puts of all parts of a text but the first."""
-        mark = {"version": {"N": str(version)}} if version else {}
-        items = (
-            {**make_key(scope, _name_part(sort_key, number)), attribute: part, **mark}
-            for number, part in enumerate(parts, 1)
-        )
-        return [{"Put": {"TableName": self._name, "Item": item}} for item in items]
+    def replace_parts(self, scope: Scope, sort_key: str, stored: StoredText, parts_before: int) -> list[Action]:
+        """Make the puts of all parts of a text but the first, and the deletions of what there was more of them."""
+        puts = [
+            self._put({**make_key(scope, _name_part(sort_key, number)), "part": {"B": part}})
+            for number, part in enumerate(stored.parts, 1)
+        ]
+        surplus = range(len(puts) + 1, parts_before + 1)
+        return [*puts, *(self._delete(scope, _name_part(sort_key, number)) for number in surplus)]
 
-    def delete(self, scope: Scope, sort_key: str) -> Action:
-        """Make the deletion of an item."""
+    def delete_text(self, scope: Scope, sort_key: str, parts: int) -> list[Action]:
+        """Make the deletions of an item and of the parts that follow it."""
+        keys = (sort_key, *(_name_part(sort_key, number) for number in range(1, parts + 1)))
+        return [self._delete(scope, key) for key in keys]
+
+    def _put(self, item: Item) -> Action:
+        return {"Put": {"TableName": self._name, "Item": item}}
+
+    def _delete(self, scope: Scope, sort_key: str) -> Action:
         return {"Delete": {"TableName": self._name, "Key": make_key(scope, sort_key)}}
-
-    def delete_parts(self, scope: Scope, sort_key: str, numbers: Iterable[int]) -> list[Action]:
-        """Make the deletions of some parts of a text."""
-        return [self.delete(scope, _name_part(sort_key, number)) for number in numbers]
 
     def _transact(self, actions: Sequence[Action]) -> None:
         try:
@@ -158,12 +203,34 @@ def read_number(item: Item, name: str) -> int:
     return int(item.get(name, {}).get("N", "0"))
 
 
+def name_parts(stored: StoredText) -> Mapping[str, Any]:
+    """Make the attribute by which an item names the parts that follow it: their digests."""
+    return {"S": " ".join(_digest(part) for part in stored.parts)}
+
+
+def list_digests(item: Item) -> list[str]:
+    """List the digests of the parts that follow an item."""
+    digests: str = item.get("parts", {}).get("S", "")
+    return digests.split()
+
+
+def check_whole(stored: StoredText | None, what: str) -> StoredText:
+    """Return a text that was read. Raises: LedgerCorrupt naming *what* it is, if a part of it is missing."""
+    if stored is None:
+        raise LedgerCorrupt(f"{what}: a part of it is missing")
+    return stored
+
+
 def measure_item(item: Item) -> int:
     """Measure an item by DynamoDB's rule: names and values, text in UTF-8; a number by its digits, which is more."""
     values = (value for attribute in item.values() for value in attribute.values())
     return sum(len(name.encode()) for name in item) + sum(
         len(value) if isinstance(value, bytes) else len(value.encode()) for value in values
     )
+
+
+def _digest(part: bytes) -> str:
+    return sha256(part).hexdigest()[:16]
 
 
 def _name_part(sort_key: str, number: int) -> str:
@@ -175,9 +242,9 @@ def _measure(action: Action) -> int:
     return measure_item(what.get("Item") or {**what["Key"], **what.get("ExpressionAttributeValues", {})})
 
 
-def _split_into_transactions(last: list[Action], others: Iterable[Action]) -> list[list[Action]]:
+def _split_into_transactions(last: Sequence[Action], others: Iterable[Action]) -> list[list[Action]]:
     """Put the others into the *last* transaction as far as they fit, the rest of them into transactions before it."""
-    transactions, size = [last], sum(_measure(action) for action in last)
+    transactions, size = [list(last)], sum(_measure(action) for action in last)
     for action in others:
         if len(transactions[0]) == ACTIONS_MAX or size + _measure(action) > TRANSACTION_BYTES_MAX:
             transactions.insert(0, [])

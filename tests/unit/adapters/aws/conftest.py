@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from trader.adapters.aws.state_store import DynamoStateStore
@@ -19,10 +20,11 @@ TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 
 @dataclass
 class Client:
-    """The client of the store. It notes what it sends, and sends everything as often as it is told to.
+    """The client of the store. It notes what it sends, and sends every write as often as it is told to.
 
     Sent twice is what the client of botocore does after an answer that was lost: the second answer counts.
-    ``before_read`` is called with the sort key of an item that is about to be read.
+    ``before_read`` is called with the sort key of an item that is about to be read. Queries are answered in small
+    pages. One that is broken answers nothing.
     """
 
     inner: Any
@@ -30,31 +32,52 @@ class Client:
     transactions: list[Any] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     before_read: Callable[[str], None] = lambda _: None
+    is_broken: bool = False
 
     def update_item(self, **request: Any) -> Any:
-        self.requests.append("update")
-        return self._send(lambda: self.inner.update_item(**request))
+        return self._write("update", self.inner.update_item, request)
+
+    def put_item(self, **request: Any) -> Any:
+        return self._write("put", self.inner.put_item, request)
 
     def transact_write_items(self, **request: Any) -> Any:
-        self.requests.append("transaction")
         self.transactions.append(request["TransactItems"])
         assert sum(map(size_of_action, request["TransactItems"])) <= TRANSACTION_BYTES_MAX
-        return self._send(lambda: self.inner.transact_write_items(**request))
+        return self._write("transaction", self.inner.transact_write_items, request)
 
     def get_item(self, **request: Any) -> Any:
-        self.requests.append("read")
+        self._note("read")
         self.before_read(request["Key"]["sk"]["S"])
         return self.inner.get_item(**request)
 
-    def _send(self, send: Callable[[], Any]) -> Any:
+    def query(self, **request: Any) -> Any:
+        self._note("query")
+        return self.inner.query(**request, Limit=2)
+
+    def _write(self, name: str, send: Callable[..., Any], request: Mapping[str, Any]) -> Any:
+        self._note(name)
         for _ in range(self.times - 1):
-            send()
-        return send()
+            send(**request)
+        return send(**request)
+
+    def _note(self, name: str) -> None:
+        self.requests.append(name)
+        if self.is_broken:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
 
     def stored(self, prefix: str) -> list[Mapping[str, Any]]:
         """The items whose sort key begins so."""
         pages = self.inner.get_paginator("scan").paginate(TableName="trader", ConsistentRead=True)
         return [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith(prefix)]
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The sort keys that begin so."""
+        return sorted(item["sk"]["S"] for item in self.stored(prefix))
+
+    def change(self, sort_key: str, **attributes: Any) -> None:
+        """Write to an item behind the store's back."""
+        (item,) = (each for each in self.stored(sort_key) if each["sk"]["S"] == sort_key)
+        self.inner.put_item(TableName="trader", Item={**item, **attributes})
 
 
 def size_of(item: Item) -> int:

@@ -3,94 +3,31 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from factories import SCOPE, a_fill
-from trader.adapters.aws.sim_account_store import ITEM_BYTES_MAX, DynamoSimAccountStore
+from factories_size import noise
+from trader.adapters.aws.sim_account_store import DynamoSimAccountStore
+from trader.adapters.aws.stored_text import PART_BYTES_MAX
 from trader.errors import LedgerCorrupt, StoreUnavailable
 from trader.model.codec import canonical_json
-from trader.model.ids import Asset, Instant
+from trader.model.ids import Asset, Instant, Scope
 from trader.model.orders import Fill
 from trader.sim.account import SimAccount
+from unit.adapters.aws.conftest import Client, size_of, size_of_action
 
-#: What DynamoDB takes in one transaction.
-ITEMS_MAX, BYTES_MAX = 100, 4 * 1024 * 1024
-HEAD = {"pk": {"S": SCOPE}, "sk": {"S": "VENUE"}}
-
-
-@dataclass
-class Client:
-    """The client of the store. It notes what it sends, answers queries in small pages, and lets others write between.
-
-    *between* is called once, before the request for an item whose sort key it is named by.
-    """
-
-    inner: Any
-    names: list[str] = field(default_factory=list)
-    transactions: list[list[Mapping[str, Any]]] = field(default_factory=list)
-    between: dict[str, Callable[[], object]] = field(default_factory=dict)
-    broken: bool = False
-
-    def get_item(self, **request: Any) -> Any:
-        self.between.pop(request["Key"]["sk"]["S"], lambda: None)()
-        return self._send("get_item", request)
-
-    def put_item(self, **request: Any) -> Any:
-        return self._send("put_item", request)
-
-    def query(self, **request: Any) -> Any:
-        return self._send("query", {**request, "Limit": 2})
-
-    def transact_write_items(self, **request: Any) -> Any:
-        self.transactions.append(request["TransactItems"])
-        return self._send("transact_write_items", request)
-
-    def _send(self, name: str, request: Mapping[str, Any]) -> Any:
-        self.names.append(name)
-        if self.broken:
-            raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
-        return getattr(self.inner, name)(**request)
-
-    def item(self, sort_key: str = "VENUE") -> dict[str, Any]:
-        """An item as it is stored."""
-        return dict(self.inner.get_item(TableName="trader", Key={**HEAD, "sk": {"S": sort_key}})["Item"])
-
-    def keys(self) -> list[str]:
-        """The sort keys of all items."""
-        pages = self.inner.get_paginator("scan").paginate(TableName="trader")
-        return sorted(item["sk"]["S"] for page in pages for item in page["Items"])
-
-    def change(self, sort_key: str, **attributes: Any) -> None:
-        """Write to an item behind the store's back."""
-        self.inner.put_item(TableName="trader", Item={**self.item(sort_key), **attributes})
+#: What DynamoDB takes of one item, and in one transaction.
+ITEM_BYTES_MAX, TRANSACTION_BYTES_MAX = 409_600, 4 * 1024 * 1024
 
 
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-        dynamodb.create_table(
-            TableName="trader",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield Client(dynamodb)
-
-
-def a_store(client: Client) -> DynamoSimAccountStore[SimAccount]:
-    return DynamoSimAccountStore(client, "trader", SCOPE, SimAccount)
+def a_store(client: Client, scope: Scope = SCOPE) -> DynamoSimAccountStore[SimAccount]:
+    return DynamoSimAccountStore(client, "trader", scope, SimAccount)
 
 
 def an_account(assets: int = 1, seed: int = 1) -> SimAccount:
@@ -107,22 +44,37 @@ def some_fills(count: int, digits: int = 1) -> dict[str, Fill]:
     return {f"FILL#{fill.time:010d}#{fill.trade_id}": fill for fill in fills}
 
 
+def some_large_fills(count: int, digits: int) -> dict[str, Fill]:
+    """Fills whose names cannot be packed."""
+    fills = some_fills(count)
+    return {
+        key: replace(fill, trade_id=fill.trade_id + noise(digits, at)) for at, (key, fill) in enumerate(fills.items())
+    }
+
+
+def once(sort_key: str, act: Callable[[], object]) -> Callable[[str], None]:
+    """Act before the first read of an item."""
+    left = [act]
+
+    def act_once(read: str) -> None:
+        if read == sort_key and left:
+            left.pop()()
+
+    return act_once
+
+
 # --- how it is stored
 
 
-def test_account_is_stored_as_packed_json_with_its_size_known(client: Client) -> None:
-    """One item, whose body is the canonical JSON; 400 KB is what one item may have."""
-    account, store = SimAccount(totals={Asset("USD"): Decimal(1)}), a_store(client)
+def test_account_is_stored_as_packed_json_in_one_item(client: Client) -> None:
+    """Whose body is the canonical JSON."""
+    account = SimAccount(totals={Asset("USD"): Decimal(1)})
 
-    store.save(account)
+    a_store(client).save(account)
 
-    item = client.item()
+    (item,) = client.stored("")
     assert canonical_json(account) == zlib.decompress(item["body"]["B"]).decode()
-    assert store.stored_bytes == sum(len(name) + len(*value.values()) for name, value in item.items())
-    assert 409_600 == ITEM_BYTES_MAX
-    again = a_store(client)
-    again.load()
-    assert store.stored_bytes == again.stored_bytes
+    assert {"pk", "sk", "body"} == item.keys()
 
 
 def test_what_has_left_is_stored_by_scope_kind_and_time(client: Client) -> None:
@@ -131,35 +83,59 @@ def test_what_has_left_is_stored_by_scope_kind_and_time(client: Client) -> None:
 
     a_store(client).save(an_account(), fills)
 
-    assert ["VENUE", *(f"VENUE#{key}" for key in fills)] == client.keys()
+    assert ["VENUE", *(f"VENUE#{key}" for key in fills)] == client.names()
     assert {canonical_json(fill) for fill in fills.values()} == {
-        client.item(f"VENUE#{key}")["body"]["S"] for key in fills
+        item["body"]["S"] for item in client.stored("VENUE#FILL")
     }
-    other: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(client, "trader", "PAPER#other", SimAccount)  # type: ignore[arg-type]
-    assert {} == other.list_archived("FILL#", "FILL$", Fill)
+    assert {} == a_store(client, Scope("PAPER#other")).list_archived("FILL#", "FILL$", Fill)
 
 
 def test_large_account_leaves_no_parts_behind(client: Client) -> None:
-    """Each part is an item within the limit, under the mark of its save; what is not needed any more is deleted."""
+    """Each part is an item within the limit; what is not needed any more is deleted, also by one that has only read."""
     store = a_store(client)
     store.save(an_account(25_000))
-    stored = client.keys()
-    items = [client.item(key) for key in stored]
-    store.save(an_account(15_000))
-    fewer = client.keys()
+    items = client.stored("")
+    store.save(an_account(8_000))
+    fewer = client.names()
     again = a_store(client)
     again.load()
 
     again.save(an_account())
 
-    assert ["VENUE", *(f"VENUE#PART#{number}" for number in range(1, len(items)))] == [
-        item["sk"]["S"] for item in items
-    ]
-    assert 3 <= len(items)
-    assert 1 == len({item["mark"]["S"] for item in items})
-    assert all(len(item["body"]["B"]) < ITEM_BYTES_MAX - 1024 for item in items)
-    assert ["VENUE", "VENUE#PART#1"] == fewer
-    assert ["VENUE"] == client.keys()
+    assert ["VENUE", *(f"VENUE#{number}" for number in range(1, len(items)))] == [item["sk"]["S"] for item in items]
+    assert 5 <= len(items)
+    assert max(map(size_of, items)) <= ITEM_BYTES_MAX
+    assert ["VENUE", "VENUE#1"] == fewer
+    assert ["VENUE"] == client.names()
+
+
+def test_plain_account_larger_than_a_part_is_replaced_by_one_put(client: Client) -> None:
+    """As it was written before accounts were packed; there was only one item of it."""
+    account = an_account(3_000)
+    text = canonical_json(account)
+    client.inner.put_item(TableName="trader", Item={"pk": {"S": SCOPE}, "sk": {"S": "VENUE"}, "body": {"S": text}})
+    store = a_store(client)
+
+    found = store.load()
+    store.save(account)
+
+    assert (account, ["read", "put"]) == (found, client.requests)
+    assert len(text) > PART_BYTES_MAX
+    assert account == a_store(client).load()
+
+
+def test_value_of_any_size_leaves_the_account(client: Client) -> None:
+    """One that packs to more than an item may have is found by key and by range, and its parts are no values."""
+    fills = some_large_fills(3, 600_000)
+
+    a_store(client).save(an_account(), fills)
+
+    keys = list(fills)
+    assert ["VENUE", *(f"VENUE#{key}{part}" for key in keys for part in ("", "#1"))] == client.names()
+    assert max(map(size_of, client.stored(""))) <= ITEM_BYTES_MAX
+    assert fills == a_store(client).list_archived("FILL#", "FILL$", Fill)
+    assert {key: fills[key] for key in keys[:1]} == a_store(client).list_archived(keys[0], keys[1], Fill)
+    assert fills[keys[1]] == a_store(client).read_archived(keys[1], Fill)
 
 
 # --- what it costs
@@ -172,7 +148,7 @@ def test_save_without_anything_that_leaves_is_one_plain_put(client: Client) -> N
     store.save(an_account())
     store.load()
 
-    assert ["put_item", "get_item"] == client.names
+    assert ["put", "read"] == client.requests
 
 
 @pytest.mark.parametrize(
@@ -196,57 +172,83 @@ def test_transaction_keeps_to_four_megabytes(client: Client) -> None:
 
     a_store(client).save(account, fills)
 
-    sizes = [sum(_bytes_of(put["Put"]["Item"]) for put in each) for each in client.transactions]
+    sizes = [sum(map(size_of_action, each)) for each in client.transactions]
     assert 2 == len(sizes)
-    assert BYTES_MAX / 2 < sizes[1] <= BYTES_MAX
+    assert TRANSACTION_BYTES_MAX / 2 < sizes[1] <= TRANSACTION_BYTES_MAX
     assert account == a_store(client).load()
     assert fills == a_store(client).list_archived("FILL#", "FILL$", Fill)
-
-
-def _bytes_of(item: Mapping[str, Mapping[str, Any]]) -> int:
-    return sum(len(name) + len(value) for name, attribute in item.items() for value in attribute.values())
 
 
 def test_range_is_read_page_by_page(client: Client) -> None:
     """DynamoDB gives a megabyte at a time."""
     store, fills = a_store(client), some_fills(7)
     store.save(an_account(), fills)
-    client.names.clear()
+    client.requests.clear()
 
     found = store.list_archived("FILL#", "FILL$", Fill)
 
     assert fills == found
-    assert ["query"] * 4 == client.names
+    assert ["query"] * 4 == client.requests
 
 
 # --- what can go wrong
 
 
+@pytest.mark.parametrize("assets", [1, 8_000])
+def test_save_that_was_sent_twice_is_there_once(client: Client, assets: int) -> None:
+    """As after an answer that was lost."""
+    client.times = 2
+
+    a_store(client).save(an_account(assets), some_fills(2))
+
+    assert an_account(assets) == a_store(client).load()
+    assert some_fills(2) == a_store(client).list_archived("FILL#", "FILL$", Fill)
+
+
 def test_account_replaced_while_it_is_read_is_read_again(client: Client) -> None:
     """A reader without the lease: the head is of one save, the next part of another."""
-    old, new = an_account(15_000, seed=1), an_account(15_000, seed=2)
+    old, new = an_account(8_000, seed=1), an_account(8_000, seed=2)
     a_store(client).save(old)
-    client.between["VENUE#PART#1"] = lambda: a_store(Client(client.inner)).save(new)
+    client.before_read = once("VENUE#1", lambda: a_store(client.inner).save(new))
 
     assert new == a_store(client).load()
 
 
 def test_account_that_shrinks_while_it_is_read_is_read_again(client: Client) -> None:
     """The part that was to be read next is gone."""
-    writer = a_store(Client(client.inner))
-    writer.save(an_account(15_000))
-    client.between["VENUE#PART#1"] = lambda: writer.save(an_account())
+    writer = a_store(client.inner)
+    writer.save(an_account(8_000))
+    client.before_read = once("VENUE#1", lambda: writer.save(an_account()))
 
     assert an_account() == a_store(client).load()
 
 
-@pytest.mark.parametrize("mark", ["0123456789abcdef", ""])
-def test_parts_of_two_saves_are_never_taken_for_an_account(client: Client, mark: str) -> None:
-    """Somebody must look; nothing is made up."""
-    a_store(client).save(an_account(15_000))
-    client.change("VENUE#PART#1", mark={"S": mark})
+def test_account_replaced_each_time_it_is_read_is_unavailable(client: Client) -> None:
+    """A few times, and then it is said: asking later may help, and nothing is damaged."""
+    writer, seeds = a_store(client.inner), iter(range(100))
+    writer.save(an_account(8_000, next(seeds)))
 
-    with pytest.raises(LedgerCorrupt, match="its parts are not of one save"):
+    def replace_it(sort_key: str) -> None:
+        if sort_key == "VENUE#1":
+            writer.save(an_account(8_000, next(seeds)))
+
+    client.before_read = replace_it
+
+    with pytest.raises(StoreUnavailable, match="replaced each time"):
+        a_store(client).load()
+    assert 3 < next(seeds) < 10
+
+
+@pytest.mark.parametrize("part", [None, {}, {"part": {"B": b"of another save"}}, {"part": {"S": "text"}}])
+def test_parts_of_two_saves_are_never_taken_for_an_account(client: Client, part: Mapping[str, Any] | None) -> None:
+    """Somebody must look; nothing is made up."""
+    a_store(client).save(an_account(8_000))
+    key = {"pk": {"S": SCOPE}, "sk": {"S": "VENUE#1"}}
+    client.inner.delete_item(TableName="trader", Key=key)
+    if part is not None:
+        client.inner.put_item(TableName="trader", Item={**key, **part})
+
+    with pytest.raises(LedgerCorrupt, match="account of the simulated venue: a part of it is missing"):
         a_store(client).load()
 
 
@@ -263,21 +265,36 @@ def test_damaged_account_is_told_apart_from_none(client: Client, body: Mapping[s
         a_store(client).load()
 
 
-def test_damaged_record_is_named(client: Client) -> None:
-    """By its key."""
+@pytest.mark.parametrize("body", [{"S": "{}"}, {"S": ""}, {"B": b"not packed"}])
+def test_damaged_record_is_named(client: Client, body: Mapping[str, Any]) -> None:
+    """By its key, whether it was asked for or is one of a range."""
     ((key, fill),) = some_fills(1).items()
     a_store(client).save(an_account(), {key: fill})
-    client.change(f"VENUE#{key}", body={"S": "{}"})
+    client.change(f"VENUE#{key}", body=body)
 
-    with pytest.raises(LedgerCorrupt, match=key):
+    with pytest.raises(LedgerCorrupt, match=f"account of the simulated venue, {key}"):
         a_store(client).read_archived(key, Fill)
+    with pytest.raises(LedgerCorrupt, match=f"account of the simulated venue, {key}"):
+        a_store(client).list_archived("FILL#", "FILL$", Fill)
+
+
+def test_record_of_which_a_part_is_missing_is_named(client: Client) -> None:
+    """The same."""
+    ((key, fill),) = some_large_fills(1, 600_000).items()
+    a_store(client).save(an_account(), {key: fill})
+    client.inner.delete_item(TableName="trader", Key={"pk": {"S": SCOPE}, "sk": {"S": f"VENUE#{key}#1"}})
+
+    with pytest.raises(LedgerCorrupt, match=f"{key}: a part of it is missing"):
+        a_store(client).read_archived(key, Fill)
+    with pytest.raises(LedgerCorrupt, match=f"{key}: a part of it is missing"):
+        a_store(client).list_archived("FILL#", "FILL$", Fill)
 
 
 def test_store_that_does_not_answer_says_so(client: Client) -> None:
     """Whatever is asked of it, and what was known before is known still."""
     store = a_store(client)
     store.save(an_account())
-    client.broken = True
+    client.is_broken = True
 
     for ask in (
         store.load,
@@ -286,7 +303,7 @@ def test_store_that_does_not_answer_says_so(client: Client) -> None:
         lambda: store.read_archived("ORDER#1", Fill),
         lambda: store.list_archived("FILL#", "FILL$", Fill),
     ):
-        with pytest.raises(StoreUnavailable, match="account of the simulated venue: ThrottlingException"):
+        with pytest.raises(StoreUnavailable, match=r"account of the simulated venue.*: ThrottlingException"):
             ask()
-    client.broken = False
+    client.is_broken = False
     assert an_account() == store.load()

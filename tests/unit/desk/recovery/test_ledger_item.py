@@ -312,10 +312,10 @@ def test_bytes_that_do_not_unpack_are_kept_and_replaced(dynamodb: Any, tmp_path:
     assert (a_ledger(cash="1"), "") == (there.ledger, there.problem)
 
 
-@pytest.mark.parametrize("before", [None, 0, 900_000], ids=["nothing", "small", "larger"])
+@pytest.mark.parametrize("before", [None, 0, 1_500_000], ids=["nothing", "small", "larger"])
 def test_ledger_of_more_than_an_item_is_put_in_parts(dynamodb: Any, tmp_path: Path, before: int | None) -> None:
     """A store reads it as if it had written it, and of what was there before nothing is left."""
-    bench, ledger = on_aws(tmp_path), with_noise(a_ledger(), 700_000)
+    bench, ledger = on_aws(tmp_path), with_noise(a_ledger(), 900_000)
     if before is not None:
         bench.store.commit(bench.store.acquire(SCOPE, "a", NOW, 60), with_noise(a_ledger(), before), release=True)
         overwrite(dynamodb, "LEDGER", b"damaged")
@@ -332,7 +332,7 @@ def test_ledger_of_more_than_an_item_is_put_in_parts(dynamodb: Any, tmp_path: Pa
 def test_ledger_of_which_a_part_is_missing_is_found_as_damaged_and_replaced(dynamodb: Any, tmp_path: Path) -> None:
     """No cycle could take the lease on it; the command that makes the ledger anew can."""
     bench = on_aws(tmp_path)
-    bench.store.commit(bench.store.acquire(SCOPE, "a", NOW, 60), with_noise(a_ledger(), 700_000), release=True)
+    bench.store.commit(bench.store.acquire(SCOPE, "a", NOW, 60), with_noise(a_ledger(), 900_000), release=True)
     dynamodb.delete_item(TableName="trader", Key={"pk": {"S": SCOPE}, "sk": {"S": "LEDGER#1"}})
 
     found = bench.items.find(SCOPE)
@@ -341,14 +341,14 @@ def test_ledger_of_which_a_part_is_missing_is_found_as_damaged_and_replaced(dyna
 
     there = bench.items.find(SCOPE)
     assert there is not None
-    assert (None, True, a_ledger()) == (found.ledger, "a part is missing" in found.problem, there.ledger)
+    assert (None, True, a_ledger()) == (found.ledger, "a part of it is missing" in found.problem, there.ledger)
     assert ["LEDGER"] == sorted(stored(dynamodb))
 
 
 def test_large_ledger_whose_answer_was_lost_is_there() -> None:
     """The second attempt meets all parts of the first."""
     wires().aws.reset("RUN")
-    clients, ledger = wires().aws.clients, with_noise(a_ledger(), 700_000)
+    clients, ledger = wires().aws.clients, with_noise(a_ledger(), 900_000)
     items = DynamoLedgerItems(clients["dynamodb"], TABLE, clients["s3"], BUCKET)
 
     nemesis = Nemesis(2, Fault.LOST_REPLY)
