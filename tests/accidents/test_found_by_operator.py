@@ -10,26 +10,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from accidents.coinbase_venue import at_coinbase, change_answers
 from accidents.hostile_venue import QUIET, holding_due, lot_of
 from accidents.one_account import DIP, ETH, SOL, Bar, World, a_path, a_world, with_settings
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms
-from desk.recovery.aws import DynamoLedgerItems
 from desk.recovery.store import RebuildOptions, RecoveryStores, change_under_lease, rebuild, write_rebuilt
-from factories import SCOPE, a_fill, a_ledger, a_proposal, once, scripted
-from factories_size import with_noise
+from factories import SCOPE, a_fill, a_proposal, once, scripted
 from simulation.recovery_world import InMemoryLedgerItems
-from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.aws.table import make_key
 from trader.adapters.coinbase.http import Answer
 from trader.adapters.local.archive import ArchiveFile
 from trader.errors import AuditError, LedgerCorrupt, MissingData, TraderError
-from trader.model.ids import Instant, Scope, TradeId
+from trader.model.ids import Scope, TradeId
 from trader.model.inputs import AccountListing
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
@@ -313,34 +307,6 @@ def test_ledger_is_not_made_anew_while_records_are_owed() -> None:
 
 
 # --- files and items
-
-
-def test_part_that_is_left_of_a_damaged_ledger_is_set_aside_before_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of three parts is gone. A rebuild replaces the other two, and what was in them is kept, all of it."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        dynamodb, s3 = boto3.client("dynamodb", region_name="us-east-1"), boto3.client("s3", region_name="us-east-1")
-        dynamodb.create_table(
-            TableName="trader",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        s3.create_bucket(Bucket="audit")
-        store, items = DynamoStateStore(dynamodb, "trader"), DynamoLedgerItems(dynamodb, "trader", s3, "audit")
-        store.commit(store.acquire(SCOPE, "cycle", Instant(100), 60), with_noise(a_ledger(), 700_000), release=True)
-        last = dynamodb.get_item(TableName="trader", Key=make_key(SCOPE, "LEDGER#2"))["Item"]["ledger"]["B"]
-        dynamodb.delete_item(TableName="trader", Key=make_key(SCOPE, "LEDGER#1"))
-
-        found = items.find(SCOPE)
-        assert found is not None
-        items.set_aside(SCOPE, found.text)
-        items.put(SCOPE, found, a_ledger(), found.epoch + 1, Instant(200))
-
-        names = [row["Key"] for row in s3.list_objects_v2(Bucket="audit")["Contents"]]
-        kept = b"".join(s3.get_object(Bucket="audit", Key=name)["Body"].read() for name in names)
-        assert "Item" in dynamodb.get_item(TableName="trader", Key=make_key(SCOPE, "LEDGER#2")) or last in kept
 
 
 def test_archive_that_became_shorter_is_read_from_its_beginning(tmp_path: Path) -> None:

@@ -172,8 +172,8 @@ DUPLICATES_BOOKED = Mutant(
     "fill de-duplication dropped",
     "A fill that is listed again is booked again.",
     (
-        Edit(account._apply_fills, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
-        Edit(booking.book_fill, "if any(known.trade_id == fill.trade_id for known in record.fills):", "if False:"),
+        Edit(account._apply_fills, "if record.has_booked(fill):", "if False:"),
+        Edit(booking.book_fill, "if record.has_booked(fill):", "if False:"),
     ),
     "test_fill_booked_twice_is_seen_in_the_ledger",
     (f"{_UNDISTURBED}[mixed]",),

@@ -10,8 +10,9 @@ from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 
-#: Status, ids of the fills, quantity filled.
+#: Status, ids of the fills that are not carried, quantity filled.
 Truth = tuple[OrderStatus, set[str], Quantity]
 
 
@@ -22,7 +23,14 @@ def truth_of(venue: LifeVenue, record: OrderRecord) -> Truth | None:
         assert order is not None, f"{record.venue_order_id} is not an order of the venue"
     else:
         order = venue.order_of(record.intent.client_order_id)
-    return None if order is None else (order.core.status, set(venue.fills_of(order.order_id)), order.core.filled)
+    if order is None:
+        return None
+    fills = {name for name, fill in venue.fills_of(order.order_id).items() if not _is_carried(record, fill)}
+    return order.core.status, fills, order.core.filled
+
+
+def _is_carried(record: OrderRecord, fill: Fill) -> bool:
+    return record.carried is not None and fill.time <= record.carried.until
 
 
 def untrue(venue: LifeVenue, record: OrderRecord) -> Iterator[str]:
@@ -46,7 +54,8 @@ def went_back(old: OrderRecord | None, new: OrderRecord) -> Iterator[str]:
     """Fills, the venue's claim and its id of an order are never taken back."""
     if old is None:
         return
-    if new.reported_filled < old.reported_filled or not set(old.fills) <= set(new.fills):
+    kept = {fill for fill in old.fills if not _is_carried(new, fill)}
+    if new.reported_filled < old.reported_filled or new.filled < old.filled or not kept <= set(new.fills):
         yield f"{name_of(new)} went back from {old} to {new}"
     if old.venue_order_id not in {None, new.venue_order_id}:
         yield f"{name_of(new)} was {old.venue_order_id} and is {new.venue_order_id}"
@@ -55,7 +64,8 @@ def went_back(old: OrderRecord | None, new: OrderRecord) -> Iterator[str]:
 def too_soon_forgotten(venue: LifeVenue, record: OrderRecord) -> Iterator[str]:
     """What is dropped from the ledger is over at the venue, and all of it is booked."""
     truth = truth_of(venue, record)
-    if truth is not None and not (truth[0].is_final and truth[1] == {each.trade_id for each in record.fills}):
+    booked = {each.trade_id for each in record.fills}, record.filled
+    if truth is not None and not (truth[0].is_final and truth[1:] == booked):
         yield f"{name_of(record)} was forgotten as {record.status} and is {truth}"
 
 

@@ -50,7 +50,7 @@ class ArchiveFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._values: SortedValues[Any] = SortedValues()
-        self._bytes_read = 0
+        self._bytes_read = self._lines_read = 0
 
     def append(self, values: Mapping[str, Any]) -> None:
         """Keep values by key. One that is there already is kept once more, and read once."""
@@ -71,10 +71,16 @@ class ArchiveFile:
 
     def _read_on(self) -> None:
         with translate_errors(self._path):
+            if self._bytes_read and (not self._path.exists() or self._path.stat().st_size < self._bytes_read):
+                # Another file under the same name: what was read of the one before is not in it.
+                self._values, self._bytes_read, self._lines_read = SortedValues(), 0, 0
             lines = read_lines(self._path, self._bytes_read)
-        with translate_damage(self._path):
-            self._values.add({item["key"]: item["value"] for item in map(json.loads, lines)})
-        self._bytes_read += sum(len(line) + 1 for line in lines)
+        for line in lines:
+            with translate_damage(f"{self._path}: line {self._lines_read + 1}"):
+                item = json.loads(line)
+                self._values.add({item["key"]: item["value"]})
+            self._bytes_read += len(line) + 1
+            self._lines_read += 1
 
     def _decoded(self, key: str, value: Any, kind: type[KindT]) -> KindT:
         if isinstance(value, kind):
