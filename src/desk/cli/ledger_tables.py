@@ -11,6 +11,7 @@ from rich.table import Table
 from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
+from trader.model.codec import canonical_json
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.lots import Lot
@@ -33,9 +34,17 @@ def print_stored(scope: Scope, stored: StoredLedger, now: Instant, console: Cons
         return
     mark = ledger.last_cycle
     _print(console, f"last cycle {describe(mark)}; audit head {ledger.audit_head or 'none'}")
+    _print(console, f"portfolio {ledger.portfolio or 'not told yet'}; {_size(ledger)}")
     for table in (_cash(ledger), _lots(ledger), _orders(ledger), _rests(ledger)):
         if table.row_count:
             console.print(table)
+
+
+def _size(ledger: Ledger) -> str:
+    """Say how large the books are, and what they are so large of."""
+    parts = ("lots", "closed_lots", "orders", "tallies", "conversions", "dust", "owed")
+    counts = ", ".join(f"{len(getattr(ledger, part))} {part.replace('_', ' ')}" for part in parts)
+    return f"{len(canonical_json(ledger))} bytes of text: {counts}"
 
 
 def print_change(lines: Iterable[Line], console: Console) -> None:
