@@ -554,22 +554,22 @@ def test_done_conversion_that_does_not_tell_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "status"),
+    ("word", "status", "is_begun"),
     [
-        ("TRADE_STATUS_CREATED", ConversionStatus.QUOTED),
-        ("TRADE_STATUS_STARTED", ConversionStatus.QUOTED),
-        ("TRADE_STATUS_UNSPECIFIED", ConversionStatus.QUOTED),
-        ("TRADE_STATUS_SOMETHING", ConversionStatus.QUOTED),
-        ("", ConversionStatus.QUOTED),
-        ("TRADE_STATUS_CANCELED", ConversionStatus.FAILED),
-        ("CANCELLED", ConversionStatus.FAILED),
+        ("TRADE_STATUS_CREATED", ConversionStatus.QUOTED, False),
+        ("TRADE_STATUS_STARTED", ConversionStatus.QUOTED, True),
+        ("TRADE_STATUS_UNSPECIFIED", ConversionStatus.QUOTED, True),
+        ("TRADE_STATUS_SOMETHING", ConversionStatus.QUOTED, True),
+        ("", ConversionStatus.QUOTED, True),
+        ("TRADE_STATUS_CANCELED", ConversionStatus.FAILED, False),
+        ("CANCELLED", ConversionStatus.FAILED, False),
     ],
 )
-def test_conversion_that_is_not_done_received_nothing(word: str, status: ConversionStatus) -> None:
-    """A status nobody knows leaves it open."""
-    parts = {"amount": money("100", "USDC")}
+def test_conversion_that_is_not_done_received_nothing(word: str, status: ConversionStatus, *, is_begun: bool) -> None:
+    """A status nobody knows leaves it open; only a quote that nobody committed ends by itself."""
+    report = account.read_conversion(a_trade(word, amount=money("100", "USDC")), USD, USDC)
 
-    assert ConversionReport("c-9", status, Notional(0)) == account.read_conversion(a_trade(word, **parts), USD, USDC)
+    assert ConversionReport("c-9", status, Notional(0), is_begun) == report
 
 
 # --- pages
