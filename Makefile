@@ -217,6 +217,13 @@ build: .venv/.dev .locker/sam/.made ## sam build, sizes printed; ARCHITECTURE=x8
 deploy: build ## sam deploy; PROFILE=dev, paper or live
 	$(SAM) deploy --config-env $(PROFILE)
 
+# `make rollback PROFILE=paper TO=12` names the version.
+TO ?=
+
+.PHONY: rollback
+rollback: .venv/.dev ## point what is woken back to the version before; PROFILE, TO
+	$(BIN)/python -m desk.rollback $(PROFILE) $(if $(TO),--to $(TO))
+
 .PHONY: bench-coldstart
 bench-coldstart: ## build for this machine and time a cold start of what was built
 	$(MAKE) build ARCHITECTURE=$(HOST_ARCHITECTURE)

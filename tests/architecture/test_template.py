@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from architecture.tree import ROOT
+from desk.rollback import ALIAS
 from trader.adapters.aws.table import ITEM_BYTES_MAX
 from trader.adapters.config.files import load_settings
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
@@ -71,6 +72,7 @@ ALARMED = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
 }
 NOTHING = {"Ref": "AWS::NoValue"}
+ALIAS_REFERENCE = {"Ref": "TradingFunction.Alias"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -165,20 +167,68 @@ def only_paper_looks_old_trades_up(template: Template) -> list[str]:
     return found + sorted(readers ^ {"VenuePolicy"})
 
 
-def nothing_is_tried_twice(template: Template) -> list[str]:
-    """A failed tick is not run again, an old one not at all, and one that was never delivered is kept."""
+def what_fails_is_tried_once_more(template: Template) -> list[str]:
+    """Two attempts for every event, within a quarter of an hour; a tick that was never delivered is kept."""
     function = properties(template, "TradingFunction")
     waits, tick = function["EventInvokeConfig"], function["Events"]["Tick"]["Properties"]
     found = []
-    if waits["MaximumRetryAttempts"] != 0 or not 60 <= waits["MaximumEventAgeInSeconds"] <= 120:
-        found.append("EventInvokeConfig")
+    if waits["MaximumRetryAttempts"] != 1:
+        found.append("two attempts")
+    if waits["MaximumEventAgeInSeconds"] != 900:
+        found.append("900 seconds")
+    # A switch change may find a run that has just begun.
+    if waits["MaximumEventAgeInSeconds"] <= max(row["Timeout"] for row in template["Mappings"]["Period"].values()):
+        found.append("an event may wait for less than a run takes")
     if tick["RetryPolicy"]["MaximumRetryAttempts"] != 0:
         found.append("Tick retries")
-    if tick["DeadLetterConfig"] != {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}:
-        found.append("Tick has no dead-letter queue")
+    for name, event in function["Events"].items():
+        if event["Properties"]["DeadLetterConfig"] != {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}:
+            found.append(f"{name} has no dead-letter queue")
     if function["ReservedConcurrentExecutions"] != {"Fn::If": ["ReservesConcurrency", 1, NOTHING]}:
         found.append("ReservedConcurrentExecutions")
     return found
+
+
+#: What is no part of a version: it may change without another one.
+OF_THE_FUNCTION = {
+    "AutoPublishAlias",
+    "EventInvokeConfig",
+    "Events",
+    "ReservedConcurrentExecutions",
+    "VersionDescription",
+}
+
+
+def what_is_woken_is_a_version(template: Template) -> list[str]:
+    """An alias to a version is woken; whatever a version consists of, a parameter's value too, makes another one."""
+    resource = template["Resources"]["TradingFunction"]
+    function = resource["Properties"]
+    kept = {
+        "an alias of the name that rolling back moves": function.get("AutoPublishAlias") == ALIAS,
+        "another version for each property": function.get("AutoPublishAliasAllProperties") is True,
+        "versions that were replaced": resource.get("UpdateReplacePolicy") == "Retain",
+        "versions that were left": "DeletionPolicy" not in resource,
+        "an output to invoke": template["Outputs"]["FunctionAlias"]["Value"] == ALIAS_REFERENCE,
+    }
+    for layer in function["Layers"]:
+        kept[layer["Ref"]] = properties(template, layer["Ref"]).get("PublishLambdaVersion") is True
+    used = parameters_in({key: value for key, value in function.items() if key not in OF_THE_FUNCTION}, template)
+    described = set(re.findall(r"\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"]))
+    wake = [statement for _, statement in statements(template) if statement["Action"] == "lambda:InvokeFunction"]
+    kept["who may wake it"] = [each["Resource"] for each in wake] == [ALIAS_REFERENCE]
+    return [what for what, holds in kept.items() if not holds] + sorted(used ^ described)
+
+
+def parameters_in(value: Any, template: Template) -> set[str]:
+    """Every parameter that a value depends on, be it through a condition."""
+    if isinstance(value, list):
+        return set().union(*(parameters_in(each, template) for each in value))
+    if not isinstance(value, dict):
+        return set()
+    found = {value["Ref"]} & template["Parameters"].keys() if "Ref" in value else set()
+    if "Fn::If" in value:
+        found |= parameters_in(template["Conditions"][value["Fn::If"][0]], template)
+    return found | set().union(*(parameters_in(each, template) for each in value.values()))
 
 
 def a_cycle_ends_before_the_next(template: Template) -> list[str]:
@@ -352,7 +402,8 @@ PROMISES: tuple[Promise, ...] = (
     the_function_may_do_what_it_does,
     the_key_is_for_live_only,
     only_paper_looks_old_trades_up,
-    nothing_is_tried_twice,
+    what_fails_is_tried_once_more,
+    what_is_woken_is_a_version,
     a_cycle_ends_before_the_next,
     books_are_kept,
     records_are_kept_and_private,
@@ -419,11 +470,34 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
         ["dynamodb:Query"],
     ),
     (the_key_is_for_live_only, "TradingFunction.Properties.Environment.Variables.TRADER_SECRET", {"Ref": "ApiSecret"}),
-    (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumRetryAttempts", 2),
-    (nothing_is_tried_twice, "TradingFunction.Properties.EventInvokeConfig.MaximumEventAgeInSeconds", 21600),
-    (nothing_is_tried_twice, "TradingFunction.Properties.Events.Tick.Properties.RetryPolicy.MaximumRetryAttempts", 185),
-    (nothing_is_tried_twice, "TradingFunction.Properties.Events.Tick.Properties.DeadLetterConfig", None),
-    (nothing_is_tried_twice, "TradingFunction.Properties.ReservedConcurrentExecutions", 10),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.MaximumRetryAttempts", 0),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.MaximumRetryAttempts", 2),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.MaximumEventAgeInSeconds", 120),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.MaximumEventAgeInSeconds", 21600),
+    (
+        what_fails_is_tried_once_more,
+        "TradingFunction.Properties.Events.Tick.Properties.RetryPolicy.MaximumRetryAttempts",
+        185,
+    ),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.Events.Tick.Properties.DeadLetterConfig", None),
+    (
+        what_fails_is_tried_once_more,
+        "TradingFunction.Properties.Events.KillSwitchChanged.Properties.DeadLetterConfig",
+        None,
+    ),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.ReservedConcurrentExecutions", 10),
+    (what_is_woken_is_a_version, "TradingFunction.Properties.AutoPublishAlias", "current"),
+    (what_is_woken_is_a_version, "TradingFunction.Properties.AutoPublishAliasAllProperties", False),
+    (what_is_woken_is_a_version, "TradingFunction.UpdateReplacePolicy", "Delete"),
+    (what_is_woken_is_a_version, "TradingFunction.DeletionPolicy", "Delete"),
+    (what_is_woken_is_a_version, "TradingFunction.Properties.VersionDescription.Fn::Sub", "${Mode}"),
+    (what_is_woken_is_a_version, "TradingFunction.Properties.EphemeralStorage", {"Size": {"Ref": "AlarmPeriods"}}),
+    (what_is_woken_is_a_version, "ConfigLayer.Properties.PublishLambdaVersion", False),
+    (
+        what_is_woken_is_a_version,
+        "ScheduleRole.Properties.Policies.0.PolicyDocument.Statement.0.Resource",
+        {"Fn::GetAtt": ["TradingFunction", "Arn"]},
+    ),
     (a_cycle_ends_before_the_next, "TradingFunction.Properties.Timeout", 60),
     (books_are_kept, "StateTable.Properties.DeletionProtectionEnabled", False),
     (books_are_kept, "StateTable.Properties.TimeToLiveSpecification.AttributeName", "expires_at"),

@@ -171,7 +171,7 @@ VERBS = frozenset(
     detect edit encode extract fill find fit forget format gather get give handle hide index invoke iterate join
     keep leave lift list load locate lock make mark match measure merge name note open parse place plan prepare
     preview price print propose read rebuild recall reconcile record reduce refuse register remember replace reply
-    resolve rewind round run seal set settle show split stamp sweep transform translate upgrade withhold write
+    resolve rewind roll round run seal set settle show split stamp sweep transform translate upgrade withhold write
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 QUESTIONS = frozenset({"awaits", "exceeds", "has", "is", "may", "permits", "why", "would"})

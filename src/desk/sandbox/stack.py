@@ -1,7 +1,7 @@
 """The stack of template.yaml, made in moto from the template itself.
 
 SAM's translator makes CloudFormation of it and moto creates what it knows. The types it lacks are made by calls of
-their own (`stack_rest`); the secret and the names of the alarms come first, since others refer to them.
+their own (`stack_rest`); the secret comes first, with the names of alarms and alias, since others refer to them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ ACCOUNT = "123456789012"
 _BUCKET, _KEY = "sandbox-artefacts", "artefact.zip"
 _KEY_STORE = "AWS::SecretsManager::Secret"
 _ALARM = "AWS::CloudWatch::Alarm"
+_ALIAS = "AWS::Lambda::Alias"
+_VERSION = "AWS::Lambda::Version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,14 @@ def create_stack(
     secrets = {key: each for key, each in plain["Resources"].items() if each["Type"] == _KEY_STORE}
     arns = {key: _create_secret(client, name, key, each, secret_value) for key, each in secrets.items()}
     rest = stack_rest.find_missing_resources(plain)
-    alarms = {
-        key: f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}-{key}"
-        for key, each in rest.items()
-        if each["Type"] == _ALARM
-    }
+    known = arns | _known_names(name, rest)
     plain["Resources"] = {
         key: each
         for key, each in plain["Resources"].items()
         if key not in {*rest, *secrets} and each["Type"] not in stack_rest.LEFT_OUT
     }
-    plain = _with_known(plain, arns | alarms)
-    rest = _with_known(rest, arns | alarms)
+    plain = _with_known(plain, known)
+    rest = _with_known(rest, known)
     asked = stack_rest.list_references(rest)
     outputs = _deploy(client("cloudformation"), name, plain, asked, parameters)
     by_calls = stack_rest.create(name, rest, outputs.asked, client)
@@ -106,20 +104,33 @@ def _deploy(
     )
 
 
-def _with_known(value: Any, arns: Mapping[str, str]) -> Any:
+def _known_names(stack: str, rest: Mapping[str, Any]) -> dict[str, str]:
+    # What the resources made by calls are called; ${...} in a name is for moto to resolve.
+    known = {}
+    for key, each in rest.items():
+        if each["Type"] == _ALARM:
+            known[key] = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{stack}-{key}"
+        elif each["Type"] == _VERSION:
+            known[key] = "1"  # of a stack that was just made
+        elif each["Type"] == _ALIAS:
+            function = each["Properties"]["FunctionName"]["Ref"]
+            known[key] = f"${{{function}.Arn}}:{each['Properties']['Name']}"
+    return known
+
+
+def _with_known(value: Any, known: Mapping[str, str]) -> Any:
     """Put the names of what is made beforehand, or not by CloudFormation, in place of references to it."""
     if isinstance(value, str):
-        for name, arn in arns.items():
-            value = value.replace(f"${{{name}.Arn}}", arn).replace(f"${{{name}}}", arn)
+        for name, text in known.items():
+            value = value.replace(f"${{{name}.Arn}}", text).replace(f"${{{name}}}", text)
         return value
     if isinstance(value, list):
-        return [_with_known(each, arns) for each in value]
+        return [_with_known(each, known) for each in value]
     if isinstance(value, dict):
-        if value.get("Ref") in arns:
-            return arns[value["Ref"]]
-        if isinstance(value.get("Fn::GetAtt"), list) and value["Fn::GetAtt"][0] in arns:
-            return arns[value["Fn::GetAtt"][0]]
-        return {key: _with_known(each, arns) for key, each in value.items()}
+        named = value.get("Ref") or next(iter(value.get("Fn::GetAtt", [])), None)
+        if isinstance(named, str) and named in known:
+            return {"Fn::Sub": known[named]} if "${" in known[named] else known[named]
+        return {key: _with_known(each, known) for key, each in value.items()}
     return value
 
 

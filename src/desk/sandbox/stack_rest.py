@@ -1,7 +1,8 @@
 """The resource types that moto's CloudFormation lacks, each made by the call that CloudFormation would make.
 
 Their properties are the template's own. References in them are resolved by moto, as outputs of the stack; numbers and
-flags, which outputs turn into text, get their kind back from botocore's description of the call.
+flags, which outputs turn into text, get their kind back from botocore's description of the call. They are made in the
+order of the template, in which SAM puts a version before its alias, and that before what names it.
 """
 
 from __future__ import annotations
@@ -106,6 +107,10 @@ def _as_it_is(_name: str, properties: Properties) -> list[Properties]:
     return [properties]
 
 
+def _permission(name: str, properties: Properties) -> list[Properties]:
+    return [{"StatementId": name, **properties}]
+
+
 def _topic_policy(_name: str, properties: Properties) -> list[Properties]:
     policy = _policy(properties)
     return [{"TopicArn": each, "AttributeName": "Policy", "AttributeValue": policy} for each in properties["Topics"]]
@@ -122,7 +127,10 @@ LEFT_OUT = ("AWS::S3::BucketPolicy",)
 
 _CALLS: dict[str, tuple[str, str, Callable[[str, Properties], list[Properties]]]] = {
     "AWS::CloudWatch::Alarm": ("cloudwatch", "put_metric_alarm", _alarm),
+    "AWS::Lambda::Alias": ("lambda", "create_alias", _as_it_is),
     "AWS::Lambda::EventInvokeConfig": ("lambda", "put_function_event_invoke_config", _as_it_is),
+    "AWS::Lambda::Permission": ("lambda", "add_permission", _permission),
+    "AWS::Lambda::Version": ("lambda", "publish_version", _as_it_is),
     "AWS::SNS::Subscription": ("sns", "subscribe", _as_it_is),
     "AWS::SNS::TopicPolicy": ("sns", "set_topic_attributes", _topic_policy),
     "AWS::SQS::QueuePolicy": ("sqs", "set_queue_attributes", _queue_policy),
