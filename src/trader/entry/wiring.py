@@ -126,8 +126,8 @@ def _live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
 def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:
     """Put a cycle's world together from files in a folder and a market that is given.
 
-    The folder's kill switch is created with RUN before the folder's first ledger, if nobody has set it yet. From then
-    on a missing file means that it cannot be read.
+    The folder's kill switch is created before the folder's first ledger, if nobody has set it yet: with HALT in LIVE,
+    where a person lets the first order out, else with RUN. From then on a missing file means that it cannot be read.
     """
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
     from trader.sim.account import SimAccount  # noqa: PLC0415
@@ -137,6 +137,6 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     identity = make_identity(settings)
     store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")
     if not (home / "kill-switch").exists() and not any(home.glob("scope=*")):
-        switch.write(TradingState.RUN)
+        switch.write(TradingState.HALT if settings.app.mode is Mode.LIVE else TradingState.RUN)
     audit = files.FileAuditLog(home / "audit")
     return Ports(access.market_data, exchange, store, audit, switch, clock, identity, access.budget)

@@ -8,7 +8,7 @@ import pytest
 
 from desk.markets import set_up_synthetic
 from factories_settings import shipped_settings
-from factories_venue import START
+from factories_venue import START, a_simulated_venue
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import VenueAccess, build_local_ports
 from trader.errors import StoreUnavailable
@@ -17,9 +17,10 @@ from trader.ports import Ports
 
 
 def ports_in(home: Path, mode: str = "DRY_RUN") -> Ports:
-    settings, clock = shipped_settings({"app.mode": mode}), SystemClock()
+    settings, clock = shipped_settings({"app.mode": mode, "exchange.read_only": mode != "LIVE"}), SystemClock()
     market = set_up_synthetic(settings, START, 170).market(clock)
-    return build_local_ports(settings, home, VenueAccess(market, market), clock)
+    access = VenueAccess(market, market, open_live_exchange=lambda: a_simulated_venue().exchange, live_confirmed="yes")
+    return build_local_ports(settings, home, access, clock)
 
 
 def use(ports: Ports) -> None:
@@ -30,6 +31,14 @@ def use(ports: Ports) -> None:
 def test_new_folder_is_given_a_switch_that_says_run(tmp_path: Path) -> None:
     """The first command needs no preparation."""
     assert TradingState.RUN is ports_in(tmp_path).kill_switch.read()
+
+
+def test_new_folder_of_live_says_halt_until_somebody_says_run(tmp_path: Path) -> None:
+    """The first order is let out by a person, and what that person said stays."""
+    first = ports_in(tmp_path, "LIVE").kill_switch.read()
+    (tmp_path / "kill-switch").write_text("RUN")
+
+    assert (TradingState.HALT, TradingState.RUN) == (first, ports_in(tmp_path, "LIVE").kill_switch.read())
 
 
 @pytest.mark.parametrize("word", [TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN])
