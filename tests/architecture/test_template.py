@@ -309,13 +309,18 @@ def the_environment_is_complete(template: Template) -> list[str]:
     """Each variable that the function reads is set, and no other; none of them twice under two names."""
     variables = properties(template, "TradingFunction")["Environment"]["Variables"]
     found = sorted(set(variables) ^ ENVIRONMENT)
-    names = {"TRADER_TABLE": "StateTable", "TRADER_AUDIT_BUCKET": "AuditBucket", "TRADER_KILL_SWITCH": "KillSwitch"}
+    names = {
+        "TRADER_TABLE": "StateTable",
+        "TRADER_AUDIT_BUCKET": "AuditBucket",
+        "TRADER_KILL_SWITCH": "SwitchParameter",
+    }
     return found + [name for name, target in names.items() if variables.get(name) != {"Ref": target}]
 
 
 def the_switch_takes_its_words_only(template: Template) -> list[str]:
     """The four words and no other, in a parameter whose change invokes the function."""
-    switch, words = properties(template, "KillSwitch"), template["Parameters"]["InitialSwitch"]["AllowedValues"]
+    switch = properties(template, "SwitchParameter")["Parameter"]
+    words = template["Parameters"]["InitialSwitch"]["AllowedValues"]
     found = [word for word in TradingState if not re.search(switch["AllowedPattern"], word)]
     found += [word for word in ("", "run", "RUNNING", "RUN ", "GO") if re.search(switch["AllowedPattern"], word)]
     found += [] if set(words) == set(TradingState) else ["InitialSwitch"]
@@ -329,6 +334,31 @@ def the_switch_takes_its_words_only(template: Template) -> list[str]:
     if matches(rule, {**event, "detail": {**event["detail"], "name": name + "2"}}):
         found.append("the rule takes another parameter's change")
     return found
+
+
+def the_switch_is_made_once(template: Template) -> list[str]:
+    """CloudFormation never writes its value, and whoever makes it may do nothing else; nobody else may write it."""
+    resource, switch = template["Resources"]["SwitchParameter"], properties(template, "SwitchParameter")
+    arn = (
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + switch["Parameter"]["Name"]["Fn::Sub"]
+    )
+    may = {
+        (name, action, json.dumps(statement["Resource"]))
+        for name, statement in statements(template)
+        for action in listed(statement["Action"])
+        if action.startswith("ssm:") and action != "ssm:GetParameter"
+    }
+    maker = {("SwitchMakerRole", f"ssm:{verb}Parameter", json.dumps({"Fn::Sub": arn})) for verb in ("Put", "Delete")}
+    kept = {
+        "a custom resource": resource["Type"] == "Custom::SwitchParameter",
+        "made by its function": switch["ServiceToken"] == {"Fn::GetAtt": ["SwitchMaker", "Arn"]},
+        "a role of its own": properties(template, "SwitchMaker")["Role"] == {"Fn::GetAtt": ["SwitchMakerRole", "Arn"]},
+        "who may write it": may == maker,
+        "the initial value": switch["Parameter"]["Value"] == {"Ref": "InitialSwitch"},
+        "never over another": "Overwrite" not in switch["Parameter"],
+    }
+    written = of_type(template, "AWS::SSM::Parameter")
+    return [what for what, holds in kept.items() if not holds] + [f"{name} is written again" for name in written]
 
 
 def failures_ring(template: Template) -> list[str]:
@@ -411,6 +441,7 @@ PROMISES: tuple[Promise, ...] = (
     modes_are_those_of_the_code,
     the_environment_is_complete,
     the_switch_takes_its_words_only,
+    the_switch_is_made_once,
     failures_ring,
     metrics_are_few,
     suppressions_say_why,
@@ -510,12 +541,28 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (records_are_kept_and_private, "AuditBucket.Properties.VersioningConfiguration.Status", "Suspended"),
     (the_environment_is_complete, "TradingFunction.Properties.Environment.Variables.TRADER_TABEL", "x"),
     (the_environment_is_complete, "TradingFunction.Properties.Environment.Variables.TRADER_TABLE", "somebody-elses"),
-    (the_switch_takes_its_words_only, "KillSwitch.Properties.AllowedPattern", "RUN|HALT"),
-    (the_switch_takes_its_words_only, "KillSwitch.Properties.Name.Fn::Sub", "/trader/other"),
+    (the_switch_takes_its_words_only, "SwitchParameter.Properties.Parameter.AllowedPattern", "RUN|HALT"),
+    (the_switch_takes_its_words_only, "SwitchParameter.Properties.Parameter.Name.Fn::Sub", "/trader/other"),
     (
         the_switch_takes_its_words_only,
         "TradingFunction.Properties.Events.KillSwitchChanged.Properties.Pattern.detail.name",
         ["/trader/${AWS::StackName}/kill-switch", "/trader/${AWS::StackName}/kill-switch2"],
+    ),
+    (the_switch_is_made_once, "KillSwitch", {"Type": "AWS::SSM::Parameter", "Properties": {}}),
+    (the_switch_is_made_once, "SwitchParameter.Type", "AWS::SSM::Parameter"),
+    (the_switch_is_made_once, "SwitchParameter.Properties.ServiceToken", {"Fn::GetAtt": ["TradingFunction", "Arn"]}),
+    (the_switch_is_made_once, "SwitchParameter.Properties.Parameter.Overwrite", True),
+    (the_switch_is_made_once, "SwitchParameter.Properties.Parameter.Value", "RUN"),
+    (the_switch_is_made_once, "SwitchMaker.Properties.Role", {"Fn::GetAtt": ["FunctionRole", "Arn"]}),
+    (
+        the_switch_is_made_once,
+        "SwitchMakerRole.Properties.Policies.0.PolicyDocument.Statement.0.Action",
+        ["ssm:PutParameter", "ssm:DeleteParameter", "ssm:DeleteParameters"],
+    ),
+    (
+        the_switch_is_made_once,
+        "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.2.Action",
+        ["ssm:GetParameter", "ssm:PutParameter"],
     ),
     (failures_ring, "ErrorsAlarm", {"Type": "AWS::SNS::Topic"}),
     (failures_ring, "HaltedAlarm.Properties.AlarmActions", []),

@@ -19,7 +19,7 @@ _NAMED = (
     (
         "TRADER_KILL_SWITCH",
         f"arn:aws:ssm:{PLACE}:parameter",
-        f"arn:aws:ssm:{PLACE}:parameter{REFERENCES['KillSwitch']}",
+        f"arn:aws:ssm:{PLACE}:parameter{REFERENCES['SwitchParameter']}",
     ),
     ("TRADER_SECRET", f"arn:aws:secretsmanager:{PLACE}:secret:", REFERENCES["ApiSecret"]),
 )

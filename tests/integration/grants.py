@@ -1,4 +1,4 @@
-"""What the function's role allows, read from the template."""
+"""What the role of a function allows, read from the template; without a word it is the trading function."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ REFERENCES = {
     "StateTable.Arn": f"arn:aws:dynamodb:{PLACE}:table/trader",
     "AuditBucket.Arn": "arn:aws:s3:::audit",
     "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",
-    "KillSwitch": SWITCH,
+    "SwitchParameter": SWITCH,
     "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
+    "SwitchMakerLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/switch-maker:*",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
+    "AWS::StackName": "test",
 }
 #: What Lambda itself does in the function's name; none of it is a call of ours.
 PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -37,11 +39,12 @@ def resolved(value: Any) -> str:
     return REFERENCES[".".join(given) if function == "Fn::GetAtt" else given]
 
 
-def statements_of_the_function(template: Template, mode: str) -> list[dict[str, Any]]:
+def statements_of_the_function(
+    template: Template, mode: str, function: str = "TradingFunction"
+) -> list[dict[str, Any]]:
     """Every statement that the function's role has in a mode, wherever in the template it stands."""
     resources = template["Resources"]
-    function = resources["TradingFunction"]["Properties"]
-    ((_, (role, _)),) = function["Role"].items()
+    ((_, (role, _)),) = resources[function]["Properties"]["Role"].items()
     conditions = {None: True, "IsLive": mode == "LIVE", "IsPaper": mode == "PAPER"}
     found: list[dict[str, Any]] = []
     for name, resource in resources.items():
@@ -53,9 +56,9 @@ def statements_of_the_function(template: Template, mode: str) -> list[dict[str, 
     return found
 
 
-def granted(mode: str, template: Template | None = None) -> Grants:
+def granted(mode: str, template: Template | None = None, function: str = "TradingFunction") -> Grants:
     """Every action the function's role has in a mode, with the resource it has it on."""
-    statements = statements_of_the_function(template or parsed(), mode)
+    statements = statements_of_the_function(template or parsed(), mode, function)
     assert {"Allow"} == {each["Effect"] for each in statements}
     return {
         (action, resolved(resource))
@@ -65,6 +68,6 @@ def granted(mode: str, template: Template | None = None) -> Grants:
     }
 
 
-def of_its_own(mode: str, template: Template | None = None) -> Grants:
+def of_its_own(mode: str, template: Template | None = None, function: str = "TradingFunction") -> Grants:
     """The grants for what the function's own code does."""
-    return {grant for grant in granted(mode, template) if grant[0] not in PLATFORM}
+    return {grant for grant in granted(mode, template, function) if grant[0] not in PLATFORM}

@@ -16,8 +16,9 @@ from moto.core import set_initial_no_auth_action_count
 
 from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
-from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
+from integration.grants import PLACE, PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering
+from integration.switch_maker import SwitchMaker
 from integration.test_calls import cheap
 from integration.test_lambda_handler import EVENTS, an_event
 from trader.adapters.aws import clients
@@ -121,6 +122,22 @@ def test_platform_may_write_the_functions_log_and_no_other(mode: str) -> None:
     logs = {(action, resource) for action, resource in granted(mode) if action.startswith("logs:")}
 
     assert {(action, REFERENCES["FunctionLogs.Arn"]) for action in PLATFORM} == logs
+
+
+@pytest.mark.usefixtures("world")
+def test_switch_makers_calls_and_grants_are_the_same_set(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role of its own: the one parameter, made and taken away; its log; nothing that the trading function has."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    maker = SwitchMaker()
+    with recording.listening():
+        statuses = [maker.play(request) for request in ("Create", "Update", "Delete")]
+    asked = {(call.name, f"arn:aws:ssm:{PLACE}:parameter{call.params['Name']}") for call in recording.calls}
+    logs = {(action, REFERENCES["SwitchMakerLogs.Arn"]) for action in PLATFORM}
+
+    assert ["SUCCESS"] * 3 == statuses
+    assert asked == of_its_own("LIVE", function="SwitchMaker")
+    assert asked | logs == granted("LIVE", function="SwitchMaker")
+    assert not set().union(*map(granted, MODES)) & (asked | logs)
 
 
 # --- enforced

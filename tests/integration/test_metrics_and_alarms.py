@@ -39,7 +39,7 @@ def text_of(value: Any, references: dict[str, str]) -> str:
 def environment(venue: str) -> dict[str, str]:
     """The template's, for a stack with default parameters, but for the venue."""
     defaults = {name: str(each.get("Default", "")) for name, each in TEMPLATE["Parameters"].items()}
-    made = {"StateTable": "trader", "AuditBucket": "audit", "KillSwitch": f"/trader/{STACK}/kill-switch"}
+    made = {"StateTable": "trader", "AuditBucket": "audit", "SwitchParameter": f"/trader/{STACK}/kill-switch"}
     references = {**defaults, **made, "AWS::StackName": STACK, "AWS::NoValue": "", "VenueUrl": venue}
     variables = properties(TEMPLATE, "TradingFunction")["Environment"]["Variables"]
     resolved = {name: text_of(value, references) for name, value in variables.items()}

@@ -115,6 +115,8 @@ def _known_names(stack: str, rest: Mapping[str, Any]) -> dict[str, str]:
         elif each["Type"] == _ALIAS:
             function = each["Properties"]["FunctionName"]["Ref"]
             known[key] = f"${{{function}.Arn}}:{each['Properties']['Name']}"
+        elif each["Type"] == stack_rest.SWITCH:
+            known[key] = each["Properties"]["Parameter"]["Name"]["Fn::Sub"]
     return known
 
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+SWITCH = "Custom::SwitchParameter"
+
 Client = Callable[[str], Any]
 Properties = dict[str, Any]
 
@@ -111,6 +113,10 @@ def _permission(name: str, properties: Properties) -> list[Properties]:
     return [{"StatementId": name, **properties}]
 
 
+def _parameter(_name: str, properties: Properties) -> list[Properties]:
+    return [properties["Parameter"]]
+
+
 def _topic_policy(_name: str, properties: Properties) -> list[Properties]:
     policy = _policy(properties)
     return [{"TopicArn": each, "AttributeName": "Policy", "AttributeValue": policy} for each in properties["Topics"]]
@@ -135,4 +141,6 @@ _CALLS: dict[str, tuple[str, str, Callable[[str, Properties], list[Properties]]]
     "AWS::SNS::TopicPolicy": ("sns", "set_topic_attributes", _topic_policy),
     "AWS::SQS::QueuePolicy": ("sqs", "set_queue_attributes", _queue_policy),
     "AWS::Scheduler::Schedule": ("scheduler", "create_schedule", _as_it_is),
+    # The function behind it runs nowhere here. This is the call it makes when a stack is made.
+    SWITCH: ("ssm", "put_parameter", _parameter),
 }

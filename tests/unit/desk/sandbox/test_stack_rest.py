@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -183,6 +185,52 @@ def test_schedule_is_made_as_the_template_says() -> None:
     assert "arn:aws:iam::123456789012:role/schedule" == target["RoleArn"]
     assert {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60} == target["RetryPolicy"]
     assert '{"scheduled_time": "<aws.scheduler.scheduled-time>"}' == target["Input"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_switch_is_made_by_the_call_that_its_function_makes() -> None:
+    """The properties of the call are the resource's; what the function behind it is called plays no part."""
+    parameter = {"Name": "/trader/stack/kill-switch", "Type": "String", "Value": {"Ref": "InitialSwitch"}}
+    token = {"Fn::GetAtt": ["SwitchMaker", "Arn"]}
+    properties = {"ServiceToken": token, "Parameter": parameter}
+    resources = {"Switch": {"Type": stack_rest.SWITCH, "Properties": properties}}
+
+    stack_rest.create("stack", resources, answered(resources, ({"Ref": "InitialSwitch"}, "HALT")), client)
+
+    made = client("ssm").get_parameter(Name="/trader/stack/kill-switch")["Parameter"]
+    assert ("HALT", 1) == (made["Value"], made["Version"])
+
+
+@pytest.mark.usefixtures("aws")
+def test_alias_may_be_invoked_by_what_the_permission_names() -> None:
+    """Version, alias and permission, in the order of the template; the permission is the alias's."""
+    trusts = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trusts]})
+    role = client("iam").create_role(RoleName="f", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    function = client("lambda").create_function(
+        FunctionName="f", Runtime="python3.13", Handler="index.f", Role=role, Code={"ZipFile": an_empty_zip()}
+    )
+    alias = {"FunctionName": "f", "Name": "live", "FunctionVersion": "1"}
+    arn = f"{function['FunctionArn']}:live"
+    allows = {"Action": "lambda:InvokeFunction", "FunctionName": arn, "Principal": "events.amazonaws.com"}
+    resources = {
+        "Version": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "f", "Description": "the first"}},
+        "Alias": {"Type": "AWS::Lambda::Alias", "Properties": alias},
+        "Permission": {"Type": "AWS::Lambda::Permission", "Properties": allows},
+    }
+
+    stack_rest.create("stack", resources, answered(resources), client)
+
+    policy = json.loads(client("lambda").get_policy(FunctionName="f", Qualifier="live")["Policy"])
+    assert "1" == client("lambda").get_alias(FunctionName="f", Name="live")["FunctionVersion"]
+    assert ["stack-Permission"] == [each["Sid"] for each in policy["Statement"]]
+
+
+def an_empty_zip() -> bytes:
+    text = io.BytesIO()
+    with zipfile.ZipFile(text, "w") as archive:
+        archive.writestr("index.py", "")
+    return text.getvalue()
 
 
 @pytest.mark.usefixtures("aws")
