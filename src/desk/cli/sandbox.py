@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -128,6 +129,15 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)
 
 
+def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], target: str) -> None:
+    from desk.invoke import invoke_by_process
+
+    file.write_text(json.dumps(event), encoding="utf-8")
+    done = invoke_by_process(file, environment)
+    told = {"answer": done.answer} if not done.failed else {"failed": done.said[-2000:]}
+    print(json.dumps({"woken_by": event["detail"], "target": target, **told}), flush=True)
+
+
 def up(
     *,
     mode: Annotated[str, typer.Option(help="DRY_RUN or PAPER, as the stack's parameter.")] = "PAPER",
@@ -139,14 +149,23 @@ def up(
     template: Annotated[Path, typer.Option(help="Template to make the stack from.")] = Path("template.yaml"),
     folder: Annotated[Path, typer.Option(help="Where env.json and env.sh are written.")] = Path("var/sandbox"),
 ) -> None:
-    """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them."""
+    """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them.
+
+    A change of the kill switch wakes the function, in a plain process, and what it answers is printed.
+    """
     from desk.invoke import find_architecture
     from desk.sandbox.aws import Addresses, AwsSandbox
 
     # The reachable address of 0.0.0.0 is this machine's own, unless one is named.
     addresses = Addresses(bind, reached_as or ("127.0.0.1" if bind == "0.0.0.0" else bind), aws_port, venue_port)  # noqa: S104
     parameters = {"Mode": mode, "Architecture": find_architecture()}
-    with AwsSandbox(template, addresses=addresses, name=name, parameters=parameters) as sandbox:
+    # One at a time, as with one reserved execution.
+    runs = ThreadPoolExecutor(max_workers=1)
+
+    def wake(target: str, event: dict[str, Any]) -> None:
+        runs.submit(_invoke_for, event, folder / "event.json", sandbox.environment(), target)
+
+    with AwsSandbox(template, addresses=addresses, name=name, parameters=parameters, deliver=wake) as sandbox:
         file = sandbox.write(folder)
         made = {"by_cloudformation": sandbox.stack.by_cloudformation, "by_calls": sandbox.stack.by_calls}
         told = {"environment": sandbox.environment(), "env_file": str(file), "secret": sandbox.stack.secret}
@@ -156,3 +175,4 @@ def up(
         )
         with contextlib.suppress(KeyboardInterrupt):
             sandbox.venue.wait()
+        runs.shutdown(cancel_futures=True)

@@ -9,13 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from desk.sandbox.parameter_store import Deliver, MotoServer
 from desk.sandbox.server import VenueServer
 from desk.sandbox.stack import REGION, Stack, create_stack
-
-if TYPE_CHECKING:
-    from moto.server import ThreadedMotoServer
 
 #: The function's logical name in template.yaml.
 FUNCTION = "TradingFunction"
@@ -32,7 +30,7 @@ class Addresses:
 
 
 class AwsSandbox:
-    """Everything the function stands on while the context is open."""
+    """Everything the function stands on while the context is open; *deliver* takes the events of parameters."""
 
     def __init__(
         self,
@@ -42,16 +40,15 @@ class AwsSandbox:
         name: str = "sandbox",
         parameters: Mapping[str, str] | None = None,
         venue: VenueServer | None = None,
+        deliver: Deliver | None = None,
     ) -> None:
-        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - development only
-
         # One line for each request would bury what the function says.
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         self._addresses = addresses or Addresses()
         self._template, self._name, self._parameters = template, name, dict(parameters or {})
         at = self._addresses
         self.venue = venue or VenueServer(host=at.bind, port=at.venue_port)
-        self._moto: ThreadedMotoServer = ThreadedMotoServer(at.bind, at.aws_port, verbose=False)
+        self._moto, self._deliver = MotoServer(at.bind, at.aws_port, self.client), deliver
         self.endpoint = self.venue_url = ""
         self.stack: Stack
 
@@ -59,7 +56,7 @@ class AwsSandbox:
         reached = self._addresses.reached_as
         self._moto.start()
         self.venue.start()
-        self.endpoint = f"http://{reached}:{self._moto.get_host_and_port()[1]}"
+        self.endpoint = f"http://{reached}:{self._moto.port}"
         self.venue_url = f"http://{reached}:{self.venue.port}"
         key = {"key_name": self.venue.key.name, "private_key": self.venue.key.secret}
         parameters = {"VenueUrl": self.venue_url} | self._parameters
@@ -67,6 +64,8 @@ class AwsSandbox:
             undo.callback(self.__exit__, None, None, None)
             self.stack = create_stack(self._template, self._name, self.endpoint, parameters, key)
             undo.pop_all()
+        # What the stack itself made is no change: on AWS the rule is made after it.
+        self._moto.parameters.deliver = self._deliver
         return self
 
     def __exit__(
