@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -95,6 +96,11 @@ def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
     nowhere_is_the_key(world)
 
 
+def unpack(value: bytes) -> str:
+    """The text that an attribute of the table holds packed."""
+    return zlib.decompress(value).decode()
+
+
 def nowhere_is_the_key(world: World) -> None:
     """The key was read, and used; neither it nor a token is in a log, a record or an item."""
     secret = json.loads(
@@ -105,7 +111,8 @@ def nowhere_is_the_key(world: World) -> None:
     assert world.sandbox.venue.key.secret == secret["private_key"]
     assert len(planted) > 1
     for place, content in told.items():
-        text = content if isinstance(content, str) else json.dumps(content)
+        # What is packed is looked into: a key in it would be as well hidden from this test as from nobody else.
+        text = content if isinstance(content, str) else json.dumps(content, default=unpack)
         assert len(text) > 100, place
         assert [] == [part for part in planted if part in text], place
         assert TOKEN.search(text) is None, place
