@@ -15,7 +15,7 @@ import pytest
 
 from accidents.coinbase_venue import at_coinbase, change_answers
 from accidents.hostile_venue import QUIET, holding_due, lot_of, refuse, show
-from accidents.one_account import DIP, ETH, SOL, World, a_path, a_world
+from accidents.one_account import DIP, ETH, SOL, World, a_path, a_world, down
 from desk.sandbox.foreign_rows import LISTINGS, make_foreign_rows
 from factories import a_proposal, once
 from trader.adapters.coinbase.http import Answer
@@ -23,6 +23,7 @@ from trader.cycle import CycleOutcome
 from trader.model.codec import canonical_json
 from trader.model.ids import Asset, ProductId
 from trader.model.inputs import AccountListing
+from trader.model.money import Quantity
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
 
@@ -132,6 +133,48 @@ def test_odd_row_of_ours_concerns_its_product_only() -> None:
         assert {"SOL", "ETH"} == held
         assert ({"ETH"}, ["ETH"]) == ({lot.base for lot in world.ledger.lots.values()}, list(world.ledger.reduce_only))
         assert CycleOutcome.COMPLETED is report.outcome
+
+
+def test_wallet_of_ours_that_cannot_be_read_does_not_keep_its_lot(holding: World) -> None:
+    """36: it tells nothing, however long it is looked at after the bracket is gone: the venue says what is free."""
+
+    def spoil(answer: Answer) -> Answer:
+        told = json.loads(answer.text)
+        for row in told["accounts"]:
+            row["hold"] = "much" if row["currency"] == "SOL" else row["hold"]
+        return replace(answer, text=json.dumps(told))
+
+    change_answers(holding.venue, PATHS["accounts"], spoil)  # type: ignore[arg-type]
+
+    report = holding.cycle()
+
+    assert (CycleOutcome.COMPLETED, {}) == (report.outcome, holding.ledger.lots)
+    assert ["SOL"] == list(holding.ledger.reduce_only)
+
+
+def test_fills_of_one_order_that_cannot_be_read_keep_no_other_lot() -> None:
+    """36: what they are of is awaited; the other lot is sold as it is due."""
+    proposals = [a_proposal("SOL-USD", max_hold_hours=1), a_proposal("ETH-USD", max_hold_hours=99)]
+    world = a_world(strategy=once(*proposals), paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)})
+    world.cycles(3)
+    world.clock.advance(3600)
+    bracket = next(each for each in world.ledger.active_orders() if each.intent.base == "ETH")
+
+    def grown(original: Callable[..., Any], *asked: Any) -> list[Any]:
+        return [
+            replace(each, filled_quantity=Quantity("0.1")) if each.venue_order_id == bracket.venue_order_id else each
+            for each in original(*asked)
+        ]
+
+    def unread(original: Callable[..., Any], names: Sequence[Any]) -> Any:
+        return down() if bracket.venue_order_id in names else original(names)
+
+    for listing in ("exchange.orders", "exchange.known_orders"):
+        world.meddlers[listing] = grown
+    world.meddlers["exchange.order_fills"] = unread
+    world.cycle()
+
+    assert {"ETH"} == {lot.base for lot in world.ledger.lots.values()}
 
 
 # --- 43

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -54,7 +55,9 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     orders = (*listing.orders, *explained)
     reports = [each for each in orders if isinstance(each, OrderStatusReport)]
     if late := find_late_orders(ledger, reports, [each for each in fills if isinstance(each, Fill)]):
-        fills = (*fills, *exchange.order_fills(late))
+        # They are awaited until they can be read; what concerns other orders does not wait for that.
+        with contextlib.suppress(VenueError):
+            fills = (*fills, *exchange.order_fills(late))
     view = replace(make_view(now, replace(listing, orders=orders), fills), unresolved=unresolved)
     return _read_conversions(exchange, ledger, view)
 
@@ -128,7 +131,8 @@ def reconcile_account(
     counts; one that fails shows nothing. Raises: VenueError if the first look fails.
     """
     view = read_account(exchange, ledger, ports.clock.now(), settings)
-    ledger, view, strange = _look_up_strangers(ledger, view, ports, settings)
+    ledger, odd, strange = _look_up_strangers(ledger, view, ports, settings)
+    view = replace(view, odd_orders=(*view.odd_orders, *odd))
     done = reconcile(ledger, view, settings)
     if done.shortages:
         try:
@@ -136,6 +140,7 @@ def reconcile_account(
         except VenueError:
             done = reconcile(ledger, view, settings, unconfirmed=done.shortages)
         else:
+            again = replace(again, odd_orders=(*again.odd_orders, *odd))
             once = reconcile(ledger, again, settings).shortages - done.shortages
             view, done = again, reconcile(ledger, again, settings, unconfirmed=once)
     return view, replace(done, ledger=remember_look(done.ledger, view), notes=(*strange, *done.notes))
@@ -143,23 +148,25 @@ def reconcile_account(
 
 def _look_up_strangers(
     ledger: Ledger, view: AccountView, ports: Ports, settings: Settings
-) -> tuple[Ledger, AccountView, tuple[AuditNote, ...]]:
-    """Look orders up that carry our prefix and are not in the ledger; those that are found nowhere are named."""
+) -> tuple[Ledger, tuple[OddRow, ...], tuple[AuditNote, ...]]:
+    """Look orders up that carry our prefix and are not in the ledger; those that are found nowhere are named.
+
+    Also return those of which the store could not say anything: as long as that lasts, their assets take no entries.
+    """
     strangers = find_strangers(ledger, view.orders, view.read_at, settings)
     if not strangers:
-        return ledger, view, ()
+        return ledger, (), ()
     scope, prefix = ports.identity.scope, settings.execution.order_prefix
     try:
         records = ports.store.read_finished(scope, [report.client_order_id for report in strangers])
         if brackets := name_brackets(records, prefix):
             records = (*records, *ports.store.read_finished(scope, brackets))
     except StoreError as error:
-        # Nothing is said of them yet: as long as that lasts, their assets take no entries.
         odd = (
             OddRow(f"{error}", client_order_id=each.client_order_id, product_id=each.product_id) for each in strangers
         )
-        return ledger, replace(view, odd_orders=(*view.odd_orders, *odd)), ()
+        return ledger, tuple(odd), ()
     ledger, recalled = recall_orders(ledger, records, strangers)
     known = [record.intent.client_order_id for record in records]
     ledger, named = note_strangers(ledger, strangers, known)
-    return ledger, view, (*recalled, *named)
+    return ledger, (), (*recalled, *named)

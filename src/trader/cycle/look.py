@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from trader.errors import VenueError
+from trader.errors import DataError, VenueError
 from trader.model.cycle_state import ProductCache
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.listings import list_books, merge_row
-from trader.model.market import Balance, Product, Quote
+from trader.model.market import Product, Quote
 
 if TYPE_CHECKING:
     from trader.cycle.act import Executor
@@ -42,7 +42,8 @@ def await_free(hands: Executor, asset: Asset, quantity: Decimal) -> bool:
             balance = hands.exchange.balances().get(asset)
         except VenueError:
             return False
-        if isinstance(balance, Balance) and balance.available >= quantity:
+        # A wallet that cannot be read tells nothing, however long it is looked at: the venue says whether it is free.
+        if isinstance(balance, DataError) or (balance is not None and balance.available >= quantity):
             return True
         hands.ports.clock.wait(_FREE_SECONDS)
     return False

@@ -1,7 +1,7 @@
 """How a fill changes the ledger: cash at once, and the lot rebuilt from all fills of its orders.
 
 Rebuilding makes the result independent of the order in which fills arrive: they are sorted by trade time first. It
-begins with what the lot carries of orders that left the ledger.
+begins with what the lot carries of older ones.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     sale bears an earlier time than its buy.
     """
     lot, records = ledger.lots[lot_id], ledger.orders_of(lot_id)
-    if any(ledger.awaits_listing(each) for each in records):
-        return ledger
     old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
+    if not any(each.fills for each in old) or any(ledger.awaits_listing(each) for each in records):
+        return ledger
     taken = _fold(old, lot)
-    if taken is None or not any(each.fills for each in old):
+    if taken is None:
         return ledger
     carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
     staying = [seal_fills(record, until) for record in records]

@@ -33,7 +33,7 @@ from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
 
 #: The base increment of a product whose metadata nobody remembers: the finest there is.
-FINEST_INCREMENT = Decimal("1e-8")
+_FINEST_INCREMENT = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,15 @@ class Ledger:
         """Remember this order, replacing what was known of it."""
         return replace(self, orders={**self.orders, record.intent.client_order_id: record})
 
-    def awaits_listing(self, record: OrderRecord) -> bool:
-        """Whether an order reports more than the venue's rounding above its fills: half a base increment is none."""
+    def tolerated_quantity(self, record: OrderRecord) -> Decimal:
+        """Return what an order may report above its fills for the venue's rounding: half a base increment."""
         product = self.known_products.get(record.intent.product_id)
-        return record.unreported_quantity > (product.base_increment if product is not None else FINEST_INCREMENT) / 2
+        return (product.base_increment if product is not None else _FINEST_INCREMENT) / 2
+
+    def awaits_listing(self, record: OrderRecord) -> bool:
+        """Whether an order reports fills that the venue has not listed, and that are more than its rounding."""
+        missing = record.unreported_quantity
+        return bool(missing) and missing > self.tolerated_quantity(record)
 
     def tally(self, order: OrderIntent | str) -> OrderTally:
         """Return what became of the orders made for the same as this one, or under this key."""

@@ -1,9 +1,10 @@
-"""Whether the venue's own order is selling a lot: from its stop down to its limit it is, and is left alone."""
+"""What the venue's own orders do for a lot: whether one is selling it, and whether one is still to be shown."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, limit_of_stop
@@ -24,6 +25,19 @@ def find_venue_sale(ledger: Ledger, lot: Lot, bid: Price) -> OrderRecord | None:
     records = [each for each in ledger.orders_of(lot.lot_id) if _protects(each) and _sells_at(each.intent, bid)]
     covered = sum((record.remaining for record in records), ZERO)
     return records[0] if records and covered >= lot.quantity else None
+
+
+def awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
+    """Whether this is an attached entry whose bracket the venue has not shown us yet, and still may.
+
+    Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
+    Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
+    """
+    if not record.intent.is_entry or not record.intent.attach_bracket:
+        return False
+    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
+        return False
+    return not record.status.is_final or record.final_at is None or record.final_at > settled
 
 
 def _protects(record: OrderRecord) -> bool:

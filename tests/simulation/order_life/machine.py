@@ -14,7 +14,7 @@ from simulation.order_life.venue import CancelWay, Way
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Side
-from trader.stages.execution.protection import awaits_bracket
+from trader.model.protection import awaits_bracket
 
 EXAMPLES, STEPS = 110, 40
 _ORDERS_MAX = 8

@@ -15,9 +15,10 @@ from trader.model.market import Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Price, Quantity, ceil_to
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.protection import awaits_bracket
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import STAGE, ExecutionContext, name_restrictions, round_sellable
-from trader.stages.execution.protection import awaits_bracket, name_order, plan_protective_order
+from trader.stages.execution.protection import name_order, plan_protective_order
 
 
 @dataclass(frozen=True, slots=True)

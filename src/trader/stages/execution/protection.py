@@ -11,6 +11,7 @@ from trader.model.market import Product
 from trader.model.money import ZERO, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.protection import awaits_bracket
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import ExecutionContext, name_restrictions, round_sellable
 
@@ -126,16 +127,3 @@ def why_exposed(ledger: Ledger, lot_id: ClientOrderId, now: Instant, quiet_secon
         return "its product is not known"
     closed = name_restrictions(product, OrderConfiguration.BRACKET_GTC)
     return f"the venue takes no order now: {', '.join(closed)}" if closed else "no order for it is at the venue"
-
-
-def awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> bool:
-    """Whether this is an attached entry whose bracket the venue has not shown us yet, and still may.
-
-    Listings lag: next to a bracket not yet listed, a second one or an exit could sell coins of the account's owner.
-    Once the entry itself is over, a quiet period ends the wait, whatever fills of it are still to come.
-    """
-    if not record.intent.is_entry or not record.intent.attach_bracket:
-        return False
-    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
-        return False
-    return not record.status.is_final or record.final_at is None or record.final_at > settled

@@ -58,8 +58,8 @@ def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[C
 def resolve_doubts(ledger: Ledger, view: AccountView, settings: Settings, notes: list[AuditNote]) -> Ledger:
     """Give up what was not seen for a quiet period after its sender could last have sent it; sales with a lot wait.
 
-    Where a row may be of the order in doubt, and that could not be found out, it is waited for as long as ended orders
-    are remembered.
+    Where a row may be of a buy in doubt, and that could not be found out, it is waited for as long as ended orders are
+    remembered. A row that may be somebody else's keeps no lot from being sold.
     """
     now, quiet_seconds = view.read_at, settings.cycle.quiet_period_seconds
     unresolved = {extract_base(product_id) for product_id in view.unresolved}
@@ -69,7 +69,7 @@ def resolve_doubts(ledger: Ledger, view: AccountView, settings: Settings, notes:
         begun = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
         # Its sender may have stalled, and sent it at the last instant it had.
         last_sent = record.sender_until or Instant(begun + _OLD_LEASE_SECONDS)
-        is_unresolved = record.intent.base in unresolved
+        is_unresolved = record.intent.side is Side.BUY and record.intent.base in unresolved
         if now - last_sent < (settings.cycle.order_memory_seconds if is_unresolved else quiet_seconds):
             continue
         body = {"order": key, "was": record.status, "is": OrderStatus.ABANDONED, "quiet_seconds": now - last_sent}

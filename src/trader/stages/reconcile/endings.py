@@ -55,7 +55,12 @@ def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: lis
     """
     memory_seconds, quiet_seconds = settings.cycle.order_memory_seconds, settings.cycle.quiet_period_seconds
     for key, record in sorted(ledger.orders.items()):
-        body = {"order": key, "reported": record.reported_filled, "listed": record.filled}
+        body = {
+            "order": key,
+            "reported": record.reported_filled,
+            "listed": record.filled,
+            "tolerated": ledger.tolerated_quantity(record),
+        }
         if ledger.awaits_listing(record):
             if record.note != UNLISTED and _lacks_fills_since(ledger, record, now) >= memory_seconds:
                 notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{key}|fills", {**body, "reason": UNLISTED}))

@@ -6,18 +6,22 @@ read keeps its product from being bought until it can be, or until a person has 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
+from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, OddRow
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderStatusReport
+from trader.model.protection import awaits_bracket
 
-#: What is noted of an order that reports fills which are not listed, long after it was over.
+#: Our orders by the venue's ids. A row may name none.
+Owners = Mapping[VenueOrderId | None, OrderRecord]
+
+#: What is noted of an order that reports fills which are not listed for long.
 UNLISTED = "it reports fills that the venue never listed"
 #: How the reasons begin for which an asset takes no entries: as long as the venue tells it so, or until a person looks.
 _ODD = "a row of ours cannot be read"
@@ -30,21 +34,15 @@ def find_orders_start(ledger: Ledger, now: Instant, memory_seconds: int) -> Inst
     Orders that the venue gave an id are read by it. Those in doubt are looked for since they were decided; and since
     the last look, and as long as ended orders are remembered, whatever shows that should not be there.
     """
-    looked_at = min(now, ledger.fills_known_until or now)
-    seen = {record.intent.lot_id for record in ledger.orders.values() if record.intent.is_attached}
+    looked_at = find_last_look(ledger, now)
+    settled = Instant(looked_at - memory_seconds)
     nameless = (
         record.intent.decided_at
         for record in ledger.orders.values()
-        if record.venue_order_id is None or _awaits_bracket(record, seen, Instant(looked_at - memory_seconds))
+        # The bracket of an entry that has bought is shown under an id that nobody knows yet.
+        if record.venue_order_id is None or (record.filled > 0 and awaits_bracket(record, ledger, settled))
     )
     return Instant(min((now - memory_seconds, looked_at, *nameless)))
-
-
-def _awaits_bracket(record: OrderRecord, seen: Collection[ClientOrderId], settled: Instant) -> bool:
-    """Whether the venue may still show the bracket of an entry, under an id that nobody knows yet."""
-    if not (record.intent.is_entry and record.intent.attach_bracket and record.filled > 0):
-        return False
-    return record.intent.lot_id not in seen and (record.final_at is None or record.final_at > settled)
 
 
 def find_known_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[VenueOrderId, ...]:
@@ -52,19 +50,23 @@ def find_known_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tupl
 
     What was over so long before the last look changes no more; an hour in which nobody looked is none.
     """
-    looked_at = min(now, ledger.fills_known_until or now)
+    looked_at = find_last_look(ledger, now)
     found = []
     for record in ledger.orders.values():
         is_old = record.final_at is not None and looked_at - record.final_at >= memory_seconds and not record.is_active
-        found += [record.venue_order_id] if not is_old else []
-        found += [record.attached_order_id]
+        found += [record.attached_order_id] if is_old else [record.venue_order_id, record.attached_order_id]
     return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def find_last_look(ledger: Ledger, now: Instant) -> Instant:
+    """Return the instant of the last look at the account; now, if none is remembered, or the clock was ahead then."""
+    return min(now, ledger.fills_known_until or now)
 
 
 def find_fills_start(ledger: Ledger, now: Instant) -> Instant:
     """Return the instant since which fills must be listed: all before it are known as ours or as somebody else's."""
     if ledger.fills_known_until:
-        return Instant(min(ledger.fills_known_until, now))
+        return find_last_look(ledger, now)
     return Instant(min((each.intent.decided_at for each in ledger.orders.values()), default=now))
 
 
@@ -167,8 +169,9 @@ def reduce_odd_products(ledger: Ledger, view: AccountView, prefix: str, notes: l
     """Forbid entries into what an odd row of ours is about. Wallets and orders are forgiven once they can be read."""
     ledger = reduce_for_fills(ledger, view.odd_fills, notes)
     odd = {asset: why for asset, why in view.odd_wallets.items() if asset in _assets_that_matter(ledger)}
+    owners = _venue_names(ledger)
     for row in view.odd_orders:
-        base = _base_of_ours(ledger, row, prefix)
+        base = _base_of_ours(ledger, owners, row, prefix)
         odd |= {base: row.reason} if base is not None else {}
     kept = {base: why for base, why in ledger.reduce_only.items() if not why.startswith(_ODD)}
     # Another reason stays: that one does not go away by itself.
@@ -209,15 +212,14 @@ def _is_about(record: OrderRecord, row: OrderStatusReport | Fill) -> bool:
     return row.side is record.intent.side and extract_base(row.product_id) == extract_base(record.intent.product_id)
 
 
-def _venue_names(ledger: Ledger) -> dict[VenueOrderId | None, OrderRecord]:
+def _venue_names(ledger: Ledger) -> Owners:
     """Map the venue's ids to our orders; a child that is not remembered yet to its parent."""
     children = {each.attached_order_id: each for each in ledger.orders.values()}
     ours = {**children, **{each.venue_order_id: each for each in ledger.orders.values()}}
     return {name: record for name, record in ours.items() if name is not None}
 
 
-def _base_of_ours(ledger: Ledger, row: OddRow, prefix: str) -> Asset | None:
-    owners = _venue_names(ledger)
+def _base_of_ours(ledger: Ledger, owners: Owners, row: OddRow, prefix: str) -> Asset | None:
     record = owners.get(row.venue_order_id) or owners.get(row.originating_order_id)
     if record is None and row.client_order_id is not None:
         record = ledger.orders.get(row.client_order_id)

@@ -13,7 +13,7 @@ from trader.model.order_life import may_follow
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderStatusReport
 from trader.settings import Settings
-from trader.stages.reconcile.ownership import extract_base
+from trader.stages.reconcile.ownership import extract_base, find_last_look
 
 #: How the reason begins for which an asset takes no entries until a person has looked.
 UNKNOWN = "an order that carries our prefix is in no book"
@@ -24,8 +24,8 @@ def find_strangers(
 ) -> tuple[OrderStatusReport, ...]:
     """Find orders of ours that the ledger should know, and does not: open ones, and those too young to be forgotten."""
     known = {record.venue_order_id for record in ledger.orders.values()}
-    looked_at = min(now, ledger.fills_known_until or now)
-    since, prefix = looked_at - settings.cycle.order_memory_seconds, settings.execution.order_prefix
+    since = find_last_look(ledger, now) - settings.cycle.order_memory_seconds
+    prefix = settings.execution.order_prefix
     return tuple(
         report
         for report in reports

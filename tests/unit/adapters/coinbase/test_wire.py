@@ -289,10 +289,16 @@ def test_kind_of_wallet_that_nobody_knows_is_not_spent_from(kind: Any) -> None:
 
 
 def test_wallets_name_their_portfolio() -> None:
-    """Each once; a row that does not says nothing."""
-    rows = [a_wallet(retail_portfolio_id=each) for each in ("p", "p", "", None)]
+    """Each once; a row that does not says nothing, nor does one that no order spends from."""
+    rows = [a_wallet(retail_portfolio_id=each) for each in ("p", "p", "", None, 5, [])]
+    others = [a_wallet(retail_portfolio_id="other", **each) for each in ({"type": "VAULT"}, {"platform": "INTX"})]
 
-    assert {"p"} == account.read_portfolios([*rows, None])
+    assert {"p"} == account.read_portfolios([*rows, *others, None])
+
+
+def test_portfolio_that_makes_no_sense_spoils_no_wallet() -> None:
+    """Its amounts can be read all the same."""
+    assert [USD] == list(account.read_balances("GET /accounts", [a_wallet(retail_portfolio_id=5)]))
 
 
 def test_permissions_are_all_told() -> None:

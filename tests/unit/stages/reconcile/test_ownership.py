@@ -203,6 +203,18 @@ def test_doubt_is_not_given_up_while_a_row_may_be_its() -> None:
     assert [OrderStatus.ABANDONED, OrderStatus.IN_DOUBT, OrderStatus.ABANDONED] == statuses
 
 
+def test_row_that_may_be_somebody_elses_keeps_no_lot_from_being_sold() -> None:
+    """A sale in doubt is given up after the quiet period, whatever else is traded in its product."""
+    sale = an_exit_intent()
+    ledger = a_held_ledger(None, an_order_record(sale, OrderStatus.IN_DOUBT, repeats=3))
+    rows = frozenset({ProductId("ETH-USD")})
+
+    held, free = (look(ledger, at=NOW + seconds, unresolved=rows).ledger for seconds in (179, 180))
+
+    statuses = [each.orders[sale.client_order_id].status for each in (held, free)]
+    assert [OrderStatus.IN_DOUBT, OrderStatus.ABANDONED] == statuses
+
+
 # --- odd rows
 
 

@@ -38,7 +38,6 @@ class _AccountKind(WireModel):
     currency: str
     type: str = ""
     platform: str = _OUR_PLATFORM
-    retail_portfolio_id: str = ""
 
     @property
     def is_spendable(self) -> bool:
@@ -73,9 +72,9 @@ def _refuse_all(rows: Collection[Any]) -> Mapping[Asset, Balance | DataError]:
 
 
 def read_portfolios(rows: Iterable[Any]) -> frozenset[str]:
-    """Name the portfolios that wallets belong to, as far as the venue says."""
-    kinds = (_kind(row) for row in rows)
-    return frozenset(kind.retail_portfolio_id for kind in kinds if kind is not None and kind.retail_portfolio_id)
+    """Name the portfolios of the wallets that an order can spend from, as far as the venue says."""
+    told = (row.get("retail_portfolio_id") for row, _ in _spendable(rows))
+    return frozenset(name for name in told if isinstance(name, str) and name)
 
 
 def _spendable(rows: Iterable[Any]) -> Iterator[tuple[Any, Asset]]:
