@@ -19,6 +19,7 @@
     │   ├── StoreUnavailable      the store did not answer
     │   └── LedgerCorrupt         what was read is not a ledger; a person must look
     ├── AuditError                no record, no action
+    ├── CommandRefused            an operator's command is not taken; nothing was changed
     └── InvariantViolation        our bug; never caught below the entry, unless a strategy raised it
 
 Facts are attributes; the message is built from them.
@@ -111,6 +112,10 @@ class AuditError(TraderError):
 
 class AuditConflict(AuditError):
     """The key of an audit record holds other bytes: asking again will not help."""
+
+
+class CommandRefused(TraderError):
+    """An operator's command is not taken: for its time, or for what is still held."""
 
 
 class InvariantViolation(TraderError):

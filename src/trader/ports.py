@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from trader.errors import DataError
+from trader.model.commands import NO_COMMANDS, Command, StandingCommands
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, VenueOrderId
@@ -138,7 +139,9 @@ class LeaseGrant:
 
     ``ledger`` is None if the scope has none yet. ``epoch`` fences: it rises with every lease taken. ``size_bytes`` is
     what the ledger takes as it was last read or committed, ``size_max`` what the store takes of one in one piece; 0
-    where a store does not count, or takes any size. Units: bytes as stored.
+    where a store does not count, or takes any size. ``commands`` are those that stood when they were read last,
+    ``command_count`` says how often one was written by then, where the store counts that;
+    ``is_outdated`` says of a lease that was given back that others stood by then. Units: bytes as stored.
     """
 
     scope: Scope
@@ -149,6 +152,23 @@ class LeaseGrant:
     ledger: Ledger | None
     size_bytes: int = 0
     size_max: int = 0
+    commands: StandingCommands = NO_COMMANDS
+    command_count: int = 0
+    is_outdated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateReading:
+    """What is stored for a scope as somebody sees it who has no lease; an empty owner means that nobody has it."""
+
+    ledger: Ledger | None = None
+    commands: StandingCommands = NO_COMMANDS
+    owner: str = ""
+    expires_at: Instant = Instant(0)
+
+    def is_held(self, now: Instant) -> bool:
+        """Whether somebody holds the lease."""
+        return bool(self.owner) and self.expires_at > now
 
 
 class StateStore(Protocol):
@@ -159,6 +179,27 @@ class StateStore(Protocol):
 
         A lease that expired at *now* or before is taken over.
         Raises: LeaseHeld, StoreUnavailable, LedgerCorrupt (the stored bytes are left as they are).
+        """
+
+    def look(self, scope: Scope) -> StateReading:
+        """Read what is stored, without a lease: it may change at once.
+
+        Raises: StoreUnavailable, LedgerCorrupt.
+        """
+
+    def write_command(self, scope: Scope, command: Command) -> None:
+        """Put a command into its slot, unless one that counts more lies there. It needs no lease.
+
+        Raises: StoreUnavailable (may or may not have happened).
+        """
+
+    def renew_commands(self, grant: LeaseGrant) -> LeaseGrant:
+        """Read the commands again; returns the grant with those that stand now. Raises: StoreUnavailable."""
+
+    def drop_commands(self, grant: LeaseGrant, commands: Sequence[Command]) -> LeaseGrant:
+        """Empty the slots that still hold these very commands; returns the grant without them.
+
+        Raises: StoreUnavailable.
         """
 
     def commit(
@@ -175,7 +216,8 @@ class StateStore(Protocol):
         """Replace the ledger if the lease is still ours, together with new fills and orders that finished.
 
         Kept beside it are the audit objects that are *owed*, until a commit names their keys as *repaid*. Atomic, and
-        of any size. A fill or order stored before is stored once. Returns the grant to use from here on.
+        of any size. A fill or order stored before is stored once. Returns the grant to use from here on; of a *release*
+        it says whether the commands are still those of the grant.
         Raises: VersionConflict if another took over, StoreUnavailable (may or may not have happened).
         """
 

@@ -17,6 +17,7 @@ from trader.adapters.aws.table import ITEM_BYTES_MAX
 from trader.adapters.config.files import load_settings
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.events import RunTick, SwitchChanged, parse_event
+from trader.model.ids import Instant
 from trader.model.trading_state import TradingState
 from trader.settings.app import Mode
 
@@ -629,7 +630,7 @@ def test_schedule_says_what_the_function_understands() -> None:
 
     text = tick["Input"].replace("<aws.scheduler.scheduled-time>", "2026-11-22T10:15:00Z")
 
-    assert isinstance(parse_event(json.loads(text)), RunTick)
+    assert isinstance(parse_event(json.loads(text), Instant(0)), RunTick)
     assert "scheduled-time" in tick["Input"]
 
 
@@ -637,7 +638,7 @@ def test_event_of_the_rule_is_a_switch_change() -> None:
     """What the rule lets through is what dispatch takes for a change of the switch."""
     event = json.loads((ROOT / "events/kill-switch-changed.json").read_text(encoding="utf-8"))
 
-    assert isinstance(parse_event(event), SwitchChanged)
+    assert isinstance(parse_event(event, Instant(0)), SwitchChanged)
 
 
 def test_handler_emits_every_metric() -> None:

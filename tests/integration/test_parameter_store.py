@@ -14,6 +14,7 @@ from architecture.test_template import parsed, properties
 from desk.sandbox.parameter_store import MotoServer
 from integration.grants import SWITCH
 from trader.entry.events import SwitchChanged, parse_event
+from trader.model.ids import Instant
 
 TARGET = "arn:aws:lambda:us-east-1:123456789012:function:f:live"
 PATTERN = properties(parsed(), "SwitchParameter")["Parameter"]["AllowedPattern"]
@@ -98,7 +99,7 @@ def test_event_is_a_change_of_the_switch_to_the_handler(aws: Aws) -> None:
     """Each has an id of its own."""
     aws.put("HALT")
     aws.put("RUN")
-    commands = [parse_event(event) for _, event in aws.delivered]
+    commands = [parse_event(event, Instant(0)) for _, event in aws.delivered]
 
     assert all(isinstance(command, SwitchChanged) for command in commands)
     assert 2 == len(set(commands)) == len({event["id"] for _, event in aws.delivered})

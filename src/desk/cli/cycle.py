@@ -22,7 +22,7 @@ from desk.run import make_tick, run_ticks
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.events import Operate, RunTick, parse_event
+from trader.entry.events import RunTick, SwitchChanged, parse_event
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
@@ -144,10 +144,12 @@ def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleRe
 
 def _tick_of(at: str | None, event: Path | None) -> Instant:
     if event is not None:
-        command = parse_event(json.loads(event.read_text(encoding="utf-8")))
-        if isinstance(command, Operate):
-            raise ConfigError(f"{event}: {command.operation} does not run from this command; allowed is a tick")
-        return command.scheduled_at if isinstance(command, RunTick) else command.changed_at
+        request = parse_event(json.loads(event.read_text(encoding="utf-8")), Instant(int(time.time())))
+        if isinstance(request, SwitchChanged):
+            return request.changed_at
+        if not isinstance(request, RunTick):
+            raise ConfigError(f"{event}: only a tick runs from this command")
+        return request.scheduled_at
     return read_instant(at, "--at") if at is not None else Instant(int(time.time()))
 
 

@@ -17,8 +17,8 @@ from trader.model.money import plain
 from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
-#: Caches, and the anchor that every write moves: a difference there means nothing.
-UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until"})
+#: Caches, what is told of the last run, and the anchor that every write moves: a difference there means nothing.
+UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from dataclasses import replace
 from desk.recovery.chain import Recorded
 from trader.model.booking import book_dust
 from trader.model.codec import decode
+from trader.model.commands import Command, CommandMark
 from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
 from trader.model.events import EventKind
 from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
+from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
@@ -84,6 +86,27 @@ def lift_reduce_only(ledger: Ledger, bases: Collection[str]) -> Ledger:
     return replace(ledger, reduce_only={base: why for base, why in ledger.reduce_only.items() if base not in bases})
 
 
+def _commanded(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    command: Command = decode(Command, event.body["command"])
+    mark = CommandMark(command.issued_at, command.command_id, event.body["run"])
+    return replace(ledger, applied_commands={**ledger.applied_commands, command.slot: mark})
+
+
+def _forgotten(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    slots = event.body["slots"]
+    return replace(
+        ledger, applied_commands={slot: mark for slot, mark in ledger.applied_commands.items() if slot not in slots}
+    )
+
+
+def _cleared(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Let the drawdown begin anew where an operator said so."""
+    marks, peak = ledger.equity_marks, Notional(event.body["peak"])
+    return replace(
+        ledger, drawdown_halt=False, equity_marks=None if marks is None else replace(marks, peak_equity=peak)
+    )
+
+
 def recall_released(
     ledger: Ledger, finished: dict[ClientOrderId, OrderRecord], released: Collection[ClientOrderId]
 ) -> tuple[Ledger, list[ClientOrderId], list[ClientOrderId]]:
@@ -106,4 +129,7 @@ EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.STRATEGIES_PROPOSED: _strategies,
     EventKind.CYCLE_SETTLED: _abstained,
     EventKind.LEDGER_ADJUSTED: _adjusted,
+    EventKind.COMMAND_APPLIED: _commanded,
+    EventKind.COMMANDS_FORGOTTEN: _forgotten,
+    EventKind.DRAWDOWN_CLEARED: _cleared,
 }

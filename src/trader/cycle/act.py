@@ -19,6 +19,7 @@ from trader.cycle.look import await_final, read_product
 from trader.cycle.run_time import RunTime
 from trader.cycle.turn import SaleTurn
 from trader.errors import VenueError
+from trader.model.commands import StandingCommands
 from trader.model.conversions import ConversionStatus
 from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
@@ -37,6 +38,8 @@ from trader.stages.submission import Settled, remember_orders, settle_submission
 _LOOKED_AT_SINGLY = 2
 #: Trouble of the venue's own is told of when it has come so often in a row.
 _LASTING = 3
+#: Why an entry did not leave.
+PAUSED = "an operator paused it"
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Executor:
     settings: Settings
     ports: Ports
     exchange: ExchangeAdapter
+    commands: StandingCommands
     time: RunTime
     run_id: CycleId
     is_recorded: bool
@@ -249,6 +253,11 @@ class Executor:
             return "its record could not be stored"
         if not self.time.has_time(seconds):
             return NO_TIME
+        if (
+            intent.is_entry
+            and self.commands.find_pause(intent.base, intent.strategy, self.ports.clock.now()) is not None
+        ):
+            return PAUSED
         return None if self.may_send(intent.purpose) else FORBIDDEN
 
     def why_not_send(self, intent: OrderIntent, seconds: int, ignoring: Collection[str] = ()) -> str | None:
@@ -277,5 +286,5 @@ class Executor:
         return "another order sells of its lot" if others + intent.quantity > lot.quantity else None
 
     def may_send(self, purpose: OrderPurpose) -> bool:
-        """Ask the switch."""
-        return read_trading_state(self.ports).permits(purpose)
+        """Ask the switch; what the commands say is known."""
+        return self.commands.trading_state(read_trading_state(self.ports)).permits(purpose)

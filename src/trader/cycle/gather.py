@@ -10,6 +10,7 @@ from decimal import Decimal
 from trader.cycle.products import list_holdings, load_products
 from trader.cycle.run_time import RunTime
 from trader.errors import DataError, MissingData, TraderError, VenueError
+from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.cycle_state import FeeCache, ProductCache
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
@@ -40,11 +41,12 @@ def gather_inputs(
     pipeline: Pipeline,
     ports: Ports,
     time: RunTime,
+    commands: StandingCommands = NO_COMMANDS,
 ) -> tuple[CycleInputs, UniverseScreen]:
     """Read everything a decision needs but the order books, and screen the universe on the way.
 
     What is held comes first: it says how many lots must go, and so how much time is left for what concerns entries.
-    Nothing of that is read where no entry is possible; where only sales are, what a strategy may sell by.
+    Nothing of that is read where no entry is possible; where only sales are, what a strategy may sell by, in a tick.
     The ledger in the inputs has its caches refreshed. What cannot be read is named in ``failures``; then nothing is
     entered, and what can be done without it still is.
     """
@@ -64,9 +66,10 @@ def gather_inputs(
         fees=ledger.fees.rates if ledger.fees else fees,
         available=_available(balances),
         causes=ledger.products.causes if ledger.products else {},
+        commands=commands,
     )
     inputs = _Reading(inputs, pipeline, ports).read_held()
-    if state.permits(OrderPurpose.EXIT) and state is not TradingState.FLATTEN:
+    if tick.decides and state.permits(OrderPurpose.EXIT) and state is not TradingState.FLATTEN:
         with ports.budget.limited(time.entries_until(pipeline.count_turns(inputs))):
             return _Reading(inputs, pipeline, ports).read_market()
     return inputs, pipeline.screen(inputs)
@@ -100,8 +103,7 @@ class _Reading:
     def read_market(self) -> tuple[CycleInputs, UniverseScreen]:
         """Read what entries need, or what a strategy sells by where there may be none."""
         settings, now = self.pipeline.settings, self.inputs.now
-        enters = self.inputs.trading_state.permits(OrderPurpose.ENTRY)
-        if enters:
+        if self.inputs.enters:
             with self._failing("products", self._unknown_products()):
                 self._set_ledger(load_products(self.inputs.ledger, self.pipeline, self.market, now))
             unquoted = tuple(each for each in self.inputs.products if each not in self.inputs.quotes)
@@ -114,7 +116,7 @@ class _Reading:
             self.inputs = replace(self.inputs, bars=bars)
         with self._failing("benchmark", benchmark=True):
             self.inputs = replace(self.inputs, benchmark=_benchmark(settings, self.market, now))
-        if enters:
+        if self.inputs.enters:
             with self._failing("fees"):
                 self._set_ledger(_with_fees(self.inputs.ledger, settings, self.exchange, now))
         return self.inputs, screen

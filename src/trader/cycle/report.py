@@ -30,7 +30,8 @@ class CycleReport:
 
     ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not; ``exposed``
     of each lot that is neither covered nor being sold at the end why it is not. ``ledger_bytes`` is what the ledger
-    takes in its store; 0 where that does not count, or was not asked.
+    takes in its store; 0 where that does not count, or was not asked. ``is_outdated``: a command was written during the
+    run that it has not acted on. ``due`` is why a watch run was made.
     """
 
     tick: Tick
@@ -44,3 +45,5 @@ class CycleReport:
     withheld_exits: Mapping[ClientOrderId, str] = field(default_factory=dict)
     exposed: Mapping[ClientOrderId, str] = field(default_factory=dict)
     ledger_bytes: int = 0
+    is_outdated: bool = False
+    due: str = ""

@@ -66,10 +66,10 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     if ledger.products is not None:
         ledger = replace(ledger, products=ledger.products.drop_unusable())
     mark = ledger.last_cycle
-    if mark is not None and tick.is_in_order and (blocker := why_not_now(mark, tick, now)) is not None:
+    if mark is not None and tick.decides and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker, ledger, ledger, ledger_bytes=grant.size_bytes)
-    run = RunState(tick, pipeline, ports, time, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
+    run = RunState(tick, pipeline, ports, time, now, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
         run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
@@ -81,7 +81,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 def _run(run: RunState, *, resumes: bool) -> CycleReport:
     run.ledger = _record_capital_change(run)
-    state = read_trading_state(run.ports)
+    state = run.grant.commands.trading_state(read_trading_state(run.ports))
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
@@ -89,17 +89,14 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         except VenueError as error:
             return _abstain(run, f"the account could not be read: {error}")
         run.adopt(done)
-    if run.tick.decides and not resumes:
+    if not resumes:
         _decide(run, state, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
     resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
     is_due = bool(plan.intents or plan.conversions or resent or run.ledger.cancels)
     if run.ports.exchange is None or not (is_due or _lies_open(run, state)):
-        _name_exposed(run)
-        run.write_audit("decision")
-        run.commit(phase=CyclePhase.FINISHED, release=True)
-        return _conclude(run, state)
+        return _finish(run, state, "decision")
     sending = {"until": run.tick.deadline, "resent": resent}
     run.notes.append(AuditNote(EventKind.SENDING_BEGUN, "sending", sending))
     run.ledger = remember_plan(run.ledger, plan, resent, run.ports.clock.now(), run.tick.deadline)
@@ -111,10 +108,18 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         run.ledger = replace(run.ledger, strategy_runs=run.before.strategy_runs)
     run.commit(phase=CyclePhase.COMMITTED)
     _act(run, plan, resent)
+    return _finish(run, state, "outcome")
+
+
+def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
+    """Write the last record, store the ledger and give the lease back."""
     _name_exposed(run)
-    run.write_audit("outcome", urgent=True)
+    run.apply_commands()
+    run.write_audit(part, urgent=part == "outcome")
+    outcome, reason = _conclude(run, state)
+    run.mark_finished(outcome, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
-    return _conclude(run, state)
+    return run.report(outcome, reason)
 
 
 def _ids_of(plan: Plan) -> tuple[ClientOrderId, ...]:
@@ -133,7 +138,8 @@ def _record_capital_change(run: RunState) -> Ledger:
 def _decide(run: RunState, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
-    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time)
+    commands = run.grant.commands
+    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time, commands)
     inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
     partial = pipeline.propose(inputs, screen)
     with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
@@ -148,11 +154,13 @@ def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     exchange = run.ports.exchange
     if exchange is None:
         return
+    run.renew_commands()
     executor = Executor(
         ledger=run.ledger,
         settings=run.pipeline.settings,
         ports=run.ports,
         exchange=exchange,
+        commands=run.grant.commands,
         time=run.time,
         run_id=run.tick.cycle_id,
         is_recorded=not run.records.is_owing,
@@ -172,23 +180,23 @@ def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
             run.withheld_exits.setdefault(intent.client_order_id, f"in doubt: {record.note}")
 
 
-def _conclude(run: RunState, state: TradingState) -> CycleReport:
+def _conclude(run: RunState, state: TradingState) -> tuple[CycleOutcome, str]:
     if state is TradingState.HALT:
-        return run.report(CycleOutcome.HALTED, "the kill switch says HALT or could not be read")
+        return CycleOutcome.HALTED, "the kill switch says HALT or could not be read"
     overdue = [*_denied_exits(run), *(f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))]
     overdue += [f"lot {lot_id} is neither covered nor being sold: {why}" for lot_id, why in run.exposed.items()]
     if overdue:
         reason = f"{len(overdue)} sales or protections were due and did not leave: {'; '.join(overdue)}"
-        return run.report(CycleOutcome.ABORTED, reason)
+        return CycleOutcome.ABORTED, reason
     if run.strange:
-        return run.report(CycleOutcome.ABORTED, f"a person should know: {'; '.join(run.strange.values())}")
+        return CycleOutcome.ABORTED, f"a person should know: {'; '.join(run.strange.values())}"
     if run.decision is not None and not run.decision.complete:
         cause = next(iter(run.decision.failures), "nobody knows why")
-        return run.report(CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}")
+        return CycleOutcome.ABSTAINED, f"too much market data is missing for any entry: {cause}"
     if run.records.is_owing:
         reason = f"the audit record could not be stored and is owed, nothing was entered: {run.records.trouble}"
-        return run.report(CycleOutcome.ABORTED, reason)
-    return run.report(CycleOutcome.COMPLETED)
+        return CycleOutcome.ABORTED, reason
+    return CycleOutcome.COMPLETED, ""
 
 
 def _lies_open(run: RunState, state: TradingState) -> bool:
@@ -232,6 +240,7 @@ def _abstain(run: RunState, reason: str) -> CycleReport:
     _name_exposed(run)
     run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
     run.write_audit("decision")
+    run.mark_finished(CycleOutcome.ABSTAINED, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     return run.report(CycleOutcome.ABSTAINED, reason)
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run_time import RunTime
-from trader.model.cycle_state import CycleMark, CyclePhase
+from trader.errors import StoreUnavailable
+from trader.model.cycle_state import CycleMark, CyclePhase, RunMark
 from trader.model.decisions import Decision
 from trader.model.events import AuditNote
-from trader.model.ids import ClientOrderId
+from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.ports import LeaseGrant, Ports
+from trader.stages.commands import find_over, mark_applied
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.account import Reconciled
+
+#: So much is remembered of why a run ended as it did; the record has all of it.
+_REASON_MAX = 200
 
 
 @dataclass(slots=True)
@@ -28,6 +34,7 @@ class RunState:
     pipeline: Pipeline
     ports: Ports
     time: RunTime
+    began_at: Instant
     grant: LeaseGrant
     before: Ledger
     ledger: Ledger
@@ -78,9 +85,31 @@ class RunState:
         self.ledger = ledger
         self.commit(phase=CyclePhase.COMMITTED)
 
+    def apply_commands(self) -> None:
+        """Remember which commands this run has acted on; empty the slots whose business is over."""
+        commands = self.grant.commands
+        is_cleared = self.decision is not None and self.decision.equity is not None
+        self.ledger, notes = mark_applied(self.ledger, commands, self.tick.cycle_id, is_cleared=is_cleared)
+        self.notes += notes
+        if over := find_over(self.ledger, commands, self.ports.clock.now()):
+            # What cannot be emptied now is emptied by a later run.
+            with contextlib.suppress(StoreUnavailable):
+                self.grant = self.ports.store.drop_commands(self.grant, over)
+
+    def mark_finished(self, outcome: CycleOutcome, reason: str) -> None:
+        """Remember this run as the last that finished, and how."""
+        ended_at = self.ports.clock.now()
+        mark = RunMark(self.tick.cycle_id, self.began_at, ended_at, outcome.value, reason[:_REASON_MAX])
+        self.ledger = replace(self.ledger, last_run=mark)
+
+    def renew_commands(self) -> None:
+        """Read the commands once more, before anything is sent; those that are known stand if that fails."""
+        with contextlib.suppress(StoreUnavailable):
+            self.grant = self.ports.store.renew_commands(self.grant)
+
     def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
         """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
-        if self.tick.is_in_order:
+        if self.tick.decides:
             self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
         owed, repaid = self.records.take()
         self.grant = self.ports.store.commit(
@@ -109,4 +138,5 @@ class RunState:
             withheld_exits=self.withheld_exits,
             exposed=self.exposed,
             ledger_bytes=self.grant.size_bytes,
+            is_outdated=self.grant.is_outdated,
         )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from trader.errors import MalformedData
+from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant
 
 _SWITCH_SOURCE = "aws.ssm"
 _SWITCH_DETAIL = "Parameter Store Change"
-_EVENT_ID_MAX = 128
+_OPERATOR_SOURCE = "trader.operator"
+_STATUS = "status"
+_TEXT_MAX = 120
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{0,128}")
+#: What takes a stop back says why.
+_EXPLAINED = (CommandKind.RESUME, CommandKind.CLEAR_DRAWDOWN)
+#: The fields of a command beside those that each may have.
+_FIELDS: Mapping[CommandKind, tuple[str, ...]] = {
+    CommandKind.CLOSE: ("lot",),
+    CommandKind.PAUSE: ("product", "strategy", "until"),
+    CommandKind.RESUME: ("abandon",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +44,106 @@ class SwitchChanged:
     event_id: str = ""
 
 
-class Operation(StrEnum):
-    """What an operator may ask for."""
+@dataclass(frozen=True, slots=True)
+class RunWatch:
+    """The schedule between the ticks fired: look, and run if something is due."""
 
-    FLATTEN = "flatten"
-    STATUS = "status"
-    RECONCILE = "reconcile"
+    scheduled_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Operate:
-    """An operator asks for something."""
-
-    operation: Operation
+class AskStatus:
+    """Somebody wants to know how things stand."""
 
 
-Command = RunTick | SwitchChanged | Operate
+Request = RunTick | RunWatch | SwitchChanged | Command | AskStatus
 
 
-def parse_event(event: object) -> Command:
+def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
     """Read an event.
 
-    ``{"scheduled_time": "2026-11-22T10:15:00Z"}`` is a tick, EventBridge's word that a parameter changed is a switch
-    change, ``{"command": "flatten"}`` is an operator. Fractions of a second are cut off.
+    ``{"scheduled_time": "2026-11-22T10:15:00Z"}`` is a tick, with ``"watch": true`` a look between two ticks;
+    EventBridge's word that a parameter changed is a switch change; ``{"command": "flatten", "issued_at": …}``, or the
+    same as an event of the stack's bus, is a command. One that does not say when it was issued counts as now, but for
+    a resume; one without an id has that of the request. Fractions of a second are cut off.
     Raises: MalformedData for anything else, naming what was found and what is allowed.
     """
     if not isinstance(event, Mapping):
         raise MalformedData(f"an event is an object, found {type(event).__name__}")
     if "scheduled_time" in event:
-        return RunTick(_instant(event["scheduled_time"], "scheduled_time"))
+        at = _instant(event["scheduled_time"], "scheduled_time")
+        return RunWatch(at) if _flag(event, "watch") else RunTick(at)
     if event.get("source") == _SWITCH_SOURCE and event.get("detail-type") == _SWITCH_DETAIL:
         return SwitchChanged(_instant(event.get("time"), "time"), _event_id(event.get("id", "")))
+    if event.get("source") == _OPERATOR_SOURCE:
+        detail = event.get("detail")
+        if not isinstance(detail, Mapping):
+            raise MalformedData(f"detail: an object is expected, found {type(detail).__name__}")
+        return _command({**detail, "command": event.get("detail-type")}, _event_id(event.get("id", "")), now)
+    if event.get("command") == _STATUS:
+        return AskStatus()
     if "command" in event:
-        return Operate(_operation(event["command"]))
+        return _command(event, _event_id(event.get("id", request_id)), now)
     keys = ", ".join(sorted(map(str, event))) or "none"
-    raise MalformedData(f"event with keys {keys}; allowed are scheduled_time, command, or a parameter change")
+    raise MalformedData(
+        f"event with keys {keys}; allowed are scheduled_time, command, or an event of the stack's rules"
+    )
+
+
+def _command(told: Mapping[str, Any], command_id: str, now: Instant) -> Command:
+    kind = _kind(told["command"])
+    why = _text(told, "why")
+    if kind in _EXPLAINED and not why:
+        raise MalformedData(f"{kind}: why is missing; it must say the reason")
+    if kind is CommandKind.RESUME and "issued_at" not in told:
+        raise MalformedData("resume: issued_at is missing; a resume counts from when it was said")
+    if unknown := sorted(told.keys() - {"command", "id", "issued_at", "who", "why", *_FIELDS.get(kind, ())}):
+        allowed = ", ".join(("issued_at", "who", "why", *_FIELDS.get(kind, ())))
+        raise MalformedData(f"{kind}: {unknown[0]!r} is no field of it; allowed are {allowed}")
+    return Command(
+        kind=kind,
+        issued_at=_instant(told["issued_at"], "issued_at") if "issued_at" in told else now,
+        command_id=command_id,
+        who=_text(told, "who"),
+        why=why,
+        target=_target(kind, told),
+        until=_instant(told.get("until"), "until") if kind is CommandKind.PAUSE else None,
+        abandon=_flag(told, "abandon"),
+    )
+
+
+def _target(kind: CommandKind, told: Mapping[str, Any]) -> str:
+    if kind is CommandKind.CLOSE:
+        return _name(told, "lot")
+    if kind is not CommandKind.PAUSE:
+        return ""
+    if ("product" in told) == ("strategy" in told):
+        raise MalformedData("pause: either product or strategy says what is paused")
+    if "strategy" in told:
+        return f"strategy {_name(told, 'strategy')}"
+    # All books of an asset are one: whoever pauses SOL-USD does not want SOL-USDC instead.
+    return f"product {_name(told, 'product').split('-')[0].upper()}"
+
+
+def _name(told: Mapping[str, Any], key: str) -> str:
+    value = told.get(key)
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise MalformedData(f"{key}: {value!r:.80} is no name; allowed are letters, digits, dashes and underscores")
+    return value
+
+
+def _text(told: Mapping[str, Any], key: str) -> str:
+    value = told.get(key, "")
+    if not isinstance(value, str) or len(value) > _TEXT_MAX or not value.isprintable():
+        raise MalformedData(f"{key}: {value!r:.80}; allowed is a line of {_TEXT_MAX} characters at most")
+    return value.strip()
+
+
+def _flag(told: Mapping[str, Any], key: str) -> bool:
+    value = told.get(key, False)
+    if not isinstance(value, bool):
+        raise MalformedData(f"{key}: {value!r:.80}; allowed are true and false")
+    return value
 
 
 def _instant(value: Any, key: str) -> Instant:
@@ -79,15 +157,13 @@ def _instant(value: Any, key: str) -> Instant:
 
 
 def _event_id(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _EVENT_ID_MAX:
-        raise MalformedData(
-            f"id: {value!r:.80} is no event id; allowed is a text of {_EVENT_ID_MAX} characters at most"
-        )
+    if not isinstance(value, str) or not _EVENT_ID.fullmatch(value):
+        raise MalformedData(f"id: {value!r:.80} is no event id; allowed are 128 letters, digits and dashes at most")
     return value
 
 
-def _operation(value: Any) -> Operation:
+def _kind(value: Any) -> CommandKind:
     try:
-        return Operation(value)
+        return CommandKind(value)
     except ValueError:
-        raise MalformedData(f"command: {value!r}; allowed are {', '.join(Operation)}") from None
+        raise MalformedData(f"command: {value!r:.80}; allowed are {', '.join((*CommandKind, _STATUS))}") from None

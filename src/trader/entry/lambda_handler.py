@@ -17,9 +17,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
-from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
-from trader.entry.runtime import Runtime, WakingEvent
+from trader.entry.events import AskStatus, Request, RunTick, RunWatch, parse_event
+from trader.entry.runtime import Runtime
 from trader.errors import TraderError
+from trader.model.commands import Command
 from trader.model.events import EventKind
 from trader.model.ids import Instant
 
@@ -59,49 +60,59 @@ def _get_runtime() -> Runtime:
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Do what the event asks for. Raises: whatever went wrong, after it was logged."""
     try:
-        command = parse_event(event)
+        request = parse_event(event, Instant(int(time.time())), str(context.aws_request_id))
         runtime = _get_runtime()
-        if isinstance(command, Operate) and command.operation is Operation.STATUS:
+        if isinstance(request, AskStatus):
             return runtime.status()
-        flatten = isinstance(command, Operate) and command.operation is Operation.FLATTEN
-        decides = not (isinstance(command, Operate) and command.operation is Operation.RECONCILE)
         remaining = int(context.get_remaining_time_in_millis() / 1000)
         begun = time.perf_counter()
-        report = runtime.run(
-            _instant_of(command), remaining, woken_by=_event_of(command, context), flatten=flatten, decides=decides
-        )
-        metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
+        report = runtime.run(request, remaining)
+        if not isinstance(request, RunWatch):
+            metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
         raise
-    return _conclude(report)
+    return _conclude(report, request)
 
 
-def _instant_of(command: Command) -> Instant | None:
-    return command.scheduled_at if isinstance(command, RunTick) else None
-
-
-def _event_of(command: Command, context: Any) -> WakingEvent | None:
-    """Name the event that woke a run that is no tick: it is acted on now, whenever it was said.
-
-    A direct invocation has no event id: the request's own stands for it, which a repeated delivery keeps.
-    """
-    if isinstance(command, Operate):
-        return WakingEvent(command.operation, str(context.aws_request_id))
-    return WakingEvent("switch", command.event_id, command.changed_at) if isinstance(command, SwitchChanged) else None
-
-
-def _conclude(report: CycleReport) -> dict[str, Any]:
+def _conclude(report: CycleReport, request: Request) -> dict[str, Any]:
     outcome = report.outcome
     summary = {"cycle": report.tick.cycle_id, "outcome": outcome.value, "reason": report.reason}
-    sent = sum(note.kind == "OrderSubmitted" for note in report.notes)
+    if isinstance(request, RunWatch) and outcome is CycleOutcome.SKIPPED:
+        # Once a minute, and there is nothing to tell.
+        logger.debug("watch", extra=summary)
+        return summary
+    counted = _count(report, is_tick=isinstance(request, RunTick))
+    for name, count in counted.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    if report.ledger_bytes:
+        metrics.add_metric("LedgerBytes", MetricUnit.Bytes, report.ledger_bytes)
+    if report.decision is not None and report.decision.equity is not None:
+        metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
+    for note in report.notes:
+        if note.kind is EventKind.STRATEGY_FAILED:
+            logger.error("strategy failed", extra={**summary, **note.body})
+    told = {**summary, "orders_sent": counted["OrdersSent"], "fills": len(report.new_fills)}
+    logger.info("cycle", extra={**told, **({"due": report.due} if report.due else {})})
+    is_unheard = outcome is CycleOutcome.ABSTAINED and isinstance(request, Command)
+    if outcome is CycleOutcome.ABORTED or is_unheard:
+        # A command that could not be acted on comes again; it stands meanwhile.
+        raise CycleAborted(f"cycle {report.tick.cycle_id}: {report.reason}")
+    return told
+
+
+def _count(report: CycleReport, *, is_tick: bool) -> dict[str, int]:
+    """Count for the alarms what this run was, and what they look for in it."""
+    outcome = report.outcome
     counted = {
-        "CyclesCompleted": outcome is CycleOutcome.COMPLETED,
         "CyclesAbstained": outcome is CycleOutcome.ABSTAINED,
         "CyclesHalted": outcome is CycleOutcome.HALTED,
         "CyclesAborted": outcome is CycleOutcome.ABORTED,
-        "OrdersSent": sent,
+        "OrdersSent": sum(note.kind == "OrderSubmitted" for note in report.notes),
     }
+    if is_tick:
+        # What runs between the ticks must not hide that the schedule is dead.
+        counted["CyclesCompleted"] = outcome is CycleOutcome.COMPLETED
     if outcome is not CycleOutcome.SKIPPED:
         # A run that was skipped has looked at nothing: nobody may read an all-clear into it.
         counted["Exposed"] = len(report.exposed)
@@ -109,22 +120,7 @@ def _conclude(report: CycleReport) -> dict[str, Any]:
     seldom = {
         "ExitsWithheld": len(report.withheld_exits),
         "AuditOwed": len(report.after.owed) + report.after.unrecorded if report.after else 0,
+        "StrategiesFailed": len(report.decision.failed_strategies) if report.decision is not None else 0,
     }
     counted |= {name: count for name, count in seldom.items() if count}
-    for name, count in counted.items():
-        metrics.add_metric(name, MetricUnit.Count, int(count))
-    if report.ledger_bytes:
-        metrics.add_metric("LedgerBytes", MetricUnit.Bytes, report.ledger_bytes)
-    if report.decision is not None and report.decision.equity is not None:
-        metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
-    failed = report.decision.failed_strategies if report.decision is not None else ()
-    if failed:
-        # Only then: a metric is paid for in every month that it is seen in.
-        metrics.add_metric("StrategiesFailed", MetricUnit.Count, len(failed))
-    for note in report.notes:
-        if note.kind is EventKind.STRATEGY_FAILED:
-            logger.error("strategy failed", extra={**summary, **note.body})
-    logger.info("cycle", extra={**summary, "orders_sent": sent, "fills": len(report.new_fills)})
-    if outcome is CycleOutcome.ABORTED:
-        raise CycleAborted(f"cycle {report.tick.cycle_id}: {report.reason}")
-    return {**summary, "orders_sent": sent, "fills": len(report.new_fills)}
+    return {name: int(count) for name, count in counted.items()}

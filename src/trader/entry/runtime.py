@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,17 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.coinbase.market_data import open_market
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
-from trader.cycle import CycleReport, run_cycle
+from trader.cycle import CycleReport
 from trader.entry.environment import Environment
+from trader.entry.events import RunTick, RunWatch, SwitchChanged
+from trader.entry.perform import perform
+from trader.entry.status import describe_state
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError, VenueError
-from trader.model.ids import CycleId, Instant, Scope, cycle_id_at, run_id_at
-from trader.model.inputs import Tick
-from trader.model.ledger import Ledger
+from trader.model.commands import Command
+from trader.model.ids import Scope
 from trader.model.trading_state import TradingState
-from trader.ports import ExchangeAdapter, KillSwitch, Ports, TimeBudget
+from trader.ports import ExchangeAdapter, Ports, TimeBudget
 from trader.stages.pipeline import Pipeline
 
 _SELF_TEST_SECONDS = 10
@@ -38,36 +40,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FlattenSwitch:
-    """The operator's command on top of the kill switch: at least FLATTEN, and HALT if the switch says so."""
-
-    switch: KillSwitch
-
-    def read(self) -> TradingState:
-        """Return FLATTEN unless the switch itself forbids everything. Raises: TraderError if it cannot be read."""
-        return TradingState.HALT if self.switch.read() is TradingState.HALT else TradingState.FLATTEN
-
-
-@dataclass(frozen=True, slots=True)
-class WakingEvent:
-    """What woke a run that is no tick: its kind, its own id, and when it happened, if it says so."""
-
-    kind: str
-    event_id: str = ""
-    said_at: Instant | None = None
-
-    def run_id(self, now: Instant) -> CycleId:
-        """Name the run: a repeated delivery of the same event names the same run, another event another."""
-        return run_id_at(now if self.said_at is None else self.said_at, self.kind, self.event_id)
-
-
-@dataclass(frozen=True, slots=True)
 class Runtime:
     """Ports and pipeline of one process."""
 
     pipeline: Pipeline
     ports: Ports
-    store: DynamoStateStore
 
     @staticmethod
     def build(variables: Mapping[str, str]) -> Runtime:
@@ -99,41 +76,20 @@ class Runtime:
             identity=identity,
             budget=budget,
         )
-        return Runtime(build_pipeline(settings), ports, store)
+        return Runtime(build_pipeline(settings), ports)
 
-    def run(
-        self,
-        scheduled_at: Instant | None,
-        remaining_seconds: int,
-        *,
-        woken_by: WakingEvent | None = None,
-        flatten: bool = False,
-        decides: bool = True,
-    ) -> CycleReport:
-        """Run the cycle of a tick, or of now for an event, done before the time that is left runs out."""
-        now = self.ports.clock.now()
-        deadline = Instant(now + min(remaining_seconds, self.pipeline.settings.cycle.run_seconds))
-        at = now if scheduled_at is None else scheduled_at
-        tick = Tick(cycle_id_at(at) if woken_by is None else woken_by.run_id(at), at, deadline, decides)
-        ports = replace(self.ports, kill_switch=FlattenSwitch(self.ports.kill_switch)) if flatten else self.ports
-        return run_cycle(tick, self.pipeline, ports)
+    def run(self, request: RunTick | RunWatch | SwitchChanged | Command, remaining_seconds: int) -> CycleReport:
+        """Do what an event asks for. See ``perform``."""
+        return perform(request, self.pipeline, self.ports, remaining_seconds)
 
     def status(self) -> dict[str, Any]:
         """Say how things stand, without taking the lease or asking the venue."""
-        ledger: Ledger | None = self.store.ledger(self.ports.identity.scope)
-        try:
-            state: str = self.ports.kill_switch.read()
-        except TraderError:
-            state = "unreadable"
-        summary: dict[str, Any] = {"scope": self.ports.identity.scope, "trading_state": state}
-        if ledger is not None:
-            summary |= {
-                "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
-                "cash": {asset: str(amount) for asset, amount in ledger.cash.items()},
-                "lots": len(ledger.lots),
-                "active_orders": len(ledger.active_orders()),
-            }
-        return summary
+        reading = self.ports.store.look(self.ports.identity.scope)
+        switch: TradingState | None = None
+        with contextlib.suppress(TraderError):
+            switch = self.ports.kill_switch.read()
+        now = self.ports.clock.now()
+        return {"scope": self.ports.identity.scope, **describe_state(reading, switch, now, self.pipeline.settings)}
 
 
 def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountStore:

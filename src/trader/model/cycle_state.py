@@ -158,6 +158,17 @@ class FailureStreak:
     cooldown_until: Instant = Instant(0)
 
 
+@dataclass(frozen=True, slots=True)
+class RunMark:
+    """The last run that finished, of a tick or not: when it took the lease and gave it back, and how it ended."""
+
+    run_id: CycleId
+    began_at: Instant
+    ended_at: Instant
+    outcome: str
+    reason: str = ""
+
+
 class CyclePhase(StrEnum):
     """How far the last cycle got."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from trader.errors import DataError
+from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.conversions import ConversionReport
 from trader.model.cycle_state import Membership, Regime
 from trader.model.decisions import Denial, Details, Trigger
@@ -15,7 +16,7 @@ from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, 
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
-from trader.model.orders import Fill, OrderStatusReport
+from trader.model.orders import Fill, OrderPurpose, OrderStatusReport
 from trader.model.trading_state import TradingState
 
 
@@ -23,17 +24,17 @@ from trader.model.trading_state import TradingState
 class Tick:
     """One invocation: the instant it was scheduled for, and when it must be done.
 
-    Without ``decides`` it only finishes what was begun and brings the ledger up to date with the venue.
+    A tick of the schedule decides everything. Any other run, which an event woke, finishes what was begun, sells and
+    protects; it asks no strategy and enters nothing.
     """
 
     cycle_id: CycleId
     scheduled_at: Instant
     deadline: Instant
-    decides: bool = True
 
     @property
-    def is_in_order(self) -> bool:
-        """Whether it runs in the order of the schedule; a command or a change of the switch is never too late."""
+    def decides(self) -> bool:
+        """Whether it is a tick, which has its place in the order of the schedule; an event is never too late."""
         return is_tick_id(self.cycle_id)
 
 
@@ -93,7 +94,8 @@ class CycleInputs:
     none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
     for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
     ``causes`` says why a product, its quote or its depth is missing; ``failures`` are the reads that failed as a whole,
-    each with its cause ("quotes: GET /best_bid_ask: HTTP 503"). ``ledger_bytes`` is what the ledger takes in its store,
+    each with its cause ("quotes: GET /best_bid_ask: HTTP 503"). ``trading_state`` is what the switch and the
+    ``commands`` together allow. ``ledger_bytes`` is what the ledger takes in its store,
     ``ledger_bytes_max`` from how much on nothing is entered any more; 0 where the store takes any size.
     """
 
@@ -114,6 +116,17 @@ class CycleInputs:
     failures: tuple[str, ...] = ()
     ledger_bytes: int = 0
     ledger_bytes_max: int = 0
+    commands: StandingCommands = NO_COMMANDS
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is a tick that decides everything, or a run that only sells and protects."""
+        return is_tick_id(self.cycle_id)
+
+    @property
+    def enters(self) -> bool:
+        """Whether anything may be bought in this run."""
+        return self.decides and self.trading_state.permits(OrderPurpose.ENTRY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from trader.model.commands import CommandMark
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import (
     AcceptedMark,
@@ -22,6 +23,7 @@ from trader.model.cycle_state import (
     Membership,
     ProductCache,
     RegimeState,
+    RunMark,
 )
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
 from trader.model.lots import Dust, Lot, Position
@@ -56,7 +58,8 @@ class Ledger:
     orders that are not remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote
     of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit objects that wait beside the ledger
     to be stored; ``unrecorded`` counts those for which there was no room any more. ``portfolio`` is that of the account
-    the books are about; all fills up to ``fills_known_until`` are known as ours or somebody else's.
+    the books are about; all fills up to ``fills_known_until`` are known as ours or somebody else's. Of each
+    slot ``applied_commands`` has the newest that was acted on.
     """
 
     scope: Scope
@@ -88,11 +91,13 @@ class Ledger:
     drawdown_halt: bool = False
     cancels: tuple[ClientOrderId, ...] = ()
     last_cycle: CycleMark | None = None
+    last_run: RunMark | None = None
     audit_head: str = ""
     owed: tuple[str, ...] = ()
     unrecorded: int = 0
     portfolio: str = ""
     fills_known_until: Instant = Instant(0)
+    applied_commands: Mapping[str, CommandMark] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property

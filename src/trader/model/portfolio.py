@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.cycle_state import EquityMarks, RegimeReading
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
@@ -37,6 +38,7 @@ class Portfolio:
     reading: RegimeReading = RegimeReading()
     ledger_bytes: int = 0
     ledger_bytes_max: int = 0
+    commands: StandingCommands = NO_COMMANDS
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the last accepted bid; at what it cost where none was ever accepted."""

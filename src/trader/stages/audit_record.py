@@ -89,6 +89,7 @@ def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mappi
         "now": inputs.now,
         "scheduled_at": inputs.scheduled_at,
         "trading_state": inputs.trading_state,
+        "commands": {slot: each.text() for slot, each in inputs.commands.slots.items()},
         "fees": inputs.fees,
         "quotes": list(inputs.quotes.values()),
         "bars": bars,

@@ -7,13 +7,13 @@ judged by price: no price is invented for it, its order at the venue stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
-from trader.model.ids import Instant, ProductId
+from trader.model.ids import ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Quote
@@ -24,8 +24,9 @@ from trader.model.protection import find_venue_sale
 from trader.model.trading_state import TradingState
 from trader.settings.policy import ExitsSettings
 
-#: The reason of every exit while an operator says so.
+#: The reason of every exit while an operator says so, and of that of a single lot.
 FLATTEN = "flatten"
+CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,18 @@ class ExitEngine:
         return replace(ledger, lots=lots)
 
     def propose(
-        self, ledger: Ledger, quotes: Mapping[ProductId, Quote], regime: Regime, state: TradingState, now: Instant
+        self,
+        ledger: Ledger,
+        quotes: Mapping[ProductId, Quote],
+        regime: Regime,
+        state: TradingState,
+        now: Instant,
+        closing: Collection[ClientOrderId] = (),
     ) -> tuple[TradeProposal, ...]:
         """Name every lot to be sold and why; a lot already being sold, by us or by the venue, is left alone.
 
-        A sale that rests is made again at each look, for its own reason, where the bid may be believed.
+        *closing* are lots that an operator wants sold. A sale that rests is made again at each look, for its own
+        reason, where the bid may be believed.
         """
         proposals = []
         for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
@@ -62,8 +70,8 @@ class ExitEngine:
             if quote is not None and find_venue_sale(ledger, lot, quote.bid) is not None:
                 continue
             resting = next((each for each in ledger.orders_of(lot.lot_id) if _is_resting_sale(each)), None)
-            if resting is None or state is TradingState.FLATTEN:
-                reason = self._reason(ledger, lot, quote, regime, state, now)
+            if resting is None or state is TradingState.FLATTEN or lot.lot_id in closing:
+                reason = self._reason(ledger, lot, quote, regime, state, now, is_closing=lot.lot_id in closing)
             else:
                 reason = None if quote is None else resting.intent.reason
             if reason is not None:
@@ -71,10 +79,20 @@ class ExitEngine:
         return tuple(proposals)
 
     def _reason(
-        self, ledger: Ledger, lot: Lot, quote: Quote | None, regime: Regime, state: TradingState, now: Instant
+        self,
+        ledger: Ledger,
+        lot: Lot,
+        quote: Quote | None,
+        regime: Regime,
+        state: TradingState,
+        now: Instant,
+        *,
+        is_closing: bool,
     ) -> str | None:
         if state is TradingState.FLATTEN:
             return FLATTEN
+        if is_closing:
+            return CLOSE
         if now >= lot.max_hold_until:
             return "time"
         if quote is None:

@@ -23,6 +23,7 @@ from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
+from trader.stages.commands import clear_drawdown
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.execution.protection import find_exposed
 from trader.stages.exits import ExitEngine
@@ -113,27 +114,26 @@ class Pipeline:
         screen = self.universe.screen(
             inputs.products, inputs.quotes, inputs.now, ledger.held_bases(), inputs.causes, ledger.products
         )
-        return screen if inputs.trading_state.permits(OrderPurpose.ENTRY) else screen.only_held()
+        return screen if inputs.enters else screen.only_held()
 
     def count_turns(self, inputs: CycleInputs) -> int:
         """Count the lots that must go or are bare, and the sales in doubt, as far as the quotes read so far tell."""
-        ledger, regime = inputs.ledger, inputs.ledger.regime.current
-        exits = self.exits.propose(ledger, self._believe(inputs).quotes, regime, inputs.trading_state, inputs.now)
-        lots = {proposal.lot_id for proposal in exits} | set(
-            find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds)
-        )
+        ledger, regime, state = inputs.ledger, inputs.ledger.regime.current, inputs.trading_state
+        quotes, closing = self._believe(inputs).quotes, inputs.commands.closing()
+        exits = self.exits.propose(ledger, quotes, regime, state, inputs.now, closing)
+        lots = {proposal.lot_id for proposal in exits}
+        lots |= set(find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds))
         lots |= {r.intent.lot_id for r in ledger.active_orders() if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
 
     def _believe(self, inputs: CycleInputs) -> BelievedQuotes:
-        universe, exits = self.settings.universe, self.settings.exits
-        return believe_quotes(inputs.ledger, inputs.quotes, inputs.causes, inputs.now, universe, exits)
+        rules = self.settings.universe, self.settings.exits
+        return believe_quotes(inputs.ledger, inputs.quotes, inputs.causes, inputs.now, *rules)
 
     def propose(self, inputs: CycleInputs, screen: UniverseScreen) -> PartialDecision:
         """Run the chain as far as it goes without order books. Exits come first and do not depend on the rest."""
         settings, state = self.settings, inputs.trading_state
-        enters = state.permits(OrderPurpose.ENTRY)
-        judges = state in (TradingState.RUN, TradingState.REDUCE_ONLY)
+        judges = inputs.decides and state in (TradingState.RUN, TradingState.REDUCE_ONLY)
         memory = inputs.ledger.regime
         reading = assess(inputs.benchmark, memory, settings.regime) if judges else keep(memory)
         regime = reading.state.current
@@ -142,15 +142,16 @@ class Pipeline:
         ledger = self.exits.raise_peaks(ledger, believed.quotes)
         prices = price_pegs(believe_pegs(inputs.quotes, inputs.now, settings), settings.risk.pegs)
         ledger, equity = mark_equity(ledger, believed.quotes, prices, inputs.now, settings.risk)
+        ledger, cleared = clear_drawdown(ledger, equity, inputs.commands)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
-        exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now)
+        exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now, inputs.commands.closing())
         due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
         shown = replace(inputs, quotes=believed.filter(inputs.quotes))
         contexts = make_contexts(due, shown, ledger, regime, selection, detection, settings)
         answers = leave_to_venue(ask_strategies(self.strategies, contexts), ledger, believed.quotes)
-        failed_ratio = self.universe.failed_ratio(selection) if enters else 0
+        failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         return PartialDecision(
             reading=reading,
@@ -165,7 +166,7 @@ class Pipeline:
             answers=answers,
             allocated=self.allocator.allocate(exits, answers.proposals),
             turns_used=self._turns_used(due, answers.failed, inputs, complete=complete),
-            notes=(*notes, *answers.notes),
+            notes=(*notes, *cleared, *answers.notes),
         )
 
     def _turns_used(
@@ -173,7 +174,7 @@ class Pipeline:
     ) -> tuple[StrategyId, ...]:
         # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
         is_fresh = inputs.now - inputs.scheduled_at <= self.settings.cycle.max_tick_age_seconds
-        if not (complete and is_fresh and inputs.trading_state.permits(OrderPurpose.ENTRY)):
+        if not (complete and is_fresh and inputs.enters):
             return ()
         return tuple(strategy_id for strategy_id in due if strategy_id not in failed)
 
@@ -256,6 +257,7 @@ class Pipeline:
             reading=partial.reading,
             ledger_bytes=inputs.ledger_bytes,
             ledger_bytes_max=inputs.ledger_bytes_max,
+            commands=inputs.commands,
         )
 
     def _with_depth(
@@ -276,14 +278,13 @@ class Pipeline:
 
     def _remember(self, partial: PartialDecision, inputs: CycleInputs) -> Ledger:
         ledger, now = partial.ledger, inputs.now
-        enters = inputs.trading_state.permits(OrderPurpose.ENTRY)
+        streak, complete = ledger.failure_streak, partial.complete
+        streak = count_failure(streak, self.settings.risk, now, data_complete=complete) if inputs.decides else streak
         return replace(
             ledger,
-            membership=partial.selection.membership if enters else ledger.membership,
+            membership=partial.selection.membership if inputs.enters else ledger.membership,
             regime=partial.reading.state,
-            failure_streak=count_failure(
-                ledger.failure_streak, self.settings.risk, now, data_complete=partial.complete
-            ),
+            failure_streak=streak,
             strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.turns_used, inputs.scheduled_at)},
             cooldowns={base: cooldown for base, cooldown in ledger.cooldowns.items() if now < cooldown.until},
         )

@@ -126,6 +126,12 @@ class RiskManager:
         size, size_max = portfolio.ledger_bytes, portfolio.ledger_bytes_max
         if 0 < size_max <= size:
             return DenialCode.LEDGER_SIZE_EXCEEDS_MAX, {"size_bytes": size, "size_max_bytes": size_max}
+        if portfolio.commands.unread:
+            return DenialCode.COMMAND_UNREAD, {"commands": ", ".join(portfolio.commands.unread)}
+        if (pause := portfolio.commands.find_pause(proposal.base, proposal.strategy, portfolio.now)) is not None:
+            is_product = pause.target == f"product {proposal.base}"
+            code = DenialCode.PRODUCT_PAUSED if is_product else DenialCode.STRATEGY_PAUSED
+            return code, {"until": pause.until or 0, "who": pause.who, "why": pause.why}
         why = portfolio.ledger.reduce_only.get(proposal.base)
         return (DenialCode.PRODUCT_REDUCE_ONLY, {"why": why}) if why is not None else None
 

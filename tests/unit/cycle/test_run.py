@@ -76,6 +76,7 @@ def test_cycle_with_an_order_records_commits_sends_records_and_commits() -> None
         "kill_switch.read",
         "audit.write",
         "store.commit",
+        "store.renew_commands",
         "kill_switch.read",
         "exchange.submit",
         "audit.write",

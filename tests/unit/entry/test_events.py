@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from trader.entry.events import Command, Operate, Operation, RunTick, SwitchChanged, parse_event
+from trader.entry.events import AskStatus, Request, RunTick, SwitchChanged, parse_event
 from trader.errors import MalformedData
+from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant
 
 EVENTS = Path(__file__).parents[3] / "events"
 TICK = Instant(1_795_342_500)
 
-UNDERSTOOD: dict[str, Command] = {
+NOW = Instant(TICK + 7)
+REQUEST = "request-1"
+
+UNDERSTOOD: dict[str, Request] = {
     "scheduled-cycle.json": RunTick(TICK),
     "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100), "6a7e8feb-b491-4cf7-a9f1-bf3703467718"),
-    "flatten.json": Operate(Operation.FLATTEN),
-    "status.json": Operate(Operation.STATUS),
-    "reconcile.json": Operate(Operation.RECONCILE),
+    "flatten.json": Command(CommandKind.FLATTEN, NOW, REQUEST),
+    "status.json": AskStatus(),
+    "reconcile.json": Command(CommandKind.RECONCILE, NOW, REQUEST),
 }
 
 
@@ -35,7 +39,7 @@ def test_every_shipped_event_has_its_row() -> None:
 @pytest.mark.parametrize("name", sorted(UNDERSTOOD))
 def test_a_shipped_event_is_understood(name: str) -> None:
     """Each file asks for exactly what its name says."""
-    command = parse_event(_read(EVENTS / name))
+    command = parse_event(_read(EVENTS / name), NOW, REQUEST)
 
     assert UNDERSTOOD[name] == command
 
@@ -45,15 +49,15 @@ def test_id_of_an_event_is_a_short_text(event_id: object) -> None:
     """It becomes a part of the name of a run."""
     event = json.loads((EVENTS / "kill-switch-changed.json").read_text(encoding="utf-8"))
 
-    with pytest.raises(MalformedData, match="is no event id; allowed is a text of 128"):
-        parse_event({**event, "id": event_id})
+    with pytest.raises(MalformedData, match="is no event id; allowed are 128"):
+        parse_event({**event, "id": event_id}, NOW)
 
 
 @pytest.mark.parametrize("path", sorted((EVENTS / "malformed").glob("*.json")), ids=lambda path: path.stem)
 def test_a_malformed_event_is_refused_in_one_line(path: Path) -> None:
     """What is not understood is named, with what would be."""
     with pytest.raises(MalformedData, match=r"allowed|object") as refusal:
-        parse_event(_read(path))
+        parse_event(_read(path), NOW)
 
     assert 1 == len(str(refusal.value).splitlines())
 
@@ -61,11 +65,11 @@ def test_a_malformed_event_is_refused_in_one_line(path: Path) -> None:
 def test_an_instant_without_a_time_zone_is_refused() -> None:
     """Local time of some machine is nobody's schedule."""
     with pytest.raises(MalformedData, match="time zone"):
-        parse_event({"scheduled_time": "2026-11-22T10:15:00"})
+        parse_event({"scheduled_time": "2026-11-22T10:15:00"}, NOW)
 
 
 def test_an_instant_in_another_zone_is_the_same_instant() -> None:
     """A time zone is understood, not dropped."""
-    command = parse_event({"scheduled_time": "2026-11-22T11:15:00.900+01:00"})
+    command = parse_event({"scheduled_time": "2026-11-22T11:15:00.900+01:00"}, NOW)
 
     assert RunTick(TICK) == command

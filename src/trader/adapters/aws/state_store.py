@@ -3,7 +3,8 @@
 ::
 
     pk = PAPER#main   sk = LEDGER                     owner, claim, epoch, version, expires_at,
-                                                      ledger (JSON, packed), parts
+                                                      ledger (JSON, packed), parts,
+                                                      commands (see command_slots)
                       sk = LEDGER#1, LEDGER#2, …      part (what the first does not hold)
                       sk = FILL#<order>/<trade>       body (JSON)
                       sk = ORDER#<client order id>    body (JSON)
@@ -19,12 +20,13 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from trader.adapters.aws.clients import translate_errors
-from trader.adapters.aws.stored_text import StoredText, count_parts
+from trader.adapters.aws.command_slots import count_writes, empty_slots, read_slots, write_slot
+from trader.adapters.aws.stored_text import StoredText, count_parts, name_bodies
 from trader.adapters.aws.table import (
     ITEM_BYTES_MAX,
     Action,
@@ -37,13 +39,14 @@ from trader.adapters.aws.table import (
 )
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, StoreError, StoreUnavailable, VersionConflict
 from trader.model.codec import canonical_json, read_stored
+from trader.model.commands import Command
 from trader.model.events import OwedRecord
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.model.schema import upgrade_stored
-from trader.ports import LeaseGrant
+from trader.ports import LeaseGrant, StateReading
 
 #: The sort key of the item.
 LEDGER = "LEDGER"
@@ -88,7 +91,16 @@ class DynamoStateStore:
             if _text(item, "claim") != claim:
                 raise LeaseHeld(_text(item, "owner"), Instant(read_number(item, "expires_at"))) from None
         _, epoch, version = _mark(item)
-        grant = LeaseGrant(scope, owner, epoch, version, Instant(read_number(item, "expires_at")), None)
+        grant = LeaseGrant(
+            scope,
+            owner,
+            epoch,
+            version,
+            Instant(read_number(item, "expires_at")),
+            None,
+            commands=read_slots(item),
+            command_count=count_writes(item),
+        )
         try:
             return self._with_ledger(grant, item)
         except StoreError:
@@ -122,7 +134,53 @@ class DynamoStateStore:
         if ledger.scope != grant.scope:
             raise InvariantViolation(f"ledger of {ledger.scope} committed under a lease on {grant.scope}")
         stored = StoredText.pack(canonical_json(ledger))
+        beside = [
+            *self._table.replace_parts(grant.scope, LEDGER, stored, count_parts(grant.size_bytes)),
+            *(action for key in repaid for action in self._delete_body(grant.scope, f"OWED#{key}")),
+        ]
+        others = self._put_bodies(grant.scope, name_bodies(fills, finished, owed))
+        try:
+            seen = self._commit(grant, stored, beside, others, release=release)
+        except Refused as refused:
+            if not self._is_ours(refused.item, grant, stored, release=release):
+                raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
+            seen = count_writes(refused.item)
+        return replace(
+            grant,
+            version=grant.version + 1,
+            ledger=ledger,
+            size_bytes=stored.size,
+            size_max=ITEM_BYTES_MAX,
+            is_outdated=release and seen != grant.command_count,
+        )
+
+    def _commit(
+        self, grant: LeaseGrant, stored: StoredText, beside: list[Action], others: list[Action], *, release: bool
+    ) -> int:
+        """Commit; return how often commands were written by then, as far as it matters. Raises: Refused."""
+        with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
+            # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
+            if not release:
+                self._table.write([self._make_commit(grant, stored), *beside], others)
+                return grant.command_count
+            try:
+                heeding = self._make_commit(grant, stored, release=True, heeds=True)
+                self._table.write([heeding, *beside], others)
+            except Refused as refused:
+                if _mark(refused.item) != (grant.owner, grant.epoch, grant.version):
+                    raise
+                # Only a command came in between. The lease is given back all the same: nobody waits in vain.
+                self._table.write([self._make_commit(grant, stored, release=True), *beside], others)
+                return count_writes(refused.item)
+            return grant.command_count
+
+    def _make_commit(
+        self, grant: LeaseGrant, stored: StoredText, *, release: bool = False, heeds: bool = False
+    ) -> Action:
+        """Make the update that replaces the ledger; one that *heeds* commands only if they are those of the grant."""
         free = ", #owner = :free, expires_at = :zero" if release else ""
+        unwritten = "" if grant.command_count else " OR attribute_not_exists(commands)"
+        heed = f" AND (commands = :seen{unwritten})" if heeds else ""
         values = {
             ":owner": {"S": grant.owner},
             ":epoch": {"N": str(grant.epoch)},
@@ -131,23 +189,11 @@ class DynamoStateStore:
             ":ledger": stored.head,
             ":parts": name_parts(stored),
             **({":free": {"S": ""}, ":zero": {"N": "0"}} if release else {}),
+            **({":seen": {"N": str(grant.command_count)}} if heeds else {}),
         }
         expression = f"SET ledger = :ledger, parts = :parts, version = :next{free}"
-        condition = "#owner = :owner AND epoch = :epoch AND version = :version"
-        update = self._table.make_update(grant.scope, LEDGER, expression, condition, values)
-        together = [
-            {"Update": update},
-            *self._table.replace_parts(grant.scope, LEDGER, stored, count_parts(grant.size_bytes)),
-            *(action for key in repaid for action in self._delete_body(grant.scope, f"OWED#{key}")),
-        ]
-        try:
-            with translate_errors(f"commit of {grant.scope}", StoreUnavailable):
-                # What does not fit beside the ledger goes first: stored before it counts, and stored once by its key.
-                self._table.write(together, self._put_bodies(grant.scope, _bodies(fills, finished, owed)))
-        except Refused as refused:
-            if not self._is_ours(refused.item, grant, stored, release=release):
-                raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
-        return replace(grant, version=grant.version + 1, ledger=ledger, size_bytes=stored.size, size_max=ITEM_BYTES_MAX)
+        condition = f"#owner = :owner AND epoch = :epoch AND version = :version{heed}"
+        return {"Update": self._table.make_update(grant.scope, LEDGER, expression, condition, values)}
 
     def _is_ours(self, item: Item, grant: LeaseGrant, stored: StoredText, *, release: bool) -> bool:
         """Tell whether what refused a commit is that commit, done before.
@@ -176,10 +222,35 @@ class DynamoStateStore:
             if _mark(refused.item) != ("", grant.epoch, grant.version):
                 raise VersionConflict(grant.epoch, read_number(refused.item, "epoch")) from None
 
+    def look(self, scope: Scope) -> StateReading:
+        """Read lease, ledger and commands without a lease."""
+        what = f"ledger of {scope}"
+        with translate_errors(what, StoreUnavailable):
+            found = self._table.find_text(scope, LEDGER, "ledger")
+        if found is None:
+            return StateReading()
+        item, stored = found
+        ledger = decode_ledger(scope, check_whole(stored, what)) if "ledger" in item else None
+        return StateReading(ledger, read_slots(item), _text(item, "owner"), Instant(read_number(item, "expires_at")))
+
+    def write_command(self, scope: Scope, command: Command) -> None:
+        """Put a command into its slot."""
+        write_slot(self._table, scope, LEDGER, command)
+
+    def renew_commands(self, grant: LeaseGrant) -> LeaseGrant:
+        """Read the commands again."""
+        with translate_errors(f"commands of {grant.scope}", StoreUnavailable):
+            item = self._table.read(grant.scope, LEDGER) or {}
+        return replace(grant, commands=read_slots(item), command_count=count_writes(item))
+
+    def drop_commands(self, grant: LeaseGrant, commands: Sequence[Command]) -> LeaseGrant:
+        """Empty slots whose business is over."""
+        empty_slots(self._table, grant.scope, LEDGER, commands)
+        return replace(grant, commands=grant.commands.without(commands))
+
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports. Raises: StoreUnavailable, LedgerCorrupt."""
-        stored = self._table.find_body(scope, LEDGER, f"ledger of {scope}", "ledger")
-        return None if stored is None else decode_ledger(scope, stored)
+        return self.look(scope).ledger
 
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
         """Read the audit objects that are owed, one after the other."""
@@ -227,14 +298,3 @@ def decode_ledger(scope: Scope, stored: StoredText) -> Ledger:
     """Read a stored ledger, of this schema or the one before. Raises: LedgerCorrupt."""
     what = f"ledger of {scope}"
     return read_stored(Ledger, stored.text(what), what, upgrade_stored)
-
-
-def _bodies(
-    fills: Iterable[Fill], finished: Iterable[OrderRecord], owed: Iterable[OwedRecord]
-) -> dict[str, StoredText]:
-    """Name what is kept beside the ledger; of what is named twice the last counts."""
-    return {
-        **{f"FILL#{each.venue_order_id}/{each.trade_id}": StoredText.fit(canonical_json(each)) for each in fills},
-        **{f"ORDER#{each.intent.client_order_id}": StoredText.fit(canonical_json(each)) for each in finished},
-        **{f"OWED#{each.key}": StoredText.pack(each.body) for each in owed},
-    }

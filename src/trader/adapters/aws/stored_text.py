@@ -6,11 +6,15 @@ What releases before this one wrote is plain; both are read.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trader.errors import LedgerCorrupt
+from trader.model.codec import canonical_json
+from trader.model.events import OwedRecord
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 
 #: The most that one item holds of a text, so that 400,000 bytes are two items. DynamoDB would take 409,600 as one, but
 #: moto holds the old and the new value of an update together against 405,000: what is tried is what runs.
@@ -65,3 +69,14 @@ class StoredText:
 def count_parts(size: int) -> int:
     """Count the items that a packed text of so many bytes takes beside its first."""
     return max(size - 1, 0) // PART_BYTES_MAX
+
+
+def name_bodies(
+    fills: Iterable[Fill], finished: Iterable[OrderRecord], owed: Iterable[OwedRecord]
+) -> dict[str, StoredText]:
+    """Name and pack what is kept beside the ledger; of what is named twice the last counts."""
+    return {
+        **{f"FILL#{each.venue_order_id}/{each.trade_id}": StoredText.fit(canonical_json(each)) for each in fills},
+        **{f"ORDER#{each.intent.client_order_id}": StoredText.fit(canonical_json(each)) for each in finished},
+        **{f"OWED#{each.key}": StoredText.pack(each.body) for each in owed},
+    }

@@ -144,14 +144,22 @@ class DynamoTable:
         else:
             self._client.put_item(**together[0]["Put"])
 
-    def make_update(self, scope: Scope, sort_key: str, expression: str, condition: str, values: Item) -> dict[str, Any]:
-        """Make the update of an item that says who may do it by its `owner`."""
+    def make_update(
+        self,
+        scope: Scope,
+        sort_key: str,
+        expression: str,
+        condition: str,
+        values: Item,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Make the update of an item that says who may do it: by its `owner`, unless other *names* are given."""
         return {
             "TableName": self._name,
             "Key": make_key(scope, sort_key),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
-            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeNames": names or {"#owner": "owner"},
             "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }

@@ -13,34 +13,40 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
 from trader.model.codec import canonical_json, decode, read_stored, translate_damage
+from trader.model.commands import Command, read_commands
 from trader.model.events import OwedRecord
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.model.schema import upgrade_stored
-from trader.ports import LeaseGrant
+from trader.ports import LeaseGrant, StateReading
 
 #: An item as it is written here. One that a person has edited is read as well, only slower.
 _ITEM = re.compile(
-    r'\{"epoch":(\d+),"expires_at":(\d+),"ledger":(null|\{.*\}),"owner":("[^"\\]*"),"version":(\d+)\}', re.DOTALL
+    r'\{(?:"commands":(\{.*?\}),)?"epoch":(\d+),"expires_at":(\d+),"ledger":(null|\{.*\}),"owner":("[^"\\]*"),"version":(\d+)\}',
+    re.DOTALL,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseItem:
-    """What is stored for one scope. An empty owner means that the lease is free; *ledger* is JSON."""
+    """What is stored for one scope. An empty owner means that the lease is free; *ledger* is JSON.
+
+    *commands* has the text of each slot that is not empty.
+    """
 
     owner: str = ""
     epoch: int = 0
     version: int = 0
     expires_at: Instant = Instant(0)
     ledger: str = "null"
+    commands: Mapping[str, str] = field(default_factory=dict)
 
     def take(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
         """Take the lease for an owner. Raises: LeaseHeld while somebody else's lease lasts."""
@@ -65,6 +71,18 @@ class LeaseItem:
         self._check(grant)
         return self.free()
 
+    def with_command(self, command: Command) -> LeaseItem:
+        """Put a command into its slot, unless one that counts more lies there."""
+        text = command.text()
+        if self.commands.get(command.slot, "") >= text:
+            return self
+        return replace(self, commands={**self.commands, command.slot: text})
+
+    def without_commands(self, commands: Sequence[Command]) -> LeaseItem:
+        """Empty the slots that hold these very commands."""
+        texts = {each.text() for each in commands}
+        return replace(self, commands={slot: text for slot, text in self.commands.items() if text not in texts})
+
     def free(self) -> LeaseItem:
         """Nobody holds the lease; the epoch stays, so the next one is higher."""
         return replace(self, owner="", expires_at=Instant(0))
@@ -75,7 +93,8 @@ class LeaseItem:
 
     def text(self) -> str:
         """Write the item down, as canonical JSON."""
-        head = f'"epoch":{self.epoch},"expires_at":{self.expires_at}'
+        commands = f'"commands":{canonical_json(self.commands)},' if self.commands else ""
+        head = f'{commands}"epoch":{self.epoch},"expires_at":{self.expires_at}'
         return f'{{{head},"ledger":{self.ledger},"owner":{canonical_json(self.owner)},"version":{self.version}}}'
 
 
@@ -83,8 +102,9 @@ def read_lease_item(text: str, where: str) -> LeaseItem:
     """Read an item back, all but the ledger in it. Raises: LedgerCorrupt naming the place, for what is not an item."""
     with translate_damage(where):
         if (found := _ITEM.fullmatch(text)) is not None:
-            epoch, expires_at, ledger, owner, version = found.groups()
-            return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger)
+            commands, epoch, expires_at, ledger, owner, version = found.groups()
+            slots = json.loads(commands) if commands else {}
+            return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger, slots)
         plain = json.loads(text)
         item: LeaseItem = decode(LeaseItem, {**plain, "ledger": canonical_json(plain["ledger"])})
     return item
@@ -115,7 +135,15 @@ class LeasedStore(ABC):
     def acquire(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseGrant:
         with self._lock(scope):
             item = self._item(scope).take(scope, owner, now, lease_seconds)
-            grant = LeaseGrant(scope, owner, item.epoch, item.version, item.expires_at, self._ledger(item, scope))
+            grant = LeaseGrant(
+                scope,
+                owner,
+                item.epoch,
+                item.version,
+                item.expires_at,
+                self._ledger(item, scope),
+                commands=read_commands(item.commands),
+            )
             self._write(scope, item.text())
             return grant
 
@@ -147,7 +175,27 @@ class LeasedStore(ABC):
             # Last, so that none is missing that the ledger still names.
             for key in repaid:
                 self._write_owed(grant.scope, key, None)
-        return replace(grant, version=item.version, ledger=ledger)
+            is_outdated = release and read_commands(item.commands) != grant.commands
+        return replace(grant, version=item.version, ledger=ledger, is_outdated=is_outdated)
+
+    def look(self, scope: Scope) -> StateReading:
+        with self._lock(scope):
+            item = self._item(scope)
+            ledger = self._ledger(item, scope)
+        return StateReading(ledger, read_commands(item.commands), item.owner, item.expires_at)
+
+    def write_command(self, scope: Scope, command: Command) -> None:
+        with self._lock(scope):
+            self._write(scope, self._item(scope).with_command(command).text())
+
+    def renew_commands(self, grant: LeaseGrant) -> LeaseGrant:
+        with self._lock(grant.scope):
+            return replace(grant, commands=read_commands(self._item(grant.scope).commands))
+
+    def drop_commands(self, grant: LeaseGrant, commands: Sequence[Command]) -> LeaseGrant:
+        with self._lock(grant.scope):
+            self._write(grant.scope, self._item(grant.scope).without_commands(commands).text())
+        return replace(grant, commands=grant.commands.without(commands))
 
     def release(self, grant: LeaseGrant) -> None:
         with self._lock(grant.scope):

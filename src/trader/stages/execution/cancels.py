@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
-from trader.model.orders import OrderConfiguration, OrderPurpose
+from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState
 
 
 def find_stale_orders(
-    ledger: Ledger, now: Instant, period_seconds: int, state: TradingState, *, entries_allowed: bool
+    ledger: Ledger,
+    now: Instant,
+    period_seconds: int,
+    state: TradingState,
+    commands: StandingCommands = NO_COMMANDS,
+    *,
+    entries_allowed: bool,
 ) -> list[ClientOrderId]:
     """Name the orders to cancel; only ours, and only those the venue has acknowledged.
 
-    An entry goes when it outlived its time, or when entries are not allowed. An immediate order that still rests
+    An entry goes when it outlived its time, when entries are not allowed, or when an operator paused it or closes its
+    lot. An immediate order that still rests
     goes. With FLATTEN every entry and every immediate exit of before goes. Protection goes when nothing is left to
     protect, and a bracket of ours when the one that came with the entry shows after all: both would sell. What covers a
     lot that is sold, a sale that rests among it, is cancelled by the exit in its own turn, so that a lot nobody can
@@ -27,8 +35,17 @@ def find_stale_orders(
         if record.venue_order_id is not None
         and not record.status.is_final
         and record.status is not OrderStatus.CANCEL_QUEUED
-        and _must_go(record, ledger, now, period_seconds, state, entries_allowed)
+        and (
+            _must_go(record, ledger, now, period_seconds, state, entries_allowed)
+            or _is_unwanted(record.intent, commands, now)
+        )
     ]
+
+
+def _is_unwanted(intent: OrderIntent, commands: StandingCommands, now: Instant) -> bool:
+    if not intent.is_entry:
+        return False
+    return intent.lot_id in commands.closing() or commands.find_pause(intent.base, intent.strategy, now) is not None
 
 
 def _must_go(

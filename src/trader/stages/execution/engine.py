@@ -33,7 +33,8 @@ class ExecutionEngine:
         """
         state, ledger, rules = portfolio.trading_state, portfolio.ledger, self.settings.execution
         period, quiet = self.settings.cycle.period_seconds, self.settings.cycle.quiet_period_seconds
-        cancels = find_stale_orders(ledger, context.now, period, state, entries_allowed=entries_allowed)
+        commands = portfolio.commands
+        cancels = find_stale_orders(ledger, context.now, period, state, commands, entries_allowed=entries_allowed)
         if not state.permits(OrderPurpose.EXIT):
             return Plan(cancels=tuple(cancels))
         intents: list[OrderIntent] = []
