@@ -72,6 +72,8 @@ ALARMED = {
     ("AWS/Lambda", "Duration"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
 }
+#: What IAM can limit to no resource.
+OF_NO_RESOURCE = {("ViewerPolicy", "cloudwatch:GetMetricData")}
 NOTHING = {"Ref": "AWS::NoValue"}
 ALIAS_REFERENCE = {"Ref": "TradingFunction.Alias"}
 
@@ -115,8 +117,9 @@ def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for policy in role["Properties"]["Policies"]:
             yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
-    for name, policy in of_type(template, "AWS::IAM::Policy").items():
-        yield from ((name, statement) for statement in policy["Properties"]["PolicyDocument"]["Statement"])
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for name, policy in of_type(template, kind).items():
+            yield from ((name, statement) for statement in policy["Properties"]["PolicyDocument"]["Statement"])
 
 
 # --- promises ----------------------------------------------------------------------------------------------------
@@ -127,7 +130,8 @@ def grants_name_what_they_grant(template: Template) -> list[str]:
     found = []
     for name, statement in statements(template):
         found += [f"{name}: {action}" for action in listed(statement["Action"]) if "*" in action]
-        found += [f"{name}: on {target}" for target in listed(statement["Resource"]) if isinstance(target, str)]
+        if not {(name, action) for action in listed(statement["Action"])} <= OF_NO_RESOURCE:
+            found += [f"{name}: on {target}" for target in listed(statement["Resource"]) if isinstance(target, str)]
         found += [f"{name}: NotAction or NotResource" for word in ("NotAction", "NotResource") if word in statement]
     roles = of_type(template, "AWS::IAM::Role").items()
     found += [f"{name}: managed policies" for name, role in roles if "ManagedPolicyArns" in role["Properties"]]
@@ -160,16 +164,19 @@ def the_key_is_for_live_only(template: Template) -> list[str]:
 
 
 def only_paper_looks_old_trades_up(template: Template) -> list[str]:
-    """A venue that is real keeps its own."""
+    """A venue that is real keeps its own; a person who may look looks whatever the mode is."""
     found = [name for name in ("VenuePolicy",) if template["Resources"][name].get("Condition") != "IsPaper"]
     if template["Conditions"]["IsPaper"] != {"Fn::Equals": [{"Ref": "Mode"}, "PAPER"]}:
         found.append("IsPaper")
     readers = {name for name, statement in statements(template) if "dynamodb:Query" in listed(statement["Action"])}
-    return found + sorted(readers ^ {"VenuePolicy"})
+    return found + sorted(readers ^ {"VenuePolicy", "ViewerPolicy"})
 
 
 def what_fails_is_tried_once_more(template: Template) -> list[str]:
-    """Two attempts for every event, within a quarter of an hour; a tick that was never delivered is kept."""
+    """Two attempts for every event, within a quarter of an hour; one that was never delivered is kept.
+
+    Except for a look between the ticks: nothing can be learned from it afterwards.
+    """
     function = properties(template, "TradingFunction")
     waits, tick = function["EventInvokeConfig"], function["Events"]["Tick"]["Properties"]
     found = []
@@ -182,9 +189,15 @@ def what_fails_is_tried_once_more(template: Template) -> list[str]:
         found.append("an event may wait for less than a run takes")
     if tick["RetryPolicy"]["MaximumRetryAttempts"] != 0:
         found.append("Tick retries")
+    queue = {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}
     for name, event in function["Events"].items():
-        if event["Properties"]["DeadLetterConfig"] != {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}:
-            found.append(f"{name} has no dead-letter queue")
+        if event["Properties"].get("DeadLetterConfig") != (None if name == "Watch" else queue):
+            found.append(f"{name}: dead-letter queue")
+    rules = [name for name, event in function["Events"].items() if event["Type"] == "EventBridgeRule"]
+    sends, *_ = properties(template, "LostEventsPolicy")["PolicyDocument"]["Statement"]
+    senders = sends["Condition"]["ArnEquals"]["aws:SourceArn"]
+    if senders != [{"Fn::GetAtt": [f"TradingFunction{name}", "Arn"]} for name in rules]:
+        found.append("the queue takes from each rule and from nobody else")
     if function["ReservedConcurrentExecutions"] != {"Fn::If": ["ReservesConcurrency", 1, NOTHING]}:
         found.append("ReservedConcurrentExecutions")
     return found
@@ -338,11 +351,10 @@ def the_switch_takes_its_words_only(template: Template) -> list[str]:
 
 
 def the_switch_is_made_once(template: Template) -> list[str]:
-    """CloudFormation never writes its value, and whoever makes it may do nothing else; nobody else may write it."""
+    """CloudFormation never writes its value, its maker may do nothing else, and only the operator may write it."""
     resource, switch = template["Resources"]["SwitchParameter"], properties(template, "SwitchParameter")
-    arn = (
-        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + switch["Parameter"]["Name"]["Fn::Sub"]
-    )
+    parameters = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+    arn = parameters + switch["Parameter"]["Name"]["Fn::Sub"]
     may = {
         (name, action, json.dumps(statement["Resource"]))
         for name, statement in statements(template)
@@ -350,11 +362,12 @@ def the_switch_is_made_once(template: Template) -> list[str]:
         if action.startswith("ssm:") and action != "ssm:GetParameter"
     }
     maker = {("SwitchMakerRole", f"ssm:{verb}Parameter", json.dumps({"Fn::Sub": arn})) for verb in ("Put", "Delete")}
+    operator = ("OperatorPolicy", "ssm:PutParameter", json.dumps({"Fn::Sub": parameters + "${SwitchParameter}"}))
     kept = {
         "a custom resource": resource["Type"] == "Custom::SwitchParameter",
         "made by its function": switch["ServiceToken"] == {"Fn::GetAtt": ["SwitchMaker", "Arn"]},
         "a role of its own": properties(template, "SwitchMaker")["Role"] == {"Fn::GetAtt": ["SwitchMakerRole", "Arn"]},
-        "who may write it": may == maker,
+        "who may write it": may == maker | {operator},
         "the initial value": switch["Parameter"]["Value"] == {"Ref": "InitialSwitch"},
         "never over another": "Overwrite" not in switch["Parameter"],
     }
@@ -490,6 +503,12 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (grants_name_what_they_grant, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.1.Resource", "*"),
     (grants_name_what_they_grant, "FunctionRole.Properties.ManagedPolicyArns", ["AWSLambdaBasicExecutionRole"]),
     (grants_name_what_they_grant, "TradingFunction.Properties.Policies", ["AmazonS3FullAccess"]),
+    (grants_name_what_they_grant, "OperatorPolicy.Properties.PolicyDocument.Statement.0.Resource", "*"),
+    (
+        grants_name_what_they_grant,
+        "ViewerPolicy.Properties.PolicyDocument.Statement.6.Action",
+        ["cloudwatch:GetMetricData", "logs:GetLogEvents"],
+    ),
     (the_function_may_do_what_it_does, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.2.Action", []),
     (the_function_may_do_what_it_does, "KeyPolicy.Properties.PolicyDocument.Statement.0.Action", "s3:DeleteObject"),
     (the_key_is_for_live_only, "KeyPolicy.Condition", None),
@@ -516,6 +535,21 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
         what_fails_is_tried_once_more,
         "TradingFunction.Properties.Events.KillSwitchChanged.Properties.DeadLetterConfig",
         None,
+    ),
+    (
+        what_fails_is_tried_once_more,
+        "TradingFunction.Properties.Events.CommandGiven.Properties.DeadLetterConfig",
+        None,
+    ),
+    (
+        what_fails_is_tried_once_more,
+        "TradingFunction.Properties.Events.Watch.Properties.DeadLetterConfig",
+        {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}},
+    ),
+    (
+        what_fails_is_tried_once_more,
+        "LostEventsPolicy.Properties.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn",
+        {"Fn::GetAtt": ["TradingFunctionKillSwitchChanged", "Arn"]},
     ),
     (what_fails_is_tried_once_more, "TradingFunction.Properties.ReservedConcurrentExecutions", 10),
     (what_is_woken_is_a_version, "TradingFunction.Properties.AutoPublishAlias", "current"),
@@ -559,6 +593,11 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
         the_switch_is_made_once,
         "SwitchMakerRole.Properties.Policies.0.PolicyDocument.Statement.0.Action",
         ["ssm:PutParameter", "ssm:DeleteParameter", "ssm:DeleteParameters"],
+    ),
+    (
+        the_switch_is_made_once,
+        "OperatorPolicy.Properties.PolicyDocument.Statement.1.Action",
+        ["ssm:PutParameter", "ssm:DeleteParameter"],
     ),
     (
         the_switch_is_made_once,
