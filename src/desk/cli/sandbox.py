@@ -135,7 +135,8 @@ def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], 
     file.write_text(json.dumps(event), encoding="utf-8")
     done = invoke_by_process(file, environment)
     told = {"answer": done.answer} if not done.failed else {"failed": done.said[-2000:]}
-    print(json.dumps({"woken_by": event["detail"], "target": target, **told}), flush=True)
+    woken_by = {"detail-type": event["detail-type"], **event["detail"]}
+    print(json.dumps({"woken_by": woken_by, "target": target, **told}), flush=True)
 
 
 def up(
@@ -151,7 +152,8 @@ def up(
 ) -> None:
     """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them.
 
-    A change of the kill switch wakes the function, in a plain process, and what it answers is printed.
+    A change of the kill switch, or a command on the stack's bus, wakes the function, in a plain process, and what it
+    answers is printed.
     """
     from desk.invoke import find_architecture
     from desk.sandbox.aws import Addresses, AwsSandbox

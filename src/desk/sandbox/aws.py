@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from desk.sandbox.parameter_store import Deliver, MotoServer
+from desk.sandbox.event_bus import Deliver
+from desk.sandbox.moto_server import MotoServer
 from desk.sandbox.server import VenueServer
 from desk.sandbox.stack import REGION, Stack, create_stack
 
@@ -30,7 +31,7 @@ class Addresses:
 
 
 class AwsSandbox:
-    """Everything the function stands on while the context is open; *deliver* takes the events of parameters."""
+    """Everything the function stands on while the context is open; *deliver* takes what a rule lets through."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class AwsSandbox:
             self.stack = create_stack(self._template, self._name, self.endpoint, parameters, key)
             undo.pop_all()
         # What the stack itself made is no change: on AWS the rule is made after it.
-        self._moto.parameters.deliver = self._deliver
+        self._moto.events.deliver = self._deliver
         return self
 
     def __exit__(
