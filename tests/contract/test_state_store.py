@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from contract.conftest import SCOPE, MotoAws, StoreBench
 from factories_venue import START, an_intent
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
+from trader.model.commands import Command, CommandKind
 from trader.model.ids import Asset, ClientOrderId, Instant, Scope, TradeId, VenueOrderId
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import Notional, Price, Quantity
@@ -279,3 +281,126 @@ def test_ledger_of_another_scope_is_our_bug(state_bench: StoreBench) -> None:
 
     with pytest.raises(InvariantViolation):
         state_bench.store.commit(grant, a_ledger())
+
+
+# --- commands
+
+
+def a_command(kind: CommandKind = CommandKind.FLATTEN, at: int = START, number: int = 1, **over: Any) -> Command:
+    return Command(kind, Instant(at), f"event-{number}", **over)
+
+
+def test_command_is_written_while_somebody_holds_the_lease(state_bench: StoreBench) -> None:
+    """It stands from then on, whoever looks, and the holder commits as before."""
+    store = state_bench.store
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+
+    store.write_command(SCOPE, a_command())
+    grant = store.commit(grant, a_ledger())
+
+    assert {"flatten": a_command()} == store.look(SCOPE).commands.slots
+    assert {"flatten": a_command()} == store.renew_commands(grant).commands.slots
+
+
+def test_command_is_remembered_before_there_are_books(state_bench: StoreBench) -> None:
+    """The first lease brings it, and there is still no ledger."""
+    store = state_bench.store
+
+    store.write_command(SCOPE, a_command())
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+
+    assert (None, {"flatten": a_command()}) == (grant.ledger, grant.commands.slots)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_slot_only_moves_forward(state_bench: StoreBench, order: tuple[int, ...]) -> None:
+    """Twice, late and out of order are the same as once: the instant decides, and in one second the id."""
+    told = [a_command(number=9), a_command(at=START + 1, number=1), a_command(at=START + 1, number=2)]
+
+    for index in (*order, *order):
+        state_bench.store.write_command(SCOPE, told[index])
+
+    assert {"flatten": told[2]} == state_bench.store.look(SCOPE).commands.slots
+
+
+def test_commands_about_different_things_stand_beside_one_another(state_bench: StoreBench) -> None:
+    """Each lot, each pause and each kind has a slot of its own."""
+    told = [
+        a_command(),
+        a_command(CommandKind.RESUME, why="the market is back", abandon=True),
+        a_command(CommandKind.CLOSE, target="lot-1"),
+        a_command(CommandKind.CLOSE, target="lot-2"),
+        a_command(CommandKind.PAUSE, target="product SOL", until=Instant(START + 60), who='a "b" {c},"epoch":1'),
+    ]
+
+    for each in told:
+        state_bench.store.write_command(SCOPE, each)
+
+    assert {each.slot: each for each in told} == state_bench.store.acquire(SCOPE, "a", START, LEASE).commands.slots
+
+
+def test_lease_given_back_says_that_a_command_came_meanwhile(state_bench: StoreBench) -> None:
+    """It is free all the same, and the commands that the run knew make no difference."""
+    store = state_bench.store
+    store.write_command(SCOPE, a_command())
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+    known = store.commit(grant, a_ledger(), release=True)
+    grant = store.acquire(SCOPE, "b", START, LEASE)
+    store.write_command(SCOPE, a_command(CommandKind.RECONCILE))
+
+    late = store.commit(grant, a_ledger("7"), release=True)
+
+    assert (False, True, "") == (known.is_outdated, late.is_outdated, store.look(SCOPE).owner)
+    assert a_ledger("7") == store.look(SCOPE).ledger
+
+
+def test_command_read_again_makes_no_lease_outdated(state_bench: StoreBench) -> None:
+    """What came before the first turn was acted on."""
+    store = state_bench.store
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+    store.write_command(SCOPE, a_command())
+
+    grant = store.commit(store.renew_commands(grant), a_ledger(), release=True)
+
+    assert not grant.is_outdated
+
+
+def test_lease_that_was_lost_is_not_mistaken_for_a_command(state_bench: StoreBench) -> None:
+    """Another took over, and a command came: the commit is refused."""
+    store = state_bench.store
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+    store.acquire(SCOPE, "b", Instant(START + LEASE), LEASE)
+    store.write_command(SCOPE, a_command())
+
+    with pytest.raises(VersionConflict):
+        store.commit(grant, a_ledger(), release=True)
+
+
+def test_slot_is_emptied_only_of_what_was_seen(state_bench: StoreBench) -> None:
+    """A newer command in the same slot stays."""
+    store = state_bench.store
+    old, new = a_command(CommandKind.CLOSE, target="lot-1"), a_command(CommandKind.CLOSE, START + 5, target="lot-2")
+    store.write_command(SCOPE, old)
+    store.write_command(SCOPE, new)
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+
+    grant = store.drop_commands(grant, [old, a_command(CommandKind.CLOSE, START + 4, target="lot-2")])
+
+    assert {"close lot-2": new} == grant.commands.slots == store.look(SCOPE).commands.slots
+    assert not store.commit(grant, a_ledger(), release=True).is_outdated
+
+
+def test_look_sees_who_is_busy(state_bench: StoreBench) -> None:
+    """It changes nothing, and needs no lease."""
+    store = state_bench.store
+    grant = store.acquire(SCOPE, "a", START, LEASE)
+    store.commit(grant, a_ledger())
+
+    seen = store.look(SCOPE)
+
+    assert (a_ledger(), "a", True, False) == (
+        seen.ledger,
+        seen.owner,
+        seen.is_held(Instant(START + LEASE - 1)),
+        seen.is_held(Instant(START + LEASE)),
+    )

@@ -94,9 +94,9 @@ def _command(told: Mapping[str, Any], command_id: str, now: Instant) -> Command:
     kind = _kind(told["command"])
     why = _text(told, "why")
     if kind in _EXPLAINED and not why:
-        raise MalformedData(f"{kind}: why is missing; it must say the reason")
+        raise MalformedData(f"{kind}: why is missing; allowed is a line that says the reason")
     if kind is CommandKind.RESUME and "issued_at" not in told:
-        raise MalformedData("resume: issued_at is missing; a resume counts from when it was said")
+        raise MalformedData("resume: issued_at is missing; allowed is the instant at which it was said")
     if unknown := sorted(told.keys() - {"command", "id", "issued_at", "who", "why", *_FIELDS.get(kind, ())}):
         allowed = ", ".join(("issued_at", "who", "why", *_FIELDS.get(kind, ())))
         raise MalformedData(f"{kind}: {unknown[0]!r} is no field of it; allowed are {allowed}")
@@ -118,7 +118,7 @@ def _target(kind: CommandKind, told: Mapping[str, Any]) -> str:
     if kind is not CommandKind.PAUSE:
         return ""
     if ("product" in told) == ("strategy" in told):
-        raise MalformedData("pause: either product or strategy says what is paused")
+        raise MalformedData("pause: allowed is either product or strategy, to say what is paused")
     if "strategy" in told:
         return f"strategy {_name(told, 'strategy')}"
     # All books of an asset are one: whoever pauses SOL-USD does not want SOL-USDC instead.

@@ -26,8 +26,8 @@ def why_refuse(
     ahead = command.issued_at - now
     if ahead > _AHEAD_SECONDS:
         return f"issued_at lies {ahead} s ahead of the clock; allowed are {_AHEAD_SECONDS} s"
-    if command.slot not in commands.slots and len(commands.slots) >= _SLOTS_MAX:
-        return f"{len(commands.slots)} commands stand already, allowed are {_SLOTS_MAX}"
+    if command.target and command.slot not in commands.slots and len(commands.slots) >= _SLOTS_MAX:
+        return f"{len(commands.slots)} commands stand already; allowed are {_SLOTS_MAX}"
     lots = ledger.lots if ledger is not None else {}
     match command.kind:
         case CommandKind.CLOSE if command.target not in lots:
