@@ -33,9 +33,13 @@ def run_tick(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
     Raises: as ``run_cycle``.
     """
-    until = min(ports.clock.now() + _TICK_WAITS_SECONDS, tick.deadline - _RUN_SECONDS_MIN)
+    until = Instant(min(ports.clock.now() + _TICK_WAITS_SECONDS, tick.deadline - _RUN_SECONDS_MIN))
+    report = run_cycle(tick, pipeline, ports)
+    # It is asked for before anything is looked at: most of the time it is free.
+    if not _was_held(report):
+        return _run_next(report, pipeline, ports)
     try:
-        return _run_when_free(tick, lambda _: False, pipeline, ports, Instant(until))
+        return _run_when_free(tick, lambda _: False, pipeline, ports, until)
     except LeaseHeld as held:
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
 
@@ -90,9 +94,14 @@ def _run_when_free(
         if is_over(_await_lease(ports, until)):
             return CycleReport(tick, CycleOutcome.SKIPPED, "another run has seen to it")
         report = run_cycle(tick, pipeline, ports)
-        # Between the look and the lease another may have taken it: then nothing was read, and it is waited for.
-        if report.outcome is not CycleOutcome.SKIPPED or report.before is not None:
+        # Between the look and the lease another may have taken it: then that one is waited for.
+        if not _was_held(report):
             return _run_next(report, pipeline, ports)
+
+
+def _was_held(report: CycleReport) -> bool:
+    """Whether a run ended before it read anything, because another held the lease."""
+    return report.outcome is CycleOutcome.SKIPPED and report.before is None
 
 
 def _await_lease(ports: Ports, until: Instant) -> StateReading:

@@ -19,6 +19,7 @@ from trader.cycle.account import read_account
 from trader.cycle.act import Executor
 from trader.cycle.run_time import RunTime
 from trader.errors import VenueError
+from trader.model.commands import NO_COMMANDS
 from trader.model.decisions import Plan
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, CycleId, Instant
@@ -255,6 +256,7 @@ class LedgerUnderTest:
             settings=SETTINGS,
             ports=self._ports(),
             exchange=venue.exchange,
+            commands=NO_COMMANDS,
             time=RunTime(self.clock, TimeBudget(), lease_until),
             run_id=self._run_id(),
             is_recorded=True,

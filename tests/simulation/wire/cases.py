@@ -239,8 +239,9 @@ def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
 
 
 def _fields(ledger: Ledger) -> dict[str, Any]:
-    """Every field but two caches, which the next cycle reads anew."""
-    return {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name not in ("products", "fees")}
+    """Every field but two caches, which the next cycle reads anew, and what is told of the last run."""
+    untold = ("products", "fees", "last_run")
+    return {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name not in untold}
 
 
 def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:

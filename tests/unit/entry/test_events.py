@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trader.entry.events import AskStatus, Request, RunTick, SwitchChanged, parse_event
+from trader.entry.events import AskStatus, Request, RunTick, RunWatch, SwitchChanged, parse_event
 from trader.errors import MalformedData
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant
@@ -19,11 +19,79 @@ NOW = Instant(TICK + 7)
 REQUEST = "request-1"
 
 UNDERSTOOD: dict[str, Request] = {
-    "scheduled-cycle.json": RunTick(TICK),
+    "bus-clear-drawdown.json": Command(
+        CommandKind.CLEAR_DRAWDOWN,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e14",
+        "ada",
+        "the loss was a deposit moved away",
+    ),
+    "bus-close.json": Command(
+        CommandKind.CLOSE,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e12",
+        "ada",
+        "its project was hacked",
+        target="t247-6878db6828832327f1e3ec8f1f49",
+    ),
+    "bus-flatten.json": Command(
+        CommandKind.FLATTEN,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e10",
+        "ada",
+        "the exchange announced a halt of trading",
+    ),
+    "bus-pause.json": Command(
+        CommandKind.PAUSE,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e13",
+        "ada",
+        "a fork on Monday",
+        target="product SOL",
+        until=Instant(1795478400),
+    ),
+    "bus-reconcile.json": Command(
+        CommandKind.RECONCILE,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e15",
+        "ada",
+        "a look after maintenance at Coinbase",
+    ),
+    "bus-resume.json": Command(
+        CommandKind.RESUME,
+        TICK,
+        "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e11",
+        "ada",
+        "trading has resumed, all lots are sold",
+    ),
+    "clear-drawdown.json": Command(
+        CommandKind.CLEAR_DRAWDOWN, NOW, REQUEST, "ada", "the loss was a deposit moved away"
+    ),
+    "close.json": Command(
+        CommandKind.CLOSE, NOW, REQUEST, "ada", "its project was hacked", target="t247-6878db6828832327f1e3ec8f1f49"
+    ),
+    "flatten.json": Command(CommandKind.FLATTEN, NOW, REQUEST, "ada", "the exchange announced a halt of trading"),
     "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100), "6a7e8feb-b491-4cf7-a9f1-bf3703467718"),
-    "flatten.json": Command(CommandKind.FLATTEN, NOW, REQUEST),
+    "pause-product.json": Command(
+        CommandKind.PAUSE, NOW, REQUEST, "ada", "a fork on Monday", target="product SOL", until=Instant(1795478400)
+    ),
+    "pause-strategy.json": Command(
+        CommandKind.PAUSE,
+        NOW,
+        REQUEST,
+        "ada",
+        "its hit ratio is being looked at",
+        target="strategy rules_engine",
+        until=Instant(1795478400),
+    ),
+    "reconcile.json": Command(CommandKind.RECONCILE, NOW, REQUEST, "ada", "a look after maintenance at Coinbase"),
+    "resume-abandon.json": Command(
+        CommandKind.RESUME, TICK, REQUEST, "ada", "the last lot cannot be sold, its product was delisted", abandon=True
+    ),
+    "resume.json": Command(CommandKind.RESUME, TICK, REQUEST, "ada", "trading has resumed, all lots are sold"),
+    "scheduled-cycle.json": RunTick(TICK),
     "status.json": AskStatus(),
-    "reconcile.json": Command(CommandKind.RECONCILE, NOW, REQUEST),
+    "watch.json": RunWatch(Instant(1795342560)),
 }
 
 
