@@ -154,6 +154,13 @@ venue-faults: .venv/.dev ## try every fault on every endpoint of the venue; writ
 kill-drill: .venv/.dev ## flip the kill switch a thousand times during cycles; writes docs/kill-switch.md
 	$(BIN)/python -m desk.drill.kill_switch docs/kill-switch.md
 
+# `make command-drill TRIES=1000 SEED=7` plays more, and others.
+TRIES ?= 200
+
+.PHONY: command-drill
+command-drill: .venv/.dev ## let commands meet ticks, dead leases, watch runs and one another; TRIES, SEED
+	$(BIN)/python -m desk.drill.commands --tries $(TRIES) --seed $(SEED)
+
 # `make slow-venue ONLY="--delays 5 --lots 8"` runs a part and writes no page.
 ONLY ?=
 

