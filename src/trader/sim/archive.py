@@ -27,6 +27,8 @@ from trader.sim.orders import SimConversion, SimOrder
 
 #: How long what has ended stays in the account, beyond the visibility lag: longer than a ledger needs to book it.
 RECENT_SECONDS = 2 * 3600
+#: So far an account may be matched, by bars in which nothing happened, beyond what is stored of it.
+_UNSAVED_SECONDS = 3600
 
 _FILL, _ORDER, _CONVERSION = "FILL#", "ORDER#", "CONVERSION#"
 
@@ -54,6 +56,19 @@ class VenueAccounts:
     def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
         with _as_venue_error("read"):
             return self._accounts.list_archived(first, last, kind)
+
+
+def is_worth_saving(account: SimAccount, stored: SimAccount | None) -> bool:
+    """Whether an account says more than the stored one, or has been matched for long without being saved.
+
+    That nothing happened in a few bars is found again by whoever looks next.
+    """
+    if stored is None or account is stored:
+        return stored is None
+    if account.matched_until.keys() != stored.matched_until.keys():
+        return True
+    moved = max((account.matched_until[each] - at for each, at in stored.matched_until.items()), default=0)
+    return moved > _UNSAVED_SECONDS or replace(account, matched_until=stored.matched_until) != stored
 
 
 def split_ended(account: SimAccount, oldest: Instant) -> tuple[SimAccount, Ended]:

@@ -1,6 +1,7 @@
 """A venue that exists only in its account: the whole ExchangeAdapter, for paper trading and the backtest.
 
-It is lazy. Nothing happens between calls; each call first matches everything up to now, bar by bar, and saves. The
+It is lazy. Nothing happens between calls; each call first matches everything up to now, bar by bar, and saves what
+came of it. The
 public half is passed on to the market it was given.
 """
 
@@ -38,6 +39,7 @@ from trader.sim.archive import (
     VenueAccounts,
     find_conversion,
     find_order,
+    is_worth_saving,
     list_fills,
     list_order_fills,
     list_orders,
@@ -279,7 +281,7 @@ class SimulatedExchange:
         oldest = Instant(now - self._settings.visibility_lag_seconds - self._recent_seconds)
         recent, ended = split_ended(opened, oldest)
         account = match_all(recent, self._tape, self._settings, now)
-        if account is not stored:
+        if is_worth_saving(account, stored):
             self._save(account, ended)
         return account
 
