@@ -183,6 +183,10 @@ market-modes: .venv/.dev ## play every mode of a market against every situation 
 growth: .venv/.dev ## play weeks in which nothing new is opened, and see what grows; five minutes; writes docs/growth.md
 	$(BIN)/python -m desk.drill.growth docs/growth.md
 
+.PHONY: release-drill
+release-drill: .venv/.dev ## go back from the next release to this one and forward again, with lots to be sold; seconds
+	$(BIN)/python -m desk.drill.releases
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -11,8 +12,14 @@ import pytest
 from moto import mock_aws
 
 from architecture.tree import ROOT
+from desk.drill.releases import run_drill
+from desk.in_memory import InMemoryStateStore
+from factories import NOW, SCOPE, a_bracket_intent, a_held_ledger, an_intent, an_order_record
 from integration.grants import SWITCH
 from integration.switch_maker import CODE, SwitchMaker
+from trader.errors import LedgerCorrupt
+from trader.model.schema import SCHEMA
+from trader.model.unknown import NONE_UNKNOWN
 
 #: What an update of a stack may bring to the resource; a tag of the stack does not even reach it.
 UPDATES: dict[str, dict[str, str]] = {
@@ -123,3 +130,32 @@ def test_stack_of_live_begins_with_halt() -> None:
     profiles = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
 
     assert "InitialSwitch=HALT" in profiles["live"]["deploy"]["parameters"]["parameter_overrides"]
+
+
+# --- 61: a rollback met a ledger with one more field and stopped for good
+
+
+def test_accident_61_a_rollback_works_with_the_ledger_of_the_release_it_left() -> None:
+    """One more field was damage to the older release: no cycle could begin, and nothing was sold."""
+    told = run_drill(ticks=2)
+
+    assert [] == told.faults
+    assert (0, 0, 0) == (told.refused, told.lost, told.doubled)
+    assert told.is_sound
+
+
+def test_accident_61_one_more_field_is_no_damage_and_two_releases_ahead_still_are() -> None:
+    """What is two ahead may mean anything by the fields that are known: its text stays untouched, as before."""
+    store = InMemoryStateStore()
+    ledger = a_held_ledger(an_intent(), an_order_record(a_bracket_intent()))
+    store.commit(store.acquire(SCOPE, "a", NOW, 60), ledger, release=True)
+    text = store.texts[SCOPE]
+    store.texts[SCOPE] = text.replace('"audit_head":', '"another":{"a":[1]},"audit_head":')
+    stored = store.ledger(SCOPE)
+    far = store.texts[SCOPE] = text.replace(f'"schema":{SCHEMA}', f'"schema":{SCHEMA + 2}')
+
+    assert stored is not None
+    assert ledger == replace(stored, unknown=NONE_UNKNOWN)
+    with pytest.raises(LedgerCorrupt, match=f"schema {SCHEMA + 2}"):
+        store.acquire(SCOPE, "b", NOW, 60)
+    assert far == store.texts[SCOPE]

@@ -21,6 +21,7 @@ from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Liquidity, Side
+from trader.model.schema import SCHEMA
 
 LEASE = 60
 USD = Asset("USD")
@@ -263,6 +264,21 @@ def test_ledger_of_a_newer_schema_is_not_touched(state_bench: StoreBench) -> Non
         state_bench.store.acquire(SCOPE, "b", START, LEASE)
 
     assert newer == state_bench.read_raw()
+
+
+def test_ledger_of_the_next_schema_keeps_what_is_new_in_it(state_bench: StoreBench) -> None:
+    """Accident 61: a rollback meets a ledger with one more field, works with it, and gives it back whole."""
+    grant = state_bench.store.acquire(SCOPE, "a", START, LEASE)
+    state_bench.store.commit(grant, a_ledger(), release=True)
+    added = f'"schema":{SCHEMA + 1},"schema_note":{{"a":["1.50",null]}}'
+    state_bench.write_raw(state_bench.read_raw().replace(f'"schema":{SCHEMA}', added))
+
+    grant = state_bench.store.acquire(SCOPE, "b", START, LEASE)
+    assert grant.ledger is not None
+    state_bench.store.commit(grant, replace(grant.ledger, audit_head="x"), release=True)
+
+    assert added in state_bench.read_raw()
+    assert '"audit_head":"x"' in state_bench.read_raw()
 
 
 def test_scopes_do_not_see_one_another(state_bench: StoreBench) -> None:

@@ -19,6 +19,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderIntent
+from trader.model.unknown import UnknownFields
 from trader.sim.account import SimAccount
 
 _NUMBERS = st.one_of(
@@ -30,6 +31,15 @@ _NUMBERS = st.one_of(
 for _kind in (Decimal, Price, Quantity, Notional):
     st.register_type_strategy(_kind, _NUMBERS.map(_kind))
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+# As a newer release would have written them; tests/property/test_newer.py has many more.
+UNKNOWN = st.sampled_from(
+    [
+        UnknownFields(()),
+        UnknownFields((("new_a", '{"b":["1.50",null,0.1]}'),)),
+        UnknownFields((("new", "1"), ("née", '"ü"'))),
+    ]
+)
+st.register_type_strategy(UnknownFields, UNKNOWN)
 # Short texts: names of things. Accents and quotes are allowed, what they mean to JSON is the point.
 st.register_type_strategy(str, st.text(max_size=6))
 st.register_type_strategy(int, st.integers(-(2**63), 2**63))

@@ -174,22 +174,22 @@ def test_every_item_of_schema_1_is_read_and_written_as_schema_2(name: str) -> No
     assert ledger is None or ledger.schema == SCHEMA
 
 
-def test_schema_of_tomorrow_is_left_alone() -> None:
+def test_schema_after_the_next_is_left_alone() -> None:
     """An unknown schema is a ledger that a person must look at."""
     plain = json.loads((FIXTURES / "opened.json").read_text(encoding="utf-8"))
-    plain["ledger"] = {**upgrade_stored(plain["ledger"]), "schema": SCHEMA + 1}
+    plain["ledger"] = {**upgrade_stored(plain["ledger"]), "schema": SCHEMA + 2}
 
-    with pytest.raises(LedgerCorrupt, match=f"schema {SCHEMA + 1}"):
+    with pytest.raises(LedgerCorrupt, match=f"schema {SCHEMA + 2}"):
         read_ledger(json.dumps(plain["ledger"]), "item")
 
 
-@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "2", None])
+@pytest.mark.parametrize("schema", [0, SCHEMA + 2, "2", None])
 def test_simulated_account_of_another_schema_is_refused(schema: object, tmp_path: Path) -> None:
     """The same field names could mean something else there."""
     plain = json.loads((FIXTURES / "sim_account.json").read_text(encoding="utf-8"))
     (tmp_path / "account.json").write_text(json.dumps({**plain, "schema": schema}), encoding="utf-8")
 
-    with pytest.raises(LedgerCorrupt, match=f"schema {schema!r}, this code reads 1 and {SCHEMA}"):
+    with pytest.raises(LedgerCorrupt, match=f"schema {schema!r}, this code reads 1 to {SCHEMA + 1}"):
         FileSimAccountStore(tmp_path / "account.json", SimAccount).load()
 
 

@@ -60,7 +60,8 @@ class LowHigh:
         ]
 
 
-def _with_strategy(settings: Settings) -> Settings:
+def add_strategy(settings: Settings) -> Settings:
+    """Let the strategy of the drills trade, and nothing else."""
     section = StrategySettings(Decimal(80), 1, None, enabled=True)
     return replace(settings, strategies={_STRATEGY: section})
 
@@ -74,7 +75,7 @@ class RestingWorld(GrowthWorld):
     def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
         risk = replace(settings.risk, trades_per_day_max=10_000, entries_per_hour_max=10_000, product_spacing_minutes=0)
         execution = replace(settings.execution, max_reprices=10_000)
-        settings = replace(_with_strategy(settings), risk=risk, execution=execution)
+        settings = replace(add_strategy(settings), risk=risk, execution=execution)
         super().__init__(settings, self._make_bar, cycles + _SET_UP, {_STRATEGY: LowHigh()}, run)
 
     def set_up(self) -> None:
@@ -114,7 +115,7 @@ class PaperWorld(GrowthWorld):
 
     def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
         days = cycles // (len(PLAYED) * TRIPS_A_DAY) + 1
-        super().__init__(_with_strategy(settings), self._make_bar, days * _DAY + _SET_UP, {_STRATEGY: LowHigh()}, run)
+        super().__init__(add_strategy(settings), self._make_bar, days * _DAY + _SET_UP, {_STRATEGY: LowHigh()}, run)
 
     def set_up(self) -> None:
         for period in range(_SET_UP):

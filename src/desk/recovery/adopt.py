@@ -25,7 +25,7 @@ from desk.recovery.replay import ADOPTED
 from desk.recovery.store import Change
 from trader.cycle.account import make_view, read_account
 from trader.errors import MissingData
-from trader.model.codec import decode
+from trader.model.codec import decode_told
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
 from trader.model.inputs import AccountListing, AccountView
@@ -167,6 +167,6 @@ def _announced(chain: Chain, name: str) -> OrderIntent | None:
         for event in each.events:
             told = event.body.get("intent") if event.kind == EventKind.ORDER_INTENDED else None
             if told is not None and told["client_order_id"] == name:
-                intent: OrderIntent = decode(OrderIntent, told)
+                intent: OrderIntent = decode_told(OrderIntent, told)
                 return intent
     return None

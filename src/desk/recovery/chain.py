@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from trader.errors import AuditError, MalformedData
 from trader.model.codec import sha256_hex
+from trader.model.events import EventKind
 from trader.model.ids import CycleId, Instant, Scope
 from trader.model.schema import is_schema_1, upgrade_event
 
@@ -22,6 +23,7 @@ _KEY = re.compile(
     r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z(?:-[a-z_]+(?:\.[0-9a-f]+)?)?)-(\d{8,})-([a-z]+\d*)\.jsonl"
 )
 _SHOWN = 12
+_KINDS: frozenset[str] = frozenset(EventKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class ChainObject:
     epoch: int
     part: str
     events: tuple[Recorded, ...]
+
+    def known_events(self) -> tuple[Recorded, ...]:
+        """Return the events of kinds that this release knows; those of a newer one tell it nothing."""
+        return tuple(event for event in self.events if event.kind in _KINDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from desk.recovery.chain import Recorded
 from trader.model.booking import book_dust
-from trader.model.codec import decode
+from trader.model.codec import decode_told
 from trader.model.commands import Command, CommandMark
 from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
 from trader.model.events import EventKind
@@ -28,7 +28,7 @@ EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     """Mark the lots and the books with the quotes that the cycle saw and believed."""
     quotes: dict[ProductId, Quote] = {
-        quote.product_id: quote for quote in (decode(Quote, plain) for plain in event.body["quotes"])
+        quote.product_id: quote for quote in (decode_told(Quote, plain) for plain in event.body["quotes"])
     }
     now = Instant(event.body["now"])
     believed = believe_quotes(ledger, quotes, {}, now, settings.universe, settings.exits).quotes
@@ -40,11 +40,12 @@ def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
 def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     """Take the equity marks and the failure streak as recorded; a halt that a person must lift is never lifted here."""
     body = event.body
-    marks: EquityMarks | None = decode(EquityMarks, body["equity_marks"]) if body["equity_marks"] is not None else None
+    told = body["equity_marks"]
+    marks: EquityMarks | None = decode_told(EquityMarks, told) if told is not None else None
     return replace(
         ledger,
         equity_marks=marks or ledger.equity_marks,
-        failure_streak=decode(FailureStreak, body["failure_streak"])
+        failure_streak=decode_told(FailureStreak, body["failure_streak"])
         if "failure_streak" in body
         else ledger.failure_streak,
         drawdown_halt=ledger.drawdown_halt or bool(body.get("drawdown_halt")),
@@ -57,21 +58,21 @@ def _dusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 
 
 def _regime(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    return replace(ledger, regime=decode(RegimeState, event.body["state"]))
+    return replace(ledger, regime=decode_told(RegimeState, event.body["state"]))
 
 
 def _universe(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    return replace(ledger, membership=decode(Mapping[ProductId, Membership], event.body["membership"]))
+    return replace(ledger, membership=decode_told(Mapping[ProductId, Membership], event.body["membership"]))
 
 
 def _strategies(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     if "runs" not in event.body:
         return ledger
-    return replace(ledger, strategy_runs=decode(Mapping[StrategyId, Instant], event.body["runs"]))
+    return replace(ledger, strategy_runs=decode_told(Mapping[StrategyId, Instant], event.body["runs"]))
 
 
 def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    return replace(ledger, failure_streak=decode(FailureStreak, event.body["failure_streak"]))
+    return replace(ledger, failure_streak=decode_told(FailureStreak, event.body["failure_streak"]))
 
 
 def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
@@ -87,7 +88,7 @@ def lift_reduce_only(ledger: Ledger, bases: Collection[str]) -> Ledger:
 
 
 def _commanded(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    command: Command = decode(Command, event.body["command"])
+    command: Command = decode_told(Command, event.body["command"])
     mark = CommandMark(command.issued_at, command.command_id, event.body["run"])
     return replace(ledger, applied_commands={**ledger.applied_commands, command.slot: mark})
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
 from trader.cycle.account import check_portfolio, make_view
-from trader.model.codec import decode
+from trader.model.codec import decode_told
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, Scope
@@ -142,7 +142,7 @@ def _settle_doubtful_conversions(replay: Replay, now: Instant, told: ConversionI
 
 def _announced_conversions(chain: Chain) -> dict[str, ConversionIntent]:
     announced = (
-        decode(ConversionIntent, event.body["conversion"])
+        decode_told(ConversionIntent, event.body["conversion"])
         for each in chain.objects
         for event in each.events
         if event.kind == EventKind.ORDER_INTENDED and "conversion" in event.body
@@ -160,7 +160,7 @@ def _remember_what_left(
         for event in each.events:
             if event.kind != EventKind.ORDER_INTENDED or "intent" not in event.body:
                 continue
-            intent: OrderIntent = decode(OrderIntent, event.body["intent"])
+            intent: OrderIntent = decode_told(OrderIntent, event.body["intent"])
             known = intent.client_order_id in replay.ledger.orders or intent.client_order_id in replay.finished
             if intent.client_order_id in at_venue and not known:
                 replay.ledger = replay.ledger.with_order(OrderRecord(intent))

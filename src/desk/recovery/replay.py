@@ -15,7 +15,7 @@ from desk.recovery.chain import ChainObject, Recorded
 from desk.recovery.conversions import read_conversion_report
 from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, recall_released
 from trader.model.booking import seal_fills
-from trader.model.codec import decode
+from trader.model.codec import decode_told
 from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Plan
@@ -93,7 +93,7 @@ class Replay:
         self._key, self._sends = each.key, each.part == _DECISION or each.part.startswith(_TURN)
         # Every cycle that could read the account reconciled, and forgot what was old, with or without news to note.
         due = self.trades and each.part == _DECISION and not abstained
-        for event in each.events:
+        for event in each.known_events():
             if event.kind in _RANKS or event.kind == EventKind.MISMATCH_FOUND:
                 self._queue(event)
                 continue
@@ -131,7 +131,7 @@ class Replay:
         self._waiting = []
         at = Instant(max((int(body["read_at"]) for _, body in bodies if "read_at" in body), default=at))
         reports = tuple(
-            decode(OrderStatusReport, body["report"])
+            decode_told(OrderStatusReport, body["report"])
             for kind, body in bodies
             if kind == EventKind.ORDER_OBSERVED and "report" in body
         )
@@ -143,20 +143,20 @@ class Replay:
         )
         for kind, body in bodies:
             if kind == EventKind.FILL_APPLIED:
-                self._introduce(ClientOrderId(body["order"]), decode(Fill, body["fill"]))
+                self._introduce(ClientOrderId(body["order"]), decode_told(Fill, body["fill"]))
         self.adopt(reconcile(self.ledger, AccountView(at, self._plenty(), reports, fills, conversions), self.settings))
         for kind, body in bodies:
             if kind == EventKind.ORDER_OBSERVED and "report" not in body:
                 self._abandon(ClientOrderId(body["order"]), at)
 
     def _fill(self, body: Mapping[str, Any]) -> Fill:
-        told: Fill = decode(Fill, body["fill"])
+        told: Fill = decode_told(Fill, body["fill"])
         found = self.listed.get(told.trade_id)
         if found is None:
             if not told.trade_id.startswith(ADOPTED):
                 self.unknown.append(f"fill {told.trade_id}: the venue no longer lists it; booked as the audit has it")
             return told
-        if found != told:
+        if found != replace(told, unknown=found.unknown):
             self.unknown.append(f"fill {told.trade_id}: the audit has {told}, the venue {found}; booked is the venue's")
         return found
 
@@ -211,10 +211,10 @@ class Replay:
     def apply_intent(self, event: Recorded) -> None:
         """Collect what was announced; an operator's announcement takes effect at once."""
         if "conversion" in event.body:
-            conversion = decode(ConversionIntent, event.body["conversion"])
+            conversion = decode_told(ConversionIntent, event.body["conversion"])
             self._plan = replace(self._plan, conversions=(*self._plan.conversions, conversion))
             return
-        order: OrderIntent = decode(OrderIntent, event.body["intent"])
+        order: OrderIntent = decode_told(OrderIntent, event.body["intent"])
         if not self._sends:
             self.ledger = self.ledger.with_order(OrderRecord(order))
         elif order.contingent_on is not None:
@@ -245,7 +245,9 @@ class Replay:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))
         if record is None or not record.is_in_doubt:
             return
-        said = decode(_SUBMISSIONS[event.body["as"]], event.body["submission"])
+        if event.body["as"] not in _SUBMISSIONS:
+            return  # the order stays in doubt, until the venue shows it
+        said = decode_told(_SUBMISSIONS[event.body["as"]], event.body["submission"])
         rules = self.settings.execution
         self._keep(settle_submission(self.ledger, record.intent.client_order_id, said, event.at, rules))
 

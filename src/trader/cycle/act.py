@@ -171,7 +171,8 @@ class Executor:
     def cancel(self, order_ids: Iterable[ClientOrderId]) -> None:
         """Cancel orders, and read back what became of them."""
         known = (self.ledger.orders[order_id] for order_id in order_ids if order_id in self.ledger.orders)
-        wanted = {record.venue_order_id: record for record in known if record.is_at_venue and record.venue_order_id}
+        ours = [record for record in known if record.is_at_venue and record.is_understood]
+        wanted = {record.venue_order_id: record for record in ours if record.venue_order_id}
         if not wanted:
             return
         try:

@@ -34,7 +34,9 @@ from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
 
 #: What keeps a due sale from becoming an order, and no decision of ours does.
-_BLINDING = frozenset({DenialCode.QUOTE_MISSING, DenialCode.PRODUCT_MISSING, DenialCode.ORDER_IN_DOUBT})
+_BLINDING = frozenset(
+    {DenialCode.QUOTE_MISSING, DenialCode.PRODUCT_MISSING, DenialCode.ORDER_IN_DOUBT, DenialCode.LEDGER_NEWER}
+)
 
 
 def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:

@@ -123,7 +123,8 @@ class SaleTurn:
 
         The entry first: what it still buys could not be sold with the rest.
         """
-        records = [each for each in self.hands.ledger.orders_of(intent.lot_id) if each.is_at_venue]
+        orders = self.hands.ledger.orders_of(intent.lot_id)
+        records = [each for each in orders if each.is_at_venue and each.is_understood]
         goes = [each for each in records if each.intent.client_order_id != self.order_id]
         return tuple(each.intent.client_order_id for each in sorted(goes, key=lambda each: not each.intent.is_entry))
 

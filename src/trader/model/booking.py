@@ -18,6 +18,7 @@ from trader.model.lots import Dust, Lot
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Side
+from trader.model.unknown import NONE_UNKNOWN
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
 _SIZE_TOLERANCE = Decimal("1e-12")
@@ -69,7 +70,8 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     taken = _fold(old, lot)
     if taken is None:
         return ledger
-    carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized)
+    kept = lot.carried.unknown if lot.carried is not None else NONE_UNKNOWN
+    carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized, kept)
     staying = [seal_fills(record, until) for record in records]
     after = _fold(staying, replace(lot, carried=carried))
     if after is None or replace(after, carried=lot.carried) != lot:
@@ -88,7 +90,8 @@ def seal_fills(record: OrderRecord, until: Instant) -> OrderRecord:
     kept = replace(record, fills=tuple(fill for fill in record.fills if fill.time > until))
     bare = replace(kept, carried=None)
     quantity, spent = Quantity(record.filled - bare.filled), Notional(record.spent - bare.spent)
-    return replace(kept, carried=CarriedFills(quantity, spent, Notional(fees), max(fill.time for fill in old)))
+    unknown = record.carried.unknown if record.carried is not None else NONE_UNKNOWN
+    return replace(kept, carried=CarriedFills(quantity, spent, Notional(fees), max(fill.time for fill in old), unknown))
 
 
 def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
@@ -111,7 +114,7 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
 def _fold(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     """Add up what a lot carries and the fills of these records; None if they sell more than there is."""
     entry = next((record for record in records if record.intent.is_entry and record.fills), None)
-    begun = old if old is not None and old.carried is not None else _begin_lot(entry)
+    begun = old if old is not None and old.carried is not None else _begin_lot(entry, old)
     if begun is None:
         return None
     carried = begun.carried or CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0))
@@ -136,8 +139,8 @@ def _fold(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     return replace(begun, quantity=quantity, cost=cost, entry_fees=fees, realized=realized, peak_price=Price(peak))
 
 
-def _begin_lot(entry: OrderRecord | None) -> Lot | None:
-    """Begin the lot of an entry, empty; None if nothing of it was filled."""
+def _begin_lot(entry: OrderRecord | None, old: Lot | None) -> Lot | None:
+    """Begin the lot of an entry, empty; None if nothing of it was filled. What a newer release added to it stays."""
     if entry is None:
         return None
     intent = entry.intent
@@ -153,8 +156,9 @@ def _begin_lot(entry: OrderRecord | None) -> Lot | None:
         cost=Notional(0),
         entry_fees=Notional(0),
         opened_at=Instant(min(fill.time for fill in entry.fills)),
-        bracket=intent.bracket,
+        bracket=intent.bracket if old is None else replace(intent.bracket, unknown=old.bracket.unknown),
         max_hold_until=intent.max_hold_until,
+        unknown=old.unknown if old is not None else NONE_UNKNOWN,
     )
 
 
@@ -171,6 +175,12 @@ def would_oversell(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:
     return lot is None or fill.quantity > lot.quantity
 
 
+def has_no_lot(ledger: Ledger, record: OrderRecord, fill: Fill) -> bool:
+    """Whether a buy, of a purpose that this release does not know, belongs to no lot: it cannot begin one here."""
+    is_new = record.intent.lot_id not in ledger.lots and record.intent.lot_id not in ledger.closed_lots
+    return fill.side is Side.BUY and not record.intent.is_entry and is_new
+
+
 def book_dust(ledger: Ledger, lot: Lot) -> Ledger:
     """Write off what is left of a lot below what the venue lets us sell; the quantity joins the asset's dust."""
     left = Dust(lot.strategy, lot.base, lot.quantity, Notional(lot.cost + lot.entry_fees))
@@ -180,6 +190,7 @@ def book_dust(ledger: Ledger, lot: Lot) -> Ledger:
         base=lot.base,
         quantity=Quantity(sum((each.quantity for each in same), ZERO)),
         cost=Notional(sum((each.cost for each in same), ZERO)),
+        unknown=same[0].unknown,
     )
     others = (each for each in ledger.dust if each.base != lot.base)
     return replace(ledger.with_closed_lot(lot), dust=(*others, dust))

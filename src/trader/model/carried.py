@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trader.model.ids import Instant
 from trader.model.money import Notional, Quantity
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class CarriedLot:
     cost: Notional
     entry_fees: Notional
     realized: Notional
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,4 @@ class CarriedFills:
     notional: Notional
     fees: Notional
     until: Instant
+    unknown: UnknownFields = NONE_UNKNOWN

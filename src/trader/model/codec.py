@@ -1,7 +1,8 @@
 """Frozen values to plain JSON and back, driven by their type hints; the same value always gives the same bytes.
 
 Decimals travel as text, so nothing is lost. Fields that hold their default are written too: a reader of the audit
-should not need the code. Unknown fields are refused on reading: they belong to a newer schema.
+should not need the code. What a newer release added to stored state is kept on reading and written back, fields and
+words, see ``trader.model.unknown``; any other class refuses an unknown field.
 """
 
 from __future__ import annotations
@@ -22,13 +23,11 @@ from trader.errors import LedgerCorrupt, MalformedData
 from trader.model.money import plain
 from trader.model.parse import Readers
 from trader.model.schema import upgrade
+from trader.model.unknown import is_for_unknown
 
 Writer = Callable[[Any], str]
 
 T = TypeVar("T")
-
-# JSON may print a float without a point.
-_READERS = Readers({bool: (bool,), int: (int,), str: (str,), float: (float, int), Decimal: (str,)})
 
 
 def canonical_json(value: Any) -> str:
@@ -48,9 +47,17 @@ def encode(value: Any) -> Any:
 def decode(kind: Any, plain_value: Any) -> Any:
     """Build a value of *kind* from what ``encode`` made of one.
 
-    Raises: MalformedData naming the field, if anything is missing, unknown or of another type.
+    Raises: MalformedData naming the field, if anything is missing or of another type, or unknown where it is not kept.
     """
     return _READERS[kind](plain_value)
+
+
+def decode_told(kind: Any, plain_value: Any) -> Any:
+    """Build a value of *kind* from what a record of the audit tells; unknown fields that cannot be kept are left out.
+
+    Raises: MalformedData naming the field, if anything is missing or of another type.
+    """
+    return _LENIENT_READERS[kind](plain_value)
 
 
 def digest_of(value: Any) -> str:
@@ -61,6 +68,14 @@ def digest_of(value: Any) -> str:
 def sha256_hex(text: str) -> str:
     """Return the SHA-256 of text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# JSON may print a float without a point.
+_MADE_FROM: Mapping[type, tuple[type, ...]] = {
+    bool: (bool,), int: (int,), str: (str,), float: (float, int), Decimal: (str,)
+}  # fmt: skip
+_READERS = Readers(_MADE_FROM, keep=canonical_json)
+_LENIENT_READERS = Readers(_MADE_FROM, keep=canonical_json, ignores_unknown=True)
 
 
 class _Writers(dict[type, Writer]):
@@ -83,8 +98,15 @@ def _writer(kind: type) -> Writer:
     raise MalformedData(f"{kind.__name__} has no plain form")
 
 
+class _Words(dict[Enum, str]):
+    """How the members of an enum are written; a word that is none of them is written as it was read."""
+
+    def __missing__(self, kept: Enum) -> str:
+        return canonical_json(kept.value)
+
+
 def _enum_writer(kind: Any) -> Writer:
-    return {member: canonical_json(member.value) for member in kind}.__getitem__
+    return _Words({member: canonical_json(member.value) for member in kind}).__getitem__
 
 
 def _write_mapping(value: Mapping[Any, Any]) -> str:
@@ -113,16 +135,28 @@ _WRITERS_OF: tuple[tuple[Any, Callable[[type], Writer]], ...] = (
 
 
 def _dataclass_writer(kind: Any) -> Writer:
-    names = sorted(each.name for each in fields(kind))
+    names = sorted(each.name for each in fields(kind) if not is_for_unknown(each))
     form = "{" + ",".join(f'"{name}":%s' for name in names) + "}"
     if len(names) < 2:
         return lambda value: form % tuple(canonical_json(getattr(value, name)) for name in names)
     values = attrgetter(*names)
-    return lambda value: form % tuple([_WRITERS[type(item)](item) for item in values(value)])
+
+    def write(value: Any) -> str:
+        return form % tuple([_WRITERS[type(item)](item) for item in values(value)])
+
+    def write_all(value: Any) -> str:
+        return _write_together(value, names) if value.unknown else write(value)
+
+    return write_all if any(map(is_for_unknown, fields(kind))) else write
+
+
+def _write_together(value: Any, names: Sequence[str]) -> str:
+    texts = {**{name: canonical_json(getattr(value, name)) for name in names}, **dict(value.unknown)}
+    return f"{{{','.join([f'{encode_basestring(name)}:{texts[name]}' for name in sorted(texts)])}}}"
 
 
 def read_stored(kind: type[T], text: str, where: str, upgraded: Callable[[Any], Any] = upgrade) -> T:
-    """Read what was stored as JSON, by this schema or the one before.
+    """Read what was stored as JSON, by this schema, the one before or the next one.
 
     What names its schema, a ledger or an account, is *upgraded* by ``upgrade_stored``.
     Raises: LedgerCorrupt naming the place.

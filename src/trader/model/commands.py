@@ -16,6 +16,7 @@ from trader.errors import MalformedData
 from trader.model.codec import canonical_json, decode
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, StrategyId
 from trader.model.trading_state import TradingState
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: From the most cautious state to the least; of several that are asked for the first counts.
 _CAUTION = (TradingState.HALT, TradingState.FLATTEN, TradingState.REDUCE_ONLY, TradingState.RUN)
@@ -49,6 +50,7 @@ class Command:
     target: str = ""
     until: Instant | None = None
     abandon: bool = False
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def slot(self) -> str:
@@ -71,6 +73,7 @@ class CommandMark:
     issued_at: Instant
     command_id: str
     run_id: CycleId
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

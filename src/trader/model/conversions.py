@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from trader.model.ids import Asset, CycleId, Instant
 from trader.model.money import Notional
+from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
 
 
-class ConversionStatus(StrEnum):
+class ConversionStatus(OpenEnum):
     """How far a conversion of one quote asset into another got."""
 
     INTENDED = "INTENDED"
@@ -28,6 +28,7 @@ class ConversionIntent:
     target: Asset
     amount: Notional
     decided_at: Instant
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ class ConversionRecord:
     venue_conversion_id: str | None = None
     final_at: Instant | None = None
     is_unread: bool = False
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def is_open(self) -> bool:
         """Whether its outcome is still to be learnt."""
-        return self.status in (ConversionStatus.INTENDED, ConversionStatus.QUOTED)
+        return self.status not in (ConversionStatus.COMPLETED, ConversionStatus.FAILED)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from trader.errors import DataError, MissingData
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.listings import find_flaw, remember_row
 from trader.model.market import FeeRates, Product
 from trader.model.money import Notional, Price
+from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
 
 
-class Regime(StrEnum):
+class Regime(OpenEnum):
     """What kind of market it is."""
 
     BULL = "bull"
@@ -32,6 +32,7 @@ class EquityMarks:
     week: str
     week_equity: Notional
     peak_equity: Notional
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class AcceptedMark:
 
     price: Price
     at: Instant
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class EntryPacing:
     trades_today: int = 0
     entries: tuple[Instant, ...] = ()
     last_entry: Mapping[Asset, Instant] = field(default_factory=dict)
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Cooldown:
 
     until: Instant
     reason: str
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class LossStreak:
 
     losses: int = 0
     cooldown_until: Instant = Instant(0)
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class RegimeState:
     current: Regime = Regime.UNKNOWN
     candidate: Regime = Regime.UNKNOWN
     held_cycles: int = 0
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,12 @@ class RegimeReading:
     volatility_pct: float | None = None
     state: RegimeState = RegimeState()
 
+    def details(self) -> dict[str, str | float]:
+        """Return what a denial names of it; nothing if the benchmark could not be read."""
+        if self.trend_pct is None or self.volatility_pct is None:
+            return {}
+        return {"raw": self.raw.value, "trend_pct": self.trend_pct, "volatility_pct": self.volatility_pct}
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
@@ -97,6 +109,7 @@ class Membership:
 
     member: bool
     disagreeing_cycles: int = 0
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,7 @@ class ProductCache:
     products: tuple[Product, ...]
     causes: Mapping[ProductId, str] = field(default_factory=dict)
     unlisted: tuple[Asset, ...] = ()
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def by_id(self) -> dict[ProductId, Product]:
         """Return the products by their id."""
@@ -148,6 +162,7 @@ class FeeCache:
 
     fetched_at: Instant
     rates: FeeRates
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +171,7 @@ class FailureStreak:
 
     failed_cycles: int = 0
     cooldown_until: Instant = Instant(0)
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +183,10 @@ class RunMark:
     ended_at: Instant
     outcome: str
     reason: str = ""
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
-class CyclePhase(StrEnum):
+class CyclePhase(OpenEnum):
     """How far the last cycle got."""
 
     COMMITTED = "COMMITTED"
@@ -182,3 +199,4 @@ class CycleMark:
 
     cycle_id: CycleId
     phase: CyclePhase
+    unknown: UnknownFields = NONE_UNKNOWN

@@ -63,6 +63,7 @@ class DenialCode(StrEnum):
     CONVICTION_BELOW_PEER = "CONVICTION_BELOW_PEER", "allocation", "another strategy wants it with more conviction"
     TRADES_EXCEED_MAX = "TRADES_EXCEED_MAX", "allocation", "the strategy used up its trades of this cycle"
     SWITCH_NOT_RUN = "SWITCH_NOT_RUN", "risk", "the kill switch does not say RUN"
+    LEDGER_NEWER = "LEDGER_NEWER", "risk", "a newer release wrote what this one does not know; it only exits"
     PRODUCT_PAUSED = "PRODUCT_PAUSED", "risk", "an operator paused the asset"
     STRATEGY_PAUSED = "STRATEGY_PAUSED", "risk", "an operator paused the strategy"
     COMMAND_UNREAD = "COMMAND_UNREAD", "risk", "an operator's command stands that this release does not know"

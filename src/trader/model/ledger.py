@@ -33,6 +33,7 @@ from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderIntent, OrderPurpose, Side
 from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: The base increment of a product whose metadata nobody remembers: the finest there is.
 _FINEST_INCREMENT = Decimal("1e-8")
@@ -47,6 +48,7 @@ class SubLedger:
     fees: Notional = Notional(0)
     wins: int = 0
     losses: int = 0
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Ledger:
     fills_known_until: Instant = Instant(0)
     applied_commands: Mapping[str, CommandMark] = field(default_factory=dict)
     schema: int = SCHEMA
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def known_products(self) -> dict[ProductId, Product]:
@@ -148,7 +151,7 @@ class Ledger:
     def contingent(self, order_id: ClientOrderId) -> OrderRecord | None:
         """Return the order that waits for the end of this sale, if there is one."""
         waiting = (each for each in self.orders.values() if each.intent.contingent_on == order_id)
-        return next((each for each in waiting if each.is_contingent), None)
+        return next((each for each in waiting if each.is_contingent and each.is_understood), None)
 
     def with_conversion(self, record: ConversionRecord) -> Ledger:
         """Remember this conversion, replacing what was known of it."""
@@ -170,6 +173,11 @@ class Ledger:
     def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
         """Return every remembered order that opened, closes or protects this lot."""
         return tuple(record for record in self.orders.values() if record.intent.lot_id == lot_id)
+
+    def quantity_withheld(self, lot_id: ClientOrderId) -> Quantity:
+        """Return what of a lot is left to orders of a newer release: all that they may still sell."""
+        sales = (each for each in self.orders_of(lot_id) if each.intent.side is Side.SELL and not each.is_understood)
+        return Quantity(sum((each.remaining for each in sales if each.is_active), ZERO))
 
     def quantity_on_sale(self, lot_id: ClientOrderId, settled: Instant, without: Collection[ClientOrderId]) -> Quantity:
         """Return what orders may still sell of a lot, *without* some of them; *settled* as for ``awaits_fills``."""

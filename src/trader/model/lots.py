@@ -8,6 +8,7 @@ from trader.model.carried import CarriedLot
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Lot:
     realized: Notional = Notional(0)
     peak_price: Price = Price(0)
     carried: CarriedLot | None = None
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def entry_price(self) -> Price:
@@ -105,3 +107,4 @@ class Dust:
     base: Asset
     quantity: Quantity
     cost: Notional
+    unknown: UnknownFields = NONE_UNKNOWN

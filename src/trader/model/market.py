@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from trader.errors import DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import BPS, Notional, Price, Quantity
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
@@ -93,6 +94,7 @@ class Product:
     view_only: bool = False
     alias: ProductId | None = None
     listed_at: Instant | None = None
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def canonical_id(self) -> ProductId:
@@ -258,6 +260,7 @@ class FeeRates:
 
     maker: Decimal
     taker: Decimal
+    unknown: UnknownFields = NONE_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

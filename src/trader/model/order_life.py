@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+
+from trader.model.unknown import OpenEnum
 
 
-class OrderStatus(StrEnum):
+class OrderStatus(OpenEnum):
     """Ours before the venue has it, the venue's from then on.
 
     CONTINGENT waits for the end of a sale and has not left; WITHHELD certainly never left. ABANDONED was given up after
@@ -68,5 +69,5 @@ TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 
 
 def may_follow(current: OrderStatus, observed: OrderStatus) -> bool:
-    """Tell whether *observed* is news after *current*; the same status again is not."""
-    return observed in TRANSITIONS[current]
+    """Tell whether *observed* is news after *current*; the same again is none, nor is anything after an unknown one."""
+    return observed in TRANSITIONS.get(current, ())

@@ -10,6 +10,7 @@ from trader.model.ids import Instant, VenueOrderId
 from trader.model.money import ZERO, Notional, Quantity, notional
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, Side
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: Sums of fills and what an order reports may differ by this part of it.
 _REPORT_TOLERANCE = Decimal("1e-12")
@@ -37,6 +38,12 @@ class OrderRecord:
     repeats: int = 0
     final_at: Instant | None = None
     note: str = ""
+    unknown: UnknownFields = NONE_UNKNOWN
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether this release may work it: send, cancel or replace it. One of a newer release it only watches."""
+        return self.status.is_known and self.intent.is_understood
 
     @property
     def filled(self) -> Quantity:

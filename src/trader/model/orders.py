@@ -13,6 +13,7 @@ from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, 
 from trader.model.money import ZERO, Notional, Price, Quantity, notional
 from trader.model.order_life import OrderStatus
 from trader.model.refusals import RefusalClass, classify_refusal
+from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
 
 
 class Side(StrEnum):
@@ -22,7 +23,7 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
-class OrderConfiguration(StrEnum):
+class OrderConfiguration(OpenEnum):
     """The few kinds of order we ever send.
 
     A bracket, and a stop-limit for a lot without a target, protect; a resting limit sells what no such order can
@@ -42,7 +43,7 @@ class OrderConfiguration(StrEnum):
         return self in (OrderConfiguration.BRACKET_GTC, OrderConfiguration.STOP_LIMIT_GTC)
 
 
-class OrderPurpose(StrEnum):
+class OrderPurpose(OpenEnum):
     """What an order is for."""
 
     ENTRY = "ENTRY"
@@ -50,7 +51,7 @@ class OrderPurpose(StrEnum):
     PROTECTION = "PROTECTION"
 
 
-class Liquidity(StrEnum):
+class Liquidity(OpenEnum):
     """Whether a fill rested on the book or took from it."""
 
     MAKER = "MAKER"
@@ -68,6 +69,7 @@ class Bracket:
 
     stop_price: Price
     target_price: Price | None
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def is_around(self, price: Decimal) -> bool:
         """Tell whether the stop is below this price and above zero, and the target, if there is one, above it."""
@@ -110,6 +112,12 @@ class OrderIntent:
     depends_on: tuple[str, ...] = ()
     contingent_on: ClientOrderId | None = None
     reason: str = ""
+    unknown: UnknownFields = NONE_UNKNOWN
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether this release knows what it is for, and of what kind it is."""
+        return self.purpose.is_known and self.configuration.is_known
 
     @property
     def is_entry(self) -> bool:
@@ -216,6 +224,7 @@ class Fill:
     fee: Notional
     time: Instant
     liquidity: Liquidity = Liquidity.UNKNOWN
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def notional(self) -> Notional:

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
 
 from trader.errors import MalformedData
+from trader.model.unknown import OpenEnum, UnknownFields, is_for_unknown
 
 Reader = Callable[[Any], Any]
 
@@ -70,12 +71,21 @@ class Readers(dict[Any, Reader]):
     int to Python. Without any, a value stays as it was found. Marks of Annotated that have a ``check`` are asked what
     they make of the value; a ValueError from there is a problem like any other.
 
+    *keep* writes down what a newer release put there: a class with a field for it keeps unknown fields, an open enum
+    unknown words. Without it, and elsewhere, they do not fit; unless unknown fields are simply to be ignored.
+
     Raises: Misfits for a value that does not fit, MalformedData for a hint that no value can be read by.
     """
 
-    def __init__(self, made_from: Mapping[type, tuple[type, ...]]) -> None:
+    def __init__(
+        self,
+        made_from: Mapping[type, tuple[type, ...]],
+        keep: Callable[[Any], str] | None = None,
+        *,
+        ignores_unknown: bool = False,
+    ) -> None:
         super().__init__()
-        self._made_from = made_from
+        self._made_from, self._keep, self._ignores_unknown = made_from, keep, ignores_unknown
 
     def __missing__(self, hint: Any) -> Reader:
         bare, marks = split_hint(hint)
@@ -94,7 +104,9 @@ class Readers(dict[Any, Reader]):
             return self._mapping_reader(bare, hint)
         if is_dataclass(bare):
             return self._dataclass_reader(bare, hint)
-        return _enum_reader(bare, hint) if issubclass(bare, Enum) else self._scalar_reader(bare, hint)
+        if issubclass(bare, Enum):
+            return _enum_reader(bare, hint, is_open=self._keep is not None and issubclass(bare, OpenEnum))
+        return self._scalar_reader(bare, hint)
 
     def _optional_reader(self, bare: Any) -> Reader:
         members = [member for member in get_args(bare) if member is not type(None)]
@@ -151,7 +163,11 @@ class Readers(dict[Any, Reader]):
         hints = get_type_hints(kind, include_extras=True)
         required = {each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING}
         # Made with the first value and not before, so that types may refer to one another.
-        members = cache(lambda: {each.name: self[hints[each.name]] for each in fields(kind)})
+        members = cache(
+            lambda: {each.name: self[hints[each.name]] for each in fields(kind) if not is_for_unknown(each)}
+        )
+        keep = self._keep if any(map(is_for_unknown, fields(kind))) else None
+        is_strict = keep is None and not self._ignores_unknown
 
         def read(value: Any) -> Any:
             if type(value) is not dict:
@@ -166,9 +182,12 @@ class Readers(dict[Any, Reader]):
                         problems += misfits.below(name, f"{kind.__name__}.{name}: ")
                 elif name in required:
                     problems.append(_missing_field(kind, name, hints[name]))
-            if problems or len(found) < len(value):
-                unknown = (_unknown_field(kind, name, value[name]) for name in value if name not in members())
-                raise Misfits((*problems, *unknown))
+            unknown = [name for name in value if name not in members()] if len(found) < len(value) else []
+            if problems or (unknown and is_strict):
+                strange = (_unknown_field(kind, name, value[name]) for name in unknown if is_strict)
+                raise Misfits((*problems, *strange))
+            if unknown and keep is not None:
+                found["unknown"] = UnknownFields(tuple((name, keep(value[name])) for name in sorted(unknown)))
             try:
                 return kind(**found)
             except _REFUSALS as error:
@@ -214,13 +233,15 @@ def split_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
             return hint, marks
 
 
-def _enum_reader(kind: Any, hint: Any) -> Reader:
+def _enum_reader(kind: Any, hint: Any, *, is_open: bool) -> Reader:
     members = {member.value: member for member in kind}
 
     def read(value: Any) -> Any:
         if type(value) is not str:
             raise _wrong_type(value, kind, hint)
         if value not in members:
+            if is_open:
+                return kind.keep(value)
             words = f"{value!r} is not a valid {kind.__name__}"
             raise Misfits((Problem(ProblemKind.NO_MEMBER, words, hint, value),))
         return members[value]

@@ -13,6 +13,7 @@ from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, notional
+from trader.model.orders import Side
 from trader.model.trading_state import TradingState
 
 
@@ -55,7 +56,7 @@ class Portfolio:
             table[lot.strategy, lot.base] += self.lot_value(lot)
         for record in self.ledger.orders.values():
             intent = record.intent
-            if intent.is_entry and record.is_active:
+            if record.is_active and (intent.is_entry or (intent.side is Side.BUY and not record.is_understood)):
                 table[intent.strategy, intent.base] += notional(intent.limit_price, record.remaining)
         return dict(table)
 
@@ -101,7 +102,8 @@ def advance_equity_marks(ledger: Ledger, equity: Notional | None, now: Instant) 
         return replace(ledger, equity_marks=EquityMarks(day, equity, week, equity, equity))
     return replace(
         ledger,
-        equity_marks=EquityMarks(
+        equity_marks=replace(
+            old,
             day=day,
             day_equity=old.day_equity if old.day == day else equity,
             week=week,

@@ -18,10 +18,11 @@ All but ``MARKET`` and ``DUPLICATE`` are waited out, longer each time, for each 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+
+from trader.model.unknown import OpenEnum
 
 
-class RefusalClass(StrEnum):
+class RefusalClass(OpenEnum):
     """What kind of refusal it is; the table above says what follows."""
 
     MARKET = "MARKET"

@@ -1,4 +1,4 @@
-"""The schema of everything that is stored, and the one reader of the schema before it.
+"""The schemas of everything that is stored: this one, the one reader of the one before it, and the next one.
 
 Schema 2 renamed fields and told two ends of an order apart. What schema 1 wrote is turned into what schema 2 writes
 before it is decoded; nothing else in the code knows the old names.
@@ -13,6 +13,10 @@ from typing import Any
 from trader.errors import MalformedData
 
 SCHEMA = 2
+
+#: Rises with each release that has learnt to read what only the release after it will write. What is stored may ask for
+#: a higher one, as ``min_reader``: then this release only exits.
+READER = 1
 
 #: Keys that tell what a mapping is, and its keys that have other names now. One key is not enough: a mapping by
 #: strategy has the names that its owner gave them.
@@ -67,8 +71,9 @@ def upgrade(plain: Any) -> Any:
 
 
 def upgrade_stored(plain: Any) -> Any:
-    """Turn a stored ledger or simulated account into one of schema 2; what is no mapping comes back as it is.
+    """Turn a stored ledger or simulated account of schema 1 into one of schema 2; any other comes back as it is.
 
+    One of the next schema is read as one of this: what is new in it is kept, see ``trader.model.newer``.
     Raises: MalformedData for a schema that this code does not read.
     """
     if not isinstance(plain, dict):
@@ -79,11 +84,11 @@ def upgrade_stored(plain: Any) -> Any:
 def is_schema_1(plain: Mapping[str, Any]) -> bool:
     """Whether a ledger, a simulated account or the head of an audit object is of schema 1. The latter two name none.
 
-    Raises: MalformedData if it is neither of that nor of the present schema.
+    Raises: MalformedData if it is neither of that, nor of the present schema or the next one.
     """
     schema = plain.get("schema", 1)
-    if schema not in (1, SCHEMA):
-        raise MalformedData(f"schema {schema!r}, this code reads 1 and {SCHEMA}")
+    if schema not in (1, SCHEMA, SCHEMA + 1):
+        raise MalformedData(f"schema {schema!r}, this code reads 1 to {SCHEMA + 1}")
     return bool(schema == 1)
 
 

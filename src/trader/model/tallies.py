@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from trader.model.ids import Asset, Instant
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: The ladder of prices is climbed no faster than this.
 _TRY_SECONDS = 60
@@ -26,6 +27,7 @@ class Refusals:
     reason: str
     count: int
     until: Instant
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def details(self, now: Instant) -> dict[str, int | str]:
         """Return the reason, how often it was given, and the seconds that are left to wait."""
@@ -45,6 +47,7 @@ class OrderTally:
     tried_at: Instant = Instant(0)
     touched_at: Instant = Instant(0)
     refusals: Mapping[RefusalClass, Refusals] = field(default_factory=dict)
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def count_made(self, intent: OrderIntent, now: Instant) -> OrderTally:
         """Count an order that is about to be remembered."""
@@ -76,7 +79,9 @@ class OrderTally:
         count = before.count + 1 if before is not None else 1
         first, longest = wait_seconds
         until = Instant(now + min(first * 2 ** min(count - 1, 30), longest))
-        seen = Refusals(refused.reason, count, now if refused.refusal is RefusalClass.MARKET else until)
+        waited = now if refused.refusal is RefusalClass.MARKET else until
+        new = Refusals(refused.reason, count, waited)
+        seen = new if before is None else replace(new, unknown=before.unknown)
         return replace(self, refusals={**self.refusals, refused.refusal: seen}, touched_at=now)
 
     def why_wait(self, now: Instant) -> Refusals | None:

@@ -18,6 +18,7 @@ from trader.model.money import ZERO, Notional, Quantity, notional
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, Side
 from trader.model.schema import SCHEMA
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 from trader.sim.orders import (
     Execution,
     SimConversion,
@@ -47,6 +48,7 @@ class SimAccount:
     matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
     complete_since: Instant = Instant(0)
     schema: int = SCHEMA
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def order(self, venue_order_id: VenueOrderId) -> SimOrder | None:
         """Find an order, active or recently finished."""

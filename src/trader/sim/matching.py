@@ -70,7 +70,7 @@ def match_all(account: SimAccount, tape: Tape, settings: SimulationSettings, now
     for product_id in sorted({order.product_id for order in account.active.values()}):
         account = _match_product(account, product_id, tape, settings, now)
     for order in sorted(account.active.values(), key=_priority):
-        if order.expires_at is not None and order.expires_at <= now:
+        if order.is_understood and order.expires_at is not None and order.expires_at <= now:
             account = account.end_order(order.venue_order_id, OrderStatus.EXPIRED, order.expires_at)
     return account
 
@@ -118,7 +118,7 @@ def _match_bar(
             account = book_execution(account, order, execution, end, settings)
             bought.add(order.venue_order_id)
             child = account.active.get(order.child) if order.child is not None else None
-            if child is not None:
+            if child is not None and child.is_understood:
                 account = _serve_protective(account, child, bar, end, settings, entered=True)
     return account
 
@@ -139,7 +139,8 @@ def _serve_protective(
 
 
 def _resting(account: SimAccount, product_id: ProductId) -> list[SimOrder]:
-    return sorted((order for order in account.active.values() if order.product_id == product_id), key=_priority)
+    mine = (order for order in account.active.values() if order.product_id == product_id and order.is_understood)
+    return sorted(mine, key=_priority)
 
 
 def _priority(order: SimOrder) -> tuple[Instant, str]:

@@ -12,6 +12,7 @@ from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, 
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop, notional
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
 FEE_INCREMENT = Decimal("1e-12")
@@ -62,6 +63,12 @@ class SimOrder:
     executions: int = 0
     fee_due: Decimal = ZERO
     fee_charged: Notional = Notional(0)
+    unknown: UnknownFields = NONE_UNKNOWN
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether this release knows how the venue works it. Any other rests as it is."""
+        return self.configuration.is_known and self.status.is_known
 
     @property
     def remaining(self) -> Quantity:
@@ -119,6 +126,7 @@ class SimConversion:
     amount: Notional
     status: ConversionStatus = ConversionStatus.QUOTED
     done_at: Instant | None = None
+    unknown: UnknownFields = NONE_UNKNOWN
 
     @property
     def is_open(self) -> bool:

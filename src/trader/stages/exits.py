@@ -121,7 +121,7 @@ class ExitEngine:
 
 def _is_exiting(ledger: Ledger, lot: Lot, settled: Instant) -> bool:
     return any(
-        record.intent.is_exit and record.awaits_fills(settled) and not _is_resting_sale(record)
+        record.intent.is_exit and record.awaits_fills(settled) and record.is_understood and not _is_resting_sale(record)
         for record in ledger.orders_of(lot.lot_id)
     )
 

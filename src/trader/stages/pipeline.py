@@ -293,8 +293,8 @@ class Pipeline:
 def count_failure(streak: FailureStreak, risk: RiskSettings, now: Instant, *, data_complete: bool) -> FailureStreak:
     """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
     if data_complete:
-        return FailureStreak(0, streak.cooldown_until)
+        return replace(streak, failed_cycles=0)
     failed = streak.failed_cycles + 1
     if failed < risk.failed_cycles_max:
-        return FailureStreak(failed, streak.cooldown_until)
-    return FailureStreak(0, Instant(now + risk.failed_cooldown_minutes * 60))
+        return replace(streak, failed_cycles=failed)
+    return replace(streak, failed_cycles=0, cooldown_until=Instant(now + risk.failed_cooldown_minutes * 60))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Regime, RegimeReading, RegimeState
@@ -24,7 +26,7 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     """
     before = _resumed(state)
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
-        return RegimeReading(Regime.UNKNOWN, None, None, RegimeState(Regime.UNKNOWN, before.current, 0))
+        return RegimeReading(Regime.UNKNOWN, None, None, _state(state, Regime.UNKNOWN, before.current))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
     volatility_pct = indicators.annualized_volatility(benchmark, len(benchmark) - 1) * 100
     raw = classify(trend_pct, volatility_pct, settings)
@@ -47,11 +49,15 @@ def classify(trend_pct: float, volatility_pct: float, settings: RegimeSettings) 
 
 def _resumed(state: RegimeState) -> RegimeState:
     # Only an outage leaves a candidate beside UNKNOWN: it is the regime that was in force before.
-    return RegimeState(state.candidate) if state.current is Regime.UNKNOWN else state
+    return _state(state, state.candidate) if state.current is Regime.UNKNOWN else state
 
 
 def _next(state: RegimeState, raw: Regime, confirm_cycles: int) -> RegimeState:
     if raw in (state.current, Regime.CRASH) or state.current is Regime.UNKNOWN:
-        return RegimeState(raw)
+        return _state(state, raw)
     held = state.held_cycles + 1 if state.candidate is raw else 1
-    return RegimeState(raw) if held >= confirm_cycles else RegimeState(state.current, raw, held)
+    return _state(state, raw) if held >= confirm_cycles else _state(state, state.current, raw, held)
+
+
+def _state(before: RegimeState, current: Regime, candidate: Regime = Regime.UNKNOWN, held: int = 0) -> RegimeState:
+    return replace(before, current=current, candidate=candidate, held_cycles=held)

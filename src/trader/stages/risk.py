@@ -11,6 +11,7 @@ from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeP
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
+from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio, loss_pct
 from trader.settings.policy import RiskSettings, StrategySettings
@@ -98,8 +99,9 @@ class RiskManager:
             return DenialCode.POSITION_MISSING, {"lot": proposal.lot_id or "none"}
         settled = Instant(portfolio.now - self.quiet_seconds)
         for record in portfolio.ledger.orders_of(lot.lot_id):
+            is_ours = record.intent.is_exit and record.is_understood
             is_repriced = record.intent.is_resting_sale and record.is_at_venue
-            if record.intent.is_exit and not is_repriced and record.awaits_fills(settled):
+            if is_ours and not is_repriced and record.awaits_fills(settled):
                 return DenialCode.ORDER_WORKING, {"order": record.intent.client_order_id}
         return None
 
@@ -123,6 +125,8 @@ class RiskManager:
         state = portfolio.trading_state
         if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
+        if (newer := why_newer(portfolio.ledger)) is not None:
+            return DenialCode.LEDGER_NEWER, newer
         size, size_max = portfolio.ledger_bytes, portfolio.ledger_bytes_max
         if 0 < size_max <= size:
             return DenialCode.LEDGER_SIZE_EXCEEDS_MAX, {"size_bytes": size, "size_max_bytes": size_max}
@@ -147,11 +151,11 @@ class RiskManager:
 
     def _regime(self, regime: Regime, reading: RegimeReading) -> Refusal | None:
         if regime is Regime.UNKNOWN:
-            return DenialCode.REGIME_UNKNOWN, _name_reading(reading)
+            return DenialCode.REGIME_UNKNOWN, reading.details()
         multiplier = self.size_multiplier.get(regime, ZERO)
         if multiplier > 0:
             return None
-        return DenialCode.REGIME_CRASH, {"size_multiplier": multiplier, **_name_reading(reading)}
+        return DenialCode.REGIME_CRASH, {"size_multiplier": multiplier, **reading.details()}
 
     def _loss_stops(self, portfolio: Portfolio) -> Refusal | None:
         marks, equity, limits = portfolio.ledger.equity_marks, portfolio.equity, self.settings
@@ -292,9 +296,3 @@ class RiskManager:
         cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
         cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)
         return caps
-
-
-def _name_reading(reading: RegimeReading) -> Details:
-    if reading.trend_pct is None or reading.volatility_pct is None:
-        return {}
-    return {"raw": reading.raw.value, "trend_pct": reading.trend_pct, "volatility_pct": reading.volatility_pct}

@@ -142,7 +142,8 @@ def _paced(old: EntryPacing, intents: tuple[OrderIntent, ...], now: Instant) -> 
     entries = [each for each in intents if each.is_entry and (each.attempt == 0 or each.base not in old.last_entry)]
     # Counted for the day of its decision: so it is given back to the same.
     trades = sum(_is_trade(intent) and utc_day(intent.decided_at) == day for intent in intents)
-    return EntryPacing(
+    return replace(
+        old,
         day=day,
         trades_today=(old.trades_today if old.day == day else 0) + trades,
         entries=(

@@ -236,7 +236,7 @@ def test_switch_file_may_end_in_a_newline(tmp_path: Path) -> None:
     assert TradingState.REDUCE_ONLY is FileKillSwitch(path).read()
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"orders":1}', "[]"])
+@pytest.mark.parametrize("damage", ["", "{", '{"active":1}', "[]"])
 def test_damaged_book_is_reported_and_left_as_it_is(tmp_path: Path, damage: str) -> None:
     """A paper account is not reset because its file cannot be read."""
     path = tmp_path / "book.json"

@@ -34,6 +34,7 @@ CONDITIONS = [
     "IN_DOUBT",
     "MALFORMED",
     "MISSING",
+    "NEWER",
     "NOT_RUN",
     "OPPOSED",
     "OUTLIER",

@@ -438,3 +438,29 @@ def test_market_without_the_product_is_no_market() -> None:
     )
 
     assert Rejected("INVALID_PRODUCT_ID") == exchange.submit(an_intent())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"configuration": OrderConfiguration.keep("PEGGED_GTC")},
+        {"status": OrderStatus.keep("PARKED")},
+    ],
+)
+def test_order_of_a_newer_release_rests_as_it_is(changes: dict[str, Any]) -> None:
+    """Nobody here knows how the venue would work it: it keeps its hold, fills nothing and does not expire."""
+    store = InMemorySimAccountStore[SimAccount]()
+    venue = a_simulated_venue(a_path(*[Bar(low=90.0, high=120.0)] * 4), accounts=store)
+    order_id = venue.accepted(venue.exchange.submit(an_intent()))
+    account = store.load()
+    assert account is not None
+    newer = replace(account.active[order_id], **changes)
+    store.save(replace(account, active={order_id: newer}))
+
+    venue.pass_bars(4)
+    held = venue.money(USD)[1]
+    after = store.load()
+
+    assert after is not None
+    assert (newer, ()) == (after.active[order_id], venue.exchange.fills(EVER))
+    assert held > 0

@@ -47,7 +47,9 @@ from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
+from trader.model.orders import OrderConfiguration, OrderPurpose
 from trader.model.portfolio import Portfolio
+from trader.model.schema import SCHEMA
 from trader.model.trading_state import TradingState
 from trader.stages.risk import RiskManager
 
@@ -658,6 +660,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
         "total_pct_max": Decimal(0),
     }
     ledger_fields: dict[str, Any] = {
+        "schema": SCHEMA + 1,
         "reduce_only": {SOL: "less"},
         "failure_streak": FailureStreak(0, Instant(NOW + 1)),
         "drawdown_halt": True,
@@ -671,6 +674,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
     }
     repairs: list[tuple[DenialCode, dict[str, Any], str, Any]] = [
         (DenialCode.SWITCH_NOT_RUN, everything, "trading_state", TradingState.RUN),
+        (DenialCode.LEDGER_NEWER, ledger_fields, "schema", SCHEMA),
         (DenialCode.LEDGER_SIZE_EXCEEDS_MAX, everything, "ledger_bytes", 59),
         (DenialCode.PRODUCT_REDUCE_ONLY, ledger_fields, "reduce_only", {}),
         (DenialCode.TICK_STALE, everything, "scheduled_at", NOW),
@@ -979,3 +983,42 @@ def test_sale_of_nothing_names_the_lot_it_looked_for() -> None:
     sales = [a_sale(a_lot(), lot_id=lot_id) for lot_id in (None, ClientOrderId("gone"))]
 
     assert [{"lot": "none"}, {"lot": "gone"}] == [check(sale).denials[0].details for sale in sales]
+
+
+# --- what a newer release left
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"purpose": OrderPurpose.keep("HEDGE")},
+        {"configuration": OrderConfiguration.keep("PEGGED_GTC")},
+    ],
+)
+def test_word_of_a_newer_release_denies_every_entry_and_no_sale(changes: Any) -> None:
+    """In whatever asset its order is: what it does to the exposure nobody here knows."""
+    newer = an_order_record(an_intent("newer", product_id="BTC-USD", **changes))
+    ledger = a_holding(newer)
+
+    (denial,) = check(a_proposal(), ledger=ledger).denials
+    sale = check(a_sale(ledger.lots[LOT]), ledger=ledger)
+
+    assert DenialCode.LEDGER_NEWER is denial.code
+    assert f"orders.{newer.intent.client_order_id}.intent.{next(iter(changes))}" == denial.details["field"]
+    assert 1 == len(sale.approvals)
+
+
+def test_buy_of_an_unknown_purpose_counts_as_exposure() -> None:
+    """In full, whatever it is for."""
+    ledger = a_ledger(working=[an_order_record(an_intent(purpose=OrderPurpose.keep("HEDGE")))])
+
+    assert Decimal(100) == sum(a_portfolio(ledger).exposures().values())
+    assert Notional(9900) == a_portfolio(ledger).free_cash(USD)
+
+
+def test_exit_of_a_newer_release_is_no_sale_of_ours() -> None:
+    """It does not stand for the sale that is due: what is left beside it is sold."""
+    newer = an_order_record(an_exit_intent(configuration=OrderConfiguration.keep("PEGGED_GTC")))
+    ledger = a_holding(newer)
+
+    assert 1 == len(check(a_sale(ledger.lots[LOT]), ledger=ledger).approvals)

@@ -73,7 +73,8 @@ def _describe(path: str, problem: Problem) -> str:
 def describe_unknown_key(key: str, known: tuple[str, ...]) -> str:
     """Say that there is no such key, and which ones are closest; all of them if none is close."""
     close = difflib.get_close_matches(key, known, n=3)
-    return f"unknown key; closest: {', '.join(close)}" if close else f"unknown key; allowed: {', '.join(known)}"
+    near = f"closest: {', '.join(close)}" if close else f"allowed: {', '.join(known)}"
+    return f"unknown key, perhaps of another release; {near}"
 
 
 def _word(value: Any) -> str:

@@ -25,6 +25,7 @@ from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.model.schema import upgrade_stored
+from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 from trader.ports import LeaseGrant, StateReading
 
 #: An item as it is written here. One that a person has edited is read as well, only slower.
@@ -32,6 +33,8 @@ _ITEM = re.compile(
     r'\{(?:"commands":(\{.*?\}),)?"epoch":(\d+),"expires_at":(\d+),"ledger":(null|\{.*\}),"owner":("[^"\\]*"),"version":(\d+)\}',
     re.DOTALL,
 )
+
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class LeaseItem:
     expires_at: Instant = Instant(0)
     ledger: str = "null"
     commands: Mapping[str, str] = field(default_factory=dict)
+    unknown: UnknownFields = NONE_UNKNOWN
 
     def take(self, scope: Scope, owner: str, now: Instant, lease_seconds: int) -> LeaseItem:
         """Take the lease for an owner. Raises: LeaseHeld while somebody else's lease lasts."""
@@ -93,15 +97,18 @@ class LeaseItem:
 
     def text(self) -> str:
         """Write the item down, as canonical JSON."""
-        commands = f'"commands":{canonical_json(self.commands)},' if self.commands else ""
-        head = f'{commands}"epoch":{self.epoch},"expires_at":{self.expires_at}'
-        return f'{{{head},"ledger":{self.ledger},"owner":{canonical_json(self.owner)},"version":{self.version}}}'
+        texts = {name: str(getattr(self, name)) for name in ("epoch", "expires_at", "version")}
+        texts |= {"ledger": self.ledger, "owner": canonical_json(self.owner), **dict(self.unknown)}
+        texts |= {"commands": canonical_json(self.commands)} if self.commands else {}
+        return f"{{{','.join([f'{canonical_json(name)}:{texts[name]}' for name in sorted(texts)])}}}"
 
 
 def read_lease_item(text: str, where: str) -> LeaseItem:
     """Read an item back, all but the ledger in it. Raises: LedgerCorrupt naming the place, for what is not an item."""
     with translate_damage(where):
-        if (found := _ITEM.fullmatch(text)) is not None:
+        found = _ITEM.fullmatch(text)
+        # What a newer release keeps beside the ledger may stand behind it.
+        if found is not None and _DECODER.raw_decode(text, found.start(4))[1] == found.end(4):
             commands, epoch, expires_at, ledger, owner, version = found.groups()
             slots = json.loads(commands) if commands else {}
             return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger, slots)
@@ -113,7 +120,7 @@ def read_lease_item(text: str, where: str) -> LeaseItem:
 def read_ledger(text: str, where: str) -> Ledger | None:
     """Read the ledger of an item; None before the first commit.
 
-    Raises: LedgerCorrupt naming the place, for anything that is not a ledger of this schema or the one before.
+    Raises: LedgerCorrupt naming the place, for anything but a ledger of this schema, the one before or the next one.
     """
     return None if text == "null" else read_stored(Ledger, text, where, upgrade_stored)
 

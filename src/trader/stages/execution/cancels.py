@@ -20,7 +20,7 @@ def find_stale_orders(
     *,
     entries_allowed: bool,
 ) -> list[ClientOrderId]:
-    """Name the orders to cancel; only ours, and only those the venue has acknowledged.
+    """Name the orders to cancel; only ours, only those the venue has acknowledged, and none of a newer release.
 
     An entry goes when it outlived its time, when entries are not allowed, or when an operator paused it or closes its
     lot. An immediate order that still rests
@@ -33,6 +33,7 @@ def find_stale_orders(
         record.intent.client_order_id
         for record in ledger.active_orders()
         if record.venue_order_id is not None
+        and record.is_understood
         and not record.status.is_final
         and record.status is not OrderStatus.CANCEL_QUEUED
         and (

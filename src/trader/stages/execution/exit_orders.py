@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from trader.model.decisions import Approval, Denial
+from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
@@ -49,9 +49,9 @@ def plan_exit(
     """Sell a lot at once, at a bounded distance below the bid that widens with every try.
 
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
-    book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What the venue
-    has not shown yet, or of which we do not know whether it exists, may have sold the lot already: it is waited for,
-    and an entry that could still bring a bracket is ended. Rounding: quantity down, price up.
+    book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What was not
+    shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still bring a
+    bracket is ended. An order of a newer release keeps what it may sell. Rounding: quantity down, price up.
     """
     proposal = approval.proposal
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -62,8 +62,9 @@ def plan_exit(
     if quote is None or quote.is_crossed:
         return ExitOrder(denial=proposal.deny(STAGE, DenialCode.QUOTE_MISSING, product=proposal.product_id))
     records, settled = ledger.orders_of(lot.lot_id), Instant(context.now - quiet_seconds)
-    ends = _ids(record for record in records if record.intent.is_entry and record.is_at_venue)
-    covers = [record for record in records if record.intent.covers_lot and record.awaits_fills(settled)]
+    known = [record for record in records if record.is_understood]
+    ends = _ids(record for record in known if record.intent.is_entry and record.is_at_venue)
+    covers = [record for record in known if record.intent.covers_lot and record.awaits_fills(settled)]
     if any(awaits_bracket(record, ledger, settled) for record in records) or any(each.is_in_doubt for each in covers):
         denial = proposal.deny(STAGE, DenialCode.ORDER_IN_DOUBT, lot=lot.lot_id, unseen="its bracket")
         return ExitOrder(denial=denial, cancels=ends)
@@ -72,15 +73,14 @@ def plan_exit(
     if (closed := _name_restrictions(product, kind, is_protected=is_protected)) is not None:
         denial = proposal.deny(STAGE, DenialCode.NOT_TRADABLE, lot=lot.lot_id, trading_restrictions=closed)
         return ExitOrder(denial=denial, cancels=ends)
-    held = _unsold(lot, records, settled)
+    withheld = ledger.quantity_withheld(lot.lot_id)
+    held = _unsold(lot, known, settled, withheld)
     quantity = round_sellable(held, product, quote.bid)
     if quantity <= 0:
-        denial = proposal.deny(
-            STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
-        )
         # A lot that only the price of the moment, or an odd row of the product, makes so small is none to be given up.
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
-        return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust else ())))
+        denial = _deny_small(proposal, held, withheld, quote, product)
+        return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
     order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
     tally = ledger.lot_tally(lot.lot_id, OrderPurpose.EXIT)
     if is_patient and (waiting := tally.why_wait(context.now)) is not None:
@@ -146,15 +146,23 @@ def plan_resting_sale(
     return replace(sale, client_order_id=order_id, n=n, configuration=kind, depends_on=(), contingent_on=None)
 
 
+def _deny_small(proposal: TradeProposal, held: Quantity, withheld: Quantity, quote: Quote, product: Product) -> Denial:
+    if withheld > 0:
+        return proposal.deny(STAGE, DenialCode.LEDGER_NEWER, lot=str(proposal.lot_id), quantity=withheld)
+    return proposal.deny(
+        STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
+    )
+
+
 def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:
     return max(lot.cost, lot.quantity * quote.bid) <= most
 
 
-def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant) -> Quantity:
+def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant, withheld: Quantity) -> Quantity:
     # What a finished exit reports and nobody lists is waited for no longer than that; it is not sold again.
     sells = (each for each in records if each.intent.side is Side.SELL and not each.awaits_fills(settled))
     sold = sum((each.unreported_quantity for each in sells), ZERO)
-    return Quantity(max(lot.quantity - sold, ZERO))
+    return Quantity(max(lot.quantity - sold - withheld, ZERO))
 
 
 def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:

@@ -8,6 +8,7 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
+from trader.model.newer import why_newer
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
@@ -23,18 +24,18 @@ _REPEATS_MAX = 3
 def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: Settings) -> bool:
     """Whether a remembered intent is to be sent, byte for byte, once more.
 
-    A buy must be young. A sale or a protection is sent again as long as there is what it sells, for the same id can
-    only bring the order there is, and its own price bounds it. That is at any age, but not for ever: a lot must not
-    wait for an id that the venue never answers.
+    A buy must be young, and the ledger no newer release's. A sale or a protection is sent again as long as there is
+    what it sells, for the same id can only bring the order there is, and its own price bounds it. That is at any age,
+    but not for ever: a lot must not wait for an id that the venue never answers.
     """
-    if not record.is_in_doubt:
+    if not record.is_in_doubt or not record.is_understood:
         return False
     age = now - record.intent.decided_at
     if record.intent.side is Side.SELL:
         settled = Instant(now - settings.cycle.quiet_period_seconds)
         return record.repeats < _REPEATS_MAX and _is_there_to_sell(ledger, record, settled)
     # A clock that was put back makes no order young.
-    return 0 <= age <= settings.cycle.max_tick_age_seconds
+    return 0 <= age <= settings.cycle.max_tick_age_seconds and why_newer(ledger) is None
 
 
 def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
@@ -64,7 +65,7 @@ def resolve_doubts(ledger: Ledger, view: AccountView, settings: Settings, notes:
     now, quiet_seconds = view.read_at, settings.cycle.quiet_period_seconds
     unresolved = {extract_base(product_id) for product_id in view.unresolved}
     for key, record in sorted(ledger.orders.items()):
-        if not record.is_in_doubt or is_resendable(ledger, record, now, settings):
+        if not record.is_in_doubt or not record.is_understood or is_resendable(ledger, record, now, settings):
             continue
         begun = max(record.sent_at or record.intent.decided_at, record.intent.decided_at)
         # Its sender may have stalled, and sent it at the last instant it had.

@@ -21,8 +21,11 @@ _ROUNDED = "it reports a hair more than its fills"
 def count_end(ledger: Ledger, ended: OrderRecord, now: Instant, settings: Settings) -> Ledger:
     """Count what an order came to that the venue has just shown to be over.
 
-    What the market left unfilled is a try. What was taken and failed afterwards was none: it is waited out.
+    What the market left unfilled is a try. What was taken and failed afterwards was none: it is waited out. Of an order
+    of a newer release nobody here knows what its end means.
     """
+    if not ended.is_understood:
+        return ledger
     intent, tally = ended.intent, ledger.tally(ended.intent)
     if ended.status is OrderStatus.FAILED:
         refused = Rejected(FAILED_LATER, RefusalClass.EDGE)
@@ -88,7 +91,7 @@ def withhold_contingent(ledger: Ledger, now: Instant) -> tuple[Ledger, tuple[Ord
     dropped = []
     for key, record in sorted(ledger.orders.items()):
         sale = ledger.orders.get(record.intent.contingent_on) if record.intent.contingent_on is not None else None
-        if record.is_contingent and (sale is None or not sale.is_active):
+        if record.is_contingent and record.is_understood and (sale is None or not sale.is_active):
             dropped.append(replace(record, status=OrderStatus.WITHHELD, final_at=now, note="its sale is over"))
             ledger = ledger.without((), (key,))
     return ledger, tuple(dropped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
-from trader.model.cycle_state import Cooldown, LossStreak
+from trader.model.cycle_state import Cooldown
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
@@ -45,7 +45,8 @@ def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[Aud
                 lot.strategy: replace(part, wins=part.wins + won, losses=part.losses + (not won)),
             },
             cooldowns={**ledger.cooldowns, lot.base: _longer(ledger.cooldowns.get(lot.base), cooldown)},
-            loss_streak=LossStreak(
+            loss_streak=replace(
+                ledger.loss_streak,
                 losses=0 if pauses else losses,
                 cooldown_until=Instant(now + risk.loss_streak_cooldown_minutes * 60)
                 if pauses
@@ -110,7 +111,7 @@ def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, 
 def _settled(
     record: ConversionRecord, report: ConversionReport | None, now: Instant, cycle: CycleSettings
 ) -> ConversionRecord:
-    if not record.is_open:
+    if not record.is_open or not record.status.is_known:
         return record
     if report is not None and report.status in (ConversionStatus.COMPLETED, ConversionStatus.FAILED):
         return replace(record, status=report.status, final_at=now)

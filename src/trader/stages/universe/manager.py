@@ -231,7 +231,9 @@ class UniverseManager:
 
     def _next(self, before: Membership, passed: bool) -> Membership:
         if passed is before.member:
-            return Membership(before.member)
+            return replace(before, disagreeing_cycles=0)
         needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
         disagreeing = before.disagreeing_cycles + 1
-        return Membership(passed) if disagreeing >= needed else Membership(before.member, disagreeing)
+        if disagreeing >= needed:
+            return replace(before, member=passed, disagreeing_cycles=0)
+        return replace(before, disagreeing_cycles=disagreeing)

@@ -55,7 +55,8 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
     [
         pytest.param(
             {"risk.total_pct_mx": "25"},
-            "policy.yaml: risk.total_pct_mx: unknown key; closest: total_pct_max, product_pct_max, position_pct_max",
+            "policy.yaml: risk.total_pct_mx: unknown key, perhaps of another release; "
+            "closest: total_pct_max, product_pct_max, position_pct_max",
             id="unknown key",
         ),
         pytest.param(
@@ -65,19 +66,22 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"exits.zzz": "1"},
-            "policy.yaml: exits.zzz: unknown key; allowed: spread_multiple_max, dust_value_max, trailing, "
+            "policy.yaml: exits.zzz: unknown key, perhaps of another release; "
+            "allowed: spread_multiple_max, dust_value_max, trailing, "
             "trailing_arm_pct, trailing_giveback_pct, "
             "crash_tighten_ratio",
             id="unknown key like no other",
         ),
         pytest.param(
             {"universe.tiers.tier_1_core.spread_max": "20"},
-            "universe.yaml: universe.tiers.tier_1_core.spread_max: unknown key; closest: spread_bps_max",
+            "universe.yaml: universe.tiers.tier_1_core.spread_max: unknown key, perhaps of another release; "
+            "closest: spread_bps_max",
             id="unknown key inside a mapping",
         ),
         pytest.param(
             {"strategies.rules_engine.settings.rules[2].stop": "6"},
-            "policy.yaml: strategies.rules_engine.settings.rules[2].stop: unknown key; closest: stop_pct",
+            "policy.yaml: strategies.rules_engine.settings.rules[2].stop: unknown key, perhaps of another release; "
+            "closest: stop_pct",
             id="unknown key in a rule",
         ),
         pytest.param(
@@ -87,7 +91,7 @@ def rewrite(directory: Path, name: str, old: str, new: str) -> None:
         ),
         pytest.param(
             {"strategies.rule_engine": {"weight_pct": 1, "trades_per_cycle_max": 1, "settings": {}}},
-            "policy.yaml: strategies.rule_engine: unknown key; closest: rules_engine",
+            "policy.yaml: strategies.rule_engine: unknown key, perhaps of another release; closest: rules_engine",
             id="unknown strategy",
         ),
         pytest.param(
@@ -303,7 +307,8 @@ def test_all_problems_of_all_files_are_told_at_once(directory: Path) -> None:
         f"policy.yaml: risk.drawdown_pct_max: is there twice, on lines {line} and {line + 1}; once is allowed",
         "app.yaml: app.capital: -1 is out of range; allowed is 0 to 1000000000000",
         "universe.yaml: universe.correlation_max: is missing; allowed is a number from 0 to 1",
-        "universe.yaml: universe.corelation_max: unknown key; closest: correlation_max, correlation_bars",
+        "universe.yaml: universe.corelation_max: unknown key, perhaps of another release; "
+        "closest: correlation_max, correlation_bars",
         'policy.yaml: strategies.rules_engine.settings.edge_multiple: "1.5" is text; allowed is a number from 0 to 10',
     ] == problems
 
@@ -371,8 +376,8 @@ def test_section_that_no_file_has_is_an_unknown_key() -> None:
         parse_settings(trees)
 
     assert (
-        "app.yaml: exchnge: unknown key; closest: exchange",
-        "app.yaml: digest: unknown key; allowed: app, cycle, bars, exchange, simulation",
+        "app.yaml: exchnge: unknown key, perhaps of another release; closest: exchange",
+        "app.yaml: digest: unknown key, perhaps of another release; allowed: app, cycle, bars, exchange, simulation",
     ) == caught.value.problems
 
 

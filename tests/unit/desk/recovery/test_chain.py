@@ -159,9 +159,9 @@ def test_object_with_a_line_that_is_no_event_is_named(line: str, schema: str) ->
 def test_object_of_another_schema_is_named() -> None:
     """What it says could mean anything."""
     key = name_audit_object(Scope("PAPER#main"), CycleId("20261122T120000Z"), 1, "decision")
-    header = f'{{"event":"ObjectOpened","key":"{key}","previous":"","schema":3}}'
+    header = f'{{"event":"ObjectOpened","key":"{key}","previous":"","schema":4}}'
 
-    assert ["schema 3, this code reads 1 and 2"] == [each[-33:] for each in read_chain({key: f"{header}\n"}).problems]
+    assert ["schema 4, this code reads 1 to 3"] == [each[-32:] for each in read_chain({key: f"{header}\n"}).problems]
 
 
 def test_file_that_is_no_audit_object_is_named() -> None:

@@ -11,7 +11,7 @@ from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.orders import ATTACHED, OrderConfiguration
+from trader.model.orders import ATTACHED, OrderConfiguration, OrderPurpose
 from trader.model.trading_state import TradingState
 from trader.stages.execution.cancels import find_stale_orders
 
@@ -137,3 +137,18 @@ def test_bracket_of_ours_goes_when_the_entrys_own_shows_after_all(
     ledger = a_held_ledger(an_intent(attach_bracket=True), an_order_record(ours), an_order_record(theirs, status))
 
     assert expected == stale(ledger, switch=switch)
+
+
+@pytest.mark.parametrize("state", TradingState)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"purpose": OrderPurpose.keep("HEDGE")},
+        {"configuration": OrderConfiguration.keep("PEGGED_GTC")},
+    ],
+)
+def test_order_of_a_newer_release_is_never_cancelled(changes: Any, state: TradingState) -> None:
+    """Whatever the operator says: nobody here knows what it is for."""
+    newer = an_order_record(an_intent(expires_at=Instant(NOW - 1), **changes))
+
+    assert [] == stale(a_ledger(working=[newer]), switch=state, entries_allowed=False)

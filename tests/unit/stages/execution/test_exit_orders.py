@@ -533,3 +533,70 @@ def test_part_too_small_for_the_venue_gets_no_bracket() -> None:
         brackets(held(quantity=Quantity("0.0106"))),
         len(brackets(held(quantity=Quantity("0.0107")))),
     )
+
+
+# --- orders of a newer release
+
+NEWER = [
+    a_bracket_intent(configuration=OrderConfiguration.keep("PEGGED_GTC")),
+    a_bracket_intent(purpose=OrderPurpose.keep("HEDGE")),
+    an_exit_intent(configuration=OrderConfiguration.keep("PEGGED_GTC")),
+]
+
+
+@pytest.mark.parametrize("intent", NEWER, ids=["protection", "purpose", "exit"])
+def test_lot_in_an_order_of_a_newer_release_is_left_to_it(intent: OrderIntent) -> None:
+    """What the order will do nobody here knows; a second one would sell the same coins."""
+    order = sell(held(an_order_record(intent)))
+
+    assert order.denial is not None
+    assert DenialCode.LEDGER_NEWER is order.denial.code
+    assert (None, ()) == (order.intent, order.cancels)
+
+
+@pytest.mark.parametrize("intent", NEWER, ids=["protection", "purpose", "exit"])
+def test_rest_of_a_lot_in_an_order_of_a_newer_release_is_sold(intent: OrderIntent) -> None:
+    """The order stays; so much as it holds is not sold a second time."""
+    newer = an_order_record(replace(intent, quantity=Quantity("0.4")))
+    ours = an_order_record(a_bracket_intent("ours", quantity=Quantity("0.6")))
+
+    order = sell(held(newer, ours))
+
+    assert order.intent is not None
+    assert (Quantity("0.6"), (PREFIX + "ours",)) == (order.intent.quantity, order.intent.depends_on)
+
+
+def test_lot_whose_order_has_an_unknown_status_is_left_to_it() -> None:
+    """It may rest, or may have sold everything: full exposure."""
+    newer = an_order_record(a_bracket_intent(), status=OrderStatus.keep("PARKED"))
+
+    order = sell(held(newer))
+
+    assert order.denial is not None
+    assert DenialCode.LEDGER_NEWER is order.denial.code
+
+
+def test_lot_is_sold_once_the_venue_has_ended_the_order_of_a_newer_release() -> None:
+    """Whatever it was for, it holds nothing any more: an operator may cancel it by hand."""
+    ended = an_order_record(NEWER[0], status=OrderStatus.CANCELLED, final_at=Instant(NOW - 3600))
+
+    assert sell(held(ended)).intent is not None
+
+
+@pytest.mark.parametrize("intent", NEWER, ids=["protection", "purpose", "exit"])
+def test_lot_in_an_order_of_a_newer_release_gets_no_second_protection(intent: OrderIntent) -> None:
+    """It counts as covered: the venue holds its coins."""
+    ledger = held(an_order_record(intent))
+
+    assert 0 == compute_uncovered(ledger, ledger.lots[LOT], Instant(NOW))
+
+
+def test_fills_that_an_ended_order_of_a_newer_release_reports_are_not_sold_again() -> None:
+    """It is over, and nobody has listed what it sold: so much of the lot is gone."""
+    changes = {"reported_filled": Quantity("0.4"), "final_at": Instant(NOW - 3600)}
+    ended = an_order_record(NEWER[1], status=OrderStatus.FILLED, **changes)
+
+    order = sell(held(ended))
+
+    assert order.intent is not None
+    assert Quantity("0.6") == order.intent.quantity

@@ -28,7 +28,7 @@ from factories import (
     shipped_settings,
     venue_id_of,
 )
-from trader.model.conversions import ConversionRecord
+from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
 from trader.model.ledger import Ledger, cash_imbalance
@@ -37,6 +37,8 @@ from trader.model.money import Notional, Quantity
 from trader.model.order_life import TRANSITIONS, OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
+from trader.model.schema import SCHEMA
+from trader.model.unknown import UnknownFields
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import is_resendable
 
@@ -608,3 +610,88 @@ def test_account_that_says_nothing_new_changes_nothing() -> None:
     ledger = a_held_ledger(None, an_order_record(a_bracket_intent()))
 
     assert Reconciled(ledger) == look(ledger)
+
+
+# --- orders of a newer release
+
+
+def newer(intent: OrderIntent, **changes: Any) -> OrderIntent:
+    return replace(intent, **(changes or {"purpose": OrderPurpose.keep("HEDGE")}))
+
+
+@pytest.mark.parametrize("status", [OrderStatus.INTENDED, OrderStatus.IN_DOUBT])
+def test_doubtful_order_of_a_newer_release_is_neither_sent_nor_given_up(status: OrderStatus) -> None:
+    """Sent again, it would be this release's guess of what it was to be."""
+    record = OrderRecord(newer(an_exit_intent(decided_at=NOW)), status)
+    ledger = a_held_ledger(None, record)
+
+    after = look(ledger, at=NOW + 10 * PATIENCE).ledger
+
+    assert not is_resendable(ledger, record, Instant(NOW + 60), SETTINGS)
+    assert record == after.orders[EXIT]
+
+
+def test_young_entry_is_not_sent_again_by_an_older_release() -> None:
+    """It certainly may never have left: then sending it would be to enter."""
+    record = OrderRecord(an_intent(decided_at=NOW))
+
+    assert is_resendable(a_ledger(working=[record]), record, Instant(NOW + 60), SETTINGS)
+    assert not is_resendable(a_ledger(working=[record], schema=SCHEMA + 1), record, Instant(NOW + 60), SETTINGS)
+
+
+def test_fills_of_an_order_of_a_newer_release_are_booked() -> None:
+    """Money moved, whatever it was for: cash and lot follow, and the order stays as it was."""
+    intent = newer(an_exit_intent())
+    ledger = a_held_ledger(None, an_order_record(intent))
+
+    done = look(ledger, an_order_state(intent, filled_quantity="0.4"), fills=[a_fill(intent, quantity=Quantity("0.4"))])
+
+    assert Quantity("0.6") == done.ledger.lots[ENTRY].quantity
+    assert intent == done.ledger.orders[EXIT].intent
+    assert not any(cash_imbalance(done.ledger).values())
+
+
+def test_buy_of_an_unknown_purpose_that_belongs_to_no_lot_is_left_to_the_newer_release() -> None:
+    """It reports more than is booked, so that whoever can book it asks for its fills."""
+    intent = newer(an_intent(bracket=None, max_hold_until=None))
+
+    done = look(
+        a_ledger(working=[an_order_record(intent)]), an_order_state(intent, filled_quantity="1"), fills=[a_fill(intent)]
+    )
+
+    assert {} == done.ledger.lots
+    assert Quantity(1) == done.ledger.orders[ENTRY].unreported_quantity
+
+
+def test_order_of_an_unknown_status_stays_in_it_whatever_the_venue_shows() -> None:
+    """Its venue id and what it filled are learnt all the same."""
+    record = an_order_record(an_exit_intent(), status=OrderStatus.keep("PARKED"), venue_order_id=None)
+
+    after = look(a_held_ledger(None, record), an_order_state(record.intent, OrderStatus.CANCELLED)).ledger.orders[EXIT]
+
+    assert ("PARKED", venue_id_of(record.intent)) == (after.status, after.venue_order_id)
+
+
+def test_conversion_of_an_unknown_status_is_open_and_stays() -> None:
+    """Its amount is spoken for."""
+    record = ConversionRecord(a_convert_intent(), ConversionStatus.keep("SPLIT"))
+
+    after = look(a_ledger(conversions=[record]), at=NOW + 10 * PATIENCE).ledger
+
+    assert record.is_open
+    assert {record.intent.conversion_id: record} == after.conversions
+
+
+def test_fields_that_a_newer_release_added_to_a_lot_survive_its_fills() -> None:
+    """A lot is rebuilt from its fills; what is not made from them stays."""
+    kept = UnknownFields((("next_release", "1"),))
+    intent = an_exit_intent()
+    ledger = a_held_ledger(None, an_order_record(intent))
+    lot = ledger.lots[ENTRY]
+    ledger = ledger.with_lot(replace(lot, unknown=kept, bracket=replace(lot.bracket, unknown=kept)))
+
+    after = look(
+        ledger, an_order_state(intent, filled_quantity="0.4"), fills=[a_fill(intent, quantity=Quantity("0.4"))]
+    ).ledger
+
+    assert (kept, kept) == (after.lots[ENTRY].unknown, after.lots[ENTRY].bracket.unknown)
