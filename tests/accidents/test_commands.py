@@ -109,6 +109,28 @@ def test_accident_46_flatten_that_comes_between_decision_and_turn_stops_the_entr
     assert ["flatten"] == applied(world)
 
 
+def test_command_that_comes_between_decision_and_turn_is_not_called_done_by_that_run() -> None:
+    """The run has decided without it: another run, at once, does what it asks for."""
+    world = a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(DIP, *QUIET)})
+    marks = []
+
+    def late(original: Callable[..., Any], *asked: Any) -> Any:
+        if not marks:
+            world.store.write_command(SCOPE, a_command(world, CommandKind.CLEAR_DRAWDOWN))
+        marks.append(world.store.look(SCOPE).ledger)
+        return original(*asked)
+
+    world.meddlers["store.renew_commands"] = late
+
+    perform(RunTick(world.clock.now()), world.pipeline, world.ports(), SECONDS)
+
+    lines = [json.loads(line) for text in world.audit.texts.values() for line in text.splitlines()]
+    cleared = [line["cycle"] for line in lines if line.get("event") == EventKind.DRAWDOWN_CLEARED]
+    done = [line["cycle"] for line in lines if line.get("event") == EventKind.COMMAND_APPLIED]
+    assert (1, True) == (len(cleared), "-next" in cleared[0])
+    assert cleared == done
+
+
 @pytest.mark.parametrize("kind", [CommandKind.FLATTEN, CommandKind.CLOSE])
 def test_accident_46_command_that_comes_while_a_run_ends_is_acted_on_by_that_invocation(kind: CommandKind) -> None:
     """Whoever gives the lease back learns that a command waits, and runs again."""

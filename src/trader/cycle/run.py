@@ -71,7 +71,8 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     if mark is not None and tick.decides and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker, ledger, ledger, ledger_bytes=grant.size_bytes)
-    run = RunState(tick, pipeline, ports, time, now, grant, ledger, ledger, Records(ports, time, grant, tick.cycle_id))
+    records = Records(ports, time, grant, tick.cycle_id)
+    run = RunState(tick, pipeline, ports, time, now, grant, ledger, ledger, records, grant.commands)
     if grant.ledger is None:
         # The first line of the record says what the books began with: without it they could not be made anew.
         run.notes.append(AuditNote(EventKind.FLOW_RECORDED, "opening", {"change": ledger.capital, "opening": True}))
@@ -83,7 +84,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 def _run(run: RunState, *, resumes: bool) -> CycleReport:
     run.ledger = _record_capital_change(run)
-    state = run.grant.commands.trading_state(read_trading_state(run.ports))
+    state = run.commands.trading_state(read_trading_state(run.ports))
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
@@ -140,8 +141,7 @@ def _record_capital_change(run: RunState) -> Ledger:
 def _decide(run: RunState, state: TradingState, view: AccountView | None) -> None:
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
-    commands = run.grant.commands
-    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time, commands)
+    inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time, run.commands)
     inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
     partial = pipeline.propose(inputs, screen)
     with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):

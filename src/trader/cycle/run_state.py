@@ -9,6 +9,7 @@ from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run_time import RunTime
 from trader.errors import StoreUnavailable
+from trader.model.commands import StandingCommands
 from trader.model.cycle_state import CycleMark, CyclePhase, RunMark
 from trader.model.decisions import Decision
 from trader.model.events import AuditNote
@@ -28,7 +29,11 @@ _REASON_MAX = 200
 
 @dataclass(slots=True)
 class RunState:
-    """The state of one cycle while it runs: what is ours by lease, and what is to be written down."""
+    """The state of one cycle while it runs: what is ours by lease, and what is to be written down.
+
+    ``commands`` are those that it decides by. Newer ones may keep it from sending something; they are not acted on
+    until another run decides by them.
+    """
 
     tick: Tick
     pipeline: Pipeline
@@ -39,6 +44,7 @@ class RunState:
     before: Ledger
     ledger: Ledger
     records: Records
+    commands: StandingCommands
     notes: list[AuditNote] = field(default_factory=list)
     pending_fills: list[Fill] = field(default_factory=list)
     all_fills: list[Fill] = field(default_factory=list)
@@ -87,14 +93,14 @@ class RunState:
 
     def apply_commands(self) -> None:
         """Remember which commands this run has acted on; empty the slots whose business is over."""
-        commands = self.grant.commands
         is_cleared = self.decision is not None and self.decision.equity is not None
-        self.ledger, notes = mark_applied(self.ledger, commands, self.tick.cycle_id, is_cleared=is_cleared)
+        self.ledger, notes = mark_applied(self.ledger, self.commands, self.tick.cycle_id, is_cleared=is_cleared)
         self.notes += notes
-        if over := find_over(self.ledger, commands, self.ports.clock.now()):
+        if over := find_over(self.ledger, self.commands, self.ports.clock.now()):
             # What cannot be emptied now is emptied by a later run.
             with contextlib.suppress(StoreUnavailable):
                 self.grant = self.ports.store.drop_commands(self.grant, over)
+                self.commands = self.commands.without(over)
 
     def mark_finished(self, outcome: CycleOutcome, reason: str) -> None:
         """Remember this run as the last that finished, and how."""
@@ -138,5 +144,5 @@ class RunState:
             withheld_exits=self.withheld_exits,
             exposed=self.exposed,
             ledger_bytes=self.grant.size_bytes,
-            is_outdated=self.grant.is_outdated,
+            is_outdated=self.grant.is_outdated or self.grant.commands != self.commands,
         )

@@ -64,8 +64,9 @@ def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
 
     ``{"scheduled_time": "2026-11-22T10:15:00Z"}`` is a tick, with ``"watch": true`` a look between two ticks;
     EventBridge's word that a parameter changed is a switch change; ``{"command": "flatten", "issued_at": …}``, or the
-    same as an event of the stack's bus, is a command. One that does not say when it was issued counts as now, but for
-    a resume; one without an id has that of the request. Fractions of a second are cut off.
+    same as an event of the stack's bus, is a command. One that does not say when it was issued, which a resume must,
+    counts from when its event was put on the bus, or as now; one without an id has that of the request. Fractions of a
+    second are cut off.
     Raises: MalformedData for anything else, naming what was found and what is allowed.
     """
     if not isinstance(event, Mapping):
@@ -79,7 +80,9 @@ def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
         detail = event.get("detail")
         if not isinstance(detail, Mapping):
             raise MalformedData(f"detail: an object is expected, found {type(detail).__name__}")
-        return _command({**detail, "command": event.get("detail-type")}, _event_id(event.get("id", "")), now)
+        # Every delivery of an event has the same time, so that one without issued_at stays the same command.
+        told = {"issued_at": event.get("time"), **detail} if event.get("detail-type") != CommandKind.RESUME else detail
+        return _command({**told, "command": event.get("detail-type")}, _event_id(event.get("id", "")), now)
     if event.get("command") == _STATUS:
         return AskStatus()
     if "command" in event:

@@ -141,3 +141,15 @@ def test_an_instant_in_another_zone_is_the_same_instant() -> None:
     command = parse_event({"scheduled_time": "2026-11-22T11:15:00.900+01:00"}, NOW)
 
     assert RunTick(TICK) == command
+
+
+def test_command_of_the_bus_that_does_not_say_when_counts_from_when_it_was_put_there() -> None:
+    """A second delivery of it is the same command."""
+    event = json.loads((EVENTS / "bus-flatten.json").read_text(encoding="utf-8"))
+    event["detail"].pop("issued_at")
+
+    said = [parse_event(event, Instant(NOW + later)) for later in (0, 600)]
+
+    assert said[0] == said[1]
+    assert isinstance(said[0], Command)
+    assert Instant(TICK + 2) == said[0].issued_at
