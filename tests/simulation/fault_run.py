@@ -23,10 +23,11 @@ from simulation.checker import (
     unsettled,
     violations,
 )
+from simulation.errands import do_errand
 from simulation.nemesis import Crash, Fault, Nemesis
 from simulation.observed import ObservedWorld
-from simulation.world import LEASE_SECONDS, SCOPE, Beat, Scenario, World, open_world, tick_of
-from trader.cycle import CycleOutcome, CycleReport, run_cycle
+from simulation.world import LEASE_SECONDS, RUN_SECONDS, SCOPE, Beat, Scenario, World, open_world
+from trader.cycle import CycleOutcome, CycleReport
 from trader.errors import StoreError
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Instant
@@ -269,11 +270,13 @@ def prepare_world(world: World, beat: Beat) -> None:
         world.kill_switch.word = beat.switch
 
 
-def invoke(world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch) -> CycleReport | None:
+def invoke(
+    world: World, beat: Beat, owner: str, nemesis: Nemesis, found: Watch, seconds: int = RUN_SECONDS
+) -> CycleReport | None:
     """Run one invocation; None if it died or could not even tell."""
     nemesis.watchers.append(found.over(world, nemesis))
     try:
-        return run_cycle(tick_of(beat, world.clock.now()), world.scenario.pipeline, world.ports(owner, nemesis.wrap))
+        return do_errand(beat, world, world.ports(owner, nemesis.wrap), seconds)
     except (Crash, StoreError):
         return None
 

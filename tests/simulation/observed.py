@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from simulation.world import Scenario
+from trader.model.commands import StandingCommands
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
@@ -26,6 +27,10 @@ class ObservedWorld(Protocol):
 
     def ledger(self) -> Ledger | None:
         """The ledger as stored."""
+        ...
+
+    def commands(self) -> StandingCommands:
+        """What stands in the slots."""
         ...
 
     def lease_owner(self) -> str:

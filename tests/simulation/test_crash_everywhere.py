@@ -43,7 +43,9 @@ _PAIRS = 540
 _READ_BACK = ("exchange.submit", "exchange.cancel", "exchange.commit_conversion")
 _PORT_METHODS = {
     "clock.now",
+    "store.look",
     "store.acquire",
+    "store.renew_commands",
     "store.commit",
     "audit.write",
     "kill_switch.read",

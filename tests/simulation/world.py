@@ -28,6 +28,7 @@ from trader.adapters.local.lease import LeaseItem, read_ledger
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.wiring import build_pipeline
 from trader.model.codec import sha256_hex
+from trader.model.commands import CommandKind, StandingCommands
 from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
@@ -54,11 +55,16 @@ _RAMP = 5
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One tick of a script: after which bar boundary, and what the operator set the switch to just before."""
+    """One run of a script: after which bar boundary, and what the operator set the switch to just before.
+
+    It is a tick, unless it *watches* or is for a *command*.
+    """
 
     bar: int
     switch: TradingState | None = None
     late: int = 0
+    watches: bool = False
+    command: CommandKind | None = None
 
     @property
     def at(self) -> Instant:
@@ -249,6 +255,10 @@ class World:
     def ledger(self) -> Ledger | None:
         """The ledger as stored."""
         return self.store.ledger(SCOPE)
+
+    def commands(self) -> StandingCommands:
+        """What stands in the slots."""
+        return self.store.look(SCOPE).commands
 
     def lease_owner(self) -> str:
         """Who holds the lease; nobody is an empty text."""

@@ -9,11 +9,12 @@ from typing import Any
 
 from desk.recovery.store import RebuildOptions, write_rebuilt
 from simulation.checker import positions, refusals, working_entries
+from simulation.errands import seconds_beside
 from simulation.fault_run import Restart, books_of, differences, is_converting
 from simulation.nemesis import Fault, Nemesis
 from simulation.wire.telling import Telling
 from simulation.wire.world import WireWorld, open_wire_world
-from simulation.world import LEASE_SECONDS, Beat, Scenario
+from simulation.world import LEASE_SECONDS, RUN_SECONDS, Beat, Scenario
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
@@ -207,7 +208,8 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
             world.clock.set(at)
             if other.switch is not None:
                 world.put_switch(other.switch)
-            seen.append(telling.invoke(other, "the other"))
+            seconds = seconds_beside(world) if at == beat.at else RUN_SECONDS
+            seen.append(telling.invoke(other, "the other", seconds=seconds))
 
         first = telling.invoke(beat, "the first", Nemesis(hook_at=call, hook=meanwhile))
         telling.look(healthy=True)

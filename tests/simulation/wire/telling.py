@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from simulation.checker import open_converts, unprotected, unsettled, violations
+from simulation.errands import do_errand
 from simulation.nemesis import Crash, Nemesis
 from simulation.wire.watch import ChainWatch, Gate
 from simulation.wire.world import WireWorld
-from simulation.world import Beat, Scenario, tick_of
-from trader.cycle import CycleOutcome, CycleReport, run_cycle
+from simulation.world import RUN_SECONDS, Beat, Scenario
+from trader.cycle import CycleOutcome, CycleReport
 from trader.errors import StoreError
 
 #: As many as must be enough to settle everything.
@@ -42,14 +43,16 @@ class Telling:
         self.stage(self.beats[index])
         return self.beats[index]
 
-    def invoke(self, beat: Beat, owner: str, nemesis: Nemesis | None = None) -> CycleReport | None:
+    def invoke(
+        self, beat: Beat, owner: str, nemesis: Nemesis | None = None, *, seconds: int = RUN_SECONDS
+    ) -> CycleReport | None:
         """Run one invocation; None if it died or could not even tell."""
         nemesis = nemesis or Nemesis()
         Gate(self.world, nemesis, self.found)
         self.calm = 0
         try:
             with self.world.invocation(owner, nemesis) as ports:
-                return run_cycle(tick_of(beat, self.world.clock.now()), self.world.scenario.pipeline, ports)
+                return do_errand(beat, self.world, ports, seconds)
         except (Crash, StoreError):
             return None
 

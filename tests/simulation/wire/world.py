@@ -34,12 +34,14 @@ from simulation.nemesis import Nemesis
 from simulation.wire.wires import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
 from simulation.world import SCOPE, START, Scenario
 from trader.adapters.aws.audit_log import S3AuditLog
+from trader.adapters.aws.command_slots import read_slots
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.coinbase.adapter import CoinbaseExchange, open_exchange
 from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.model.codec import decode
+from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, Instant, TradeId
 from trader.model.ledger import Ledger
@@ -181,6 +183,10 @@ class WireWorld:
         """The ledger as stored."""
         packed = next((item["ledger"]["B"] for item in self._items("LEDGER") if "ledger" in item), None)
         return None if packed is None else _ledger_of(packed)
+
+    def commands(self) -> StandingCommands:
+        """What stands in the slots."""
+        return next((read_slots(item) for item in self._items("LEDGER")), NO_COMMANDS)
 
     def lease_owner(self) -> str:
         """Who holds the lease; nobody is an empty text."""
