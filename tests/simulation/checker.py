@@ -43,12 +43,13 @@ _RUN_BEGINS = frozenset({"exchange.account", "market.quotes", "venue GET /best_b
 
 @dataclass(frozen=True)
 class AuditFile:
-    """One audit object, as found: its place in the chain, and the intents it announces."""
+    """One audit object, as found: its place in the chain, the intents it announces, the commands it calls applied."""
 
     digest: str
     previous: str
     intents: tuple[Mapping[str, Any], ...]
     conversions: tuple[Mapping[str, Any], ...]
+    applied: tuple[str, ...]
 
 
 def records_of(world: ObservedWorld) -> Mapping[str, str]:
@@ -64,6 +65,7 @@ def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str
     ours, owners = _split(world, book)
     found = [
         *_announcements(files),
+        *_entries_out_of_turn(announced),
         *_orders(ours, announced),
         *_lots(ours, announced),
         *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
@@ -72,8 +74,32 @@ def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str
     ]
     if ledger is not None:
         found += _chain(files, ledger)
+        found += [f"command {key} was applied {count} times" for key, count in applied(world).items() if count > 1]
         found += _books(world, book, ledger, ours)
     return found
+
+
+def applied(world: ObservedWorld) -> Counter[str]:
+    """Count, by the ids of commands, how often the record on which the ledger stands says that one was acted on."""
+    files = {file.digest: file for file in (audit_file(key, text) for key, text in records_of(world).items())}
+    return Counter(command for digest in chain_of(world) for command in files[digest].applied)
+
+
+def unobeyed(world: ObservedWorld) -> list[str]:
+    """Say which command that stands was not acted on although healthy runs have passed, and what a flatten left."""
+    commands, done = world.commands(), applied(world)
+    found = [
+        f"command {each.command_id} was applied {done[each.command_id]} times"
+        for each in commands.slots.values()
+        if done[each.command_id] != 1
+    ]
+    return found + ([f"{each} is held under a flatten" for each in positions(world)] if is_flattening(world) else [])
+
+
+def is_flattening(world: ObservedWorld) -> bool:
+    """Whether a flatten stands that no resume was said after."""
+    said = {slot: each.issued_at for slot, each in world.commands().slots.items()}
+    return "flatten" in said and said.get("resume", said["flatten"]) <= said["flatten"]
 
 
 def unprotected(world: ObservedWorld) -> set[str]:
@@ -271,6 +297,7 @@ def audit_file(key: str, text: str) -> AuditFile:
         lines[0]["previous"],
         tuple(body["intent"] for body in intended if "intent" in body),
         tuple(body["conversion"] for body in intended if "conversion" in body),
+        tuple(line["body"]["command"]["command_id"] for line in lines if line["event"] == "CommandApplied"),
     )
 
 
@@ -289,6 +316,15 @@ def _split(world: ObservedWorld, book: SimAccount) -> tuple[list[SimOrder], list
 def _lot_of(order: SimOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
     found = announced.get(order.root)
     return str(found["lot_id"]) if found is not None else str(order.root)
+
+
+def _entries_out_of_turn(announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Only a tick enters, and only ids of ticks are nothing but an instant."""
+    return [
+        f"entry {key} was decided by {intent['cycle_id']}, which is no tick"
+        for key, intent in announced.items()
+        if intent["purpose"] == OrderPurpose.ENTRY and "-" in intent["cycle_id"]
+    ]
 
 
 def _decision_of(intent: Mapping[str, Any]) -> tuple[str, ...]:

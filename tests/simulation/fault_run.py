@@ -19,6 +19,7 @@ from simulation.checker import (
     open_converts,
     refusals,
     sent_too_early,
+    unobeyed,
     unprotected,
     unsettled,
     violations,
@@ -260,7 +261,7 @@ class Watch:
 
     def at_end(self, world: World) -> None:
         """Check what must hold when nothing has disturbed the last cycles."""
-        self.violations += unsettled(world)
+        self.violations += [*unsettled(world), *unobeyed(world)]
 
 
 def prepare_world(world: World, beat: Beat) -> None:

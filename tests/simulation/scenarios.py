@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from simulation.world import START, Bar, Beat, Scenario, a_rise
+from trader.model.commands import CommandKind
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import Price, Quantity
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
@@ -92,6 +93,56 @@ CAPPED = Scenario(
     {**_NO_PACE, "risk.total_pct_max": 4, "risk.product_pct_max": 3},
 )
 
+#: The operator flattens by a command: one lot, and one entry that has not filled yet. Later he lets it trade again.
+COMMANDED = Scenario(
+    "commanded",
+    (
+        *_beats(0, 2),
+        Beat(2, late=120, command=CommandKind.FLATTEN),
+        *_beats(3, 4),
+        Beat(4, late=120, command=CommandKind.RESUME),
+        *_beats(5, 6),
+    ),
+    FLATTEN.scripts,
+    FLATTEN.overrides,
+)
+
+#: Of two lots the older one is sold by a command; later a product is paused.
+CLOSED = Scenario(
+    "closed",
+    (
+        *_beats(0, 2),
+        Beat(2, late=120, command=CommandKind.CLOSE),
+        Beat(3),
+        Beat(3, late=120, command=CommandKind.PAUSE),
+        *_beats(4, 5),
+    ),
+    {SOL: [*_DIP, *_calm(40)], ETH: [*_DIP, *_calm(40)]},
+    _NO_PACE,
+)
+
+#: Watch runs find what happened between two ticks: a fill, whose lot they protect, and the end of the holding time. An
+#: entry that could be made meanwhile waits for the tick.
+WATCHED = Scenario(
+    "watched",
+    (
+        Beat(0),
+        Beat(2, late=50, watches=True),
+        Beat(3),
+        Beat(3, late=110, watches=True),
+        Beat(11),
+        Beat(12, late=50, watches=True),
+        *_beats(13, 14),
+    ),
+    {SOL: [*_DIP, *_calm(40)], ETH: [*_DIP, *_calm(40)]},
+    {
+        **_NO_PACE,
+        "execution.attach_brackets": False,
+        "risk.entries_per_cycle_max": 1,
+        **{f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},
+    },
+)
+
 _OWNERS_ORDER = OrderIntent(
     client_order_id=ClientOrderId("owner-by-hand"),
     cycle_id=CycleId("by hand"),
@@ -163,4 +214,4 @@ def make_lots(count: int) -> Scenario:
     )
 
 
-SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, CAPPED, MIXED)
+SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, CAPPED, MIXED, COMMANDED, CLOSED, WATCHED)

@@ -67,8 +67,13 @@ class Beat:
     command: CommandKind | None = None
 
     @property
+    def decides(self) -> bool:
+        """Whether it is a tick."""
+        return not self.watches and self.command is None
+
+    @property
     def at(self) -> Instant:
-        """When the schedule fires."""
+        """When the schedule fires, or the command is said."""
         return Instant(START + self.bar * STEP + AFTER_BOUNDARY + self.late)
 
 

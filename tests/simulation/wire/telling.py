@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulation.checker import open_converts, unprotected, unsettled, violations
+from simulation.checker import open_converts, unobeyed, unprotected, unsettled, violations
 from simulation.errands import do_errand
 from simulation.nemesis import Crash, Nemesis
 from simulation.wire.watch import ChainWatch, Gate
@@ -72,7 +72,8 @@ class Telling:
         """Run one undisturbed invocation, and look; after two of them all must be settled."""
         calm = self.calm + 1
         report = self.invoke(beat, owner)
-        self.calm = calm
+        # Who only looked has settled nothing.
+        self.calm = calm if report is None or report.outcome is not CycleOutcome.SKIPPED else calm - 1
         if report is None or report.outcome is CycleOutcome.ABORTED:
             self.found.append(f"an undisturbed cycle ended as {report and report.reason}")
         self.look(healthy=True)
@@ -88,7 +89,7 @@ class Telling:
 
     def conclude(self) -> None:
         """Check what must hold at the end; a conversion in doubt is waited for until its quote is long dead."""
-        self.found += unsettled(self.world)
+        self.found += [*unsettled(self.world), *unobeyed(self.world)]
         if not open_converts(self.world):
             return
         last = self.beats[-1].bar
