@@ -80,7 +80,8 @@ def _find_due_at(
         return None
     view, done = reconcile_account(exchange, before, ports, settings)
     ledger = done.ledger
-    if done.new_fills or done.finished or (ledger.lots, ledger.orders) != (before.lots, before.orders):
+    # What is only forgotten for its age is no news, and leaves no note.
+    if done.new_fills or (done.notes and (ledger.lots, ledger.orders) != (before.lots, before.orders)):
         return "what the venue reports"
     now = ports.clock.now()
     if find_resendable(ledger, now, settings):
