@@ -37,7 +37,7 @@ def run_tick(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     report = run_cycle(tick, pipeline, ports)
     # It is asked for before anything is looked at: most of the time it is free.
     if not _was_held(report):
-        return _run_next(report, pipeline, ports)
+        return run_next(report, pipeline, ports)
     try:
         return _run_when_free(tick, lambda _: False, pipeline, ports, until)
     except LeaseHeld as held:
@@ -104,7 +104,7 @@ def _run_when_free(
         report = run_cycle(tick, pipeline, ports)
         # Between the look and the lease another may have taken it: then that one is waited for.
         if not _was_held(report):
-            return _run_next(report, pipeline, ports)
+            return run_next(report, pipeline, ports)
 
 
 def _was_held(report: CycleReport) -> bool:
@@ -128,7 +128,7 @@ def _await_lease(ports: Ports, until: Instant) -> StateReading:
     return reading
 
 
-def _run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleReport:
+def run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleReport:
     """Run again for commands that came while a run was about to end; return the worst report."""
     for _ in range(_NEXT_RUNS_MAX):
         now, deadline = ports.clock.now(), report.tick.deadline
@@ -140,3 +140,26 @@ def _run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleRep
             break
         report = following if report.outcome is not CycleOutcome.ABORTED else replace(report, is_outdated=False)
     return report
+
+
+def _run_when_free(
+    tick: Tick, is_over: Callable[[StateReading], bool], pipeline: Pipeline, ports: Ports, until: Instant
+) -> CycleReport:
+    while True:
+        if is_over(_await_lease(ports, until)):
+            return CycleReport(tick, CycleOutcome.SKIPPED, "another run has seen to it")
+        report = run_cycle(tick, pipeline, ports)
+        # Between the look and the lease another may have taken it: then nothing was read, and it is waited for.
+        if report.outcome is not CycleOutcome.SKIPPED or report.before is not None:
+            return run_next(report, pipeline, ports)
+
+
+def _await_lease(ports: Ports, until: Instant) -> StateReading:
+    """Ask once a second whether the lease is free, writing nothing. Raises: LeaseHeld when the time is over."""
+    while True:
+        reading, now = ports.store.look(ports.identity.scope), ports.clock.now()
+        if not reading.is_held(now):
+            return reading
+        if now >= until:
+            raise LeaseHeld(reading.owner, reading.expires_at)
+        ports.clock.wait(1)

@@ -12,6 +12,7 @@ from trader.cycle.gather import gather_inputs, read_trading_state
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run import run_cycle
 from trader.cycle.run_time import RunTime
+from trader.cycle.wake import run_next
 from trader.errors import VenueError
 from trader.model.ids import Instant, run_id_at
 from trader.model.inputs import Tick
@@ -54,7 +55,7 @@ def run_watch(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return CycleReport(tick, CycleOutcome.SKIPPED, f"the venue could not be looked at: {error}")
     if due is None:
         return CycleReport(tick, CycleOutcome.SKIPPED, "nothing is due")
-    return replace(run_cycle(tick, pipeline, ports), due=due)
+    return replace(run_next(run_cycle(tick, pipeline, ports), pipeline, ports), due=due)
 
 
 def _find_due(reading: StateReading, tick: Tick, pipeline: Pipeline, ports: Ports) -> str | None:
