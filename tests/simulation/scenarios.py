@@ -121,8 +121,8 @@ CLOSED = Scenario(
     _NO_PACE,
 )
 
-#: Watch runs find what happened between two ticks: a fill, whose lot they protect, and the end of the holding time. An
-#: entry that could be made meanwhile waits for the tick.
+#: Watch runs find what happened between two ticks: a fill, whose lot they protect, and the end of the holding time.
+#: An entry that could be made meanwhile waits for the tick.
 WATCHED = Scenario(
     "watched",
     (
@@ -214,4 +214,17 @@ def make_lots(count: int) -> Scenario:
     )
 
 
-SCENARIOS = (ENTRY, EXIT_BY_TIME, FLATTEN, STOPPED, REPRICE, CONVERT, PROTECTION, CAPPED, MIXED, COMMANDED, CLOSED, WATCHED)
+SCENARIOS = (
+    ENTRY,
+    EXIT_BY_TIME,
+    FLATTEN,
+    STOPPED,
+    REPRICE,
+    CONVERT,
+    PROTECTION,
+    CAPPED,
+    MIXED,
+    COMMANDED,
+    CLOSED,
+    WATCHED,
+)

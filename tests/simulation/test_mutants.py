@@ -23,12 +23,14 @@ from simulation.fault_run import FaultRun, Restart, Watch, differences, invoke
 from simulation.mutants.registry import COMMIT_SKIPPED, MUTANTS, Edit, Mutant
 from simulation.mutants.table import ordinary_rows
 from simulation.nemesis import Fault, Nemesis
-from simulation.scenarios import CONVERT, ENTRY, EXIT_BY_TIME, MIXED, SOL
+from simulation.scenarios import COMMANDED, CONVERT, ENTRY, EXIT_BY_TIME, MIXED, SOL, WATCHED
 from simulation.wire.cases import overtaken_case, switched_case, undisturbed
+from simulation.wire.meetings import met_case, told_case
 from simulation.wire.telling import Telling, beats_of
 from simulation.wire.world import open_wire_world
 from simulation.world import Bar, Beat, Scenario, World, open_world
 from trader.adapters.coinbase.wire.requests import encode_order
+from trader.model.commands import CommandKind
 from trader.model.ids import Asset, Instant, client_order_id
 from trader.model.money import Quantity
 from trader.model.orders import OrderIntent, Rejected, Submission, Unknown
@@ -185,8 +187,8 @@ def test_fill_booked_twice_is_seen_in_the_ledger(mutant: Mutant, demand: Tell) -
 def halted_at_the_commit() -> tuple[Found, bool]:
     """On SSM: HALT is there before the orders are committed. What is wrong, and whether one got to the venue."""
     trail, beat = undisturbed(ENTRY).trails[0], ENTRY.beats[0]
-    # From behind: the commit, the last look at the switch, the product's flags, the order.
-    call = trail.index("venue POST /orders") - 2
+    # From behind: the commit, the commands, the last look at the switch, the product's flags, the order.
+    call = trail.index("venue POST /orders") - 3
     assert "dynamodb.UpdateItem" == trail[call - 1]
     with open_wire_world(ENTRY) as world:
         telling = Telling(world)
@@ -318,6 +320,64 @@ def test_number_that_does_not_rise_is_seen_as_two_orders_under_one_id(mutant: Mu
         found = refused_for_its_size()
 
     demand(found, "2 orders as")
+
+
+# --- commands and watch runs
+
+
+def test_command_that_a_release_ignores_is_seen_as_one_that_nobody_acts_on(mutant: Mutant, demand: Tell) -> None:
+    """Said before the last write of a run, by one who dies: the run that gives the lease back is to make one more."""
+    case = (ENTRY, 0, len(undisturbed(ENTRY).trails[0]), CommandKind.FLATTEN)
+    assert () == told_case(*case, dies=True)
+
+    with mutant.applied():
+        found = told_case(*case, dies=True)
+
+    demand(found, "was applied 0 times when its run had ended")
+
+
+def test_slot_that_goes_back_is_seen_when_the_older_command_comes_late(mutant: Mutant, demand: Tell) -> None:
+    """A second flatten is said, and done with, while the first is about to be written."""
+    trail = undisturbed(COMMANDED).trails[2]
+    case = (COMMANDED, 2, trail.index("dynamodb.UpdateItem") + 1, CommandKind.FLATTEN)
+    assert () == told_case(*case, dies=False)
+
+    with mutant.applied():
+        found = told_case(*case, dies=False)
+
+    demand(found, "does not stand, but")
+
+
+def test_commands_that_are_read_once_are_seen_as_an_entry_after_a_flatten(mutant: Mutant, demand: Tell) -> None:
+    """Said when the orders are recorded and not remembered yet: none of them may leave."""
+    case = (ENTRY, 0, undisturbed(ENTRY).trails[0].index("s3.PutObject") + 2, CommandKind.FLATTEN)
+    assert () == told_case(*case, dies=True)
+
+    with mutant.applied():
+        found = told_case(*case, dies=True)
+
+    demand(found, "left although flatten had been said")
+
+
+def test_watch_run_that_believes_what_it_saw_is_seen_to_undo_a_tick(mutant: Mutant, demand: Tell) -> None:
+    """A tick comes when the watch run has looked and has no lease yet; the mutant goes on with the books of before."""
+    case = (WATCHED, 1, undisturbed(WATCHED).trails[1].index("dynamodb.UpdateItem") + 1)
+    assert () == met_case(*case)
+
+    with mutant.applied():
+        found = met_case(*case)
+
+    demand(found, "is not the last")
+
+
+def test_watch_run_that_enters_is_seen_in_the_record(mutant: Mutant, demand: Tell) -> None:
+    """One entry is left over for the next tick: whoever finds the fill of the first in between makes none."""
+    assert () == FaultRun(WATCHED).ending.violations
+
+    with mutant.applied():
+        found = FaultRun(WATCHED).ending.violations
+
+    demand(found, "which is no tick")
 
 
 # --- rounding

@@ -8,16 +8,39 @@ import pytest
 
 from simulation.scenarios import SCENARIOS
 from simulation.wire.cases import undisturbed
-from simulation.wire.sweeps import TARGETS, Job, Outcome, a_choice, every_job, outcome, wipe_jobs
+from simulation.wire.sweeps import (
+    DARKENED,
+    MEETING,
+    TARGETS,
+    Job,
+    Outcome,
+    Told,
+    a_choice,
+    every_job,
+    outcome,
+    wipe_jobs,
+)
 from simulation.world import Scenario
+from trader.model.commands import CommandKind
 
 _CRASH_CASES = 10
 _OTHER_CASES = 6
 #: The full sweeps must not shrink unseen.
-_CASES_MIN = {"crash": 1_420, "stall": 290, "twin": 145, "switch": 290, "dark": 290, "wipe": 50}
+_CASES_MIN = {
+    "crash": 2_600,
+    "stall": 590,
+    "twin": 295,
+    "switch": 440,
+    "dark": 440,
+    "commands": 730,
+    "watches": 220,
+    "wipe": 70,
+}
 
 _KINDS = list(dict.fromkeys(target.kind for target in TARGETS))
 _FIRST_TIMES = [target.kind for target in TARGETS if not target.recovers]
+_DARKENED = [target.kind for target in DARKENED]
+_MEETING = [target.kind for target in MEETING]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
@@ -48,7 +71,7 @@ def test_invocations_that_meet_over_the_wire_break_nothing(kind: str) -> None:
     assert {"stall", "twin"} == {each.sweep for each in done}
 
 
-@pytest.mark.parametrize("kind", _FIRST_TIMES)
+@pytest.mark.parametrize("kind", _DARKENED)
 def test_switch_turned_before_a_call_over_the_wire_is_obeyed(kind: str) -> None:
     """Nothing leaves that it forbids, no entry works on, and no lot is laid bare."""
     done = [outcome(job) for job in a_choice(jobs_of(kind, "switch"), _OTHER_CASES)]
@@ -56,10 +79,33 @@ def test_switch_turned_before_a_call_over_the_wire_is_obeyed(kind: str) -> None:
     assert [] == broken(done)
 
 
-@pytest.mark.parametrize("kind", _FIRST_TIMES)
+@pytest.mark.parametrize("kind", _DARKENED)
 def test_dark_from_a_call_on_breaks_nothing(kind: str) -> None:
     """Nothing is answered any more until the invocation ends; two calm cycles later all is settled."""
     done = [outcome(job) for job in a_choice(jobs_of(kind, "dark"), _OTHER_CASES)]
+
+    assert [] == broken(done)
+
+
+@pytest.mark.parametrize("kind", _FIRST_TIMES)
+def test_command_said_before_a_call_over_the_wire_is_acted_on_once(kind: str) -> None:
+    """By the run that was under way, the next one, or the one it woke; and what it stops does not leave any more."""
+    done = [outcome(job) for job in a_choice(jobs_of(kind, "commands"), 2 * _OTHER_CASES)]
+
+    assert [] == broken(done)
+
+
+def test_newer_command_said_while_an_older_one_is_being_written_stands() -> None:
+    """At each request up to the lease, with the same slot: late and out of order are the same as once."""
+    jobs = [job for job in jobs_of("flatten command", "commands") if is_told(job[2], CommandKind.FLATTEN)]
+
+    assert [] == broken([outcome(job) for job in jobs[:_OTHER_CASES]])
+
+
+@pytest.mark.parametrize("kind", _MEETING)
+def test_tick_that_meets_a_watch_run_over_the_wire_decides(kind: str) -> None:
+    """Whichever of the two was first, and wherever the other came in between."""
+    done = [outcome(job) for job in a_choice(jobs_of(kind, "watches"), _OTHER_CASES)]
 
     assert [] == broken(done)
 
@@ -83,6 +129,11 @@ def test_the_full_sweeps_are_as_wide_as_they_were() -> None:
 def jobs_of(kind: str, *sweeps: str) -> list[Job]:
     """All jobs of some sweeps on one kind of cycle."""
     return [job for job in every_job() if job[1] == kind and job[0] in sweeps]
+
+
+def is_told(case: object, kind: CommandKind) -> bool:
+    """Whether a case is one in which this is said."""
+    return isinstance(case, Told) and case.kind is kind
 
 
 def broken(done: list[Outcome]) -> list[str]:

@@ -15,8 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from trader.adapters.aws import command_slots
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.cycle import gather, turn
+from trader.cycle import gather, turn, watch
 from trader.cycle import run as cycle_run
 from trader.model import booking, ids
 from trader.model.portfolio import Portfolio
@@ -96,6 +97,9 @@ _REFUSALS = (
     "tests/property/test_refusals.py::"
     "test_no_refusal_or_crash_makes_an_id_twice_sells_a_lot_twice_or_leaves_it_bare_in_silence"
 )
+_TOLD = "tests/simulation/test_wire_sweeps.py::test_command_said_before_a_call_over_the_wire_is_acted_on_once"
+_SAID_LATE = "tests/simulation/test_wire_sweeps.py::test_newer_command_said_while_an_older_one_is_being_written_stands"
+_MET = "tests/simulation/test_wire_sweeps.py::test_tick_that_meets_a_watch_run_over_the_wire_decides"
 _MEETING = "tests/simulation/test_wire_sweeps.py::test_invocations_that_meet_over_the_wire_break_nothing"
 
 COMMIT_SKIPPED = Mutant(
@@ -155,10 +159,10 @@ FENCING_DROPPED = Mutant(
     "A commit needs the item to exist, and no longer the lease and the epoch under which it was read.",
     (
         Edit(
-            DynamoStateStore.commit,
-            'condition = "#owner = :owner AND epoch = :epoch AND version = :version"',
+            DynamoStateStore._make_commit,
+            'condition = f"#owner',
             # The other names stay in it: DynamoDB refuses values that no expression uses.
-            'condition = "attribute_exists(pk) OR #owner = :owner AND epoch = :epoch AND version = :version"',
+            'condition = f"attribute_exists(pk) OR #owner',
         ),
     ),
     "test_sleeper_without_a_fence_is_seen_to_write_over_what_the_other_did",
@@ -276,6 +280,54 @@ N_NOT_RAISED = Mutant(
     ("tests/unit/model/test_tallies.py::test_number_only_rises", _REFUSALS),
 )
 
+COMMAND_MISSED = Mutant(
+    "command missed at the release",
+    "The lease is given back whatever was said meanwhile.",
+    (Edit(DynamoStateStore._commit, "release=True, heeds=True", "release=True"),),
+    "test_command_that_a_release_ignores_is_seen_as_one_that_nobody_acts_on",
+    (f"{_TOLD}[exit]",),
+)
+
+SLOT_GOES_BACK = Mutant(
+    "slot goes back",
+    "An older command takes the place of a newer one.",
+    (Edit(command_slots.write_slot, "#slot < :text", "#slot <> :text"),),
+    "test_slot_that_goes_back_is_seen_when_the_older_command_comes_late",
+    (_SAID_LATE,),
+)
+
+COMMANDS_READ_ONCE = Mutant(
+    "commands read once",
+    "The commands are those of the lease, and are not read again before the first turn.",
+    (Edit(cycle_run._act, "    run.renew_commands()\n", ""),),
+    "test_commands_that_are_read_once_are_seen_as_an_entry_after_a_flatten",
+    (f"{_TOLD}[entry]",),
+)
+
+WATCH_BELIEVES = Mutant(
+    "watch run believes what it saw",
+    "What a watch run read without the lease is its ledger with it.",
+    (
+        Edit(
+            watch.run_watch,
+            "run_cycle(tick, pipeline, ports)",
+            'run_cycle(tick, pipeline, replace(ports, store=type("Stale", (), {'
+            '"__getattr__": lambda _, name: getattr(ports.store, name), '
+            '"acquire": lambda _, *how: replace(ports.store.acquire(*how), ledger=reading.ledger)})()))',
+        ),
+    ),
+    "test_watch_run_that_believes_what_it_saw_is_seen_to_undo_a_tick",
+    (f"{_MET}[watched fill]",),
+)
+
+WATCH_ENTERS = Mutant(
+    "watch run enters",
+    "A watch run decides all that a tick does.",
+    (Edit(ids.is_tick_id, '"-" not in cycle_id', '"-" not in cycle_id or cycle_id.endswith("-watch")'),),
+    "test_watch_run_that_enters_is_seen_in_the_record",
+    (f"{_UNDISTURBED}[watched]", f"{_WIRE}[watched]"),
+)
+
 FLOOR_FOR_CEIL = Mutant(
     "floor for ceil",
     "What has to be converted for an entry is rounded down to the cent.",
@@ -297,5 +349,10 @@ MUTANTS = (
     PROTECTION_BEFORE_FLAGS,
     PUT_BACK_AFTER_UNKNOWN,
     N_NOT_RAISED,
+    COMMAND_MISSED,
+    SLOT_GOES_BACK,
+    COMMANDS_READ_ONCE,
+    WATCH_BELIEVES,
+    WATCH_ENTERS,
     FLOOR_FOR_CEIL,
 )

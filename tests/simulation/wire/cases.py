@@ -29,9 +29,10 @@ _ECONOMY = ("cash", "capital", "converted", "closed", "books", "dust", "losses",
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """How a scenario goes by itself: the calls of each tick over the wires, the end, and what was wrong with it."""
+    """How a scenario goes by itself: the calls of each run, whether it began with lots, the end, and what was wrong."""
 
     trails: tuple[tuple[str, ...], ...]
+    holds: tuple[bool, ...]
     economy: Mapping[str, Any]
     found: tuple[str, ...]
 
@@ -40,15 +41,17 @@ class Undisturbed:
 def undisturbed(scenario: Scenario) -> Undisturbed:
     """Play a scenario without a fault, once per process."""
     with open_wire_world(scenario) as world:
-        telling, trails = Telling(world), []
+        telling, trails, holds = Telling(world), [], []
         for beat in telling.beats:
             telling.stage(beat)
+            ledger = world.ledger()
+            holds.append(ledger is not None and bool(ledger.lots))
             nemesis = Nemesis()
             assert telling.invoke(beat, "undisturbed", nemesis) is not None
             telling.look(healthy=True)
             trails.append(tuple(nemesis.trail))
         telling.conclude()
-        return Undisturbed(tuple(trails), economy_of(world), (*telling.found, *refusals(world)))
+        return Undisturbed(tuple(trails), tuple(holds), economy_of(world), (*telling.found, *refusals(world)))
 
 
 @cache
@@ -213,7 +216,7 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
 
         first = telling.invoke(beat, "the first", Nemesis(hook_at=call, hook=meanwhile))
         telling.look(healthy=True)
-        telling.found += _both(first, seen, is_twin=at == beat.at)
+        telling.found += _both(first, seen, is_twin=at == beat.at, decides=beat.decides)
         done = index + 1 if other is beat else index + 2
         telling.play(telling.beats[done:], "later")
         telling.conclude()
@@ -254,18 +257,27 @@ def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:
     }
 
 
-def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool) -> list[str]:
-    """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not."""
+def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool, decides: bool) -> list[str]:
+    """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not.
+
+    Twins that are no ticks may both have run, the second with nothing left to do.
+    """
     reports = (first, *seen)
-    outcomes, did = [report and report.outcome for report in reports], [_did(report) for report in reports]
+    outcomes = [report and report.outcome for report in reports]
+    did = [_did(report, decides=decides) for report in reports]
+    if is_twin and not decides and all(did):
+        return []
     if is_twin:
         return [] if sorted(did) == [False, True] and None not in outcomes else [f"twins ended as {outcomes}"]
     return [] if did == [False, True] and None not in outcomes else [f"sleeper and other ended as {outcomes}"]
 
 
-def _did(report: CycleReport | None) -> bool:
-    """Whether an invocation did its tick: who abstained before there were books has done nothing."""
-    if report is None or report.after is None:
+def _did(report: CycleReport | None, *, decides: bool) -> bool:
+    """Whether an invocation did its run: who abstained before there were books has done nothing.
+
+    Nor has a run that is no tick and abstained: it found a free lease, and no time to read the account.
+    """
+    if report is None or report.after is None or (report.outcome is CycleOutcome.ABSTAINED and not decides):
         return False
     return report.outcome not in (CycleOutcome.SKIPPED, CycleOutcome.ABORTED)
 

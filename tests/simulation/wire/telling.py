@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simulation.checker import open_converts, unobeyed, unprotected, unsettled, violations
-from simulation.errands import do_errand
+from simulation.errands import Strand, do_errand
 from simulation.nemesis import Crash, Nemesis
 from simulation.wire.watch import ChainWatch, Gate
 from simulation.wire.world import WireWorld
@@ -44,7 +44,13 @@ class Telling:
         return self.beats[index]
 
     def invoke(
-        self, beat: Beat, owner: str, nemesis: Nemesis | None = None, *, seconds: int = RUN_SECONDS
+        self,
+        beat: Beat,
+        owner: str,
+        nemesis: Nemesis | None = None,
+        *,
+        seconds: int = RUN_SECONDS,
+        strand: Strand | None = None,
     ) -> CycleReport | None:
         """Run one invocation; None if it died or could not even tell."""
         nemesis = nemesis or Nemesis()
@@ -52,7 +58,8 @@ class Telling:
         self.calm = 0
         try:
             with self.world.invocation(owner, nemesis) as ports:
-                return do_errand(beat, self.world, ports, seconds)
+                clock = ports.clock if strand is None else strand.clock(ports.clock)
+                return do_errand(beat, self.world, replace(ports, clock=clock), seconds)
         except (Crash, StoreError):
             return None
 

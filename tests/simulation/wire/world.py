@@ -87,7 +87,7 @@ class WireWorld:
                 self.venue.faults.add(Fault.FOREIGN_ROWS, "GET", path, count=0)
         self._url = server.url
         self._wires = wires()
-        self.clock, self.aws = self._wires.clock, self._wires.aws
+        self.clock, self.aws, self.hands = self._wires.clock, self._wires.aws, self._wires.hands
         self.aws.reset(word)
         self._store = DynamoStateStore(self.aws.clients["dynamodb"], TABLE)
         self._audit: dict[str, str] = {}
