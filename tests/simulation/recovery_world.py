@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from desk.recovery.ledger_item import StoredLedger, read_stored_item, replace_item
 from desk.recovery.store import RecoveryStores
 from simulation.fault_run import fault_run_of
 from simulation.world import SCOPE, Scenario, Store, World
+from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -23,8 +24,16 @@ class InMemoryLedgerItems:
         text = self.store.texts.get(scope)
         return None if text is None else read_stored_item(text, "memory")
 
-    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
-        self.store.texts[scope] = replace_item(self.find(scope), found, ledger, epoch, now).text()
+    def put(
+        self,
+        scope: Scope,
+        found: StoredLedger | None,
+        ledger: Ledger,
+        epoch: int,
+        now: Instant,
+        commands: Sequence[Command] = (),
+    ) -> None:
+        self.store.texts[scope] = replace_item(self.find(scope), found, ledger, epoch, now, commands).text()
 
     def set_aside(self, scope: Scope, text: str) -> str:
         self.aside.append(text)

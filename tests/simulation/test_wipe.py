@@ -21,7 +21,7 @@ from desk.recovery.store import RebuildOptions, rebuild, write_rebuilt
 from simulation.fault_run import Watch, books_of, differences, fault_run_of, invoke, prepare_world
 from simulation.nemesis import Fault, Nemesis
 from simulation.recovery_world import InMemoryLedgerItems, after_tick, the_store, wipe
-from simulation.scenarios import ENTRY, SCENARIOS, SLOW
+from simulation.scenarios import COMMANDED, ENTRY, SCENARIOS, SLOW
 from simulation.world import SCOPE, Scenario, World
 from trader.cycle import CycleOutcome
 from trader.errors import AuditError, LeaseHeld
@@ -300,6 +300,20 @@ def test_corrupt_item_is_replaced_and_kept(damaged: str) -> None:
     assert ledger is not None
     assert [damaged] == stores.items.aside
     assert ["audit_head"] == [each.split(":")[0] for each in unlike(lost, ledger)]
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["slots kept", "nothing kept"])
+def test_flatten_stands_when_the_ledger_was_rebuilt(kept: bool) -> None:
+    """Taken from the item where its slots are left, and from the record where nothing is: else it would trade again."""
+    world = after_tick(COMMANDED, 2)
+    (command,) = world.commands().slots.values()
+    newer = replace(command, issued_at=Instant(command.issued_at + 1))
+    slots = canonical_json({newer.slot: newer.text()})
+    world.store.texts[SCOPE] = f'{{"commands":{slots},"ledger":"broken"}}' if kept else '{"broken'
+
+    write_rebuilt(the_store(world), RebuildOptions())
+
+    assert {command.slot: newer if kept else command} == world.commands().slots
 
 
 def test_sound_ledger_is_left_as_it_is_when_the_venue_fails() -> None:

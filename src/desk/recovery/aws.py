@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to_bytes
 from trader.adapters.aws.clients import translate_errors
+from trader.adapters.aws.command_slots import fill_empty_slots
 from trader.adapters.aws.state_store import LEDGER, decode_ledger
 from trader.adapters.aws.stored_text import StoredText
 from trader.adapters.aws.table import DynamoTable, Item, Refused, list_digests, name_parts, read_number
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
+from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -36,7 +38,15 @@ class DynamoLedgerItems:
         with translate_errors(f"ledger of {scope}", StoreUnavailable):
             return self._table.find_text(scope, LEDGER, "ledger")
 
-    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+    def put(
+        self,
+        scope: Scope,
+        found: StoredLedger | None,
+        ledger: Ledger,
+        epoch: int,
+        now: Instant,
+        commands: Sequence[Command] = (),
+    ) -> None:
         lying = self._read(scope)
         there = None if lying is None else _read_stored_ledger(scope, *lying)
         item = replace_item(there, found, ledger, epoch, now)
@@ -55,8 +65,14 @@ class DynamoLedgerItems:
             values |= known
             parts_before = len(list_digests(lying[0]))
         expression = "SET #owner = :free, epoch = :epoch, version = :version, expires_at = :zero, "
+        slots, names, texts = fill_empty_slots(commands)
         update = self._table.make_update(
-            scope, LEDGER, f"{expression}ledger = :ledger, parts = :parts", condition, values
+            scope,
+            LEDGER,
+            f"{expression}ledger = :ledger, parts = :parts{slots}",
+            condition,
+            values | texts,
+            {"#owner": "owner", **names},
         )
         together = [{"Update": update}, *self._table.replace_parts(scope, LEDGER, stored, parts_before)]
         try:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from trader.adapters.local.atomic_files import lock_file, replace_text
 from trader.adapters.local.files import FileStateStore
 from trader.adapters.local.lease import LeaseItem, read_lease_item, read_ledger
 from trader.errors import LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
 from trader.model.codec import canonical_json
+from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
@@ -46,10 +48,19 @@ class LedgerItems(Protocol):
     def find(self, scope: Scope) -> StoredLedger | None:
         """Read the item without a lease and without writing; None if there is none. Raises: StoreUnavailable."""
 
-    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+    def put(
+        self,
+        scope: Scope,
+        found: StoredLedger | None,
+        ledger: Ledger,
+        epoch: int,
+        now: Instant,
+        commands: Sequence[Command] = (),
+    ) -> None:
         """Put a ledger where none is, or where something is that is no ledger; the lease is free afterwards.
 
-        One conditional write. Raises: LeaseHeld, VersionConflict if it is no longer as found, StoreUnavailable.
+        With it go *commands* whose slots are empty; those that stand there still are left. One conditional write.
+        Raises: LeaseHeld, VersionConflict if it is no longer as found, StoreUnavailable.
         """
 
     def set_aside(self, scope: Scope, text: str) -> str:
@@ -67,14 +78,20 @@ def to_bytes(text: str) -> bytes:
 
 
 def replace_item(
-    there: StoredLedger | None, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant
+    there: StoredLedger | None,
+    found: StoredLedger | None,
+    ledger: Ledger,
+    epoch: int,
+    now: Instant,
+    commands: Sequence[Command] = (),
 ) -> LeaseItem:
     """Decide what may be written in place of an item. Raises: LeaseHeld, VersionConflict."""
     if there is not None and there.is_held(now):
         raise LeaseHeld(there.owner, there.expires_at)
     if (there and (there.text, there.epoch)) != (found and (found.text, found.epoch)):
         raise VersionConflict(found.epoch if found else 0, there.epoch if there else 0)
-    return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), canonical_json(ledger))
+    slots = {each.slot: each.text() for each in commands} | _save_commands(there.text if there is not None else "")
+    return LeaseItem("", epoch, (there.version if there else 0) + 1, Instant(0), canonical_json(ledger), slots)
 
 
 def read_stored_item(text: str, where: str) -> StoredLedger:
@@ -89,15 +106,26 @@ def read_stored_item(text: str, where: str) -> StoredLedger:
 
 def _lease_of(text: str) -> StoredLedger:
     """Save the lease out of a damaged item, if that much of it is left."""
-    try:
-        plain = json.loads(text)
-    except ValueError:
-        plain = None
-    plain = plain if isinstance(plain, dict) else {}
+    plain = _load(text)
     numbers = [plain.get(name) for name in ("epoch", "version", "expires_at")]
     epoch, version, expires_at = (number if type(number) is int else 0 for number in numbers)
     owner = plain.get("owner")
     return StoredLedger(text, owner if isinstance(owner, str) else "", epoch, version, Instant(expires_at), None)
+
+
+def _save_commands(text: str) -> dict[str, str]:
+    """Save the commands out of an item, sound or not: they stand, whatever became of the ledger."""
+    commands = _load(text).get("commands")
+    slots = commands.items() if isinstance(commands, dict) else ()
+    return {slot: each for slot, each in slots if isinstance(each, str)}
+
+
+def _load(text: str) -> dict[str, Any]:
+    try:
+        plain = json.loads(text)
+    except ValueError:
+        return {}
+    return plain if isinstance(plain, dict) else {}
 
 
 class FileLedgerItems:
@@ -116,11 +144,19 @@ class FileLedgerItems:
             raise StoreUnavailable(f"{path}: {error}") from error
         return read_stored_item(from_bytes(content), str(path))
 
-    def put(self, scope: Scope, found: StoredLedger | None, ledger: Ledger, epoch: int, now: Instant) -> None:
+    def put(
+        self,
+        scope: Scope,
+        found: StoredLedger | None,
+        ledger: Ledger,
+        epoch: int,
+        now: Instant,
+        commands: Sequence[Command] = (),
+    ) -> None:
         path = self._path(scope)
         try:
             with lock_file(path.parent / ".lock"):
-                replace_text(path, replace_item(self.find(scope), found, ledger, epoch, now).text())
+                replace_text(path, replace_item(self.find(scope), found, ledger, epoch, now, commands).text())
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error}") from error
 

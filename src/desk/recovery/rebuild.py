@@ -14,6 +14,7 @@ from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.replay import Replay
 from trader.cycle.account import check_portfolio, make_view
 from trader.model.codec import decode_told
+from trader.model.commands import Command
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import ClientOrderId, Instant, Scope
@@ -41,7 +42,10 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """A ledger made anew, with what is stored beside it, what could not be known, and what was left out."""
+    """A ledger made anew, with what is stored beside it, what could not be known, and what was left out.
+
+    ``commands`` are those that stand as far as is on record: what a run acted on and nobody took back.
+    """
 
     ledger: Ledger
     fills: tuple[Fill, ...]
@@ -49,6 +53,7 @@ class Rebuilt:
     unknown: tuple[str, ...]
     foreign: Foreign
     notes: tuple[AuditNote, ...]
+    commands: tuple[Command, ...]
 
 
 #: The venue's ids of conversions by ours, as an operator found them.
@@ -107,7 +112,17 @@ def rebuild_ledger(
         unknown=tuple(dict.fromkeys(replay.unknown)),
         foreign=_foreign(replay, listed, settings.execution.order_prefix),
         notes=tuple(notes),
+        commands=_find_standing(chain, replay.ledger),
     )
+
+
+def _find_standing(chain: Chain, ledger: Ledger) -> tuple[Command, ...]:
+    told = (event for each in chain.objects for event in each.events if event.kind == EventKind.COMMAND_APPLIED)
+    applied: dict[str, Command] = {}
+    for event in told:
+        command: Command = decode_told(Command, event.body["command"])
+        applied[command.slot] = command
+    return tuple(command for slot, command in applied.items() if slot in ledger.applied_commands)
 
 
 def _opening(settings: Settings, chain: Chain) -> tuple[Notional, list[str]]:

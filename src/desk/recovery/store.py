@@ -106,7 +106,7 @@ def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebu
     # Above every epoch on record: no key of the audit is ever written under twice, and no old grant is valid again.
     epoch = max(found.epoch if found is not None else 0, chain.epoch) + 1
     ledger = record_change(stores, epoch, _change(made, chain, found), "rebuild")
-    stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now())
+    stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now(), made.commands)
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
     grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     stores.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)

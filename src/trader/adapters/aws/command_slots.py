@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 from trader.adapters.aws.clients import translate_errors
 from trader.adapters.aws.table import DynamoTable, Item, Refused, read_number
@@ -46,6 +47,13 @@ def write_slot(table: DynamoTable, scope: Scope, sort_key: str, command: Command
     )
     with contextlib.suppress(Refused), translate_errors(f"{command.slot} of {scope}", StoreUnavailable):
         table.update(update)
+
+
+def fill_empty_slots(commands: Sequence[Command]) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """Say, as the rest of an update, its names and values, that commands stand where nothing stands yet."""
+    names = {f"#slot{number}": _PREFIX + each.slot for number, each in enumerate(commands)}
+    texts = {f":slot{number}": {"S": each.text()} for number, each in enumerate(commands)}
+    return "".join(f", {name} = if_not_exists({name}, :{name[1:]})" for name in names), names, texts
 
 
 def empty_slots(table: DynamoTable, scope: Scope, sort_key: str, commands: Sequence[Command]) -> None:
