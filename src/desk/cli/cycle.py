@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from desk.cli import tables
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant, read_settings
 from desk.in_memory import FixedClock
 from desk.markets import MarketSetup, set_up_candles, set_up_synthetic
 from desk.run import make_tick, run_ticks
-from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleReport, run_cycle
 from trader.entry.events import RunTick, SwitchChanged, parse_event
@@ -28,7 +26,6 @@ from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
-from trader.settings.app import Mode
 
 #: Where the synthetic market of a run ends unless told otherwise, so that the same command is the same run.
 SYNTHETIC_END = Instant(1_767_225_600)
@@ -64,7 +61,7 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
 
     The market is synthetic, or recorded (--candles), or a venue's (--venue), whose public data need no key.
     """
-    settings = _settings(config, mode)
+    settings = read_settings(config, mode)
     now = _tick_of(at, event)
     if venue is not None:
         report = _at_venue(venue, settings, home, now)
@@ -91,7 +88,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Once finished, the same command starts over. The last line proves the cash from the stored fills alone.
     """
-    settings = _settings(config, mode)
+    settings = read_settings(config, mode)
     first, last, setup = _window(settings, ticks, start, end, candles, seed)
     period = setup.settings.cycle.period_seconds
     instants = [Instant(at) for at in range(first, last, period)]
@@ -151,13 +148,6 @@ def _tick_of(at: str | None, event: Path | None) -> Instant:
             raise ConfigError(f"{event}: only a tick runs from this command")
         return request.scheduled_at
     return read_instant(at, "--at") if at is not None else Instant(int(time.time()))
-
-
-def _settings(config: Path, mode: Mode | None) -> Settings:
-    environment: Mapping[str, str] = os.environ
-    if mode is not None:
-        environment = {**environment, "TRADER_MODE": mode.value}
-    return load_settings(config, environment).settings
 
 
 def _window(

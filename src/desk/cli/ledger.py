@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -12,24 +11,30 @@ import typer
 from rich.console import Console
 
 from desk.cli import ledger_tables
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant
+from desk.cli.options import (
+    CONFIG_DIR,
+    AsJson,
+    ConfigDir,
+    HomeOption,
+    ModeOption,
+    TableOption,
+    open_console,
+    read_instant,
+    read_settings,
+)
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
 from desk.recovery.locate import StoreLocation, locate, locate_items
 from desk.recovery.store import Change, RebuildOptions, RecoveryStores, change_under_lease, rebuild, write_rebuilt
-from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
 from trader.errors import ConfigError
 from trader.model.codec import encode
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
-from trader.settings import Settings
 from trader.settings.app import Mode
 
-HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
-TableOption = Annotated[str | None, typer.Option("--table", envvar="TRADER_TABLE", help="DynamoDB table, on AWS.")]
 BucketOption = Annotated[
     str | None, typer.Option("--bucket", envvar="TRADER_AUDIT_BUCKET", help="Bucket of the audit, on AWS.")
 ]
@@ -60,7 +65,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease."""
-    scope, now = make_scope(_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
+    scope, now = make_scope(read_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
     stored = locate_items(StoreLocation(home, table, bucket)).find(scope)
     if stored is None:
         raise ConfigError(f"{scope}: there is no ledger; trader ledger rebuild makes one from the audit")
@@ -188,12 +193,7 @@ def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> Ado
 
 
 def _locate(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:
-    return locate(_settings(config, mode), location, writes=writes)
-
-
-def _settings(config: Path, mode: Mode | None) -> Settings:
-    environment = {**os.environ, **({"TRADER_MODE": mode.value} if mode is not None else {})}
-    return load_settings(config, environment).settings
+    return locate(read_settings(config, mode), location, writes=writes)
 
 
 def _finish(console: Console, kept: str, *, write: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
 from trader.model.ids import Instant
+from trader.settings import Settings
 from trader.settings.app import Mode
 
 #: Where the three YAML files are. A command declares ``config: ConfigDir = CONFIG_DIR``.
@@ -21,6 +24,16 @@ ConfigDir = Annotated[
 CONFIG_DIR = Path("config")
 
 ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
+
+#: Where a system keeps its books: a folder here, or the names that a stack has for its parts. Never both.
+HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
+TableOption = Annotated[str | None, typer.Option("--table", envvar="TRADER_TABLE", help="DynamoDB table, on AWS.")]
+BusOption = Annotated[
+    str | None, typer.Option("--bus", envvar="TRADER_COMMAND_BUS", help="Bus of commands, on AWS: the stack's name.")
+]
+SwitchOption = Annotated[
+    str | None, typer.Option("--switch", envvar="TRADER_KILL_SWITCH", help="Parameter of the kill switch, on AWS.")
+]
 
 #: One JSON object on stdout in place of tables.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -33,6 +46,12 @@ def read_instant(text: str, option: str) -> Instant:
     except ValueError:
         raise ConfigError(f"{option}: {text!r} is not an instant; allowed is 2025-10-10T21:35:00Z or a day") from None
     return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
+
+
+def read_settings(config: Path, mode: Mode | None) -> Settings:
+    """Read the configuration; a mode that was typed counts more than any other. Raises: ConfigError."""
+    environment = {**os.environ, **({"TRADER_MODE": mode.value} if mode is not None else {})}
+    return load_settings(config, environment).settings
 
 
 def open_console(piped_width: int = 200) -> Console:
