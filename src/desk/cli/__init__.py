@@ -1,5 +1,18 @@
 """The command ``trader``."""
 
-from desk.cli.app import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import sys
+import warnings
+
+
+def main() -> None:
+    """Run the command that was typed, and leave the process.
+
+    What libraries tell programmers stays off the screen from the first import on, unless Python is told otherwise (-W).
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    from desk.cli.app import build, run
+
+    run(build())

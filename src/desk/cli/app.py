@@ -52,11 +52,6 @@ def _root(
     pass
 
 
-def main() -> None:
-    """Run the command that was typed, and leave the process."""
-    run(build())
-
-
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process; the words typed, unless others are given.
 

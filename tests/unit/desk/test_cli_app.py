@@ -1,8 +1,13 @@
 """How a command ends when something goes wrong."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import typer
 
+from architecture.tree import ROOT
 from desk.cli.app import build, run
 from trader import __version__
 from trader.errors import ConfigError, VenueThrottled
@@ -48,3 +53,29 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         run(build(), ["--version"])
 
     assert (0, f"trader {__version__}\n") == (left.value.code, capsys.readouterr().out)
+
+
+#: A library that warns while one of our modules is imported.
+PROGRAM = """
+import sys, warnings
+class Library:
+    def find_spec(self, name, path, target=None):
+        if name == "desk.cli.app":
+            warnings.warn("this Python is old", FutureWarning)
+sys.meta_path.insert(0, Library())
+from desk.cli import main
+main()
+"""
+
+
+def start(*options: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    command = [sys.executable, *options, "-c", PROGRAM, "--version"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+
+
+def test_what_a_library_warns_of_stays_off_the_screen() -> None:
+    """From the first import on; Python's own option shows it."""
+    assert ("", f"trader {__version__}\n") == ((done := start()).stderr, done.stdout)
+    assert "this Python is old" in start("-W", "default").stderr
