@@ -45,6 +45,18 @@ def test_new_parameter_is_held_to_its_own_pattern(aws: RuleWorld) -> None:
     assert "GO" == aws.client("ssm").get_parameter(Name="/other")["Parameter"]["Value"]
 
 
+def test_parameter_without_a_type_is_not_made(aws: RuleWorld) -> None:
+    """Overwriting is for what is there: a slip in a name makes no second switch."""
+    ssm = aws.client("ssm")
+
+    with pytest.raises(ClientError, match="type is required when you create") as refused:
+        ssm.put_parameter(Name="/other", Value="HALT", Overwrite=True)
+    ssm.put_parameter(Name=SWITCH, Value="HALT", Overwrite=True)
+
+    assert "ValidationException" == refused.value.response["Error"]["Code"]
+    assert [(SWITCH, "Update")] == aws.changes()
+
+
 def test_each_change_of_the_switch_is_an_event_and_no_other_is(aws: RuleWorld) -> None:
     """Written, deleted, made again; another parameter's change and a look are none."""
     aws.put("HALT")

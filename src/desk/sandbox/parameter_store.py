@@ -1,5 +1,7 @@
 """What moto's Parameter Store lacks: a value has to match its parameter's pattern, and a change of it is an event.
 
+Nor is a parameter made by a request to overwrite it that names no type: AWS refuses what moto takes.
+
 A thin layer of ours in front of moto's server. It looks at the requests that change a parameter and lets all others
 pass. The event goes to the default bus (`event_bus`), as on AWS, where it may be lost.
 """
@@ -31,7 +33,7 @@ class WatchedParameterStore:
             return self._app(environ, start_response)  # type: ignore[no-any-return]
         asked = read_request(environ)
         if operation == "PutParameter" and (refusal := self._refuse(asked)):
-            return write_answer(start_response, "ParameterPatternMismatchException", refusal)
+            return write_answer(start_response, *refusal)
         statuses: list[str] = []
 
         def started(status: str, *rest: Any) -> Any:
@@ -44,15 +46,18 @@ class WatchedParameterStore:
                 self._send(_event(name, what))
         return [told]
 
-    def _refuse(self, asked: Mapping[str, Any]) -> str:
+    def _refuse(self, asked: Mapping[str, Any]) -> tuple[str, str] | None:
         name, value = asked["Name"], asked["Value"]
         chosen = [{"Key": "Name", "Values": [name]}]
         there = self._client("ssm").describe_parameters(ParameterFilters=chosen)["Parameters"]
+        if not there and not asked.get("Type"):
+            return "ValidationException", "A parameter type is required when you create a parameter."
         pattern = asked.get("AllowedPattern") or (there[0].get("AllowedPattern") if there else None)
         if pattern is None or re.search(pattern, value):
-            return ""
+            return None
         return (
-            f"Parameter value, {value}, failed to satisfy constraint: Member must satisfy regular expression {pattern}"
+            "ParameterPatternMismatchException",
+            f"Parameter value, {value}, failed to satisfy constraint: Member must satisfy regular expression {pattern}",
         )
 
 
