@@ -99,6 +99,7 @@ class AwsSandbox:
         variables = self.environment()
         file = folder / "env.json"
         file.write_text(json.dumps({FUNCTION: variables}, indent=2) + "\n", encoding="utf-8")
-        lines = [f"export {key}='{value}'\n" for key, value in sorted(variables.items())]
+        shell = {**variables, "TRADER_COMMAND_BUS": self.stack.outputs["CommandBusName"]}
+        lines = [f"export {key}='{value}'\n" for key, value in sorted(shell.items())]
         (folder / "env.sh").write_text("".join(lines), encoding="utf-8")
         return file

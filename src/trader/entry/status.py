@@ -38,6 +38,7 @@ def describe_state(
                 "who": each.who,
                 "why": each.why,
                 "new": slot in new,
+                **({"until": rfc3339(each.until)} if each.until is not None else {}),
             }
             for slot, each in sorted(commands.slots.items())
         ],

@@ -1,0 +1,157 @@
+"""How a command is given: what stands is looked at, the command checked as a run would, sent, and told about."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from desk.cli.options import CONFIG_DIR, read_settings
+from desk.controls import ControlLocation, Controls, make_command, open_controls
+from trader.adapters.local.clock import SystemClock
+from trader.entry.status import describe_state
+from trader.entry.wiring import make_scope
+from trader.errors import CommandRefused, MalformedData, StoreError
+from trader.model.commands import Command, CommandKind
+from trader.model.ids import Instant, Scope, rfc3339
+from trader.model.trading_state import TradingState
+from trader.ports import StateReading
+from trader.settings import Settings
+from trader.settings.app import Mode
+from trader.stages.commands import why_refuse
+
+UNSEEN = "not visible from here"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What can be seen from here; ``unseen`` and ``switch_unseen`` say why something is missing."""
+
+    state: StateReading | None
+    unseen: str
+    switch: TradingState | None
+    switch_unseen: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDesk:
+    """Where commands are given. ``said_at`` is set for one that was said before; ``status`` shows what came of it."""
+
+    controls: Controls
+    settings: Settings
+    scope: Scope
+    now: Instant
+    said_at: Instant | None
+    sight: Sight
+    status: str
+
+    def give(self, kind: CommandKind, fields: Mapping[str, Any]) -> None:
+        """Send a command, and print what stands and who acts on it.
+
+        What the ledger says against it is not asked where the ledger cannot be seen: the run that takes it asks.
+        Raises: ConfigError, CommandRefused, StoreError. Nothing was sent then, or may have been, if the store is away.
+        """
+        detail = {"issued_at": rfc3339(self.said_at or self.now), "who": read_login(), **fields}
+        command = make_command(kind, detail, self.now)
+        if self.sight.state is not None:
+            detail["issued_at"] = rfc3339(self._date(command, self.sight.state))
+            command = make_command(kind, detail, self.now)
+            self._check(command, self.sight.state)
+        command_id = self.controls.give(self.scope, command, detail)
+        print(f"{command.slot}: given to {self.scope}, id {command_id}")
+        print(f"said {rfc3339(command.issued_at)} by {command.who}" + (f": {command.why}" if command.why else ""))
+        self._tell_state()
+        print(f"{self.controls.next_step}: {self.status}")
+
+    def tell_switch(self) -> None:
+        """Say whether the kill switch still forbids trading, and the line that would allow it."""
+        switch = self.sight.switch
+        if switch is TradingState.RUN:
+            return
+        if switch is None and not self.controls.is_local:
+            print(f"the kill switch is {UNSEEN} ({self.sight.switch_unseen}); only under RUN anything is bought")
+            return
+        told = f"says {switch}" if switch is not None else f"cannot be read ({self.sight.switch_unseen})"
+        print(f"the kill switch {told}: nothing is bought until it says RUN, which this command does not do for you:")
+        print(f"  {self.controls.name_switch_command(TradingState.RUN)}")
+
+    def _date(self, command: Command, state: StateReading) -> Instant:
+        """Choose when it was said: after what it takes the place of, or ends, though that was in this very second."""
+        standing = state.commands.slots.get(command.slot)
+        if self.said_at is not None:
+            if standing is not None and standing.issued_at >= self.said_at:
+                raise CommandRefused(
+                    f"{command.slot}: one said {rfc3339(standing.issued_at)} stands; an older one changes nothing"
+                )
+            return self.said_at
+        ended = state.commands.find(CommandKind.FLATTEN) if command.kind is CommandKind.RESUME else None
+        return max([self.now, *(Instant(each.issued_at + 1) for each in (standing, ended) if each is not None)])
+
+    def _check(self, command: Command, state: StateReading) -> None:
+        switch = self.sight.switch or TradingState.HALT
+        refusal = why_refuse(command, state.ledger, state.commands, switch, self.now)
+        if refusal is not None:
+            raise CommandRefused(f"{command.slot}: {refusal}")
+
+    def _tell_state(self) -> None:
+        """Print what is allowed; a stack has not heard of the command yet."""
+        sight = look_around(self.controls, self.scope) if self.controls.is_local else self.sight
+        word = "stands now" if self.controls.is_local else "stood before it"
+        if sight.state is None:
+            print(f"{word}: {UNSEEN} ({sight.unseen})")
+            return
+        told = describe_state(sight.state, sight.switch, self.now, self.settings)
+        if sight.switch is None and not self.controls.is_local:
+            print(f"{word}: {UNSEEN}: the kill switch ({sight.switch_unseen})")
+        else:
+            print(f"{word}: {told['trading_state']} ({told['why']})")
+        if waiting := [each["command"] for each in told["commands"] if each["new"]]:
+            print(f"no run has acted yet on: {', '.join(waiting)}")
+
+
+def open_command_desk(location: ControlLocation, config: Path, mode: Mode | None, at: Instant | None) -> CommandDesk:
+    """Open what the options name, and look at it.
+
+    In a folder *at* is now as well: its market may have a time of its own. A stack's time is the machine's.
+    Raises: ConfigError; StoreError if a folder cannot be read.
+    """
+    controls, settings = open_controls(location), read_settings(config, mode)
+    scope = make_scope(settings)
+    controls.check_scope(scope)
+    sight = look_around(controls, scope)
+    now = at if at is not None and controls.is_local else SystemClock().now()
+    return CommandDesk(controls, settings, scope, now, at, sight, name_status(controls, config, mode))
+
+
+def name_status(controls: Controls, config: Path, mode: Mode | None) -> str:
+    """Return the line for a shell that shows how things stand there."""
+    more = f" --mode {mode}" if mode is not None else ""
+    more += f" --config {shlex.quote(str(config))}" if config != CONFIG_DIR else ""
+    return f"trader status {controls.options}{more}"
+
+
+def look_around(controls: Controls, scope: Scope) -> Sight:
+    """See what can be seen. Raises: StoreError for the ledger of a folder: there, no run could read it either."""
+    state, unseen = None, ""
+    try:
+        state = controls.look(scope)
+    except StoreError as error:
+        if controls.is_local:
+            raise
+        unseen = str(error)
+    try:
+        return Sight(state, unseen, controls.read_switch(), "")
+    except (StoreError, MalformedData) as error:
+        return Sight(state, unseen, None, str(error))
+
+
+def read_login(ask: Callable[[], str] = getpass.getuser) -> str:
+    """Name who is logged in; in a container without names, by number."""
+    try:
+        return ask()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"

@@ -1,0 +1,133 @@
+"""What an operator reads and moves of a running system: its state, its switch, and the way in for commands.
+
+Of a folder on this machine, or of a stack on AWS. Nothing here takes the lease or waits for a run.
+"""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from trader.adapters.local.files import FileKillSwitch, FileStateStore
+from trader.entry.events import parse_event
+from trader.errors import ConfigError, MalformedData
+from trader.model.commands import Command, CommandKind
+from trader.model.ids import Instant, Scope
+from trader.model.trading_state import TradingState
+from trader.ports import StateReading
+
+#: The source that the stack's rule and its operator's policy let through.
+SOURCE = "trader.operator"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlLocation:
+    """What the options say: a folder, or what a stack calls its table, its bus and its switch, as far as needed."""
+
+    home: Path | None = None
+    table: str | None = None
+    bus: str | None = None
+    switch: str | None = None
+
+
+class Controls(Protocol):
+    """Everything an operator has a hand on.
+
+    ``options`` are the words after ``trader status`` that lead here, ``next_step`` says who acts on what is written.
+    ``is_local`` tells that a run sees what is seen here: it could not read either what cannot be read here.
+    """
+
+    options: str
+    next_step: str
+    is_local: bool
+
+    def check_scope(self, scope: Scope) -> None:
+        """Make sure that something of a scope can be here. Raises: ConfigError naming what is."""
+
+    def look(self, scope: Scope) -> StateReading:
+        """Read what is stored, without a lease. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def read_switch(self) -> TradingState:
+        """Read the kill switch. Raises: StoreUnavailable, MalformedData."""
+
+    def write_switch(self, state: TradingState) -> None:
+        """Set the kill switch. Raises: StoreUnavailable."""
+
+    def name_switch_command(self, state: TradingState) -> str:
+        """Return the line for a shell that sets the kill switch by hand."""
+
+    def give(self, scope: Scope, command: Command, detail: Mapping[str, Any]) -> str:
+        """Send a command, told by *detail* as well, and return its id. Raises: StoreUnavailable."""
+
+
+def open_controls(location: ControlLocation) -> Controls:
+    """Open the folder or the stack that the options name. Raises: ConfigError for both and for neither."""
+    named = {"--table": location.table, "--bus": location.bus, "--switch": location.switch}
+    of_stack = [f"{option} {name}" for option, name in named.items() if name]
+    if location.home is not None and of_stack:
+        raise ConfigError(
+            f"--home {location.home} is a folder, {', '.join(of_stack)} (or its variable) a stack; allowed is one"
+        )
+    if location.home is not None:
+        return FolderControls(location.home)
+    if not of_stack:
+        raise ConfigError("--home is not given; allowed is a folder, or --table, --bus and --switch of a stack")
+    from desk.controls_aws import StackControls  # noqa: PLC0415 - a laptop needs no boto3
+
+    return StackControls(location)
+
+
+def make_command(kind: CommandKind, detail: Mapping[str, Any], now: Instant, command_id: str = "") -> Command:
+    """Read a command as the function would read its event. Raises: ConfigError for what the function would refuse."""
+    try:
+        command = parse_event({"source": SOURCE, "detail-type": kind.value, "id": command_id, "detail": detail}, now)
+    except MalformedData as error:
+        raise ConfigError(str(error)) from None
+    assert isinstance(command, Command)
+    return command
+
+
+class FolderControls:
+    """A folder as ``trader cycle`` keeps it: a command is written into its slot at once."""
+
+    is_local = True
+    next_step = "the next run acts on it"
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._switch, self._store = home, FileKillSwitch(home / "kill-switch"), FileStateStore(home)
+        self.options = f"--home {shlex.quote(str(home))}"
+
+    def check_scope(self, scope: Scope) -> None:
+        if self._store.folder(scope).exists():
+            return
+        there = sorted(each.name.removeprefix("scope=") for each in self._home.glob("scope=*"))
+        elsewhere = sorted(str(each.parent) for each in self._home.glob(f"*/scope={scope}"))
+        hint = f"; there is {', '.join(there)}: see --mode" if there else ""
+        hint = hint or (f"; allowed are {', '.join(elsewhere)}" if elsewhere else "")
+        raise ConfigError(f"--home {self._home}: nothing of {scope} lies there{hint}")
+
+    def look(self, scope: Scope) -> StateReading:
+        return self._store.look(scope)
+
+    def read_switch(self) -> TradingState:
+        return self._switch.read()
+
+    def write_switch(self, state: TradingState) -> None:
+        # In a folder that nothing runs in, a switch would be one that nobody reads.
+        if not (self._home / "kill-switch").exists() and not any(self._home.glob("scope=*")):
+            markets = sorted(str(each.parent) for each in self._home.glob("*/kill-switch"))
+            hint = f"; allowed are {', '.join(markets)}" if markets else ""
+            raise ConfigError(f"--home {self._home}: nothing that trades keeps its state there{hint}")
+        self._switch.write(state)
+
+    def name_switch_command(self, state: TradingState) -> str:
+        return f"echo {state} > {shlex.quote(str(self._home / 'kill-switch'))}"
+
+    def give(self, scope: Scope, command: Command, detail: Mapping[str, Any]) -> str:  # noqa: ARG002 - a slot has no detail
+        given = replace(command, command_id=str(uuid.uuid4()))
+        self._store.write_command(scope, given)
+        return given.command_id

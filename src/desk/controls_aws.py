@@ -1,0 +1,77 @@
+"""The controls of a stack on AWS: commands go onto its bus, and never into the function or the table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from desk.controls import SOURCE, ControlLocation
+from trader.adapters.aws.clients import open_client, translate_errors
+from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.errors import ConfigError, StoreUnavailable
+from trader.model.commands import Command
+from trader.model.ids import Scope
+from trader.model.trading_state import TradingState
+from trader.ports import StateReading
+
+
+class StackControls:
+    """What is named of a stack can be used; what is not cannot be seen from here."""
+
+    is_local = False
+    next_step = "the bus has it, and the function is woken; AWS says the same where nobody listens, so look"
+
+    def __init__(self, location: ControlLocation) -> None:
+        self._location = location
+        named = {"--table": location.table, "--bus": location.bus, "--switch": location.switch}
+        self.options = " ".join(f"{option} {shlex.quote(name)}" for option, name in named.items() if name)
+
+    def check_scope(self, scope: Scope) -> None:  # noqa: ARG002 - see below
+        # Any scope may be in a table: the stack's first run makes its item.
+        return
+
+    def look(self, scope: Scope) -> StateReading:
+        if not self._location.table:
+            raise StoreUnavailable("--table is not given")
+        return DynamoStateStore(_open("dynamodb"), self._location.table).look(scope)
+
+    def read_switch(self) -> TradingState:
+        if not self._location.switch:
+            raise StoreUnavailable("--switch is not given")
+        return SsmKillSwitch(_open("ssm"), self._location.switch).read()
+
+    def write_switch(self, state: TradingState) -> None:
+        if not self._location.switch:
+            raise ConfigError("--switch is not given; allowed is the stack's output KillSwitchName")
+        client = _open("ssm")
+        with translate_errors(f"parameter {self._location.switch}", StoreUnavailable):
+            client.put_parameter(Name=self._location.switch, Value=state.value, Overwrite=True)
+
+    def name_switch_command(self, state: TradingState) -> str:
+        name = shlex.quote(self._location.switch) if self._location.switch else "KILL_SWITCH_NAME"
+        return f"aws ssm put-parameter --overwrite --name {name} --value {state}"
+
+    def give(self, scope: Scope, command: Command, detail: Mapping[str, Any]) -> str:  # noqa: ARG002 - a bus has no scope
+        if not self._location.bus:
+            raise ConfigError("--bus is not given; allowed is the stack's output CommandBusName, which is its name")
+        client, what = _open("events"), f"bus {self._location.bus}"
+        entry = {
+            "EventBusName": self._location.bus,
+            "Source": SOURCE,
+            "DetailType": command.kind.value,
+            "Detail": json.dumps(detail),
+        }
+        with translate_errors(what, StoreUnavailable):
+            (answer,) = client.put_events(Entries=[entry])["Entries"]
+        if "EventId" not in answer:
+            raise StoreUnavailable(f"{what}: {answer.get('ErrorCode', 'no answer')}")
+        return str(answer["EventId"])
+
+
+def _open(service: str) -> Any:
+    # Without a region or with an unknown profile there is not even a client.
+    with translate_errors(f"AWS, {service}", StoreUnavailable):
+        return open_client(service)

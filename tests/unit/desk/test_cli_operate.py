@@ -1,0 +1,360 @@
+"""What an operator's commands write in a folder, what they say, and what they refuse."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.cli.command_desk import read_login
+from simulation.world import SCOPE
+from trader.adapters.local.files import FileStateStore
+from trader.model.commands import Command, CommandKind
+from trader.model.ids import Instant
+from unit.desk.operated_folder import (
+    LOT,
+    NOW,
+    VARIABLES,
+    ledger_in,
+    look,
+    make_folder,
+    run,
+    run_in,
+    switch_in,
+    texts_in,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of whoever runs the tests; Ada is logged in."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOGNAME", "ada")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return make_folder(tmp_path)
+
+
+def a_command(kind: CommandKind = CommandKind.FLATTEN, at: int = NOW, **over: Any) -> Command:
+    return Command(kind, Instant(at), "c-1", **over)
+
+
+GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "flatten": (["flatten", "--why", "news"], {"why": "news"}),
+    "resume": (["resume", "--why", "sold"], {"why": "sold"}),
+    "resume, abandon": (["resume", "--why", "keep", "--abandon"], {"why": "keep", "abandon": True}),
+    f"close {LOT}": (["close", LOT], {"target": LOT}),
+    "pause product SOL": (["pause", "sol-usd", "--for", "1d2h30m"], {"until": NOW + 95_400}),
+    "pause strategy rules_engine": (["pause", "rules_engine", "--until", "2026-11-23"], {"until": 1_795_392_000}),
+    "clear-drawdown": (["clear-drawdown", "--why", "looked"], {"why": "looked"}),
+    "reconcile": (["reconcile"], {}),
+}
+
+
+@pytest.mark.parametrize("slot", GIVEN)
+def test_command_lies_in_its_slot_and_nothing_else_is_written(slot: str, home: Path) -> None:
+    """What, when, by whom, why; the ledger and the kill switch stay as they are."""
+    arguments, fields = GIVEN[slot]
+    before, ledger = texts_in(home), look(home).ledger
+
+    code = run_in(home, *arguments)
+
+    (command,) = look(home).commands.slots.values()
+    assert (0, slot.partition(",")[0], NOW, "ada") == (code, command.slot, command.issued_at, command.who)
+    assert fields == {name: getattr(command, name) for name in fields}
+    assert ledger == look(home).ledger
+    assert {str(ledger_in(home))} == {path for path, text in texts_in(home).items() if text != before.get(path)}
+
+
+def test_command_says_its_id_what_stands_now_and_where_to_look(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And that no run has acted on it yet."""
+    run_in(home, "flatten", "--why", "news")
+
+    told = capsys.readouterr().out
+    assert f"flatten: given to {SCOPE}, id {look(home).commands.slots['flatten'].command_id}\n" in told
+    assert "said 2026-11-22T12:12:00Z by ada: news\n" in told
+    assert "stands now: FLATTEN (a flatten stands, until a resume is said)\n" in told
+    assert "no run has acted yet on: flatten\n" in told
+    assert f"the next run acts on it: trader status --home {home} --mode PAPER" in told
+
+
+def test_two_commands_have_two_ids(home: Path) -> None:
+    """A run that was woken twice can be told from one."""
+    run_in(home, "flatten")
+    run_in(home, "reconcile")
+
+    assert 2 == len({each.command_id for each in look(home).commands.slots.values()})
+
+
+def test_resume_ends_the_flatten_of_the_same_second(home: Path) -> None:
+    """Of equal instants the flatten would count; whoever resumes has seen it."""
+    said = int(time.time()) + 1
+    FileStateStore(home).write_command(SCOPE, a_command(at=said))
+
+    code = run_in(home, "resume", "--why", "a mistake", "--abandon", at="")
+
+    assert 0 == code
+    assert not look(home).commands.is_flattening
+
+
+def test_command_takes_the_place_of_one_of_the_same_second(home: Path) -> None:
+    """The last that was said counts, whatever its id."""
+    older = Command(CommandKind.PAUSE, Instant(int(time.time()) + 1), "z", target="product SOL", until=Instant(NOW))
+    FileStateStore(home).write_command(SCOPE, older)
+
+    run_in(home, "pause", "SOL-USD", "--for", "8h", at="")
+
+    end = look(home).commands.slots["pause product SOL"].until
+    assert end is not None
+    assert abs(end - time.time() - 8 * 3600) < 60
+
+
+def test_pause_of_no_length_ends_a_pause(home: Path) -> None:
+    """And there has to be one."""
+    none = run_in(home, "pause", "SOL-USD", "--for", "0m")
+    codes = [run_in(home, "pause", "SOL-USD", "--for", each, at="") for each in ("2h", "0m")]
+
+    end = look(home).commands.slots["pause product SOL"].until
+    assert (1, [0, 0]) == (none, codes)
+    assert end is not None
+    assert end <= time.time()
+
+
+def test_unknown_product_is_paused_and_said_to_be_unknown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be listed tomorrow, or be a slip."""
+    unknown, known = run_in(home, "pause", "SLO-USD", "--for", "2h"), capsys.readouterr().out
+    run_in(home, "pause", "SOL-USD", "--for", "2h")
+
+    assert (0, True) == (unknown, "note: no product of SLO is known there" in known)
+    assert "note:" not in capsys.readouterr().out
+
+
+def test_resume_with_lots_left_is_refused_and_says_the_way(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is written."""
+    run_in(home, "flatten")
+    before = texts_in(home)
+
+    code = run_in(home, "resume", "--why", "enough", at="2026-11-22T12:13:00Z")
+
+    told = capsys.readouterr().err
+    assert (1, before) == (code, texts_in(home))
+    assert f"the flatten has not sold 3 SOL ({LOT}); wait for it, or resume with abandon" in told
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("HALT", "says HALT"), ("REDUCE_ONLY", "says REDUCE_ONLY"), ("off", "cannot be read"), (None, "cannot be read")],
+)
+def test_resume_says_that_the_switch_forbids_trading_and_the_line_that_allows_it(
+    word: str | None, told: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line is one for a shell, and no command runs it."""
+    switch_in(home).unlink()
+    if word is not None:
+        switch_in(home).write_text(f"{word}\n", encoding="utf-8")
+
+    code = run_in(home, "resume", "--why", "go on")
+
+    *_, said, line = capsys.readouterr().out.splitlines()
+    left = switch_in(home).read_text(encoding="utf-8").strip() if switch_in(home).exists() else None
+    subprocess.run(["sh", "-c", line], check=True)
+    assert (0, word) == (code, left)
+    assert said.startswith(f"the kill switch {told}")
+    assert switch_in(home).read_text(encoding="utf-8") == "RUN\n"
+
+
+def test_resume_under_run_says_nothing_of_the_switch(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to be done."""
+    run_in(home, "resume", "--why", "go on")
+
+    assert "forbids" not in (told := capsys.readouterr().out)
+    assert "echo" not in told
+
+
+REFUSED: dict[str, tuple[list[str], int, str]] = {
+    "unknown lot": (["close", "t247-x"], 1, f"there is no lot t247-x; open are {LOT}"),
+    "no id": (["close", "a lot"], 78, "lot: 'a lot' is no name"),
+    "no product": (["pause", "SOL", "--for", "2h"], 78, "BASE-QUOTE, as SOL-USD, mean_reversion, rules_engine"),
+    "no strategy": (["pause", "rules-engine-", "--for", "2h"], 78, "is no strategy and no product"),
+    "no end": (["pause", "SOL-USD"], 78, "neither is given; allowed is either --until"),
+    "two ends": (["pause", "SOL-USD", "--for", "2h", "--until", "2026-11-23"], 78, "both are given"),
+    "bad instant": (["pause", "SOL-USD", "--until", "tomorrow"], 78, "--until: 'tomorrow' is not an instant"),
+    "bad span": (["pause", "SOL-USD", "--for", "2 hours"], 78, "--for: '2 hours' is no time span; allowed are 30m"),
+    "empty span": (["pause", "SOL-USD", "--for", ""], 78, "--for: '' is no time span"),
+    "past": (["pause", "SOL-USD", "--until", "2026-11-22T12:00:00Z"], 1, "until lies in the past"),
+    "year one": (["pause", "SOL-USD", "--until", "0001-01-01"], 78, "until"),
+    "no reason": (["resume", "--why", ""], 78, "resume: why is missing"),
+    "blank reason": (["clear-drawdown", "--why", "  "], 78, "clear-drawdown: why is missing"),
+    "long reason": (["flatten", "--why", "x" * 121], 78, "why: "),
+    "two lines": (["flatten", "--why", "a\nb"], 78, "allowed is a line of 120 characters"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_command_is_refused_in_one_line(case: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what is allowed, and nothing is written."""
+    arguments, expected, told = REFUSED[case]
+    before = texts_in(home)
+
+    code = run_in(home, *arguments)
+
+    output = capsys.readouterr()
+    assert (expected, before, "") == (code, texts_in(home), output.out)
+    assert 1 == len(output.err.splitlines())
+    assert told in output.err
+
+
+def test_bad_instant_of_the_command_itself_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be its place in the order of commands."""
+    code = run_in(home, "flatten", at="noon")
+
+    assert (78, True) == (code, "--at: 'noon' is not an instant" in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("stands", [NOW, NOW + 1])
+def test_older_command_is_not_said_to_stand(stands: int, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that got lost and was said again since, or came late after all."""
+    FileStateStore(home).write_command(SCOPE, a_command(at=stands))
+
+    code = run_in(home, "flatten")
+
+    assert (1, "c-1") == (code, look(home).commands.slots["flatten"].command_id)
+    assert "an older one changes nothing" in capsys.readouterr().err
+
+
+def test_ledger_that_cannot_be_read_refuses_the_command(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No run can act on it, so it is not taken."""
+    ledger_in(home).write_text("{", encoding="utf-8")
+
+    code = run_in(home, "flatten")
+
+    assert (1, "LedgerCorrupt") == (code, capsys.readouterr().err.split(":")[0])
+
+
+# --- where
+
+
+def test_folder_of_another_mode_is_refused_and_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is made that no run would read."""
+    before = texts_in(home)
+
+    code = run("flatten", "--home", str(home), "--mode", "DRY_RUN")
+
+    assert (78, before) == (code, texts_in(home))
+    assert "nothing of DRY_RUN#main lies there; there is PAPER#main: see --mode" in capsys.readouterr().err
+
+
+def test_folder_above_the_markets_is_refused_with_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A market's folder is what is meant."""
+    market = make_folder(tmp_path / "venue-one")
+
+    code = run("flatten", "--home", str(tmp_path), "--mode", "PAPER")
+
+    assert (78, True) == (code, f"allowed are {market}" in capsys.readouterr().err)
+    assert {"venue-one"} == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("variable", ["TRADER_TABLE", "TRADER_COMMAND_BUS", "TRADER_KILL_SWITCH"])
+def test_folder_and_stack_at_once_are_refused(
+    variable: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever means the one must not command the other."""
+    monkeypatch.setenv(variable, "trader-live")
+
+    code = run_in(home, "flatten")
+
+    assert (78, True) == (code, "trader-live (or its variable) a stack; allowed is one" in capsys.readouterr().err)
+    assert {} == look(home).commands.slots
+
+
+@pytest.mark.parametrize("command", [["flatten"], ["halt"], ["status"]])
+def test_nowhere_is_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no default: it might be the wrong one."""
+    code = run(*command)
+
+    assert (78, True) == (code, "--home is not given" in capsys.readouterr().err)
+
+
+# --- the kill switch
+
+
+@pytest.mark.parametrize("before", ["RUN", "REDUCE_ONLY", "FLATTEN", "HALT", "off", None])
+def test_halt_halts_whatever_was_said(before: str | None, home: Path) -> None:
+    """Neither configuration nor ledger has to be sound."""
+    switch_in(home).write_text(f"{before}\n", encoding="utf-8") if before else switch_in(home).unlink()
+    ledger_in(home).write_text("{", encoding="utf-8")
+
+    code = run("halt", "--home", str(home))
+
+    assert (0, "HALT\n") == (code, switch_in(home).read_text(encoding="utf-8"))
+
+
+def test_halt_says_what_was_and_the_way_back(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for a shell."""
+    run("halt", "--home", str(home))
+
+    told = capsys.readouterr().out
+    assert "kill switch: RUN before, HALT now\n" in told
+    assert f"to go back: echo RUN > {switch_in(home)}\n" in told
+
+
+@pytest.mark.parametrize(("before", "code", "after"), [("RUN", 0, "REDUCE_ONLY"), ("REDUCE_ONLY", 0, "REDUCE_ONLY")])
+def test_reduce_only_is_said_over_run(before: str, code: int, after: str, home: Path) -> None:
+    """And once more over itself."""
+    switch_in(home).write_text(f"{before}\n", encoding="utf-8")
+
+    assert (code, after) == (
+        run("reduce-only", "--home", str(home)),
+        switch_in(home).read_text(encoding="utf-8").strip(),
+    )
+
+
+@pytest.mark.parametrize("before", ["HALT", "FLATTEN", "off"])
+def test_reduce_only_never_takes_back_what_allows_less(
+    before: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody who said HALT may be selling by hand; a word that is none counts as HALT."""
+    switch_in(home).write_text(f"{before}\n", encoding="utf-8")
+
+    code = run("reduce-only", "--home", str(home))
+
+    assert (1, before) == (code, switch_in(home).read_text(encoding="utf-8").strip())
+    assert f"echo REDUCE_ONLY > {switch_in(home)}" in capsys.readouterr().err
+
+
+def test_switch_of_a_folder_that_nothing_runs_in_is_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would halt nothing, and look as if it did."""
+    make_folder(tmp_path / "venue-one")
+
+    code = run("halt", "--home", str(tmp_path))
+
+    assert (78, False) == (code, switch_in(tmp_path).exists())
+    assert re.search(r"allowed are .*venue-one", capsys.readouterr().err)
+
+
+def test_login_without_a_name_is_a_number() -> None:
+    """As in a container with a user of its own."""
+
+    def fail() -> str:
+        raise OSError("no user name is set")
+
+    assert re.fullmatch(r"uid \d+", read_login(fail))
+    assert read_login(lambda: "ada") == "ada"
+
+
+def test_configuration_that_cannot_be_used_is_named(home: Path, tmp_path: Path) -> None:
+    """A command needs to know whose books are meant."""
+    code = run("flatten", "--home", str(home), "--config", str(tmp_path / "none"))
+
+    assert (78, {}) == (code, look(home).commands.slots)

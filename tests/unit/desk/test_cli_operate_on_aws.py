@@ -1,0 +1,403 @@
+"""The operator's commands for a stack: on its bus, in its parameter, and never in its function or its table."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from architecture.test_template import listed, parsed, statements
+from architecture.tree import ROOT
+from desk.cost.aws_calls import record_calls
+from factories_settings import CONFIG
+from integration.rule_world import BUS, TARGET, RuleWorld, open_rule_world
+from simulation.recovery_world import after_tick
+from simulation.scenarios import ENTRY
+from simulation.world import SCOPE
+from trader.adapters.aws import clients
+from trader.adapters.aws.state_store import DynamoStateStore
+from trader.entry.events import parse_event
+from trader.model.commands import Command, CommandKind
+from trader.model.ids import Instant
+from unit.desk.operated_folder import LOT, NOW, NOW_TEXT, VARIABLES, run
+
+SWITCH = "/trader/test/kill-switch"
+_AWS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "LOGNAME": "ada",
+}
+ALL = ("--table", "trader", "--bus", BUS, "--switch", SWITCH)
+
+
+@dataclass
+class Stack:
+    """A stack's bus with its rule, its table and its switch, in a server of this file's own."""
+
+    world: RuleWorld
+    item: dict[str, Any]
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def delivered(self) -> list[tuple[str, dict[str, Any]]]:
+        """What reached the function."""
+        return self.world.delivered
+
+    def client(self, service: str) -> Any:
+        """A client of the server, made once."""
+        return self.clients.setdefault(service, self.world.client(service))
+
+    def items(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        return list(self.client("dynamodb").scan(TableName="trader")["Items"])
+
+    def set_switch(self, word: str) -> None:
+        self.client("ssm").put_parameter(Name=SWITCH, Value=word, Type="String", Overwrite=True)
+
+    def switch(self) -> str:
+        return str(self.client("ssm").get_parameter(Name=SWITCH)["Parameter"]["Value"])
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Three SOL are held."""
+    with open_rule_world() as world:
+        made = Stack(world, {})
+        dynamodb = made.client("dynamodb")
+        dynamodb.create_table(
+            TableName="trader",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        store, ledger = DynamoStateStore(dynamodb, "trader"), after_tick(ENTRY, 2).store.ledger(SCOPE)
+        assert ledger is not None
+        store.commit(store.acquire(SCOPE, "a run", NOW, 60), ledger, release=True)
+        (made.item,) = made.items()
+        world.listen()
+        yield made
+        dynamodb.delete_table(TableName="trader")
+        made.client("ssm").delete_parameter(Name=SWITCH)
+
+
+@pytest.fixture
+def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The same before anything happened, the switch at RUN; Ada is logged in."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**_AWS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stack.world.server.port}"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(clients, "_SESSION", None)
+    stack.client("dynamodb").put_item(TableName="trader", Item=stack.item)
+    stack.set_switch("RUN")
+    stack.delivered.clear()
+    return stack
+
+
+def run_on(*arguments: str, names: tuple[str, ...] = ALL) -> int:
+    return run(*arguments, *names, "--mode", "PAPER", "--config", str(CONFIG))
+
+
+SENT: dict[CommandKind, tuple[list[str], dict[str, Any]]] = {
+    CommandKind.FLATTEN: (["flatten", "--why", "news"], {"why": "news"}),
+    CommandKind.RESUME: (["resume", "--why", "keep", "--abandon"], {"why": "keep", "abandon": True}),
+    CommandKind.CLOSE: (["close", LOT], {"why": "", "lot": LOT}),
+    CommandKind.PAUSE: (
+        ["pause", "sol-usd", "--until", "2999-01-01"],
+        {"why": "", "product": "SOL-USD", "until": "2999-01-01T00:00:00Z"},
+    ),
+    CommandKind.CLEAR_DRAWDOWN: (["clear-drawdown", "--why", "looked"], {"why": "looked"}),
+    CommandKind.RECONCILE: (["reconcile"], {"why": ""}),
+}
+
+
+@pytest.mark.parametrize("kind", CommandKind)
+def test_command_reaches_the_function_by_the_bus(
+    kind: CommandKind, aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its detail type is the command, its detail as the page says; the printed id is the event's."""
+    arguments, fields = SENT[kind]
+    before = aws.items()
+
+    code = run_on(*arguments, "--at", NOW_TEXT)
+
+    ((target, event),) = aws.delivered
+    told = capsys.readouterr().out
+    assert (0, TARGET, "trader.operator", kind.value) == (code, target, event["source"], event["detail-type"])
+    assert {"issued_at": NOW_TEXT, "who": "ada", **fields} == event["detail"]
+    assert f"id {event['id']}\n" in told
+    assert isinstance(parse_event(event, NOW), Command)
+    assert (before, "RUN") == (aws.items(), aws.switch())
+
+
+def test_command_says_what_stood_before_it(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is on its way; AWS's word that it has it is none that anybody obeys."""
+    run_on("flatten")
+
+    told = capsys.readouterr().out
+    assert "stood before it: RUN (the kill switch says so)\n" in told
+    assert "AWS says the same where nobody listens, so look: trader status --table trader" in told
+
+
+def test_command_is_said_now(aws: Stack) -> None:
+    """Unless it says another instant."""
+    run_on("flatten")
+
+    ((_, event),) = aws.delivered
+    command = parse_event(event, Instant(2_000_000_000))
+    assert isinstance(command, Command)
+    assert abs(command.issued_at - parse_instant(event["time"])) <= 5
+
+
+def parse_instant(text: str) -> Instant:
+    request = parse_event({"scheduled_time": text}, NOW)
+    return request.scheduled_at  # type: ignore[union-attr]
+
+
+def test_what_the_function_would_refuse_is_not_sent(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lots there are: the ledger is looked at first."""
+    code = run_on("close", "t247-x")
+
+    assert (1, []) == (code, aws.delivered)
+    assert f"there is no lot t247-x; open are {LOT}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("--bus", BUS), "--table is not given"),
+        (("--bus", BUS, "--table", "none", "--switch", SWITCH), "ResourceNotFoundException"),
+    ],
+)
+def test_command_is_sent_though_nothing_can_be_seen_from_here(
+    names: tuple[str, ...], told: str, aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may give commands only, and a table that is away: the function looks again."""
+    codes = [run_on("flatten", names=names), run_on("close", "t247-x", names=names)]
+
+    said = capsys.readouterr().out
+    assert ([0, 0], ["flatten", "close"]) == (codes, [event["detail-type"] for _, event in aws.delivered])
+    assert "stood before it: not visible from here (" in said
+    assert told in said
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "told"),
+    [
+        (("--bus", "none"), 1, "StoreUnavailable: bus none: ResourceNotFoundException"),
+        (("--table", "trader"), 78, "--bus is not given; allowed is the stack's output CommandBusName"),
+    ],
+)
+def test_bus_that_does_not_take_it_ends_in_one_line(
+    names: tuple[str, ...], code: int, told: str, aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody may believe that it was sent."""
+    assert code == run_on("flatten", names=names)
+
+    output = capsys.readouterr()
+    assert ([], "") == (aws.delivered, output.out)
+    assert [True] == [told in line for line in output.err.splitlines()]
+
+
+def test_event_that_the_bus_refuses_is_not_said_to_be_sent(
+    aws: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """PutEvents answers 200 and names in the entry what failed."""
+
+    class Client:
+        def put_events(self, **request: Any) -> dict[str, Any]:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure", "ErrorMessage": "x"}]}
+
+    class Session:
+        def client(self, service: str, config: Any) -> Client:
+            return Client()
+
+    monkeypatch.setattr(clients, "_SESSION", Session())
+
+    code = run_on("flatten", names=("--bus", BUS))
+
+    assert (1, f"StoreUnavailable: bus {BUS}: InternalFailure\n") == (code, capsys.readouterr().err)
+
+
+def test_resume_names_the_line_that_sets_the_switch(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """And leaves the switch as it is."""
+    aws.set_switch("HALT")
+
+    code = run_on("resume", "--why", "go on")
+
+    assert (0, "HALT") == (code, aws.switch())
+    assert capsys.readouterr().out.endswith(f"  aws ssm put-parameter --overwrite --name {SWITCH} --value RUN\n")
+
+
+def test_resume_without_sight_of_the_switch_says_so(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """It claims neither that trading goes on nor that it does not."""
+    run_on("resume", "--why", "go on", names=("--bus", BUS, "--table", "trader"))
+
+    assert "the kill switch is not visible from here (--switch is not given)" in capsys.readouterr().out
+
+
+# --- the kill switch
+
+
+@pytest.mark.parametrize(("command", "word"), [("halt", "HALT"), ("reduce-only", "REDUCE_ONLY")])
+def test_switch_is_a_parameter(command: str, word: str, aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its type stays, and the way back is a line for a shell."""
+    code = run(command, "--switch", SWITCH)
+
+    told = capsys.readouterr().out
+    assert (0, word) == (code, aws.switch())
+    assert f"kill switch: RUN before, {word} now\n" in told
+    assert f"to go back: aws ssm put-parameter --overwrite --name {SWITCH} --value RUN\n" in told
+
+
+def test_switch_that_is_not_there_is_not_made(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """A slip in its name would halt nothing."""
+    code = run("halt", "--switch", "/trader/tset/kill-switch")
+
+    assert (1, "StoreUnavailable: parameter /trader/tset/kill-switch: ValidationException\n") == (
+        code,
+        capsys.readouterr().err,
+    )
+    assert [SWITCH] == [each["Name"] for each in aws.client("ssm").describe_parameters()["Parameters"]]
+
+
+# --- status
+
+
+def test_status_of_a_stack_shows_its_table_and_its_switch(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that has arrived is there."""
+    DynamoStateStore(aws.client("dynamodb"), "trader").write_command(
+        SCOPE, Command(CommandKind.FLATTEN, NOW, "c-1", "ada")
+    )
+
+    code = run_on("status", "--at", NOW_TEXT, names=("--table", "trader", "--switch", SWITCH))
+
+    told = capsys.readouterr().out
+    assert 0 == code
+    assert "FLATTEN · a flatten stands" in told
+    assert f"{LOT} SOL-USD 3 protected · stop 91.98 · paid 99.97" in told
+    assert "flatten · NO RUN HAS ACTED YET · said 2026-11-22T12:12:00Z by ada" in told
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "told"),
+    [
+        ((), 0, "the kill switch: --switch is not given"),
+        (("--switch", "/no/switch"), 1, "the kill switch: parameter /no/switch: ParameterNotFound"),
+    ],
+)
+def test_switch_that_cannot_be_seen_is_not_said_to_halt(
+    names: tuple[str, ...], code: int, told: str, aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What this login may not read, the function may: red only if it was asked for."""
+    found = run_on("status", "--at", NOW_TEXT, "--json", names=("--table", "trader", *names))
+
+    said = json.loads(capsys.readouterr().out)
+    assert (code, "not visible from here", told) == (found, said["trading_state"], said["why"])
+
+
+def test_table_that_cannot_be_read_is_red(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """What can be seen is shown."""
+    code = run_on("status", names=("--table", "none", "--switch", SWITCH))
+
+    told = capsys.readouterr().out
+    assert 1 == code
+    assert "RUN · the kill switch says so" in told
+    assert "ResourceNotFoundException" in told
+
+
+def test_table_without_these_books_is_red(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another mode was meant, or nothing runs."""
+    code = run("status", "--table", "trader", "--switch", SWITCH, "--mode", "DRY_RUN", "--config", str(CONFIG))
+
+    assert (1, True) == (code, "ledger: no run has committed one yet" in capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", [["status"], ["halt"]])
+def test_status_needs_a_table_and_halt_a_switch(
+    command: list[str], aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names the stack's output."""
+    names = ("--switch", SWITCH) if command == ["status"] else ("--home", "x", "--switch", SWITCH)
+
+    assert (78, 1) == (run(*command, *names), len(capsys.readouterr().err.splitlines()))
+
+
+def test_no_region_ends_in_one_line(
+    aws: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is AWS's configuration that lacks something."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+    code = run("halt", "--switch", SWITCH)
+
+    assert (1, "StoreUnavailable: AWS, ssm: NoRegionError\n") == (code, capsys.readouterr().err)
+
+
+# --- grants, and a process of its own
+
+
+def test_operator_may_do_what_the_commands_ask(aws: Stack) -> None:
+    """With both policies of the template; looking takes the viewer's alone."""
+    granted: dict[str, set[str]] = {}
+    for policy, each in statements(parsed()):
+        granted.setdefault(policy, set()).update(listed(each["Action"]))
+    with record_calls() as made, made.listening():
+        run_on("status", names=("--table", "trader", "--switch", SWITCH))
+        looked = len(made.calls)
+        run_on("flatten")
+        run("reduce-only", "--switch", SWITCH)
+        run("halt", "--switch", SWITCH)
+    ours = [call for call in made.calls if not call.caller.startswith("desk.sandbox")]
+    # For these, IAM's word for what is allowed is that for the call.
+    seen, done = ({call.name for call in calls} for calls in (ours[:looked], ours[looked:]))
+
+    assert {"dynamodb:GetItem", "ssm:GetParameter"} == seen
+    assert seen <= granted["ViewerPolicy"]
+    assert {"events:PutEvents", "ssm:PutParameter"} <= done <= granted["ViewerPolicy"] | granted["OperatorPolicy"]
+
+
+OLD_PYTHON = """
+import types, boto3.compat, boto3.session
+boto3.compat.sys = types.SimpleNamespace(version_info=(3, 9))
+begin = boto3.session.Session.__init__
+def warn_and_begin(self, *args, **more):
+    boto3.compat._warn_deprecated_python()
+    begin(self, *args, **more)
+boto3.session.Session.__init__ = warn_and_begin
+"""
+
+
+@pytest.mark.parametrize("arguments", [["flatten", *ALL], ["halt", "--switch", SWITCH]], ids=lambda each: each[0])
+def test_warning_of_boto3_stays_off_the_screen(arguments: list[str], aws: Stack) -> None:
+    """On a Python that it will soon give up, it says so; -W shows it."""
+    settings = ["--config", str(CONFIG), "--mode", "PAPER"] if arguments[0] == "flatten" else []
+    program = f"{OLD_PYTHON}\nfrom desk.cli import main\nmain()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+    def start(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *options, "-c", program, *arguments, *settings]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    silent, loud = start(), start("-W", "default")
+
+    assert (0, "") == (silent.returncode, silent.stderr)
+    assert "Boto3 will no longer support Python 3.9" in loud.stderr
+
+
+def test_detail_is_the_one_that_the_recorded_event_has(aws: Stack) -> None:
+    """Field for field what events/ shows, so that page, shell function and command say the same."""
+    run_on("flatten", "--why", "x")
+
+    ((_, event),) = aws.delivered
+    recorded = json.loads((ROOT / "events/bus-flatten.json").read_text(encoding="utf-8"))
+    assert recorded["detail"].keys() == event["detail"].keys()
