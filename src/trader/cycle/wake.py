@@ -140,26 +140,3 @@ def run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleRepo
             break
         report = following if report.outcome is not CycleOutcome.ABORTED else replace(report, is_outdated=False)
     return report
-
-
-def _run_when_free(
-    tick: Tick, is_over: Callable[[StateReading], bool], pipeline: Pipeline, ports: Ports, until: Instant
-) -> CycleReport:
-    while True:
-        if is_over(_await_lease(ports, until)):
-            return CycleReport(tick, CycleOutcome.SKIPPED, "another run has seen to it")
-        report = run_cycle(tick, pipeline, ports)
-        # Between the look and the lease another may have taken it: then nothing was read, and it is waited for.
-        if report.outcome is not CycleOutcome.SKIPPED or report.before is not None:
-            return run_next(report, pipeline, ports)
-
-
-def _await_lease(ports: Ports, until: Instant) -> StateReading:
-    """Ask once a second whether the lease is free, writing nothing. Raises: LeaseHeld when the time is over."""
-    while True:
-        reading, now = ports.store.look(ports.identity.scope), ports.clock.now()
-        if not reading.is_held(now):
-            return reading
-        if now >= until:
-            raise LeaseHeld(reading.owner, reading.expires_at)
-        ports.clock.wait(1)
