@@ -18,6 +18,7 @@ _OPERATOR_SOURCE = "trader.operator"
 _STATUS = "status"
 _TEXT_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PRODUCT = re.compile(r"[A-Za-z0-9.]{1,32}-[A-Za-z0-9.]{1,32}")
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{0,128}")
 #: What takes a stop back says why.
 _EXPLAINED = (CommandKind.RESUME, CommandKind.CLEAR_DRAWDOWN)
@@ -71,7 +72,7 @@ def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
     """
     if not isinstance(event, Mapping):
         raise MalformedData(f"an event is an object, found {type(event).__name__}")
-    if "scheduled_time" in event:
+    if "scheduled_time" in event and not event.keys() & {"command", "source"}:
         at = _instant(event["scheduled_time"], "scheduled_time")
         return RunWatch(at) if _flag(event, "watch") else RunTick(at)
     if event.get("source") == _SWITCH_SOURCE and event.get("detail-type") == _SWITCH_DETAIL:
@@ -80,6 +81,8 @@ def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
         detail = event.get("detail")
         if not isinstance(detail, Mapping):
             raise MalformedData(f"detail: an object is expected, found {type(detail).__name__}")
+        if told_twice := sorted(detail.keys() & {"command", "id"}):
+            raise MalformedData(f"detail: {told_twice[0]!r} is no field of it; the event itself has it")
         # Every delivery of an event has the same time, so that one without issued_at stays the same command.
         told = {"issued_at": event.get("time"), **detail} if event.get("detail-type") != CommandKind.RESUME else detail
         return _command({**told, "command": event.get("detail-type")}, _event_id(event.get("id", "")), now)
@@ -89,7 +92,7 @@ def parse_event(event: object, now: Instant, request_id: str = "") -> Request:
         return _command(event, _event_id(event.get("id", request_id)), now)
     keys = ", ".join(sorted(map(str, event))) or "none"
     raise MalformedData(
-        f"event with keys {keys}; allowed are scheduled_time, command, or an event of the stack's rules"
+        f"event with keys {keys!r:.80}; allowed are scheduled_time, command, or an event of the stack's rules"
     )
 
 
@@ -102,7 +105,7 @@ def _command(told: Mapping[str, Any], command_id: str, now: Instant) -> Command:
         raise MalformedData("resume: issued_at is missing; allowed is the instant at which it was said")
     if unknown := sorted(told.keys() - {"command", "id", "issued_at", "who", "why", *_FIELDS.get(kind, ())}):
         allowed = ", ".join(("issued_at", "who", "why", *_FIELDS.get(kind, ())))
-        raise MalformedData(f"{kind}: {unknown[0]!r} is no field of it; allowed are {allowed}")
+        raise MalformedData(f"{kind}: {unknown[0]!r:.80} is no field of it; allowed are {allowed}")
     return Command(
         kind=kind,
         issued_at=_instant(told["issued_at"], "issued_at") if "issued_at" in told else now,
@@ -125,7 +128,10 @@ def _target(kind: CommandKind, told: Mapping[str, Any]) -> str:
     if "strategy" in told:
         return f"strategy {_name(told, 'strategy')}"
     # All books of an asset are one: whoever pauses SOL-USD does not want SOL-USDC instead.
-    return f"product {_name(told, 'product').split('-')[0].upper()}"
+    product = told["product"]
+    if not isinstance(product, str) or not _PRODUCT.fullmatch(product):
+        raise MalformedData(f"product: {product!r:.80} is no product; allowed is a name like SOL-USD")
+    return f"product {product.split('-')[0].upper()}"
 
 
 def _name(told: Mapping[str, Any], key: str) -> str:
@@ -138,7 +144,9 @@ def _name(told: Mapping[str, Any], key: str) -> str:
 def _text(told: Mapping[str, Any], key: str) -> str:
     value = told.get(key, "")
     if not isinstance(value, str) or len(value) > _TEXT_MAX or not value.isprintable():
-        raise MalformedData(f"{key}: {value!r:.80}; allowed is a line of {_TEXT_MAX} characters at most")
+        # What was put there by mistake may be a secret: it is not told again.
+        found = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
+        raise MalformedData(f"{key}: found {found}; allowed is a line of {_TEXT_MAX} printable characters at most")
     return value.strip()
 
 
@@ -152,11 +160,12 @@ def _flag(told: Mapping[str, Any], key: str) -> bool:
 def _instant(value: Any, key: str) -> Instant:
     try:
         parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise MalformedData(f"{key}: {value!r} is not an instant; allowed is 2026-11-22T10:15:00Z") from None
+        at = parsed.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise MalformedData(f"{key}: {value!r:.80} is not an instant; allowed is 2026-11-22T10:15:00Z") from None
     if parsed.tzinfo is None:
-        raise MalformedData(f"{key}: {value!r} has no time zone; allowed is 2026-11-22T10:15:00Z")
-    return Instant(int(parsed.astimezone(UTC).timestamp()))
+        raise MalformedData(f"{key}: {value!r:.80} has no time zone; allowed is 2026-11-22T10:15:00Z")
+    return Instant(int(at.timestamp()))
 
 
 def _event_id(value: Any) -> str:
