@@ -6,13 +6,48 @@ from typing import Any
 
 import pytest
 
-from trader.entry.events import parse_event
+from accidents.hostile_venue import QUIET, time_passes_while_waiting
+from accidents.one_account import SOL, World, a_path, a_world, down
+from accidents.test_commands import a_command, holding, obey
+from factories import SCOPE, a_proposal, once
+from trader.cycle import CycleOutcome
+from trader.entry.events import RunWatch, parse_event
+from trader.entry.perform import perform
 from trader.errors import MalformedData
+from trader.model.commands import CommandKind
 from trader.model.ids import Instant
 
 NOW = Instant(1_795_342_507)
 #: What an operator may take for a product; paused as one it would keep nothing from being bought.
 NO_PRODUCTS = ("-USD", "--", ".", "SOLUSD", "SOL_USD", "SOL/USD", "SOL-", 7)
+
+
+def buying() -> World:
+    """An entry that rests at the venue, of which nothing is filled."""
+    world = a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(*QUIET)})
+    time_passes_while_waiting(world)
+    world.cycles(1)
+    return world
+
+
+# --- what only a tick changes
+
+
+def test_runs_between_the_ticks_count_no_failure() -> None:
+    """A minute of an unreadable account would be three failed cycles, and a cool-down that no tick has earned."""
+    world = holding()
+    before = world.ledger.failure_streak
+    world.store.write_command(SCOPE, a_command(world, CommandKind.RECONCILE))
+    world.meddlers["exchange.balances"] = down
+
+    outcomes = []
+    for _ in range(4):
+        world.clock.advance(60)
+        outcomes.append(perform(RunWatch(world.clock.now()), world.pipeline, world.ports(), 200).outcome)
+    outcomes.append(obey(world, a_command(world, CommandKind.FLATTEN)).outcome)
+
+    assert {CycleOutcome.ABSTAINED} == set(outcomes)
+    assert before == world.ledger.failure_streak
 
 
 # --- events that somebody made up

@@ -235,9 +235,10 @@ def _denied_exits(run: RunState) -> list[str]:
 
 
 def _abstain(run: RunState, reason: str) -> CycleReport:
-    """End a cycle that cannot know where it stands: count the failure, change nothing else, try again next tick."""
-    risk = run.pipeline.settings.risk
-    streak = count_failure(run.ledger.failure_streak, risk, run.ports.clock.now(), data_complete=False)
+    """End a cycle that cannot know where it stands: count the failure of a tick, change nothing else."""
+    streak, risk = run.ledger.failure_streak, run.pipeline.settings.risk
+    if run.tick.decides:
+        streak = count_failure(streak, risk, run.ports.clock.now(), data_complete=False)
     run.ledger = replace(run.ledger, failure_streak=streak)
     _name_exposed(run)
     run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
