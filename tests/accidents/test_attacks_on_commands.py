@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from trader.entry.perform import perform
 from trader.errors import MalformedData
 from trader.model.commands import CommandKind
 from trader.model.ids import Instant
+from trader.model.orders import Unknown
 
 NOW = Instant(1_795_342_507)
 #: What an operator may take for a product; paused as one it would keep nothing from being bought.
@@ -28,6 +30,64 @@ def buying() -> World:
     time_passes_while_waiting(world)
     world.cycles(1)
     return world
+
+
+# --- done, and not
+
+
+def _refuse_to_cancel(_: Callable[..., Any], order_ids: Any) -> dict[Any, bool]:
+    return dict.fromkeys(order_ids, False)
+
+
+@pytest.mark.parametrize("trouble", [down, _refuse_to_cancel], ids=["no answer", "refused"])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        (CommandKind.FLATTEN, ""),
+        (CommandKind.PAUSE, "product SOL"),
+        (CommandKind.PAUSE, "strategy rules_engine"),
+    ],
+)
+def test_command_is_not_done_while_an_entry_that_it_forbids_still_buys(
+    kind: CommandKind, target: str, trouble: Callable[..., Any]
+) -> None:
+    """The venue did not cancel it: who sent the command must not read that all is well. The next look tries again."""
+    world = buying()
+    until = Instant(world.clock.now() + 3600) if kind is CommandKind.PAUSE else None
+    command = a_command(world, kind, target=target, until=until)
+    world.meddlers["exchange.cancel"] = trouble
+
+    first = obey(world, command)
+    world.meddlers.clear()
+    second = obey(world, command)
+
+    assert (CycleOutcome.ABORTED, f"{command.slot} stands") == (first.outcome, first.reason[: len(command.slot) + 7])
+    assert (CycleOutcome.COMPLETED, ()) == (second.outcome, world.ledger.active_orders())
+
+
+def test_flatten_is_not_done_while_an_entry_is_in_doubt() -> None:
+    """Nobody knows whether the venue has it; if it has, it buys."""
+    world = a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(*QUIET)})
+    time_passes_while_waiting(world)
+    world.meddlers["exchange.submit"] = lambda *_: Unknown("no answer")
+    world.cycle()
+
+    report = obey(world, a_command(world, CommandKind.FLATTEN))
+
+    assert CycleOutcome.ABORTED is report.outcome
+
+
+def test_pause_that_was_taken_back_is_done_while_an_entry_rests() -> None:
+    """Until now is until never: the entry may stay."""
+    world = buying()
+    now = world.clock.now()
+    world.store.write_command(
+        SCOPE, a_command(world, CommandKind.PAUSE, 1, 1, target="product SOL", until=Instant(now + 3600))
+    )
+
+    report = obey(world, a_command(world, CommandKind.PAUSE, 0, 2, target="product SOL", until=now))
+
+    assert (CycleOutcome.COMPLETED, 1) == (report.outcome, len(world.ledger.active_orders()))
 
 
 # --- what only a tick changes

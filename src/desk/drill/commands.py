@@ -134,7 +134,7 @@ class CommandWorld(LotWorld):
             if report.outcome in (CycleOutcome.ABORTED, CycleOutcome.ABSTAINED):
                 continue
             seen = self.store.look(SCOPE)
-            attempt.early |= seen.ledger is None or not is_done(command, seen.ledger, seen.commands)
+            attempt.early |= seen.ledger is None or not is_done(command, seen.ledger, seen.commands, self.time.now())
             return
 
     def _judge(self, command: Command, attempt: Try) -> None:

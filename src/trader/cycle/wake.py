@@ -62,16 +62,19 @@ def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports)
         ports.store.write_command(scope, command)
     report = run_after_event(
         tick,
-        lambda seen: seen.ledger is not None and is_done(command, seen.ledger, seen.commands),
+        lambda seen: _has_done(seen, command, ports),
         pipeline,
         ports,
     )
     if report.outcome is not CycleOutcome.COMPLETED:
         return report
-    seen = ports.store.look(scope)
-    if seen.ledger is not None and is_done(command, seen.ledger, seen.commands):
+    if _has_done(ports.store.look(scope), command, ports):
         return report
     return replace(report, outcome=CycleOutcome.ABORTED, reason=f"{command.slot} stands: not all of it is done yet")
+
+
+def _has_done(seen: StateReading, command: Command, ports: Ports) -> bool:
+    return seen.ledger is not None and is_done(command, seen.ledger, seen.commands, ports.clock.now())
 
 
 def follow_switch(changed_at: Instant, tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:

@@ -65,6 +65,11 @@ class Command:
         """Whether it was said after the one that was applied last of its slot."""
         return mark is None or (self.issued_at, self.command_id) > (mark.issued_at, mark.command_id)
 
+    def is_pausing(self, base: Asset, strategy: StrategyId, now: Instant) -> bool:
+        """Whether it keeps a strategy from buying an asset now."""
+        is_meant = self.target in (f"product {base}", f"strategy {strategy}")
+        return self.kind is CommandKind.PAUSE and is_meant and self.until is not None and now < self.until
+
 
 @dataclass(frozen=True, slots=True)
 class CommandMark:
@@ -104,11 +109,7 @@ class StandingCommands:
 
     def find_pause(self, base: Asset, strategy: StrategyId, now: Instant) -> Command | None:
         """Return the pause that keeps a strategy from buying an asset now."""
-        for target in (f"product {base}", f"strategy {strategy}"):
-            pause = self.find(CommandKind.PAUSE, target)
-            if pause is not None and pause.until is not None and now < pause.until:
-                return pause
-        return None
+        return next((each for each in self._of(CommandKind.PAUSE) if each.is_pausing(base, strategy, now)), None)
 
     def find_new(self, applied: Mapping[str, CommandMark]) -> tuple[Command, ...]:
         """Return the commands that no finished run has acted on."""

@@ -49,13 +49,23 @@ def find_new(ledger: Ledger, commands: StandingCommands) -> tuple[Command, ...]:
     return commands.find_new(ledger.applied_commands)
 
 
-def is_done(command: Command, ledger: Ledger, commands: StandingCommands) -> bool:
-    """Whether nothing is left to be done about a command: a run acted on it, and what it sells is sold."""
+def is_done(command: Command, ledger: Ledger, commands: StandingCommands, now: Instant) -> bool:
+    """Whether nothing is left to be done about a command: a run acted on it.
+
+    What it sells is sold, and no order of ours buys, or may still buy, what it keeps from being bought.
+    """
     if command.is_newer(ledger.applied_commands.get(command.slot)):
         return False
-    if command.kind is CommandKind.FLATTEN:
-        return not (commands.is_flattening and ledger.lots)
-    return command.kind is not CommandKind.CLOSE or command.target not in ledger.lots
+    buying = [each.intent for each in ledger.active_orders() if each.intent.is_entry]
+    match command.kind:
+        case CommandKind.FLATTEN:
+            return not (commands.is_flattening and (ledger.lots or buying))
+        case CommandKind.CLOSE:
+            return command.target not in {*ledger.lots, *(each.lot_id for each in buying)}
+        case CommandKind.PAUSE:
+            stands = commands.slots.get(command.slot) == command
+            return not (stands and any(command.is_pausing(each.base, each.strategy, now) for each in buying))
+    return True
 
 
 def clear_drawdown(
