@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from accidents.hostile_venue import QUIET, time_passes_while_waiting
+from accidents.hostile_venue import QUIET, lot_of, resting, time_passes_while_waiting
 from accidents.one_account import SOL, World, a_path, a_world, down
-from accidents.test_commands import a_command, holding, obey
+from accidents.test_commands import _edit, a_command, holding, obey
 from factories import SCOPE, a_proposal, once
 from trader.cycle import CycleOutcome
 from trader.entry.events import RunWatch, parse_event
 from trader.entry.perform import perform
+from trader.entry.status import describe_state
 from trader.errors import MalformedData
 from trader.model.commands import CommandKind
-from trader.model.ids import Instant
+from trader.model.ids import Instant, rfc3339
+from trader.model.money import Quantity
 from trader.model.orders import Unknown
+from trader.model.trading_state import TradingState
 
 NOW = Instant(1_795_342_507)
 #: What an operator may take for a product; paused as one it would keep nothing from being bought.
@@ -156,3 +161,49 @@ def test_key_that_was_pasted_into_a_command_is_not_told_again(key: str) -> None:
         parse_event({"command": "flatten", key: secret}, NOW)
 
     assert "BEGIN" not in str(refusal.value)
+
+
+# --- what status says
+
+
+def _status(world: World) -> dict[str, Any]:
+    switch = TradingState(world.kill_switch.word) if world.kill_switch.word is not None else None
+    return describe_state(world.store.look(SCOPE), switch, world.clock.now(), world.pipeline.settings)
+
+
+def _protection(world: World) -> str:
+    (lot,) = _status(world)["lots"]
+    said: str = lot["protection"]
+    return said
+
+
+def test_status_calls_no_lot_protected_whose_sale_is_in_doubt() -> None:
+    """Its bracket is cancelled, and nobody knows whether anything else is at the venue."""
+    world = holding()
+    before = _protection(world)
+    world.meddlers["exchange.submit"] = lambda *_: Unknown("no answer")
+
+    obey(world, a_command(world, CommandKind.FLATTEN))
+
+    (doubtful,) = _status(world)["orders_in_doubt"]
+    assert ("in place", Decimal(0)) == (before, resting(world))
+    assert f"unknown: nobody knows whether the venue has {doubtful}" == _protection(world)
+
+
+def test_status_calls_no_lot_protected_that_is_too_small_for_an_order() -> None:
+    """It rings no bell, since nothing can be done; but nothing protects it."""
+    world = holding()
+    _edit(world, orders={}, lots={lot_of(world).lot_id: replace(lot_of(world), quantity=Quantity("0.0000001"))})
+
+    assert "none: it is too little for the venue" == _protection(world)
+
+
+def test_status_says_until_when_something_is_paused() -> None:
+    """A pause that is over stays in its slot for a while."""
+    world = holding()
+    until = Instant(world.clock.now() + 60)
+
+    obey(world, a_command(world, CommandKind.PAUSE, target="product SOL", until=until))
+
+    (told,) = _status(world)["commands"]
+    assert (rfc3339(until), False) == (told["until"], told["new"])

@@ -7,12 +7,13 @@ from typing import Any
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
+from trader.model.orders import Side
 from trader.model.portfolio import equity_of
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 from trader.settings import Settings
 from trader.stages.commands import find_new
-from trader.stages.execution.protection import find_exposed, why_exposed
+from trader.stages.execution.protection import compute_uncovered, find_exposed, why_exposed
 
 
 def describe_state(
@@ -70,7 +71,12 @@ def _describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[s
         "drawdown_halt": ledger.drawdown_halt,
         "cash": {asset: str(amount) for asset, amount in ledger.cash.items()},
         "lots": [
-            _describe_lot(lot, why_exposed(ledger, lot.lot_id, now, quiet) if lot.lot_id in exposed else "")
+            _describe_lot(
+                lot,
+                f"none: {why_exposed(ledger, lot.lot_id, now, quiet)}"
+                if lot.lot_id in exposed
+                else _describe_cover(ledger, lot, Instant(now - quiet)),
+            )
             for lot in sorted(ledger.lots.values(), key=lambda each: (each.product_id, each.lot_id))
         ],
         "active_orders": len(ledger.active_orders()),
@@ -79,7 +85,19 @@ def _describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[s
     }
 
 
-def _describe_lot(lot: Lot, why: str) -> dict[str, Any]:
+def _describe_cover(ledger: Ledger, lot: Lot, settled: Instant) -> str:
+    """Say what sells a lot that is not exposed: nobody may take a sale, or an order in doubt, for protection."""
+    selling = [each for each in ledger.orders_of(lot.lot_id) if each.is_active and each.intent.side is Side.SELL]
+    if doubtful := sorted(each.intent.client_order_id for each in selling if each.is_in_doubt):
+        return f"unknown: nobody knows whether the venue has {', '.join(doubtful)}"
+    if any(each.intent.is_exit for each in selling):
+        return "none: it is being sold"
+    if compute_uncovered(ledger, lot, settled) >= lot.quantity:
+        return "none: it is too little for the venue"
+    return "in place"
+
+
+def _describe_lot(lot: Lot, protection: str) -> dict[str, Any]:
     return {
         "lot": lot.lot_id,
         "product": lot.product_id,
@@ -88,5 +106,5 @@ def _describe_lot(lot: Lot, why: str) -> dict[str, Any]:
         "entry_price": str(lot.entry_price),
         "stop_price": str(lot.bracket.stop_price),
         "sold_by": rfc3339(lot.max_hold_until),
-        "protection": f"none: {why}" if why else "in place",
+        "protection": protection,
     }
