@@ -17,8 +17,8 @@ from trader.cycle import CycleOutcome
 from trader.entry.events import RunWatch, parse_event
 from trader.entry.perform import perform
 from trader.entry.status import describe_state
-from trader.errors import MalformedData
-from trader.model.commands import CommandKind
+from trader.errors import CommandRefused, MalformedData
+from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant, rfc3339
 from trader.model.money import Quantity
 from trader.model.orders import Unknown
@@ -123,6 +123,8 @@ def test_runs_between_the_ticks_count_no_failure() -> None:
     [
         {"command": "flatten", "issued_at": "9999-12-31T23:59:59-14:00"},
         {"command": "flatten", "issued_at": "0001-01-01T00:00:00+14:00"},
+        {"command": "flatten", "issued_at": "0026-11-22T10:15:00Z"},
+        {"command": "flatten", "issued_at": "1969-12-31T23:59:59Z"},
         {"command": "flatten", "issued_at": "x" * 5000},
         {"command": "pause", "product": "SOL-USD", "until": "9999-12-31T23:59:59-14:00"},
         {"scheduled_time": "9999-12-31T23:59:59-14:00"},
@@ -207,3 +209,33 @@ def test_status_says_until_when_something_is_paused() -> None:
 
     (told,) = _status(world)["commands"]
     assert (rfc3339(until), False) == (told["until"], told["new"])
+
+
+# --- what a clumsy operator says
+
+
+def test_pause_of_a_strategy_that_is_not_there_is_refused() -> None:
+    """It would keep nothing from being bought, and its sender believed otherwise; the refusal says which there are."""
+    world = holding()
+    until = Instant(world.clock.now() + 3600)
+
+    with pytest.raises(CommandRefused, match=r"no strategy rules_engin; allowed are .*strategy rules_engine"):
+        obey(world, a_command(world, CommandKind.PAUSE, target="strategy rules_engin", until=until))
+
+    assert {} == world.store.look(SCOPE).commands.slots
+
+
+def test_resume_of_the_second_of_its_flatten_is_refused() -> None:
+    """The flatten counts, so nothing would be resumed, and the sender would read that it was done."""
+    world = holding()
+    obey(world, a_command(world, CommandKind.FLATTEN, 5, 1))
+
+    with pytest.raises(CommandRefused, match="same second"):
+        obey(world, _resume(world))
+
+    assert world.store.look(SCOPE).commands.is_flattening
+
+
+def _resume(world: World) -> Command:
+    flatten = world.store.look(SCOPE).commands.slots["flatten"]
+    return replace(a_command(world, CommandKind.RESUME, 0, 2, abandon=True), issued_at=flatten.issued_at)

@@ -56,7 +56,8 @@ def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports)
     standing = reading.commands.slots.get(command.slot)
     if standing is None or standing.text() < command.text():
         switch = read_trading_state(ports)
-        refusal = why_refuse(command, reading.ledger, reading.commands, switch, ports.clock.now())
+        strategies, now = pipeline.settings.strategies, ports.clock.now()
+        refusal = why_refuse(command, reading.ledger, reading.commands, switch, now, strategies)
         if refusal is not None:
             raise CommandRefused(f"{command.slot}: {refusal}")
         ports.store.write_command(scope, command)

@@ -17,6 +17,7 @@ _SWITCH_DETAIL = "Parameter Store Change"
 _OPERATOR_SOURCE = "trader.operator"
 _STATUS = "status"
 _TEXT_MAX = 120
+_YEAR_MIN = 1970
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PRODUCT = re.compile(r"[A-Za-z0-9.]{1,32}-[A-Za-z0-9.]{1,32}")
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{0,128}")
@@ -165,6 +166,9 @@ def _instant(value: Any, key: str) -> Instant:
         raise MalformedData(f"{key}: {value!r:.80} is not an instant; allowed is 2026-11-22T10:15:00Z") from None
     if parsed.tzinfo is None:
         raise MalformedData(f"{key}: {value!r:.80} has no time zone; allowed is 2026-11-22T10:15:00Z")
+    if at.year < _YEAR_MIN:
+        # Runs and their records are named after instants: four digits of a year, and none from before there were any.
+        raise MalformedData(f"{key}: {value!r:.80} lies before {_YEAR_MIN}; allowed is 2026-11-22T10:15:00Z")
     return Instant(int(at.timestamp()))
 
 

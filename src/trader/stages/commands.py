@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from trader.model.commands import Command, CommandKind, CommandMark, StandingCommands
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import CycleId, Instant
+from trader.model.ids import CycleId, Instant, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.trading_state import TradingState
@@ -20,9 +21,14 @@ _SLOTS_MAX = 100
 
 
 def why_refuse(
-    command: Command, ledger: Ledger | None, commands: StandingCommands, switch: TradingState, now: Instant
+    command: Command,
+    ledger: Ledger | None,
+    commands: StandingCommands,
+    switch: TradingState,
+    now: Instant,
+    strategies: Collection[StrategyId],
 ) -> str | None:
-    """Say why a command is not taken: for its time, or for what is still held; or None."""
+    """Say why a command is not taken: for its time, for what there is not, or for what is still held; or None."""
     ahead = command.issued_at - now
     if ahead > _AHEAD_SECONDS:
         return f"issued_at lies {ahead} s ahead of the clock; allowed are {_AHEAD_SECONDS} s"
@@ -32,16 +38,29 @@ def why_refuse(
     match command.kind:
         case CommandKind.CLOSE if command.target not in lots:
             return f"there is no lot {command.target}; open are {', '.join(sorted(lots)) or 'none'}"
-        case CommandKind.PAUSE if command.until is not None and command.until <= now:
-            return "until lies in the past" if command.slot not in commands.slots else None
-        case CommandKind.RESUME if not command.abandon:
-            flatten = commands.find(CommandKind.FLATTEN)
-            is_meant = flatten is not None and flatten.issued_at < command.issued_at and commands.is_flattening
-            is_flattening = is_meant or switch is TradingState.FLATTEN
-            if is_flattening and lots:
-                left = ", ".join(f"{lot.quantity:f} {lot.base} ({lot.lot_id})" for lot in lots.values())
-                return f"the flatten has not sold {left}; wait for it, or resume with abandon to keep them"
+        case CommandKind.PAUSE if command.slot not in commands.slots:
+            if command.until is not None and command.until <= now:
+                return "until lies in the past"
+            named = [f"strategy {each}" for each in sorted(strategies)]
+            if command.target.startswith("strategy ") and command.target not in named:
+                return f"there is no {command.target}; allowed are {', '.join(named)}"
+        case CommandKind.RESUME:
+            return _why_not_resume(command, ledger, commands, switch)
     return None
+
+
+def _why_not_resume(
+    command: Command, ledger: Ledger | None, commands: StandingCommands, switch: TradingState
+) -> str | None:
+    flatten = commands.find(CommandKind.FLATTEN)
+    if flatten is not None and flatten.issued_at == command.issued_at:
+        return "a flatten was said in the same second, and counts; resume with a later issued_at"
+    is_meant = flatten is not None and flatten.issued_at < command.issued_at and commands.is_flattening
+    lots = ledger.lots.values() if ledger is not None else ()
+    if command.abandon or not lots or not (is_meant or switch is TradingState.FLATTEN):
+        return None
+    left = ", ".join(f"{lot.quantity:f} {lot.base} ({lot.lot_id})" for lot in lots)
+    return f"the flatten has not sold {left}; wait for it, or resume with abandon to keep them"
 
 
 def find_new(ledger: Ledger, commands: StandingCommands) -> tuple[Command, ...]:
