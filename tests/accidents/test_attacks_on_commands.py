@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,9 @@ import pytest
 from accidents.hostile_venue import QUIET, lot_of, resting, time_passes_while_waiting
 from accidents.one_account import SOL, World, a_path, a_world, down
 from accidents.test_commands import _edit, a_command, holding, obey
+from desk.recovery.chain import read_chain
+from desk.recovery.ledger_item import StoredLedger
+from desk.recovery.store import RebuildOptions, RecoveryStores, rebuild
 from factories import SCOPE, a_proposal, once
 from trader.cycle import CycleOutcome
 from trader.entry.events import RunWatch, parse_event
@@ -19,7 +22,7 @@ from trader.entry.perform import perform
 from trader.entry.status import describe_state
 from trader.errors import CommandRefused, MalformedData
 from trader.model.commands import Command, CommandKind
-from trader.model.ids import Instant, rfc3339
+from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.money import Quantity
 from trader.model.orders import Unknown
 from trader.model.trading_state import TradingState
@@ -239,3 +242,71 @@ def test_resume_of_the_second_of_its_flatten_is_refused() -> None:
 def _resume(world: World) -> Command:
     flatten = world.store.look(SCOPE).commands.slots["flatten"]
     return replace(a_command(world, CommandKind.RESUME, 0, 2, abandon=True), issued_at=flatten.issued_at)
+
+
+# --- after the ledger is lost
+
+
+@pytest.mark.parametrize("kind", list(CommandKind))
+def test_record_of_every_command_is_part_of_the_chain(kind: CommandKind) -> None:
+    """A rebuild refuses a chain with a name in it that it does not know; one command would be enough."""
+    world = holding()
+    over: dict[CommandKind, dict[str, Any]] = {
+        CommandKind.CLOSE: {"target": lot_of(world).lot_id},
+        CommandKind.PAUSE: {"target": "product SOL", "until": Instant(world.clock.now() + 60)},
+    }
+
+    obey(world, a_command(world, kind, **over.get(kind, {})))
+
+    assert any(kind in key for key in world.audit.texts)
+    assert () == read_chain(world.audit.texts).problems
+
+
+def test_drawdown_that_was_cleared_is_so_after_a_rebuild() -> None:
+    """The flag, the new peak and the mark of the command: by the record alone."""
+    world = holding()
+    _edit(world, drawdown_halt=True)
+    world.cycle()
+    world.clock.advance(7)
+    obey(world, a_command(world, CommandKind.CLEAR_DRAWDOWN, why="a deposit was booked as a gain"))
+    lost = world.ledger
+    stores = RecoveryStores(
+        settings=world.pipeline.settings,
+        scope=SCOPE,
+        owner="operator",
+        store=world.store,
+        items=_NoItems(),
+        audit=world.audit,
+        reader=_Records(world),
+        exchange=world.venue,
+        clock=world.clock,
+    )
+
+    made, _ = rebuild(stores, RebuildOptions())
+
+    assert not made.ledger.drawdown_halt
+    assert lost.equity_marks == made.ledger.equity_marks
+    assert lost.applied_commands == made.ledger.applied_commands
+
+
+class _NoItems:
+    """A table whose item of the ledger is lost."""
+
+    def find(self, _: Scope) -> StoredLedger | None:
+        return None
+
+    def put(self, *_: Any) -> None:
+        raise AssertionError
+
+    def set_aside(self, *_: Any) -> str:
+        raise AssertionError
+
+
+class _Records:
+    """The audit in memory."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def texts(self, _: Scope) -> Mapping[str, str]:
+        return dict(self._world.audit.texts)

@@ -19,9 +19,8 @@ from trader.model.events import EventKind
 from trader.model.ids import CycleId, Instant, Scope
 from trader.model.schema import is_schema_1, upgrade_event
 
-_KEY = re.compile(
-    r"scope=[^/]+/dt=\d{4}-\d\d-\d\d/(\d{8}T\d{6}Z(?:-[a-z_]+(?:\.[0-9a-f]+)?)?)-(\d{8,})-([a-z]+\d*)\.jsonl"
-)
+_RUN = r"\d{8}T\d{6}Z(?:(?:-[a-z_]+)+(?:\.[0-9a-f]+)?)?"
+_KEY = re.compile(rf"scope=[^/]+/dt=\d{{4}}-\d\d-\d\d/({_RUN})-(\d{{8,}})-([a-z]+\d*)\.jsonl")
 _SHOWN = 12
 _KINDS: frozenset[str] = frozenset(EventKind)
 
