@@ -98,6 +98,16 @@ def test_pause_that_was_taken_back_is_done_while_an_entry_rests() -> None:
     assert (CycleOutcome.COMPLETED, 1) == (report.outcome, len(world.ledger.active_orders()))
 
 
+def test_flatten_that_sold_everything_is_done_though_the_flags_could_not_be_read() -> None:
+    """Its run abstains from entering, which nobody asked for: who sent it shall not read that it failed."""
+    world = holding()
+    world.meddlers["market.products"] = down
+
+    report = obey(world, a_command(world, CommandKind.FLATTEN))
+
+    assert (CycleOutcome.COMPLETED, {}) == (report.outcome, world.ledger.lots)
+
+
 # --- what only a tick changes
 
 

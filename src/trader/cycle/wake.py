@@ -67,9 +67,12 @@ def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports)
         pipeline,
         ports,
     )
-    if report.outcome is not CycleOutcome.COMPLETED:
+    if report.outcome not in (CycleOutcome.COMPLETED, CycleOutcome.ABSTAINED):
         return report
     if _has_done(ports.store.look(scope), command, ports):
+        # It abstained from what nobody asked for: no run but a tick enters anything.
+        return replace(report, outcome=CycleOutcome.COMPLETED)
+    if report.outcome is CycleOutcome.ABSTAINED:
         return report
     return replace(report, outcome=CycleOutcome.ABORTED, reason=f"{command.slot} stands: not all of it is done yet")
 
