@@ -93,7 +93,8 @@ class CommandDesk:
 
     def _check(self, command: Command, state: StateReading) -> None:
         switch = self.sight.switch or TradingState.HALT
-        refusal = why_refuse(command, state.ledger, state.commands, switch, self.now)
+        strategies = self.settings.strategies
+        refusal = why_refuse(command, state.ledger, state.commands, switch, self.now, strategies)
         if refusal is not None:
             raise CommandRefused(f"{command.slot}: {refusal}")
 

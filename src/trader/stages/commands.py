@@ -46,6 +46,8 @@ def why_refuse(
                 return f"there is no {command.target}; allowed are {', '.join(named)}"
         case CommandKind.RESUME:
             return _why_not_resume(command, ledger, commands, switch)
+        case _:
+            pass
     return None
 
 
@@ -84,7 +86,8 @@ def is_done(command: Command, ledger: Ledger, commands: StandingCommands, now: I
         case CommandKind.PAUSE:
             stands = commands.slots.get(command.slot) == command
             return not (stands and any(command.is_pausing(each.base, each.strategy, now) for each in buying))
-    return True
+        case _:
+            return True
 
 
 def clear_drawdown(
