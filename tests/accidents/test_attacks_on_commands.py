@@ -13,7 +13,7 @@ from accidents.hostile_venue import QUIET, lot_of, resting, time_passes_while_wa
 from accidents.one_account import SOL, World, a_path, a_world, down
 from accidents.test_commands import _edit, a_command, holding, obey
 from desk.recovery.chain import read_chain
-from desk.recovery.ledger_item import StoredLedger
+from desk.recovery.ledger_item import StoredLedger, read_stored_item, replace_item
 from desk.recovery.store import RebuildOptions, RecoveryStores, rebuild
 from factories import SCOPE, a_proposal, once
 from trader.cycle import CycleOutcome
@@ -297,6 +297,19 @@ def test_drawdown_that_was_cleared_is_so_after_a_rebuild() -> None:
     assert not made.ledger.drawdown_halt
     assert lost.equity_marks == made.ledger.equity_marks
     assert lost.applied_commands == made.ledger.applied_commands
+
+
+def test_flatten_stands_when_a_damaged_ledger_is_replaced() -> None:
+    """The commands lie beside the ledger: a rebuild that dropped them would let the next tick enter again."""
+    world = holding()
+    ledger = world.ledger
+    world.store.write_command(SCOPE, a_command(world, CommandKind.FLATTEN))
+    damaged = world.store.texts[SCOPE].replace('"capital":', '"capitol":')
+    there = read_stored_item(damaged, "memory")
+
+    item = replace_item(there, there, ledger, 99, world.clock.now())
+
+    assert (None, ["flatten"]) == (there.ledger, list(item.commands))
 
 
 class _NoItems:
