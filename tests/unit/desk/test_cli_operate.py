@@ -193,7 +193,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no reason": (["resume", "--why", ""], 78, "resume: why is missing"),
     "blank reason": (["clear-drawdown", "--why", "  "], 78, "clear-drawdown: why is missing"),
     "long reason": (["flatten", "--why", "x" * 121], 78, "why: "),
-    "two lines": (["flatten", "--why", "a\nb"], 78, "allowed is a line of 120 characters"),
+    "two lines": (["flatten", "--why", "a\nb"], 78, "allowed is a line of 120 printable characters"),
 }
 
 
