@@ -1,20 +1,18 @@
 """One case of the slow venue: a venue, a ledger and a kill switch of its own, and lots that have to go.
 
-The lots are opened by the function itself: the ledger is given entries that are remembered and not sent yet, and the
-function's first run, at full speed, sends and books them. Only then do the venue's answers become slow.
+The lots are opened by the function's first run (`held_lots`), at full speed. Only then do the venue's answers become
+slow.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +21,7 @@ import boto3
 from botocore.config import Config
 
 from desk.drill.function_process import Invoked, invoke_for, open_aws
+from desk.drill.held_lots import PRODUCTS, SCOPE, copy_config, remember_entries
 from desk.sandbox.auth import ApiKey, make_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.market import PriceSource
@@ -34,30 +33,13 @@ from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
 from trader.cycle import CycleOutcome
-from trader.model.cycle_state import EntryPacing
-from trader.model.ids import Asset, Instant, ProductId, Scope, StrategyId, client_order_id, cycle_id_at, utc_day
-from trader.model.ledger import open_ledger
-from trader.model.money import Notional, Price, Quantity, ceil_to, floor_to
-from trader.model.order_record import OrderRecord
-from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.ids import Asset, Instant
+from trader.model.orders import Side
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
 
-_REGION, _SCOPE, _SECRET = "us-east-1", Scope("LIVE#main"), "api-key"
-
-#: One lot each, largest market first.
-PRODUCTS = tuple(
-    ProductId(name)
-    for name in ("BTC-USD", "ETH-USD", "SOL-USD", "XRP-USD", "DOGE-USD", "ADA-USD", "LINK-USD", "AVAX-USD")
-)
-#: What the copy of the configuration says instead: LIVE is not forbidden, and after the entries that were just made
-#: nothing is bought for an hour, although the market is read and proposals are made as always.
-_CHANGES = {r"read_only: true": "read_only: false", r"entry_spacing_seconds: \d+": "entry_spacing_seconds: 3600"}
-_LOT_WORTH = Decimal(100)
-#: So far above the ask that the entry fills at once, and so far from it that stop and target are out of reach.
-_ENTRY, _STOP, _TARGET = Decimal("1.01"), Decimal("0.7"), Decimal("1.6")
-_FEE_RATE_MAX = Decimal("0.02")
-_SET_UP_SECONDS, _LEASE_SECONDS, _DAY = 120, 30, 86_400
+_REGION, _SECRET = "us-east-1", "api-key"
+_SET_UP_SECONDS, _DAY = 120, 86_400
 
 
 class Delayed(StrEnum):
@@ -136,7 +118,7 @@ class Cloud:
 
     def lease_ends(self, table: str) -> int:
         """Return until when somebody has the lease, in seconds since the epoch; 0 if nobody has."""
-        key = {"pk": {"S": _SCOPE}, "sk": {"S": "LEDGER"}}
+        key = {"pk": {"S": SCOPE}, "sk": {"S": "LEDGER"}}
         item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
         return int(item["expires_at"]["N"]) if item.get("owner", {}).get("S") else 0
 
@@ -173,7 +155,10 @@ class SlowWorld:
 
         Raises: RuntimeError if they are not.
         """
-        self._remember_entries()
+        now = SystemClock().now()
+        hold_until = Instant(now + _DAY) if self._case.word is TradingState.FLATTEN else now
+        products = PRODUCTS[: self._case.lots]
+        remember_entries(self._store, self._server.venue, self._stage.settings, products, hold_until)
         self._stage.cloud.put_switch(self._switch, TradingState.RUN)
         run, left = self.invoke(_SET_UP_SECONDS), self.look()
         if run.outcome != CycleOutcome.COMPLETED or left != Left(self._case.lots, self._case.lots, 0, self._case.lots):
@@ -207,52 +192,11 @@ class SlowWorld:
         }
         return invoke_for(seconds, {"scheduled_time": at}, variables, self._stage.logs / self._name, self._stage.over)
 
-    def _remember_entries(self) -> None:
-        """Write books that look as if their last run had died before it sent what it had committed."""
-        app, now = self._stage.settings.app, SystemClock().now()
-        ledger = open_ledger(_SCOPE, app.accounting_asset, Notional(app.capital))
-        entries = [self._entry(product_id, now) for product_id in PRODUCTS[: self._case.lots]]
-        for entry in entries:
-            ledger = ledger.with_order(OrderRecord(entry))
-        last = dict.fromkeys((entry.base for entry in entries), now)
-        pacing = EntryPacing(utc_day(now), len(entries), (now,) * len(entries), last)
-        grant = self._store.acquire(_SCOPE, "drill", now, _LEASE_SECONDS)
-        self._store.commit(grant, replace(ledger, entry_pacing=pacing), release=True)
-
-    def _entry(self, product_id: ProductId, now: Instant) -> OrderIntent:
-        with self._server.venue.lock:
-            product, touch = self._server.venue.market.product(product_id), self._server.venue.market.touch(product_id)
-        assert product is not None
-        assert touch is not None
-        increment = product.price_increment
-        price = ceil_to(touch.ask * _ENTRY, increment)
-        name = client_order_id(self._stage.settings.execution.order_prefix, _SCOPE, product_id)
-        return OrderIntent(
-            client_order_id=name,
-            cycle_id=cycle_id_at(now),
-            strategy=StrategyId("rules_engine"),
-            product_id=product_id,
-            base=product.base,
-            quote=product.quote,
-            side=Side.BUY,
-            purpose=OrderPurpose.ENTRY,
-            configuration=OrderConfiguration.LIMIT_IOC,
-            quantity=Quantity(floor_to(_LOT_WORTH / price, product.base_increment)),
-            limit_price=Price(price),
-            lot_id=name,
-            decided_at=now,
-            bracket=Bracket(Price(floor_to(price * _STOP, increment)), Price(ceil_to(price * _TARGET, increment))),
-            attach_bracket=True,
-            max_hold_until=Instant(now + _DAY) if self._case.word is TradingState.FLATTEN else now,
-            fee_rate_max=_FEE_RATE_MAX,
-            reason="drill",
-        )
-
     # --- eyes
 
     def look(self) -> Left:
         """Look at venue and books from outside."""
-        venue, ledger = self._server.venue, self._store.ledger(_SCOPE)
+        venue, ledger = self._server.venue, self._store.ledger(SCOPE)
         with venue.lock:
             selling = [order for order in venue.orders() if order.is_active and order.core.side is Side.SELL]
             held = {base for base in _bases(self._case.lots) if venue.account.totals.get(base, 0) > 0}
@@ -270,7 +214,7 @@ def open_stage(config: Path) -> Iterator[Stage]:
     """Put up what all cases stand on; it is gone when the context ends, and so are they."""
     with open_aws() as endpoint, TemporaryDirectory(prefix="slow-venue-") as name:
         folder = Path(name)
-        _copy_config(config, folder / "config")
+        copy_config(config, folder / "config")
         settings = load_settings(folder / "config", {"TRADER_MODE": "LIVE"}).settings
         source = make_synthetic_source(now=SystemClock().now())
         yield Stage(Cloud(endpoint, make_key()), source, settings, folder / "config", folder)
@@ -281,15 +225,3 @@ def open_world(case: Case, name: str, stage: Stage) -> Iterator[SlowWorld]:
     """Give a case its venue and its books."""
     with VenueServer(Venue(stage.source, keys=[stage.cloud.key])) as server:
         yield SlowWorld(case, name, stage, server)
-
-
-def _copy_config(config: Path, folder: Path) -> None:
-    folder.mkdir()
-    done = set()
-    for file in config.glob("*.yaml"):
-        text = file.read_text(encoding="utf-8")
-        for old, new in _CHANGES.items():
-            text, times = re.subn(old, new, text)
-            done |= {old} if times else set()
-        (folder / file.name).write_text(text, encoding="utf-8")
-    assert done == set(_CHANGES), f"the configuration has no {set(_CHANGES) - done}"
