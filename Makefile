@@ -161,6 +161,14 @@ TRIES ?= 200
 command-drill: .venv/.dev ## let commands meet ticks, dead leases, watch runs and one another; TRIES, SEED
 	$(BIN)/python -m desk.drill.commands --tries $(TRIES) --seed $(SEED)
 
+# `make command-clock CLOCK="--sam .aws-sam/build/template.yaml --bind 172.17.0.1"` makes three more tries in a container, of
+# what `make build` made; the address is that under which a container reaches this machine.
+CLOCK ?=
+
+.PHONY: command-clock
+command-clock: .venv/.dev .locker/sam/.made ## time 216 flattens from the word to the last sale, ten minutes; writes docs/command-clock.md; CLOCK
+	$(BIN)/python -m desk.drill.command_clock docs/command-clock.md $(CLOCK)
+
 # `make slow-venue ONLY="--delays 5 --lots 8"` runs a part and writes no page.
 ONLY ?=
 

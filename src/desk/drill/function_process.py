@@ -26,8 +26,9 @@ KILLED, ERROR = "KILLED", "ERROR"
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        # What the drill's own module needs, which each process imports anew because it is the main one.
+        # What a drill's own module needs, which each process imports anew because it is the main one.
         "desk.drill.slow_world",
+        "desk.drill.clock_world",
         "aws_lambda_powertools.logging.formatter",
         "aws_lambda_powertools.metrics",
         "trader.adapters.aws.secrets",

@@ -38,8 +38,8 @@ _FEE_RATE_MAX = Decimal("0.02")
 _LEASE_SECONDS = 30
 
 
-def copy_config(config: Path, folder: Path) -> None:
-    """Copy the configuration into a new folder, so that LIVE is allowed and nothing is bought besides the lots."""
+def prepare_config(config: Path, folder: Path) -> None:
+    """Copy the configuration into a new folder; there LIVE is allowed, and nothing is bought besides the lots."""
     folder.mkdir(parents=True)
     done = set()
     for file in config.glob("*.yaml"):

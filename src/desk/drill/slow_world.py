@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 
 from desk.drill.function_process import Invoked, invoke_for, open_aws
-from desk.drill.held_lots import PRODUCTS, SCOPE, copy_config, remember_entries
+from desk.drill.held_lots import PRODUCTS, SCOPE, prepare_config, remember_entries
 from desk.sandbox.auth import ApiKey, make_key
 from desk.sandbox.faults import Fault
 from desk.sandbox.market import PriceSource
@@ -214,7 +214,7 @@ def open_stage(config: Path) -> Iterator[Stage]:
     """Put up what all cases stand on; it is gone when the context ends, and so are they."""
     with open_aws() as endpoint, TemporaryDirectory(prefix="slow-venue-") as name:
         folder = Path(name)
-        copy_config(config, folder / "config")
+        prepare_config(config, folder / "config")
         settings = load_settings(folder / "config", {"TRADER_MODE": "LIVE"}).settings
         source = make_synthetic_source(now=SystemClock().now())
         yield Stage(Cloud(endpoint, make_key()), source, settings, folder / "config", folder)
