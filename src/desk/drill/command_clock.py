@@ -66,7 +66,7 @@ class Verdict:
         return " ".join([*(f"{name}={count}" for name, count in counts.items()), *times])
 
 
-def play_waiting(
+def run_waiting(
     world: ClockWorld, waiting: Queue[Try], until: float, say: Callable[[str], None] = print
 ) -> list[Ended]:
     """Play what waits, one try after the other, as long as there is time to begin one. *say* is told of each.
@@ -194,7 +194,7 @@ def _play_side_by_side(tries: Sequence[Try], until: float, count: int) -> list[E
 
 def _play_hand(name: str, folder: Path, waiting: Queue[Try], until: float, over: Event) -> list[Ended]:
     with open_clock_world(CONFIG, folder, invoke_woken, name=name, over=over) as world:
-        return play_waiting(world, waiting, until, partial(print, flush=True))
+        return run_waiting(world, waiting, until, partial(print, flush=True))
 
 
 def _play_by_sam(built: Path, bind: str, until: float) -> list[Ended]:
@@ -204,7 +204,7 @@ def _play_by_sam(built: Path, bind: str, until: float) -> list[Ended]:
     with TemporaryDirectory(prefix="command-clock-") as folder:
         opened = open_clock_world(CONFIG, Path(folder), invoke, name="clock-sam", bind=bind, over=Event())
         with opened as world:
-            return play_waiting(world, waiting, until, partial(print, flush=True))
+            return run_waiting(world, waiting, until, partial(print, flush=True))
 
 
 def main() -> None:

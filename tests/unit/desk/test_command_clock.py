@@ -16,7 +16,7 @@ import pytest
 
 from desk.drill.clock_tries import ANSWERS, Ended, Try, Way, plan_tries
 from desk.drill.clock_world import ClockWorld
-from desk.drill.command_clock import Verdict, play_waiting, write_page
+from desk.drill.command_clock import Verdict, run_waiting, write_page
 
 IDLE = Try(Way.SWITCH, 0.05, 1, runs=False, seed=1)
 BUSY = replace(IDLE, runs=True)
@@ -42,7 +42,7 @@ def a_queue(tries: Sequence[Try]) -> Queue[Try]:
 
 
 def play(world: World, waiting: Queue[Try], until: float = math.inf) -> list[Ended]:
-    return play_waiting(cast("ClockWorld", world), waiting, until, say=lambda _: None)
+    return run_waiting(cast("ClockWorld", world), waiting, until, say=lambda _: None)
 
 
 def test_half_of_each_kind_meets_a_tick() -> None:
