@@ -55,13 +55,12 @@ def oldest_lot(world: ObservedWorld) -> str | None:
 
 def do_errand(beat: Beat, world: ObservedWorld, ports: Ports, seconds: int = RUN_SECONDS) -> CycleReport:
     """Do what a beat asks for, as the function does; what it would raise there and come again for is ABORTED here."""
-    begun = ports.clock.now()
     try:
         return perform(request_of(beat, world), world.scenario.pipeline, ports, seconds)
     except LeaseHeld as held:
-        return CycleReport(tick_of(beat, begun), CycleOutcome.ABORTED, str(held))
+        return CycleReport(tick_of(beat, beat.at), CycleOutcome.ABORTED, str(held))
     except CommandRefused as refused:
-        return CycleReport(tick_of(beat, begun), CycleOutcome.SKIPPED, str(refused))
+        return CycleReport(tick_of(beat, beat.at), CycleOutcome.SKIPPED, str(refused))
 
 
 class _Stack(Protocol):
