@@ -140,7 +140,7 @@ DOUBT_IGNORED = Mutant(
     "in-doubt exposure ignored",
     "Risk looks away from orders of which nobody knows whether the venue has them.",
     (
-        Edit(Portfolio.exposures, "and record.is_active:", "and record.is_active and not record.is_in_doubt:"),
+        Edit(Portfolio.exposures, "if record.is_active and", "if record.is_active and not record.is_in_doubt and"),
         Edit(
             RiskManager._counts,
             "is Side.BUY and record.is_active:",
