@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from simulation.errands import seconds_beside
 from simulation.fault_run import FaultRun, Watch, fault_run_of, invoke, prepare_world
 from simulation.nemesis import Crash, Fault, Nemesis
 from simulation.scenarios import ENTRY, EXIT_BY_TIME, FLATTEN, MIXED, PROTECTION, REPRICE, STOPPED
-from simulation.world import LEASE_SECONDS, Scenario, World
+from simulation.world import LEASE_SECONDS, RUN_SECONDS, Scenario, World
 from trader.cycle import CycleReport
 from trader.model.ids import Instant
 from trader.model.orders import Rejected
@@ -138,7 +139,8 @@ def test_other_invocation_at_any_write_after_a_refusal_breaks_nothing(
             def other(world: World = world, found: Watch = found, beat: Any = beat) -> None:
                 if not is_twin:
                     world.clock.set(Instant(beat.at + LEASE_SECONDS))
-                invoke(world, beat, "the other", Nemesis(), found)
+                seconds = seconds_beside(world) if is_twin else RUN_SECONDS
+                invoke(world, beat, "the other", Nemesis(), found, seconds)
 
             invoke(world, beat, "the first", Refusing(number, word, hook_at=call, hook=other), found)
             found.after(world, healthy=False)
