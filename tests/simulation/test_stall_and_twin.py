@@ -47,7 +47,7 @@ from trader.model.ids import Instant
 _BUSY = (ENTRY, EXIT_BY_TIME, FLATTEN, REPRICE, CONVERT, PROTECTION, MIXED, COMMANDED, CLOSED, WATCHED)
 #: Scenarios without a pace, see above.
 _UNPACED = (FLATTEN, REPRICE, MIXED, COMMANDED, CLOSED, WATCHED)
-_CALLS_MIN = 1_980
+_CALLS_MIN = 1_890
 _LOST = (CycleOutcome.ABORTED, CycleOutcome.SKIPPED)
 
 
