@@ -33,7 +33,7 @@ def run_tick(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
     Raises: as ``run_cycle``.
     """
-    until = Instant(min(ports.clock.now() + _TICK_WAITS_SECONDS, tick.deadline - _RUN_SECONDS_MIN))
+    until = min(Instant(ports.clock.now() + _TICK_WAITS_SECONDS), _latest_start(tick))
     report = run_cycle(tick, pipeline, ports)
     # It is asked for before anything is looked at: most of the time it is free.
     if not _was_held(report):
@@ -61,12 +61,7 @@ def obey_command(command: Command, tick: Tick, pipeline: Pipeline, ports: Ports)
         if refusal is not None:
             raise CommandRefused(f"{command.slot}: {refusal}")
         ports.store.write_command(scope, command)
-    report = run_after_event(
-        tick,
-        lambda seen: _has_done(seen, command, ports),
-        pipeline,
-        ports,
-    )
+    report = _run_when_free(tick, lambda seen: _has_done(seen, command, ports), pipeline, ports, _latest_start(tick))
     if report.outcome not in (CycleOutcome.COMPLETED, CycleOutcome.ABSTAINED):
         return report
     if _has_done(ports.store.look(scope), command, ports):
@@ -91,15 +86,11 @@ def follow_switch(changed_at: Instant, tick: Tick, pipeline: Pipeline, ports: Po
         last = seen.ledger.last_run if seen.ledger is not None else None
         return last is not None and last.began_at > changed_at
 
-    return run_after_event(tick, is_followed, pipeline, ports)
+    return _run_when_free(tick, is_followed, pipeline, ports, _latest_start(tick))
 
 
-def run_after_event(
-    tick: Tick, is_over: Callable[[StateReading], bool], pipeline: Pipeline, ports: Ports
-) -> CycleReport:
-    """Run once nobody else does, unless it *is over* by then. Raises: LeaseHeld, else as ``run_cycle``."""
-    until = Instant(tick.deadline - _RUN_SECONDS_MIN)
-    return _run_when_free(tick, is_over, pipeline, ports, until)
+def _latest_start(tick: Tick) -> Instant:
+    return Instant(tick.deadline - _RUN_SECONDS_MIN)
 
 
 def _run_when_free(
@@ -122,17 +113,15 @@ def _was_held(report: CycleReport) -> bool:
 def _await_lease(ports: Ports, until: Instant) -> StateReading:
     """Ask once a second whether the lease is free, writing nothing. Raises: LeaseHeld when the time is over."""
     # Counted as well, so that a clock that stands still keeps nobody here for ever.
-    for _ in range(max(until - ports.clock.now(), 0)):
-        reading = ports.store.look(ports.identity.scope)
-        if not reading.is_held(ports.clock.now()):
+    left = until - ports.clock.now()
+    while True:
+        reading, now = ports.store.look(ports.identity.scope), ports.clock.now()
+        if not reading.is_held(now):
             return reading
-        if ports.clock.now() >= until:
-            break
+        if left <= 0 or now >= until:
+            raise LeaseHeld(reading.owner, reading.expires_at)
         ports.clock.wait(1)
-    reading = ports.store.look(ports.identity.scope)
-    if reading.is_held(ports.clock.now()):
-        raise LeaseHeld(reading.owner, reading.expires_at)
-    return reading
+        left -= 1
 
 
 def run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleReport:
