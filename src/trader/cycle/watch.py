@@ -18,7 +18,6 @@ from trader.model.ids import Instant, run_id_at
 from trader.model.inputs import Tick
 from trader.model.orders import OrderPurpose
 from trader.ports import ExchangeAdapter, Ports, StateReading
-from trader.stages.commands import find_new
 from trader.stages.execution.protection import find_exposed
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.doubts import find_resendable
@@ -63,7 +62,7 @@ def _find_due(reading: StateReading, tick: Tick, pipeline: Pipeline, ports: Port
     ledger, settings = reading.ledger, pipeline.settings
     if ledger is None:
         return None
-    if new := find_new(ledger, reading.commands):
+    if new := reading.commands.find_new(ledger.applied_commands):
         return f"command {new[0].slot}"
     settled = Instant(ports.clock.now() - settings.cycle.quiet_period_seconds)
     if ports.exchange is None or not (

@@ -12,7 +12,6 @@ from trader.model.portfolio import equity_of
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 from trader.settings import Settings
-from trader.stages.commands import find_new
 from trader.stages.execution.protection import compute_uncovered, find_exposed, why_exposed
 
 
@@ -26,7 +25,7 @@ def describe_state(
     """
     commands, ledger = reading.commands, reading.ledger
     state = commands.trading_state(switch or TradingState.HALT)
-    new = {each.slot for each in find_new(ledger, commands)} if ledger is not None else set(commands.slots)
+    new = {each.slot for each in commands.find_new(ledger.applied_commands if ledger is not None else {})}
     told: dict[str, Any] = {
         "trading_state": state.value,
         "switch": switch.value if switch is not None else "unreadable",

@@ -65,11 +65,6 @@ def _why_not_resume(
     return f"the flatten has not sold {left}; wait for it, or resume with abandon to keep them"
 
 
-def find_new(ledger: Ledger, commands: StandingCommands) -> tuple[Command, ...]:
-    """Return the commands that no finished run has acted on."""
-    return commands.find_new(ledger.applied_commands)
-
-
 def is_done(command: Command, ledger: Ledger, commands: StandingCommands, now: Instant) -> bool:
     """Whether nothing is left to be done about a command: a run acted on it.
 
@@ -111,7 +106,8 @@ def mark_applied(
 
     A ``clear-drawdown`` counts only if the drawdown *is_cleared*: it waits for a run that knows the equity.
     """
-    new = [each for each in find_new(ledger, commands) if is_cleared or each.kind is not CommandKind.CLEAR_DRAWDOWN]
+    waiting = commands.find_new(ledger.applied_commands)
+    new = [each for each in waiting if is_cleared or each.kind is not CommandKind.CLEAR_DRAWDOWN]
     gone = sorted(ledger.applied_commands.keys() - commands.slots.keys() - set(commands.unread))
     if not new and not gone:
         return ledger, ()
