@@ -13,6 +13,7 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, floor_to
 from trader.model.orders import OrderConfiguration, OrderPurpose, Side
+from trader.model.protection import find_venue_sale
 from trader.model.trading_state import TradingState
 from trader.stages.exits import ExitEngine
 
@@ -123,14 +124,17 @@ def test_switch_is_obeyed_by_every_plan(world: World) -> None:
 
 @given(worlds(switches=st.just(TradingState.FLATTEN)))
 def test_flatten_offers_every_lot_for_sale(world: World) -> None:
-    """Unless it is on its way out already, has no market, or is too small to be sold."""
+    """Unless it is on its way out, by us or by the venue, has no market, or is too small to be sold."""
     plan, _ = plan_with_exits(world)
+    ledger, quotes = world.portfolio.ledger, world.market.quotes
     selling = {intent.lot_id for intent in plan.intents if intent.purpose is OrderPurpose.EXIT}
     refused = {denial.proposal.lot_id for denial in plan.denials if denial.proposal is not None}
-    for lot in world.portfolio.ledger.lots.values():
-        records = world.portfolio.ledger.orders_of(lot.lot_id)
+    for lot in ledger.lots.values():
+        records = ledger.orders_of(lot.lot_id)
         leaving = any(record.intent.purpose is OrderPurpose.EXIT and record.is_active for record in records)
-        assert leaving or lot.lot_id in selling | refused
+        # From its trigger down to its own limit its protective order is what sells it.
+        sold_by_venue = find_venue_sale(ledger, lot, quotes[lot.product_id].bid) is not None
+        assert leaving or sold_by_venue or lot.lot_id in selling | refused
 
 
 @given(worlds())

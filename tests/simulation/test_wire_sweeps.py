@@ -27,7 +27,7 @@ _CRASH_CASES = 10
 _OTHER_CASES = 6
 #: The full sweeps must not shrink unseen.
 _CASES_MIN = {
-    "crash": 2_600,
+    "crash": 2_500,
     "stall": 590,
     "twin": 295,
     "switch": 440,

@@ -18,7 +18,7 @@ from simulation.wire.world import WireWorld, open_wire_world
 from simulation.world import AFTER_BOUNDARY, START, STEP, Beat, Scenario
 from trader.cycle import CycleOutcome, CycleReport
 from trader.model.commands import Command, CommandKind
-from trader.model.cycle_state import CycleMark, CyclePhase
+from trader.model.cycle_state import CycleMark, CyclePhase, RunMark
 from trader.model.ids import cycle_id_at
 from trader.model.orders import OrderPurpose
 
@@ -94,15 +94,21 @@ def told_case(scenario: Scenario, index: int, call: int, kind: CommandKind, *, d
     """Say something just before a call of a run; whoever says it waits for his turn, or dies when he has said it.
 
     It is acted on once: by the run that was under way, by the one after it, or by the one it woke. What was said
-    before the orders of a run are remembered holds its entries back.
+    before the orders of a run are remembered holds its entries back. Once the run has given the lease back, what a
+    dead process has said waits for the next one, and a lot that was sold is not closed again.
     """
     with _meeting(scenario, index, call) as met:
         world, found = met.world, met.telling.found
         commands: list[Command] = []
+        refused: list[Command] = []
+        before, has_ended = _last_run(world), []
 
         def say() -> Beat:
             errand = replace(met.now(after_seconds=1), command=kind)
-            commands.append(command_of(kind, errand.at, world))
+            command = command_of(kind, errand.at, world)
+            has_ended.append(_last_run(world) != before)
+            is_gone = kind is CommandKind.CLOSE and has_ended[0] and command.target not in _lots(world)
+            (refused if is_gone else commands).append(command)
             return errand
 
         met.other = _DiesAfterWriting() if dies else Nemesis()
@@ -110,13 +116,28 @@ def told_case(scenario: Scenario, index: int, call: int, kind: CommandKind, *, d
         first, second = met.play(say)
         met.telling.look(healthy=True)
         found += _ended(first, second, dies=dies)
-        is_woken = not dies or first is None or first.outcome is not CycleOutcome.SKIPPED
+        is_woken = not dies or not (any(has_ended) or (first and first.outcome is CycleOutcome.SKIPPED))
+        found += [f"{each.command_id} stands" for each in refused if each.text() in _texts(world)]
         found += [each for command in commands for each in _obeyed(world, command, is_woken=is_woken)]
         for _ in met.go_on(index):
             found += [f"{each} is left under a flatten" for each in _left(world)]
         found += [f"lot {each.target} is held although it was to be closed" for each in commands if _is_held(met, each)]
         met.telling.conclude()
         return tuple(found)
+
+
+def _last_run(world: WireWorld) -> RunMark | None:
+    ledger = world.ledger()
+    return ledger.last_run if ledger is not None else None
+
+
+def _lots(world: WireWorld) -> set[str]:
+    ledger = world.ledger()
+    return set(ledger.lots) if ledger is not None else set()
+
+
+def _texts(world: WireWorld) -> set[str]:
+    return {each.text() for each in world.commands().slots.values()}
 
 
 def _ended(first: CycleReport | None, second: CycleReport | None, *, dies: bool) -> list[str]:
