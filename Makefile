@@ -11,7 +11,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # Two processes at least: the sweeps are many and independent.
-PYTEST_ARGS ?= -n auto
+PYTEST_ARGS ?= -n auto --dist worksteal
 
 # Only files whose hash is in the lock are accepted, and only wheels: building a source package would fetch
 # build tools that nobody locked. A lock is complete, so nothing is resolved: the pip that comes with Python 3.11 takes
