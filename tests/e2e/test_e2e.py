@@ -19,7 +19,26 @@ pytestmark = pytest.mark.e2e
 
 EVENTS = ROOT / "events"
 #: Which test each event of the repository is used by; a new file fails until somebody thinks about it.
-COVERED = {"flatten", "kill-switch-changed", "reconcile", "scheduled-cycle", "status"}
+COVERED = {"kill-switch-changed", "scheduled-cycle", "status", "watch"}
+#: Commands that are obeyed where nothing is held, the older ones first, and those that are refused, with the reason.
+OBEYED = (
+    "bus-flatten",
+    "bus-resume",
+    "bus-clear-drawdown",
+    "bus-reconcile",
+    "resume-abandon",
+    "resume",
+    "flatten",
+    "clear-drawdown",
+    "reconcile",
+)
+REFUSED = {
+    "bus-close": "there is no lot",
+    "bus-pause": "until lies in the past",
+    "close": "there is no lot",
+    "pause-product": "until lies in the past",
+    "pause-strategy": "until lies in the past",
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +48,7 @@ def dry(open_world: OpenWorld) -> World:
 
 def test_every_event_is_tried() -> None:
     """No event of the repository is only a file."""
-    assert COVERED == {path.stem for path in EVENTS.glob("*.json")}
+    assert COVERED | set(OBEYED) | set(REFUSED) == {path.stem for path in EVENTS.glob("*.json")}
 
 
 def test_paper_tick_places_announced_orders_once(paper: PaperLife) -> None:
@@ -81,3 +100,18 @@ def test_kill_switch_change_cancels_entries(open_world: OpenWorld) -> None:
 
     assert ("HALTED", 0, 0) == (summary["outcome"], summary["orders_sent"], old["orders_sent"])
     assert {"CANCELLED"} == {each["status"] for each in entries(world.ledger())}
+
+
+def test_commands_are_obeyed_or_refused_with_the_reason(dry: World) -> None:
+    """Each as the file says it, on the bus or directly; a look between the ticks finds nothing to do."""
+    dry.answer(a_tick())
+    looked = dry.answer(EVENTS / "watch.json")
+
+    outcomes = {name: dry.answer(EVENTS / f"{name}.json")["outcome"] for name in OBEYED}
+    refusals = {name: dry.invoke(EVENTS / f"{name}.json") for name in REFUSED}
+
+    assert "SKIPPED" == looked["outcome"]
+    assert {"COMPLETED", "SKIPPED"} >= set(outcomes.values())
+    for name, reason in REFUSED.items():
+        assert refusals[name].failed, name
+        assert reason in refusals[name].said, name

@@ -59,7 +59,7 @@ UNDERSTOOD: dict[str, Request] = {
     ),
     "bus-resume.json": Command(
         CommandKind.RESUME,
-        TICK,
+        Instant(TICK + 60),
         "0b1c7f5e-3c1d-4a52-9d7e-6a1f0c9b2e11",
         "ada",
         "trading has resumed, all lots are sold",
@@ -86,9 +86,16 @@ UNDERSTOOD: dict[str, Request] = {
     ),
     "reconcile.json": Command(CommandKind.RECONCILE, NOW, REQUEST, "ada", "a look after maintenance at Coinbase"),
     "resume-abandon.json": Command(
-        CommandKind.RESUME, TICK, REQUEST, "ada", "the last lot cannot be sold, its product was delisted", abandon=True
+        CommandKind.RESUME,
+        Instant(TICK + 60),
+        REQUEST,
+        "ada",
+        "the last lot cannot be sold, its product was delisted",
+        abandon=True,
     ),
-    "resume.json": Command(CommandKind.RESUME, TICK, REQUEST, "ada", "trading has resumed, all lots are sold"),
+    "resume.json": Command(
+        CommandKind.RESUME, Instant(TICK + 60), REQUEST, "ada", "trading has resumed, all lots are sold"
+    ),
     "scheduled-cycle.json": RunTick(TICK),
     "status.json": AskStatus(),
     "watch.json": RunWatch(Instant(1795342560)),
