@@ -22,7 +22,7 @@ from architecture.tree import ROOT
 SOURCE = "trader.operator"
 KINDS = ["flatten", "resume", "close", "pause", "clear-drawdown", "reconcile"]
 BUS = {"Fn::GetAtt": ["CommandBus", "Name"]}
-LOGS = {"Fn::GetAtt": ["FunctionLogs", "Arn"]}
+LOGS = [{"Fn::GetAtt": ["FunctionLogs", "Arn"]}, {"Fn::GetAtt": ["AuditAnchorLogs", "Arn"]}]
 _HERE = "${AWS::Region}:${AWS::AccountId}"
 SWITCH = {"Fn::Sub": f"arn:${{AWS::Partition}}:ssm:{_HERE}:parameter${{SwitchParameter}}"}
 BUCKET = {"Fn::GetAtt": ["AuditBucket", "Arn"]}
@@ -31,7 +31,9 @@ VIEWER = {
     "dynamodb:GetItem": {"Fn::GetAtt": ["StateTable", "Arn"]},
     "dynamodb:Query": {"Fn::GetAtt": ["StateTable", "Arn"]},
     "s3:GetObject": {"Fn::Sub": "${AuditBucket.Arn}/audit/*"},
+    "s3:GetObjectVersion": {"Fn::Sub": "${AuditBucket.Arn}/audit/*"},
     "s3:ListBucket": BUCKET,
+    "s3:ListBucketVersions": BUCKET,
     "ssm:GetParameter": SWITCH,
     "logs:DescribeLogStreams": LOGS,
     "logs:FilterLogEvents": LOGS,
@@ -42,6 +44,7 @@ VIEWER = {
 OPERATOR = {"events:PutEvents": {"Fn::GetAtt": ["CommandBus", "Arn"]}, "ssm:PutParameter": SWITCH}
 CONDITIONS = {
     "s3:ListBucket": {"StringLike": {"s3:prefix": "audit/*"}},
+    "s3:ListBucketVersions": {"StringLike": {"s3:prefix": "audit/*"}},
     "events:PutEvents": {"StringEquals": {"events:source": SOURCE, "events:detail-type": KINDS}},
 }
 MINUTES = set(range(60))

@@ -17,6 +17,8 @@ REFERENCES = {
     "SwitchParameter": SWITCH,
     "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
     "SwitchMakerLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/switch-maker:*",
+    "AuditAnchorLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/audit-anchor:*",
+    "LostEvents.Arn": f"arn:aws:sqs:{PLACE}:lost-events",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",

@@ -96,7 +96,8 @@ def list_permissions(call: AwsCall) -> set[tuple[str, str]]:
     if call.name == "dynamodb:TransactWriteItems":
         parts = [(kind, each[kind]) for each in params["TransactItems"] for kind in each]
         return {(_PARTS[kind], _table(part)) for kind, part in parts}
-    return {(call.name, _RESOURCES[call.name](params))}
+    action = "s3:GetObjectVersion" if "VersionId" in params else _ACTIONS.get(call.name, call.name)
+    return {(action, _RESOURCES[call.name](params))}
 
 
 def _table(params: Mapping[str, Any]) -> str:
@@ -105,6 +106,14 @@ def _table(params: Mapping[str, Any]) -> str:
 
 def _object(params: Mapping[str, Any]) -> str:
     return f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"
+
+
+def _bucket(params: Mapping[str, Any]) -> str:
+    return f"arn:aws:s3:::{params['Bucket']}"
+
+
+def _log_group(params: Mapping[str, Any]) -> str:
+    return f"arn:aws:logs:{_PLACE}:log-group:{params['logGroupName']}:*"
 
 
 def _parameter(params: Mapping[str, Any]) -> str:
@@ -121,13 +130,18 @@ _PARTS = {
     "Delete": "dynamodb:DeleteItem",
     "ConditionCheck": "dynamodb:ConditionCheckItem",
 }
+#: Where IAM has another word than the service.
+_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3:ListBucketVersions"}
 _PLACE = "us-east-1:123456789012"
 _RESOURCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "dynamodb:GetItem": _table,
     "dynamodb:PutItem": _table,
     "dynamodb:Query": _table,
     "dynamodb:UpdateItem": _table,
+    "logs:FilterLogEvents": _log_group,
     "s3:GetObject": _object,
+    "s3:ListObjectVersions": _bucket,
+    "s3:ListObjectsV2": _bucket,
     "s3:PutObject": _object,
     "ssm:GetParameter": _parameter,
     "secretsmanager:GetSecretValue": _secret,
