@@ -39,6 +39,9 @@ class InMemoryLedgerItems:
         self.aside.append(text)
         return "memory"
 
+    def read_owed(self, scope: Scope) -> Mapping[str, str]:
+        return {key: text for (owner, key), text in self.store.owed.items() if owner == scope}
+
 
 class InMemoryAuditReader:
     """The audit in memory."""

@@ -21,6 +21,8 @@ from trader.model.ledger import Ledger
 
 _DIGITS = 12
 _PARALLEL = 16
+#: The sort keys of what is owed begin with the one, and lie before the other.
+_OWED, _BEHIND_OWED = "OWED#", "OWED$"
 
 
 class DynamoLedgerItems:
@@ -93,6 +95,11 @@ class DynamoLedgerItems:
         with translate_errors(f"set aside {key}", StoreUnavailable):
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
         return f"s3://{self._bucket}/{key}"
+
+    def read_owed(self, scope: Scope) -> Mapping[str, str]:
+        what = f"what is owed to the audit of {scope}"
+        found = self._table.list_bodies(scope, _OWED, _BEHIND_OWED, what)
+        return {key.removeprefix(_OWED): stored.text(f"{what}, {key}") for key, stored in found.items()}
 
 
 def _read_stored_ledger(scope: Scope, item: Item, stored: StoredText | None) -> StoredLedger:

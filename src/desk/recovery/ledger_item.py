@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,6 +65,12 @@ class LedgerItems(Protocol):
 
     def set_aside(self, scope: Scope, text: str) -> str:
         """Keep an old text for good, and say where. Raises: StoreUnavailable."""
+
+    def read_owed(self, scope: Scope) -> Mapping[str, str]:
+        """Return the audit objects that wait beside the ledger to be stored, by key, whatever became of the ledger.
+
+        Raises: StoreUnavailable, LedgerCorrupt.
+        """
 
 
 def from_bytes(content: bytes) -> str:
@@ -170,6 +176,9 @@ class FileLedgerItems:
         except OSError as error:
             raise StoreUnavailable(f"{path}: {error}") from error
         return str(path)
+
+    def read_owed(self, scope: Scope) -> Mapping[str, str]:
+        return self._store.list_owed(scope)
 
     def _path(self, scope: Scope) -> Path:
         return self._store.folder(scope) / "ledger.json"

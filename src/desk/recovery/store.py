@@ -11,7 +11,7 @@ from desk.recovery.chain import AuditReader, Chain, read_chain
 from desk.recovery.ledger_item import LedgerItems, StoredLedger, to_bytes
 from desk.recovery.rebuild import SLACK_SECONDS, ConversionIds, Rebuilt, read_listed_account, rebuild_ledger
 from trader.cycle.account import check_portfolio
-from trader.errors import AuditError, LeaseHeld, MissingData, StoreError, TraderError
+from trader.errors import AuditConflict, AuditError, LeaseHeld, MissingData, StoreError, TraderError
 from trader.model.codec import digest_of
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import Instant, Scope, cycle_id_at
@@ -38,8 +38,10 @@ class RecoveryStores:
     clock: Clock
 
     def chain(self) -> Chain:
-        """Read the audit. Raises: AuditError."""
-        return read_chain(self.reader.texts(self.scope))
+        """Read the audit, with what is still owed to it. Raises: AuditError, StoreUnavailable, LedgerCorrupt."""
+        # In this order: what is stored meanwhile is seen in one of the two places, not in none.
+        owed = self.items.read_owed(self.scope)
+        return read_chain({**owed, **self.reader.texts(self.scope)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,6 @@ class Change:
 def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
     """Make the ledger anew; nothing is written. Raises: AuditError for a broken chain, VenueError."""
     chain = _verified(stores, options)
-    _refuse_to_lose_records(stores)
     listed = None
     if stores.exchange is not None:
         now = stores.clock.now()
@@ -74,13 +75,21 @@ def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, C
     return rebuild_ledger(stores.settings, stores.scope, chain, listed, options.conversions), chain
 
 
-def _refuse_to_lose_records(stores: RecoveryStores) -> None:
-    found = stores.items.find(stores.scope)
-    if found is not None and found.ledger is not None and found.ledger.owed:
-        raise AuditError(
-            f"{len(found.ledger.owed)} records are owed to the audit, and a ledger made of it would lack them: let a "
-            "cycle store them first, as it does once the audit can be written"
-        )
+def _store_owed(stores: RecoveryStores, options: RebuildOptions) -> list[str]:
+    """Store what is owed, byte for byte, as a cycle would; return the keys, for the commit that drops them.
+
+    Raises: AuditError if one cannot be stored; one whose key holds something else stays where it is, if breaks are taken.
+    """
+    stored = []
+    for record in stores.store.read_owed(stores.scope, tuple(stores.items.read_owed(stores.scope))):
+        try:
+            stores.audit.write(record)
+        except AuditConflict:
+            if not options.broken_ok:
+                raise
+        else:
+            stored.append(record.key)
+    return stored
 
 
 def _verified(stores: RecoveryStores, options: RebuildOptions) -> Chain:
@@ -105,11 +114,14 @@ def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebu
     kept = stores.items.set_aside(stores.scope, found.text) if found is not None and found.text else ""
     # Above every epoch on record: no key of the audit is ever written under twice, and no old grant is valid again.
     epoch = max(found.epoch if found is not None else 0, chain.epoch) + 1
+    repaid = _store_owed(stores, options)
     ledger = record_change(stores, epoch, _change(made, chain, found), "rebuild")
     stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now(), made.commands)
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
     grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
-    stores.store.commit(grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, release=True)
+    stores.store.commit(
+        grant, grant.ledger or ledger, fills=made.fills, finished=made.finished, repaid=repaid, release=True
+    )
     return made, kept
 
 
@@ -121,9 +133,9 @@ def _replaced(stores: RecoveryStores, options: RebuildOptions, found: StoredLedg
         if grant.ledger is not None:
             check_portfolio(grant.ledger, frozenset({made.ledger.portfolio} - {""}))
         kept = stores.items.set_aside(stores.scope, found.text)
-        change = _change(made, chain, found)
+        change, repaid = _change(made, chain, found), _store_owed(stores, options)
         ledger = record_change(stores, grant.epoch, change, "rebuild")
-        stores.store.commit(grant, ledger, fills=change.fills, finished=change.finished, release=True)
+        stores.store.commit(grant, ledger, fills=change.fills, finished=change.finished, repaid=repaid, release=True)
     except TraderError:
         _give_back(stores, grant)
         raise

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from trader.adapters.local.archive import ArchiveFile
 from trader.adapters.local.atomic_files import (
@@ -67,6 +67,13 @@ class FileStateStore(LeasedStore):
             lines = self._read_orders(scope)
         where = self._where(scope, Kept.ORDERS)
         return tuple(read_stored(OrderRecord, text, where) for text in lines.values())
+
+    def list_owed(self, scope: Scope) -> dict[str, str]:
+        """Read every audit object that waits to be stored, by its key, whether or not the ledger names it."""
+        folder = self._path(scope, Kept.OWED)
+        with self._lock(scope), translate_errors(folder):
+            found = {unquote(each.name): read_text(each) for each in sorted(folder.glob("*.jsonl"))}
+        return {key: text for key, text in found.items() if text is not None}
 
     def folder(self, scope: Scope) -> Path:
         """Where the files of a scope lie."""
