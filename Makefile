@@ -195,6 +195,11 @@ growth: .venv/.dev ## play weeks in which nothing new is opened, and see what gr
 release-drill: .venv/.dev ## go back from the next release to this one and forward again, with lots to be sold; seconds
 	$(BIN)/python -m desk.drill.releases
 
+.PHONY: tamper-drill
+tamper-drill: .venv/.dev ## play IAM's rule on the audit's bucket, and forge an audit in every way; two minutes
+	$(BIN)/pytest tests/architecture/test_written_once.py --quiet
+	$(BIN)/python -m desk.drill.tamper
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md

@@ -129,6 +129,10 @@ class GrowthWorld(ABC):
         assert exchange is not None
         return exchange
 
+    def open_audit(self) -> InMemoryAuditLog:
+        """Open the audit for one cycle; here nobody reads it, so each has its own."""
+        return InMemoryAuditLog()
+
     def play(self, period: int) -> CycleReport:
         """Play the cycle of a period. Raises: whatever comes out of a cycle, and RuntimeError if it was skipped."""
         self.clock.set(self.instant(period))
@@ -136,7 +140,7 @@ class GrowthWorld(ABC):
             market=self.market,
             exchange=cast("ExchangeAdapter", self.venue),
             store=self.store,
-            audit=InMemoryAuditLog(),
+            audit=self.open_audit(),
             kill_switch=InMemoryKillSwitch(),
             clock=self.clock,
             identity=Identity(SCOPE, "drill", "drill"),

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from desk.recovery.anchors import Anchors, parse_anchors
+from desk.recovery.history import History, Version
 from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to_bytes
 from trader.adapters.aws.clients import translate_errors
 from trader.adapters.aws.command_slots import fill_empty_slots
@@ -23,6 +25,8 @@ _DIGITS = 12
 _PARALLEL = 16
 #: The sort keys of what is owed begin with the one, and lie before the other.
 _OWED, _BEHIND_OWED = "OWED#", "OWED$"
+#: How the log is asked for the anchors of a scope, so that the lines of Lambda itself stay where they are.
+_ANCHORS = '{ $.anchor = 1 && $.scope = "%s" }'
 
 
 class DynamoLedgerItems:
@@ -156,3 +160,44 @@ class S3AuditReader:
             return body.decode()
         except UnicodeDecodeError as error:
             raise AuditError(f"{key}: {error}") from error
+
+
+class S3History:
+    """The versions of a bucket, several at a time."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "audit/") -> None:
+        self._client, self._bucket, self._prefix = client, bucket, prefix
+
+    def read(self, scope: Scope) -> History:
+        with translate_errors(f"versions of the audit of {scope}", AuditError):
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=f"{self._prefix}scope={scope}/"
+            )
+            # S3 lists the newest of a key first; two of one second keep that order.
+            rows = [row for page in pages for kind in ("Versions", "DeleteMarkers") for row in page.get(kind, ())]
+            rows.sort(key=lambda row: (row["Key"], row["LastModified"], row["IsLatest"]))
+            with ThreadPoolExecutor(_PARALLEL) as pool:
+                versions = list(pool.map(self._version, rows))
+        history: dict[str, list[Version]] = {}
+        for row, version in zip(rows, versions, strict=True):
+            history.setdefault(row["Key"].removeprefix(self._prefix), []).append(version)
+        return {key: tuple(each) for key, each in history.items()}
+
+    def _version(self, row: Mapping[str, Any]) -> Version:
+        at = Instant(int(row["LastModified"].timestamp()))
+        if "Size" not in row:
+            return Version(None, at)
+        found = self._client.get_object(Bucket=self._bucket, Key=row["Key"], VersionId=row["VersionId"])
+        # A byte that is no text shows as a change, not as an error.
+        return Version(found["Body"].read().decode(errors="replace"), at)
+
+
+def read_anchors(logs: Any, log_group: str, scope: Scope) -> Anchors:
+    """Read the anchors of a scope from the log of the stack. Raises: AuditError."""
+    with translate_errors(f"log group {log_group}", AuditError):
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=log_group, filterPattern=_ANCHORS % scope, startTime=0
+        )
+        events = [event for page in pages for event in page["events"]]
+    lines = [event["message"] for event in sorted(events, key=lambda event: event["timestamp"])]
+    return parse_anchors((line for line in lines if line.startswith("{")), scope)

@@ -52,17 +52,31 @@ class ChainObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Break:
+    """Something that is wrong with a chain: at which object it shows, in which line if that is known, and what."""
+
+    key: str
+    told: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """The whole audit of one scope.
 
     ``orphaned`` are objects that no ledger stood on. ``openings`` are the keys at which the books began, which is once
-    unless a ledger was lost and nobody noticed. ``problems`` is empty in a sound chain.
+    unless a ledger was lost and nobody noticed. ``breaks`` is empty in a sound chain.
     """
 
     objects: tuple[ChainObject, ...] = ()
     orphaned: tuple[ChainObject, ...] = ()
     openings: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    breaks: tuple[Break, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong, a line each."""
+        return tuple(each.told for each in self.breaks)
 
     @property
     def head(self) -> str:
@@ -93,22 +107,25 @@ def read_chain(texts: Mapping[str, str]) -> Chain:
     A changed object shows at the one after it, which names another digest. The newest object has none after it: only
     the ledger vouches for that one.
     """
-    problems: list[str] = []
-    every = [found for key, text in sorted(texts.items()) if (found := _object(key, text, problems)) is not None]
+    breaks: list[Break] = []
+    every = [found for key, text in sorted(texts.items()) if (found := _object(key, text, breaks)) is not None]
     digests = {each.digest for each in every}
     after: dict[str, list[ChainObject]] = {}
     for each in every:
         after.setdefault(each.previous, []).append(each)
     openings, rivals = _openings(after.get("", []), after)
     gaps = [each for each in every if each.previous and each.previous not in digests]
-    problems += [f"{each.key} follows {each.previous[:_SHOWN]}, which no object has as its digest" for each in gaps]
+    breaks += [
+        Break(each.key, f"{each.key} follows {each.previous[:_SHOWN]}, which no object has as its digest")
+        for each in gaps
+    ]
     if every and not openings:
-        problems.append(f"no object begins the chain; the oldest is {every[0].key}")
+        breaks.append(Break(every[0].key, f"no object begins the chain; the oldest is {every[0].key}"))
     objects: list[ChainObject] = []
     orphaned = list(rivals)
     for start in sorted([*openings, *gaps], key=_place):
-        _walk(start, after, objects, orphaned, problems)
-    return Chain(tuple(objects), tuple(orphaned), tuple(each.key for each in openings), tuple(problems))
+        _walk(start, after, objects, orphaned, breaks)
+    return Chain(tuple(objects), tuple(orphaned), tuple(each.key for each in openings), tuple(breaks))
 
 
 def _place(each: ChainObject) -> tuple[str, int, str]:
@@ -120,7 +137,7 @@ def _walk(
     after: Mapping[str, Sequence[ChainObject]],
     objects: list[ChainObject],
     orphaned: list[ChainObject],
-    problems: list[str],
+    breaks: list[Break],
 ) -> None:
     at: ChainObject | None = start
     while at is not None:
@@ -130,7 +147,8 @@ def _walk(
         for rival in heirs[:-1]:
             orphaned.append(rival)
             if after.get(rival.digest):
-                problems.append(f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}")
+                told = f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}"
+                breaks.append(Break(rival.key, told))
 
 
 def _openings(
@@ -159,24 +177,26 @@ def _event(line: Mapping[str, Any], *, is_old: bool) -> Recorded:
     return Recorded(kind, Instant(int(line["at"])), body)
 
 
-def _object(key: str, text: str, problems: list[str]) -> ChainObject | None:
+def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
     named = _KEY.fullmatch(key)
     if named is None:
-        problems.append(f"{key} is not the name of an audit object")
+        breaks.append(Break(key, f"{key} is not the name of an audit object"))
         return None
+    number = 1
     try:
-        header, *lines = (json.loads(line) for line in text.splitlines())
+        first, *lines = text.splitlines() or [""]
+        header = json.loads(first)
         if header["event"] != "ObjectOpened" or header["key"] != key:
-            problems.append(f"{key} says that it is {header['key']}")
+            breaks.append(Break(key, f"{key} says that it is {header['key']}", 1))
             return None
-        is_old = is_schema_1(header)
-        events = tuple(_event(line, is_old=is_old) for line in lines)
-        previous = str(header["previous"])
+        is_old, previous, events = is_schema_1(header), str(header["previous"]), []
+        for number, line in enumerate(lines, 2):  # noqa: B007 - the handler below names the line
+            events.append(_event(json.loads(line), is_old=is_old))
     except (MalformedData, ValueError, KeyError, TypeError) as error:
-        problems.append(f"{key} cannot be read: {type(error).__name__}: {error}")
+        breaks.append(Break(key, f"{key} cannot be read: {type(error).__name__}: {error}", number))
         return None
     cycle_id, epoch, part = named.groups()
-    return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, events)
+    return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, tuple(events))
 
 
 class AuditReader(Protocol):

@@ -16,14 +16,17 @@ from typing import Any
 
 from desk.in_memory import FixedClock, InMemorySimAccountStore
 from desk.markets.candle_market import CandleMarket
+from desk.recovery.anchors import Anchors
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
+from desk.recovery.history import FolderHistory
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from desk.recovery.store import RecoveryStores
+from desk.recovery.verify import Evidence
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
 from trader.errors import ConfigError
-from trader.model.ids import Instant, rfc3339
+from trader.model.ids import Instant, Scope, rfc3339
 from trader.ports import Clock
 from trader.settings import Settings
 from trader.settings.app import Mode
@@ -81,6 +84,26 @@ def locate_items(location: StoreLocation) -> LedgerItems:
         return DynamoLedgerItems(open_client("dynamodb"), location.table, open_client("s3"), location.bucket)
     _check(location)
     return FileLedgerItems(location.home or Path())
+
+
+def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope) -> Evidence:
+    """Read all that the audit can be judged by; without a log group no anchors. Raises: ConfigError, TraderError.
+
+    The ledger first: what a cycle stores meanwhile is newer than it, and explained.
+    """
+    items = locate_items(location)
+    stored, owed = items.find(scope), items.read_owed(scope)
+    if location.table is None or location.bucket is None:
+        if log_group is not None:
+            raise ConfigError("--anchors is the log of a stack; allowed is it with --table and --bucket")
+        folder = (location.home or Path()) / "audit"
+        return Evidence(FolderHistory(FolderAuditReader(folder)).read(scope), owed, stored=stored)
+    from desk.recovery.aws import S3History, read_anchors  # noqa: PLC0415 - a laptop needs no boto3
+    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
+
+    history = S3History(open_client("s3"), location.bucket).read(scope)
+    anchors = read_anchors(open_client("logs"), log_group, scope) if log_group is not None else Anchors()
+    return Evidence(history, owed, anchors, stored)
 
 
 def _check(location: StoreLocation) -> None:

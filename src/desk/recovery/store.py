@@ -78,7 +78,7 @@ def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, C
 def _store_owed(stores: RecoveryStores, options: RebuildOptions) -> list[str]:
     """Store what is owed, byte for byte, as a cycle would; return the keys, for the commit that drops them.
 
-    Raises: AuditError if one cannot be stored; one whose key holds something else stays where it is, if breaks are taken.
+    Raises: AuditError. One whose key holds something else stays where it is, if breaks are taken.
     """
     stored = []
     for record in stores.store.read_owed(stores.scope, tuple(stores.items.read_owed(stores.scope))):

@@ -1,0 +1,89 @@
+"""``trader audit verify``: whether the records are what was once written. Reads only."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from desk.cli.ledger import BucketOption
+from desk.cli.options import (
+    CONFIG_DIR,
+    AsJson,
+    ConfigDir,
+    HomeOption,
+    ModeOption,
+    TableOption,
+    open_console,
+    read_settings,
+)
+from desk.recovery.locate import StoreLocation, locate_evidence
+from desk.recovery.verify import Finding, Verification, verify_audit
+from trader.entry.wiring import make_scope
+from trader.errors import AuditError
+from trader.model.ids import Scope
+
+#: So many of what is explained are printed; all of them with --json.
+_SHOWN = 20
+
+AnchorsOption = Annotated[
+    str | None,
+    typer.Option("--anchors", envvar="TRADER_ANCHORS", help="Log group in which each day was written down, on AWS."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader audit …``."""
+    group = typer.Typer(help="Look whether the records are what was once written.", no_args_is_help=True)
+    # A group of one command would be that command.
+    group.callback()(lambda: None)
+    group.command("verify")(verify)
+    app.add_typer(group, name="audit")
+
+
+def verify(
+    home: HomeOption = None,
+    table: TableOption = None,
+    bucket: BucketOption = None,
+    anchors: AnchorsOption = None,
+    mode: ModeOption = None,
+    config: ConfigDir = CONFIG_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the records with their chain, the ledger, their versions and the anchors; name what is not as it was.
+
+    Ends with 1 if anything is not.
+    """
+    scope = make_scope(read_settings(config, mode))
+    judged = verify_audit(locate_evidence(StoreLocation(home, table, bucket), anchors, scope))
+    if not judged.objects and not judged.owed:
+        raise AuditError(f"no audit object of {scope} was found: there is nothing to verify")
+    if as_json:
+        print(json.dumps({"scope": scope, **judged._asdict()}))
+    else:
+        _print(scope, judged, open_console())
+    if judged.found:
+        raise AuditError(f"{scope}: {len(judged.found)} things are not as they were written")
+
+
+def _print(scope: Scope, judged: Verification, console: Console) -> None:
+    counts = f"{judged.objects} objects, {judged.lines} lines, {judged.owed} owed, {judged.days} days written down"
+    _say(console, f"{scope}: {counts}")
+    for each in judged.found:
+        _say(console, f"not as it was: {each}")
+    _print_explained(judged.explained, console)
+    if not judged.found:
+        _say(console, "all of it is what was written")
+
+
+def _print_explained(explained: tuple[Finding, ...], console: Console) -> None:
+    for each in explained[:_SHOWN]:
+        _say(console, f"explained: {each}")
+    if len(explained) > _SHOWN:
+        _say(console, f"explained: {len(explained) - _SHOWN} more; --json lists them")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
