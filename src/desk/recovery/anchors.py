@@ -37,7 +37,7 @@ class Anchors:
         return {key: each for objects in self.days.values() for key, each in objects.items()}
 
 
-def digest_lines(text: str) -> tuple[str, ...]:
+def mark_lines(text: str) -> tuple[str, ...]:
     """Return what an anchor would keep of the lines of a text."""
     return tuple(sha256_hex(line)[:_DIGITS] for line in text.splitlines())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from desk.recovery.anchors import Anchored, Anchors, digest_lines
+from desk.recovery.anchors import Anchored, Anchors, mark_lines
 from desk.recovery.chain import Chain, ChainObject, read_chain
 from desk.recovery.changes import describe_change
 from desk.recovery.history import History, Version
@@ -116,7 +116,7 @@ def _compare_anchors(originals: Mapping[str, str], anchors: Anchors, known: set[
 
 
 def _locate(key: str, was: Anchored, text: str) -> Finding:
-    lines = digest_lines(text)
+    lines = mark_lines(text)
     if lines == was.lines:
         return Finding(key, None, "not as it was when its day was written down; the line does not show")
     line, what = describe_change(was.lines, lines)
