@@ -200,6 +200,10 @@ tamper-drill: .venv/.dev ## play IAM's rule on the audit's bucket, and forge an 
 	$(BIN)/pytest tests/architecture/test_written_once.py --quiet
 	$(BIN)/python -m desk.drill.tamper
 
+.PHONY: outage-drill
+outage-drill: .venv/.dev ## take the audit's bucket away for three hours while a sale falls due, with 200 products; two minutes
+	$(BIN)/python -m desk.drill.audit_outage
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md

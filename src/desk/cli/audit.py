@@ -71,6 +71,7 @@ def verify(
 def _print(scope: Scope, judged: Verification, console: Console) -> None:
     counts = f"{judged.objects} objects, {judged.lines} lines, {judged.owed} owed, {judged.days} days written down"
     _say(console, f"{scope}: {counts}")
+    _say(console, f"of {judged.decisions} decisions the bars of {judged.replayable} are on record")
     for each in judged.found:
         _say(console, f"not as it was: {each}")
     _print_explained(judged.explained, console)

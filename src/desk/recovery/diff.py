@@ -18,7 +18,7 @@ from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
 #: Caches, what is told of the last run, and the anchor that every write moves: a difference there means nothing.
-UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run"})
+UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run", "bars_on_record"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from desk.recovery.anchors import Anchored, Anchors, mark_lines
+from desk.recovery.bars import read_bars
 from desk.recovery.chain import Chain, ChainObject, read_chain
 from desk.recovery.changes import describe_change
 from desk.recovery.history import History, Version
@@ -51,10 +52,15 @@ class Evidence:
 
 
 class Verification(NamedTuple):
-    """What was looked at, what is wrong with it, and what looks wrong and is not."""
+    """What was looked at, what is wrong with it, and what looks wrong and is not.
+
+    Of the ``decisions``, those are ``replayable`` whose bars are all on record.
+    """
 
     objects: int
     lines: int
+    decisions: int
+    replayable: int
     owed: int
     days: int
     found: tuple[Finding, ...]
@@ -77,9 +83,12 @@ def verify_audit(evidence: Evidence) -> Verification:
         (found if is_wrong else explained).append(finding)
     explained += [Finding(key, None, "owed: it waits beside the ledger to be stored") for key in evidence.owed]
     explained += _list_days(evidence.anchors)
+    bars = list(read_bars(chain))
     return Verification(
         objects=len(originals),
         lines=sum(len(text.splitlines()) for text in originals.values()),
+        decisions=len(bars),
+        replayable=sum(not each.missing for each in bars),
         owed=len(evidence.owed),
         days=len(evidence.anchors.days),
         found=tuple(found),

@@ -6,6 +6,7 @@ wait for the bucket.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,8 @@ from trader.stages.audit_record import stamp_notes
 
 #: More records than this are not kept, only counted.
 _OWED_MAX = 200
+#: So many bytes of a record are kept, packed.
+_OWED_BYTES_MAX = 300_000
 #: So many of before are stored in one run: it has its own work to do.
 _REPAID_MAX = 20
 #: So much is left for that when nothing of before is stored any more.
@@ -64,8 +67,8 @@ class Records:
         if not may_owe:
             raise AuditError(self.trouble)
         if len(ledger.owed) >= _OWED_MAX:
-            return replace(ledger, unrecorded=ledger.unrecorded + 1)
-        owed = OwedRecord(key, record.text())
+            return replace(ledger, unrecorded=ledger.unrecorded + 1, bars_on_record={})
+        owed, ledger = _make_owed(record, ledger)
         self.owed.append(owed)
         return replace(ledger, owed=(*ledger.owed, key), audit_head=sha256_hex(owed.body))
 
@@ -93,3 +96,14 @@ class Records:
             self.repaid.append(key)
             ledger = replace(ledger, owed=ledger.owed[1:])
         return ledger, notes
+
+
+def _make_owed(record: AuditObject, ledger: Ledger) -> tuple[OwedRecord, Ledger]:
+    """Make the bytes that wait beside the ledger; if they are too many, what only a replay needs stays out.
+
+    Then the next cycle writes those bars down again.
+    """
+    body = record.text()
+    if len(zlib.compress(body.encode())) <= _OWED_BYTES_MAX:
+        return OwedRecord(record.key, body), ledger
+    return OwedRecord(record.key, record.without_bars().text()), replace(ledger, bars_on_record={})

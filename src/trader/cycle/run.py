@@ -27,7 +27,7 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import record_decision, record_unlisted
+from trader.stages.audit_record import record_bars, record_decision, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.doubts import find_resendable
@@ -118,6 +118,7 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     """Write the last record, store the ledger and give the lease back."""
     _name_exposed(run)
     run.apply_commands()
+    run.note_bars()
     run.write_audit(part, urgent=part == "outcome")
     outcome, reason = _conclude(run, state)
     run.mark_finished(outcome, reason)
@@ -149,6 +150,8 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     run.decision = pipeline.conclude(partial, inputs)
     run.notes += record_unlisted(run.ledger.products, inputs.ledger.products)
     run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
+    if run.tick.decides:
+        run.bars, run.bars_on_record = record_bars(inputs, run.before)
     run.ledger = run.decision.ledger
 
 

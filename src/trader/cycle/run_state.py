@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from trader.cycle.records import Records
@@ -53,6 +54,8 @@ class RunState:
     withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
     exposed: dict[ClientOrderId, str] = field(default_factory=dict)
     strange: dict[ClientOrderId, str] = field(default_factory=dict)
+    bars: tuple[AuditNote, ...] = ()
+    bars_on_record: Mapping[str, Instant] | None = None
     written: int = 0
     turns: int = 0
 
@@ -75,6 +78,12 @@ class RunState:
         """
         notes, self.written = self.notes[self.written :], len(self.notes)
         self.ledger = self.records.write(self.ledger, part, notes, urgent=urgent, may_owe=may_owe)
+
+    def note_bars(self) -> None:
+        """Note the bars that were read: last of all, since they are many and nothing that is sent waits for them."""
+        if self.bars_on_record is not None:
+            self.notes += self.bars
+            self.ledger = replace(self.ledger, bars_on_record=self.bars_on_record)
 
     def announce(self, ledger: Ledger) -> Ledger:
         """Store what a turn noted, and the ledger that remembers what it is about to send; return it as committed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     CONVERSION_OBSERVED = "ConversionObserved"
     MISMATCH_FOUND = "MismatchFound"
     INPUTS_GATHERED = "InputsGathered"
+    BARS_READ = "BarsRead"
+    BARS_OMITTED = "BarsOmitted"
     PRODUCTS_UNLISTED = "ProductsUnlisted"
     REGIME_ASSESSED = "RegimeAssessed"
     UNIVERSE_SELECTED = "UniverseSelected"
@@ -102,6 +104,15 @@ class AuditObject:
         """Return the whole file, newline at the end."""
         header = canonical_json({"event": "ObjectOpened", "schema": SCHEMA, "previous": self.previous, "key": self.key})
         return "\n".join([header, *(event.line() for event in self.events)]) + "\n"
+
+    def without_bars(self) -> AuditObject:
+        """Leave out what only a replay of the decision needs, and say so; the same object if it has none of it."""
+        kept = tuple(event for event in self.events if event.kind is not EventKind.BARS_READ)
+        if len(kept) == len(self.events):
+            return self
+        last, body = self.events[-1], {"series": len(self.events) - len(kept)}
+        omitted = AuditEvent(EventKind.BARS_OMITTED, last.cycle_id, last.at, "bars", body)
+        return replace(self, events=(*kept, omitted))
 
     @property
     def digest(self) -> str:

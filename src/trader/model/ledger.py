@@ -61,7 +61,8 @@ class Ledger:
     of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit objects that wait beside the ledger
     to be stored; ``unrecorded`` counts those for which there was no room any more. ``portfolio`` is that of the account
     the books are about; all fills up to ``fills_known_until`` are known as ours or somebody else's. Of each
-    slot ``applied_commands`` has the newest that was acted on.
+    slot ``applied_commands`` has the newest that was acted on. ``bars_on_record`` says of each series that the last
+    tick read up to which bar the audit has it.
     """
 
     scope: Scope
@@ -100,6 +101,7 @@ class Ledger:
     portfolio: str = ""
     fills_known_until: Instant = Instant(0)
     applied_commands: Mapping[str, CommandMark] = field(default_factory=dict)
+    bars_on_record: Mapping[str, Instant] = field(default_factory=dict)
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 

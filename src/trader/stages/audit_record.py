@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,12 @@ from trader.model.decisions import Decision
 from trader.model.events import AuditEvent, AuditNote, EventKind
 from trader.model.ids import Asset, CycleId, Instant, utc_day
 from trader.model.inputs import CycleInputs
+from trader.model.ledger import Ledger
+from trader.model.market import Bars
+
+#: Under this name the benchmark's series is on record; it may be that of a product, too.
+BENCHMARK = "benchmark"
+_DAY_LENGTH = len("20261122")
 
 
 def stamp_notes(notes: Iterable[AuditNote], cycle_id: CycleId, at: Instant) -> tuple[AuditEvent, ...]:
@@ -31,6 +38,47 @@ def record_unlisted(before: ProductCache | None, after: ProductCache | None) -> 
     if set(after.unlisted) <= set(told):
         return ()
     return (AuditNote(EventKind.PRODUCTS_UNLISTED, "unlisted", {"bases": after.unlisted}),)
+
+
+def record_bars(inputs: CycleInputs, before: Ledger) -> tuple[tuple[AuditNote, ...], Mapping[str, Instant]]:
+    """Write down the bars that the audit does not have yet, and say up to which bar of each series it has them then.
+
+    In the first cycle of a UTC day that is all of them, so that each day's records can be replayed on their own. What
+    was not read is not on record any more: the series begins anew when it is read again.
+    """
+    mark = before.last_cycle
+    is_new_day = mark is None or mark.cycle_id[:_DAY_LENGTH] != inputs.cycle_id[:_DAY_LENGTH]
+    known: Mapping[str, Instant] = {} if is_new_day else before.bars_on_record
+    read: list[tuple[str, Bars | DataError]] = [*inputs.bars.items(), (BENCHMARK, inputs.benchmark)]
+    series = {name: bars for name, bars in read if isinstance(bars, Bars)}
+    notes = [
+        AuditNote(EventKind.BARS_READ, name, _columns(name, bars, first))
+        for name, bars in series.items()
+        if (first := _count_known(bars, known.get(name))) < len(bars)
+    ]
+    return tuple(notes), {name: Instant(bars.start[-1]) for name, bars in series.items() if len(bars)}
+
+
+def _count_known(bars: Bars, last: Instant | None) -> int:
+    """Count the bars up to the one that is on record; none if it is not among these, so that there would be a gap."""
+    place = bisect_left(bars.start, last) if last is not None else len(bars)
+    return place + 1 if place < len(bars) and bars.start[place] == last else 0
+
+
+def _columns(name: str, bars: Bars, first: int) -> Mapping[str, Any]:
+    # As text: a column is written at once, ten times as fast as number by number.
+    columns = {
+        column: " ".join(map(repr, getattr(bars, column)[first:]))
+        for column in ("open", "high", "low", "close", "volume")
+    }
+    return {
+        "series": name,
+        "granularity": bars.granularity,
+        "begins": bars.start[0],
+        "from": bars.start[first],
+        "filled": bars.filled,
+        **columns,
+    }
 
 
 def record_decision(
