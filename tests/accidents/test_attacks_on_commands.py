@@ -324,6 +324,9 @@ class _NoItems:
     def set_aside(self, *_: Any) -> str:
         raise AssertionError
 
+    def read_owed(self, _: Scope) -> dict[str, str]:
+        return {}
+
 
 class _Records:
     """The audit in memory."""

@@ -206,8 +206,10 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
         telling = Telling(world)
         beat = telling.come_to(index)
         seen: list[CycleReport | None] = []
+        owners: list[str] = []
 
         def meanwhile() -> None:
+            owners.append(world.lease_owner())
             world.clock.set(at)
             if other.switch is not None:
                 world.put_switch(other.switch)
@@ -216,7 +218,7 @@ def overtaken_case(scenario: Scenario, index: int, call: int, other: Beat, at: I
 
         first = telling.invoke(beat, "the first", Nemesis(hook_at=call, hook=meanwhile))
         telling.look(healthy=True)
-        telling.found += _both(first, seen, is_twin=at == beat.at, decides=beat.decides)
+        telling.found += _both(first, seen, is_twin=at == beat.at, decides=beat.decides, had_lease=any(owners))
         done = index + 1 if other is beat else index + 2
         telling.play(telling.beats[done:], "later")
         telling.conclude()
@@ -236,6 +238,10 @@ def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
         with world.invocation("operator", Nemesis()) as ports:
             made, _ = write_rebuilt(world.place(ports), RebuildOptions())
         telling.found += differences(_fields(lost), _fields(made.ledger))
+        if made.ledger.fills_known_until < lost.fills_known_until:
+            telling.found.append(
+                f"fills were known until {lost.fills_known_until}, now {made.ledger.fills_known_until}"
+            )
         telling.found += differences(beside, _beside(world))
         telling.play(telling.beats[index + 1 :], "later")
         telling.conclude()
@@ -244,8 +250,11 @@ def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
 
 
 def _fields(ledger: Ledger) -> dict[str, Any]:
-    """Every field but two caches, which the next cycle reads anew, and what is told of the last run."""
-    untold = ("products", "fees", "last_run")
+    """Every field but the caches, which the next cycle fills anew, what is told of the last run, and the watermark.
+
+    A watch run that finds nothing due writes nothing, so a rebuild right after it knows of a later look.
+    """
+    untold = ("products", "fees", "bars_on_record", "last_run", "fills_known_until")
     return {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name not in untold}
 
 
@@ -257,15 +266,20 @@ def _beside(world: WireWorld) -> dict[str, dict[str, Any]]:
     }
 
 
-def _both(first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool, decides: bool) -> list[str]:
+def _both(
+    first: CycleReport | None, seen: Sequence[CycleReport | None], *, is_twin: bool, decides: bool, had_lease: bool
+) -> list[str]:
     """Of two invocations that met, exactly one may have done the tick; who froze past its lease may not.
 
-    Twins that are no ticks may both have run, the second with nothing left to do.
+    Runs that are no ticks may both have run, the second with nothing left to do: twins, and those of which one fell
+    asleep before it took the lease, or had given it back and only looked whether all was done.
     """
     reports = (first, *seen)
     outcomes = [report and report.outcome for report in reports]
     did = [_did(report, decides=decides) for report in reports]
     if is_twin and not decides and all(did):
+        return []
+    if not had_lease and not decides and any(did) and None not in outcomes:
         return []
     if is_twin:
         return [] if sorted(did) == [False, True] and None not in outcomes else [f"twins ended as {outcomes}"]

@@ -69,9 +69,12 @@ class FileStateStore(LeasedStore):
         return tuple(read_stored(OrderRecord, text, where) for text in lines.values())
 
     def list_owed(self, scope: Scope) -> dict[str, str]:
-        """Read every audit object that waits to be stored, by its key, whether or not the ledger names it."""
+        """Read every audit object that waits to be stored, by its key, whether or not the ledger names it.
+
+        Without the lock, whose file would be a trace of somebody who only looks: each is written and removed at once.
+        """
         folder = self._path(scope, Kept.OWED)
-        with self._lock(scope), translate_errors(folder):
+        with translate_errors(folder):
             found = {unquote(each.name): read_text(each) for each in sorted(folder.glob("*.jsonl"))}
         return {key: text for key, text in found.items() if text is not None}
 
