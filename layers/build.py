@@ -24,7 +24,7 @@ from pathlib import Path
 SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "ssm", "sts"})
 
 #: Zipped megabytes (10^6 bytes) that each part may have.
-LIMITS = {"TradingFunction": 0.6, "DependenciesLayer": 25.0, "ConfigLayer": 0.1}
+LIMITS = {"TradingFunction": 0.7, "DependenciesLayer": 25.0, "ConfigLayer": 0.1}
 
 #: Newest first: Lambda's python3.13 has glibc 2.34.
 PLATFORMS = {
