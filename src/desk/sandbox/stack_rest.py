@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SWITCH = "Custom::SwitchParameter"
+# Stands for no value on the way through an output.
+_NOTHING = "AWS::NoValue"
 
 Client = Callable[[str], Any]
 Properties = dict[str, Any]
@@ -23,12 +25,17 @@ def find_missing_resources(template: Mapping[str, Any]) -> dict[str, Properties]
 
 
 def list_references(resources: Mapping[str, Properties]) -> dict[str, Any]:
-    """Collect what moto has to resolve: each intrinsic function in the properties, and each condition."""
+    """Collect what moto has to resolve: each intrinsic function in the properties, and each condition.
+
+    What only a resource asks for that may not be made, is asked for under its condition: it may refer to another such.
+    """
     found = {}
     for name, each in resources.items():
+        condition = each.get("Condition")
         for value in _intrinsics(each.get("Properties", {})):
-            found[_key(value)] = value
-        found[_made(name)] = {"Fn::If": [each["Condition"], "yes", "no"]} if "Condition" in each else "yes"
+            asked = _with_nothing(value)
+            found[_key(value, condition)] = {"Fn::If": [condition, asked, _NOTHING]} if condition else asked
+        found[_made(name)] = {"Fn::If": [condition, "yes", "no"]} if condition else "yes"
     return found
 
 
@@ -39,7 +46,7 @@ def create(stack: str, resources: Mapping[str, Properties], resolved: Mapping[st
         if resolved[_made(name)] != "yes":
             continue
         service, operation, arguments_of = _CALLS[each["Type"]]
-        properties = _resolve(each.get("Properties", {}), resolved)
+        properties = _resolve(each.get("Properties", {}), resolved, each.get("Condition"))
         connection = client(service)
         method = connection.meta.method_to_api_mapping[operation]
         shape = connection.meta.service_model.operation_model(method).input_shape
@@ -53,8 +60,19 @@ def _made(name: str) -> str:
     return f"{name}IsMade"
 
 
-def _key(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _key(value: Any, condition: str | None) -> str:
+    return json.dumps([condition, value], sort_keys=True)
+
+
+def _with_nothing(value: Any) -> Any:
+    """Put a text in place of "no value", which no output can be."""
+    if value == {"Ref": "AWS::NoValue"}:
+        return _NOTHING
+    if isinstance(value, dict):
+        return {key: _with_nothing(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_nothing(each) for each in value]
+    return value
 
 
 def _is_intrinsic(value: Any) -> bool:
@@ -72,13 +90,14 @@ def _intrinsics(value: Any) -> Iterator[Any]:
             yield from _intrinsics(each)
 
 
-def _resolve(value: Any, resolved: Mapping[str, str]) -> Any:
+def _resolve(value: Any, resolved: Mapping[str, str], condition: str | None) -> Any:
     if _is_intrinsic(value):
-        return resolved[_key(value)]
+        return resolved[_key(value, condition)]
     if isinstance(value, dict):
-        return {key: _resolve(each, resolved) for key, each in value.items()}
+        told = {key: _resolve(each, resolved, condition) for key, each in value.items()}
+        return {key: each for key, each in told.items() if each != _NOTHING}
     if isinstance(value, list):
-        return [_resolve(each, resolved) for each in value]
+        return [each for each in (_resolve(each, resolved, condition) for each in value) if each != _NOTHING]
     return value
 
 

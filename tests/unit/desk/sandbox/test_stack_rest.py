@@ -70,13 +70,14 @@ def test_only_what_moto_lacks_is_picked() -> None:
 
 
 def test_every_reference_and_every_condition_is_asked_for() -> None:
-    """Functions at any depth as they stand, each once; what is unconditional is made."""
+    """Functions at any depth as they stand, each once; of what may not be made, under its condition only."""
     conditional = {"Type": "AWS::SNS::Subscription", "Condition": "HasMail", "Properties": {"TopicArn": TOPIC}}
 
     asked = stack_rest.list_references({"Alarm": ALARM, "Mail": conditional})
 
     properties = ALARM["Properties"]
     functions = [properties["Period"], properties["EvaluationPeriods"], properties["ActionsEnabled"], TOPIC]
+    functions.append({"Fn::If": ["HasMail", TOPIC, "AWS::NoValue"]})
     conditions = ["yes", {"Fn::If": ["HasMail", "yes", "no"]}]
     wanted = [*functions, properties["Dimensions"][0]["Value"], *conditions]
     assert sorted(map(json.dumps, wanted)) == sorted(map(json.dumps, asked.values()))
@@ -241,3 +242,27 @@ def test_property_the_call_does_not_know_stops_everything() -> None:
 
     with pytest.raises(KeyError, match="Treshold"):
         stack_rest.create("stack", resources, answered(resources), client)
+
+
+@pytest.mark.usefixtures("aws")
+def test_no_value_is_left_out_of_a_list_and_of_an_object() -> None:
+    """An output cannot be nothing: a word stands for it on the way."""
+    nothing = {"Fn::If": ["IsLive", "arn:of-live", {"Ref": "AWS::NoValue"}]}
+    properties = {**ALARM["Properties"], "AlarmActions": [TOPIC, nothing], "Unit": nothing}
+    resources = {"Quiet": {**ALARM, "Properties": properties}}
+    asked = stack_rest.list_references(resources)
+    resolved = answered(
+        resources,
+        (properties["Period"], "300"),
+        (properties["EvaluationPeriods"], "3"),
+        (properties["ActionsEnabled"], "true"),
+        (properties["Dimensions"][0]["Value"], "stack"),
+        (TOPIC, "arn:aws:sns:us-east-1:123456789012:topic"),
+        (nothing, "AWS::NoValue"),
+    )
+
+    stack_rest.create("stack", resources, resolved, client)
+
+    (alarm,) = client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {"Fn::If": ["IsLive", "arn:of-live", "AWS::NoValue"]} in asked.values()
+    assert (["arn:aws:sns:us-east-1:123456789012:topic"], None) == (alarm["AlarmActions"], alarm.get("Unit"))
