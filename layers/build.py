@@ -21,10 +21,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 #: The services whose clients are made. botocore knows four hundred, and reads none of the others.
-SERVICES = frozenset({"dynamodb", "s3", "secretsmanager", "ssm", "sts"})
+SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "ssm", "sts"})
 
 #: Zipped megabytes (10^6 bytes) that each part may have.
-LIMITS = {"TradingFunction": 0.7, "DependenciesLayer": 25.0, "ConfigLayer": 0.1}
+LIMITS = {"TradingFunction": 0.7, "EventPublisher": 0.7, "DependenciesLayer": 25.0, "ConfigLayer": 0.1}
 
 #: Newest first: Lambda's python3.13 has glibc 2.34.
 PLATFORMS = {
@@ -78,7 +78,7 @@ def build_function(source: Path, artifacts: Path) -> None:
     if _by_python_313(str(_SPELL_OUT), str(artifacts), "/var/task"):
         for file in package.rglob("*.py"):
             file.unlink()
-    _report("TradingFunction", artifacts)
+    _report(artifacts.name, artifacts)
 
 
 def build_dependencies(source: Path, artifacts: Path, architecture: str) -> None:

@@ -1,7 +1,10 @@
-"""Invoke the function on this machine: in a container by `sam local invoke`, or as a plain process.
+"""Invoke a function on this machine: in a container by `sam local invoke`, or as a plain process.
 
 ``python -m desk.invoke EVENT``        the handler in this very process; reads the environment, as Lambda's does
 ``python -m desk.invoke --sam EVENT``  what `sam build` made, in Lambda's image, against a sandbox that is up
+
+Which function it is follows from the event, as on AWS from the rule that takes it: what S3 says is for the publisher,
+everything else for the trading function.
 
 The summary goes to standard output. A function that failed ends with 1 and its error on standard error: SAM itself
 ends with 0 then.
@@ -12,6 +15,7 @@ ends with 0 then.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -27,7 +31,8 @@ from desk.sandbox.sam_tool import find_sam
 from trader.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
-FUNCTION = "TradingFunction"
+FUNCTION, PUBLISHER = "TradingFunction", "EventPublisher"
+_HANDLERS = {FUNCTION: "trader.entry.lambda_handler", PUBLISHER: "trader.entry.publish"}
 CONFIG = ROOT / "config"
 _CONFIG_LAYER = "ConfigLayer"
 # What the template's own period of 5 minutes gives an invocation; what is beyond that is start-up, or one that hangs.
@@ -60,25 +65,32 @@ class Invocation:
     said: str
 
 
+def find_function(event: Any) -> str:
+    """Name the function of template.yaml that an event is for."""
+    return PUBLISHER if isinstance(event, dict) and event.get("source") == "aws.s3" else FUNCTION
+
+
 def invoke_by_sam(
     event: Path, built: Path, variables: Path, *, docker_host: str = "", config: Path | None = None
 ) -> Invocation:
     """Invoke what `sam build` made, in a container; *config* takes the place of the configuration that was built.
 
-    Raises: ConfigError if there is no SAM.
+    Raises: ConfigError if there is no SAM, or if the sandbox has no such function.
     """
+    function = find_function(_read(event))
     sam = find_sam()
     if sam is None:
         raise ConfigError("invoke: no sam found (SAM, .locker/sam, PATH)")
     template = prepare_environment(built, variables, config)
-    command = [str(sam), "local", "invoke", FUNCTION, "--template-file", str(template), "--event", str(event)]
+    command = [str(sam), "local", "invoke", function, "--template-file", str(template), "--event", str(event)]
     command += ["--env-vars", str(variables), "--skip-pull-image", "--add-host", "host.docker.internal:host-gateway"]
     # This machine's, which is what it can run; the build has to be of the same.
     command += ["--parameter-overrides", f"Architecture={find_architecture()}"]
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     # SAM asks STS for the account's number before each invocation: the sandbox's, or it waits for the real one in vain.
-    environment |= {key: text for key, text in _told(variables).items() if key == "AWS_ENDPOINT_URL"}
+    told = _told(variables, function)
+    environment |= {key: text for key, text in told.items() if key == "AWS_ENDPOINT_URL"}
     environment |= {"DOCKER_HOST": docker_host} if docker_host else {}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)  # noqa: S603
     answer = _last_json(done.stdout)
@@ -101,7 +113,7 @@ def invoke_by_process(event: Path, variables: Mapping[str, str], *, config: Path
 
 
 def prepare_environment(built: Path, variables: Path, config: Path | None = None) -> Path:
-    """Write, beside the built template, one whose function declares every variable: SAM hands over no other.
+    """Write, beside the built template, one whose functions declare every variable: SAM hands over no other.
 
     *config* is a folder of that name, alone in its own: that one becomes the layer.
     Raises: ConfigError if nothing was built.
@@ -112,9 +124,9 @@ def prepare_environment(built: Path, variables: Path, config: Path | None = None
         raise ConfigError(f"invoke: {built}: not there; make build makes it")
     document = yaml.safe_load(built.read_text(encoding="utf-8"))
     resources = document["Resources"]
-    told = _told(variables)
-    declared = resources[FUNCTION]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
-    declared |= {key: "" for key in told if key not in declared}
+    for function, told in _read(variables).items():
+        declared = resources[function]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
+        declared |= {key: "" for key in told if key not in declared}
     if config is not None:
         resources[_CONFIG_LAYER]["Properties"]["ContentUri"] = str(config.parent)
     file = built.with_name("template-sandbox.yaml")
@@ -125,9 +137,10 @@ def prepare_environment(built: Path, variables: Path, config: Path | None = None
 def invoke_in_process(event: Path) -> int:
     """Call the handler here and now, and print what it answers. Raises: whatever it raises."""
     os.environ.setdefault("TRADER_CONFIG_DIR", str(CONFIG))
-    from trader.entry.lambda_handler import handler  # noqa: PLC0415 - it reads the environment when imported
-
-    answer = handler(json.loads(event.read_text(encoding="utf-8")), Context())
+    given = _read(event)
+    # It reads the environment when it is imported.
+    handler = importlib.import_module(_HANDLERS[find_function(given)]).handler
+    answer = handler(given, Context())
     print(json.dumps(answer))
     return 0
 
@@ -141,8 +154,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--env-vars", type=Path, default=VARIABLES, help="what the sandbox wrote")
     told = parser.parse_args(arguments)
     if not told.sam:
-        if told.env_vars.is_file() and "TRADER_TABLE" not in os.environ:
-            os.environ.update(_told(told.env_vars) | {"TRADER_CONFIG_DIR": str(CONFIG)})
+        if told.env_vars.is_file() and not {"TRADER_TABLE", "TRADER_EVENT_BUS"} & os.environ.keys():
+            variables = _told(told.env_vars, find_function(_read(told.event)))
+            os.environ.update(variables | {"TRADER_CONFIG_DIR": str(CONFIG)})
         return invoke_in_process(told.event)
     invocation = invoke_by_sam(told.event, told.built, told.env_vars)
     print(invocation.said, file=sys.stderr)
@@ -150,8 +164,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(invocation.failed)
 
 
-def _told(variables: Path) -> dict[str, str]:
-    return dict(json.loads(variables.read_text(encoding="utf-8"))[FUNCTION])
+def _told(variables: Path, function: str) -> dict[str, str]:
+    known = _read(variables)
+    if function not in known:
+        raise ConfigError(f"invoke: {variables}: no {function}; the stack has it with DomainEvents=ENABLED")
+    return dict(known[function])
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _last_json(text: str) -> Any:

@@ -19,6 +19,7 @@
     │   ├── StoreUnavailable      the store did not answer
     │   └── LedgerCorrupt         what was read is not a ledger; a person must look
     ├── AuditError                no record, no action
+    ├── PublishError              what happened is on record; telling others is tried again
     ├── CommandRefused            an operator's command is not taken; nothing was changed
     └── InvariantViolation        our bug; never caught below the entry, unless a strategy raised it
 
@@ -112,6 +113,10 @@ class AuditError(TraderError):
 
 class AuditConflict(AuditError):
     """The key of an audit record holds other bytes: asking again will not help."""
+
+
+class PublishError(TraderError):
+    """A record could not be told to others: it was not read, or its events were not all taken."""
 
 
 class CommandRefused(TraderError):

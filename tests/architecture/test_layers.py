@@ -78,7 +78,7 @@ def test_configuration_lies_where_the_function_looks(tmp_path: Path) -> None:
 
 def test_part_above_its_limit_fails(tmp_path: Path) -> None:
     """Random bytes do not shrink."""
-    for part in ("TradingFunction", "DependenciesLayer", "ConfigLayer"):
+    for part in build_module().LIMITS:
         (tmp_path / part).mkdir()
         (tmp_path / part / "x").write_bytes(b"x")
     whole = build("sizes", tmp_path)

@@ -196,7 +196,8 @@ def what_fails_is_tried_once_more(template: Template) -> list[str]:
     rules = [name for name, event in function["Events"].items() if event["Type"] == "EventBridgeRule"]
     sends, *_ = properties(template, "LostEventsPolicy")["PolicyDocument"]["Statement"]
     senders = sends["Condition"]["ArnEquals"]["aws:SourceArn"]
-    if senders != [{"Fn::GetAtt": [f"TradingFunction{name}", "Arn"]} for name in rules]:
+    publisher = {"Fn::If": ["HasDomainEvents", {"Fn::GetAtt": ["EventPublisherRecordWritten", "Arn"]}, NOTHING]}
+    if senders != [*({"Fn::GetAtt": [f"TradingFunction{name}", "Arn"]} for name in rules), publisher]:
         found.append("the queue takes from each rule and from nobody else")
     if function["ReservedConcurrentExecutions"] != {"Fn::If": ["ReservesConcurrency", 1, NOTHING]}:
         found.append("ReservedConcurrentExecutions")
@@ -375,6 +376,48 @@ def the_switch_is_made_once(template: Template) -> list[str]:
     return [what for what, holds in kept.items() if not holds] + [f"{name} is written again" for name in written]
 
 
+#: All that telling others needs.
+PUBLISHING = ("DomainEventBus", "EventPublisher", "EventPublisherRole", "EventPublisherLogs")
+
+
+def others_are_told_only_if_asked_for(template: Template) -> list[str]:
+    """Off unless somebody says so; then by a function, a role and a bus of their own, and nothing is lost silently."""
+    publisher, role = properties(template, "EventPublisher"), properties(template, "EventPublisherRole")
+    events = publisher["Events"]["RecordWritten"]["Properties"]
+    queue, notified = {"Fn::GetAtt": ["LostEvents", "Arn"]}, {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    granted = {
+        (action, json.dumps(statement["Resource"]))
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    logs = json.dumps({"Fn::GetAtt": ["EventPublisherLogs", "Arn"]})
+    calls = {
+        ("s3:GetObject", json.dumps({"Fn::Sub": "${AuditBucket.Arn}/audit/*"})),
+        ("events:PutEvents", json.dumps({"Fn::GetAtt": ["DomainEventBus", "Arn"]})),
+        ("sqs:SendMessage", json.dumps(queue)),
+        *((action, logs) for action in ("logs:CreateLogStream", "logs:PutLogEvents")),
+    }
+    bucket = properties(template, "AuditBucket")
+    kept = {
+        "off": template["Parameters"]["DomainEvents"]["Default"] == "DISABLED",
+        "its word": template["Conditions"]["HasDomainEvents"] == {"Fn::Equals": [{"Ref": "DomainEvents"}, "ENABLED"]},
+        "notification": bucket["NotificationConfiguration"] == {"Fn::If": ["HasDomainEvents", notified, NOTHING]},
+        "a role of its own": publisher["Role"] == {"Fn::GetAtt": ["EventPublisherRole", "Arn"]},
+        "its grants": granted == calls,
+        "its bus": publisher["Environment"]["Variables"]["TRADER_EVENT_BUS"]
+        == {"Fn::GetAtt": ["DomainEventBus", "Name"]},
+        "not the bus for commands": properties(template, "DomainEventBus") != properties(template, "CommandBus"),
+        "what failed is kept": publisher["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == queue,
+        "what was not delivered is kept": events["DeadLetterConfig"] == {"Arn": queue},
+        "its own bucket": events["Pattern"]["detail"]["bucket"] == {"name": [{"Ref": "AuditBucket"}]},
+    }
+    conditional = [name for name in PUBLISHING if template["Resources"][name].get("Condition") != "HasDomainEvents"]
+    outputs = ("DomainEventBusName", "EventPublisherName")
+    conditional += [name for name in outputs if template["Outputs"][name].get("Condition") != "HasDomainEvents"]
+    return [what for what, holds in kept.items() if not holds] + conditional
+
+
 def failures_ring(template: Template) -> list[str]:
     """Each kind of failure has an alarm that tells somebody, on a metric that exists."""
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
@@ -427,17 +470,21 @@ def suppressions_say_why(template: Template) -> list[str]:
 
 def the_function_carries_trader_only(template: Template) -> list[str]:
     """Its code is the package, and whatever needs building is built by layers/Makefile."""
-    function = properties(template, "TradingFunction")
-    found = [] if function["CodeUri"] == "src/trader" else ["CodeUri"]
-    found += [] if function["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "ConfigLayer"}] else ["Layers"]
-    targets = re.findall(r"^build-(\w+):", (ROOT / "layers/Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    for name in ("TradingFunction", "DependenciesLayer", "ConfigLayer"):
+    found = []
+    layers = {"TradingFunction": ["DependenciesLayer", "ConfigLayer"], "EventPublisher": ["DependenciesLayer"]}
+    for name, used in layers.items():
+        function = properties(template, name)
+        carried = [function["CodeUri"], [layer["Ref"] for layer in function["Layers"]]]
+        found += [] if carried == ["src/trader", used] else [f"{name}: what it carries"]
+        if [{"Ref": "Architecture"}] != function["Architectures"] or function["Runtime"] != "python3.13":
+            found.append(f"{name}: runtime")
+    makefile = (ROOT / "layers/Makefile").read_text(encoding="utf-8")
+    rules = re.findall(r"^(build-\w+(?: build-\w+)*):", makefile, flags=re.MULTILINE)
+    targets = {target.removeprefix("build-") for rule in rules for target in rule.split()}
+    for name in (*layers, "DependenciesLayer", "ConfigLayer"):
         metadata = template["Resources"][name].get("Metadata", {})
         if (metadata.get("BuildMethod"), metadata.get("ContextPath")) != ("makefile", "layers") or name not in targets:
             found.append(name)
-    architecture = {"Ref": "Architecture"}
-    if [architecture] != function["Architectures"] or function["Runtime"] != "python3.13":
-        found.append("runtime")
     return found
 
 
@@ -456,6 +503,7 @@ PROMISES: tuple[Promise, ...] = (
     the_environment_is_complete,
     the_switch_takes_its_words_only,
     the_switch_is_made_once,
+    others_are_told_only_if_asked_for,
     failures_ring,
     metrics_are_few,
     suppressions_say_why,
@@ -604,6 +652,52 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
         "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.2.Action",
         ["ssm:GetParameter", "ssm:PutParameter"],
     ),
+    (others_are_told_only_if_asked_for, "EventPublisher.Condition", None),
+    (others_are_told_only_if_asked_for, "DomainEventBus.Condition", None),
+    (others_are_told_only_if_asked_for, "EventPublisherRole.Condition", "IsLive"),
+    (
+        others_are_told_only_if_asked_for,
+        "AuditBucket.Properties.NotificationConfiguration",
+        {"EventBridgeConfiguration": {"EventBridgeEnabled": True}},
+    ),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisherRole.Properties.Policies.0.PolicyDocument.Statement.1.Resource",
+        {"Fn::GetAtt": ["CommandBus", "Arn"]},
+    ),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisherRole.Properties.Policies.0.PolicyDocument.Statement.0.Action",
+        ["s3:GetObject", "s3:PutObject"],
+    ),
+    (others_are_told_only_if_asked_for, "EventPublisher.Properties.Role", {"Fn::GetAtt": ["FunctionRole", "Arn"]}),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisher.Properties.Environment.Variables.TRADER_EVENT_BUS",
+        {"Fn::GetAtt": ["CommandBus", "Name"]},
+    ),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisher.Properties.EventInvokeConfig.DestinationConfig.OnFailure.Destination",
+        {"Ref": "AlarmTopic"},
+    ),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisher.Properties.Events.RecordWritten.Properties.DeadLetterConfig",
+        None,
+    ),
+    (
+        others_are_told_only_if_asked_for,
+        "EventPublisher.Properties.Events.RecordWritten.Properties.Pattern.detail.bucket.name.0",
+        {"prefix": "trader"},
+    ),
+    (
+        what_fails_is_tried_once_more,
+        "LostEventsPolicy.Properties.PolicyDocument.Statement.0.Condition.ArnEquals.aws:SourceArn.2",
+        {"Fn::GetAtt": ["EventPublisherRecordWritten", "Arn"]},
+    ),
+    (the_function_carries_trader_only, "EventPublisher.Properties.CodeUri", "src"),
+    (the_function_carries_trader_only, "EventPublisher.Properties.Layers", []),
     (failures_ring, "ErrorsAlarm", {"Type": "AWS::SNS::Topic"}),
     (failures_ring, "HaltedAlarm.Properties.AlarmActions", []),
     (failures_ring, "HaltedAlarm.Properties.MetricName", "CyclesHaltedd"),
@@ -653,6 +747,8 @@ def test_other_defaults_and_periods_are_found() -> None:
     """A default that trades, a period that is not the configured one, a wrong product of minutes and seconds."""
     assert modes_are_those_of_the_code(broken("Mode.Default", "LIVE", "Parameters"))
     assert modes_are_those_of_the_code(broken("LiveTradingConfirmed.Default", "yes", "Parameters"))
+    assert others_are_told_only_if_asked_for(broken("DomainEvents.Default", "ENABLED", "Parameters"))
+    assert others_are_told_only_if_asked_for(broken("DomainEventBusName.Condition", None, "Outputs"))
     assert a_cycle_ends_before_the_next(broken("PeriodMinutes.Default", "15", "Parameters"))
     assert a_cycle_ends_before_the_next(broken("Period.15.Seconds", 90, "Mappings"))
     assert a_cycle_ends_before_the_next(broken("Period.3.Timeout", 130, "Mappings"))

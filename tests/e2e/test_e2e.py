@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from desk import invoke
 from e2e.conftest import OpenWorld
 from e2e.invocation import ROOT
 from e2e.world import PaperLife, World, a_tick, entries
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.e2e
 EVENTS = ROOT / "events"
 #: Which test each event of the repository is used by; a new file fails until somebody thinks about it.
 COVERED = {"kill-switch-changed", "scheduled-cycle", "status", "watch"}
+#: Those that are for another function than the trading one, by its name in the template.
+OF_OTHERS = {"audit-object-created": invoke.PUBLISHER}
 #: Commands that are obeyed where nothing is held, the older ones first, and those that are refused, with the reason.
 OBEYED = (
     "bus-flatten",
@@ -48,7 +51,10 @@ def dry(open_world: OpenWorld) -> World:
 
 def test_every_event_is_tried() -> None:
     """No event of the repository is only a file."""
-    assert COVERED | set(OBEYED) | set(REFUSED) == {path.stem for path in EVENTS.glob("*.json")}
+    functions = {path.stem: invoke.find_function(json.loads(path.read_text())) for path in EVENTS.glob("*.json")}
+
+    assert COVERED | set(OBEYED) | set(REFUSED) | set(OF_OTHERS) == set(functions)
+    assert OF_OTHERS == {name: function for name, function in functions.items() if function != invoke.FUNCTION}
 
 
 def test_paper_tick_places_announced_orders_once(paper: PaperLife) -> None:
@@ -115,3 +121,21 @@ def test_commands_are_obeyed_or_refused_with_the_reason(dry: World) -> None:
     for name, reason in REFUSED.items():
         assert refusals[name].failed, name
         assert reason in refusals[name].said, name
+
+
+def test_publisher_tells_what_a_tick_has_written(open_world: OpenWorld) -> None:
+    """The other function of the stack, by the event of the repository: every line, and an object that is not there."""
+    world = open_world("PAPER", {"DomainEvents": "ENABLED"})
+    world.answer(a_tick())
+    bucket = world.names["TRADER_AUDIT_BUCKET"]
+    event = json.loads((EVENTS / "audit-object-created.json").read_text(encoding="utf-8"))
+    (item,) = world.sandbox.client("s3").list_objects_v2(Bucket=bucket, Prefix="audit/", MaxKeys=1)["Contents"]
+    lines = world.sandbox.client("s3").get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode().split("\n")
+    here = {**event["detail"], "bucket": {"name": bucket}}
+
+    told = world.answer({**event, "detail": {**here, "object": {"key": item["Key"]}}})
+    absent = world.invoke({**event, "detail": here})
+
+    assert {"key": item["Key"], "events": len(lines) - 2} == told
+    assert absent.failed
+    assert "NoSuchKey" in absent.said

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from desk.invoke import Invocation
+from desk.invoke import Invocation, find_function
 from desk.sandbox.aws import AwsSandbox
 from e2e.invocation import InvocationWay
 
@@ -52,7 +52,9 @@ class World:
         if not isinstance(event, Path):
             file = self._folder / "event.json"
             file.write_text(json.dumps(event), encoding="utf-8")
-        invocation = self._way.invoke(file, self._variables, self.names, self._config)
+        function = find_function(json.loads(file.read_text(encoding="utf-8")))
+        names = self.sandbox.environment(function)
+        invocation = self._way.invoke(file, self._variables, names, self._config)
         self.said.append(invocation.said)
         return invocation
 

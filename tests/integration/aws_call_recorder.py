@@ -1,4 +1,7 @@
-"""Hears what the function asks of AWS while a test runs, and says it in the template's names."""
+"""Hears what the function asks of AWS while a test runs, and says it in the template's names.
+
+What the publisher asks is another function's, with a role of its own: test_publisher.py compares those two.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from desk.cost.aws_calls import EVENT, AwsCall, list_permissions
 from integration.grants import PLACE, REFERENCES
 from integration.proof import Asked
 
+#: All that the publisher asks of AWS is asked here, and nothing else is.
+_OF_THE_PUBLISHER = "trader.adapters.aws.event_bus"
 #: Where a deployment is told a resource's name, how the resource is called in full, and what it is in the grants.
 _NAMED = (
     ("TRADER_TABLE", f"arn:aws:dynamodb:{PLACE}:table/", REFERENCES["StateTable.Arn"]),
@@ -65,7 +70,7 @@ class AwsCallRecorder:
         if not self._listens:
             return
         call = AwsCall.of_event(params, model)
-        if call.caller.partition(".")[0] == "trader":
+        if call.caller.partition(".")[0] == "trader" and call.caller != _OF_THE_PUBLISHER:
             self._asked |= asked_by(call, os.environ)
 
 

@@ -16,6 +16,8 @@ REFERENCES = {
     "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",
     "SwitchParameter": SWITCH,
     "FunctionLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/function:*",
+    "EventPublisherLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/publisher:*",
+    "DomainEventBus.Arn": f"arn:aws:events:{PLACE}:event-bus/test-events",
     "SwitchMakerLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/switch-maker:*",
     "AuditAnchorLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/audit-anchor:*",
     "LostEvents.Arn": f"arn:aws:sqs:{PLACE}:lost-events",
@@ -47,7 +49,7 @@ def statements_of_the_function(
     """Every statement that the function's role has in a mode, wherever in the template it stands."""
     resources = template["Resources"]
     ((_, (role, _)),) = resources[function]["Properties"]["Role"].items()
-    conditions = {None: True, "IsLive": mode == "LIVE", "IsPaper": mode == "PAPER"}
+    conditions = {None: True, "IsLive": mode == "LIVE", "IsPaper": mode == "PAPER", "HasDomainEvents": True}
     found: list[dict[str, Any]] = []
     for name, resource in resources.items():
         properties = resource.get("Properties", {})

@@ -1,4 +1,4 @@
-"""A moto server with the layers before it, the template's two rules in it, and what they delivered."""
+"""A moto server with the layers before it, the template's rules in it, and what they delivered."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from integration.grants import SWITCH
 
 TARGET = "arn:aws:lambda:us-east-1:123456789012:function:f:live"
 BUS = "test"
-#: The template's rules, and the bus of each in this world.
-RULES = {"KillSwitchChanged": "default", "CommandGiven": BUS}
+#: The template's rules, and the bus of each in this world; which function each of them wakes.
+RULES = {"KillSwitchChanged": "default", "CommandGiven": BUS, "RecordWritten": "default"}
+WAKES = {"KillSwitchChanged": "TradingFunction", "CommandGiven": "TradingFunction", "RecordWritten": "EventPublisher"}
+#: The bucket of the recorded event.
+BUCKET = "trader-paper-auditbucket"
 
 
 def pattern_of(rule: str) -> dict[str, Any]:
     """A rule's pattern as the template says it, for this stack."""
-    pattern = properties(parsed(), "TradingFunction")["Events"][rule]["Properties"]["Pattern"]
-    return {**pattern, "detail": {**pattern["detail"], "name": [SWITCH]}} if "detail" in pattern else dict(pattern)
+    pattern = properties(parsed(), WAKES[rule])["Events"][rule]["Properties"]["Pattern"]
+    told = {"KillSwitchChanged": {"name": [SWITCH]}, "RecordWritten": {"bucket": {"name": [BUCKET]}}}
+    return {**pattern, "detail": {**pattern["detail"], **told[rule]}} if rule in told else dict(pattern)
 
 
 class RuleWorld:

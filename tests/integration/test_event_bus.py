@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from moto.events.models import EventPattern
 
 from desk.sandbox.sam_tool import find_sam, translate_template
-from integration.rule_world import RULES, TARGET, RuleWorld, open_rule_world, pattern_of
+from integration.rule_world import RULES, TARGET, WAKES, RuleWorld, open_rule_world, pattern_of
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
@@ -23,6 +23,7 @@ LET_THROUGH = {
     **{
         f"bus-{kind}": "CommandGiven" for kind in ("flatten", "resume", "close", "pause", "clear-drawdown", "reconcile")
     },
+    "audit-object-created": "RecordWritten",
     "bus-resume-without-issued-at": "CommandGiven",
     "bus-detail-is-text": "CommandGiven",
 }
@@ -149,18 +150,26 @@ def test_other_requests_to_the_bus_are_motos(aws: RuleWorld) -> None:
 
 
 @pytest.mark.skipif(find_sam() is None, reason="SAM's translator is not here; make template installs it")
-def test_each_rule_may_wake_the_alias_and_nothing_else() -> None:
-    """SAM makes target and permission: both name the alias, and the permission is for that rule only."""
+def test_each_rule_may_wake_its_own_and_nothing_else() -> None:
+    """SAM makes target and permission: both name the alias, or the publisher; the permission is for that rule only."""
     resources = translate_template(ROOT / "template.yaml", "s3://bucket/key", "us-east-1")["Resources"]
-    alias = {"Ref": "TradingFunctionAliaslive"}
+    woken = {
+        "TradingFunction": {"Ref": "TradingFunctionAliaslive"},
+        "EventPublisher": {"Fn::GetAtt": ["EventPublisher", "Arn"]},
+    }
     targets = {
         name: [target["Arn"] for target in each["Properties"]["Targets"]]
         for name, each in resources.items()
         if each["Type"] == "AWS::Events::Rule"
     }
     permissions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
+    sources = {each["SourceArn"]["Fn::GetAtt"][0]: each["FunctionName"] for each in permissions}
 
-    assert {f"TradingFunction{rule}": [alias] for rule in RULES} == targets
-    assert all(alias == each["FunctionName"] for each in permissions)
-    assert sorted(targets) == sorted(each["SourceArn"]["Fn::GetAtt"][0] for each in permissions)
+    assert {f"{WAKES[rule]}{rule}": [woken[WAKES[rule]]] for rule in RULES} == targets
+    assert {
+        "TradingFunctionKillSwitchChanged": woken["TradingFunction"],
+        "TradingFunctionCommandGiven": woken["TradingFunction"],
+        "EventPublisherRecordWritten": {"Ref": "EventPublisher"},
+    } == sources
     assert {"Arn"} == {each["SourceArn"]["Fn::GetAtt"][1] for each in permissions}
+    assert len(sources) == len(permissions)

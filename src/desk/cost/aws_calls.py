@@ -120,6 +120,11 @@ def _parameter(params: Mapping[str, Any]) -> str:
     return f"arn:aws:ssm:{_PLACE}:parameter{params['Name']}"
 
 
+def _bus(params: Mapping[str, Any]) -> str:
+    # The bus of the first entry is that of all: a request of ours has one.
+    return f"arn:aws:events:{_PLACE}:event-bus/{params['Entries'][0]['EventBusName']}"
+
+
 def _secret(params: Mapping[str, Any]) -> str:
     return f"arn:aws:secretsmanager:{_PLACE}:secret:{params['SecretId']}"
 
@@ -138,6 +143,7 @@ _RESOURCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "dynamodb:PutItem": _table,
     "dynamodb:Query": _table,
     "dynamodb:UpdateItem": _table,
+    "events:PutEvents": _bus,
     "logs:FilterLogEvents": _log_group,
     "s3:GetObject": _object,
     "s3:ListObjectVersions": _bucket,

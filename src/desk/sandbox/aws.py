@@ -16,8 +16,8 @@ from desk.sandbox.moto_server import MotoServer
 from desk.sandbox.server import VenueServer
 from desk.sandbox.stack import REGION, Stack, create_stack
 
-#: The function's logical name in template.yaml.
-FUNCTION = "TradingFunction"
+#: The functions' logical names in template.yaml.
+FUNCTION, PUBLISHER = "TradingFunction", "EventPublisher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class AwsSandbox:
         self._moto.stop()
         self.venue.stop()
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, function: str = FUNCTION) -> dict[str, str]:
         """Everything the function has to be told: what the stack gave it, and where this AWS is."""
         return {
-            **self.stack.variables,
+            **(self.stack.publisher if function == PUBLISHER else self.stack.variables),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
@@ -98,7 +98,10 @@ class AwsSandbox:
         folder.mkdir(parents=True, exist_ok=True)
         variables = self.environment()
         file = folder / "env.json"
-        file.write_text(json.dumps({FUNCTION: variables}, indent=2) + "\n", encoding="utf-8")
+        told = {FUNCTION: variables}
+        if self.stack.publisher:
+            told[PUBLISHER] = self.environment(PUBLISHER)
+        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         shell = {**variables, "TRADER_COMMAND_BUS": self.stack.outputs["CommandBusName"]}
         lines = [f"export {key}='{value}'\n" for key, value in sorted(shell.items())]
         (folder / "env.sh").write_text("".join(lines), encoding="utf-8")

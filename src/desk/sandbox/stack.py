@@ -28,10 +28,14 @@ _VERSION = "AWS::Lambda::Version"
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What was made: the function's variables as the stack gave them, the outputs, and how each type came to be."""
+    """What was made: each function's variables as the stack gave them, the outputs, and how each type came to be.
+
+    ``publisher`` is empty unless the stack has DomainEvents.
+    """
 
     name: str
     variables: dict[str, str]
+    publisher: dict[str, str]
     outputs: dict[str, str]
     secret: str
     by_cloudformation: tuple[str, ...]
@@ -72,6 +76,7 @@ def create_stack(
     return Stack(
         name=name,
         variables=_variables(client, outputs.own["FunctionName"]),
+        publisher=_variables(client, outputs.own["EventPublisherName"]) if "EventPublisherName" in outputs.own else {},
         outputs=outputs.own,
         secret=next(iter(arns.values()), ""),
         by_cloudformation=tuple(sorted({each["Type"] for each in plain["Resources"].values()})),

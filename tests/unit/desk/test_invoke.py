@@ -163,7 +163,61 @@ def test_command_prints_the_answer_and_ends_as_the_function_did(
     assert ("" == told.out) == bool(code)
 
 
+def test_event_of_s3_invokes_the_publisher_with_its_own_variables(scene: Scene) -> None:
+    """As the rule does on AWS; both functions' variables are declared."""
+    built = {"Resources": {**BUILT["Resources"], invoke.PUBLISHER: {"Properties": {}}}}
+    theirs = {"TRADER_EVENT_BUS": "bus", "AWS_ENDPOINT_URL": "http://10.0.0.2:1"}
+    scene.built.write_text(yaml.safe_dump(built), encoding="utf-8")
+    scene.variables.write_text(json.dumps({invoke.FUNCTION: TOLD, invoke.PUBLISHER: theirs}), encoding="utf-8")
+    scene.event.write_text('{"source": "aws.s3"}', encoding="utf-8")
+    scene.sam('"done"\n')
+
+    scene.by_sam()
+
+    noted = scene.noted()
+    file = Path(noted["arguments"][noted["arguments"].index("--template-file") + 1])
+    used = yaml.safe_load(file.read_text(encoding="utf-8"))["Resources"]
+    assert ["local", "invoke", invoke.PUBLISHER] == noted["arguments"][:3]
+    assert "http://10.0.0.2:1" == noted["environment"]["AWS_ENDPOINT_URL"]
+    assert dict.fromkeys(theirs, "") == used[invoke.PUBLISHER]["Properties"]["Environment"]["Variables"]
+    assert "TRADER_SECRET" in used[invoke.FUNCTION]["Properties"]["Environment"]["Variables"]
+
+
+def test_publisher_that_the_sandbox_has_not_is_said_with_the_remedy(scene: Scene) -> None:
+    """The stack is made without it unless somebody says so."""
+    scene.event.write_text('{"source": "aws.s3"}', encoding="utf-8")
+    scene.sam('"done"\n')
+
+    with pytest.raises(ConfigError, match="no EventPublisher; the stack has it with DomainEvents=ENABLED"):
+        scene.by_sam()
+
+
+@pytest.mark.parametrize(
+    ("event", "function"),
+    [
+        ({"source": "aws.s3"}, "EventPublisher"),
+        ({"source": "aws.ssm"}, "TradingFunction"),
+        ({"scheduled_time": "now"}, "TradingFunction"),
+        ([], "TradingFunction"),
+        (None, "TradingFunction"),
+    ],
+)
+def test_function_follows_from_the_event(event: Any, function: str) -> None:
+    """What S3 says is the publisher's; what nobody understands the trading function refuses."""
+    assert function == invoke.find_function(event)
+
+
 # --- in a process
+
+
+def test_process_takes_the_publisher_for_an_event_of_s3(scene: Scene) -> None:
+    """It says what it lacks, which is not what the other lacks."""
+    scene.event.write_text('{"source": "aws.s3"}', encoding="utf-8")
+
+    invocation = invoke.invoke_by_process(scene.event, {"POWERTOOLS_SERVICE_NAME": "service"})
+
+    assert invocation.failed
+    assert "TRADER_EVENT_BUS: not set" in invocation.said
 
 
 def test_process_is_told_the_variables_and_nothing_of_ours(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

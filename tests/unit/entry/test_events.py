@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.invoke import FUNCTION, find_function
 from trader.entry.events import AskStatus, Request, RunTick, RunWatch, SwitchChanged, parse_event
 from trader.errors import MalformedData
 from trader.model.commands import Command, CommandKind
@@ -107,8 +108,10 @@ def _read(path: Path) -> object:
 
 
 def test_every_shipped_event_has_its_row() -> None:
-    """A new file in events needs an expectation here."""
-    assert sorted(UNDERSTOOD) == sorted(path.name for path in EVENTS.glob("*.json"))
+    """A new file in events needs an expectation here, unless it is for the other function."""
+    ours = [path.name for path in EVENTS.glob("*.json") if find_function(_read(path)) == FUNCTION]
+
+    assert sorted(UNDERSTOOD) == sorted(ours)
 
 
 @pytest.mark.parametrize("name", sorted(UNDERSTOOD))
