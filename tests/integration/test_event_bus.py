@@ -144,6 +144,18 @@ def test_disabled_rule_and_absent_listener_take_nothing(aws: RuleWorld) -> None:
     assert [] == aws.delivered
 
 
+def test_rule_of_a_schedule_takes_no_event(aws: RuleWorld) -> None:
+    """It has no pattern, which is not one that everything matches."""
+    events = aws.client("events")
+    events.put_rule(Name="daily", ScheduleExpression="cron(30 0 * * ? *)")
+    events.put_targets(Rule="daily", Targets=[{"Id": "one", "Arn": TARGET}])
+    aws.server.events.send({"source": "anything", "detail-type": "x", "detail": {}})
+    events.remove_targets(Rule="daily", Ids=["one"])
+    events.delete_rule(Name="daily")
+
+    assert [] == aws.delivered
+
+
 def test_other_requests_to_the_bus_are_motos(aws: RuleWorld) -> None:
     """Only what is put is answered by the layer."""
     assert ["test"] == [each["Name"] for each in aws.client("events").list_event_buses(NamePrefix="te")["EventBuses"]]
@@ -165,11 +177,13 @@ def test_each_rule_may_wake_its_own_and_nothing_else() -> None:
     permissions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
     sources = {each["SourceArn"]["Fn::GetAtt"][0]: each["FunctionName"] for each in permissions}
 
-    assert {f"{WAKES[rule]}{rule}": [woken[WAKES[rule]]] for rule in RULES} == targets
+    by_schedule = {"AuditAnchorDaily": [{"Fn::GetAtt": ["AuditAnchor", "Arn"]}]}
+    assert {f"{WAKES[rule]}{rule}": [woken[WAKES[rule]]] for rule in RULES} | by_schedule == targets
     assert {
         "TradingFunctionKillSwitchChanged": woken["TradingFunction"],
         "TradingFunctionCommandGiven": woken["TradingFunction"],
         "EventPublisherRecordWritten": {"Ref": "EventPublisher"},
+        "AuditAnchorDaily": {"Ref": "AuditAnchor"},
     } == sources
     assert {"Arn"} == {each["SourceArn"]["Fn::GetAtt"][1] for each in permissions}
     assert len(sources) == len(permissions)

@@ -59,7 +59,9 @@ class EventBuses:
         events = self._client("events")
         known: Any = event
         for rule in events.list_rules(EventBusName=bus)["Rules"]:
-            if rule["State"] == "ENABLED" and EventPattern.load(rule.get("EventPattern")).matches_event(known):
+            # A rule without a pattern is a schedule's; moto would have it match everything.
+            pattern = rule.get("EventPattern") if rule["State"] == "ENABLED" else None
+            if pattern and EventPattern.load(pattern).matches_event(known):
                 for target in events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]:
                     if self.deliver is not None:
                         self.deliver(target["Arn"], event)
