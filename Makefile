@@ -118,9 +118,12 @@ format: .venv/.dev ## rewrite the sources in the agreed format
 	$(BIN)/ruff format
 
 .PHONY: audit
-audit: .venv/.dev ## look the locked versions up among the known vulnerabilities; needs the network
-	$(BIN)/pip-audit --disable-pip --require-hashes --requirement layers/dependencies/requirements.txt
-	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/dev.txt
+audit: .venv/.dev ## look the locked versions up among the known vulnerabilities; fails if that could not be done
+	$(BIN)/python -m desk.supply.audit layers/dependencies/requirements.txt requirements/dev.txt
+
+.PHONY: sbom
+sbom: .venv/.dev ## write the layer's parts list, with hashes and licenses: build/sbom.cdx.json, CycloneDX
+	$(BIN)/python -m desk.supply.sbom build/sbom.cdx.json
 
 .PHONY: bench-decide
 bench-decide: .venv/.dev ## time the pure part of a cycle
