@@ -244,6 +244,10 @@ build: .venv/.dev .locker/sam/.made ## sam build, sizes printed; ARCHITECTURE=x8
 	  $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	$(BIN)/python layers/build.py sizes .aws-sam/build
 
+.PHONY: verify-build
+verify-build: .venv/.dev ## compare what was built with lock and commit, byte by byte; needs the package index
+	$(BIN)/python layers/verify.py .aws-sam/build --architecture $(ARCHITECTURE)
+
 .PHONY: deploy
 deploy: build ## sam deploy; PROFILE=dev, paper or live
 	$(SAM) deploy --config-env $(PROFILE)

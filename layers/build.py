@@ -68,34 +68,61 @@ def _magic(command: Sequence[str]) -> str:
 
 
 def build_function(source: Path, artifacts: Path) -> None:
-    """Lay the package ``trader`` out, and nothing beside it.
+    """Lay the package ``trader`` out, and nothing beside it."""
+    copy_package(source, artifacts)
+    compile_package(artifacts)
+    _report(artifacts.name, artifacts)
+
+
+def copy_package(source: Path, artifacts: Path) -> None:
+    """Copy the package without what a Python has left in it."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(source, artifacts / "trader", ignore=ignored, dirs_exist_ok=True)
+
+
+def compile_package(artifacts: Path) -> bool:
+    """Put byte-code in the place of the sources; False, said aloud, if nothing here can compile it.
 
     With byte-code the sources stay at home: both together would weigh half as much again, and a traceback still
     names file and line. The byte-code holds what `dataclasses` would otherwise compile at every start.
     """
-    package = artifacts / "trader"
-    shutil.copytree(source, package, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"), dirs_exist_ok=True)
-    if _by_python_313(str(_SPELL_OUT), str(artifacts), "/var/task"):
-        for file in package.rglob("*.py"):
-            file.unlink()
-    _report(artifacts.name, artifacts)
+    if not _by_python_313(str(_SPELL_OUT), str(artifacts), "/var/task"):
+        return False
+    for file in (artifacts / "trader").rglob("*.py"):
+        file.unlink()
+    return True
 
 
 def build_dependencies(source: Path, artifacts: Path, architecture: str) -> None:
     """Unpack the locked wheels for the target under ``python/``, without what is never read there."""
     python = artifacts / "python"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    run_pip("install", source / "requirements.txt", architecture, "--no-compile", "--target", str(python))
+    remove_surplus(python)
+    compile_dependencies(python)
+    _report(f"DependenciesLayer for {architecture}", artifacts)
+
+
+def run_pip(word: str, lock: Path, architecture: str, *options: str) -> None:
+    """Have pip install or download the wheels that are locked, for the target."""
+    pip = [sys.executable, "-m", "pip", word, "--quiet", "--disable-pip-version-check"]
     # The lock is complete, so nothing is resolved: pip would do that with this machine's markers, not the target's.
-    locked = ["--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement", str(source / "requirements.txt")]
-    target = ["--implementation=cp", "--python-version=3.13", "--target", str(python)]
+    locked = ["--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement", str(lock)]
+    target = ["--implementation=cp", "--python-version=3.13"]
     platforms = [f"--platform={platform}" for platform in PLATFORMS[architecture]]
-    subprocess.run([*pip, *locked, *target, *platforms], check=True)
+    subprocess.run([*pip, *locked, *target, *platforms, *options], check=True)
+
+
+def remove_surplus(python: Path) -> None:
+    """Remove what nothing reads at run time."""
     for path in _surplus(python):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def compile_dependencies(python: Path) -> bool:
+    """Put byte-code beside the sources; False, said aloud, if nothing here can compile it."""
     # Valid whatever a file's time says, since a zip changes the times.
     hashed = ["-q", "-f", "--invalidation-mode", "unchecked-hash"]
-    _by_python_313("-m", "compileall", *hashed, "-s", str(python), "-p", "/opt/python", str(python))
-    _report(f"DependenciesLayer for {architecture}", artifacts)
+    return _by_python_313("-m", "compileall", *hashed, "-s", str(python), "-p", "/opt/python", str(python))
 
 
 def build_config(source: Path, artifacts: Path) -> None:
@@ -107,7 +134,7 @@ def build_config(source: Path, artifacts: Path) -> None:
 def _surplus(python: Path) -> list[Path]:
     """Name the files and folders that nothing reads at run time, outermost only."""
     data = python / "botocore" / "data"
-    surplus = {path for path in data.iterdir() if path.is_dir() and path.name not in SERVICES}
+    surplus = {path for path in data.glob("*") if path.is_dir() and path.name not in SERVICES}
     surplus |= set(data.rglob("examples-1.json*"))
     # Models of boto3.resource(); the function makes clients.
     surplus |= {python / "boto3" / "data", python / "bin"}
