@@ -8,25 +8,31 @@ stored when the bucket is back.
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import boto3
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from desk.cost.aws_calls import AwsCall, record_calls
-from desk.drill.growth import make_settings
-from desk.drill.growth_trades import add_strategy
-from desk.drill.growth_world import make_flat_bar
+from desk.drill.audit_outage_market import (
+    BACK,
+    BOUGHT,
+    FIRST,
+    GONE,
+    LAST,
+    MIDNIGHT,
+    MINUTE,
+    STRATEGY,
+    BuysOnce,
+    make_market,
+    make_outage_settings,
+)
 from desk.drill.market_modes_world import WaitingClock
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore
-from desk.markets.candle_market import CandleMarket, SeriesKey, make_product
-from desk.markets.series import CandleSeries
 from desk.recovery.anchors import Anchors
 from desk.recovery.aws import DynamoLedgerItems, S3History
 from desk.recovery.verify import Evidence, verify_audit
@@ -37,16 +43,11 @@ from trader.adapters.aws.table import measure_item
 from trader.cycle import CycleOutcome, run_cycle
 from trader.cycle.watch import make_watch_tick, run_watch
 from trader.entry.wiring import VenueAccess, choose_exchange
-from trader.model.decisions import Denial, Plan, TradeProposal
+from trader.model.decisions import Plan
 from trader.model.events import EventKind
-from trader.model.ids import Asset, Instant, ProductId, Scope, StrategyId, cycle_id_at
-from trader.model.inputs import StrategyContext
+from trader.model.ids import Instant, Scope, cycle_id_at
 from trader.model.ledger import Ledger
-from trader.model.market import Candle, Granularity, Product
-from trader.model.money import Price
-from trader.model.orders import Side
 from trader.ports import Identity, Ports
-from trader.settings import Settings
 from trader.sim.account import SimAccount
 from trader.stages.pipeline import Pipeline
 
@@ -55,14 +56,6 @@ PRODUCTS = 200
 #: No item may be larger. Units: bytes.
 ITEM_BYTES_MAX = 300_000
 _TABLE, _BUCKET = "trader", "audit"
-_STRATEGY, _BOUGHT = StrategyId("drill"), ProductId("BTC-USD")
-#: 2026-11-23T00:00:00Z: the hold ends, and a day of records begins.
-_MIDNIGHT, _MINUTE, _HOUR = 1_795_392_000, 60, 3600
-#: The entry is decided an hour before midnight; the bucket is gone from 20 minutes after that on, for three hours.
-_FIRST, _DECIDED = _MIDNIGHT - 90 * _MINUTE, _MIDNIGHT - _HOUR
-_GONE, _BACK = _DECIDED + 20 * _MINUTE, _DECIDED + 20 * _MINUTE + 3 * _HOUR
-_LAST = _BACK + _HOUR
-_BARS, _HOURS = 330, 400
 #: What a put takes that is not answered: three tries of three seconds, or one that a sale waits for.
 _PATIENT_SECONDS, _URGENT_SECONDS = 9, 1.5
 
@@ -101,34 +94,6 @@ class Told:
         )
 
 
-class _BuysOnce:
-    """Buys one product while it is cheap, for an hour; wants another one all the time."""
-
-    reads_triggers: ClassVar[bool] = False
-
-    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
-        wanted = {_BOUGHT, *(context.candidates.keys() if context.lots else ())}
-        held = {lot.product_id for lot in context.lots}
-        return [
-            TradeProposal(
-                strategy=_STRATEGY,
-                product_id=product_id,
-                base=candidate.product.base,
-                side=Side.BUY,
-                size_pct=Decimal(3),
-                confidence=1.0,
-                conviction=1.0,
-                reason="cheap",
-                stop_loss_pct=Decimal(20),
-                take_profit_pct=Decimal(40),
-                max_hold_hours=1,
-                hit_ratio=Decimal("0.9"),
-            )
-            for product_id, candidate in context.candidates.items()
-            if product_id in wanted - held and (product_id != _BOUGHT or candidate.bars.close[-1] <= 100)
-        ]
-
-
 class _Bucket:
     """A client of S3 that does not answer while the bucket is gone."""
 
@@ -139,7 +104,7 @@ class _Bucket:
         asked: Callable[..., Any] = getattr(self._client, name)
 
         def call(**params: Any) -> Any:
-            if _GONE <= self._clock.now() < _BACK:
+            if GONE <= self._clock.now() < BACK:
                 self._clock.wait(self._patience)
                 raise EndpointConnectionError(endpoint_url="the bucket")
             return asked(**params)
@@ -147,33 +112,9 @@ class _Bucket:
         return call
 
 
-def make_market(settings: Settings, clock: WaitingClock, count: int) -> CandleMarket:
-    """Make up products that wander, one that is cheap for a while, and a benchmark that stands still."""
-    series: dict[SeriesKey, CandleSeries] = {}
-    products: list[Product] = []
-    for number in range(count):
-        product_id = ProductId(f"{_name_base(number)}-USD")
-        candles = _walk(number) if number else tuple(map(_cheap_for_a_while, _starts()))
-        series[product_id, Granularity.FIVE_MINUTE] = CandleSeries(Granularity.FIVE_MINUTE, candles)
-        products.append(replace(make_product(product_id, candles), price_increment=Price("0.01")))
-    hours = range(_FIRST // _HOUR - _HOURS, _LAST // _HOUR + 1)
-    quiet = [make_flat_bar(100.0, 1e6, hour * _HOUR) for hour in hours]
-    series[_BOUGHT, Granularity.ONE_HOUR] = CandleSeries(Granularity.ONE_HOUR, quiet)
-    return CandleMarket(products, series, settings.simulation, clock)
-
-
-def make_outage_settings(count: int) -> Settings:
-    """Read the shipped configuration, with all of the products in one tier and one strategy."""
-    settings = add_strategy(make_settings())
-    universe = settings.universe
-    core = replace(universe.tiers["tier_1_core"], bases=tuple(map(_name_base, range(count))))
-    rest = {name: replace(tier, bases=()) for name, tier in universe.tiers.items()}
-    return replace(settings, universe=replace(universe, tiers={**rest, "tier_1_core": core}))
-
-
 def run_drill(count: int, s3: Any, dynamodb: Any) -> Told:
     """Play the hours before, the outage and the hour after it, with so many products. To be called beside moto."""
-    settings, clock = make_outage_settings(count), WaitingClock(Instant(_FIRST))
+    settings, clock = make_outage_settings(count), WaitingClock(Instant(FIRST))
     told = Told(products=count)
     store = DynamoStateStore(dynamodb, _TABLE)
     market = make_market(settings, clock, count)
@@ -193,8 +134,8 @@ def run_drill(count: int, s3: Any, dynamodb: Any) -> Told:
         clock=clock,
         identity=Identity(SCOPE, "drill", "drill"),
     )
-    pipeline = Pipeline.build(settings, {_STRATEGY: _BuysOnce()})
-    for minute in range(_FIRST, _LAST, _MINUTE):
+    pipeline = Pipeline.build(settings, {STRATEGY: BuysOnce()})
+    for minute in range(FIRST, LAST, MINUTE):
         _play_minute(Instant(minute), pipeline, ports, store, told)
     _judge(told, S3History(s3, _BUCKET), DynamoLedgerItems(dynamodb, _TABLE, s3, _BUCKET))
     return told
@@ -206,7 +147,7 @@ def _play_minute(at: Instant, pipeline: Pipeline, ports: Ports, store: DynamoSta
     if clock.now() < at:
         clock.set(at)
     before = store.ledger(SCOPE)
-    if at == _MIDNIGHT and (before is None or not _holds(before)):
+    if at == MIDNIGHT and (before is None or not _holds(before)):
         told.faults.append("no lot was held when the sale fell due")
     if at % period:
         told.looks += 1
@@ -222,9 +163,9 @@ def _play_minute(at: Instant, pipeline: Pipeline, ports: Ports, store: DynamoSta
         told.faults.append(f"{cycle_id_at(at)}: {report.reason}")
     told.owed = max(told.owed, len(after.owed))
     told.left = len(after.owed) + after.unrecorded
-    if at >= _MIDNIGHT and told.sold_after < 0 and not _holds(after):
-        told.sold_after = (at - _MIDNIGHT) // period
-    if _GONE <= at < _BACK:
+    if at >= MIDNIGHT and told.sold_after < 0 and not _holds(after):
+        told.sold_after = (at - MIDNIGHT) // period
+    if GONE <= at < BACK:
         plan = report.decision.plan if report.decision is not None else Plan()
         told.wanted += sum(intent.is_entry for intent in plan.intents)
         sent = {note.subject for note in report.notes if note.kind is EventKind.ORDER_SUBMITTED}
@@ -232,7 +173,7 @@ def _play_minute(at: Instant, pipeline: Pipeline, ports: Ports, store: DynamoSta
 
 
 def _holds(ledger: Ledger) -> bool:
-    return any(lot.product_id == _BOUGHT and lot.quantity for lot in ledger.lots.values())
+    return any(lot.product_id == BOUGHT and lot.quantity for lot in ledger.lots.values())
 
 
 def _judge(told: Told, history: S3History, items: DynamoLedgerItems) -> None:
@@ -253,31 +194,6 @@ def measure_largest(calls: Sequence[AwsCall]) -> int:
             values = what.get("Item") or {**what.get("Key", {}), **what.get("ExpressionAttributeValues", {})}
             largest = max(largest, measure_item(values))
     return largest
-
-
-def _name_base(number: int) -> Asset:
-    return Asset(f"C{number:03d}" if number else "BTC")
-
-
-def _starts() -> range:
-    step = Granularity.FIVE_MINUTE.seconds
-    return range(_FIRST - _BARS * step, _LAST + step, step)
-
-
-def _cheap_for_a_while(start: int) -> Candle:
-    is_cheap = _DECIDED - 300 <= start < _GONE - 300
-    price = 100.0 if is_cheap else 101.0
-    return Candle(start, price, price, price - is_cheap, price, 1e6)
-
-
-def _walk(number: int) -> tuple[Candle, ...]:
-    chance = random.Random(number)  # noqa: S311 - scenery
-    close, candles = 10.0 + number, []
-    for start in _starts():
-        opened, close = close, round(close * (1 + chance.gauss(0, 0.001)), 4)
-        high, low = round(max(opened, close) * 1.0005, 4), round(min(opened, close) * 0.9995, 4)
-        candles.append(Candle(start, opened, high, low, close, round(1e5 * (1 + chance.random()), 3)))
-    return tuple(candles)
 
 
 def main() -> int:
