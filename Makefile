@@ -251,6 +251,14 @@ verify-build: .venv/.dev ## compare what was built with lock and commit, byte by
 .PHONY: deploy
 deploy: build ## sam deploy; PROFILE=dev, paper or live
 	$(SAM) deploy --config-env $(PROFILE)
+	$(BIN)/python -m desk.alarms hearers $(PROFILE)
+
+# `make test-alarm PROFILE=paper ALARM=exposed` rings another one.
+ALARM ?= heartbeat
+
+.PHONY: test-alarm
+test-alarm: .venv/.dev ## ring an alarm of a stack and end it again, to see who hears it; PROFILE, ALARM
+	$(BIN)/python -m desk.alarms test $(PROFILE) --alarm $(ALARM)
 
 # `make rollback PROFILE=paper TO=12` names the version.
 TO ?=
