@@ -7,7 +7,7 @@ runs through every implementation of each port.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -275,6 +275,10 @@ class Identity:
     code_version: str
 
 
+#: Tells the alarms how many there are now of what rings under a name, and the log each of them; none is zero.
+Report = Callable[[str, Sequence[str]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a cycle can touch. Without an exchange it decides and records, and sends nothing."""
@@ -287,6 +291,7 @@ class Ports:
     clock: Clock
     identity: Identity
     budget: TimeBudget = field(default_factory=TimeBudget)
+    report: Report = field(default=lambda name, found: None)  # noqa: ARG005 - nobody listens
 
 
 def name_audit_object(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:

@@ -246,7 +246,7 @@ def a_world(
     }
     hour = START // 3600 * 3600
     series[BTC, Granularity.ONE_HOUR] = [
-        Candle(hour + n * 3600, 100.0, 100.0, 100.0, 100.0, 10.0) for n in range(-200, 48)
+        Candle(hour + n * 3600, 100.0, 100.0, 100.0, 100.0, 10.0) for n in range(-200, 200)
     ]
     names = dict.fromkeys((*(product_id for product_id, _ in series), *(p.product_id for p in products)))
     shown = {product.product_id: product for product in products}

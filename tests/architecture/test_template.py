@@ -13,7 +13,6 @@ import yaml
 
 from architecture.tree import ROOT
 from desk.rollback import ALIAS
-from trader.adapters.aws.table import ITEM_BYTES_MAX
 from trader.adapters.config.files import load_settings
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.events import RunTick, SwitchChanged, parse_event
@@ -48,30 +47,16 @@ ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
 }
-METRICS = {
-    "CyclesCompleted",
-    "CyclesAbstained",
-    "CyclesHalted",
-    "CyclesAborted",
-    "OrdersSent",
-    "Exposed",
-    "StrategiesFailed",
-    "CycleSeconds",
-    "Equity",
-    "LedgerBytes",
+METRICS = {"Heartbeat", "LedgerBytes", "Exposed", "Attention"}
+#: The four alarms: what each looks at, and what it makes of silence.
+ALARMED: dict[str, tuple[set[tuple[str, str]], str]] = {
+    "HeartbeatAlarm": ({("Trader", "Heartbeat")}, "breaching"),
+    "ExposedAlarm": ({("Trader", "Exposed")}, "ignore"),
+    "AttentionAlarm": ({("Trader", "Attention")}, "ignore"),
+    "ErrorsAlarm": ({("AWS/Lambda", "Errors"), ("AWS/SQS", "NumberOfMessagesSent")}, "ignore"),
 }
-ALARMED = {
-    ("Trader", "CyclesCompleted"),
-    ("Trader", "CyclesHalted"),
-    ("Trader", "Exposed"),
-    ("Trader", "StrategiesFailed"),
-    ("Trader", "LedgerBytes"),
-    ("AWS/Lambda", "Errors"),
-    ("AWS/Lambda", "Throttles"),
-    ("AWS/Lambda", "AsyncEventsDropped"),
-    ("AWS/Lambda", "Duration"),
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-}
+#: What CloudWatch takes of an alarm's description. Units: characters.
+DESCRIPTION_MAX = 1024
 #: What IAM can limit to no resource.
 OF_NO_RESOURCE = {("ViewerPolicy", "cloudwatch:GetMetricData")}
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -140,14 +125,14 @@ def grants_name_what_they_grant(template: Template) -> list[str]:
 
 
 def the_function_may_do_what_it_does(template: Template) -> list[str]:
-    """What its code calls, the log stream that Lambda writes for it, and no more."""
+    """What its code calls, the log and the lost events that Lambda writes for it, and no more."""
     granted = {
         action
         for name, statement in statements(template)
         if name in {"FunctionRole", "KeyPolicy", "VenuePolicy"}
         for action in listed(statement["Action"])
     }
-    return sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents"}))
+    return sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}))
 
 
 def the_key_is_for_live_only(template: Template) -> list[str]:
@@ -190,6 +175,8 @@ def what_fails_is_tried_once_more(template: Template) -> list[str]:
     if tick["RetryPolicy"]["MaximumRetryAttempts"] != 0:
         found.append("Tick retries")
     queue = {"Arn": {"Fn::GetAtt": ["LostEvents", "Arn"]}}
+    if waits["DestinationConfig"]["OnFailure"] != {"Type": "SQS", "Destination": queue["Arn"]}:
+        found.append("what is given up is lost")
     for name, event in function["Events"].items():
         if event["Properties"].get("DeadLetterConfig") != (None if name == "Watch" else queue):
             found.append(f"{name}: dead-letter queue")
@@ -305,11 +292,17 @@ def records_are_kept_and_private(template: Template) -> list[str]:
 
 
 def live_is_deliberate(template: Template) -> list[str]:
-    """LIVE is refused unless it is confirmed, halted at first, and pointed at the venue itself."""
-    live = {"Mode": "LIVE", "LiveTradingConfirmed": "yes", "InitialSwitch": "HALT"}
-    refused = [{"LiveTradingConfirmed": "no"}, {"InitialSwitch": "RUN"}, {"VenueUrl": "http://127.0.0.1:1"}]
+    """LIVE is refused unless it is confirmed, halted at first, pointed at the venue itself, and heard by somebody."""
+    live = {"Mode": "LIVE", "LiveTradingConfirmed": "yes", "InitialSwitch": "HALT", "AlarmEmail": "me@example.org"}
+    refused = [
+        {"LiveTradingConfirmed": "no"},
+        {"InitialSwitch": "RUN"},
+        {"VenueUrl": "http://127.0.0.1:1"},
+        {"AlarmEmail": ""},
+    ]
     found = [f"{change} is let through" for change in refused if not refusals(template, {**live, **change})]
-    allowed = [{}, {"Mode": "DRY_RUN"}, {"Mode": "PAPER"}, live]
+    hook = {"AlarmEmail": "", "AlarmWebhook": "https://example.org/hook"}
+    allowed = [{}, {"Mode": "DRY_RUN"}, {"Mode": "PAPER"}, live, live | hook]
     return found + [f"{chosen} is refused" for chosen in allowed if refusals(template, chosen)]
 
 
@@ -419,30 +412,71 @@ def others_are_told_only_if_asked_for(template: Template) -> list[str]:
 
 
 def failures_ring(template: Template) -> list[str]:
-    """Each kind of failure has an alarm that tells somebody, on a metric that exists."""
-    alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    function = properties(template, "TradingFunction")
+    """Four alarms and no other; each tells when it rings and when it is over, and says what to type."""
+    alarms, function = of_type(template, "AWS::CloudWatch::Alarm"), properties(template, "TradingFunction")
     variables = function["Environment"]["Variables"]
-    rings = {(alarm["Properties"]["Namespace"], alarm["Properties"]["MetricName"]) for alarm in alarms.values()}
-    found = [" ".join(metric) for metric in sorted(ALARMED - rings)]
+    ours = [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+    dimensions = {
+        variables["POWERTOOLS_METRICS_NAMESPACE"]: ours,
+        "AWS/Lambda": [{"Name": "FunctionName", "Value": {"Ref": "TradingFunction"}}],
+        "AWS/SQS": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["LostEvents", "QueueName"]}}],
+    }
+    found = sorted(alarms.keys() ^ ALARMED.keys())
     for name, alarm in alarms.items():
         rule = alarm["Properties"]
-        if rule["AlarmActions"] != [{"Ref": "AlarmTopic"}]:
-            found.append(f"{name}: tells nobody")
-        if rule["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]:
-            dimension = [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
-            found += [] if rule["MetricName"] in METRICS else [f"{name}: no such metric"]
-            found += [] if rule["Dimensions"] == dimension else [f"{name}: not this stack's"]
-        # Silence is what the first is about; for the others it means that nothing happened.
-        missing = "breaching" if rule["MetricName"] == "CyclesCompleted" else "notBreaching"
+        looked_at, missing = ALARMED.get(name, (set(), ""))
+        watched = list_metrics(rule)
+        if {(each["Namespace"], each["MetricName"]) for each in watched} != looked_at:
+            found.append(f"{name}: looks at something else")
+        found += [
+            f"{name}: not this stack's" for each in watched if each["Dimensions"] != dimensions[each["Namespace"]]
+        ]
+        found += [f"{name}: {word}" for word in ("AlarmActions", "OKActions") if rule[word] != [{"Ref": "AlarmTopic"}]]
         found += [] if rule["TreatMissingData"] == missing else [f"{name}: missing data"]
-        if rule["MetricName"] == "Duration" and rule["Threshold"] != _mapped("SlowMilliseconds"):
-            found.append(f"{name}: threshold")
-        if rule["MetricName"] == "LedgerBytes" and rule["Threshold"] != ITEM_BYTES_MAX // 4:
-            found.append(f"{name}: threshold")
-    for minutes, row in template["Mappings"]["Period"].items():
-        found += [] if 0.5 <= row["SlowMilliseconds"] / 1000 / row["Timeout"] < 1 else [f"{minutes} minutes: slow"]
+        what, _, to_do = rule["AlarmDescription"]["Fn::Sub"].partition(" To do: ")
+        if not (what and to_do and len(rule["AlarmDescription"]["Fn::Sub"]) * 2 <= DESCRIPTION_MAX):
+            found.append(f"{name}: description")
+        if rule["AlarmName"] != {"Fn::Sub": f"${{AWS::StackName}}-{name.removesuffix('Alarm').lower()}"}:
+            found.append(f"{name}: the notifier goes by its name")
     return found
+
+
+def list_metrics(rule: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics of an alarm, each with its namespace, name and dimensions; each is paid for."""
+    return (
+        [each["MetricStat"]["Metric"] for each in rule["Metrics"] if "MetricStat" in each]
+        if "Metrics" in rule
+        else [rule]
+    )
+
+
+def somebody_hears(template: Template) -> list[str]:
+    """Alarms go to the notifier, its messages to people; if it dies, the raw alarm goes to the same people."""
+    messages, notifier = {"Ref": "MessageTopic"}, {"Fn::GetAtt": ["Notifier", "Arn"]}
+    mail, wake = properties(template, "AlarmSubscription"), properties(template, "NotifierSubscription")
+    permission, failures = properties(template, "NotifierPermission"), properties(template, "NotifierFailures")
+    may = {
+        (action, json.dumps(statement["Resource"]))
+        for name, statement in statements(template)
+        if name == "NotifierRole"
+        for action in listed(statement["Action"])
+    }
+    logs = json.dumps({"Fn::GetAtt": ["NotifierLogs", "Arn"]})
+    own = {("logs:CreateLogStream", logs), ("logs:PutLogEvents", logs)}
+    reasons = ("logs:FilterLogEvents", json.dumps({"Fn::GetAtt": ["FunctionLogs", "Arn"]}))
+    kept = {
+        "mail": (mail["TopicArn"], mail["Protocol"]) == (messages, "email"),
+        "alarms": (wake["TopicArn"], wake["Endpoint"]) == ({"Ref": "AlarmTopic"}, notifier),
+        "who may wake it": permission["SourceArn"] == {"Ref": "AlarmTopic"},
+        "a dead notifier": failures["DestinationConfig"]["OnFailure"]["Destination"] == messages,
+        "a role of its own": properties(template, "Notifier")["Role"] == {"Fn::GetAtt": ["NotifierRole", "Arn"]},
+        "what it may": may == {("sns:Publish", json.dumps(messages)), reasons} | own,
+        "the webhook is a secret": template["Parameters"]["AlarmWebhook"].get("NoEcho") is True,
+        "the webhook is https": not re.search(template["Parameters"]["AlarmWebhook"]["AllowedPattern"], "http://a.b"),
+        # CloudFormation took no more than so many characters in a template for long.
+        "its length": len(properties(template, "Notifier")["Code"]["ZipFile"]) <= 4096,
+    }
+    return [what for what, holds in kept.items() if not holds]
 
 
 def _mapped(name: str) -> dict[str, Any]:
@@ -450,12 +484,16 @@ def _mapped(name: str) -> dict[str, Any]:
 
 
 def metrics_are_few(template: Template) -> list[str]:
-    """What the dashboard shows is emitted; each metric has one dimension."""
+    """What the dashboard shows is emitted; each metric has one dimension; nobody pays for a dashboard unasked."""
     body = properties(template, "Dashboard")["DashboardBody"]["Fn::Sub"][0]
     shown = re.findall(r'\["Trader", "(\w+)", ("[^]]*?)[\],]', body)
     found = [name for name, _ in shown if name not in METRICS]
     json.loads(re.sub(r"\$\{\w+(\.\w+)?\}", "1", re.sub(r'"\$\{[\w:.]+\}"', '"1"', body.replace("::", ""))))
-    return found + ([] if len(METRICS) <= 10 and shown else ["too many metrics, or none shown"])
+    if template["Resources"]["Dashboard"].get("Condition") != "ShowsDashboard":
+        found.append("a dashboard that nobody asked for")
+    if template["Parameters"]["ShowDashboard"]["Default"] != "no":
+        found.append("ShowDashboard")
+    return found + ([] if len(METRICS) <= 4 and shown else ["too many metrics, or none shown"])
 
 
 def suppressions_say_why(template: Template) -> list[str]:
@@ -505,6 +543,7 @@ PROMISES: tuple[Promise, ...] = (
     the_switch_is_made_once,
     others_are_told_only_if_asked_for,
     failures_ring,
+    somebody_hears,
     metrics_are_few,
     suppressions_say_why,
     the_function_carries_trader_only,
@@ -517,6 +556,9 @@ def refusals(template: Template, chosen: dict[str, str]) -> list[str]:
     values = {**defaults, **chosen}
 
     def holds(condition: dict[str, Any]) -> bool:
+        ((function, parts),) = condition.items()
+        if function != "Fn::Equals":
+            return {"Fn::Or": any, "Fn::Not": lambda each: not any(each)}[function](map(holds, parts))
         left, right = (values[side["Ref"]] if isinstance(side, dict) else side for side in condition["Fn::Equals"])
         return left == right
 
@@ -699,12 +741,21 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (the_function_carries_trader_only, "EventPublisher.Properties.CodeUri", "src"),
     (the_function_carries_trader_only, "EventPublisher.Properties.Layers", []),
     (failures_ring, "ErrorsAlarm", {"Type": "AWS::SNS::Topic"}),
-    (failures_ring, "HaltedAlarm.Properties.AlarmActions", []),
-    (failures_ring, "HaltedAlarm.Properties.MetricName", "CyclesHaltedd"),
-    (failures_ring, "HaltedAlarm.Properties.Dimensions.0.Value", "trader"),
-    (failures_ring, "NoCompletedCycleAlarm.Properties.TreatMissingData", "notBreaching"),
-    (failures_ring, "SlowCycleAlarm.Properties.Threshold", 55000),
-    (failures_ring, "LedgerSizeAlarm.Properties.Threshold", 204800),
+    (failures_ring, "AttentionAlarm.Properties.AlarmActions", []),
+    (failures_ring, "AttentionAlarm.Properties.OKActions", []),
+    (failures_ring, "AttentionAlarm.Properties.MetricName", "Attentions"),
+    (failures_ring, "AttentionAlarm.Properties.Dimensions.0.Value", "trader"),
+    (failures_ring, "AttentionAlarm.Properties.AlarmName", "attention"),
+    (failures_ring, "AttentionAlarm.Properties.AlarmDescription.Fn::Sub", "Look."),
+    (failures_ring, "HeartbeatAlarm.Properties.TreatMissingData", "notBreaching"),
+    (failures_ring, "ExposedAlarm.Properties.TreatMissingData", "notBreaching"),
+    (failures_ring, "ErrorsAlarm.Properties.Metrics.2.MetricStat.Metric.Dimensions", []),
+    (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.DestinationConfig.OnFailure", None),
+    (somebody_hears, "AlarmSubscription.Properties.TopicArn", {"Ref": "AlarmTopic"}),
+    (somebody_hears, "NotifierSubscription.Properties.TopicArn", {"Ref": "MessageTopic"}),
+    (somebody_hears, "NotifierFailures.Properties.DestinationConfig.OnFailure.Destination", {"Ref": "AlarmTopic"}),
+    (somebody_hears, "NotifierRole.Properties.Policies.0.PolicyDocument.Statement.1.Action", "logs:GetLogEvents"),
+    (metrics_are_few, "Dashboard.Condition", None),
     (metrics_are_few, "Dashboard.Properties.DashboardBody.Fn::Sub.0", '[["Trader", "Luck", "service", "x"]]'),
     (suppressions_say_why, "AuditBucket.Metadata.checkov.skip.0.comment", "later"),
     (the_function_carries_trader_only, "TradingFunction.Properties.CodeUri", "src"),
@@ -734,7 +785,7 @@ def test_broken_promise_is_found(promise: Promise, path: str, value: Any) -> Non
     assert promise(broken(path, value))
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_each_assertion_about_live_counts(number: int) -> None:
     """Without any one of them something is let through."""
     template = parsed()
@@ -753,7 +804,8 @@ def test_other_defaults_and_periods_are_found() -> None:
     assert a_cycle_ends_before_the_next(broken("Period.15.Seconds", 90, "Mappings"))
     assert a_cycle_ends_before_the_next(broken("Period.3.Timeout", 130, "Mappings"))
     assert a_cycle_ends_before_the_next(broken("Period.5.Timeout", 240, "Mappings"))
-    assert failures_ring(broken("Period.5.SlowMilliseconds", 44000, "Mappings"))
+    assert somebody_hears(broken("AlarmWebhook.NoEcho", False, "Parameters"))
+    assert metrics_are_few(broken("ShowDashboard.Default", "yes", "Parameters"))
 
 
 # --- what meets the code and the other files ---------------------------------------------------------------------
@@ -778,9 +830,9 @@ def test_event_of_the_rule_is_a_switch_change() -> None:
 
 def test_handler_emits_every_metric() -> None:
     """An alarm on a metric that nobody emits would never ring, or always."""
-    entry = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/trader/entry").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/trader").rglob("*.py"))
 
-    assert [name for name in sorted(METRICS) if f'"{name}"' not in entry] == []
+    assert [name for name in sorted(METRICS) if f'"{name}"' not in code] == []
 
 
 @pytest.mark.parametrize(("profile", "mode"), [("dev", "DRY_RUN"), ("paper", "PAPER"), ("live", "LIVE")])
@@ -795,9 +847,14 @@ def test_profile_deploys_its_mode(profile: str, mode: str) -> None:
     assert "PeriodMinutes" not in chosen
     assert deploy["stack_name"] == f"trader-{profile}"
     assert refusals(template, chosen) == (
-        ["LIVE trades with money; it needs LiveTradingConfirmed=yes"] if mode == "LIVE" else []
+        [
+            "LIVE trades with money; it needs LiveTradingConfirmed=yes",
+            "LIVE rings for somebody; it needs AlarmEmail or AlarmWebhook",
+        ]
+        if mode == "LIVE"
+        else []
     )
-    assert refusals(template, {**chosen, "LiveTradingConfirmed": "yes"}) == []
+    assert refusals(template, {**chosen, "LiveTradingConfirmed": "yes", "AlarmEmail": "me@example.org"}) == []
 
 
 def test_what_the_manual_refers_to_is_an_output() -> None:

@@ -21,13 +21,15 @@ REFERENCES = {
     "SwitchMakerLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/switch-maker:*",
     "AuditAnchorLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/audit-anchor:*",
     "LostEvents.Arn": f"arn:aws:sqs:{PLACE}:lost-events",
+    "NotifierLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/notifier:*",
+    "MessageTopic": f"arn:aws:sns:{PLACE}:messages",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",
     "AWS::StackName": "test",
 }
 #: What Lambda itself does in the function's name; none of it is a call of ours.
-PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents"}
+PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
 
 
 def resolved(value: Any) -> str:

@@ -11,8 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from architecture.test_template import of_type, parsed, properties
-from desk.cost import month
+from architecture.test_template import list_metrics, of_type, parsed, properties
 from desk.invoke import invoke_by_process
 from desk.sandbox.server import VenueServer
 from integration.conftest import a_tick
@@ -48,11 +47,12 @@ def environment(venue: str) -> dict[str, str]:
 
 def looked_for_by_alarms() -> Iterator[Metric]:
     for alarm in of_type(TEMPLATE, "AWS::CloudWatch::Alarm").values():
-        rule = alarm["Properties"]
-        dimensions = [
-            (each["Name"], STACK if each["Value"] == {"Ref": "AWS::StackName"} else "") for each in rule["Dimensions"]
-        ]
-        yield rule["Namespace"], rule["MetricName"], tuple(sorted(dimensions))
+        for metric in list_metrics(alarm["Properties"]):
+            dimensions = [
+                (each["Name"], STACK if each["Value"] == {"Ref": "AWS::StackName"} else "")
+                for each in metric["Dimensions"]
+            ]
+            yield metric["Namespace"], metric["MetricName"], tuple(sorted(dimensions))
 
 
 def looked_for_by_widgets() -> Iterator[Metric]:
@@ -63,20 +63,20 @@ def looked_for_by_widgets() -> Iterator[Metric]:
             yield namespace, name, tuple(sorted(zip(words[::2], words[1::2], strict=True)))
 
 
-#: Emitted only in a cycle that has some to count.
-RARE = {"StrategiesFailed"}
+#: Emitted in one hour of a day only.
+DAILY = {"LedgerBytes"}
 LOOKED_FOR = sorted(
     {
         each
         for each in (*looked_for_by_alarms(), *looked_for_by_widgets())
-        if each[0] == "Trader" and each[1] not in RARE
+        if each[0] == "Trader" and each[1] not in DAILY
     }
 )
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The one line for CloudWatch of one tick, by a process that is told nothing but the template's variables."""
+def printed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The lines for CloudWatch of a first tick, by a process that is told nothing but the template's variables."""
     tick = tmp_path_factory.mktemp("event") / "tick.json"
     tick.write_text(json.dumps(a_tick()), encoding="utf-8")
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -89,8 +89,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     finally:
         server.stop()
     assert not invocation.failed, invocation.said
-    (line,) = [json.loads(line) for line in invocation.said.splitlines() if '"_aws"' in line]
-    return dict(line)
+    return [json.loads(line) for line in invocation.said.splitlines() if '"_aws"' in line]
 
 
 def furnished(endpoint: str, variables: dict[str, str]) -> dict[str, str]:
@@ -109,10 +108,11 @@ def furnished(endpoint: str, variables: dict[str, str]) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": endpoint, **keys}
 
 
-def emitted(line: dict[str, Any]) -> list[Metric]:
-    """Each metric that CloudWatch makes of a line in its embedded format, once for each set of dimensions."""
+def emitted(lines: list[dict[str, Any]]) -> list[Metric]:
+    """Each metric that CloudWatch makes of lines in its embedded format, once for each set of dimensions."""
     return [
         (group["Namespace"], metric["Name"], tuple(sorted((name, line[name]) for name in dimensions)))
+        for line in lines
         for group in line["_aws"]["CloudWatchMetrics"]
         for dimensions in group["Dimensions"]
         for metric in group["Metrics"]
@@ -120,36 +120,27 @@ def emitted(line: dict[str, Any]) -> list[Metric]:
 
 
 def test_something_of_ours_is_looked_for() -> None:
-    """Five alarms, and what the dashboard shows beside them."""
-    assert 5 == sum(namespace == "Trader" for namespace, _, _ in looked_for_by_alarms())
-    assert len(LOOKED_FOR) > 4
+    """By three of the four alarms."""
+    assert 3 == sum(namespace == "Trader" for namespace, _, _ in looked_for_by_alarms())
+    assert 3 == len(LOOKED_FOR)
 
 
 @pytest.mark.parametrize("metric", LOOKED_FOR, ids=lambda metric: metric[1])
-def test_metric_that_is_looked_for_is_emitted(printed: dict[str, Any], metric: Metric) -> None:
+def test_metric_that_is_looked_for_is_emitted(printed: list[dict[str, Any]], metric: Metric) -> None:
     """Under that namespace and name, with those dimensions and no other, and with a value in the line."""
-    assert metric in emitted(printed)
-    assert all(isinstance(value, float) for value in printed[metric[1]])
+    (line,) = [line for line in printed if metric in emitted([line])]
+    assert all(isinstance(value, float) for value in line[metric[1]])
 
 
-def test_metrics_are_few_and_have_one_set_of_dimensions(printed: dict[str, Any]) -> None:
-    """Each name and set is paid for: nine names, one set, which is the stack's name and nothing more."""
+def test_metrics_are_few_and_have_one_set_of_dimensions(printed: list[dict[str, Any]]) -> None:
+    """Each name and set is paid for: four names, one set, which is the stack's name and nothing more."""
     metrics = emitted(printed)
 
     assert {(("service", STACK),)} == {dimensions for _, _, dimensions in metrics}
     assert {"Trader"} == {namespace for namespace, _, _ in metrics}
-    assert len(metrics) == len(set(metrics)) <= 9
+    assert len(metrics) == len(set(metrics)) <= 4
 
 
-def test_nothing_is_emitted_that_nobody_looks_at(printed: dict[str, Any]) -> None:
+def test_nothing_is_emitted_that_nobody_looks_at(printed: list[dict[str, Any]]) -> None:
     """A metric costs the same whether it is looked at or not."""
-    assert LOOKED_FOR == sorted(emitted(printed))
-
-
-def test_cost_counts_what_the_template_has(printed: dict[str, Any]) -> None:
-    """docs/cost.md prices so many metrics, alarms, dashboards and secrets a month."""
-    kinds = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::SecretsManager::Secret")
-
-    counted = [len(emitted(printed)), *(len(of_type(TEMPLATE, kind)) for kind in kinds)]
-
-    assert counted == [month.METRICS, month.ALARMS, month.DASHBOARDS, month.SECRETS]
+    assert LOOKED_FOR == sorted(each for each in emitted(printed) if each[1] not in DAILY)

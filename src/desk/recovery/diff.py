@@ -17,8 +17,9 @@ from trader.model.money import plain
 from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
-#: Caches, what is told of the last run, and the anchor that every write moves: a difference there means nothing.
-UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run", "bars_on_record"})
+#: Caches, what is told of the last run and to the alarms, and the anchor that every write moves: no difference that
+#: means anything.
+UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run", "alarms", "bars_on_record"})
 
 
 @dataclass(frozen=True, slots=True)

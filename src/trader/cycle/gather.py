@@ -25,12 +25,17 @@ from trader.stages.pipeline import Pipeline
 from trader.stages.universe.manager import UniverseScreen
 
 
-def read_trading_state(ports: Ports) -> TradingState:
-    """Read the kill switch; unreadable is HALT."""
+def read_switch(ports: Ports) -> TradingState | None:
+    """Read the kill switch; None if it cannot be read, which is HALT."""
     try:
         return ports.kill_switch.read()
     except TraderError:
-        return TradingState.HALT
+        return None
+
+
+def read_trading_state(ports: Ports) -> TradingState:
+    """Read the kill switch; unreadable is HALT."""
+    return read_switch(ports) or TradingState.HALT
 
 
 def gather_inputs(

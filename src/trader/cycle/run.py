@@ -9,7 +9,8 @@ from dataclasses import replace
 from trader.cycle.account import reconcile_account
 from trader.cycle.act import Executor
 from trader.cycle.admission import why_not_now, why_not_open, why_not_run
-from trader.cycle.gather import add_depth, gather_inputs, read_trading_state
+from trader.cycle.alarms import ATTENTION, EXPOSED, count_unread, list_attention, tell_found, tell_zeros
+from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run_state import RunState
@@ -84,7 +85,9 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 def _run(run: RunState, *, resumes: bool) -> CycleReport:
     run.ledger = _record_capital_change(run)
-    state = run.commands.trading_state(read_trading_state(run.ports))
+    switch = read_switch(run.ports)
+    run.ledger = count_unread(run.ledger, switch)
+    state = run.commands.trading_state(switch or TradingState.HALT)
     view: AccountView | None = None
     if run.ports.exchange is not None:
         try:
@@ -120,9 +123,17 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     run.apply_commands()
     run.note_bars()
     run.write_audit(part, urgent=part == "outcome")
-    outcome, reason = _conclude(run, state)
+    overdue = _list_overdue(run, state)
+    outcome, reason = _conclude(run, state, overdue)
+    found = {EXPOSED: overdue, ATTENTION: list_attention(run)}
+    # Whoever abstained has not seen enough to say that all is well.
+    knows = outcome is not CycleOutcome.ABSTAINED
+    if knows:
+        tell_zeros(run, found)
     run.mark_finished(outcome, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
+    if knows:
+        tell_found(run, found)
     return run.report(outcome, reason)
 
 
@@ -185,11 +196,18 @@ def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
             run.withheld_exits.setdefault(intent.client_order_id, f"in doubt: {record.note}")
 
 
-def _conclude(run: RunState, state: TradingState) -> tuple[CycleOutcome, str]:
+def _list_overdue(run: RunState, state: TradingState) -> list[str]:
+    """List the sales and protections that were due and did not leave; under HALT the lots that lie open only."""
+    overdue = [f"lot {lot_id} is neither covered nor being sold: {why}" for lot_id, why in run.exposed.items()]
+    if state is TradingState.HALT:
+        return overdue
+    withheld = (f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))
+    return [*_denied_exits(run), *withheld, *overdue]
+
+
+def _conclude(run: RunState, state: TradingState, overdue: Sequence[str]) -> tuple[CycleOutcome, str]:
     if state is TradingState.HALT:
         return CycleOutcome.HALTED, "the kill switch says HALT or could not be read"
-    overdue = [*_denied_exits(run), *(f"{order_id}: {why}" for order_id, why in sorted(run.withheld_exits.items()))]
-    overdue += [f"lot {lot_id} is neither covered nor being sold: {why}" for lot_id, why in run.exposed.items()]
     if overdue:
         reason = f"{len(overdue)} sales or protections were due and did not leave: {'; '.join(overdue)}"
         return CycleOutcome.ABORTED, reason

@@ -11,34 +11,19 @@ import os
 import time
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import MetricUnit
-
-from trader.adapters.coinbase.auth import hide_tokens
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import AskStatus, Request, RunTick, RunWatch, parse_event
 from trader.entry.runtime import Runtime
+from trader.entry.telemetry import logger, publish_tick
 from trader.errors import TraderError
 from trader.model.commands import Command
-from trader.model.events import EventKind
 from trader.model.ids import Instant
-
-
-class _Redacting(LambdaPowertoolsFormatter):
-    """Whatever reaches the log passes here last: nothing that looks like a key or a token gets through."""
-
-    def serialize(self, log: Any) -> str:
-        return hide_tokens(super().serialize(log))
 
 
 class CycleAborted(TraderError):
     """The cycle stopped on the way; what it had committed is finished by the next one."""
 
 
-# Service and namespace come from the template's environment: the alarms look for exactly those.
-logger = Logger(logger_formatter=_Redacting(), level=os.environ.get("TRADER_LOG_LEVEL", "INFO"))
-metrics = Metrics()
 _runtime: Runtime | None = None
 
 
@@ -56,7 +41,6 @@ def _get_runtime() -> Runtime:
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: Any, context: Any) -> dict[str, Any]:
     """Do what the event asks for. Raises: whatever went wrong, after it was logged."""
     try:
@@ -67,33 +51,27 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         remaining = int(context.get_remaining_time_in_millis() / 1000)
         begun = time.perf_counter()
         report = runtime.run(request, remaining)
-        if not isinstance(request, RunWatch):
-            metrics.add_metric("CycleSeconds", MetricUnit.Seconds, time.perf_counter() - begun)
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
         raise
-    return _conclude(report, request)
+    return _conclude(report, request, time.perf_counter() - begun)
 
 
-def _conclude(report: CycleReport, request: Request) -> dict[str, Any]:
+def _conclude(report: CycleReport, request: Request, seconds: float) -> dict[str, Any]:
     outcome = report.outcome
     summary = {"cycle": report.tick.cycle_id, "outcome": outcome.value, "reason": report.reason}
     if isinstance(request, RunWatch) and outcome is CycleOutcome.SKIPPED:
         # Once a minute, and there is nothing to tell.
         logger.debug("watch", extra=summary)
         return summary
-    counted = _count(report, is_tick=isinstance(request, RunTick))
-    for name, count in counted.items():
-        metrics.add_metric(name, MetricUnit.Count, count)
-    if report.ledger_bytes:
-        metrics.add_metric("LedgerBytes", MetricUnit.Bytes, report.ledger_bytes)
-    if report.decision is not None and report.decision.equity is not None:
-        metrics.add_metric("Equity", MetricUnit.NoUnit, float(report.decision.equity))
-    for note in report.notes:
-        if note.kind is EventKind.STRATEGY_FAILED:
-            logger.error("strategy failed", extra={**summary, **note.body})
-    told = {**summary, "orders_sent": counted["OrdersSent"], "fills": len(report.new_fills)}
-    logger.info("cycle", extra={**told, **({"due": report.due} if report.due else {})})
+    if isinstance(request, RunTick):
+        publish_tick(report)
+    told: dict[str, Any] = {
+        **summary,
+        "orders_sent": sum(note.kind == "OrderSubmitted" for note in report.notes),
+        "fills": len(report.new_fills),
+    }
+    logger.info("cycle", extra={**told, **_measure(report, seconds)})
     is_unheard = outcome is CycleOutcome.ABSTAINED and isinstance(request, Command)
     if outcome is CycleOutcome.ABORTED or is_unheard:
         # A command that could not be acted on comes again; it stands meanwhile.
@@ -101,26 +79,13 @@ def _conclude(report: CycleReport, request: Request) -> dict[str, Any]:
     return told
 
 
-def _count(report: CycleReport, *, is_tick: bool) -> dict[str, int]:
-    """Count for the alarms what this run was, and what they look for in it."""
-    outcome = report.outcome
-    counted = {
-        "CyclesAbstained": outcome is CycleOutcome.ABSTAINED,
-        "CyclesHalted": outcome is CycleOutcome.HALTED,
-        "CyclesAborted": outcome is CycleOutcome.ABORTED,
-        "OrdersSent": sum(note.kind == "OrderSubmitted" for note in report.notes),
-    }
-    if is_tick:
-        # What runs between the ticks must not hide that the schedule is dead.
-        counted["CyclesCompleted"] = outcome is CycleOutcome.COMPLETED
-    if outcome is not CycleOutcome.SKIPPED:
-        # A run that was skipped has looked at nothing: nobody may read an all-clear into it.
-        counted["Exposed"] = len(report.exposed)
-    # What is seldom anything is published only then: a metric is paid for by the hour it is published in.
-    seldom = {
-        "ExitsWithheld": len(report.withheld_exits),
-        "AuditOwed": len(report.after.owed) + report.after.unrecorded if report.after else 0,
-        "StrategiesFailed": len(report.decision.failed_strategies) if report.decision is not None else 0,
-    }
-    counted |= {name: count for name, count in seldom.items() if count}
-    return {name: int(count) for name, count in counted.items()}
+def _measure(report: CycleReport, seconds: float) -> dict[str, Any]:
+    """Name what is worth a line of the log, and no metric: that is paid for by the hour it is published in."""
+    measured: dict[str, Any] = {"seconds": round(seconds, 1)}
+    if report.due:
+        measured["due"] = report.due
+    if report.ledger_bytes:
+        measured["ledger_bytes"] = report.ledger_bytes
+    if report.decision is not None and report.decision.equity is not None:
+        measured["equity"] = str(report.decision.equity)
+    return measured

@@ -25,6 +25,7 @@ from trader.entry.environment import Environment
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.entry.perform import perform
 from trader.entry.status import describe_state
+from trader.entry.telemetry import publish_alarm
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError, VenueError
 from trader.model.commands import Command
@@ -75,6 +76,7 @@ class Runtime:
             clock=clock,
             identity=identity,
             budget=budget,
+            report=publish_alarm,
         )
         return Runtime(build_pipeline(settings), ports)
 

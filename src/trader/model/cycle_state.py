@@ -186,6 +186,19 @@ class RunMark:
     unknown: UnknownFields = NONE_UNKNOWN
 
 
+@dataclass(frozen=True, slots=True)
+class AlarmState:
+    """What the alarms were told, so that they are told when it is over.
+
+    ``ringing`` has each number that was not zero, and when it last was not: it is reported until it was zero later.
+    ``unread_switches`` counts the runs in a row that could not read the kill switch.
+    """
+
+    ringing: Mapping[str, Instant] = field(default_factory=dict)
+    unread_switches: int = 0
+    unknown: UnknownFields = NONE_UNKNOWN
+
+
 class CyclePhase(OpenEnum):
     """How far the last cycle got."""
 

@@ -13,6 +13,7 @@ from trader.model.commands import CommandMark
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import (
     AcceptedMark,
+    AlarmState,
     Cooldown,
     CycleMark,
     EntryPacing,
@@ -95,6 +96,7 @@ class Ledger:
     cancels: tuple[ClientOrderId, ...] = ()
     last_cycle: CycleMark | None = None
     last_run: RunMark | None = None
+    alarms: AlarmState = field(default_factory=AlarmState)
     audit_head: str = ""
     owed: tuple[str, ...] = ()
     unrecorded: int = 0

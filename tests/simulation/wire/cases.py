@@ -250,11 +250,11 @@ def wiped_case(scenario: Scenario, index: int) -> tuple[str, ...]:
 
 
 def _fields(ledger: Ledger) -> dict[str, Any]:
-    """Every field but the caches, which the next cycle fills anew, what is told of the last run, and the watermark.
+    """Every field but the caches, what is told of the last run and to the alarms, and the watermark.
 
     A watch run that finds nothing due writes nothing, so a rebuild right after it knows of a later look.
     """
-    untold = ("products", "fees", "bars_on_record", "last_run", "fills_known_until")
+    untold = ("products", "fees", "bars_on_record", "last_run", "fills_known_until", "alarms")
     return {each.name: getattr(ledger, each.name) for each in fields(ledger) if each.name not in untold}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -12,20 +13,19 @@ from typing import Any
 import pytest
 
 from desk.invoke import Context
-from factories import CYCLE, NOW, a_ledger, shipped_settings, some_facts
+from factories import CYCLE, NOW, shipped_settings, some_facts
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.runtime import Runtime
 from trader.entry.wiring import build_pipeline
 from trader.errors import ConfigError, MalformedData
-from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ClientOrderId, Instant, StrategyId
+from trader.model.ids import Instant
 from trader.model.inputs import Tick
 
 # Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "trader")
 os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "Trader")
 
-from trader.entry import lambda_handler
+from trader.entry import lambda_handler, telemetry
 
 STATUS = {"command": "status"}
 
@@ -48,94 +48,99 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 class Ran(Built):
-    """A runtime whose cycle ended like this."""
+    """A runtime whose run ended like this."""
 
-    def __init__(self, *failures: tuple[str, str]) -> None:
-        notes = tuple(
-            AuditNote(EventKind.STRATEGY_FAILED, who, {"strategy": who, "error": why}) for who, why in failures
-        )
+    def __init__(self, outcome: CycleOutcome = CycleOutcome.COMPLETED, **report: Any) -> None:
         decision = build_pipeline(shipped_settings()).decide(some_facts())
-        decision = replace(decision, failed_strategies=tuple(StrategyId(who) for who, _ in failures))
-        self.report = CycleReport(
-            Tick(CYCLE, NOW, Instant(NOW + 55)), CycleOutcome.COMPLETED, decision=decision, notes=notes
-        )
+        tick = Tick(CYCLE, NOW, Instant(NOW + 55))
+        self.report = CycleReport(tick, outcome, **{"decision": decision, **report})
 
     def run(self, *_: Any, **__: Any) -> CycleReport:
         return self.report
 
 
-def metrics_and_errors(
-    runtime: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """What one tick prints for CloudWatch, and what it logs as an error."""
-    logged: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(lambda_handler.logger, "error", lambda text, extra: logged.append((text, extra)))
+def printed_of(
+    runtime: Ran, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **event: Any
+) -> list[dict[str, Any]]:
+    """Every line that one tick prints for CloudWatch, or another event's."""
     monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: runtime))
-    lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z"}, Context())
-    (line,) = (each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each)
-    return json.loads(line), logged
+    with contextlib.suppress(lambda_handler.CycleAborted):
+        lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z", **event}, Context())
+    return [json.loads(each) for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
 
 
-def test_failed_strategies_are_counted_and_named(
+@pytest.mark.parametrize("outcome", CycleOutcome)
+def test_tick_that_was_completed_or_halted_is_a_heartbeat(
+    outcome: CycleOutcome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever says HALT has not killed the schedule; what was skipped, abstained or aborted says nothing."""
+    printed = printed_of(Ran(outcome), monkeypatch, capsys)
+
+    is_heartbeat = outcome in (CycleOutcome.COMPLETED, CycleOutcome.HALTED)
+    assert [[1.0]] * is_heartbeat == [line["Heartbeat"] for line in printed]
+
+
+def test_run_between_the_ticks_is_no_heartbeat(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One number for the alarm, one line of the log for each with its text."""
-    runtime = Ran(("mean_reversion", "ZeroDivisionError: by zero"), ("rules_engine", "KeyError: 'SOL-USD'"))
-
-    printed, logged = metrics_and_errors(runtime, monkeypatch, capsys)
-
-    assert [2.0] == printed["StrategiesFailed"]
-    assert [
-        ("strategy failed", "mean_reversion", "ZeroDivisionError: by zero"),
-        ("strategy failed", "rules_engine", "KeyError: 'SOL-USD'"),
-    ] == [(text, extra["strategy"], extra["error"]) for text, extra in logged]
+    """It would hide a dead schedule."""
+    assert [] == printed_of(Ran(), monkeypatch, capsys, watch=True)
 
 
-def test_cycle_without_failed_strategies_says_nothing_of_them(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("hour", "size", "expected"), [(0, 7_278, [7278.0]), (0, 0, None), (1, 7_278, None)])
+def test_size_of_the_ledger_is_published_in_one_hour_of_a_day(
+    hour: int,
+    size: int,
+    expected: list[float] | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No metric, which would be paid for, and no line of the log."""
-    printed, logged = metrics_and_errors(Ran(), monkeypatch, capsys)
+    """In bytes, by a tick that knows it; in every other hour it would cost as much again."""
+    midnight = NOW - NOW % 86_400
+    runtime = Ran(ledger_bytes=size)
+    runtime.report = replace(
+        runtime.report, tick=replace(runtime.report.tick, scheduled_at=Instant(midnight + 3600 * hour))
+    )
 
-    assert "StrategiesFailed" not in printed
-    assert [] == logged
-
-
-@pytest.mark.parametrize(("size", "expected"), [(7_278, [7278.0]), (0, None)])
-def test_size_of_the_ledger_is_published_by_each_run_that_knows_it(
-    size: int, expected: list[float] | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In bytes; a run that was skipped has not looked, and says nothing."""
-    runtime = Ran()
-    runtime.report = replace(runtime.report, ledger_bytes=size)
-
-    printed, _ = metrics_and_errors(runtime, monkeypatch, capsys)
+    (printed,) = printed_of(runtime, monkeypatch, capsys)
 
     units = {each["Name"]: each["Unit"] for each in printed["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-    assert (expected, "Bytes" if size else None) == (printed.get("LedgerBytes"), units.get("LedgerBytes"))
+    assert (expected, "Bytes" if expected else None) == (printed.get("LedgerBytes"), units.get("LedgerBytes"))
 
 
-def test_sales_without_time_are_counted_and_end_the_invocation_in_error(
+def test_equity_size_and_seconds_are_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line costs less than a metric."""
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(lambda_handler.logger, "info", lambda _, extra: logged.append(extra))
+    monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: Ran(ledger_bytes=7_278)))
+
+    lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z"}, Context())
+
+    assert [("10000", 7_278, 0.0)] == [(each["equity"], each["ledger_bytes"], each["seconds"]) for each in logged]
+
+
+def test_what_rings_is_counted_and_each_of_it_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """One number for the alarm, one line of the log for each, up to twenty; none is zero."""
+    logged: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(telemetry.logger, "warning", lambda text, extra: logged.append((text, extra)))
+
+    telemetry.publish_alarm("Attention", [f"strategy {number} failed" for number in range(30)])
+    telemetry.publish_alarm("Exposed", [])
+
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert [[30.0], [0.0]] == [lines[0]["Attention"], lines[1]["Exposed"]]
+    assert [("Attention", {"what": f"strategy {number} failed"}) for number in range(20)] == logged
+
+
+def test_aborted_run_ends_the_invocation_in_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The books are closed by then; what Lambda counts as an error rings."""
-    runtime = Ran()
     reason = "2 sales or protections were due and did not leave: a: no time; b: no time"
-    runtime.report = replace(
-        runtime.report,
-        outcome=CycleOutcome.ABORTED,
-        reason=reason,
-        withheld_exits={ClientOrderId("a"): "no time", ClientOrderId("b"): "no time"},
-        after=a_ledger(owed=("key",), unrecorded=3),
-    )
-    monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: runtime))
+    monkeypatch.setattr(Runtime, "build", staticmethod(lambda _: Ran(CycleOutcome.ABORTED, reason=reason)))
 
     with pytest.raises(lambda_handler.CycleAborted, match=reason):
         lambda_handler.handler({"scheduled_time": "2026-11-22T10:15:00Z"}, Context())
-
-    (line,) = (each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each)
-    printed = json.loads(line)
-    assert ([2.0], [4.0], [1.0]) == (printed["ExitsWithheld"], printed["AuditOwed"], printed["CyclesAborted"])
 
 
 def test_garbage_is_collected_again_once_the_runtime_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,98 @@
+"""What a run tells the alarms: the sales and protections that are missing, and what else a person should look at.
+
+A number that was not zero is remembered in the ledger before it is told, and forgotten only after zero was told: a
+process may die in between, and an alarm that was never told that it is over would ring for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from trader.cycle.run_state import RunState
+from trader.model.events import EventKind
+from trader.model.ids import Instant, cycle_id_at
+from trader.model.ledger import Ledger
+from trader.model.trading_state import TradingState
+
+#: Names of what rings; each is a metric.
+EXPOSED, ATTENTION = "Exposed", "Attention"
+_NAMES = (EXPOSED, ATTENTION)
+
+#: Zero is told until so long after it last was not: an alarm that looks at minutes must see one of zeros only.
+_APART_SECONDS = 120
+#: An order of which nobody knows for so long whether the venue has it is looked for by a person.
+_DOUBT_SECONDS = 900
+#: One run that could not read the switch may have met a hiccup; the second in a row has not.
+_UNREAD_SWITCHES = 2
+
+Found = Mapping[str, Sequence[str]]
+
+
+def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
+    """Count a run that could not read the switch; one that could ends the row."""
+    unread = ledger.alarms.unread_switches + 1 if switch is None else 0
+    return replace(ledger, alarms=replace(ledger.alarms, unread_switches=unread))
+
+
+def list_attention(run: RunState) -> list[str]:
+    """List what nothing is lost by yet and only a person can mend, each with its numbers."""
+    return [*_list_doubts(run), *_list_failures(run), *_list_limits(run)]
+
+
+def tell_zeros(run: RunState, found: Found) -> None:
+    """Tell what is zero again, and remember what is not: the commit that follows makes it so."""
+    now, alarms = run.ports.clock.now(), run.ledger.alarms
+    for name in _NAMES:
+        if not found[name] and (name in alarms.ringing or _may_ring(run)):
+            run.ports.report(name, ())
+    ringing = {name: now if found.get(name) else at for name, at in alarms.ringing.items()}
+    ringing |= {name: now for name in _NAMES if found[name]}
+    ringing = {name: at for name, at in ringing.items() if name not in _NAMES or now - at < _APART_SECONDS}
+    run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
+
+
+def tell_found(run: RunState, found: Found) -> None:
+    """Tell what is not zero, once it is remembered."""
+    for name in _NAMES:
+        if found[name]:
+            run.ports.report(name, found[name])
+
+
+def _may_ring(run: RunState) -> bool:
+    """Whether something may have been told that the ledger does not know: books made anew, or a tick that had none."""
+    before, tick = run.before, run.tick
+    if before.last_run is None or before.last_cycle is None:
+        return True
+    period = run.pipeline.settings.cycle.period_seconds
+    return tick.decides and before.last_cycle.cycle_id < cycle_id_at(Instant(tick.scheduled_at - period))
+
+
+def _list_doubts(run: RunState) -> Iterator[str]:
+    now = run.ports.clock.now()
+    for record in run.ledger.active_orders():
+        intent, age = record.intent, now - record.intent.decided_at
+        if record.is_in_doubt and age > _DOUBT_SECONDS:
+            yield f"order {intent.client_order_id} of {intent.product_id} is in doubt for {age} s: {record.note}"
+    unread = run.ledger.alarms.unread_switches
+    if unread >= _UNREAD_SWITCHES:
+        yield f"the kill switch could not be read {unread} runs in a row, which counts as HALT"
+
+
+def _list_failures(run: RunState) -> Iterator[str]:
+    for note in run.notes:
+        if note.kind is EventKind.STRATEGY_FAILED:
+            yield f"strategy {note.body.get('strategy')} failed and was left out: {note.body.get('error')}"
+    owed, unrecorded = len(run.ledger.owed), run.ledger.unrecorded - run.before.unrecorded
+    if owed or unrecorded > 0:
+        trouble = f": {run.records.trouble}" if run.records.trouble else ""
+        yield f"{owed} records are owed to the bucket, {unrecorded} more are lost{trouble}"
+
+
+def _list_limits(run: RunState) -> Iterator[str]:
+    size, quarter = run.grant.size_bytes, run.grant.size_max // 4
+    if quarter and size >= quarter:
+        yield f"the ledger takes {size} bytes; from {2 * quarter} on nothing is entered"
+    took, allowed = run.ports.clock.now() - run.began_at, run.tick.deadline - run.began_at
+    if run.tick.decides and 5 * took >= 4 * allowed:
+        yield f"the cycle took {took} s of the {allowed} s that it may take"
