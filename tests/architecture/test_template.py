@@ -49,11 +49,11 @@ ENVIRONMENT = {
 }
 METRICS = {"Heartbeat", "LedgerBytes", "Exposed", "Attention"}
 #: The four alarms: what each looks at, and what it makes of silence.
-ALARMED: dict[str, tuple[set[tuple[str, str]], str]] = {
-    "HeartbeatAlarm": ({("Trader", "Heartbeat")}, "breaching"),
-    "ExposedAlarm": ({("Trader", "Exposed")}, "ignore"),
-    "AttentionAlarm": ({("Trader", "Attention")}, "ignore"),
-    "ErrorsAlarm": ({("AWS/Lambda", "Errors"), ("AWS/SQS", "NumberOfMessagesSent")}, "ignore"),
+ALARMED: dict[str, tuple[tuple[str, str], str]] = {
+    "HeartbeatAlarm": (("Trader", "Heartbeat"), "breaching"),
+    "ExposedAlarm": (("Trader", "Exposed"), "ignore"),
+    "AttentionAlarm": (("Trader", "Attention"), "ignore"),
+    "ErrorsAlarm": (("AWS/SQS", "NumberOfMessagesSent"), "notBreaching"),
 }
 #: What CloudWatch takes of an alarm's description. Units: characters.
 DESCRIPTION_MAX = 1024
@@ -418,19 +418,15 @@ def failures_ring(template: Template) -> list[str]:
     ours = [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
     dimensions = {
         variables["POWERTOOLS_METRICS_NAMESPACE"]: ours,
-        "AWS/Lambda": [{"Name": "FunctionName", "Value": {"Ref": "TradingFunction"}}],
         "AWS/SQS": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["LostEvents", "QueueName"]}}],
     }
     found = sorted(alarms.keys() ^ ALARMED.keys())
     for name, alarm in alarms.items():
         rule = alarm["Properties"]
-        looked_at, missing = ALARMED.get(name, (set(), ""))
-        watched = list_metrics(rule)
-        if {(each["Namespace"], each["MetricName"]) for each in watched} != looked_at:
+        looked_at, missing = ALARMED.get(name, (("", ""), ""))
+        if (rule["Namespace"], rule["MetricName"]) != looked_at:
             found.append(f"{name}: looks at something else")
-        found += [
-            f"{name}: not this stack's" for each in watched if each["Dimensions"] != dimensions[each["Namespace"]]
-        ]
+        found += [] if rule["Dimensions"] == dimensions.get(rule["Namespace"]) else [f"{name}: not this stack's"]
         found += [f"{name}: {word}" for word in ("AlarmActions", "OKActions") if rule[word] != [{"Ref": "AlarmTopic"}]]
         found += [] if rule["TreatMissingData"] == missing else [f"{name}: missing data"]
         what, _, to_do = rule["AlarmDescription"]["Fn::Sub"].partition(" To do: ")
@@ -439,15 +435,6 @@ def failures_ring(template: Template) -> list[str]:
         if rule["AlarmName"] != {"Fn::Sub": f"${{AWS::StackName}}-{name.removesuffix('Alarm').lower()}"}:
             found.append(f"{name}: the notifier goes by its name")
     return found
-
-
-def list_metrics(rule: dict[str, Any]) -> list[dict[str, Any]]:
-    """The metrics of an alarm, each with its namespace, name and dimensions; each is paid for."""
-    return (
-        [each["MetricStat"]["Metric"] for each in rule["Metrics"] if "MetricStat" in each]
-        if "Metrics" in rule
-        else [rule]
-    )
 
 
 def somebody_hears(template: Template) -> list[str]:
@@ -749,7 +736,8 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (failures_ring, "AttentionAlarm.Properties.AlarmDescription.Fn::Sub", "Look."),
     (failures_ring, "HeartbeatAlarm.Properties.TreatMissingData", "notBreaching"),
     (failures_ring, "ExposedAlarm.Properties.TreatMissingData", "notBreaching"),
-    (failures_ring, "ErrorsAlarm.Properties.Metrics.2.MetricStat.Metric.Dimensions", []),
+    (failures_ring, "ErrorsAlarm.Properties.Dimensions", []),
+    (failures_ring, "ErrorsAlarm.Properties.MetricName", "ApproximateNumberOfMessagesVisible"),
     (what_fails_is_tried_once_more, "TradingFunction.Properties.EventInvokeConfig.DestinationConfig.OnFailure", None),
     (somebody_hears, "AlarmSubscription.Properties.TopicArn", {"Ref": "AlarmTopic"}),
     (somebody_hears, "NotifierSubscription.Properties.TopicArn", {"Ref": "MessageTopic"}),

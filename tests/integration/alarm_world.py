@@ -1,7 +1,7 @@
 """The function's own handler over a world in memory, and CloudWatch after it: what it prints, and what rings of it.
 
-Minutes pass one by one. At each the schedule wakes a tick, a watch run, or nobody; Lambda counts what was raised, and
-gives up an event that failed twice.
+Minutes pass one by one. At each the schedule wakes a tick, a watch run, or nobody; Lambda tries once
+more what raised, and then gives it up.
 """
 
 from __future__ import annotations
@@ -63,7 +63,6 @@ class Deployment:
         self.printed += [(at, line) for line in lines]
         for line in lines:
             self.cloudwatch.put_line(line, at)
-        self.cloudwatch.put(metric_of(self.cloudwatch.template, "Errors"), at, failed)
         return failed
 
     def wake(self, **more: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from architecture.test_template import Template, list_metrics, of_type
+from architecture.test_template import Template, of_type
 from integration.grants import resolved
 
 OK, ALARM, INSUFFICIENT = "OK", "ALARM", "INSUFFICIENT_DATA"
@@ -94,22 +94,14 @@ class CloudWatch:
         return [each.after for each in changes if (each.before, each.after) != (INSUFFICIENT, OK)]
 
     def _breaches(self, rule: Mapping[str, Any], at: int, back: int) -> bool | None:
-        parts = (
-            [each["MetricStat"] for each in rule["Metrics"] if "MetricStat" in each] if "Metrics" in rule else [rule]
-        )
-        if "Metrics" in rule:
-            (expression,) = (each["Expression"] for each in rule["Metrics"] if "Expression" in each)
-            names = ", ".join(each["Id"] for each in rule["Metrics"] if "MetricStat" in each)
-            assert expression == f"SUM([{names}])"
-        metrics = list(map(_metric, list_metrics(dict(rule))))
-        period = int(self._number(parts[0]["Period"]))
+        period = int(self._number(rule["Period"]))
         end = (at // period * period if self.aligned else at) - back * period
-        stats = [each.get("Stat") or each["Statistic"] for each in parts]
-        found = [self._statistic(*each, end - period, end) for each in zip(metrics, stats, strict=True)]
-        values = [each for each in found if each is not None]
-        if not values:
+        value, threshold = (
+            self._statistic(_metric(rule), rule["Statistic"], end - period, end),
+            float(rule["Threshold"]),
+        )
+        if value is None:
             return None
-        value, threshold = sum(values), float(rule["Threshold"])
         return {
             "GreaterThanOrEqualToThreshold": value >= threshold,
             "LessThanThreshold": value < threshold,
@@ -147,7 +139,5 @@ def _name_of(value: Any) -> str:
 def metric_of(template: Template, name: str) -> Metric:
     """The metric of this name, as an alarm looks for it."""
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
-    (found,) = {
-        _metric(each) for alarm in alarms for each in list_metrics(alarm["Properties"]) if each["MetricName"] == name
-    }
+    (found,) = {_metric(each["Properties"]) for each in alarms if each["Properties"]["MetricName"] == name}
     return found

@@ -29,7 +29,8 @@ REFERENCES = {
     "AWS::StackName": "test",
 }
 #: What Lambda itself does in the function's name; none of it is a call of ours.
-PLATFORM = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+PLATFORM = {*LOGS, "sqs:SendMessage"}
 
 
 def resolved(value: Any) -> str:

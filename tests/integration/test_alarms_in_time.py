@@ -320,6 +320,26 @@ def test_process_that_dies_around_its_last_commit_keeps_no_alarm_ringing(
         assert OK == deployment.cloudwatch.states["ExposedAlarm"], part
 
 
+def test_failure_that_the_second_attempt_makes_good_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost by it; Lambda's own metric counts it."""
+    deployment = deploy(holding_due(hours=99), monkeypatch)
+    deployment.watches = False
+    deployment.pass_periods(2)
+    deployment.cloudwatch.told.clear()
+    failures = iter([StoreUnavailable("the table does not answer")])
+
+    def fail_once(original: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return original(*args, **named)
+
+    deployment.world.meddlers["store.acquire"] = fail_once
+    deployment.pass_periods(3)
+
+    assert 1 == len(deployment.raised)
+    assert [] == deployment.told()
+
+
 def test_switch_that_could_not_be_read_once_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second run in a row rings."""
     deployment = deploy(holding_due(hours=99), monkeypatch)

@@ -16,7 +16,7 @@ from moto.core import set_initial_no_auth_action_count
 
 from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
-from integration.grants import PLACE, PLATFORM, REFERENCES, granted, of_its_own
+from integration.grants import LOGS, PLACE, PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering
 from integration.switch_maker import SwitchMaker
 from integration.test_calls import cheap
@@ -117,11 +117,12 @@ def test_only_live_may_read_the_key(mode: str, may_read: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_platform_may_write_the_functions_log_and_no_other(mode: str) -> None:
+def test_platform_may_write_the_functions_log_and_what_is_lost_and_no_other(mode: str) -> None:
     """What Lambda does for the function is granted apart from what the function does."""
-    logs = {(action, resource) for action, resource in granted(mode) if action.startswith("logs:")}
+    given = {(action, resource) for action, resource in granted(mode) if action in PLATFORM}
 
-    assert {(action, REFERENCES["FunctionLogs.Arn"]) for action in PLATFORM} == logs
+    logs = {(action, REFERENCES["FunctionLogs.Arn"]) for action in LOGS}
+    assert logs | {("sqs:SendMessage", REFERENCES["LostEvents.Arn"])} == given
 
 
 @pytest.mark.usefixtures("world")
@@ -132,7 +133,7 @@ def test_switch_makers_calls_and_grants_are_the_same_set(recording: Recording, m
     with recording.listening():
         statuses = [maker.play(request) for request in ("Create", "Update", "Delete")]
     asked = {(call.name, f"arn:aws:ssm:{PLACE}:parameter{call.params['Name']}") for call in recording.calls}
-    logs = {(action, REFERENCES["SwitchMakerLogs.Arn"]) for action in PLATFORM}
+    logs = {(action, REFERENCES["SwitchMakerLogs.Arn"]) for action in LOGS}
 
     assert ["SUCCESS"] * 3 == statuses
     assert asked == of_its_own("LIVE", function="SwitchMaker")

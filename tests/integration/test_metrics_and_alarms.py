@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from architecture.test_template import list_metrics, of_type, parsed, properties
+from architecture.test_template import of_type, parsed, properties
 from desk.invoke import invoke_by_process
 from desk.sandbox.server import VenueServer
 from integration.conftest import a_tick
@@ -47,12 +47,11 @@ def environment(venue: str) -> dict[str, str]:
 
 def looked_for_by_alarms() -> Iterator[Metric]:
     for alarm in of_type(TEMPLATE, "AWS::CloudWatch::Alarm").values():
-        for metric in list_metrics(alarm["Properties"]):
-            dimensions = [
-                (each["Name"], STACK if each["Value"] == {"Ref": "AWS::StackName"} else "")
-                for each in metric["Dimensions"]
-            ]
-            yield metric["Namespace"], metric["MetricName"], tuple(sorted(dimensions))
+        rule = alarm["Properties"]
+        dimensions = [
+            (each["Name"], STACK if each["Value"] == {"Ref": "AWS::StackName"} else "") for each in rule["Dimensions"]
+        ]
+        yield rule["Namespace"], rule["MetricName"], tuple(sorted(dimensions))
 
 
 def looked_for_by_widgets() -> Iterator[Metric]:

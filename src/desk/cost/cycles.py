@@ -33,9 +33,9 @@ CONFIG = Path(__file__).parents[3] / "config"
 TABLE = "trader"
 
 _SWITCH = "/trader/cost/kill-switch"
-_KEY = {"pk": {"S": "LIVE#main"}, "sk": {"S": "LEDGER"}}
 #: What Lambda writes about each invocation, and the fields the logger adds to a line. Units: bytes.
 _PLATFORM_LOG_BYTES = 1000
+_READS = ("dynamodb:GetItem", "dynamodb:Query")
 _WRITES = ("dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:TransactWriteItems")
 #: Paths of requests that read the market: products, quotes, candles, order books.
 _MARKET = ("/products", "/best_bid_ask", "/market/")
@@ -43,7 +43,10 @@ _MARKET = ("/products", "/best_bid_ask", "/market/")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One cycle: its calls by name, and sizes. Units: bytes; write units are DynamoDB's, a KB each."""
+    """One cycle: its calls by name, and sizes. Units: bytes; write units are DynamoDB's, a KB each.
+
+    ``venue_units`` are those of them that PAPER's simulated venue takes for its own account.
+    """
 
     calls: Mapping[str, int]
     write_units: int
@@ -52,11 +55,18 @@ class Measured:
     log_bytes: int
     orders: int
     market_requests: int
+    venue_units: int = 0
+    outcome: str = ""
 
     @property
     def writes(self) -> int:
         """Requests to DynamoDB that write."""
         return sum(self.calls.get(name, 0) for name in _WRITES)
+
+    @property
+    def reads(self) -> int:
+        """Requests to DynamoDB that read."""
+        return sum(self.calls.get(name, 0) for name in _READS)
 
 
 @dataclass
@@ -68,14 +78,17 @@ class Bench:
     ssm: Any
     dynamodb: Any
     traffic: Traffic
+    key: Mapping[str, Any]
 
     def cycle(self, seconds_ago: int) -> Measured:
         """Run the cycle of an instant, and count."""
-        at = datetime.fromtimestamp(int(time.time()) - seconds_ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._invoke({"scheduled_time": _text(int(time.time()) - seconds_ago)})
+
+    def _invoke(self, event: Mapping[str, Any]) -> Measured:
         said, asked = io.StringIO(), len(self.traffic.log())
         with self.recording.listening() as calls, contextlib.redirect_stdout(said):
-            summary = self.handler({"scheduled_time": at}, Context())
-        item = measure_item(self.dynamodb.get_item(TableName=TABLE, Key=_KEY)["Item"])
+            summary = self.handler(event, Context())
+        item = measure_item(self.dynamodb.get_item(TableName=TABLE, Key=self.key)["Item"])
         records = [call for call in calls if call.name == "s3:PutObject"]
         return Measured(
             calls=Counter(call.name for call in calls),
@@ -83,9 +96,15 @@ class Bench:
             item_bytes=item,
             audit_bytes=sum(len(call.params["Body"]) for call in records),
             log_bytes=len(said.getvalue()) + len(json.dumps(summary)) + _PLATFORM_LOG_BYTES,
-            orders=int(summary["orders_sent"]),
+            orders=int(summary.get("orders_sent", 0)),
             market_requests=sum(any(part in seen.path for part in _MARKET) for seen in self.traffic.log()[asked:]),
+            venue_units=sum(count_write_units(call, 0) for call in calls if _is_venue_save(call)),
+            outcome=str(summary["outcome"]),
         )
+
+    def watch(self, at: int) -> Measured:
+        """Look between two ticks, at an instant that is none of a tick, and count."""
+        return self._invoke({"scheduled_time": _text(at - at % 300 + 60), "watch": True})
 
     def put(self, word: str) -> None:
         """Move the kill switch."""
@@ -105,6 +124,16 @@ def count_write_units(call: AwsCall, ledger_bytes: int) -> int:
     if call.name != "dynamodb:TransactWriteItems":
         return 0
     return sum(2 * count_units(_measure_action(each, ledger_bytes)) for each in params["TransactItems"])
+
+
+def _is_venue_save(call: AwsCall) -> bool:
+    """Whether a call stores the account of PAPER's simulated venue, which has items of its own."""
+    puts = [each["Put"] for each in call.params.get("TransactItems", ()) if "Put" in each] or [call.params]
+    return any(each.get("Item", {}).get("sk", {}).get("S", "").startswith("VENUE") for each in puts)
+
+
+def _text(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _measure_action(action: Mapping[str, Any], ledger_bytes: int) -> int:
@@ -128,28 +157,37 @@ def create_table(dynamodb: Any) -> None:
 
 
 @contextlib.contextmanager
-def open_bench(config: Path) -> Iterator[Bench]:
-    """Put the function's world together: AWS by moto, the venue over HTTP, the shipped configuration in LIVE."""
+def open_bench(config: Path, mode: str = "LIVE") -> Iterator[Bench]:
+    """Put the function's world together: AWS by moto, the venue over HTTP, the shipped configuration."""
     with contextlib.ExitStack() as stack:
         recording = stack.enter_context(record_calls())
         stack.enter_context(mock_aws())
         venue = stack.enter_context(VenueServer())
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        for file in config.glob("*.yaml"):
-            text = file.read_text(encoding="utf-8").replace("read_only: true", "read_only: false")
-            (folder / file.name).write_text(text, encoding="utf-8")
-        os.environ |= _environment(folder, venue.url)
+        copy_config(config, folder)
+        os.environ |= make_environment(folder, venue.url, mode)
         dynamodb, s3, ssm, secrets = (boto3.client(name) for name in ("dynamodb", "s3", "ssm", "secretsmanager"))
         create_table(dynamodb)
         s3.create_bucket(Bucket="audit")
         key = {"key_name": venue.key.name, "private_key": venue.key.secret}
         secrets.create_secret(Name="api-key", SecretString=json.dumps(key))
         # Imported here: its logger and its metrics read the environment when they are made.
-        handler = import_module("trader.entry.lambda_handler").handler
-        yield Bench(handler, recording, ssm, dynamodb, venue.venue.traffic)
+        entry = import_module("trader.entry.lambda_handler")
+        # What was built for a bench before this one would answer for it.
+        vars(entry)["_runtime"] = vars(import_module("trader.adapters.aws.clients"))["_SESSION"] = None
+        ledger_key = {"pk": {"S": f"{mode}#main"}, "sk": {"S": "LEDGER"}}
+        yield Bench(entry.handler, recording, ssm, dynamodb, venue.venue.traffic, ledger_key)
 
 
-def _environment(config: Path, venue: str) -> dict[str, str]:
+def copy_config(config: Path, folder: Path) -> None:
+    """Copy a configuration, except that it does not forbid LIVE."""
+    for file in config.glob("*.yaml"):
+        text = file.read_text(encoding="utf-8").replace("read_only: true", "read_only: false")
+        (folder / file.name).write_text(text, encoding="utf-8")
+
+
+def make_environment(config: Path, venue: str, mode: str) -> dict[str, str]:
+    """Make the function's variables in a mode, beside those of an AWS that is none."""
     return {
         "AWS_ACCESS_KEY_ID": "cost",
         "AWS_SECRET_ACCESS_KEY": "cost",
@@ -158,7 +196,7 @@ def _environment(config: Path, venue: str) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": "trader",
         "POWERTOOLS_METRICS_NAMESPACE": "Trader",
         "TRADER_CONFIG_DIR": str(config),
-        "TRADER_MODE": "LIVE",
+        "TRADER_MODE": mode,
         "TRADER_LIVE_CONFIRMED": "yes",
         "TRADER_TABLE": TABLE,
         "TRADER_AUDIT_BUCKET": "audit",
@@ -168,19 +206,36 @@ def _environment(config: Path, venue: str) -> dict[str, str]:
     }
 
 
-def measure(config: Path = CONFIG) -> tuple[Measured, Measured, Measured]:
-    """Run a cold, a quiet and a trading cycle.
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A process's first cycle, a quiet and a trading one, and looks between: with nothing held, and with a lot held."""
 
-    The cold one, a process's first, runs under REDUCE_ONLY, so that it does not trade yet. The quiet one follows the
-    trading one, at RUN: it reads the whole market, and what it might want it has bought already.
+    cold: Measured
+    quiet: Measured
+    trading: Measured
+    idle_look: Measured
+    held_look: Measured
 
-    Raises: RuntimeError if the quiet cycle was none.
+
+def measure(mode: str = "LIVE", config: Path = CONFIG) -> Runs:
+    """Run each kind once.
+
+    The cold cycle runs under REDUCE_ONLY, so that it does not trade yet. The quiet one follows the trading one, at RUN:
+    it reads the whole market, and what it might want it has bought already.
+
+    Raises: RuntimeError if one was not what it should be.
     """
-    with open_bench(config) as made:
+    with open_bench(config, mode) as made:
         made.put("REDUCE_ONLY")
-        cold = made.cycle(3)
+        cold = made.cycle(4)
+        idle_look = made.watch(int(time.time()))
         made.put("RUN")
-        trading, quiet = made.cycle(2), made.cycle(1)
+        trading, quiet = made.cycle(3), made.cycle(2)
+        # Nobody sells what is bought for weeks here: what works at the venue is looked at as what is held would be.
+        held_look = made.watch(int(time.time()))
+    runs = Runs(cold, quiet, trading, idle_look, held_look)
     if quiet.orders or "dynamodb:TransactWriteItems" in quiet.calls or not quiet.market_requests:
         raise RuntimeError(f"a quiet cycle reads the market, trades nothing and books nothing, unlike {quiet}")
-    return cold, quiet, trading
+    if [idle_look.outcome, held_look.outcome] != ["SKIPPED"] * 2 or not held_look.market_requests:
+        raise RuntimeError(f"a look finds nothing due, unlike {idle_look}, {held_look}")
+    return runs

@@ -83,6 +83,7 @@ def _list_failures(run: RunState) -> Iterator[str]:
     for note in run.notes:
         if note.kind is EventKind.STRATEGY_FAILED:
             yield f"strategy {note.body.get('strategy')} failed and was left out: {note.body.get('error')}"
+    yield from run.strange.values()
     owed, unrecorded = len(run.ledger.owed), run.ledger.unrecorded - run.before.unrecorded
     if owed or unrecorded > 0:
         trouble = f": {run.records.trouble}" if run.records.trouble else ""
