@@ -37,7 +37,7 @@ def describe_hearers(outputs: Mapping[str, str], sns: Any) -> Iterator[str]:
         yield "alarms: NOBODY hears them; deploy with AlarmEmail or AlarmWebhook"
 
 
-def ring(stack: str, alarm: str, cloudwatch: Any) -> None:
+def perform_test(stack: str, alarm: str, cloudwatch: Any) -> None:
     """Ring an alarm of a stack and end it. Raises: ConfigError if there is none, or if it rings already."""
     name = f"{stack}-{alarm}"
     found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stack = told.stack or read_stack_name(told.profile)
         if told.what == "test":
-            ring(stack, told.alarm, boto3.client("cloudwatch"))
+            perform_test(stack, told.alarm, boto3.client("cloudwatch"))
             print(f"{stack}-{told.alarm} rang and is over: two messages, within a minute or two, to")
         for line in describe_hearers(read_outputs(stack, boto3.client("cloudformation")), boto3.client("sns")):
             print(line)

@@ -291,7 +291,7 @@ class Ports:
     clock: Clock
     identity: Identity
     budget: TimeBudget = field(default_factory=TimeBudget)
-    report: Report = field(default=lambda name, found: None)  # noqa: ARG005 - nobody listens
+    report: Report | None = None
 
 
 def name_audit_object(scope: Scope, cycle_id: CycleId, epoch: int, part: str) -> str:

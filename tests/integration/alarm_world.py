@@ -46,7 +46,7 @@ class Deployment:
 
     def run(self, request: Any, remaining_seconds: int) -> CycleReport:
         """Stand in for the process's runtime."""
-        ports = replace(self.world.ports(), report=telemetry.publish_alarm)
+        ports = replace(self.world.ports(), report=telemetry.write_alarm)
         return perform(request, self.world.pipeline, ports, remaining_seconds)
 
     def invoke(self, event: dict[str, Any]) -> bool:

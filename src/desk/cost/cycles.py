@@ -164,7 +164,7 @@ def open_bench(config: Path, mode: str = "LIVE") -> Iterator[Bench]:
         stack.enter_context(mock_aws())
         venue = stack.enter_context(VenueServer())
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        copy_config(config, folder)
+        make_config(config, folder)
         os.environ |= make_environment(folder, venue.url, mode)
         dynamodb, s3, ssm, secrets = (boto3.client(name) for name in ("dynamodb", "s3", "ssm", "secretsmanager"))
         create_table(dynamodb)
@@ -179,7 +179,7 @@ def open_bench(config: Path, mode: str = "LIVE") -> Iterator[Bench]:
         yield Bench(entry.handler, recording, ssm, dynamodb, venue.venue.traffic, ledger_key)
 
 
-def copy_config(config: Path, folder: Path) -> None:
+def make_config(config: Path, folder: Path) -> None:
     """Copy a configuration, except that it does not forbid LIVE."""
     for file in config.glob("*.yaml"):
         text = file.read_text(encoding="utf-8").replace("read_only: true", "read_only: false")

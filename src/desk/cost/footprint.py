@@ -23,7 +23,7 @@ from typing import Any
 
 import boto3
 
-from desk.cost.cycles import CONFIG, TABLE, copy_config, create_table, make_environment
+from desk.cost.cycles import CONFIG, TABLE, create_table, make_config, make_environment
 from desk.cost.ledger_writes import REALISTIC
 from desk.cost.realistic_ledger import make_ledger
 from desk.drill.function_process import open_aws
@@ -88,7 +88,7 @@ def measure_footprint(mode: str, *, watches: bool = False, config: Path = CONFIG
     with ExitStack() as stack:
         endpoint = stack.enter_context(open_aws())
         folder = Path(stack.enter_context(TemporaryDirectory()))
-        copy_config(config, folder)
+        make_config(config, folder)
         now = Instant(int(time.time()))
         source = add_many_products(make_synthetic_source(DEMO_SEED, now), REALISTIC.products)
         venue = stack.enter_context(VenueServer(Venue(source, options=VenueOptions(delay_seconds=LATENCY_SECONDS))))

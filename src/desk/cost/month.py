@@ -18,7 +18,7 @@ from desk.cost import prices
 from desk.cost.cycles import Measured, Runs, count_units, measure
 from desk.cost.footprint import Footprint, measure_footprint
 from desk.cost.ledger_writes import LARGE, REALISTIC, measure_writes
-from desk.cost.stack_facts import StackFacts
+from desk.cost.stack_parts import StackParts
 
 #: Assumed, and more than is measured: how long a run takes on Lambda, until its answer. Units: seconds.
 SECONDS_PER_CYCLE, SECONDS_PER_LOOK = Decimal(6), Decimal(1)
@@ -41,7 +41,7 @@ class Usage:
     """One stack as it is used: what its runs ask of AWS, how large its ledger is, and what it was deployed with."""
 
     runs: Runs
-    facts: StackFacts
+    stack: StackParts
     ledger_bytes: int
     minutes: int = 5
     has_secret: bool = True
@@ -65,7 +65,7 @@ class Usage:
 
 def price_month(usage: Usage) -> dict[str, Decimal]:
     """Return what a month without looks costs, by what is paid for. Units: US dollars."""
-    runs, facts, cycles, trades = usage.runs, usage.facts, usage.cycles, usage.trades
+    runs, stack, cycles, trades = usage.runs, usage.stack, usage.cycles, usage.trades
 
     def total(of: str) -> Decimal:
         return (cycles - trades) * Decimal(getattr(runs.quiet, of)) + trades * Decimal(getattr(runs.trading, of))
@@ -76,18 +76,18 @@ def price_month(usage: Usage) -> dict[str, Decimal]:
     units = (cycles - trades) * count_writes(runs.quiet, usage) + trades * count_writes(runs.trading, usage)
     reads = total("reads") * count_read_units(usage.ledger_bytes)
     return {
-        "Lambda": cycles * _price_run(SECONDS_PER_CYCLE, facts),
+        "Lambda": cycles * _price_run(SECONDS_PER_CYCLE, stack),
         "EventBridge Scheduler": cycles * prices.SCHEDULER_INVOCATION.each,
         "DynamoDB writes": units * prices.DYNAMODB_WRITE_UNIT.each,
         "DynamoDB reads": reads * prices.DYNAMODB_READ_UNIT.each,
         "S3 requests": calls("s3:PutObject") * prices.S3_PUT.each + calls("s3:GetObject") * prices.S3_GET.each,
         "S3, one month's records kept": total("audit_bytes") * prices.S3_BYTE_MONTH.each,
         "SSM reads": calls("ssm:GetParameter") * prices.SSM_STANDARD_READ.each,
-        "The key": facts.secrets * usage.has_secret * prices.SECRET_MONTH.each,
+        "The key": stack.secrets * usage.has_secret * prices.SECRET_MONTH.each,
         "Logs": total("log_bytes") * prices.LOGS_BYTE.each,
         "Metrics": count_metric_months() * prices.METRIC_MONTH.each,
-        "Alarms": sum(facts.alarm_metrics.values()) * prices.ALARM_MONTH.each,
-        "Dashboard": max(facts.dashboards, usage.shows_dashboard) * prices.DASHBOARD_MONTH.each,
+        "Alarms": sum(stack.alarm_metrics.values()) * prices.ALARM_MONTH.each,
+        "Dashboard": max(stack.dashboards, usage.shows_dashboard) * prices.DASHBOARD_MONTH.each,
         "Small items": sum(price_small_items(has_secret=usage.has_secret).values(), Decimal(0)),
     }
 
@@ -97,7 +97,7 @@ def price_looks(usage: Usage, look: Measured) -> dict[str, Decimal]:
     looks = usage.looks
     units = look.reads * count_read_units(usage.ledger_bytes)
     return {
-        "Lambda": looks * _price_run(SECONDS_PER_LOOK, usage.facts),
+        "Lambda": looks * _price_run(SECONDS_PER_LOOK, usage.stack),
         "EventBridge Scheduler": looks * prices.SCHEDULER_INVOCATION.each,
         "DynamoDB reads": looks * units * prices.DYNAMODB_READ_UNIT.each,
         "Logs": looks * look.log_bytes * prices.LOGS_BYTE.each,
@@ -134,8 +134,8 @@ def price_small_items(*, has_secret: bool = True) -> dict[str, Decimal]:
     }
 
 
-def _price_run(seconds: Decimal, facts: StackFacts) -> Decimal:
-    gigabytes = Decimal(facts.memory_mb) / 1024
+def _price_run(seconds: Decimal, stack: StackParts) -> Decimal:
+    gigabytes = Decimal(stack.memory_mb) / 1024
     return prices.LAMBDA_REQUEST.each + seconds * gigabytes * prices.LAMBDA_ARM_GB_SECOND.each
 
 
@@ -144,12 +144,12 @@ def add_up(costs: Mapping[str, Decimal]) -> Decimal:
     return sum(costs.values(), Decimal(0))
 
 
-def list_missed(figures: Mapping[str, Decimal], facts: StackFacts, cycle: Footprint, look: Footprint) -> list[str]:
+def list_missed(figures: Mapping[str, Decimal], stack: StackParts, cycle: Footprint, look: Footprint) -> list[str]:
     """List the limits that are missed, and the assumptions that what was measured exceeds."""
-    limits = {name: limit for name, limit in LIMITS.items() if name != "peak_mb" or facts.memory_mb <= 256}
+    limits = {name: limit for name, limit in LIMITS.items() if name != "peak_mb" or stack.memory_mb <= 256}
     missed = [f"{name}={figures[name]} is above {limit}" for name, limit in limits.items() if figures[name] > limit]
     for what, assumed, measured in (("cycle", SECONDS_PER_CYCLE, cycle), ("look", SECONDS_PER_LOOK, look)):
-        estimate = measured.estimate_seconds(facts.memory_mb)
+        estimate = measured.estimate_seconds(stack.memory_mb)
         missed += [f"a {what} takes {estimate} s, {assumed} s were assumed"] if estimate > assumed else []
     return missed
 
@@ -162,11 +162,11 @@ def main() -> int:
     parser.add_argument("page", type=Path, nargs="?")
     given = parser.parse_args()
     logging.disable(logging.WARNING)
-    facts, live, paper = StackFacts.read(), measure("LIVE"), measure("PAPER")
+    stack, live, paper = StackParts.read(), measure("LIVE"), measure("PAPER")
     ledger, large = measure_writes(REALISTIC), measure_writes(LARGE)
     cycle, look = measure_footprint("LIVE"), measure_footprint("LIVE", watches=True)
     seeded = measure_footprint("DRY_RUN")
-    usage = Usage(live, facts, ledger.packed_bytes)
+    usage = Usage(live, stack, ledger.packed_bytes)
     sim = replace(usage, runs=paper, has_secret=False)
     figures = {
         **{f"usd_{each}min": add_up(price_month(replace(usage, minutes=each))) for each in PERIODS},
@@ -195,9 +195,9 @@ def main() -> int:
         "ledger_packed_write_units": ledger.packed_units,
         "trading_dynamodb_writes": live.trading.writes,
         "trading_orders": live.trading.orders,
-        "alarm_metrics": sum(facts.alarm_metrics.values()),
+        "alarm_metrics": sum(stack.alarm_metrics.values()),
     }
-    missed = list_missed(figures, facts, cycle, look)
+    missed = list_missed(figures, stack, cycle, look)
     for each in missed:
         print(each, file=sys.stderr)
     print(" ".join(f"{name}={value}" for name, value in {**counted, **figures}.items()))

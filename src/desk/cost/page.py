@@ -119,10 +119,10 @@ def _write_month(usage: Usage, ledger: LedgerWrites) -> Iterator[str]:
     yield from (
         "",
         f"Assumed, not measured: {SECONDS_PER_CYCLE} s a cycle and {SECONDS_PER_LOOK} s a look at",
-        f"{usage.facts.memory_mb} MB on arm64, {TRADING_CYCLES_PER_DAY} trading cycles a day, and that something rings",
+        f"{usage.stack.memory_mb} MB on arm64, {TRADING_CYCLES_PER_DAY} trading cycles a day, and that something rings",
         f"in {SELDOM_HOURS} hours of a month: a metric is paid for by the hour in which it is published, the heartbeat",
         "in each, the ledger's size in one of a day. Alarms are paid for by the metrics that they look at:",
-        f"{', '.join(f'{name} {count}' for name, count in usage.facts.alarm_metrics.items())}. Small items are",
+        f"{', '.join(f'{name} {count}' for name, count in usage.stack.alarm_metrics.items())}. Small items are",
         f"{', '.join(price_small_items())}.",
         "Records are kept for years: each further month kept adds its S3 line once more. The first ten alarms and ten",
         "metrics of an account are free. Requests to the venue are not priced: the first 100 GB a month that leave AWS",
@@ -159,7 +159,7 @@ def _write_choices(usage: Usage, paper: Usage) -> Iterator[str]:
 
 
 def _write_footprint(usage: Usage, cycle: Footprint, look: Footprint, seeded: Footprint) -> Iterator[str]:
-    memory = usage.facts.memory_mb
+    memory = usage.stack.memory_mb
     yield from (
         "",
         "## Memory and time",

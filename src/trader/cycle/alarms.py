@@ -14,6 +14,7 @@ from trader.model.events import EventKind
 from trader.model.ids import Instant, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.trading_state import TradingState
+from trader.ports import Ports
 
 #: Names of what rings; each is a metric.
 EXPOSED, ATTENTION = "Exposed", "Attention"
@@ -29,6 +30,12 @@ _UNREAD_SWITCHES = 2
 Found = Mapping[str, Sequence[str]]
 
 
+def give_report(ports: Ports, name: str, found: Sequence[str] = ()) -> None:
+    """Tell how many there are of what rings under a name, where anybody listens."""
+    if ports.report is not None:
+        ports.report(name, found)
+
+
 def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
     """Count a run that could not read the switch; one that could ends the row."""
     unread = ledger.alarms.unread_switches + 1 if switch is None else 0
@@ -40,23 +47,23 @@ def list_attention(run: RunState) -> list[str]:
     return [*_list_doubts(run), *_list_failures(run), *_list_limits(run)]
 
 
-def tell_zeros(run: RunState, found: Found) -> None:
+def note_zeros(run: RunState, found: Found) -> None:
     """Tell what is zero again, and remember what is not: the commit that follows makes it so."""
     now, alarms = run.ports.clock.now(), run.ledger.alarms
     for name in _NAMES:
         if not found[name] and (name in alarms.ringing or _may_ring(run)):
-            run.ports.report(name, ())
+            give_report(run.ports, name)
     ringing = {name: now if found.get(name) else at for name, at in alarms.ringing.items()}
     ringing |= {name: now for name in _NAMES if found[name]}
     ringing = {name: at for name, at in ringing.items() if name not in _NAMES or now - at < _APART_SECONDS}
     run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
 
 
-def tell_found(run: RunState, found: Found) -> None:
+def note_found(run: RunState, found: Found) -> None:
     """Tell what is not zero, once it is remembered."""
     for name in _NAMES:
         if found[name]:
-            run.ports.report(name, found[name])
+            give_report(run.ports, name, found[name])
 
 
 def _may_ring(run: RunState) -> bool:

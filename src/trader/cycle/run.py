@@ -9,7 +9,7 @@ from dataclasses import replace
 from trader.cycle.account import reconcile_account
 from trader.cycle.act import Executor
 from trader.cycle.admission import why_not_now, why_not_open, why_not_run
-from trader.cycle.alarms import ATTENTION, EXPOSED, count_unread, list_attention, tell_found, tell_zeros
+from trader.cycle.alarms import ATTENTION, EXPOSED, count_unread, list_attention, note_found, note_zeros
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -129,11 +129,11 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     # Whoever abstained has not seen enough to say that all is well.
     knows = outcome is not CycleOutcome.ABSTAINED
     if knows:
-        tell_zeros(run, found)
+        note_zeros(run, found)
     run.mark_finished(outcome, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     if knows:
-        tell_found(run, found)
+        note_found(run, found)
     return run.report(outcome, reason)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from trader.cycle.alarms import ATTENTION
+from trader.cycle.alarms import ATTENTION, give_report
 from trader.cycle.gather import read_trading_state
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run import run_cycle
@@ -43,7 +43,7 @@ def run_tick(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return _run_when_free(tick, lambda _: False, pipeline, ports, until)
     except LeaseHeld as held:
         # Only who waited for it knows; the next tick tells when it is over.
-        ports.report(ATTENTION, (f"a tick waited {_TICK_WAITS_SECONDS} s in vain: {held}",))
+        give_report(ports, ATTENTION, (f"a tick waited {_TICK_WAITS_SECONDS} s in vain: {held}",))
         return CycleReport(tick, CycleOutcome.SKIPPED, str(held))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import AskStatus, Request, RunTick, RunWatch, parse_event
 from trader.entry.runtime import Runtime
-from trader.entry.telemetry import logger, publish_tick
+from trader.entry.telemetry import logger, write_heartbeat
 from trader.errors import TraderError
 from trader.model.commands import Command
 from trader.model.ids import Instant
@@ -65,7 +65,7 @@ def _conclude(report: CycleReport, request: Request, seconds: float) -> dict[str
         logger.debug("watch", extra=summary)
         return summary
     if isinstance(request, RunTick):
-        publish_tick(report)
+        write_heartbeat(report)
     told: dict[str, Any] = {
         **summary,
         "orders_sent": sum(note.kind == "OrderSubmitted" for note in report.notes),

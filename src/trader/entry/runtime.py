@@ -25,7 +25,6 @@ from trader.entry.environment import Environment
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.entry.perform import perform
 from trader.entry.status import describe_state
-from trader.entry.telemetry import publish_alarm
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import ConfigError, TraderError, VenueError
 from trader.model.commands import Command
@@ -50,6 +49,9 @@ class Runtime:
     @staticmethod
     def build(variables: Mapping[str, str]) -> Runtime:
         """Read the environment and the configuration, and put the world together. Raises: ConfigError, TraderError."""
+        # It reads the environment when it is imported, so that nobody imports it who has none yet.
+        from trader.entry.telemetry import write_alarm  # noqa: PLC0415
+
         environment = Environment.read(variables)
         settings = load_settings(environment.config_dir, variables).settings
         identity, clock = make_identity(settings), SystemClock()
@@ -76,7 +78,7 @@ class Runtime:
             clock=clock,
             identity=identity,
             budget=budget,
-            report=publish_alarm,
+            report=write_alarm,
         )
         return Runtime(build_pipeline(settings), ports)
 

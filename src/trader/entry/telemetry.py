@@ -34,7 +34,7 @@ logger = Logger(logger_formatter=_Redacting(), level=os.environ.get("TRADER_LOG_
 metrics = Metrics()
 
 
-def publish_tick(report: CycleReport) -> None:
+def write_heartbeat(report: CycleReport) -> None:
     """Publish that a tick has come to the end it should, a halt by the switch included: the schedule is alive.
 
     What runs between the ticks must not hide that it is dead.
@@ -47,7 +47,7 @@ def publish_tick(report: CycleReport) -> None:
     metrics.flush_metrics()
 
 
-def publish_alarm(name: str, found: Sequence[str]) -> None:
+def write_alarm(name: str, found: Sequence[str]) -> None:
     """Publish how many there are of what rings under a name, and name each in the log, for the notifier."""
     for what in found[:_TOLD_MAX]:
         logger.warning(name, extra={"what": what})

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from architecture.test_template import of_type, parsed
 from desk import alarms
-from desk.alarms import ALARMS, describe_hearers, ring
+from desk.alarms import ALARMS, describe_hearers, perform_test
 from trader.errors import ConfigError
 
 STACK = "trader-paper"
@@ -81,7 +81,7 @@ def test_alarm_rings_and_is_over(name: str, aws: None) -> None:
         "provide-client-params.cloudwatch.SetAlarmState", lambda params, **_: states.append(params["StateValue"])
     )
 
-    ring(STACK, name, cloudwatch)
+    perform_test(STACK, name, cloudwatch)
 
     alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]
     assert ["ALARM", "OK"] == states
@@ -94,7 +94,7 @@ def test_alarm_that_rings_already_is_left_alone(aws: None) -> None:
     cloudwatch.set_alarm_state(AlarmName=f"{STACK}-exposed", StateValue="ALARM", StateReason="a lot")
 
     with pytest.raises(ConfigError, match="rings already"):
-        ring(STACK, "exposed", cloudwatch)
+        perform_test(STACK, "exposed", cloudwatch)
 
     assert "ALARM" == cloudwatch.describe_alarms()["MetricAlarms"][0]["StateValue"]
 
@@ -102,7 +102,7 @@ def test_alarm_that_rings_already_is_left_alone(aws: None) -> None:
 def test_stack_without_the_alarm_is_named(aws: None) -> None:
     """As one that was deployed by an older release."""
     with pytest.raises(ConfigError, match="trader-paper has no alarm trader-paper-errors"):
-        ring(STACK, "errors", boto3.client("cloudwatch"))
+        perform_test(STACK, "errors", boto3.client("cloudwatch"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from desk.cost.footprint import Footprint
 from desk.cost.ledger_writes import LARGE, REALISTIC, Business, measure_writes, write_rows
 from desk.cost.month import LIMITS, Usage, add_up, count_writes, list_missed, price_looks, price_month
 from desk.cost.realistic_ledger import make_ledger
-from desk.cost.stack_facts import StackFacts
+from desk.cost.stack_parts import StackParts
 from trader.adapters.aws.stored_text import PART_BYTES_MAX
 from trader.model.codec import canonical_json, decode, encode
 from trader.model.ids import Scope
@@ -75,18 +75,18 @@ def a_usage(**over: Any) -> Usage:
     """The template's stack on a ledger of 8 KB."""
     look = a_run(calls={"dynamodb:UpdateItem": 0, "s3:PutObject": 0, "dynamodb:GetItem": 1}, log_bytes=1100)
     runs = Runs(a_run(), a_run(), a_run(orders=1), look, look)
-    return Usage(**{"runs": runs, "facts": StackFacts.read(), "ledger_bytes": 8_000, **over})
+    return Usage(**{"runs": runs, "stack": StackParts.read(), "ledger_bytes": 8_000, **over})
 
 
 def test_stack_is_priced_as_the_template_has_it() -> None:
     """Four alarms of one metric each, one secret, no dashboard; one with two metrics would count twice."""
-    facts = StackFacts.read()
+    stack = StackParts.read()
 
     assert ([1] * 4, 0, 1, 256) == (
-        list(facts.alarm_metrics.values()),
-        facts.dashboards,
-        facts.secrets,
-        facts.memory_mb,
+        list(stack.alarm_metrics.values()),
+        stack.dashboards,
+        stack.secrets,
+        stack.memory_mb,
     )
 
 
@@ -103,7 +103,7 @@ def test_alarm_is_priced_by_the_metrics_it_looks_at(tmp_path: Path) -> None:
     file = tmp_path / "template.yaml"
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
 
-    assert StackFacts({"Sum": 2}, 1, 0, 512) == StackFacts.read(file)
+    assert StackParts({"Sum": 2}, 1, 0, 512) == StackParts.read(file)
 
 
 def test_month_at_five_minutes_stays_below_its_limits() -> None:
@@ -140,7 +140,7 @@ def test_missed_limits_are_named() -> None:
     figures = {"usd_5min": Decimal("1.51"), "usd_watch": Decimal("0.30"), "peak_mb": Decimal(201)}
     slow, quick = Footprint(100, 0.1, 8.0), Footprint(100, 0.02, 0.5)
 
-    missed = list_missed(figures, StackFacts.read(), slow, quick)
+    missed = list_missed(figures, StackParts.read(), slow, quick)
 
     assert ["usd_5min=1.51", "peak_mb=201", "a cycle takes 8.67 s"] == [
         each[: len(start)]

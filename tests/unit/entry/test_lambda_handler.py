@@ -126,8 +126,8 @@ def test_what_rings_is_counted_and_each_of_it_named(
     logged: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(telemetry.logger, "warning", lambda text, extra: logged.append((text, extra)))
 
-    telemetry.publish_alarm("Attention", [f"strategy {number} failed" for number in range(30)])
-    telemetry.publish_alarm("Exposed", [])
+    telemetry.write_alarm("Attention", [f"strategy {number} failed" for number in range(30)])
+    telemetry.write_alarm("Exposed", [])
 
     lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert [[30.0], [0.0]] == [lines[0]["Attention"], lines[1]["Exposed"]]

@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class StackFacts:
+class StackParts:
     """``alarm_metrics`` has each alarm with the number of metrics it looks at: each of them is paid for as an alarm."""
 
     alarm_metrics: dict[str, int]
@@ -21,7 +21,7 @@ class StackFacts:
     memory_mb: int
 
     @classmethod
-    def read(cls, template: Path = TEMPLATE) -> StackFacts:
+    def read(cls, template: Path = TEMPLATE) -> StackParts:
         """Read them as the template has them by default."""
         document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe one
         resources, parameters = document["Resources"].values(), document["Parameters"]
