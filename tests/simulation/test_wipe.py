@@ -32,7 +32,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Price
 from trader.ports import name_audit_object
 
-CACHES = {"products", "fees", "fills_known_until", "last_run", "alarms"}
+CACHES = {"products", "fees", "fills_known_until", "last_run", "alarms", "bars_on_record"}
 #: Calls after which something has changed for good: the rest of a crash sweep would repeat these.
 EFFECTS = {"audit.write", "store.commit", "exchange.submit", "exchange.cancel", "exchange.commit_conversion"}
 #: The sweep must not shrink unseen: it was 153 cases when this was written.
