@@ -217,6 +217,13 @@ cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes doc
 SAM := SAM_CLI_TELEMETRY=0 .locker/sam/bin/sam
 CHECKOV := .locker/checkov/bin/checkov
 PROFILE ?= dev
+# samconfig.toml is the list. A profile that is not in it is answered before anything is made.
+PROFILES := $(shell sed -n 's/^\[\([^].]*\)\.deploy\.parameters\]$$/\1/p' samconfig.toml)
+ifneq ($(filter build verify-build deploy rollback test-alarm,$(MAKECMDGOALS)),)
+ifneq ($(words $(PROFILE)) $(filter-out $(PROFILES),$(PROFILE)),1 )
+$(error PROFILE=$(PROFILE): no such profile; allowed are $(PROFILES))
+endif
+endif
 ARCHITECTURE ?= $(shell $(PYTHON) layers/build.py architecture $(PROFILE))
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 

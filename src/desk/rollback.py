@@ -54,10 +54,12 @@ def roll_back(function: str, awslambda: Any, to: int | None = None) -> tuple[Ver
 def read_stack_name(profile: str, profiles: Path = _PROFILES) -> str:
     """Read the name of a profile's stack. Raises: ConfigError if there is no such profile."""
     config = tomllib.loads(profiles.read_text(encoding="utf-8"))
-    try:
-        return str(config[profile]["deploy"]["parameters"]["stack_name"])
-    except KeyError as error:
-        raise ConfigError(f"rollback: {profile}: no stack_name under [{profile}.deploy.parameters]") from error
+    deployed = {
+        name: each["deploy"]["parameters"] for name, each in config.items() if name != "version" and "deploy" in each
+    }
+    if profile not in deployed:
+        raise ConfigError(f"rollback: {profile!r}: no such profile; allowed are {', '.join(deployed)}")
+    return str(deployed[profile]["stack_name"])
 
 
 def _list_versions(function: str, awslambda: Any) -> dict[int, Version]:

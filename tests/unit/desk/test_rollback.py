@@ -103,5 +103,5 @@ def test_command_finds_the_function_of_the_profiles_stack(awslambda: Any, capsys
 
 def test_profile_that_does_not_exist_is_refused() -> None:
     """Rather than another stack."""
-    with pytest.raises(ConfigError, match="staging"):
+    with pytest.raises(ConfigError, match="'staging': no such profile; allowed are dev, paper, live"):
         rollback.read_stack_name("staging", ROOT / "samconfig.toml")
