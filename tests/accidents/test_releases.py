@@ -16,7 +16,7 @@ from desk.drill.releases import run_drill
 from desk.in_memory import InMemoryStateStore
 from factories import NOW, SCOPE, a_bracket_intent, a_held_ledger, an_intent, an_order_record
 from integration.grants import SWITCH
-from integration.switch_maker import CODE, SwitchMaker
+from integration.template_functions import CODE, SwitchMaker
 from trader.errors import LedgerCorrupt
 from trader.model.schema import SCHEMA
 from trader.model.unknown import NONE_UNKNOWN

@@ -257,15 +257,18 @@ def a_cycle_ends_before_the_next(template: Template) -> list[str]:
 def books_are_kept(template: Template) -> list[str]:
     """The table cannot be deleted by mistake, can be put back to any second, and forgets no ledger."""
     table, resource = properties(template, "StateTable"), template["Resources"]["StateTable"]
+    protection = next(iter(of_type(template, "Custom::TableProtection").values()), {}).get("Properties", {})
     stores = ("state_store", "table")
     store = "".join((ROOT / f"src/trader/adapters/aws/{name}.py").read_text(encoding="utf-8") for name in stores)
     kept = {
-        "deletion protection": table.get("DeletionProtectionEnabled") is True,
+        "deletion protection": protection.get("TableName") == {"Ref": "StateTable"},
+        "protected by its function": protection.get("ServiceToken") == {"Fn::GetAtt": ["TableGuard", "Arn"]},
+        "takes back what was never used": "DeletionProtectionEnabled" not in table,
         "point in time": table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True,
         "encryption": table["SSESpecification"]["SSEEnabled"] is True,
         "on demand": table["BillingMode"] == "PAY_PER_REQUEST",
         "keys": [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"],
-        "retained": resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain",
+        "retained": _is_retained(resource),
         "time to live": not re.search(rf"\b{table['TimeToLiveSpecification']['AttributeName']}\b", store),
     }
     return [what for what, holds in kept.items() if not holds]
@@ -283,12 +286,22 @@ def records_are_kept_and_private(template: Template) -> list[str]:
         "encryption": bool(bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]),
         "public": list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4,
         "lifecycle": {rule["Status"] for rule in bucket["LifecycleConfiguration"]["Rules"]} == {"Enabled"},
-        "retained": resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain",
+        "retained": _is_retained(resource),
         "TLS only": any(tls_only.items() <= statement.items() for statement in policy),
         "policy's bucket": properties(template, "AuditBucketPolicy")["Bucket"] == {"Ref": "AuditBucket"},
         "lock": bucket["ObjectLockEnabled"] == {"Fn::If": ["LocksAudit", True, NOTHING]},
     }
     return [what for what, holds in kept.items() if not holds]
+
+
+def the_key_is_kept(template: Template) -> list[str]:
+    """Deleting the stack leaves it where it is."""
+    return [] if _is_retained(template["Resources"]["ApiSecret"]) else ["ApiSecret"]
+
+
+def _is_retained(resource: dict[str, Any]) -> bool:
+    # Except from the very operation that made it: a first deployment that fails leaves nothing behind.
+    return (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def live_is_deliberate(template: Template) -> list[str]:
@@ -523,6 +536,7 @@ PROMISES: tuple[Promise, ...] = (
     a_cycle_ends_before_the_next,
     books_are_kept,
     records_are_kept_and_private,
+    the_key_is_kept,
     live_is_deliberate,
     modes_are_those_of_the_code,
     the_environment_is_complete,
@@ -642,9 +656,16 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
         {"Fn::GetAtt": ["TradingFunction", "Arn"]},
     ),
     (a_cycle_ends_before_the_next, "TradingFunction.Properties.Timeout", 60),
-    (books_are_kept, "StateTable.Properties.DeletionProtectionEnabled", False),
+    (books_are_kept, "StateTable.Properties.DeletionProtectionEnabled", True),
+    (books_are_kept, "TableProtection", {"Type": "AWS::SNS::Topic"}),
+    (books_are_kept, "TableProtection.Properties.TableName", "another"),
     (books_are_kept, "StateTable.Properties.TimeToLiveSpecification.AttributeName", "expires_at"),
     (books_are_kept, "StateTable.DeletionPolicy", "Delete"),
+    (books_are_kept, "StateTable.DeletionPolicy", "Retain"),
+    (books_are_kept, "StateTable.UpdateReplacePolicy", "RetainExceptOnCreate"),
+    (records_are_kept_and_private, "AuditBucket.DeletionPolicy", "Retain"),
+    (the_key_is_kept, "ApiSecret.DeletionPolicy", "Retain"),
+    (the_key_is_kept, "ApiSecret.UpdateReplacePolicy", "Delete"),
     (books_are_kept, "StateTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled", False),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement", []),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.Bucket", {"Ref": "AWS::NoValue"}),

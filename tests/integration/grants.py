@@ -23,6 +23,7 @@ REFERENCES = {
     "LostEvents.Arn": f"arn:aws:sqs:{PLACE}:lost-events",
     "NotifierLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/notifier:*",
     "MessageTopic": f"arn:aws:sns:{PLACE}:messages",
+    "TableGuardLogs.Arn": f"arn:aws:logs:{PLACE}:log-group:/trader/test/table-guard:*",
     "AWS::Partition": "aws",
     "AWS::Region": "us-east-1",
     "AWS::AccountId": "123456789012",

@@ -18,7 +18,7 @@ from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
 from integration.grants import LOGS, PLACE, PLATFORM, REFERENCES, granted, of_its_own
 from integration.proof import MODES, Grants, covering
-from integration.switch_maker import SwitchMaker
+from integration.template_functions import SwitchMaker, TableGuard
 from integration.test_calls import cheap
 from integration.test_lambda_handler import EVENTS, an_event
 from trader.adapters.aws import clients
@@ -139,6 +139,21 @@ def test_switch_makers_calls_and_grants_are_the_same_set(recording: Recording, m
     assert asked == of_its_own("LIVE", function="SwitchMaker")
     assert asked | logs == granted("LIVE", function="SwitchMaker")
     assert not set().union(*map(granted, MODES)) & (asked | logs)
+
+
+@pytest.mark.usefixtures("world")
+def test_table_guards_calls_and_grants_are_the_same_set(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role of its own: the one table, looked at and protected, never written or deleted."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    guard = TableGuard()
+    with recording.listening():
+        statuses = [guard.play(request) for request in ("Create", "Update", "Delete")]
+    asked = {(call.name, f"arn:aws:dynamodb:{PLACE}:table/{call.params['TableName']}") for call in recording.calls}
+    logs = {(action, REFERENCES["TableGuardLogs.Arn"]) for action in PLATFORM}
+
+    assert ["SUCCESS"] * 3 == statuses
+    assert asked == of_its_own("LIVE", function="TableGuard")
+    assert asked | logs == granted("LIVE", function="TableGuard")
 
 
 # --- enforced

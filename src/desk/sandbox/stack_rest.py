@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SWITCH = "Custom::SwitchParameter"
+_PROTECTION = "Custom::TableProtection"
 # Stands for no value on the way through an output.
 _NOTHING = "AWS::NoValue"
 
@@ -136,6 +137,10 @@ def _parameter(_name: str, properties: Properties) -> list[Properties]:
     return [properties["Parameter"]]
 
 
+def _protection(_name: str, properties: Properties) -> list[Properties]:
+    return [{"TableName": properties["TableName"], "DeletionProtectionEnabled": True}]
+
+
 def _topic_policy(_name: str, properties: Properties) -> list[Properties]:
     policy = _policy(properties)
     return [{"TopicArn": each, "AttributeName": "Policy", "AttributeValue": policy} for each in properties["Topics"]]
@@ -160,6 +165,7 @@ _CALLS: dict[str, tuple[str, str, Callable[[str, Properties], list[Properties]]]
     "AWS::SNS::TopicPolicy": ("sns", "set_topic_attributes", _topic_policy),
     "AWS::SQS::QueuePolicy": ("sqs", "set_queue_attributes", _queue_policy),
     "AWS::Scheduler::Schedule": ("scheduler", "create_schedule", _as_it_is),
-    # The function behind it runs nowhere here. This is the call it makes when a stack is made.
+    # The functions behind these two run nowhere here. This is the call that each makes when a stack is made.
     SWITCH: ("ssm", "put_parameter", _parameter),
+    _PROTECTION: ("dynamodb", "update_table", _protection),
 }
