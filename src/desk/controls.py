@@ -69,9 +69,7 @@ def open_controls(location: ControlLocation) -> Controls:
     named = {"--table": location.table, "--bus": location.bus, "--switch": location.switch}
     of_stack = [f"{option} {name}" for option, name in named.items() if name]
     if location.home is not None and of_stack:
-        raise ConfigError(
-            f"--home {location.home} is a folder, {', '.join(of_stack)} (or its variable) a stack; allowed is one"
-        )
+        raise ConfigError(f"--home {location.home} is a folder, {', '.join(of_stack)} a stack; allowed is one")
     if location.home is not None:
         return FolderControls(location.home)
     if not of_stack:

@@ -14,12 +14,14 @@ from desk.cli import ledger_tables
 from desk.cli.options import (
     CONFIG_DIR,
     AsJson,
+    BucketOption,
     ConfigDir,
     HomeOption,
     ModeOption,
     TableOption,
     open_console,
     read_instant,
+    read_parts,
     read_settings,
 )
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
@@ -35,9 +37,6 @@ from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
 from trader.settings.app import Mode
 
-BucketOption = Annotated[
-    str | None, typer.Option("--bucket", envvar="TRADER_AUDIT_BUCKET", help="Bucket of the audit, on AWS.")
-]
 VenueOption = Annotated[
     str | None, typer.Option("--venue", help="Address of the venue; in a folder, the venue as last seen without it.")
 ]
@@ -66,7 +65,7 @@ def show(
 ) -> None:
     """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease."""
     scope, now = make_scope(read_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
-    stored = locate_items(StoreLocation(home, table, bucket)).find(scope)
+    stored = locate_items(_place(home, table, bucket)).find(scope)
     if stored is None:
         raise ConfigError(f"{scope}: there is no ledger; trader ledger rebuild makes one from the audit")
     if as_json:
@@ -92,7 +91,7 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     write: WriteOption = False,
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
-    location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
+    location = _place(home, table, bucket, venue, at)
     stores, console = _locate(config, mode, location, writes=write), open_console()
     options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(conversion or []))
     stored = stores.items.find(stores.scope)
@@ -136,7 +135,7 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
 
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
-    location = StoreLocation(home, table, bucket, venue, _instant(at, "--at"))
+    location = _place(home, table, bucket, venue, at)
     stores, console = _locate(config, mode, location, writes=write), open_console()
     terms = AdoptionTerms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
@@ -173,7 +172,7 @@ def forget_cycle(
     write: WriteOption = False,
 ) -> None:
     """Forget the last cycle, where it lies in the future because a clock was wrong: then ticks run again."""
-    location = StoreLocation(home, table, bucket, None, _instant(at, "--at"))
+    location = _place(home, table, bucket, at=at)
     stores, console = _locate(config, mode, location, writes=write), open_console()
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
@@ -190,6 +189,12 @@ def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> Ado
     if stores.exchange is None:
         raise ConfigError(f"{stores.scope}: in this mode nothing is ever sent, so nothing can be adopted")
     return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch, stores.store)
+
+
+def _place(
+    home: Path | None, table: str | None, bucket: str | None, venue: str | None = None, at: str | None = None
+) -> StoreLocation:
+    return StoreLocation(home, **read_parts(home, table=table, bucket=bucket), venue=venue, now=_instant(at, "--at"))
 
 
 def _locate(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:

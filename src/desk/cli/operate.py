@@ -21,6 +21,7 @@ from desk.cli.options import (
     SwitchOption,
     TableOption,
     read_instant,
+    read_parts,
 )
 from desk.controls import ControlLocation
 from trader.errors import ConfigError
@@ -61,7 +62,7 @@ def flatten(
     config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Cancel our orders, sell our lots, enter nothing, until trader resume."""
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     desk.give(CommandKind.FLATTEN, {"why": why})
 
 
@@ -77,7 +78,7 @@ def resume(  # noqa: PLR0913, PLR0917 - the options of a command
     config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """End every flatten that was commanded, and say whether the kill switch allows trading."""
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     desk.give(CommandKind.RESUME, {"why": why, **({"abandon": True} if abandon else {})})
     desk.tell_switch()
 
@@ -94,7 +95,7 @@ def close(  # noqa: PLR0913, PLR0917 - the options of a command
     config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Sell one lot; all others stay."""
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     desk.give(CommandKind.CLOSE, {"why": why, "lot": lot})
 
 
@@ -115,7 +116,7 @@ def pause(  # noqa: PLR0913, PLR0917 - the options of a command
 
     All products of a base asset are paused together: SOL-USD is SOL-USDC, too.
     """
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     if (until is None) == (span is None):
         given = "both are given" if until is not None else "neither is given"
         raise ConfigError(f"pause: {given}; allowed is either --until 2026-11-24T00:00:00Z or --for 2h")
@@ -134,7 +135,7 @@ def clear_drawdown(
     config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Let the drawdown begin anew at today's equity, so that entries are allowed again."""
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     desk.give(CommandKind.CLEAR_DRAWDOWN, {"why": why})
 
 
@@ -149,8 +150,12 @@ def reconcile(
     config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Read the account, book what is found there, protect what lies open, and enter nothing."""
-    desk = _open_desk(ControlLocation(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
     desk.give(CommandKind.RECONCILE, {"why": why})
+
+
+def _place(home: Path | None, table: str | None, bus: str | None, switch: str | None) -> ControlLocation:
+    return ControlLocation(home, **read_parts(home, table=table, bus=bus, switch=switch))
 
 
 def _open_desk(location: ControlLocation, config: Path, mode: Mode | None, at: str | None) -> CommandDesk:

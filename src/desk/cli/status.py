@@ -18,6 +18,7 @@ from desk.cli.options import (
     TableOption,
     open_console,
     read_instant,
+    read_parts,
     read_settings,
 )
 from desk.cli.status_screen import make_rows, print_rows
@@ -53,11 +54,9 @@ def status(
     Ends with 1 if a line is red: a lot without protection, a command that cannot be read, no ledger or none that can be
     read, a switch that cannot, a last run that was aborted or is older than three periods. A halt is no error.
     """
-    controls, settings = (
-        open_controls(ControlLocation(home=home, table=table, switch=switch)),
-        read_settings(config, mode),
-    )
-    if home is None and table is None:
+    parts = read_parts(home, table=table, switch=switch)
+    controls, settings = open_controls(ControlLocation(home, **parts)), read_settings(config, mode)
+    if home is None and parts["table"] is None:
         raise ConfigError("--table is not given; allowed is the stack's output TableName")
     scope = make_scope(settings)
     controls.check_scope(scope)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 
 from desk.cli.command_desk import UNSEEN
-from desk.cli.options import HomeOption, SwitchOption
+from desk.cli.options import HomeOption, SwitchOption, read_parts
 from desk.controls import ControlLocation, Controls, open_controls
 from trader.errors import CommandRefused, MalformedData, StoreError
 from trader.model.trading_state import TradingState
@@ -23,13 +23,13 @@ def register(app: typer.Typer) -> None:
 
 def halt(home: HomeOption = None, switch: SwitchOption = None) -> None:
     """Set the kill switch to HALT: nothing is sent, our open entries are cancelled, protective orders stay."""
-    controls = open_controls(ControlLocation(home=home, switch=switch))
+    controls = open_controls(ControlLocation(home, **read_parts(home, switch=switch)))
     _set(controls, TradingState.HALT, _read(controls)[0])
 
 
 def reduce_only(home: HomeOption = None, switch: SwitchOption = None) -> None:
     """Set the kill switch from RUN to REDUCE_ONLY: no entries; exits and protection work."""
-    controls = open_controls(ControlLocation(home=home, switch=switch))
+    controls = open_controls(ControlLocation(home, **read_parts(home, switch=switch)))
     before, told = _read(controls)
     if before not in (TradingState.RUN, TradingState.REDUCE_ONLY):
         raise CommandRefused(

@@ -77,12 +77,12 @@ def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> Reco
 
 def locate_items(location: StoreLocation) -> LedgerItems:
     """Open the ledger items that the options name and nothing else: no venue, no key. Raises: ConfigError."""
+    _check(location)
     if location.table is not None and location.bucket is not None:
         from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
         from trader.adapters.aws.clients import open_client  # noqa: PLC0415
 
         return DynamoLedgerItems(open_client("dynamodb"), location.table, open_client("s3"), location.bucket)
-    _check(location)
     return FileLedgerItems(location.home or Path())
 
 
@@ -107,6 +107,8 @@ def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope
 
 
 def _check(location: StoreLocation) -> None:
+    if location.home is not None and (location.table or location.bucket):
+        raise ConfigError(f"--home {location.home} is a folder, --table and --bucket a stack; allowed is one of both")
     if (location.table is None) != (location.bucket is None):
         raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
     if location.home is None and location.table is None:

@@ -191,6 +191,21 @@ def test_rebuild_refuses_a_broken_chain_unless_told(home: Path, capsys: pytest.C
     assert "not known: scope=PAPER#main/" in told
 
 
+@pytest.mark.parametrize("command", ["show", "rebuild"])
+def test_folder_that_is_typed_counts_more_than_variables(
+    command: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were exported for a stack. A stack that is typed as well is refused: it is one or the other."""
+    for name in ("TRADER_TABLE", "TRADER_AUDIT_BUCKET"):
+        monkeypatch.setenv(name, "trader-live")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    codes = [run(command, "--home", str(home)), run(command, "--home", str(home), "--table", "one", "--bucket", "two")]
+
+    assert [0, 78] == codes
+    assert "--table and --bucket a stack; allowed is one of both" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -263,17 +263,29 @@ def test_folder_above_the_markets_is_refused_with_their_names(
     assert {"venue-one"} == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.parametrize("variable", ["TRADER_TABLE", "TRADER_COMMAND_BUS", "TRADER_KILL_SWITCH"])
-def test_folder_and_stack_at_once_are_refused(
-    variable: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("option", ["--table", "--bus", "--switch"])
+def test_folder_and_stack_at_once_are_refused(option: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever means the one must not command the other."""
-    monkeypatch.setenv(variable, "trader-live")
+    code = run_in(home, "flatten", option, "trader-live")
 
-    code = run_in(home, "flatten")
-
-    assert (78, True) == (code, "trader-live (or its variable) a stack; allowed is one" in capsys.readouterr().err)
+    assert (78, True) == (code, f"{option} trader-live a stack; allowed is one" in capsys.readouterr().err)
     assert {} == look(home).commands.slots
+
+
+def test_folder_that_is_typed_counts_more_than_variables(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were exported for a stack, of which nothing is asked, changed or told."""
+    for name in ("TRADER_TABLE", "TRADER_COMMAND_BUS", "TRADER_KILL_SWITCH", "TRADER_AUDIT_BUCKET"):
+        monkeypatch.setenv(name, "trader-live")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    codes = [run_in(home, "flatten"), run("halt", "--home", str(home)), run_in(home, "status")]
+
+    assert [0, 0, 0] == codes
+    assert ["flatten"] == list(look(home).commands.slots)
+    assert "HALT\n" == switch_in(home).read_text(encoding="utf-8")
+    assert "trader-live" not in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("command", [["flatten"], ["halt"], ["status"]])

@@ -42,6 +42,8 @@ VARIABLES = (
     "TRADER_SECRET",
     "TRADER_LIVE_CONFIRMED",
     "TRADER_VENUE_URL",
+    # What a stack calls its bus, for the operator's commands.
+    "TRADER_COMMAND_BUS",
 )
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
