@@ -281,7 +281,7 @@ bench-coldstart: ## build for this machine and time a cold start of what was bui
 
 # --- sandbox ---------------------------------------------------------------------------------------------------
 
-# Where the sandbox listens. For `make invoke` the function must reach it from its container: the bridge's address.
+# Where the sandbox listens: loopback, or Docker's bridge. `make invoke` finds its way from the one to the other.
 SANDBOX_BIND ?= 127.0.0.1
 EVENT ?= events/scheduled-cycle.json
 
@@ -290,13 +290,14 @@ sandbox: .venv/.dev .locker/sam/.made ## AWS (moto), the venue and the stack of 
 	$(BIN)/trader sandbox up --bind $(SANDBOX_BIND)
 
 .PHONY: invoke
-invoke: ## sam local invoke of EVENT against a running sandbox; needs Docker
+invoke: .venv/.dev ## sam local invoke of EVENT, as if it happened now, against the sandbox that is up; needs Docker
+	@$(BIN)/python -m desk.invoke --sam --check $(EVENT)
 	$(MAKE) build ARCHITECTURE=$(HOST_ARCHITECTURE)
-	$(BIN)/python -m desk.invoke --sam $(EVENT)
+	$(BIN)/python -m desk.invoke --sam --now $(EVENT)
 
 .PHONY: invoke-local
-invoke-local: .venv/.dev ## the same handler on EVENT, in a plain process
-	$(BIN)/python -m desk.invoke $(EVENT)
+invoke-local: .venv/.dev ## the same in a plain process, without Docker
+	$(BIN)/python -m desk.invoke --now $(EVENT)
 
 # TRADER_E2E=sam or TRADER_E2E=process insists on one way.
 .PHONY: e2e

@@ -1,4 +1,4 @@
-"""For all tests: Hypothesis profiles, and the judge of what the tests of integration/ made the function ask of AWS."""
+"""For all tests: an environment without AWS, Hypothesis profiles, and the judge of what integration/ asked of AWS."""
 
 import os
 from importlib import import_module
@@ -8,6 +8,11 @@ import pytest
 from hypothesis import settings
 
 from integration.proof import Proof
+
+# What a shell exports for a stack or a sandbox is no part of any test. It goes first: some of it is read on importing.
+for _name in [name for name in os.environ if name.startswith(("AWS_", "TRADER_", "POWERTOOLS_", "COINBASE_"))]:
+    if _name != "TRADER_E2E":
+        del os.environ[_name]
 
 # Derandomised, so that a red run can be repeated by anyone and an unrelated change is never stopped by bad luck.
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)

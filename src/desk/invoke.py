@@ -1,7 +1,9 @@
 """Invoke a function on this machine: in a container by `sam local invoke`, or as a plain process.
 
-``python -m desk.invoke EVENT``        the handler in this very process; reads the environment, as Lambda's does
-``python -m desk.invoke --sam EVENT``  what `sam build` made, in Lambda's image, against a sandbox that is up
+``python -m desk.invoke EVENT``        the handler in this very process, against the sandbox that is up; without one it
+                                       reads the environment, as Lambda's does
+``python -m desk.invoke --sam EVENT``  what `sam build` made, in Lambda's image, against the sandbox that is up
+``--now``                              has the event happen now: those of ``events/`` are recordings
 
 Which function it is follows from the event, as on AWS from the rule that takes it: what S3 says is for the publisher,
 everything else for the trading function.
@@ -21,22 +23,27 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from desk.current_events import make_current
+from desk.sandbox.bridge import find_bridge, find_inside, open_passages
+from desk.sandbox.env_files import FUNCTION, PUBLISHER, read_env_file, read_variables
 from desk.sandbox.sam_tool import find_sam
 from trader.errors import ConfigError
+from trader.model.ids import Instant
 
 ROOT = Path(__file__).parents[2]
-FUNCTION, PUBLISHER = "TradingFunction", "EventPublisher"
 _HANDLERS = {FUNCTION: "trader.entry.lambda_handler", PUBLISHER: "trader.entry.publish"}
 CONFIG = ROOT / "config"
 _CONFIG_LAYER = "ConfigLayer"
 # What the template's own period of 5 minutes gives an invocation; what is beyond that is start-up, or one that hangs.
 _TIME_OUT_SECONDS, _SECONDS_MAX = 210, 240
+_OURS = ("AWS_", "TRADER_", "POWERTOOLS_")
 BUILT = ROOT / ".aws-sam/build/template.yaml"
 VARIABLES = ROOT / "var/sandbox/env.json"
 
@@ -89,7 +96,7 @@ def invoke_by_sam(
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     environment |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     # SAM asks STS for the account's number before each invocation: the sandbox's, or it waits for the real one in vain.
-    told = _told(variables, function)
+    told = read_variables(variables, function)
     environment |= {key: text for key, text in told.items() if key == "AWS_ENDPOINT_URL"}
     environment |= {"DOCKER_HOST": docker_host} if docker_host else {}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)  # noqa: S603
@@ -105,8 +112,9 @@ def find_architecture() -> str:
 
 def invoke_by_process(event: Path, variables: Mapping[str, str], *, config: Path = CONFIG) -> Invocation:
     """Invoke the handler in a fresh interpreter, which is told nothing but the variables."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TRADER_", "POWERTOOLS_"))}
-    command = [sys.executable, "-m", "desk.invoke", str(event)]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    # The variables are all there is to know, whatever sandbox is up.
+    command = [sys.executable, "-m", "desk.invoke", str(event), "--env-vars", os.devnull]
     environment = kept | dict(variables) | {"TRADER_CONFIG_DIR": str(config)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX)  # noqa: S603
     return Invocation(bool(done.returncode), _last_json(done.stdout), done.stderr + done.stdout)
@@ -124,7 +132,7 @@ def prepare_environment(built: Path, variables: Path, config: Path | None = None
         raise ConfigError(f"invoke: {built}: not there; make build makes it")
     document = yaml.safe_load(built.read_text(encoding="utf-8"))
     resources = document["Resources"]
-    for function, told in _read(variables).items():
+    for function, told in read_env_file(variables).items():
         declared = resources[function]["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
         declared |= {key: "" for key in told if key not in declared}
     if config is not None:
@@ -152,27 +160,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sam", action="store_true", help="in a container, by sam local invoke")
     parser.add_argument("--built", type=Path, default=BUILT, help="template that sam build made")
     parser.add_argument("--env-vars", type=Path, default=VARIABLES, help="what the sandbox wrote")
+    parser.add_argument("--now", action="store_true", help="have the event happen now")
+    parser.add_argument("--check", action="store_true", help="say what is missing, and invoke nothing")
     told = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _invoke(told, Path(folder))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _invoke(told: argparse.Namespace, folder: Path) -> int:
+    event, bridge = told.event, _find_way(told) if told.sam else ""
+    if told.check:
+        return 0
+    if told.now:
+        event = folder / told.event.name
+        now = Instant(int(time.time()))
+        event.write_text(json.dumps(make_current(_read(told.event), now)), encoding="utf-8")
     if not told.sam:
-        if told.env_vars.is_file() and not {"TRADER_TABLE", "TRADER_EVENT_BUS"} & os.environ.keys():
-            variables = _told(told.env_vars, find_function(_read(told.event)))
-            os.environ.update(variables | {"TRADER_CONFIG_DIR": str(CONFIG)})
-        return invoke_in_process(told.event)
-    invocation = invoke_by_sam(told.event, told.built, told.env_vars)
+        if told.env_vars.is_file():
+            function = find_function(_read(event))
+            _take(read_variables(told.env_vars, function) | {"TRADER_CONFIG_DIR": str(CONFIG)})
+        elif told.now and not {"TRADER_TABLE", "TRADER_EVENT_BUS"} & os.environ.keys():
+            raise _no_sandbox(told.env_vars)
+        return invoke_in_process(event)
+    function = find_function(_read(event))
+    with open_passages(read_variables(told.env_vars, function), bridge) as variables:
+        file = folder / "env.json"
+        file.write_text(json.dumps(read_env_file(told.env_vars) | {function: variables}), encoding="utf-8")
+        invocation = invoke_by_sam(event, told.built, file)
     print(invocation.said, file=sys.stderr)
     print(json.dumps(invocation.answer), file=sys.stderr if invocation.failed else sys.stdout)
     return int(invocation.failed)
 
 
-def _told(variables: Path, function: str) -> dict[str, str]:
-    known = _read(variables)
-    if function not in known:
-        raise ConfigError(f"invoke: {variables}: no {function}; the stack has it with DomainEvents=ENABLED")
-    return dict(known[function])
+def _find_way(told: argparse.Namespace) -> str:
+    """Return the bridge by which a container reaches the sandbox; nothing for one that listens there itself.
+
+    Raises: ConfigError saying what to type instead.
+    """
+    if not told.env_vars.is_file():
+        raise _no_sandbox(told.env_vars)
+    if not find_inside(read_variables(told.env_vars)):
+        return ""
+    try:
+        return find_bridge()
+    except ConfigError as error:
+        raise ConfigError(f"invoke: {error}; without a container: make invoke-local EVENT={told.event}") from None
 
 
-def _read(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _no_sandbox(variables: Path) -> ConfigError:
+    return ConfigError(f"invoke: no sandbox is up ({variables} is not there); type make sandbox in another shell")
+
+
+def _take(variables: Mapping[str, str]) -> None:
+    """Know these variables and no other of ours: what the shell exports is not told to the function."""
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        del os.environ[name]
+    os.environ.update(variables)
+
+
+def _read(event: Path) -> Any:
+    try:
+        return json.loads(event.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"invoke: EVENT={event}: {error}") from None
 
 
 def _last_json(text: str) -> Any:

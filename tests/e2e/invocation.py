@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -10,12 +9,13 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 
 from desk import invoke
 from desk.invoke import Invocation
+from desk.sandbox.bridge import find_bridge
 from desk.sandbox.sam_tool import find_sam
+from trader.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 #: Makes an engine and a stand-in for Lambda's image where neither is there; beside the repository, if anywhere.
@@ -83,15 +83,11 @@ def _container_way(folder: Path) -> InvocationWay:
 
 def _gateway(image: str, engine: Mapping[str, str]) -> str:
     """The address under which a container reaches what listens on this machine: tried, not believed."""
-    form = "{{json (index .IPAM.Config 0)}}"
-    bridge = json.loads(_run("docker", "network", "inspect", "bridge", "--format", form, **engine))
-    # An engine that was just started may not say; then it has taken the first address.
-    gateway = bridge.get("Gateway") or str(ip_network(bridge["Subnet"])[1])
     try:
-        listener = socket.create_server((gateway, 0))
-    except OSError as error:
-        raise LookupError(f"the engine's bridge {gateway} is not on this machine: {error}") from error
-    with listener:
+        gateway = find_bridge(engine.get("DOCKER_HOST", ""))
+    except ConfigError as error:
+        raise LookupError(str(error)) from error
+    with socket.create_server((gateway, 0)) as listener:
         call = f"import socket; socket.create_connection({(gateway, listener.getsockname()[1])!r}, 10)"
         _run("docker", "run", "--rm", "--entrypoint", "python3", image, "-c", call, **engine)
     return gateway

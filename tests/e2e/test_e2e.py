@@ -7,6 +7,8 @@ test_paper_fill.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,28 @@ def test_paper_tick_places_announced_orders_once(paper: PaperLife) -> None:
     assert ("SKIPPED", 0) == (again["outcome"], again["orders_sent"])
     assert ("PAPER#main", "RUN", len(announced)) == (status["scope"], status["trading_state"], status["active_orders"])
     assert (paper.placed, []) == (world.ledger(), world.fills())
+
+
+@pytest.fixture(scope="module")
+def current(open_world: OpenWorld) -> World:
+    return open_world("DRY_RUN")
+
+
+@pytest.mark.parametrize("name", sorted(COVERED | set(OBEYED) | set(REFUSED)))
+def test_event_of_the_repository_works_at_any_time(current: World, name: str) -> None:
+    """As `make invoke-local` invokes it: as if it happened now. Only a lot that is not there cannot be closed."""
+    told = ["--now", "--env-vars", str(current.variables)]
+    command = [sys.executable, "-m", "desk.invoke", *told, str(EVENTS / f"{name}.json")]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    answer = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+    if name in {"close", "bus-close"}:
+        assert (1, True) == (done.returncode, "there is no lot" in done.stderr)
+    elif name not in {"status", "watch"}:
+        assert (0, "COMPLETED") == (done.returncode, answer["outcome"]), done.stderr[-500:]
+    else:
+        assert 0 == done.returncode
 
 
 def test_malformed_events_fail_loudly_and_touch_nothing(dry: World) -> None:

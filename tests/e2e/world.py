@@ -39,7 +39,7 @@ class World:
 
     def __init__(self, sandbox: AwsSandbox, way: InvocationWay, folder: Path, config: Path | None = None) -> None:
         self.sandbox, self._way, self._folder, self._config = sandbox, way, folder, config
-        self._variables = sandbox.write(folder)
+        self.variables = sandbox.write(folder)
         self.names = sandbox.environment()
         self.scope = f"{self.names['TRADER_MODE']}#main"
         self.said: list[str] = []
@@ -54,7 +54,7 @@ class World:
             file.write_text(json.dumps(event), encoding="utf-8")
         function = find_function(json.loads(file.read_text(encoding="utf-8")))
         names = self.sandbox.environment(function)
-        invocation = self._way.invoke(file, self._variables, names, self._config)
+        invocation = self._way.invoke(file, self.variables, names, self._config)
         self.said.append(invocation.said)
         return invocation
 

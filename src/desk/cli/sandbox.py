@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from trader.ports import Clock
 
 _PORT = 8787
+_NEXT_STEPS = """
+The stack {name} is up, in {mode}, until Ctrl-C. In another shell:
+  . {folder}/env.sh                      # from here on aws and trader mean this stack, until that shell ends
+  make invoke-local                         # a tick, due now; EVENT=events/... is another; make invoke: in a container
+  .venv/bin/trader status --mode {mode}      # what is allowed, held and protected
+  .venv/bin/trader flatten --mode {mode}     # sell everything; what the function answers is printed here
+  .venv/bin/trader halt                     # turn the kill switch; the line that turns it back is printed"""
 
 
 class ClockKind(StrEnum):
@@ -45,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def venue(  # noqa: PLR0913 - one argument for each option
     *,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = _PORT,
-    bind: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    bind: Annotated[str, typer.Option(help="Address to listen on: loopback or Docker's bridge.")] = "127.0.0.1",
     candles: Annotated[Path | None, typer.Option(help="Folder of candles to replay.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the synthetic market, if there is no folder.")] = DEMO_SEED,
     clock: Annotated[ClockKind, typer.Option(help="Virtual: set by hand through /__sandbox/clock.")] = ClockKind.REAL,
@@ -58,11 +66,13 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
+    from desk.sandbox.bridge import check_bind
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
     from desk.sandbox.price_sources import add_many_products, add_script
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
 
+    check_bind(bind)
     begin = _instant(at)
     now = SystemClock().now() if clock is ClockKind.REAL or begin is None else begin
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
@@ -143,8 +153,7 @@ def up(
     *,
     mode: Annotated[str, typer.Option(help="DRY_RUN or PAPER, as the stack's parameter.")] = "PAPER",
     name: Annotated[str, typer.Option(help="Name of the stack.")] = "trader-sandbox",
-    bind: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets containers in.")] = "127.0.0.1",
-    reached_as: Annotated[str, typer.Option(help="Address clients use, an IP; in a container: the bridge's.")] = "",
+    bind: Annotated[str, typer.Option(help="Address to listen on: loopback or Docker's bridge.")] = "127.0.0.1",
     aws_port: Annotated[int, typer.Option(help="Port of AWS's stand-in; 0 takes any free one.")] = 5055,
     venue_port: Annotated[int, typer.Option(help="Port of the venue; 0 takes any free one.")] = _PORT,
     template: Annotated[Path, typer.Option(help="Template to make the stack from.")] = Path("template.yaml"),
@@ -157,9 +166,11 @@ def up(
     """
     from desk.invoke import find_architecture
     from desk.sandbox.aws import Addresses, AwsSandbox
+    from desk.sandbox.bridge import check_bind
+    from desk.sandbox.env_files import clear_env_files
 
-    # The reachable address of 0.0.0.0 is this machine's own, unless one is named.
-    addresses = Addresses(bind, reached_as or ("127.0.0.1" if bind == "0.0.0.0" else bind), aws_port, venue_port)  # noqa: S104
+    check_bind(bind)
+    addresses = Addresses(bind, bind, aws_port, venue_port)
     parameters = {"Mode": mode, "Architecture": find_architecture()}
     # One at a time, as with one reserved execution.
     runs = ThreadPoolExecutor(max_workers=1)
@@ -175,6 +186,8 @@ def up(
             json.dumps({**told, "venue": sandbox.venue_url, "made": made, "left_out": sandbox.stack.left_out}),
             flush=True,
         )
+        print(_NEXT_STEPS.format(name=name, mode=mode, folder=folder), file=sys.stderr, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             sandbox.venue.wait()
+        clear_env_files(folder)
         runs.shutdown(cancel_futures=True)

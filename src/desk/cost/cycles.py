@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
-from moto import mock_aws
 
 from desk.cost.aws_calls import AwsCall, Recording, record_calls
 from desk.invoke import Context
+from desk.mocked_aws import open_mocked_aws
 from desk.sandbox.server import VenueServer
 from desk.sandbox.traffic import Traffic
 from trader.adapters.aws.table import measure_item
@@ -161,7 +161,7 @@ def open_bench(config: Path, mode: str = "LIVE") -> Iterator[Bench]:
     """Put the function's world together: AWS by moto, the venue over HTTP, the shipped configuration."""
     with contextlib.ExitStack() as stack:
         recording = stack.enter_context(record_calls())
-        stack.enter_context(mock_aws())
+        stack.enter_context(open_mocked_aws())
         venue = stack.enter_context(VenueServer())
         folder = Path(stack.enter_context(TemporaryDirectory()))
         make_config(config, folder)

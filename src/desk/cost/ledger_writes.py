@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import boto3
-from moto import mock_aws
 
 from desk.cost.aws_calls import record_calls
 from desk.cost.cycles import TABLE, count_units, count_write_units, create_table
 from desk.cost.realistic_ledger import NOW, make_ledger
+from desk.mocked_aws import open_mocked_aws
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.aws.table import ITEM_BYTES_MAX, measure_item
 from trader.model.codec import canonical_json
@@ -57,7 +57,7 @@ LARGE = Business(products=200, lots=50, orders=500, dust=2_000)
 def measure_writes(business: Business) -> LedgerWrites:
     """Let the store take the lease of a ledger and commit it, and count what that writes."""
     ledger = make_ledger(business.products, business.lots, business.orders, business.dust, scope=_SCOPE)
-    with record_calls() as recording, mock_aws():
+    with record_calls() as recording, open_mocked_aws():
         dynamodb = boto3.client("dynamodb", _REGION, aws_access_key_id="cost", aws_secret_access_key="cost")  # noqa: S106
         create_table(dynamodb)
         store = DynamoStateStore(dynamodb, TABLE)

@@ -28,7 +28,7 @@ from threading import Event
 from desk.drill.clock_tries import ANSWERS, MANY_LOTS, SAM_TRIES, TRIES, TRIES_MANY, Ended, Try, Way, plan_tries
 from desk.drill.clock_world import ClockWorld, open_clock_world
 from desk.invoke import CONFIG, Invocation, invoke_by_process, invoke_by_sam
-from desk.sandbox.aws import FUNCTION
+from desk.sandbox.env_files import FUNCTION
 
 _MINUTES, _AT_ONCE = 13, 8
 _SAID = {Way.SWITCH: "`ssm put-parameter`, FLATTEN", Way.BUS: "`events put-events`, `flatten`"}

@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import boto3
-from moto import mock_aws
 
 from desk.drill.multi_order import MultiOrderDrill, Ran, Sent
 from desk.drill.switch_flipper import STOPPING, Flip, Look, Operator, WatchedSwitch, find_readable, permits
+from desk.mocked_aws import open_mocked_aws
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.model.orders import OrderPurpose
 from trader.ports import KillSwitch
@@ -61,7 +61,7 @@ def run_drill(
     begun, found = time.monotonic(), Findings()
     drill = MultiOrderDrill(config, _DELAY_SECONDS)
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    with mock_aws():
+    with open_mocked_aws():
         ssm = [
             boto3.client("ssm", "us-east-1", aws_access_key_id="drill", aws_secret_access_key="drill")  # noqa: S106
             for _ in range(2)

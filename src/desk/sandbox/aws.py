@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -11,13 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from desk.sandbox.env_files import FUNCTION, PUBLISHER, write_env_files
 from desk.sandbox.event_bus import Deliver
 from desk.sandbox.moto_server import MotoServer
 from desk.sandbox.server import VenueServer
 from desk.sandbox.stack import REGION, Stack, create_stack
-
-#: The functions' logical names in template.yaml.
-FUNCTION, PUBLISHER = "TradingFunction", "EventPublisher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +92,7 @@ class AwsSandbox:
 
     def write(self, folder: Path) -> Path:
         """Write ``env.json`` for `sam local invoke --env-vars`, and ``env.sh`` for a shell; return the first."""
-        folder.mkdir(parents=True, exist_ok=True)
-        variables = self.environment()
-        file = folder / "env.json"
-        told = {FUNCTION: variables}
+        functions = {FUNCTION: self.environment()}
         if self.stack.publisher:
-            told[PUBLISHER] = self.environment(PUBLISHER)
-        file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-        shell = {**variables, "TRADER_COMMAND_BUS": self.stack.outputs["CommandBusName"]}
-        lines = [f"export {key}='{value}'\n" for key, value in sorted(shell.items())]
-        (folder / "env.sh").write_text("".join(lines), encoding="utf-8")
-        return file
+            functions[PUBLISHER] = self.environment(PUBLISHER)
+        return write_env_files(folder, functions, self._name, self.stack.outputs["CommandBusName"])

@@ -121,7 +121,9 @@ class AwsWire:
         self.clients["ssm"].put_parameter(Name=SWITCH, Value=word, Type="String", Overwrite=True)
 
     def _client(self, session: Any, name: str, tries: int) -> Any:
-        client = session.client(name, config=Config(retries={"total_max_attempts": tries, "mode": "standard"}))
+        # Of an endpoint that the shell names, such as a sandbox's, moto would not know that it is AWS.
+        config = Config(retries={"total_max_attempts": tries, "mode": "standard"}, ignore_configured_endpoint_urls=True)
+        client = session.client(name, config=config)
         events = client.meta.events
         events.unregister("before-send", botocore_stubber)
         events.register_first(f"before-send.{name}", self._send)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,10 @@ BUILT: dict[str, Any] = {
 #: A SAM that notes its arguments and its environment, says what it is given and ends as it is told.
 _SAM = """#!{python}
 import json, os, sys
+with open(sys.argv[sys.argv.index("--event") + 1]) as file:
+    event = json.load(file)
 with open({noted!r}, "w") as file:
-    json.dump({{"arguments": sys.argv[1:], "environment": dict(os.environ)}}, file)
+    json.dump({{"arguments": sys.argv[1:], "environment": dict(os.environ), "event": event}}, file)
 sys.stderr.write("START\\n")
 sys.stdout.write({says!r})
 sys.exit({code})
@@ -62,6 +67,17 @@ class Scene:
     def noted(self) -> Any:
         """What SAM was told."""
         return json.loads(self._noted.read_text(encoding="utf-8"))
+
+    def docker(self, script: str) -> None:
+        """From now on the command docker does this."""
+        file = self._folder / "docker"
+        file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        file.chmod(0o755)
+        self._monkeypatch.setenv("PATH", f"{self._folder}:{os.environ['PATH']}")
+
+    def paths(self) -> list[str]:
+        """The options that name what was built, and the sandbox's variables."""
+        return ["--built", str(self.built), "--env-vars", str(self.variables)]
 
     def by_sam(self, **more: Any) -> invoke.Invocation:
         return invoke.invoke_by_sam(self.event, self.built, self.variables, **more)
@@ -153,9 +169,8 @@ def test_command_prints_the_answer_and_ends_as_the_function_did(
 ) -> None:
     """A summary on standard output, an error on the other; SAM's own code is no guide."""
     scene.sam(says)
-    paths = ["--built", str(scene.built), "--env-vars", str(scene.variables)]
 
-    ended = invoke.main(["--sam", str(scene.event), *paths])
+    ended = invoke.main(["--sam", str(scene.event), *scene.paths()])
 
     told = capsys.readouterr()
     assert code == ended
@@ -207,6 +222,68 @@ def test_function_follows_from_the_event(event: Any, function: str) -> None:
     assert function == invoke.find_function(event)
 
 
+def test_sandbox_on_loopback_is_reached_by_a_passage_on_the_bridge(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bridge is found by itself, SAM is told the passage, and the sandbox's own file stays."""
+    scene.sam('"done"\n')
+    scene.docker('echo \'{"Subnet": "127.0.0.0/16", "Gateway": "127.0.0.2"}\'')
+    told = {**TOLD, "AWS_ENDPOINT_URL": "http://127.0.0.1:5055"}
+    scene.variables.write_text(json.dumps({invoke.FUNCTION: told}), encoding="utf-8")
+
+    assert 0 == invoke.main(["--sam", str(scene.event), *scene.paths()])
+    assert scene.noted()["environment"]["AWS_ENDPOINT_URL"].startswith("http://127.0.0.2:")
+    assert told == json.loads(scene.variables.read_text(encoding="utf-8"))[invoke.FUNCTION]
+
+
+@pytest.mark.parametrize("more", [["--check"], ["--now"]])
+def test_what_to_type_is_said_where_a_container_cannot_reach_the_sandbox(
+    scene: Scene, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    """In one line, before anything is built or invoked."""
+    scene.docker("echo no engine >&2; exit 1")
+    told = {**TOLD, "AWS_ENDPOINT_URL": "http://127.0.0.1:5055"}
+    scene.variables.write_text(json.dumps({invoke.FUNCTION: told}), encoding="utf-8")
+
+    assert 1 == invoke.main(["--sam", str(scene.event), *more, *scene.paths()])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"Docker: no engine; without a container: make invoke-local EVENT={scene.event}" in line
+
+
+@pytest.mark.parametrize("way", [["--sam"], ["--sam", "--check"], []])
+def test_no_sandbox_is_said_with_the_remedy(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: list[str]
+) -> None:
+    """By either way."""
+    monkeypatch.delenv("TRADER_TABLE", raising=False)
+    scene.variables.unlink()
+
+    assert 1 == invoke.main([str(scene.event), "--now", *way, *scene.paths()])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no sandbox is up" in line
+    assert "make sandbox" in line
+
+
+def test_event_that_is_not_there_is_named(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it was typed."""
+    assert 1 == invoke.main(["--sam", "--now", "events/nothing.json", *scene.paths()])
+    assert "EVENT=events/nothing.json" in capsys.readouterr().err
+
+
+def test_recorded_event_happens_now(scene: Scene) -> None:
+    """What SAM is given is moved, the file stays; without --now it is given the file."""
+    scene.sam('"done"\n')
+    scene.event.write_text('{"scheduled_time": "2026-11-22T10:15:00Z"}', encoding="utf-8")
+    before = int(time.time())
+
+    invoke.main(["--sam", "--now", str(scene.event), *scene.paths()])
+
+    at = datetime.fromisoformat(scene.noted()["event"]["scheduled_time"]).timestamp()
+    assert before <= at <= time.time()
+    invoke.main(["--sam", str(scene.event), *scene.paths()])
+    assert "2026-11-22T10:15:00Z" == scene.noted()["event"]["scheduled_time"]
+
+
 # --- in a process
 
 
@@ -218,6 +295,18 @@ def test_process_takes_the_publisher_for_an_event_of_s3(scene: Scene) -> None:
 
     assert invocation.failed
     assert "TRADER_EVENT_BUS: not set" in invocation.said
+
+
+def test_sandbox_counts_more_than_what_the_shell_exports(scene: Scene) -> None:
+    """A shell that looks at another stack, or has sourced env.sh, invokes against the sandbox all the same."""
+    command = [sys.executable, "-m", "desk.invoke", "--now", str(scene.event), *scene.paths()]
+    shell = {"TRADER_TABLE": "another", "TRADER_AUDIT_BUCKET": "another", "TRADER_KILL_SWITCH": "another"}
+
+    done = subprocess.run(command, env=os.environ | shell, capture_output=True, text=True, check=False)
+
+    assert 1 == done.returncode
+    assert "TRADER_AUDIT_BUCKET: not set" in done.stderr
+    assert "TRADER_TABLE" not in done.stderr
 
 
 def test_process_is_told_the_variables_and_nothing_of_ours(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,61 @@
+"""What a sandbox writes down for others: ``env.json`` for the functions, ``env.sh`` for a person's shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from trader.errors import ConfigError
+
+#: The functions' logical names in template.yaml.
+FUNCTION, PUBLISHER = "TradingFunction", "EventPublisher"
+Variables = Mapping[str, str]
+#: What leads a person's commands to the sandbox, and nothing that changes what any other command does: mode and
+#: configuration are the function's own.
+_FOR_A_SHELL = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "TRADER_TABLE",
+    "TRADER_AUDIT_BUCKET",
+    "TRADER_KILL_SWITCH",
+    "TRADER_VENUE_URL",
+)
+#: Would have a person's own account asked, or be shown to the sandbox.
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+
+
+def write_env_files(folder: Path, functions: Mapping[str, Variables], stack: str, bus: str) -> Path:
+    """Write both files; return the one for `sam local invoke --env-vars`, which has each function's variables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "env.json"
+    file.write_text(
+        json.dumps({name: dict(each) for name, each in functions.items()}, indent=2) + "\n", encoding="utf-8"
+    )
+    shell = {name: functions[FUNCTION][name] for name in _FOR_A_SHELL} | {"TRADER_COMMAND_BUS": bus, "STACK": stack}
+    lines = [f"unset {' '.join(_UNSET)}", *(f"export {name}={shlex.quote(text)}" for name, text in shell.items())]
+    (folder / "env.sh").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def clear_env_files(folder: Path) -> None:
+    """Take both files away, so that nobody is led to a sandbox that is gone."""
+    for name in ("env.json", "env.sh"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def read_env_file(file: Path) -> dict[str, dict[str, str]]:
+    """Read what each function is to be told out of an ``env.json``."""
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def read_variables(file: Path, function: str = FUNCTION) -> dict[str, str]:
+    """Read what one function is to be told. Raises: ConfigError if the sandbox has no such function."""
+    known = read_env_file(file)
+    if function not in known:
+        raise ConfigError(f"invoke: {file}: no {function}; the stack has it with DomainEvents=ENABLED")
+    return known[function]
