@@ -294,14 +294,22 @@ def records_are_kept_and_private(template: Template) -> list[str]:
     return [what for what, holds in kept.items() if not holds]
 
 
-def the_key_is_kept(template: Template) -> list[str]:
-    """Deleting the stack leaves it where it is."""
-    return [] if _is_retained(template["Resources"]["ApiSecret"]) else ["ApiSecret"]
+def what_is_kept_is_taken_back_at_first(template: Template) -> list[str]:
+    """Key, books and records stay where they are when the stack goes; a first deployment that fails leaves none."""
+    kept = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if {resource.get("DeletionPolicy", "Delete"), resource.get("UpdateReplacePolicy", "Delete")} != {"Delete"}
+        and name != "TradingFunction"
+    }
+    return sorted({"ApiSecret", "StateTable", "AuditBucket"} - kept.keys()) + [
+        name for name, resource in kept.items() if not _is_retained(resource)
+    ]
 
 
 def _is_retained(resource: dict[str, Any]) -> bool:
     # Except from the very operation that made it: a first deployment that fails leaves nothing behind.
-    return (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    return (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == ("RetainExceptOnCreate", "Retain")
 
 
 def live_is_deliberate(template: Template) -> list[str]:
@@ -536,7 +544,7 @@ PROMISES: tuple[Promise, ...] = (
     a_cycle_ends_before_the_next,
     books_are_kept,
     records_are_kept_and_private,
-    the_key_is_kept,
+    what_is_kept_is_taken_back_at_first,
     live_is_deliberate,
     modes_are_those_of_the_code,
     the_environment_is_complete,
@@ -664,8 +672,9 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (books_are_kept, "StateTable.DeletionPolicy", "Retain"),
     (books_are_kept, "StateTable.UpdateReplacePolicy", "RetainExceptOnCreate"),
     (records_are_kept_and_private, "AuditBucket.DeletionPolicy", "Retain"),
-    (the_key_is_kept, "ApiSecret.DeletionPolicy", "Retain"),
-    (the_key_is_kept, "ApiSecret.UpdateReplacePolicy", "Delete"),
+    (what_is_kept_is_taken_back_at_first, "ApiSecret.DeletionPolicy", "Retain"),
+    (what_is_kept_is_taken_back_at_first, "ApiSecret.UpdateReplacePolicy", "Delete"),
+    (what_is_kept_is_taken_back_at_first, "AuditAnchorLogs.DeletionPolicy", "Retain"),
     (books_are_kept, "StateTable.Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled", False),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.PolicyDocument.Statement", []),
     (records_are_kept_and_private, "AuditBucketPolicy.Properties.Bucket", {"Ref": "AWS::NoValue"}),

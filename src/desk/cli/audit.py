@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from desk.cli.ledger import BucketOption
 from desk.cli.options import (
     CONFIG_DIR,
     AsJson,
+    BucketOption,
     ConfigDir,
     HomeOption,
     ModeOption,
     TableOption,
     open_console,
+    read_parts,
     read_settings,
 )
 from desk.recovery.locate import StoreLocation, locate_evidence
@@ -30,7 +31,7 @@ _SHOWN = 20
 
 AnchorsOption = Annotated[
     str | None,
-    typer.Option("--anchors", envvar="TRADER_ANCHORS", help="Log group in which each day was written down, on AWS."),
+    typer.Option("--anchors", help="Log group in which each day was written down, on AWS; or TRADER_ANCHORS."),
 ]
 
 
@@ -57,7 +58,9 @@ def verify(
     Ends with 1 if anything is not.
     """
     scope = make_scope(read_settings(config, mode))
-    judged = verify_audit(locate_evidence(StoreLocation(home, table, bucket), anchors, scope))
+    parts = read_parts(home, table=table, bucket=bucket, anchors=anchors)
+    location = StoreLocation(home, parts["table"], parts["bucket"])
+    judged = verify_audit(locate_evidence(location, parts["anchors"], scope))
     if not judged.objects and not judged.owed:
         raise AuditError(f"no audit object of {scope} was found: there is nothing to verify")
     if as_json:

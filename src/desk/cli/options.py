@@ -37,6 +37,7 @@ _VARIABLES = {
     "bus": "TRADER_COMMAND_BUS",
     "switch": "TRADER_KILL_SWITCH",
     "bucket": "TRADER_AUDIT_BUCKET",
+    "anchors": "TRADER_ANCHORS",
 }
 
 #: One JSON object on stdout in place of tables.

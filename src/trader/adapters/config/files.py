@@ -42,8 +42,9 @@ VARIABLES = (
     "TRADER_SECRET",
     "TRADER_LIVE_CONFIRMED",
     "TRADER_VENUE_URL",
-    # What a stack calls its bus, for the operator's commands.
+    # What a stack calls its bus and its log of digests, for the operator's commands.
     "TRADER_COMMAND_BUS",
+    "TRADER_ANCHORS",
 )
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
