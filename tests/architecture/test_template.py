@@ -514,6 +514,15 @@ def suppressions_say_why(template: Template) -> list[str]:
     ]
 
 
+def nothing_is_reserved_by_default(template: Template) -> list[str]:
+    """A new account has too little to reserve; only somebody who says so has one execution set aside."""
+    found = [] if template["Parameters"]["ReserveConcurrency"]["Default"] == "no" else ["ReserveConcurrency"]
+    if template["Conditions"]["ReservesConcurrency"] != {"Fn::Equals": [{"Ref": "ReserveConcurrency"}, "yes"]}:
+        found.append("ReservesConcurrency")
+    functions = of_type(template, "AWS::Lambda::Function")
+    return found + [name for name, each in functions.items() if "ReservedConcurrentExecutions" in each["Properties"]]
+
+
 def the_function_carries_trader_only(template: Template) -> list[str]:
     """Its code is the package, and whatever needs building is built by layers/Makefile."""
     found = []
@@ -555,6 +564,7 @@ PROMISES: tuple[Promise, ...] = (
     somebody_hears,
     metrics_are_few,
     suppressions_say_why,
+    nothing_is_reserved_by_default,
     the_function_carries_trader_only,
 )
 
@@ -775,6 +785,7 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     (somebody_hears, "NotifierRole.Properties.Policies.0.PolicyDocument.Statement.1.Action", "logs:GetLogEvents"),
     (metrics_are_few, "Dashboard.Condition", None),
     (metrics_are_few, "Dashboard.Properties.DashboardBody.Fn::Sub.0", '[["Trader", "Luck", "service", "x"]]'),
+    (nothing_is_reserved_by_default, "SwitchMaker.Properties.ReservedConcurrentExecutions", 1),
     (suppressions_say_why, "AuditBucket.Metadata.checkov.skip.0.comment", "later"),
     (the_function_carries_trader_only, "TradingFunction.Properties.CodeUri", "src"),
     (the_function_carries_trader_only, "ConfigLayer.Metadata.ContextPath", "config"),
@@ -815,6 +826,8 @@ def test_each_assertion_about_live_counts(number: int) -> None:
 def test_other_defaults_and_periods_are_found() -> None:
     """A default that trades, a period that is not the configured one, a wrong product of minutes and seconds."""
     assert modes_are_those_of_the_code(broken("Mode.Default", "LIVE", "Parameters"))
+    assert nothing_is_reserved_by_default(broken("ReserveConcurrency.Default", "yes", "Parameters"))
+    assert nothing_is_reserved_by_default(broken("ReservesConcurrency", {"Fn::Equals": ["a", "a"]}, "Conditions"))
     assert modes_are_those_of_the_code(broken("LiveTradingConfirmed.Default", "yes", "Parameters"))
     assert others_are_told_only_if_asked_for(broken("DomainEvents.Default", "ENABLED", "Parameters"))
     assert others_are_told_only_if_asked_for(broken("DomainEventBusName.Condition", None, "Outputs"))
@@ -862,7 +875,7 @@ def test_profile_deploys_its_mode(profile: str, mode: str) -> None:
 
     assert chosen.keys() <= template["Parameters"].keys()
     assert chosen["Mode"] == mode
-    assert "PeriodMinutes" not in chosen
+    assert not {"PeriodMinutes", "ReserveConcurrency"} & chosen.keys()
     assert deploy["stack_name"] == f"trader-{profile}"
     assert refusals(template, chosen) == (
         [
