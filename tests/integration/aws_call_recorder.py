@@ -6,7 +6,8 @@ What the publisher asks is another function's, with a role of its own: test_publ
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore import handlers
@@ -64,6 +65,15 @@ class AwsCallRecorder:
     def end(self) -> list[Asked]:
         self._listens = False
         return sorted(self._asked)
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """What is done meanwhile is a person's doing, by the same code as the function's."""
+        listened, self._listens = self._listens, False
+        try:
+            yield
+        finally:
+            self._listens = listened
 
     def hear(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Take one of botocore's events."""
