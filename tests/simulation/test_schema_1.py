@@ -312,6 +312,8 @@ def test_audit_chain_of_schema_1_is_read_in_the_words_of_schema_2() -> None:
 
 #: Kinds that schema 1 never wrote.
 _NEW_KINDS = {
+    EventKind.BARS_OMITTED,
+    EventKind.BARS_READ,
     EventKind.COMMAND_APPLIED,
     EventKind.COMMANDS_FORGOTTEN,
     EventKind.DRAWDOWN_CLEARED,
@@ -348,7 +350,7 @@ def _keys(value: Any) -> set[str]:
 #: What names an order, a lot or a fill, or is counted by such names: ids are made of other parts now.
 _NAMES = re.compile(r'"(t247-)?[0-9a-f]{28,32}"')
 #: What schema 1 did not know.
-_ADDED = ("accepted_marks", "tallies", "audit_head", "fills_known_until", "last_run", "alarms")
+_ADDED = ("accepted_marks", "tallies", "audit_head", "fills_known_until", "last_run", "alarms", "bars_on_record")
 
 
 def nameless(values: Iterable[object]) -> Counter[str]:
