@@ -28,6 +28,8 @@ STEADY_METRICS, DAILY_METRICS, SELDOM_METRICS, SELDOM_HOURS = 1, 1, 2, 10
 #: A month of what hardly counts. A consistent read of a ledger that packs to 8 KB takes two units.
 SECRET_READS, TABLE_MEGABYTES, STATUS_READS, READ_UNITS, MAILS = 1000, 10, 1000, 2, 100
 NOTICES, NOTICE_GB_SECONDS = 50, Decimal("0.5")
+#: A day's records as the anchor reads them, and what it writes into its log. Units: objects, GB-seconds, bytes.
+ANCHORED, ANCHOR_GB_SECONDS, ANCHOR_BYTES = 320, Decimal(15), 100_000
 DAYS = Decimal("30.4")
 HOURS = DAYS * 24
 PERIODS = (1, 5, 15)
@@ -124,11 +126,14 @@ def price_small_items(*, has_secret: bool = True) -> dict[str, Decimal]:
     """Return what hardly counts, for amounts that are assumed and generous. Units: US dollars a month."""
     kept = prices.DYNAMODB_BYTE_MONTH.each + prices.DYNAMODB_RECOVERY_BYTE_MONTH.each
     notice = prices.LAMBDA_REQUEST.each + NOTICE_GB_SECONDS * prices.LAMBDA_ARM_GB_SECOND.each
+    day = prices.LAMBDA_REQUEST.each + ANCHOR_GB_SECONDS * prices.LAMBDA_ARM_GB_SECOND.each
+    day += ANCHORED * prices.S3_GET.each + ANCHOR_BYTES * prices.LOGS_BYTE.each
     return {
         f"{SECRET_READS} reads of the key by new processes": SECRET_READS * prices.SECRET_READ.each * has_secret,
         f"{TABLE_MEGABYTES} MB of table with its recovery": TABLE_MEGABYTES * 1024**2 * kept,
         f"{STATUS_READS} looks at the ledger": STATUS_READS * READ_UNITS * prices.DYNAMODB_READ_UNIT.each,
         f"{NOTICES} runs of the notifier": NOTICES * notice,
+        f"a run of the anchor each day, over {ANCHORED} objects": DAYS * day,
         f"{MAILS} mails of alarms": MAILS * prices.SNS_MAIL.each,
         f"{MAILS} requests to the dead-letter queue": MAILS * prices.SQS_REQUEST.each,
     }

@@ -156,6 +156,7 @@ def _write_choices(usage: Usage, paper: Usage) -> Iterator[str]:
     )
     for size in SIZES:
         yield row(f"LIVE with a packed ledger of {size // 1024} KB", replace(usage, ledger_bytes=size))
+    yield from ("", "What domain events cost, if they are turned on, stands in [domain-events.md](domain-events.md).")
 
 
 def _write_footprint(usage: Usage, cycle: Footprint, look: Footprint, seeded: Footprint) -> Iterator[str]:

@@ -86,6 +86,7 @@ def make_ledger(products: int, lots: int, orders: int, dust: int = 0, *, scope: 
         strategy_runs=dict.fromkeys(_STRATEGIES, NOW),
         last_cycle=CycleMark(cycle_id_at(NOW), CyclePhase.FINISHED),
         audit_head=draw.hex(64),
+        bars_on_record={each.product_id: Instant(NOW - 300) for each in listed},
     )
 
 
