@@ -30,11 +30,17 @@ _SEED_BYTES = 32
 _PAIR_BYTES = 64
 _NAMES = ("key_name", "name", "id")
 _SECRETS = ("private_key", "privateKey")
+#: What a key has to be, for whoever stored something else.
+EXPECTED = (
+    "must hold Coinbase's key file as downloaded, a JSON object with the texts name (or id) and privateKey; "
+    "key_name and private_key will do, too"
+)
 _HIDDEN = "[hidden]"
 # Shorter than any key or name the venue gives out: blanking out less would spoil honest text.
 _SECRET_LENGTH = 12
 _TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 _PEM = re.compile(r"-----BEGIN.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL)
+_PEM_PARTS = re.compile(r"(-----BEGIN [A-Z ]+-----)(.*?)(-----END [A-Z ]+-----)", re.DOTALL)
 
 Now = Callable[[], float]
 
@@ -46,39 +52,52 @@ def hide_tokens(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An API key. Neither half appears in its ``repr``."""
+    """An API key. Neither half appears in its ``repr``; ``origin`` says in errors where it was read.
+
+    Blanks and quotes around it, and the way its line ends are written, are no part of a key.
+    """
 
     key_name: str = field(repr=False)
     secret: str = field(repr=False)
+    origin: str = field(default="the API key", compare=False)
+
+    def __post_init__(self) -> None:
+        bare = self.secret.strip().strip("\"'").replace("\\r", "").replace("\\n", "\n").replace("\r", "")
+        object.__setattr__(self, "secret", bare.strip())
+        object.__setattr__(self, "key_name", self.key_name.strip())
 
     @classmethod
-    def from_json(cls, text: str) -> Credentials:
-        """Read ``{"key_name", "private_key"}``, or the file the venue's portal offers for download.
+    def from_json(cls, text: str, origin: str = "the API key") -> Credentials:
+        """Read a file of the venue's portal as it was downloaded, or ``{"key_name", "private_key"}``.
 
-        Raises: ConfigError, which says what is missing and nothing of what is there.
+        Raises: ConfigError, which names the *origin*, says what it has to hold and nothing of what is there.
         """
         try:
-            found = json.loads(text)
-        except ValueError:
+            # Not strict, because a shell may have made line ends of the letters that stood for them in the PEM.
+            found = json.loads(text.lstrip("\ufeff"), strict=False)
+        except (ValueError, RecursionError):
             found = None
-        if not isinstance(found, dict):
-            # Outside of the handler, whose error would carry the text along.
-            raise ConfigError("the API key is not a JSON object")
-        key_name, secret = (next((found[key] for key in keys if found.get(key)), None) for keys in (_NAMES, _SECRETS))
+        told = found if isinstance(found, dict) else {}
+        key_name, secret = (next((told[key] for key in keys if told.get(key)), None) for keys in (_NAMES, _SECRETS))
         if not isinstance(key_name, str) or not isinstance(secret, str):
-            raise ConfigError("the API key needs texts under key_name and private_key")
-        return cls(key_name, secret)
+            # Outside of the handler, whose error would carry the text along.
+            raise ConfigError(f"{origin}: {EXPECTED}")
+        return cls(key_name, secret, origin)
 
     def redact(self, text: str) -> str:
         """Blank out whatever of this key, or of a token made with it, a text contains."""
         text = hide_tokens(text)
-        for part in (self.secret, self.secret.replace("\\n", "\n"), self.secret.replace("\n", "\\n"), self.key_name):
+        for part in (self.secret, self.secret.replace("\n", "\\n"), self.secret.replace("\n", "\r\n"), self.key_name):
             text = text.replace(part, _HIDDEN) if len(part) >= _SECRET_LENGTH else text
         return text
 
 
 class Signer(Protocol):
     """Whatever can prove who we are. Every attempt asks anew: a token is used once."""
+
+    @property
+    def algorithm(self) -> str:
+        """How the key signs: ES256, EdDSA, or HMAC."""
 
     def headers(self, method: str, host: str, path: str, body: bytes) -> Mapping[str, str]:
         """Return the headers for one attempt; *path* without its query string."""
@@ -92,15 +111,18 @@ def choose_signer(credentials: Credentials, now: Now = time.time) -> Signer:
 
     Raises: ConfigError if the secret has no known shape.
     """
-    secret = credentials.secret.strip().strip("\"'").replace("\\n", "\n").strip()
+    secret, origin = credentials.secret, credentials.origin
     if "-----BEGIN" in secret:
-        return _TokenSigner(credentials, *_pem_key(secret), now)
+        return _TokenSigner(credentials, *_pem_key(secret, origin), now)
     if _LEGACY_SECRET.fullmatch(secret):
         return _HmacSigner(credentials, secret, now)
     raw = _base64_bytes(secret)
     if len(raw) in (_SEED_BYTES, _PAIR_BYTES):
-        return _TokenSigner(credentials, _seed_key(raw), "EdDSA", now)
-    raise ConfigError("the API key's secret is neither a PEM, nor base64 of 32 or 64 bytes, nor a legacy secret")
+        return _TokenSigner(credentials, _seed_key(raw, origin), "EdDSA", now)
+    raise ConfigError(
+        f"{origin}: its private key is neither a PEM, nor base64 of 32 or 64 bytes, nor a legacy secret; it must be as "
+        "Coinbase's key file has it"
+    )
 
 
 def _base64_bytes(text: str) -> bytes:
@@ -110,12 +132,15 @@ def _base64_bytes(text: str) -> bytes:
         return b""
 
 
-def _pem_key(pem: str) -> tuple[Any, str]:
+def _pem_key(pem: str, origin: str) -> tuple[Any, str]:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see the module's docstring
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
     key: Any = None
+    if parts := _PEM_PARTS.search(pem):
+        # A field for one line leaves blanks where line ends were, or nothing.
+        pem = "\n".join((parts[1], "".join(parts[2].split()), parts[3]))
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -124,15 +149,20 @@ def _pem_key(pem: str) -> tuple[Any, str]:
         return key, "EdDSA"
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return key, "ES256"
-    raise ConfigError("the API key's PEM is no unencrypted P-256 or Ed25519 private key")
+    raise ConfigError(
+        f"{origin}: its PEM is no unencrypted P-256 or Ed25519 private key; it must be as Coinbase's key file has it"
+    )
 
 
-def _seed_key(raw: bytes) -> Any:
+def _seed_key(raw: bytes, origin: str) -> Any:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
     key = Ed25519PrivateKey.from_private_bytes(raw[:_SEED_BYTES])
     if len(raw) == _PAIR_BYTES and key.public_key().public_bytes_raw() != raw[_SEED_BYTES:]:
-        raise ConfigError("the API key's secret is damaged: its two halves do not belong together")
+        raise ConfigError(
+            f"{origin}: its private key is damaged, the two halves do not belong together; it must be as Coinbase's "
+            "key file has it"
+        )
     return key
 
 
@@ -142,9 +172,9 @@ class _TokenSigner:
     def __init__(self, credentials: Credentials, key: Any, algorithm: str, now: Now) -> None:
         import jwt  # noqa: PLC0415 - see the module's docstring
 
+        self.algorithm = algorithm
         self._credentials = credentials
         self._key = key
-        self._algorithm = algorithm
         self._now = now
         self._encode = jwt.encode
 
@@ -158,7 +188,7 @@ class _TokenSigner:
             "uri": f"{method} {host}{path}",
         }
         header = {"kid": name, "nonce": secrets.token_hex(16)}
-        return {"Authorization": f"Bearer {self._encode(claims, self._key, self._algorithm, headers=header)}"}
+        return {"Authorization": f"Bearer {self._encode(claims, self._key, self.algorithm, headers=header)}"}
 
     def redact(self, text: str) -> str:
         return self._credentials.redact(text)
@@ -166,6 +196,8 @@ class _TokenSigner:
 
 class _HmacSigner:
     """The headers of keys from before 2025, which the venue has switched off; kept for venues that speak them."""
+
+    algorithm = "HMAC"
 
     def __init__(self, credentials: Credentials, secret: str, now: Now) -> None:
         self._credentials = credentials

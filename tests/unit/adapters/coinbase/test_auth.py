@@ -181,3 +181,28 @@ def test_the_public_half_does_not_load_the_libraries_for_signing() -> None:
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert "False" == printed.strip()
+
+
+def test_key_is_taken_however_it_was_pasted() -> None:
+    """A mark in front, line ends behind, a PEM with real, written or lost line ends, quotes and blanks around it."""
+    pems = (PEM, PEM.replace("\n", "\\n"), PEM.replace("\n", "\r\n"), PEM.replace("\n", " "), f' "{PEM}" ')
+    files = [json.dumps({"name": f" {KEY_NAME}\n", "privateKey": pem}, indent=2) for pem in pems]
+    # What a shell's echo makes of a file: the letters have become line ends.
+    files.append(files[0].replace("\\n", "\n"))
+
+    for text in (f"\ufeff{file}\r\n" for file in files):
+        found = Credentials.from_json(text)
+
+        assert KEY_NAME == found.key_name
+        assert KEY_NAME == claims_of(token_of(choose_signer(found, lambda: NOW)), EC_KEY.public_key(), "ES256")["sub"]
+
+
+@pytest.mark.parametrize("secret", ["planted-secret", PEM[:90], base64.b64encode(bytes(48)).decode()])
+def test_error_about_a_key_names_where_it_came_from(secret: str) -> None:
+    """There may be several; one line says which, and what it must be."""
+    with pytest.raises(ConfigError) as caught:
+        choose_signer(Credentials("planted-name", secret, "secret trader/key"))
+
+    assert str(caught.value).startswith("secret trader/key: its ")
+    assert str(caught.value).endswith("it must be as Coinbase's key file has it")
+    assert "planted" not in str(caught.value)
