@@ -250,7 +250,7 @@ def test_every_way_to_break_the_function_is_raised_and_told_once(
         "a variable is missing": (ConfigError, {"TRADER_TABLE": ""}, lambda: None),
         "no such configuration": (ConfigError, {"TRADER_CONFIG_DIR": "/nowhere"}, lambda: None),
         "no such table": (StoreUnavailable, {"TRADER_TABLE": "gone"}, lambda: None),
-        "no such secret": (StoreUnavailable, {"TRADER_SECRET": "gone"}, lambda: None),
+        "no such secret": (ConfigError, {"TRADER_SECRET": "gone"}, lambda: None),
         "no such bucket": (CycleAborted, {"TRADER_AUDIT_BUCKET": "gone"}, lambda: None),
         "a bug of ours": (ZeroDivisionError, {}, lambda: meddler.arm(nth({"PutObject"}, 1), bug)),
     }

@@ -195,21 +195,20 @@ def _clock_in_folder(location: StoreLocation, reader: AuditReader, settings: Set
 
 
 def _http(url: str, settings: Settings) -> VenueAccess:
-    """Open the venue at an address; the key comes from the environment, or from the secret that it names."""
+    """Open the venue at an address; the key comes from the environment, or from where it says that the key is."""
     from desk.real_venue import open_http_venue  # noqa: PLC0415
 
-    name = os.environ.get("TRADER_SECRET")
-    if not name or settings.app.mode is not Mode.LIVE:
+    secret, parameter = os.environ.get("TRADER_SECRET", ""), os.environ.get("TRADER_KEY_PARAMETER", "")
+    if not (secret or parameter) or settings.app.mode is not Mode.LIVE:
         return open_http_venue(url, settings, os.environ)
-    return open_http_venue(url, settings, {**os.environ, **_secret(name)})
+    return open_http_venue(url, settings, {**os.environ, **_stored_key(secret, parameter)})
 
 
-def _secret(name: str) -> dict[str, str]:
-    from trader.adapters.aws.clients import open_client  # noqa: PLC0415
-    from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415
+def _stored_key(secret: str, parameter: str) -> dict[str, str]:
+    from trader.adapters.aws.secrets import StoredKey  # noqa: PLC0415
 
-    secret = read_secret(open_client("secretsmanager"), name)
-    return {"COINBASE_API_KEY": secret.key_name, "COINBASE_API_SECRET": secret.private_key}
+    key = StoredKey(secret, parameter).read()
+    return {"COINBASE_API_KEY": key.key_name, "COINBASE_API_SECRET": key.secret}
 
 
 def _closed(settings: Settings, clock: Clock) -> VenueAccess:

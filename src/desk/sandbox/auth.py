@@ -15,6 +15,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from desk.sandbox.ids import PORTFOLIO_ID
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.replies import Refusal, Unauthorized
 
@@ -52,6 +53,7 @@ class ApiKey:
     public: PublicKey = field(repr=False)
     secret: str = field(repr=False)
     permissions: frozenset[Permission] = VIEW_AND_TRADE
+    portfolio: str = PORTFOLIO_ID
 
     def file(self) -> dict[str, str]:
         """Return the key as the JSON file that Coinbase's developer portal lets a person download."""

@@ -1,4 +1,4 @@
-"""The control path, for a venue in another process: faults, the clock, prices, and what is on the books."""
+"""The control path, for a venue in another process: faults, the clock, prices, keys, and what is on the books."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from desk.in_memory import ManualClock
+from desk.sandbox.auth import Algorithm, make_key
 from desk.sandbox.price_sources import read_print
 from desk.sandbox.replies import JsonObject, Refusal, Reply, refuse_invalid, refuse_not_found, reply_json
 from desk.sandbox.venue import Venue
@@ -141,6 +142,15 @@ def _forget_requests(venue: Venue, _: Any) -> object:
     return {}
 
 
+def _add_key(venue: Venue, given: Any) -> object:
+    return venue.add_key(make_key(Algorithm(given.get("algorithm", Algorithm.ES256)))).file()
+
+
+def _revoke_key(venue: Venue, given: Any) -> object:
+    venue.revoke_key(str(given["name"]))
+    return {"keys": sorted(venue.keys)}
+
+
 def _balances(venue: Venue) -> JsonObject:
     return {
         asset: {"available": plain(balance.available), "hold": plain(balance.hold)}
@@ -160,4 +170,6 @@ _ACTIONS: Mapping[tuple[str, str], Callable[[Venue, Any], object]] = {
     ("POST", "product"): _change_product,
     ("GET", "state"): _state,
     ("DELETE", "requests"): _forget_requests,
+    ("POST", "keys"): _add_key,
+    ("DELETE", "keys"): _revoke_key,
 }

@@ -24,7 +24,7 @@ _OPENED = "2024-01-02T10:20:30.456Z"
 
 def list_accounts(venue: Venue, call: Call) -> JsonObject:
     """List wallets. An asset that was never held has none."""
-    rows = _accounts(venue)
+    rows = _accounts(venue, call)
     limit, cursor = call.query.count("limit", _PAGE, _PAGE_MAX), call.query.text("cursor")
     begin = 0
     if cursor:
@@ -39,7 +39,7 @@ def list_accounts(venue: Venue, call: Call) -> JsonObject:
 
 def get_account(venue: Venue, call: Call) -> JsonObject:
     """Return one wallet."""
-    for row in _accounts(venue):
+    for row in _accounts(venue, call):
         if row["uuid"] == call.arguments["uuid"]:
             return {"account": row}
     raise refuse_not_found("account not found")
@@ -53,7 +53,7 @@ def get_key_permissions(_: Venue, call: Call) -> JsonObject:
         "can_view": Permission.VIEW in may,
         "can_trade": Permission.TRADE in may,
         "can_transfer": Permission.TRANSFER in may,
-        "portfolio_uuid": PORTFOLIO_ID,
+        "portfolio_uuid": call.key.portfolio,
         "portfolio_type": "DEFAULT",
     }
 
@@ -176,14 +176,16 @@ _BANK: JsonObject = {
 }
 
 
-def _accounts(venue: Venue) -> list[JsonObject]:
+def _accounts(venue: Venue, call: Call) -> list[JsonObject]:
+    assert call.key is not None
+    portfolio = {"retail_portfolio_id": call.key.portfolio}
     seen = venue.time.seen_until(venue.options.lags.balance)
     rows = []
     for asset, balance in venue.account.balances(seen).items():
         rows.append(_row(asset, balance, "ACCOUNT_TYPE_FIAT" if asset in FIAT else "ACCOUNT_TYPE_CRYPTO"))
         if venue.options.vault_rows and asset not in FIAT:
             rows.append(_row(asset, Balance(asset, Decimal(1), ZERO), "ACCOUNT_TYPE_VAULT"))
-    return rows
+    return [row | portfolio for row in rows]
 
 
 def _row(asset: str, balance: Balance, kind: str) -> JsonObject:
@@ -202,7 +204,6 @@ def _row(asset: str, balance: Balance, kind: str) -> JsonObject:
         "type": kind,
         "ready": asset in FIAT,
         "hold": {"value": plain(balance.hold), "currency": asset},
-        "retail_portfolio_id": PORTFOLIO_ID,
         "platform": "ACCOUNT_PLATFORM_CONSUMER",
     }
 

@@ -84,6 +84,10 @@ class Venue:
         self.keys[key.name] = key
         return key
 
+    def revoke_key(self, name: str) -> None:
+        """Refuse from now on what is signed with a key. Raises: KeyError if there is none of that name."""
+        del self.keys[name]
+
     def configure(self, **changes: Any) -> None:
         """Replace options, such as ``lags=Lags(fills=5)``."""
         with self.lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trader.cycle.report import CycleOutcome
-from trader.errors import VenueError
+from trader.errors import VenueAuth, VenueError
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.ids import Instant, cycle_id_at, rfc3339
 from trader.model.inputs import Tick
@@ -50,7 +50,9 @@ def why_not_open(settings: Settings, ports: Ports, now: Instant) -> tuple[CycleO
     try:
         orders = ports.exchange.orders(Instant(now - _LOOK_BACK_SECONDS))
     except VenueError as error:
-        return CycleOutcome.ABSTAINED, f"no books are opened while the venue cannot be read: {error}"
+        # A key that is refused is mended by a person, who has to be told.
+        outcome = CycleOutcome.ABORTED if isinstance(error, VenueAuth) else CycleOutcome.ABSTAINED
+        return outcome, f"no books are opened while the venue cannot be read: {error}"
     prefix = settings.execution.order_prefix
     names = (order.client_order_id for order in orders if order.client_order_id is not None)
     ours = [name for name in names if name.startswith(prefix)]

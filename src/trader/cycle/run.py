@@ -15,7 +15,7 @@ from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run_state import RunState
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS, RunTime
-from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueError, VersionConflict
+from trader.errors import AuditError, LeaseHeld, StoreUnavailable, VenueAuth, VenueError, VersionConflict
 from trader.model.cycle_state import CyclePhase
 from trader.model.decisions import Plan
 from trader.model.denials import DenialCode
@@ -93,7 +93,8 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         try:
             view, done = reconcile_account(run.ports.exchange, run.ledger, run.ports, run.pipeline.settings)
         except VenueError as error:
-            return _abstain(run, f"the account could not be read: {error}")
+            report = _abstain(run, f"the account could not be read: {error}")
+            return replace(report, is_key_refused=isinstance(error, VenueAuth))
         run.adopt(done)
     if not resumes:
         _decide(run, state, view)

@@ -14,13 +14,14 @@ _VENUE_URL = "https://api.coinbase.com"
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where everything is. ``secret`` is empty where there is none to read."""
+    """Where everything is. ``secret`` and ``key_parameter`` are empty where there is no key to read there."""
 
     config_dir: Path
     table: str
     audit_bucket: str
     kill_switch: str
     secret: str
+    key_parameter: str
     live_confirmed: str
     venue_url: str
 
@@ -36,6 +37,7 @@ class Environment:
             audit_bucket=variables["TRADER_AUDIT_BUCKET"],
             kill_switch=variables["TRADER_KILL_SWITCH"],
             secret=variables.get("TRADER_SECRET", ""),
+            key_parameter=variables.get("TRADER_KEY_PARAMETER", ""),
             live_confirmed=variables.get("TRADER_LIVE_CONFIRMED", ""),
             venue_url=variables.get("TRADER_VENUE_URL") or _VENUE_URL,
         )

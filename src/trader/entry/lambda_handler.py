@@ -33,11 +33,18 @@ def _get_runtime() -> Runtime:
         try:
             _runtime = Runtime.build(os.environ)
             # Everything made so far lives as long as the process: it need not be looked through again and again.
-            gc.freeze()
+            if not gc.get_freeze_count():
+                gc.freeze()
         finally:
             # A process that cannot build it is invoked again, and must not keep what each attempt leaves behind.
             gc.enable()
     return _runtime
+
+
+def _forget_runtime() -> None:
+    global _runtime  # noqa: PLW0603 - see above
+    # The key of the next invocation is read from where it is stored, whatever was wrong with this one.
+    _runtime = None
 
 
 @logger.inject_lambda_context
@@ -51,6 +58,8 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         remaining = int(context.get_remaining_time_in_millis() / 1000)
         begun = time.perf_counter()
         report = runtime.run(request, remaining)
+        if report.is_key_refused:
+            _forget_runtime()
     except Exception as error:
         logger.error("failed", extra={"error": type(error).__name__, "detail": str(error)})
         raise
@@ -73,8 +82,8 @@ def _conclude(report: CycleReport, request: Request, seconds: float) -> dict[str
     }
     logger.info("cycle", extra={**told, **_measure(report, seconds)})
     is_unheard = outcome is CycleOutcome.ABSTAINED and isinstance(request, Command)
-    if outcome is CycleOutcome.ABORTED or is_unheard:
-        # A command that could not be acted on comes again; it stands meanwhile.
+    if outcome is CycleOutcome.ABORTED or is_unheard or report.is_key_refused:
+        # A command that could not be acted on comes again; it stands meanwhile. A key is for a person to replace.
         raise CycleAborted(f"cycle {report.tick.cycle_id}: {report.reason}")
     return told
 

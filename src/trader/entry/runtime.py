@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.clients import SWITCH, URGENT, open_client
 from trader.adapters.aws.kill_switch import SsmKillSwitch
+from trader.adapters.aws.secrets import StoredKey
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.coinbase.market_data import open_market
@@ -26,7 +27,7 @@ from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.entry.perform import perform
 from trader.entry.status import describe_state
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
-from trader.errors import ConfigError, TraderError, VenueError
+from trader.errors import TraderError, VenueError
 from trader.model.commands import Command
 from trader.model.ids import Scope
 from trader.model.trading_state import TradingState
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Ports and pipeline of one process."""
+    """Ports and pipeline of one process, and the key that its venue was opened with."""
 
     pipeline: Pipeline
     ports: Ports
+    key: StoredKey
 
     @staticmethod
     def build(variables: Mapping[str, str]) -> Runtime:
@@ -58,10 +60,11 @@ class Runtime:
         dynamodb = open_client("dynamodb")
         store = DynamoStateStore(dynamodb, environment.table)
         limits, budget = read_limits(settings), TimeBudget()
+        key = StoredKey(environment.secret, environment.key_parameter)
         market = open_market(environment.venue_url, limits=limits, budget=budget)
         access = VenueAccess(
             market,
-            open_live_exchange=partial(_open_live, environment, limits, budget),
+            open_live_exchange=partial(_open_live, environment.venue_url, key, limits, budget),
             live_confirmed=environment.live_confirmed,
         )
         account_store = partial(_open_account_store, dynamodb, environment.table, identity.scope)
@@ -80,10 +83,11 @@ class Runtime:
             budget=budget,
             report=write_alarm,
         )
-        return Runtime(build_pipeline(settings), ports)
+        return Runtime(build_pipeline(settings), ports, key)
 
     def run(self, request: RunTick | RunWatch | SwitchChanged | Command, remaining_seconds: int) -> CycleReport:
         """Do what an event asks for. See ``perform``."""
+        self.key.begin_run()
         return perform(request, self.pipeline, self.ports, remaining_seconds)
 
     def status(self) -> dict[str, Any]:
@@ -103,20 +107,10 @@ def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountSt
     return DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
 
 
-def _open_live(environment: Environment, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
-    from trader.adapters.aws.secrets import read_secret  # noqa: PLC0415 - see the module's docstring
-    from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415
-    from trader.adapters.coinbase.auth import Credentials  # noqa: PLC0415
+def _open_live(venue_url: str, key: StoredKey, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
+    from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415 - see the module's docstring
 
-    if not environment.secret:
-        raise ConfigError("environment: TRADER_SECRET: not set; LIVE needs the name of the secret with the API key")
-    secret = read_secret(open_client("secretsmanager"), environment.secret)
-    exchange = open_exchange(
-        Credentials(secret.key_name, secret.private_key),
-        environment.venue_url,
-        limits=limits,
-        budget=budget,
-    )
+    exchange = open_exchange(key.read(), venue_url, limits=limits, budget=budget, reread=key.reread)
     budget.begin(time.time() + _SELF_TEST_SECONDS)
     # A venue that does not answer just now must not keep a position from being sold: the next process asks again.
     with contextlib.suppress(VenueError):

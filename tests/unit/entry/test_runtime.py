@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trader.adapters.aws.secrets import ApiSecret
+from trader.adapters.aws.secrets import StoredKey
+from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.limits import RateLimits
 from trader.entry import runtime
-from trader.entry.environment import Environment
 from trader.errors import ConfigError, TraderError, VenueAuth, VenueProtocol, VenueThrottled, VenueUnavailable
 from trader.ports import TimeBudget
 
@@ -28,13 +27,17 @@ class _Untested:
         raise self.error
 
 
+class _Given(StoredKey):
+    """A key that is stored nowhere."""
+
+    def read(self) -> Credentials:
+        return Credentials("name", "key")
+
+
 def open_live(exchange: _Untested, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Open the LIVE venue over *exchange*, with a key that nothing reads."""
-    monkeypatch.setattr(runtime, "open_client", lambda _service: None)
-    monkeypatch.setattr("trader.adapters.aws.secrets.read_secret", lambda *_: ApiSecret("name", "key"))
     monkeypatch.setattr("trader.adapters.coinbase.adapter.open_exchange", lambda *_, **__: exchange)
-    environment = Environment(Path("config"), "table", "bucket", "switch", "secret", "", "https://venue.invalid")
-    return runtime._open_live(environment, RateLimits(), TimeBudget())
+    return runtime._open_live("https://venue.invalid", _Given(), RateLimits(), TimeBudget())
 
 
 @pytest.mark.parametrize("error", [VenueUnavailable, VenueThrottled, VenueAuth, VenueProtocol])

@@ -34,6 +34,9 @@ SWITCH = Config(
     tcp_keepalive=True,
 )
 
+# The key is read again in the middle of a run, while a request waits: two tries, four seconds in all.
+KEY = Config(connect_timeout=0.5, read_timeout=1, retries=dict(mode="standard", total_max_attempts=2))  # noqa: C408
+
 _SESSION: boto3.session.Session | None = None
 
 

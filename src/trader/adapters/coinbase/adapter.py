@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
 from trader.adapters.coinbase import pagination
-from trader.adapters.coinbase.auth import Credentials, choose_signer
+from trader.adapters.coinbase.auth import Credentials, Signer, choose_signer
 from trader.adapters.coinbase.failures import InvalidArgument, NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
+from trader.adapters.coinbase.renewal import RenewableKey, Reread
 from trader.adapters.coinbase.submit import Submitter
 from trader.adapters.coinbase.wire import requests
 from trader.adapters.coinbase.wire.account import (
@@ -46,6 +48,8 @@ from trader.ports import TimeBudget
 
 Listing = Callable[[Transport, Sequence[VenueOrderId]], Iterator[Any]]
 
+#: A request that was refused waits for it.
+_TRY_OUT_SECONDS = 5.0
 _CANCELS_PER_CALL = 100
 # As many as an address has room for.
 _ORDERS_PER_CALL = 100
@@ -57,6 +61,8 @@ class CoinbaseExchange(CoinbaseMarket):
     def __init__(self, transport: Transport, clock: ServerClock | None = None) -> None:
         super().__init__(transport, clock)
         self._submitter = Submitter(transport)
+        # What the key in force is for, as far as the venue has told.
+        self._portfolios: frozenset[str] = frozenset()
 
     # --- before anything else
 
@@ -76,7 +82,15 @@ class CoinbaseExchange(CoinbaseMarket):
             problems.append("the API key may not read the account")
         if problems:
             raise ConfigError(tuple(problems))
+        self._portfolios = frozenset(filter(None, [granted.portfolio_uuid])) or self._portfolios
         return granted
+
+    def check_successor(self, granted: KeyPermissions) -> None:
+        """Raise ConfigError if what was granted to another key is for another portfolio than ours."""
+        told = granted.portfolio_uuid
+        if told and self._portfolios and told not in self._portfolios:
+            ours = ", ".join(sorted(self._portfolios))
+            raise ConfigError(f"it is for portfolio {told}, and what is traded is in {ours}")
 
     def key_permissions(self) -> KeyPermissions:
         """Return what our key may do. Raises: VenueError."""
@@ -92,8 +106,13 @@ class CoinbaseExchange(CoinbaseMarket):
             tasks: list[Callable[[], Any]] = [self._wallets]
         else:
             tasks = [self._wallets, partial(self.orders, since), *self._known_batches(known)]
+        generation = self._transport.key_generation
         wallets, *listed = self._transport.pool.run_each(tasks)
+        if self._transport.key_generation != generation:
+            # Half of it may be what another key sees, and that one's portfolio another.
+            wallets, *listed = self._transport.pool.run_each(tasks)
         balances, portfolios = read_balances(pagination.ACCOUNTS, wallets), read_portfolios(wallets)
+        self._portfolios = portfolios or self._portfolios
         return AccountListing(balances, tuple(chain.from_iterable(listed)), portfolios)
 
     def fee_rates(self) -> FeeRates:
@@ -224,17 +243,29 @@ def open_exchange(
     timing: Timing | None = None,
     ca_file: str | None = None,
     budget: TimeBudget | None = None,
+    reread: Reread | None = None,
 ) -> CoinbaseExchange:
     """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
 
-    Nothing takes longer than the *budget* of the run, however long the venue is silent.
+    Nothing takes longer than the *budget* of the run, however long the venue is silent. A key that is refused is read
+    again by *reread*; another one takes its place if it may do the same, in the same portfolio.
 
     Raises: ConfigError if the key's secret has no known shape.
     """
     timing = timing or Timing()
     clock = ServerClock(timing.wall)
-    signer = choose_signer(credentials, clock.now)
-    transport = Transport(
-        base_url, signer, limits=limits, timeouts=timeouts, timing=timing, ca_file=ca_file, budget=budget
-    )
-    return CoinbaseExchange(transport, clock)
+    connect = partial(Transport, base_url, limits=limits, timing=timing, ca_file=ca_file, budget=budget)
+
+    def try_out(candidate: Credentials) -> None:
+        patience = replace(timeouts or TimeoutPolicy(), read_seconds=_TRY_OUT_SECONDS)
+        trial = CoinbaseExchange(connect(choose_signer(candidate, clock.now), timeouts=patience), clock)
+        try:
+            exchange.check_successor(trial.self_test())
+        finally:
+            trial.close()
+
+    signer: Signer = choose_signer(credentials, clock.now)
+    if reread is not None:
+        signer = RenewableKey(credentials, reread, try_out, clock.now)
+    exchange = CoinbaseExchange(connect(signer, timeouts=timeouts), clock)
+    return exchange

@@ -1,7 +1,8 @@
 """One connection pool, one budget of requests, one way to fail.
 
 An attempt gives an ``Answer`` or a ``Failure``. A read repeats what the table of failures allows; everything else
-is sent once, and its caller decides about sending it again.
+is sent once, and its caller decides about sending it again. Only a refused key is replaced for everyone, where its
+successor is at hand: then the attempt is made with that one, as if the other had never been.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 
 from trader.adapters.coinbase import failures
 from trader.adapters.coinbase.auth import Signer
@@ -30,7 +30,8 @@ from trader.adapters.coinbase.limits import (
     make_rate_limiters,
 )
 from trader.adapters.coinbase.pool import WorkerPool
-from trader.adapters.coinbase.session import open_session, read_retry_after
+from trader.adapters.coinbase.renewal import RenewableKey
+from trader.adapters.coinbase.session import Signed, make_headers, open_session, read_retry_after
 from trader.adapters.coinbase.wire.base import load_json
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
 from trader.ports import TimeBudget
@@ -43,6 +44,8 @@ _CHUNK_BYTES = 64 * 1024
 _SHORTEST_WAIT = 1.0
 #: With less than this left of a run no request is sent.
 _LEAST_WAIT = 0.05
+#: With less than this left of it no other key is looked for.
+_RENEWAL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +71,6 @@ class Answer:
     retry_after: float | None = None
 
 
-class _Signed(AuthBase):
-    """Lets the signer see the request as it will leave, so that no frame of ours ever holds a token."""
-
-    def __init__(self, signer: Signer, host: str) -> None:
-        self._signer = signer
-        self._host = host
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        body = request.body if isinstance(request.body, bytes) else b""
-        path = urlsplit(request.url or "").path
-        request.headers.update(self._signer.headers(str(request.method), self._host, str(path), body))
-        return request
-
-
 class Transport:
     """The way to one venue, with a key or without. Safe to share between threads; keep it while warm."""
 
@@ -103,7 +92,8 @@ class Transport:
         self._limits = limits or RateLimits()
         self._root = base_url.rstrip("/") + ROOT
         self._redact = (lambda text: text) if signer is None else signer.redact
-        self._signed = None if signer is None else _Signed(signer, urlsplit(base_url).netloc)
+        self._key = signer if isinstance(signer, RenewableKey) else None
+        self._signed = None if signer is None else Signed(signer, urlsplit(base_url).netloc)
         self._limiters = make_rate_limiters(self._limits, self.timing)
         self._session = open_session(self._limits.parallel, ca_file)
         self._lock = threading.Lock()
@@ -115,6 +105,11 @@ class Transport:
         return self._signed is not None
 
     @property
+    def key_generation(self) -> int:
+        """How often the key was replaced by another one."""
+        return 0 if self._key is None else self._key.generation
+
+    @property
     def overrun_seconds(self) -> float:
         """By how much an attempt may exceed the instant that bounds it: to connect, and a moment for the answer."""
         return self.timeouts.connect_seconds + _SHORTEST_WAIT
@@ -124,13 +119,31 @@ class Transport:
         self._session.close()
         self.pool.close()
 
-    def attempt(self, call: Call, until: float | None = None) -> Answer | Failure:
+    def attempt(self, call: Call, until: float | None = None, *, again_on_401: bool = True) -> Answer | Failure:
         """Send once, when it is our turn; the answer is waited for until a monotonic instant, if one is given.
 
         A moment is waited in any case: ``overrun_seconds`` says by how much an instant that has come is exceeded. The
         budget of the run is never exceeded: what finds no time in it is not sent, and an answer that drips in, byte by
-        byte, is given up.
+        byte, is given up. What the venue refused for its key is sent again, if it may be, once there is another key.
         """
+        key, generation = self._key, self.key_generation
+        found = self._attempt(call, until)
+        if key is None or call.group is RateLimitGroup.PUBLIC or not self._is_refused(call, found):
+            return found
+        if self.end_of_run() - self.timing.monotonic() > _RENEWAL_SECONDS and key.renew(generation):
+            if not again_on_401 or (until is not None and self.timing.monotonic() >= until):
+                return found
+            found = self._attempt(call, until)
+        failure = self.decode(call, found)
+        if key.trouble and isinstance(failure, Failure) and failure.is_token_refused:
+            return replace(failure, error=VenueAuth(f"{failure.error}; {key.trouble}"))
+        return found
+
+    def _is_refused(self, call: Call, found: Answer | Failure) -> bool:
+        failure = self.decode(call, found) if isinstance(found, Answer) and found.status == 401 else found
+        return isinstance(failure, Failure) and failure.is_token_refused
+
+    def _attempt(self, call: Call, until: float | None) -> Answer | Failure:
         if call.group is not RateLimitGroup.PUBLIC and self._signed is None:
             return Failure(VenueAuth(f"{call}: there is no key to sign with"))
         if self.take_turn(call) is None:
@@ -211,7 +224,7 @@ class Transport:
 
         Raises: VenueError, after which it may or may not have happened.
         """
-        found = self.decode(call, self.attempt(call))
+        found = self.decode(call, self.attempt(call, again_on_401=again_on_401))
         if isinstance(found, Failure) and found.is_token_refused and again_on_401:
             self.timing.sleep(min(self.auth_delay(), max(self.end_of_run() - self.timing.monotonic(), 0)))
             found = self.decode(call, self.attempt(call))
@@ -254,13 +267,14 @@ class Transport:
         return max(self.timing.uniform(0, ceiling), failure.retry_after or 0)
 
     def _exchange(self, call: Call, answer_seconds: float, until: float) -> Answer:
+        is_public = call.group is RateLimitGroup.PUBLIC
         with self._session.request(
             call.method,
             self._root + call.path,
             params=call.query,
             data=call.body,
-            headers=_headers(call),
-            auth=None if call.group is RateLimitGroup.PUBLIC else self._signed,
+            headers=make_headers(is_public=is_public, has_body=call.body is not None),
+            auth=None if is_public else self._signed,
             timeout=(
                 min(self.timeouts.connect_seconds, max(until - self.timing.monotonic(), _LEAST_WAIT)),
                 answer_seconds,
@@ -279,11 +293,5 @@ class Transport:
             retry_after = read_retry_after(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.
             text = body.decode("utf-8", "replace")
-            text = text if call.group is RateLimitGroup.PUBLIC else self._redact(text)
+            text = text if is_public else self._redact(text)
             return Answer(response.status_code, text, retry_after)
-
-
-def _headers(call: Call) -> Mapping[str, str]:
-    # Public answers are cached for a second unless we ask not to.
-    headers = {"Cache-Control": "no-cache"} if call.group is RateLimitGroup.PUBLIC else {}
-    return headers if call.body is None else {**headers, "Content-Type": "application/json"}

@@ -1,14 +1,38 @@
-"""The parts of HTTP that are the same for every request: the session, and how to read a Retry-After."""
+"""The parts of HTTP that are the same for every request: the session, headers, and how to read a Retry-After."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from trader import __version__
+from trader.adapters.coinbase.auth import Signer
+
+
+class Signed(AuthBase):
+    """Lets the signer see the request as it will leave, so that no frame of ours ever holds a token."""
+
+    def __init__(self, signer: Signer, host: str) -> None:
+        self._signer = signer
+        self._host = host
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        body = request.body if isinstance(request.body, bytes) else b""
+        path = urlsplit(request.url or "").path
+        request.headers.update(self._signer.headers(str(request.method), self._host, str(path), body))
+        return request
+
+
+def make_headers(*, is_public: bool, has_body: bool) -> Mapping[str, str]:
+    """Make the headers that do not say who we are; a public answer is cached for a second unless we ask not to."""
+    headers = {"Cache-Control": "no-cache"} if is_public else {}
+    return {**headers, "Content-Type": "application/json"} if has_body else headers
 
 
 def open_session(parallel: int, ca_file: str | None) -> requests.Session:

@@ -40,6 +40,7 @@ VARIABLES = (
     "TRADER_AUDIT_BUCKET",
     "TRADER_KILL_SWITCH",
     "TRADER_SECRET",
+    "TRADER_KEY_PARAMETER",
     "TRADER_LIVE_CONFIRMED",
     "TRADER_VENUE_URL",
     # What a stack calls its bus and its log of digests, for the operator's commands.

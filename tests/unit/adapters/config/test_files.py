@@ -254,8 +254,8 @@ def test_problem_is_one_line_with_file_key_value_and_what_is_allowed(
             (
                 "environment: TRADER_MOD: unknown variable; "
                 "allowed: TRADER_HOME, TRADER_CONFIG_DIR, TRADER_MODE, TRADER_LOG_LEVEL, TRADER_TABLE, "
-                "TRADER_AUDIT_BUCKET, TRADER_KILL_SWITCH, TRADER_SECRET, TRADER_LIVE_CONFIRMED, TRADER_VENUE_URL, "
-                "TRADER_COMMAND_BUS, TRADER_ANCHORS"
+                "TRADER_AUDIT_BUCKET, TRADER_KILL_SWITCH, TRADER_SECRET, TRADER_KEY_PARAMETER, "
+                "TRADER_LIVE_CONFIRMED, TRADER_VENUE_URL, TRADER_COMMAND_BUS, TRADER_ANCHORS"
             ),
         ),
         (

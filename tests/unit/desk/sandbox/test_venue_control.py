@@ -32,6 +32,18 @@ def control(url: str, method: str, name: str, body: Any = None) -> requests.Resp
         return session.request(method, f"{url}/__sandbox/{name}", json=body, timeout=PATIENCE_SECONDS)
 
 
+def test_keys_are_made_and_revoked_from_outside(client: Client) -> None:
+    url, old = client.server.url, client.server.key
+
+    files = [control(url, "POST", "keys", given).json() for given in ({}, {"algorithm": "EdDSA"})]
+    left = control(url, "DELETE", "keys", {"name": old.name}).json()["keys"]
+
+    assert [["name", "privateKey"], ["id", "privateKey"]] == [sorted(file) for file in files]
+    assert sorted(file.get("name") or file["id"] for file in files) == left
+    assert 401 == client.send("GET", "/accounts", token=client.token("GET", "/accounts", old)).status_code
+    assert 400 == control(url, "DELETE", "keys", {"name": old.name}).status_code
+
+
 def test_faults_are_scripted_from_outside(client: Client) -> None:
     url = client.server.url
 
