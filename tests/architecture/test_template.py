@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "TRADER_AUDIT_BUCKET",
     "TRADER_KILL_SWITCH",
     "TRADER_SECRET",
+    "TRADER_KEY_PARAMETER",
     "TRADER_LIVE_CONFIRMED",
     "TRADER_VENUE_URL",
     "POWERTOOLS_SERVICE_NAME",
@@ -60,6 +61,7 @@ DESCRIPTION_MAX = 1024
 #: What IAM can limit to no resource.
 OF_NO_RESOURCE = {("ViewerPolicy", "cloudwatch:GetMetricData")}
 NOTHING = {"Ref": "AWS::NoValue"}
+KEY_PARAMETER = "/trader/${AWS::StackName}/api-key"
 ALIAS_REFERENCE = {"Ref": "TradingFunction.Alias"}
 
 
@@ -132,20 +134,43 @@ def the_function_may_do_what_it_does(template: Template) -> list[str]:
         if name in {"FunctionRole", "KeyPolicy", "VenuePolicy"}
         for action in listed(statement["Action"])
     }
-    return sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}))
+    other_store = [statement["Action"] for name, statement in statements(template) if name == "KeyParameterPolicy"]
+    found = [] if other_store == ["ssm:GetParameter"] else ["KeyParameterPolicy"]
+    return found + sorted(granted ^ (CALLS | {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}))
 
 
 def the_key_is_for_live_only(template: Template) -> list[str]:
-    """Neither the secret, nor the grant, nor its name exists in another mode."""
-    resources = template["Resources"]
-    found = [name for name in ("ApiSecret", "KeyPolicy") if resources[name].get("Condition") != "IsLive"]
-    readers = {name for name, statement in statements(template) if "secretsmanager:" in str(statement["Action"])}
-    named = properties(template, "TradingFunction")["Environment"]["Variables"]["TRADER_SECRET"]
-    if named != {"Fn::If": ["IsLive", {"Ref": "ApiSecret"}, NOTHING]}:
-        found.append("TRADER_SECRET")
-    if template["Conditions"]["IsLive"] != {"Fn::Equals": [{"Ref": "Mode"}, "LIVE"]}:
-        found.append("IsLive")
-    return found + sorted(readers - {"KeyPolicy"})
+    """It has one store; neither that, nor the grant, nor its name exists in another mode, or for the other store."""
+    resources, conditions = template["Resources"], template["Conditions"]
+    kept = {"ApiSecret": "KeepsSecret", "KeyPolicy": "KeepsSecret", "KeyParameterPolicy": "KeepsParameter"}
+    found = [name for name, condition in kept.items() if resources[name].get("Condition") != condition]
+    readers = {
+        name
+        for name, statement in statements(template)
+        if "secretsmanager:" in str(statement["Action"]) or "api-key" in str(statement["Resource"])
+    }
+    named = properties(template, "TradingFunction")["Environment"]["Variables"]
+    wanted = {
+        "TRADER_SECRET": ["KeepsSecret", {"Ref": "ApiSecret"}, NOTHING],
+        "TRADER_KEY_PARAMETER": ["KeepsParameter", {"Fn::Sub": KEY_PARAMETER}, NOTHING],
+    }
+    found += [name for name, value in wanted.items() if named[name] != {"Fn::If": value}]
+    of_live = {
+        "IsLive": {"Fn::Equals": [{"Ref": "Mode"}, "LIVE"]},
+        "KeepsSecret": {"Fn::And": [{"Condition": "IsLive"}, _stored("SECRETS_MANAGER")]},
+        "KeepsParameter": {"Fn::And": [{"Condition": "IsLive"}, _stored("PARAMETER_STORE")]},
+    }
+    found += [name for name, value in of_live.items() if conditions[name] != value]
+    if template["Parameters"]["KeyStore"]["AllowedValues"] != ["SECRETS_MANAGER", "PARAMETER_STORE"]:
+        found.append("KeyStore")
+    on = properties(template, "KeyParameterPolicy")["PolicyDocument"]["Statement"][0]["Resource"]["Fn::Sub"]
+    if on != "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter" + KEY_PARAMETER:
+        found.append("KeyParameterPolicy on another parameter")
+    return found + sorted(readers - {"KeyPolicy", "KeyParameterPolicy"})
+
+
+def _stored(where: str) -> dict[str, Any]:
+    return {"Fn::Equals": [{"Ref": "KeyStore"}, where]}
 
 
 def only_paper_looks_old_trades_up(template: Template) -> list[str]:
@@ -228,8 +253,8 @@ def parameters_in(value: Any, template: Template) -> set[str]:
     if not isinstance(value, dict):
         return set()
     found = {value["Ref"]} & template["Parameters"].keys() if "Ref" in value else set()
-    if "Fn::If" in value:
-        found |= parameters_in(template["Conditions"][value["Fn::If"][0]], template)
+    for named in (value.get("Fn::If", [None])[0], value.get("Condition")):
+        found |= parameters_in(template["Conditions"][named], template) if isinstance(named, str) else set()
     return found | set().union(*(parameters_in(each, template) for each in value.values()))
 
 
@@ -620,8 +645,30 @@ BREAKS: tuple[tuple[Promise, str, Any], ...] = (
     ),
     (the_function_may_do_what_it_does, "FunctionRole.Properties.Policies.0.PolicyDocument.Statement.2.Action", []),
     (the_function_may_do_what_it_does, "KeyPolicy.Properties.PolicyDocument.Statement.0.Action", "s3:DeleteObject"),
+    (
+        the_function_may_do_what_it_does,
+        "KeyParameterPolicy.Properties.PolicyDocument.Statement.0.Action",
+        ["ssm:GetParameter", "kms:Decrypt"],
+    ),
     (the_key_is_for_live_only, "KeyPolicy.Condition", None),
+    (the_key_is_for_live_only, "KeyPolicy.Condition", "IsLive"),
+    (the_key_is_for_live_only, "KeyParameterPolicy.Condition", "IsLive"),
     (the_key_is_for_live_only, "ApiSecret.Condition", None),
+    (
+        the_key_is_for_live_only,
+        "KeyParameterPolicy.Properties.PolicyDocument.Statement.0.Resource",
+        {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/trader/*/api-key"},
+    ),
+    (
+        the_key_is_for_live_only,
+        "ViewerPolicy.Properties.PolicyDocument.Statement.0.Resource",
+        {"Fn::Sub": f"parameter{KEY_PARAMETER}"},
+    ),
+    (
+        the_key_is_for_live_only,
+        "TradingFunction.Properties.Environment.Variables.TRADER_KEY_PARAMETER",
+        {"Fn::Sub": KEY_PARAMETER},
+    ),
     (only_paper_looks_old_trades_up, "VenuePolicy.Condition", None),
     (only_paper_looks_old_trades_up, "VenuePolicy.Properties.PolicyDocument.Statement.0.Action", "dynamodb:Scan"),
     (

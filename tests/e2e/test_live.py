@@ -106,9 +106,9 @@ def nowhere_is_the_key(world: World) -> None:
     secret = json.loads(
         world.sandbox.client("secretsmanager").get_secret_value(SecretId=world.names["TRADER_SECRET"])["SecretString"]
     )
-    planted = [secret["key_name"], *(line for line in secret["private_key"].splitlines() if "-----" not in line)]
+    planted = [secret["name"], *(line for line in secret["privateKey"].splitlines() if "-----" not in line)]
     told: dict[str, Any] = {"log": "".join(world.said), "audit": world.audit(), "table": world.items()}
-    assert world.sandbox.venue.key.secret == secret["private_key"]
+    assert world.sandbox.venue.key.secret == secret["privateKey"]
     assert len(planted) > 1
     for place, content in told.items():
         # What is packed is looked into: a key in it would be as well hidden from this test as from nobody else.
@@ -116,3 +116,14 @@ def nowhere_is_the_key(world: World) -> None:
         assert len(text) > 100, place
         assert [] == [part for part in planted if part in text], place
         assert TOKEN.search(text) is None, place
+
+
+def test_key_in_parameter_store_is_all_that_live_needs(open_world: OpenWorld, live_config: Path) -> None:
+    """No secret is named to the function; the SecureString that a person has made is read by its name."""
+    chosen = {"LiveTradingConfirmed": "yes", "KeyStore": "PARAMETER_STORE"}
+    world = open_world("LIVE", chosen, live_config)
+
+    answer = world.answer(a_tick())
+
+    assert (False, True) == ("TRADER_SECRET" in world.names, "TRADER_KEY_PARAMETER" in world.names)
+    assert ("COMPLETED", True) == (answer["outcome"], answer["orders_sent"] > 0)

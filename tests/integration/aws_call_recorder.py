@@ -14,7 +14,7 @@ from botocore import handlers
 
 from desk.cost.aws_calls import EVENT, AwsCall, list_permissions
 from integration.grants import PLACE, REFERENCES
-from integration.proof import Asked
+from integration.proof import BY_PARAMETER, Asked
 
 #: All that the publisher asks of AWS is asked here, and nothing else is.
 _OF_THE_PUBLISHER = "trader.adapters.aws.event_bus"
@@ -36,7 +36,7 @@ def asked_by(call: AwsCall, environment: Mapping[str, str]) -> set[Asked]:
 
     A name that the environment does not give stays as it is, and is covered by no grant.
     """
-    mode = environment.get("TRADER_MODE", "DRY_RUN")
+    mode = BY_PARAMETER if environment.get("TRADER_KEY_PARAMETER") else environment.get("TRADER_MODE", "DRY_RUN")
     try:
         wanted = list_permissions(call)
     except LookupError:

@@ -19,8 +19,8 @@ from moto import mock_aws
 
 from desk.sandbox.server import VenueServer
 from integration.aws_call_recorder import EAR
-from integration.grants import SWITCH
-from integration.proof import PROPERTY
+from integration.grants import KEY_PARAMETER, SWITCH
+from integration.proof import BY_PARAMETER, PROPERTY
 from trader.adapters.aws import clients
 
 # Logger and Metrics read these when the handler is imported, as in Lambda, where they are there from the start.
@@ -78,10 +78,13 @@ class World:
         self.switch("RUN")
         key = {"key_name": venue.key.name, "private_key": venue.key.secret}
         self.secrets.create_secret(Name="api-key", SecretString=json.dumps(key))
+        self.ssm.put_parameter(Name=KEY_PARAMETER, Value=json.dumps(venue.key.file()), Type="SecureString")
 
     def mode(self, mode: str, *, confirmed: str = "") -> None:
-        """Deploy in another mode."""
-        self._monkeypatch.setenv("TRADER_MODE", mode)
+        """Deploy in another mode, or in LIVE with the key in Parameter Store."""
+        self._monkeypatch.setenv("TRADER_MODE", mode.partition(" ")[0])
+        self._monkeypatch.setenv("TRADER_SECRET", "" if mode == BY_PARAMETER else "api-key")
+        self._monkeypatch.setenv("TRADER_KEY_PARAMETER", KEY_PARAMETER if mode == BY_PARAMETER else "")
         self._monkeypatch.setenv("TRADER_LIVE_CONFIRMED", confirmed)
         self._monkeypatch.setattr(lambda_handler, "_runtime", None)
 

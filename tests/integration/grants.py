@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from architecture.test_template import Template, listed, parsed
-from integration.proof import Grants
+from integration.proof import BY_PARAMETER, Grants
 
-SWITCH = "/trader/test/kill-switch"
+SWITCH, KEY_PARAMETER = "/trader/test/kill-switch", "/trader/test/api-key"
 PLACE = "us-east-1:123456789012"
 #: What the names of the template are in the world of these tests.
 REFERENCES = {
@@ -53,7 +53,13 @@ def statements_of_the_function(
     """Every statement that the function's role has in a mode, wherever in the template it stands."""
     resources = template["Resources"]
     ((_, (role, _)),) = resources[function]["Properties"]["Role"].items()
-    conditions = {None: True, "IsLive": mode == "LIVE", "IsPaper": mode == "PAPER", "HasDomainEvents": True}
+    conditions = {
+        None: True,
+        "IsPaper": mode == "PAPER",
+        "HasDomainEvents": True,
+        "KeepsSecret": mode == "LIVE",
+        "KeepsParameter": mode == BY_PARAMETER,
+    }
     found: list[dict[str, Any]] = []
     for name, resource in resources.items():
         properties = resource.get("Properties", {})

@@ -16,9 +16,12 @@ from pathlib import Path
 import pytest
 
 MODES = ("DRY_RUN", "PAPER", "LIVE")
+#: LIVE with its key in Parameter Store: a deployment of its own, with grants of its own.
+BY_PARAMETER = "LIVE by parameter"
+DEPLOYMENTS = (*MODES, BY_PARAMETER)
 #: An action and the resource it is on, which in a grant may be a pattern.
 Grants = set[tuple[str, str]]
-#: A mode, an action that the function asked for in it, and the resource it asked for.
+#: A deployment, an action that the function asked for in it, and the resource it asked for.
 Asked = tuple[str, str, str]
 #: Under this name a test's report carries what was asked.
 PROPERTY = "asked_of_aws"
@@ -90,15 +93,15 @@ def complaints(asked: Iterable[Asked], grants_of: Callable[[str], Grants], *, wh
 
     A mode that trades has to use every grant it has; one that was never heard proves nothing.
     """
-    grants = {mode: grants_of(mode) for mode in MODES}
-    used: dict[str, Grants] = {mode: set() for mode in MODES}
+    grants = {mode: grants_of(mode) for mode in DEPLOYMENTS}
+    used: dict[str, Grants] = {mode: set() for mode in DEPLOYMENTS}
     found = []
     for mode, action, resource in sorted(set(asked)):
         allowed = covering(grants[mode], (action, resource))
         used[mode] |= allowed
         if not allowed:
             found.append(f"not granted in {mode}: {action} on {resource}")
-    for mode in MODES if whole else ():
+    for mode in DEPLOYMENTS if whole else ():
         found += [] if used[mode] else [f"nothing was heard in {mode}"]
         # DRY_RUN has the role of PAPER: what it never reaches, such as storing a fill, is no other power than PAPER's.
         unused = grants[mode] - used["PAPER" if mode == "DRY_RUN" else mode]

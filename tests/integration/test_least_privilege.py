@@ -16,8 +16,8 @@ from moto.core import set_initial_no_auth_action_count
 
 from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from integration.conftest import World, a_tick
-from integration.grants import LOGS, PLACE, PLATFORM, REFERENCES, granted, of_its_own
-from integration.proof import MODES, Grants, covering
+from integration.grants import KEY_PARAMETER, LOGS, PLACE, PLATFORM, REFERENCES, granted, of_its_own
+from integration.proof import BY_PARAMETER, DEPLOYMENTS, MODES, Grants, covering
 from integration.template_functions import SwitchMaker, TableGuard
 from integration.test_calls import cheap
 from integration.test_lambda_handler import EVENTS, an_event
@@ -72,6 +72,7 @@ def an_account_with_a_past(world: World, mode: str) -> None:
 
 def an_instant_whose_record_is_taken(world: World, mode: str, seconds_ago: int = -60) -> dict[str, str]:
     """A tick for whose first audit object somebody else's bytes are in the bucket already."""
+    mode = mode.partition(" ")[0]
     key = {"pk": {"S": f"{mode}#main"}, "sk": {"S": "LEDGER"}}
     epoch = int(world.dynamodb.get_item(TableName="trader", Key=key)["Item"]["epoch"]["N"]) + 1
     tick = a_tick(seconds_ago=seconds_ago)
@@ -90,7 +91,7 @@ def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -
 
     cheap(world)
     used: Grants = set()
-    for mode in MODES:
+    for mode in DEPLOYMENTS:
         recording.calls.clear()
         life_in(world, heard, mode)
         wanted = {permission for call in recording.calls for permission in list_permissions(call)}
@@ -98,10 +99,10 @@ def test_calls_and_grants_are_the_same_set(recording: Recording, world: World) -
         used |= {grant for each in wanted for grant in covering(grants, each)}
 
         assert set() == {each for each in wanted if not covering(grants, each)}, mode
-    assert used == set().union(*map(of_its_own, MODES))
+    assert used == set().union(*map(of_its_own, DEPLOYMENTS))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", DEPLOYMENTS)
 def test_grants_name_actions_and_resources(mode: str) -> None:
     """No star in an action; a star in a resource only below the name of a thing of ours."""
     for action, resource in granted(mode):
@@ -110,13 +111,24 @@ def test_grants_name_actions_and_resources(mode: str) -> None:
         assert "*" not in resource.removesuffix("/audit/*").removesuffix(":*"), resource
 
 
-@pytest.mark.parametrize(("mode", "may_read"), [("DRY_RUN", False), ("PAPER", False), ("LIVE", True)])
-def test_only_live_may_read_the_key(mode: str, may_read: bool) -> None:
-    """In the other modes there is no grant, whatever the environment says."""
-    assert may_read == any(action == SECRET for action, _ in granted(mode))
+OF_KEYS = {
+    "DRY_RUN": set(),
+    "PAPER": set(),
+    "LIVE": {(SECRET, REFERENCES["ApiSecret"])},
+    BY_PARAMETER: {("ssm:GetParameter", f"arn:aws:ssm:{PLACE}:parameter{KEY_PARAMETER}")},
+}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", DEPLOYMENTS)
+def test_only_live_may_read_the_key_and_from_one_place(mode: str) -> None:
+    """In the other modes there is no grant, whatever the environment says; in LIVE it is for the one store."""
+    of_keys = {(action, resource) for action, resource in granted(mode) if "api-key" in resource or action == SECRET}
+
+    assert OF_KEYS[mode] == of_keys
+    assert not {action for action, _ in granted(mode) if action.startswith("kms:")}
+
+
+@pytest.mark.parametrize("mode", DEPLOYMENTS)
 def test_platform_may_write_the_functions_log_and_what_is_lost_and_no_other(mode: str) -> None:
     """What Lambda does for the function is granted apart from what the function does."""
     given = {(action, resource) for action, resource in granted(mode) if action in PLATFORM}
@@ -195,8 +207,8 @@ def test_every_mode_lives_on_the_templates_role_alone(world: World, monkeypatch:
     """With IAM enforced the whole life passes; what is the function's key is the role's, not the test's."""
     cheap(world)
     enforced = set_initial_no_auth_action_count(0)(world.invoke)
-    for mode in MODES:
-        assume(monkeypatch, policy_for_moto(mode), f"role-{mode}")
+    for mode in DEPLOYMENTS:
+        assume(monkeypatch, policy_for_moto(mode), f"role-{mode.replace(' ', '-')}")
 
         life_in(world, enforced, mode)
 

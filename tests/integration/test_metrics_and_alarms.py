@@ -28,8 +28,9 @@ def text_of(value: Any, references: dict[str, str]) -> str:
         ((function, given),) = value.items()
         if function == "Fn::If":
             condition, then, otherwise = given
-            assert condition == "IsLive"
-            return text_of(then if references["Mode"] == "LIVE" else otherwise, references)
+            store = {"KeepsSecret": "SECRETS_MANAGER", "KeepsParameter": "PARAMETER_STORE"}[condition]
+            holds = (references["Mode"], references["KeyStore"]) == ("LIVE", store)
+            return text_of(then if holds else otherwise, references)
         assert function == "Ref", value
         return references[given]
     return str(value)

@@ -15,15 +15,15 @@ from architecture.test_template import Template, listed, parsed
 from desk.cost.aws_calls import AwsCall
 from desk.sandbox.sam_tool import find_sam, translate_template
 from integration.aws_call_recorder import asked_by
-from integration.grants import REFERENCES, granted, of_its_own, statements_of_the_function
-from integration.proof import MODES, Asked, complaints
+from integration.grants import KEY_PARAMETER, PLACE, REFERENCES, granted, of_its_own, statements_of_the_function
+from integration.proof import BY_PARAMETER, DEPLOYMENTS, Asked, complaints
 
 TESTS = Path(__file__).parents[1]
 
 
 def all_that_is_granted() -> list[Asked]:
     """One call for each grant in each mode, on a resource that the grant names."""
-    return [(mode, action, name.replace("*", "x")) for mode in MODES for action, name in sorted(of_its_own(mode))]
+    return [(mode, action, name.replace("*", "x")) for mode in DEPLOYMENTS for action, name in sorted(of_its_own(mode))]
 
 
 def found_in(template: Template, asked: list[Asked], *, whole: bool = True) -> list[str]:
@@ -78,15 +78,20 @@ def test_silence_proves_nothing() -> None:
     """If the recording breaks, all the grants are unused."""
     found = found_in(parsed(), [])
 
-    assert {"DRY_RUN", "PAPER", "LIVE"} == {line.split()[-1] for line in found if line.startswith("nothing was heard")}
+    silent = {line.removeprefix("nothing was heard in ") for line in found if line.startswith("nothing was heard")}
+
+    assert set(DEPLOYMENTS) == silent
 
 
 def test_key_is_granted_in_live_only() -> None:
-    """The same call in PAPER lies outside the grants."""
-    call = ("secretsmanager:GetSecretValue", REFERENCES["ApiSecret"])
-
-    assert [] == found_in(parsed(), [("LIVE", *call)], whole=False)
-    assert 1 == len(found_in(parsed(), [("PAPER", *call)], whole=False))
+    """The same call in PAPER, or with the key in the other store, lies outside the grants."""
+    calls = {
+        "LIVE": ("secretsmanager:GetSecretValue", REFERENCES["ApiSecret"]),
+        BY_PARAMETER: ("ssm:GetParameter", f"arn:aws:ssm:{PLACE}:parameter{KEY_PARAMETER}"),
+    }
+    for mode in DEPLOYMENTS:
+        for allowed, call in calls.items():
+            assert int(mode != allowed) == len(found_in(parsed(), [(mode, *call)], whole=False)), (mode, call)
 
 
 def test_resource_is_the_one_the_deployment_was_told() -> None:
@@ -111,7 +116,7 @@ def test_expansion_by_sam_grants_nothing_more() -> None:
     """What CloudFormation gets to see of the function's role is what stands in template.yaml."""
     expanded = translate_template(TESTS.parent / "template.yaml", "s3://bucket/key", "us-east-1")
 
-    for mode in MODES:
+    for mode in DEPLOYMENTS:
         assert granted(mode) == granted(mode, expanded)
 
 
@@ -120,9 +125,9 @@ def test_expansion_by_sam_grants_nothing_more() -> None:
 CONFTEST = """
 from pathlib import Path
 import pytest
-from integration.proof import PROPERTY, Proof
+from integration.proof import DEPLOYMENTS, PROPERTY, Proof
 
-ASKED = [(mode, action, "table") for mode in ("DRY_RUN", "PAPER", "LIVE") for action in ("x:Get", "x:Put")]
+ASKED = [(mode, action, "table") for mode in DEPLOYMENTS for action in ("x:Get", "x:Put")]
 
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):

@@ -56,11 +56,10 @@ class AwsSandbox:
         self.venue.start()
         self.endpoint = f"http://{reached}:{self._moto.port}"
         self.venue_url = f"http://{reached}:{self.venue.port}"
-        key = {"key_name": self.venue.key.name, "private_key": self.venue.key.secret}
         parameters = {"VenueUrl": self.venue_url} | self._parameters
         with ExitStack() as undo:
             undo.callback(self.__exit__, None, None, None)
-            self.stack = create_stack(self._template, self._name, self.endpoint, parameters, key)
+            self.stack = create_stack(self._template, self._name, self.endpoint, parameters, self.venue.key.file())
             undo.pop_all()
         # What the stack itself made is no change: on AWS the rule is made after it.
         self._moto.events.deliver = self._deliver

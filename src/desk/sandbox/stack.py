@@ -45,9 +45,9 @@ class Stack:
 
 
 def create_stack(
-    template: Path, name: str, endpoint: str, parameters: Mapping[str, str], secret_value: Mapping[str, str]
+    template: Path, name: str, endpoint: str, parameters: Mapping[str, str], key_file: Mapping[str, str]
 ) -> Stack:
-    """Create the stack at an endpoint, and put the venue's key into its secret.
+    """Create the stack at an endpoint, and put the venue's key where its function reads it.
 
     Raises: ConfigError if the template cannot be translated; ClientError if AWS's stand-in refuses something.
     """
@@ -61,7 +61,7 @@ def create_stack(
     _upload_artefact(client("s3"))
     plain = translate_template(template, f"s3://{_BUCKET}/{_KEY}", REGION)
     secrets = {key: each for key, each in plain["Resources"].items() if each["Type"] == _KEY_STORE}
-    arns = {key: _create_secret(client, name, key, each, secret_value) for key, each in secrets.items()}
+    arns = {key: _create_secret(client, name, key, each, key_file) for key, each in secrets.items()}
     rest = stack_rest.find_missing_resources(plain)
     known = arns | _known_names(name, rest)
     plain["Resources"] = {
@@ -74,9 +74,13 @@ def create_stack(
     asked = stack_rest.list_references(rest)
     outputs = _deploy(client("cloudformation"), name, plain, asked, parameters)
     by_calls = stack_rest.create(name, rest, outputs.asked, client)
+    variables = _variables(client, outputs.own["FunctionName"])
+    if parameter := variables.get("TRADER_KEY_PARAMETER"):
+        # CloudFormation makes no SecureString: a person does.
+        client("ssm").put_parameter(Name=parameter, Value=json.dumps(key_file), Type="SecureString")
     return Stack(
         name=name,
-        variables=_variables(client, outputs.own["FunctionName"]),
+        variables=variables,
         publisher=_variables(client, outputs.own["EventPublisherName"]) if "EventPublisherName" in outputs.own else {},
         outputs=outputs.own,
         secret=next(iter(arns.values()), ""),
