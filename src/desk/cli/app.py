@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli import audit, config, cycle, ledger, operate, sandbox, status, switch
+from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch
 from trader import __version__
 from trader.errors import ConfigError, TraderError
 
@@ -20,7 +20,7 @@ from trader.errors import ConfigError, TraderError
 EXIT_CONFIG = 78
 EXIT_FAILURE = 1
 
-_MODULES = (cycle, status, operate, switch, config, ledger, audit, sandbox)
+_MODULES = (cycle, status, operate, switch, config, key, ledger, audit, sandbox)
 
 
 def build() -> typer.Typer:

@@ -73,15 +73,8 @@ class CoinbaseExchange(CoinbaseMarket):
         """
         self.server_time()
         granted = self.key_permissions()
-        problems = []
-        if granted.can_transfer:
-            problems.append("the API key may transfer money out of the account; use one that may not")
-        if not granted.can_trade:
-            problems.append("the API key may not trade")
-        if not granted.can_view:
-            problems.append("the API key may not read the account")
-        if problems:
-            raise ConfigError(tuple(problems))
+        if problems := list_key_problems(granted):
+            raise ConfigError(problems)
         self._portfolios = frozenset(filter(None, [granted.portfolio_uuid])) or self._portfolios
         return granted
 
@@ -211,6 +204,16 @@ class CoinbaseExchange(CoinbaseMarket):
         query = tuple(requests.encode_accounts(intent.source, intent.target).items())
         call = Call("GET", _convert_path(venue_conversion_id), query=query)
         return self._read(call, read_conversion, intent.source, intent.target)
+
+
+def list_key_problems(granted: KeyPermissions) -> tuple[str, ...]:
+    """Say why a key that was granted this is none to trade with: it has to trade and to look, and may do no more."""
+    problems = {
+        "the API key may transfer money out of the account; use one that may not": granted.can_transfer,
+        "the API key may not trade": not granted.can_trade,
+        "the API key may not read the account": not granted.can_view,
+    }
+    return tuple(problem for problem, is_there in problems.items() if is_there)
 
 
 def _read_listed_order(row: Any) -> OrderStatusReport | OddRow:

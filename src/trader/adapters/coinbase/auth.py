@@ -59,7 +59,7 @@ class Credentials:
 
     key_name: str = field(repr=False)
     secret: str = field(repr=False)
-    origin: str = field(default="the API key", compare=False)
+    origin: str = "the API key"
 
     def __post_init__(self) -> None:
         bare = self.secret.strip().strip("\"'").replace("\\r", "").replace("\\n", "\n").replace("\r", "")

@@ -72,7 +72,8 @@ def test_key_is_read_as_it_is_handed_out_from_both_stores(text: str) -> None:
 
     found = [key.read() for key in (a_secret(text)[0], a_parameter(text), bytes_of_it)]
 
-    assert [Credentials("name", "planted")] * 3 == found
+    places = ("secret trader/key", "parameter /trader/key", "secret s")
+    assert [Credentials("name", "planted", place) for place in places] == found
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_key_is_read_again_once_a_run_and_quickly() -> None:
     key.begin_run()
     second = [key.reread() for _ in range(2)]
 
-    assert (None, [Credentials("name", "planted"), None, None]) == (before, first)
-    assert [Credentials("name", "planted"), None] == second
+    found = Credentials("name", "planted", key.origin)
+    assert (None, [found, None, None], [found, None]) == (before, first, second)
     assert 2 == len(stores.asked)
     assert all(1 == config.read_timeout for _, config in stores.asked)

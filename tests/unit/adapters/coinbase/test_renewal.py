@@ -181,10 +181,10 @@ def test_refused_key_without_a_successor_is_named(rotation: Rotation) -> None:
 
 def test_same_key_written_otherwise_is_the_same_key(rotation: Rotation) -> None:
     """Another spelling of it is no successor."""
-    rotation.store.found = Credentials(rotation.old.name, rotation.old.secret.replace("\n", "\\n"), "elsewhere")
+    rotation.store.found = Credentials(rotation.old.name, rotation.old.secret.replace("\n", "\\n"), "secret api-key")
     rotation.revoke()
 
-    with pytest.raises(VenueAuth, match="elsewhere holds the key that was refused"):
+    with pytest.raises(VenueAuth, match="secret api-key holds the key that was refused"):
         rotation.exchange.balances()
     assert [] == rotation.answers("GET", "/key_permissions")
 
