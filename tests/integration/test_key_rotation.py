@@ -154,6 +154,18 @@ def test_revoked_key_without_a_successor_rings_and_says_what_to_do(
     assert [] == [line for key in keys for line in key.secret.splitlines() if line in said]
 
 
+def test_key_that_is_refused_for_quotes_alone_is_named_as_well(live: World) -> None:
+    """The cycle abstains for want of quotes; what that comes of has to be said, and rings."""
+    live.invoke(a_tick(seconds_ago=3))
+    live.venue.venue.faults = Before("GET", "/api/v3/brokerage/best_bid_ask", lambda: revoke(live))
+
+    with pytest.raises(CycleAborted, match=r"too much market data is missing .* HTTP 401: .* put its successor there"):
+        live.invoke(a_tick(seconds_ago=2))
+    succeed(live)
+
+    assert "COMPLETED" == live.invoke(a_tick())["outcome"]
+
+
 WRONG = {
     "empty": " ",
     "prose": "planted-secret",

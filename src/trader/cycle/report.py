@@ -31,8 +31,8 @@ class CycleReport:
     ``withheld_exits`` says of each sale and protection that was due and did not leave why it did not; ``exposed``
     of each lot that is neither covered nor being sold at the end why it is not. ``ledger_bytes`` is what the ledger
     takes in its store; 0 where that does not count, or was not asked. ``is_outdated``: a command was written during the
-    run that it has not acted on. ``due`` is why a watch run was made. ``is_key_refused``: the venue would not have
-    our key, or it is not one for these books, so nothing could be looked at.
+    run that it has not acted on. ``due`` is why a watch run was made. ``is_key_refused``: the run failed
+    because the venue would not have our key, or because it is not one for these books.
     """
 
     tick: Tick

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.coinbase.market_data import open_market
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
-from trader.cycle import CycleReport
+from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.environment import Environment
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.entry.perform import perform
@@ -88,7 +88,13 @@ class Runtime:
     def run(self, request: RunTick | RunWatch | SwitchChanged | Command, remaining_seconds: int) -> CycleReport:
         """Do what an event asks for. See ``perform``."""
         self.key.begin_run()
-        return perform(request, self.pipeline, self.ports, remaining_seconds)
+        report = perform(request, self.pipeline, self.ports, remaining_seconds)
+        trouble = self.key.trouble
+        if not trouble or report.outcome in (CycleOutcome.COMPLETED, CycleOutcome.SKIPPED):
+            return report
+        # Whatever it ended for, such as quotes that could not be read, a person has to hear of the key.
+        reason = report.reason if trouble in report.reason else f"{report.reason}; the venue refused our key: {trouble}"
+        return replace(report, reason=reason, is_key_refused=True)
 
     def status(self) -> dict[str, Any]:
         """Say how things stand, without taking the lease or asking the venue."""
@@ -110,7 +116,7 @@ def _open_account_store(dynamodb: Any, table: str, scope: Scope) -> SimAccountSt
 def _open_live(venue_url: str, key: StoredKey, limits: RateLimits, budget: TimeBudget) -> ExchangeAdapter:
     from trader.adapters.coinbase.adapter import open_exchange  # noqa: PLC0415 - see the module's docstring
 
-    exchange = open_exchange(key.read(), venue_url, limits=limits, budget=budget, reread=key.reread)
+    exchange = open_exchange(key.read(), venue_url, limits=limits, budget=budget, source=key)
     budget.begin(time.time() + _SELF_TEST_SECONDS)
     # A venue that does not answer just now must not keep a position from being sold: the next process asks again.
     with contextlib.suppress(VenueError):

@@ -26,6 +26,8 @@ class StoredKey:
     def __init__(self, secret: str = "", parameter: str = "", open_client: OpenClient = open_client) -> None:
         self._secret, self._parameter, self._open_client = secret, parameter, open_client
         self._may_reread = False
+        #: Why, in this run, a key that was refused was not replaced.
+        self.trouble = ""
 
     @property
     def origin(self) -> str:
@@ -48,7 +50,7 @@ class StoredKey:
 
     def begin_run(self) -> None:
         """Allow to read once more."""
-        self._may_reread = True
+        self._may_reread, self.trouble = True, ""
 
     def reread(self) -> Credentials | None:
         """Fetch the key again, and quickly; None if this run has done so. Raises: as ``read``."""

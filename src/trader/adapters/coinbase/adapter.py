@@ -15,7 +15,7 @@ from trader.adapters.coinbase.failures import InvalidArgument, NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
 from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
-from trader.adapters.coinbase.renewal import RenewableKey, Reread
+from trader.adapters.coinbase.renewal import KeySource, RenewableKey
 from trader.adapters.coinbase.submit import Submitter
 from trader.adapters.coinbase.wire import requests
 from trader.adapters.coinbase.wire.account import (
@@ -246,12 +246,12 @@ def open_exchange(
     timing: Timing | None = None,
     ca_file: str | None = None,
     budget: TimeBudget | None = None,
-    reread: Reread | None = None,
+    source: KeySource | None = None,
 ) -> CoinbaseExchange:
     """Make the whole venue. Nothing is asked yet: ``self_test`` comes first.
 
     Nothing takes longer than the *budget* of the run, however long the venue is silent. A key that is refused is read
-    again by *reread*; another one takes its place if it may do the same, in the same portfolio.
+    again at its *source*; another one takes its place if it may do the same, in the same portfolio.
 
     Raises: ConfigError if the key's secret has no known shape.
     """
@@ -268,7 +268,7 @@ def open_exchange(
             trial.close()
 
     signer: Signer = choose_signer(credentials, clock.now)
-    if reread is not None:
-        signer = RenewableKey(credentials, reread, try_out, clock.now)
+    if source is not None:
+        signer = RenewableKey(credentials, source, try_out, clock.now)
     exchange = CoinbaseExchange(connect(signer, timeouts=timeouts), clock)
     return exchange

@@ -38,7 +38,7 @@ class Store:
 
     def __init__(self, found: Credentials | TraderError) -> None:
         self.found = found
-        self.reads, self.reads_max = 0, 1
+        self.reads, self.reads_max, self.trouble = 0, 1, ""
 
     def reread(self) -> Credentials | None:
         if self.reads == self.reads_max:
@@ -64,7 +64,7 @@ class Rotation:
             limits=FAST,
             timing=Timing(sleep=self.waits.append),
             budget=self.budget,
-            reread=self.store.reread,
+            source=self.store,
         )
 
     def revoke(self) -> None:
@@ -283,14 +283,17 @@ def test_conversion_is_not_committed_twice_for_a_key(rotation: Rotation) -> None
 def test_old_and_new_and_unfit_keys_are_blanked_out() -> None:
     """What the venue quotes of any of them is gone before anyone reads it."""
     old, new, unfit = (credentials_of(make_key(algorithm)) for algorithm in (*Algorithm, Algorithm.ES256))
-    found = iter([unfit, new])
+    store = Store(unfit)
+    store.reads_max = 2
 
     def try_out(candidate: Credentials) -> None:
         if candidate is unfit:
             raise ConfigError("not this one")
 
-    key = RenewableKey(old, lambda: next(found), try_out)
-    renewed = [key.renew(0), key.renew(0)]
+    key = RenewableKey(old, store, try_out)
+    renewed = [key.renew(0)]
+    store.found = new
+    renewed.append(key.renew(0))
     said = key.redact(" ".join(part for each in (old, new, unfit) for part in (each.key_name, each.secret)))
 
     assert [False, True] == renewed
