@@ -207,6 +207,13 @@ tamper-drill: .venv/.dev ## play IAM's rule on the audit's bucket, and forge an 
 outage-drill: .venv/.dev ## take the audit's bucket away for three hours while a sale falls due, with 200 products; two minutes
 	$(BIN)/python -m desk.drill.audit_outage
 
+# `make rotation-drill ROTATIONS=256 SEED=7` plays every combination four times, before other requests.
+ROTATIONS ?= 64
+
+.PHONY: rotation-drill
+rotation-drill: .venv/.dev ## replace the API key at every kind of moment of a cycle, the old one revoked first; ROTATIONS, SEED
+	$(BIN)/python -m desk.drill.rotation --tries $(ROTATIONS) --seed $(SEED)
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
 	$(BIN)/python -m desk.cost.month docs/cost.md

@@ -13,7 +13,7 @@ from typing import Any
 from botocore import handlers
 
 from desk.cost.aws_calls import EVENT, AwsCall, list_permissions
-from integration.grants import PLACE, REFERENCES
+from integration.grants import KEY_PARAMETER, PLACE, REFERENCES
 from integration.proof import BY_PARAMETER, Asked
 
 #: All that the publisher asks of AWS is asked here, and nothing else is.
@@ -26,6 +26,11 @@ _NAMED = (
         "TRADER_KILL_SWITCH",
         f"arn:aws:ssm:{PLACE}:parameter",
         f"arn:aws:ssm:{PLACE}:parameter{REFERENCES['SwitchParameter']}",
+    ),
+    (
+        "TRADER_KEY_PARAMETER",
+        f"arn:aws:ssm:{PLACE}:parameter",
+        f"arn:aws:ssm:{PLACE}:parameter{KEY_PARAMETER}",
     ),
     ("TRADER_SECRET", f"arn:aws:secretsmanager:{PLACE}:secret:", REFERENCES["ApiSecret"]),
 )
