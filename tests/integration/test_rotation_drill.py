@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from desk.drill.rotation import TRIES, is_sound, make_line, plan_tries, play_try, run_drill
+from desk.drill.rotation import TRIES, is_sound, make_line, plan_tries, run_drill, run_try
 from desk.drill.rotation_tries import KeyStore, Moment, Told, Try
 from desk.drill.rotation_world import RotationWorld, Stage, open_stage, open_world
 from desk.sandbox.auth import Algorithm
@@ -67,7 +67,7 @@ def test_key_in_a_log_is_found(stage: Stage) -> None:
     for number in (0, 1):
         with open_world(A_TRY, stage) as world:
             _leak(world, number)
-            told = play_try(A_TRY, world)
+            told = run_try(A_TRY, world)
 
         assert (1, False) == (told.seen, is_sound([told]))
 

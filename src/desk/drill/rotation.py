@@ -39,7 +39,7 @@ def plan_tries(tries: int, seed: int) -> list[Try]:
     return planned
 
 
-def play_try(attempt: Try, world: RotationWorld) -> Told:
+def run_try(attempt: Try, world: RotationWorld) -> Told:
     """Open lots, change the key at the moment of the try, and tick until all that was due must have happened."""
     told = world.told
     world.open_lots()
@@ -95,7 +95,7 @@ def run_drill(tries: Sequence[Try], stage: Stage, say: Callable[[str], None] = p
     told = []
     for attempt in tries:
         with open_world(attempt, stage) as world:
-            told.append(play_try(attempt, world))
+            told.append(run_try(attempt, world))
         for fault in told[-1].faults:
             say(f"{attempt}: {fault}")
     return told

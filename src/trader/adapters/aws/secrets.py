@@ -24,7 +24,7 @@ class StoredKey:
     """
 
     def __init__(self, secret: str = "", parameter: str = "", open_client: OpenClient = open_client) -> None:
-        self._secret, self._parameter, self._open_client = secret, parameter, open_client
+        self._secret, self._parameter, self.open_client = secret, parameter, open_client
         self._may_reread = False
         #: Why, in this run, a key that was refused was not replaced.
         self.trouble = ""
@@ -73,10 +73,10 @@ class StoredKey:
 
     def _text(self, *config: Any) -> str:
         if self._secret:
-            answer = self._open_client("secretsmanager", *config).get_secret_value(SecretId=self._secret)
+            answer = self.open_client("secretsmanager", *config).get_secret_value(SecretId=self._secret)
             # Put there as a file of bytes it comes as such.
             return str(answer.get("SecretString") or answer.get("SecretBinary", b"").decode("utf-8", "replace"))
-        client = self._open_client("ssm", *config)
+        client = self.open_client("ssm", *config)
         found = client.get_parameter(Name=self._parameter, WithDecryption=True)["Parameter"]
         if found["Type"] != "SecureString":
             raise ConfigError(
