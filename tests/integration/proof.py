@@ -104,6 +104,8 @@ def complaints(asked: Iterable[Asked], grants_of: Callable[[str], Grants], *, wh
     for mode in DEPLOYMENTS if whole else ():
         found += [] if used[mode] else [f"nothing was heard in {mode}"]
         # DRY_RUN has the role of PAPER: what it never reaches, such as storing a fill, is no other power than PAPER's.
-        unused = grants[mode] - used["PAPER" if mode == "DRY_RUN" else mode]
+        # What LIVE with the other store has beside its key is LIVE's.
+        others = {"DRY_RUN": used["PAPER"], BY_PARAMETER: used[mode] | used["LIVE"]}
+        unused = grants[mode] - others.get(mode, used[mode])
         found += [f"granted in {mode}, never asked for: {action} on {resource}" for action, resource in sorted(unused)]
     return found

@@ -45,6 +45,7 @@ def life_in(world: World, invoke: Any, mode: str) -> None:
     """One deployment: ticks, a tick delivered twice, a switch that moves, every command, a malformed event."""
     world.mode(mode, confirmed="yes")
     world.switch("RUN")
+    without_books(world)
     an_account_with_a_past(world, "PAPER")
     tick = a_tick(seconds_ago=3)
     invoke(tick)
@@ -61,6 +62,14 @@ def life_in(world: World, invoke: Any, mode: str) -> None:
         invoke(blocked)
     # What that one owes is dropped by the next run: it can never be stored.
     invoke({**an_event("reconcile"), "id": "second"})
+
+
+def without_books(world: World) -> None:
+    """A deployment begins with nothing, also where the one before it had the same scope."""
+    for item in world.dynamodb.scan(TableName="trader")["Items"]:
+        world.dynamodb.delete_item(TableName="trader", Key={"pk": item["pk"], "sk": item["sk"]})
+    for stored in world.s3.list_objects_v2(Bucket="audit").get("Contents", []):
+        world.s3.delete_object(Bucket="audit", Key=stored["Key"])
 
 
 def an_account_with_a_past(world: World, mode: str) -> None:

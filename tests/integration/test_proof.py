@@ -74,6 +74,18 @@ def test_grant_that_nobody_uses_is_found(change: dict[str, Any], complaint: str)
     assert [] == found_in(template, all_that_is_granted(), whole=False)
 
 
+def test_grant_for_the_other_store_has_to_be_used_there() -> None:
+    """All else that such a deployment may is LIVE's, and used there."""
+    key = ("ssm:GetParameter", f"arn:aws:ssm:{PLACE}:parameter{KEY_PARAMETER}")
+    of_live = [each for each in all_that_is_granted() if each[0] != BY_PARAMETER]
+    unasked = next(each for each in sorted(of_its_own(BY_PARAMETER)) if each != key)
+
+    assert [] == found_in(parsed(), [*of_live, (BY_PARAMETER, *key)])
+    assert [f"granted in {BY_PARAMETER}, never asked for: {' on '.join(key)}"] == found_in(
+        parsed(), [*of_live, (BY_PARAMETER, unasked[0], unasked[1].replace("*", "x"))]
+    )
+
+
 def test_silence_proves_nothing() -> None:
     """If the recording breaks, all the grants are unused."""
     found = found_in(parsed(), [])
