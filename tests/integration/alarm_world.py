@@ -116,6 +116,8 @@ def deploy(
     # The stack's name, which the function of a real one has in its environment before it is imported.
     monkeypatch.setattr(telemetry.metrics, "service", "test")
     monkeypatch.setattr(lambda_handler, "_runtime", deployment)
+    # A runtime that was given up for its key is made anew, over the same world.
+    monkeypatch.setattr(lambda_handler, "_forget_runtime", lambda: None)
     now = world.clock.now()
     world.clock.set(Instant(-(-now // PERIOD) * PERIOD))
     return deployment

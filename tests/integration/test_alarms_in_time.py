@@ -13,7 +13,7 @@ from architecture.test_template import parsed
 from factories import SCOPE, scripted
 from integration.alarm_world import MINUTE, PERIOD, Deployment, deploy
 from integration.cloudwatch import ALARM, INSUFFICIENT, OK, evaluate
-from trader.errors import AuditError, StoreUnavailable
+from trader.errors import AuditError, StoreUnavailable, VenueAuth
 from trader.model.ids import Instant
 from trader.model.trading_state import TradingState
 
@@ -128,6 +128,13 @@ def bucket_refuses(deployment: Deployment) -> None:
     deployment.world.meddlers["audit.write"] = refuse
 
 
+def key_is_refused(deployment: Deployment) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise VenueAuth("GET /accounts: HTTP 401: Unauthorized")
+
+    deployment.world.meddlers["exchange.balances"] = refuse
+
+
 def strategy_fails(deployment: Deployment) -> None:
     def fail(_: Any) -> Any:
         raise KeyError("SOL-USD")
@@ -189,6 +196,7 @@ CONDITIONS: dict[str, tuple[str, Story, Story]] = {
     "a lot lies open": ("Exposed", exposed, covered),
     "the switch cannot be read": ("Attention", unreadable, readable),
     "the bucket takes no records": ("Attention", bucket_refuses, mended),
+    "the key is refused": ("Attention", key_is_refused, mended),
     "a strategy fails": ("Attention", strategy_fails, strategy_works),
     "the lease is not given back": ("Attention", lease_is_held, nothing),
     "a cycle is slow": ("Attention", slow, mended),

@@ -59,6 +59,12 @@ def note_zeros(run: RunState, found: Found) -> None:
     run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
 
 
+def note_ringing(run: RunState, name: str) -> None:
+    """Remember what is about to be told by a run that looked at nothing else; the commit that follows makes it so."""
+    alarms = run.ledger.alarms
+    run.ledger = replace(run.ledger, alarms=replace(alarms, ringing={**alarms.ringing, name: run.ports.clock.now()}))
+
+
 def note_found(run: RunState, found: Found) -> None:
     """Tell what is not zero, once it is remembered."""
     for name in _NAMES:

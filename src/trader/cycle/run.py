@@ -9,7 +9,16 @@ from dataclasses import replace
 from trader.cycle.account import reconcile_account
 from trader.cycle.act import Executor
 from trader.cycle.admission import why_not_now, why_not_open, why_not_run
-from trader.cycle.alarms import ATTENTION, EXPOSED, count_unread, list_attention, note_found, note_zeros
+from trader.cycle.alarms import (
+    ATTENTION,
+    EXPOSED,
+    count_unread,
+    give_report,
+    list_attention,
+    note_found,
+    note_ringing,
+    note_zeros,
+)
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -93,8 +102,8 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         try:
             view, done = reconcile_account(run.ports.exchange, run.ledger, run.ports, run.pipeline.settings)
         except VenueError as error:
-            report = _abstain(run, f"the account could not be read: {error}")
-            return replace(report, is_key_refused=isinstance(error, VenueAuth))
+            reason = f"the account could not be read: {error}"
+            return _abstain(run, reason, is_key_refused=isinstance(error, VenueAuth))
         run.adopt(done)
     if not resumes:
         _decide(run, state, view)
@@ -256,7 +265,7 @@ def _denied_exits(run: RunState) -> list[str]:
     ]
 
 
-def _abstain(run: RunState, reason: str) -> CycleReport:
+def _abstain(run: RunState, reason: str, *, is_key_refused: bool) -> CycleReport:
     """End a cycle that cannot know where it stands: count the failure of a tick, change nothing else."""
     streak, risk = run.ledger.failure_streak, run.pipeline.settings.risk
     if run.tick.decides:
@@ -266,8 +275,13 @@ def _abstain(run: RunState, reason: str) -> CycleReport:
     run.notes.append(AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": reason, "failure_streak": streak}))
     run.write_audit("decision")
     run.mark_finished(CycleOutcome.ABSTAINED, reason)
+    if is_key_refused:
+        note_ringing(run, ATTENTION)
     run.commit(phase=CyclePhase.FINISHED, release=True)
-    return run.report(CycleOutcome.ABSTAINED, reason)
+    if is_key_refused:
+        # Only a person can replace a key.
+        give_report(run.ports, ATTENTION, (reason,))
+    return replace(run.report(CycleOutcome.ABSTAINED, reason), is_key_refused=is_key_refused)
 
 
 def _abort(run: RunState, error: Exception) -> CycleReport:
