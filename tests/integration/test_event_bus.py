@@ -174,7 +174,8 @@ def test_each_rule_may_wake_its_own_and_nothing_else() -> None:
         for name, each in resources.items()
         if each["Type"] == "AWS::Events::Rule"
     }
-    permissions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
+    every = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Permission"]
+    permissions = [each for each in every if each["Principal"] == "events.amazonaws.com"]
     sources = {each["SourceArn"]["Fn::GetAtt"][0]: each["FunctionName"] for each in permissions}
 
     by_schedule = {"AuditAnchorDaily": [{"Fn::GetAtt": ["AuditAnchor", "Arn"]}]}

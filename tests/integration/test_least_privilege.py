@@ -170,7 +170,7 @@ def test_table_guards_calls_and_grants_are_the_same_set(recording: Recording, mo
     with recording.listening():
         statuses = [guard.play(request) for request in ("Create", "Update", "Delete")]
     asked = {(call.name, f"arn:aws:dynamodb:{PLACE}:table/{call.params['TableName']}") for call in recording.calls}
-    logs = {(action, REFERENCES["TableGuardLogs.Arn"]) for action in PLATFORM}
+    logs = {(action, REFERENCES["TableGuardLogs.Arn"]) for action in LOGS}
 
     assert ["SUCCESS"] * 3 == statuses
     assert asked == of_its_own("LIVE", function="TableGuard")

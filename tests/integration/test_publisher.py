@@ -15,7 +15,7 @@ from moto.events.models import EventPattern
 from desk.cost.aws_calls import Recording, list_permissions, record_calls
 from desk.invoke import PUBLISHER, Context, find_function
 from integration.conftest import World, a_tick
-from integration.grants import PLATFORM, REFERENCES, granted, of_its_own
+from integration.grants import LOGS, REFERENCES, granted, of_its_own
 from integration.proof import MODES, covering
 from integration.rule_world import BUCKET, TARGET, RuleWorld, open_rule_world
 from trader.adapters.aws import clients
@@ -241,7 +241,7 @@ def test_publishers_calls_and_grants_are_the_same_set(
     with recording.listening():
         told = publish.handler({**EVENT, "detail": {**EVENT["detail"], "bucket": {"name": "audit"}}}, Context())
     asked = {permission for call in recording.calls for permission in list_permissions(call)}
-    logs = {(action, REFERENCES["EventPublisherLogs.Arn"]) for action in PLATFORM}
+    logs = {(action, REFERENCES["EventPublisherLogs.Arn"]) for action in LOGS}
     grants = of_its_own("LIVE", function=PUBLISHER) - {LOST}
 
     assert {"key": KEY, "events": 1} == told
@@ -251,10 +251,10 @@ def test_publishers_calls_and_grants_are_the_same_set(
 
 
 def test_publisher_has_nothing_of_the_trading_function_but_the_right_to_read_records() -> None:
-    """And the other way round: what trades can put nothing on the bus."""
+    """And that Lambda keeps what is lost; the other way round, what trades can put nothing on the bus."""
     both = set().union(*map(granted, MODES)) & granted("LIVE", function=PUBLISHER)
 
-    assert {("s3:GetObject", f"{REFERENCES['AuditBucket.Arn']}/audit/*")} == both
+    assert {("s3:GetObject", f"{REFERENCES['AuditBucket.Arn']}/audit/*"), LOST} == both
 
 
 def test_recorded_event_is_for_the_publisher() -> None:
