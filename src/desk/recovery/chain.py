@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +19,15 @@ from trader.model.codec import sha256_hex
 from trader.model.events import EventKind
 from trader.model.ids import CycleId, Instant, Scope
 from trader.model.schema import is_schema_1, upgrade_event
+from trader.ports import name_audit_object
 
 _RUN = r"\d{8}T\d{6}Z(?:(?:-[a-z_]+)+(?:\.[0-9a-f]+)?)?"
-_KEY = re.compile(rf"scope=[^/]+/dt=\d{{4}}-\d\d-\d\d/({_RUN})-(\d{{8,}})-([a-z]+\d*)\.jsonl")
+_KEY = re.compile(rf"scope=([^/]+)/dt=\d{{4}}-\d\d-\d\d/({_RUN})-(\d{{8,}})-([a-z]+\d*)\.jsonl")
+_STAMP, _STAMP_LENGTH = "%Y%m%dT%H%M%SZ", 16
+#: What can be raised by a text that is no record, however it came about.
+UNREADABLE = (MalformedData, ValueError, LookupError, TypeError, OverflowError, RecursionError)
 _SHOWN = 12
+_NO_TEXT = "no text: "
 _KINDS: frozenset[str] = frozenset(EventKind)
 
 
@@ -142,11 +148,12 @@ def _walk(
     at: ChainObject | None = start
     while at is not None:
         objects.append(at)
-        heirs = sorted(after.get(at.digest, ()), key=lambda each: each.epoch)
+        # What others follow was committed, whatever epoch somebody gives to an object that he puts in beside it.
+        heirs = sorted(after.get(at.digest, ()), key=lambda each: (each.digest in after, each.epoch))
         at = heirs[-1] if heirs else None
         for rival in heirs[:-1]:
             orphaned.append(rival)
-            if after.get(rival.digest):
+            if rival.digest in after or rival.epoch >= heirs[-1].epoch:
                 told = f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}"
                 breaks.append(Break(rival.key, told))
 
@@ -177,14 +184,38 @@ def _event(line: Mapping[str, Any], *, is_old: bool) -> Recorded:
     return Recorded(kind, Instant(int(line["at"])), body)
 
 
+def read_object(body: bytes) -> str:
+    """Read the bytes of an object. Any that are no text show as a change, not as an error, and as no other text."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        # No honest object begins so, and no two such bodies become the same text.
+        return _NO_TEXT + body.hex(" ")
+
+
+def split_lines(text: str) -> list[str]:
+    """Split a text at its newlines alone: what a person or a venue wrote may have what Python takes for other ends."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _is_name(key: str, named: re.Match[str]) -> bool:
+    """Whether it is the only name of its object: of a day that there is, and in the folder of that day."""
+    scope, cycle_id, epoch, part = named.groups()
+    try:
+        datetime.strptime(cycle_id[:_STAMP_LENGTH], _STAMP)  # noqa: DTZ007 - only whether it can be read
+    except ValueError:
+        return False
+    return key == name_audit_object(Scope(scope), CycleId(cycle_id), int(epoch), part)
+
+
 def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
     named = _KEY.fullmatch(key)
-    if named is None:
+    if named is None or not _is_name(key, named):
         breaks.append(Break(key, f"{key} is not the name of an audit object"))
         return None
     number = 1
     try:
-        first, *lines = text.splitlines() or [""]
+        first, *lines = split_lines(text) or [""]
         header = json.loads(first)
         if header["event"] != "ObjectOpened" or header["key"] != key:
             breaks.append(Break(key, f"{key} says that it is {header['key']}", 1))
@@ -192,10 +223,10 @@ def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
         is_old, previous, events = is_schema_1(header), str(header["previous"]), []
         for number, line in enumerate(lines, 2):  # noqa: B007 - the handler below names the line
             events.append(_event(json.loads(line), is_old=is_old))
-    except (MalformedData, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         breaks.append(Break(key, f"{key} cannot be read: {type(error).__name__}: {error}", number))
         return None
-    cycle_id, epoch, part = named.groups()
+    _, cycle_id, epoch, part = named.groups()
     return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, tuple(events))
 
 
@@ -215,8 +246,8 @@ class FolderAuditReader:
     def texts(self, scope: Scope) -> Mapping[str, str]:
         try:
             return {
-                path.relative_to(self._folder).as_posix(): path.read_text(encoding="utf-8")
+                path.relative_to(self._folder).as_posix(): read_object(path.read_bytes())
                 for path in sorted((self._folder / f"scope={scope}").glob("dt=*/*.jsonl"))
             }
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise AuditError(f"{self._folder}: {error}") from error

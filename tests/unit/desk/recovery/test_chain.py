@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from desk.recovery.chain import Chain, read_chain
+from desk.recovery.chain import Chain, FolderAuditReader, read_chain
 from trader.errors import AuditError
-from trader.model.codec import sha256_hex
+from trader.model.codec import canonical_json, sha256_hex
 from trader.model.events import AuditEvent, AuditObject, EventKind
 from trader.model.ids import CycleId, Instant, Scope, cycle_id_at
 from trader.ports import name_audit_object
@@ -167,3 +169,76 @@ def test_object_of_another_schema_is_named() -> None:
 def test_file_that_is_no_audit_object_is_named() -> None:
     """Somebody put it there."""
     assert ("notes.txt is not the name of an audit object",) == read_chain({"notes.txt": "x"}).problems
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\r", "\x0b", "\x1c"], ids=ascii)
+def test_what_is_a_line_end_to_python_alone_ends_no_line(mark: str) -> None:
+    """A reason may have been copied from anywhere, and the venue writes what it likes."""
+    at = Instant(BEGIN)
+    event = AuditEvent(EventKind.CYCLE_SETTLED, cycle_id_at(at), at, "cycle", {"reason": f"sold{mark}by hand"})
+    written = AuditObject(name_audit_object(Scope("PAPER#main"), cycle_id_at(at), 1, "adopt"), "", (event,))
+
+    chain = read_chain({written.key: written.text()})
+
+    assert ((), 1) == (chain.problems, len(chain.objects[0].events))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dt=2026-11-22/20269999T999999Z-00000001-decision",
+        "dt=2026-11-22/20261122T120000Z-000000001-decision",
+        "dt=2026-11-21/20261122T120000Z-00000001-decision",
+        "dt=2026-11-22/\u0968\u0966\u0968\u096c1122T120000Z-00000001-decision",
+        "dt=2026-11-22/20261122T120000Z-00000001-decision\n",
+    ],
+)
+def test_object_has_one_name_and_it_is_of_its_day(name: str) -> None:
+    """A record in another day's folder, or of a day that there is not, would be compared with nothing."""
+    key = f"scope=PAPER#main/{name}.jsonl"
+    header = {"event": "ObjectOpened", "schema": 2, "previous": "", "key": key}
+
+    chain = read_chain({key: f"{canonical_json(header)}\n"})
+
+    assert (f"{key} is not the name of an audit object",) == chain.problems[:1]
+
+
+@pytest.mark.parametrize("at", ["1e999", "NaN", "[" * 100_000, '"x"', "{}", "null"], ids=lambda each: each[:8])
+def test_line_that_is_no_record_is_a_break(at: str) -> None:
+    """Whatever somebody wrote there, there is an answer, and it names the line."""
+    log = Log()
+    log.write(0, 1)
+    (key,) = log.texts
+    log.texts[key] += f'{{"event":"CycleSettled","at":{at},"body":{{}}}}\n'
+
+    (broken,) = log.read().breaks
+
+    assert (key, 3) == (broken.key, broken.line)
+
+
+def test_object_that_is_put_in_takes_no_committed_ones_place() -> None:
+    """Its epoch may be as high as it likes: others follow the one that was committed."""
+    log = Log()
+    first = log.write(0, 1)
+    second = log.write(5, 2, first)
+    log.write(6, 9, first)
+    third = log.write(10, 3, second)
+
+    chain = log.read()
+
+    assert [first, second, third] == [each.digest for each in chain.objects]
+    (key,) = (key for key in log.texts if "-00000009-" in key)
+    assert [key] == [each.key for each in chain.orphaned] == [each.key for each in chain.breaks]
+
+
+@pytest.mark.parametrize("body", [b"a\r\nb\r\n", b"\xef\xbb\xbfa\n", b"a\n\xff\n", b"a", b""], ids=repr)
+def test_folder_reads_what_lies_there_byte_for_byte(body: bytes, tmp_path: Path) -> None:
+    """Other ends of lines are other bytes; what is no text is an object that cannot be read, and not the end of all."""
+    path = tmp_path / "scope=PAPER#main" / "dt=2026-11-22" / "20261122T120000Z-00000001-decision.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(body)
+
+    (text,) = FolderAuditReader(tmp_path).texts(Scope("PAPER#main")).values()
+
+    assert text != "a\nb\n"
+    assert text.encode() == body or text.startswith("no text: ")
