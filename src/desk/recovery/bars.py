@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from desk.recovery.chain import Chain, Recorded
+from desk.recovery.chain import UNREADABLE, Chain, Recorded
 from trader.model.events import EventKind
 from trader.model.ids import CycleId
 from trader.model.market import Bars, Granularity
@@ -25,7 +28,11 @@ class RecordedBars:
 
 
 def read_bars(chain: Chain) -> Iterator[RecordedBars]:
-    """Return what each decision read, in the order of the chain; each series has the digest that its decision names."""
+    """Return what each decision read, in the order of the chain; each series has the digest that its decision names.
+
+    What is known of a series stands until it begins anew: a run that read none of it, or died before it wrote it down,
+    changes nothing of what the next one goes on from. The digest says whether it fits.
+    """
     known: dict[str, Bars] = {}
     awaited: tuple[CycleId, Recorded] | None = None
     for each in chain.objects:
@@ -36,35 +43,39 @@ def read_bars(chain: Chain) -> Iterator[RecordedBars]:
                 awaited = each.cycle_id, event
             elif event.kind == EventKind.BARS_READ:
                 _extend(known, event)
-            elif event.kind == EventKind.BARS_OMITTED:
-                known.clear()
     if awaited is not None:
         yield _conclude(*awaited, known)
 
 
-def _conclude(cycle_id: CycleId, inputs: Recorded, known: dict[str, Bars]) -> RecordedBars:
-    told = {**inputs.body["bars"], BENCHMARK: inputs.body["benchmark"]}
+def _conclude(cycle_id: CycleId, inputs: Recorded, known: Mapping[str, Bars]) -> RecordedBars:
+    told = inputs.body.get("bars"), inputs.body.get("benchmark")
+    if not isinstance(told[0], dict):
+        return RecordedBars(cycle_id, {}, ("bars",))
     # Anything else is the reason why there was no series.
-    digests = {name: digest for name, digest in told.items() if isinstance(digest, str) and _is_digest(digest)}
+    digests = {name: digest for name, digest in {**told[0], BENCHMARK: told[1]}.items() if _is_digest(digest)}
     found = {name: known[name] for name, digest in digests.items() if name in known and known[name].digest == digest}
-    # What was not read is not followed any more, and one that is not what was read is of no use.
-    for name in known.keys() - found.keys():
-        del known[name]
     return RecordedBars(cycle_id, found, tuple(sorted(digests.keys() - found.keys())))
 
 
 def _extend(known: dict[str, Bars], event: Recorded) -> None:
-    body = event.body
+    """Put bars to those before them. What cannot be read is no bar: then the digest does not fit."""
+    with contextlib.suppress(*UNREADABLE, struct.error):
+        name, bars = _follow(known, event.body)
+        assert bars.digest, "numbers and lengths that have none raise"
+        known[name] = bars
+
+
+def _follow(known: Mapping[str, Bars], body: Mapping[str, Any]) -> tuple[str, Bars]:
     name, granularity = str(body["series"]), Granularity(body["granularity"])
     columns = {column: tuple(map(float, str(body[column]).split())) for column in _COLUMNS}
     begins, first = int(body["begins"]), int(body["from"])
-    if first > begins and name in known:
+    if first > begins:
         before = known[name]
-        place = (begins - before.start[0]) // granularity.seconds
-        columns = {column: getattr(before, column)[max(place, 0) :] + columns[column] for column in _COLUMNS}
+        place, end = ((at - before.start[0]) // granularity.seconds for at in (begins, first))
+        columns = {column: getattr(before, column)[max(place, 0) : end] + columns[column] for column in _COLUMNS}
     starts = tuple(begins + granularity.seconds * index for index in range(len(columns["close"])))
-    known[name] = Bars(granularity, starts, **columns, filled=int(body["filled"]))
+    return name, Bars(granularity, starts, **columns, filled=int(body["filled"]))
 
 
-def _is_digest(text: str) -> bool:
-    return len(text) == _DIGEST_LENGTH and set(text) <= set("0123456789abcdef")
+def _is_digest(text: object) -> bool:
+    return isinstance(text, str) and len(text) == _DIGEST_LENGTH and set(text) <= set("0123456789abcdef")

@@ -37,7 +37,7 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import record_bars, record_decision, record_unlisted
+from trader.stages.audit_record import open_day, record_bars, record_decision, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.doubts import find_resendable
@@ -81,6 +81,8 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
     if mark is not None and tick.decides and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
         return CycleReport(tick, *blocker, ledger, ledger, ledger_bytes=grant.size_bytes)
+    if tick.decides:
+        ledger = open_day(ledger, tick.cycle_id)
     records = Records(ports, time, grant, tick.cycle_id)
     run = RunState(tick, pipeline, ports, time, now, grant, ledger, ledger, records, grant.commands)
     if grant.ledger is None:

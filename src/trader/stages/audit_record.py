@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from trader.errors import DataError
@@ -40,15 +41,23 @@ def record_unlisted(before: ProductCache | None, after: ProductCache | None) -> 
     return (AuditNote(EventKind.PRODUCTS_UNLISTED, "unlisted", {"bases": after.unlisted}),)
 
 
+def open_day(ledger: Ledger, cycle_id: CycleId) -> Ledger:
+    """Let a tick that begins a UTC day have no bars on record, so that each day's records can be replayed on their own.
+
+    It is the ledger that forgets them, whatever comes of the tick: the next one, if that one writes none.
+    """
+    mark = ledger.last_cycle
+    if mark is not None and mark.cycle_id[:_DAY_LENGTH] == cycle_id[:_DAY_LENGTH]:
+        return ledger
+    return replace(ledger, bars_on_record={})
+
+
 def record_bars(inputs: CycleInputs, before: Ledger) -> tuple[tuple[AuditNote, ...], Mapping[str, Instant]]:
     """Write down the bars that the audit does not have yet, and say up to which bar of each series it has them then.
 
-    In the first cycle of a UTC day that is all of them, so that each day's records can be replayed on their own. What
-    was not read is not on record any more: the series begins anew when it is read again.
+    What was not read is not on record any more: the series begins anew when it is read again.
     """
-    mark = before.last_cycle
-    is_new_day = mark is None or mark.cycle_id[:_DAY_LENGTH] != inputs.cycle_id[:_DAY_LENGTH]
-    known: Mapping[str, Instant] = {} if is_new_day else before.bars_on_record
+    known = before.bars_on_record
     read: list[tuple[str, Bars | DataError]] = [*inputs.bars.items(), (BENCHMARK, inputs.benchmark)]
     series = {name: bars for name, bars in read if isinstance(bars, Bars)}
     notes = [
