@@ -6,10 +6,12 @@ import json
 from hashlib import sha256
 
 from desk.cost.aws_calls import list_permissions, record_calls
+from desk.recovery.anchors import parse_anchors
 from integration.audit_anchor import write_anchor
 from integration.conftest import World
 from integration.grants import REFERENCES, granted, of_its_own
 from integration.proof import covering
+from trader.model.ids import Scope
 
 DAY = "2026-11-29"
 ELSEWHERE = ("audit/scope=LIVE#main/dt=2026-11-28/a.jsonl", "set-aside/scope=LIVE#main/dt=2026-11-29/a.jsonl")
@@ -50,6 +52,22 @@ def test_day_without_records_is_written_down_as_empty(world: World) -> None:
     assert {"anchor": 1, "scope": "LIVE#main", "day": "2026-11-30", "of": 0, "first": 0, "objects": []} == json.loads(
         told
     )
+
+
+def test_whoever_may_put_objects_keeps_no_day_from_being_written_down(world: World) -> None:
+    """Not by more scopes than a page lists, nor by an object of so many lines that the log would lose its own."""
+    wanted = put(world, 30)
+    for number in range(1001):
+        world.s3.put_object(Bucket="audit", Key=f"audit/scope=A{number:04d}/x", Body=b"")
+    key = f"scope=LIVE#main/dt={DAY}/0000.jsonl"
+    world.s3.put_object(Bucket="audit", Key=f"audit/{key}", Body=b"\n" * 500_000)
+
+    told = write_anchor({"day": DAY})
+
+    anchors = parse_anchors(told, Scope("LIVE#main"))
+    assert wanted.keys() == anchors.days[DAY].keys()
+    assert anchors.is_whole(DAY)
+    assert max(map(len, told)) < 256_000
 
 
 def test_its_calls_and_grants_are_the_same_set(world: World) -> None:
