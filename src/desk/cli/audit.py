@@ -20,8 +20,9 @@ from desk.cli.options import (
     read_parts,
     read_settings,
 )
+from desk.recovery.evidence import Finding
 from desk.recovery.locate import StoreLocation, locate_evidence
-from desk.recovery.verify import Finding, Verification, verify_audit
+from desk.recovery.verify import Verification, verify_audit
 from trader.entry.wiring import make_scope
 from trader.errors import AuditError
 from trader.model.ids import Scope
@@ -32,6 +33,10 @@ _SHOWN = 20
 AnchorsOption = Annotated[
     str | None,
     typer.Option("--anchors", help="Log group in which each day was written down, on AWS; or TRADER_ANCHORS."),
+]
+RetentionOption = Annotated[
+    int,
+    typer.Option("--retention-days", min=1, help="Days after which the stack ends a record: its AuditRetentionDays."),
 ]
 
 
@@ -49,6 +54,7 @@ def verify(
     table: TableOption = None,
     bucket: BucketOption = None,
     anchors: AnchorsOption = None,
+    retention_days: RetentionOption = 3650,
     mode: ModeOption = None,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
@@ -60,7 +66,7 @@ def verify(
     scope = make_scope(read_settings(config, mode))
     parts = read_parts(home, table=table, bucket=bucket, anchors=anchors)
     location = StoreLocation(home, parts["table"], parts["bucket"])
-    judged = verify_audit(locate_evidence(location, parts["anchors"], scope))
+    judged = verify_audit(locate_evidence(location, parts["anchors"], scope, retention_days=retention_days))
     if not judged.objects and not judged.owed:
         raise AuditError(f"no audit object of {scope} was found: there is nothing to verify")
     if as_json:

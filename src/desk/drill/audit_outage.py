@@ -35,7 +35,8 @@ from desk.drill.market_modes_world import WaitingClock
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore
 from desk.recovery.anchors import Anchors
 from desk.recovery.aws import DynamoLedgerItems, S3History
-from desk.recovery.verify import Evidence, verify_audit
+from desk.recovery.evidence import Evidence
+from desk.recovery.verify import verify_audit
 from desk.run import make_tick
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.state_store import DynamoStateStore

@@ -26,9 +26,10 @@ from desk.drill.growth_world import SCOPE
 from desk.drill.tamper_ways import CHAINED, WAYS, Forged, Way, forge
 from desk.drill.tamper_world import Written, write_history
 from desk.recovery.anchors import Anchors, parse_anchors
+from desk.recovery.evidence import Evidence
 from desk.recovery.history import History
 from desk.recovery.ledger_item import read_stored_item
-from desk.recovery.verify import Evidence, Verification, verify_audit
+from desk.recovery.verify import Verification, verify_audit
 from trader.model.ids import Instant
 
 _TEMPLATE = Path(__file__).parents[3] / "template.yaml"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from desk.recovery.anchors import Anchors, parse_anchors
+from desk.recovery.chain import read_object
 from desk.recovery.history import History, Version
 from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to_bytes
 from trader.adapters.aws.clients import translate_errors
@@ -155,11 +156,7 @@ class S3AuditReader:
         return {key: self._known[key] for key in keys}
 
     def _text(self, key: str) -> str:
-        body: bytes = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read()
-        try:
-            return body.decode()
-        except UnicodeDecodeError as error:
-            raise AuditError(f"{key}: {error}") from error
+        return read_object(self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read())
 
 
 class S3History:
@@ -173,8 +170,9 @@ class S3History:
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=f"{self._prefix}scope={scope}/"
             )
-            # S3 lists the newest of a key first; two of one second keep that order.
-            rows = [row for page in pages for kind in ("Versions", "DeleteMarkers") for row in page.get(kind, ())]
+            rows = [row for page in pages for kind in ("DeleteMarkers", "Versions") for row in page.get(kind, ())]
+            # S3 lists the newest of a key first: of one second, too, the oldest shall come first, and no marker.
+            rows.reverse()
             rows.sort(key=lambda row: (row["Key"], row["LastModified"], row["IsLatest"]))
             with ThreadPoolExecutor(_PARALLEL) as pool:
                 versions = list(pool.map(self._version, rows))
@@ -188,8 +186,7 @@ class S3History:
         if "Size" not in row:
             return Version(None, at)
         found = self._client.get_object(Bucket=self._bucket, Key=row["Key"], VersionId=row["VersionId"])
-        # A byte that is no text shows as a change, not as an error.
-        return Version(found["Body"].read().decode(errors="replace"), at)
+        return Version(read_object(found["Body"].read()), at)
 
 
 def read_anchors(logs: Any, log_group: str, scope: Scope) -> Anchors:

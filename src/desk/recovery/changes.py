@@ -13,6 +13,8 @@ def describe_change(before: Sequence[str], after: Sequence[str]) -> tuple[int, s
     """
     pairs = zip(before, after, strict=False)
     at = next((index for index, (old, new) in enumerate(pairs) if old != new), min(len(before), len(after)))
+    if list(before) == list(after):
+        return max(at, 1), "the end of the line was changed"
     missing, added = len(before) - len(after), len(after) - len(before)
     if at == len(after):
         return at + 1, f"{missing} lines are gone from its end"

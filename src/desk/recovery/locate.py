@@ -18,10 +18,10 @@ from desk.in_memory import FixedClock, InMemorySimAccountStore
 from desk.markets.candle_market import CandleMarket
 from desk.recovery.anchors import Anchors
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
+from desk.recovery.evidence import Evidence
 from desk.recovery.history import FolderHistory
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from desk.recovery.store import RecoveryStores
-from desk.recovery.verify import Evidence
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
@@ -86,7 +86,7 @@ def locate_items(location: StoreLocation) -> LedgerItems:
     return FileLedgerItems(location.home or Path())
 
 
-def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope) -> Evidence:
+def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope, *, retention_days: int) -> Evidence:
     """Read all that the audit can be judged by; without a log group no anchors. Raises: ConfigError, TraderError.
 
     The ledger first: what a cycle stores meanwhile is newer than it, and explained.
@@ -103,7 +103,7 @@ def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope
 
     history = S3History(open_client("s3"), location.bucket).read(scope)
     anchors = read_anchors(open_client("logs"), log_group, scope) if log_group is not None else Anchors()
-    return Evidence(history, owed, anchors, stored)
+    return Evidence(history, owed, anchors, stored, retention_days, SystemClock().now())
 
 
 def _check(location: StoreLocation) -> None:

@@ -149,6 +149,17 @@ def test_record_that_is_owed_is_part_of_the_chain(stack: Stack, capsys: pytest.C
     assert f"explained: {key}: owed: it waits beside the ledger to be stored" in capsys.readouterr().out
 
 
+def test_record_ends_after_the_days_that_the_stack_keeps_it(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody deletes one of yesterday for its age, whatever the stack was told."""
+    stack.write_down()
+    stack.s3.delete_object(Bucket="audit", Key=f"audit/{stack.keys()[0]}")
+
+    codes = [on_aws("--anchors", GROUP), on_aws("--retention-days", "90")]
+
+    assert [1, 1] == codes
+    assert 2 == capsys.readouterr().out.count(f"not as it was: {stack.keys()[0]} line 1: deleted ")
+
+
 def test_viewer_may_verify(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions and anchors are among what the template's policy for looking holds."""
     stack.write_down()
