@@ -22,7 +22,7 @@ from trader.model.schema import is_schema_1, upgrade_event
 from trader.ports import name_audit_object
 
 _RUN = r"\d{8}T\d{6}Z(?:(?:-[a-z_]+)+(?:\.[0-9a-f]+)?)?"
-_KEY = re.compile(rf"scope=([^/]+)/dt=\d{{4}}-\d\d-\d\d/({_RUN})-(\d{{8,}})-([a-z]+\d*)\.jsonl")
+_KEY = re.compile(rf"scope=([^/]+)/dt=\d{{4}}-\d\d-\d\d/({_RUN})-(\d{{8,}})-([a-z]+\d*)(-short)?\.jsonl")
 _STAMP, _STAMP_LENGTH = "%Y%m%dT%H%M%SZ", 16
 #: What can be raised by a text that is no record, however it came about.
 UNREADABLE = (MalformedData, ValueError, LookupError, TypeError, OverflowError, RecursionError)
@@ -51,6 +51,11 @@ class ChainObject:
     epoch: int
     part: str
     events: tuple[Recorded, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it was owed without its bars. The whole of it may lie beside it, if only the answer was lost."""
+        return self.key.endswith("-short.jsonl")
 
     def known_events(self) -> tuple[Recorded, ...]:
         """Return the events of kinds that this release knows; those of a newer one tell it nothing."""
@@ -134,8 +139,8 @@ def read_chain(texts: Mapping[str, str]) -> Chain:
     return Chain(tuple(objects), tuple(orphaned), tuple(each.key for each in openings), tuple(breaks))
 
 
-def _place(each: ChainObject) -> tuple[str, int, str]:
-    return each.cycle_id, each.epoch, each.part
+def _place(each: ChainObject) -> tuple[str, int, str, bool]:
+    return each.cycle_id, each.epoch, each.part, each.is_short
 
 
 def _walk(
@@ -149,13 +154,19 @@ def _walk(
     while at is not None:
         objects.append(at)
         # What others follow was committed, whatever epoch somebody gives to an object that he puts in beside it.
-        heirs = sorted(after.get(at.digest, ()), key=lambda each: (each.digest in after, each.epoch))
+        heirs = sorted(after.get(at.digest, ()), key=lambda each: (each.digest in after, each.epoch, each.is_short))
         at = heirs[-1] if heirs else None
         for rival in heirs[:-1]:
             orphaned.append(rival)
-            if rival.digest in after or rival.epoch >= heirs[-1].epoch:
+            if rival.digest in after or not _is_given_up(rival, heirs[-1]):
                 told = f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}"
                 breaks.append(Break(rival.key, told))
+
+
+def _is_given_up(rival: ChainObject, heir: ChainObject) -> bool:
+    """Whether a later run decided again, or the same one wrote it again without its bars, for want of an answer."""
+    is_again = (rival.cycle_id, rival.part) == (heir.cycle_id, heir.part) and heir.is_short
+    return rival.epoch < heir.epoch or (rival.epoch == heir.epoch and is_again)
 
 
 def _openings(
@@ -170,7 +181,7 @@ def _openings(
     kept: list[ChainObject] = []
     rivals: list[ChainObject] = []
     for index, each in enumerate(ordered):
-        replaced = any(later.epoch > each.epoch for later in ordered[index + 1 :])
+        replaced = any(_is_given_up(each, later) for later in ordered[index + 1 :])
         (rivals if replaced and not after.get(each.digest) else kept).append(each)
     return kept, rivals
 
@@ -200,12 +211,12 @@ def split_lines(text: str) -> list[str]:
 
 def _is_name(key: str, named: re.Match[str]) -> bool:
     """Whether it is the only name of its object: of a day that there is, and in the folder of that day."""
-    scope, cycle_id, epoch, part = named.groups()
+    scope, cycle_id, epoch, part, short = named.groups()
     try:
         datetime.strptime(cycle_id[:_STAMP_LENGTH], _STAMP)  # noqa: DTZ007 - only whether it can be read
     except ValueError:
         return False
-    return key == name_audit_object(Scope(scope), CycleId(cycle_id), int(epoch), part)
+    return key == name_audit_object(Scope(scope), CycleId(cycle_id), int(epoch), part + (short or ""))
 
 
 def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
@@ -226,7 +237,7 @@ def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
     except UNREADABLE as error:
         breaks.append(Break(key, f"{key} cannot be read: {type(error).__name__}: {error}", number))
         return None
-    _, cycle_id, epoch, part = named.groups()
+    _, cycle_id, epoch, part, _ = named.groups()
     return ChainObject(key, sha256_hex(text), previous, CycleId(cycle_id), int(epoch), part, tuple(events))
 
 

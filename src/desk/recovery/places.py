@@ -75,6 +75,7 @@ def assess_end(chain: Chain, evidence: Evidence) -> Iterator[Judged]:
 def _judge_orphaned(chain: Chain, evidence: Evidence, times: Times) -> Iterator[Judged]:
     epochs = {each.epoch: each.cycle_id for each in chain.objects}
     broken = {each.key for each in chain.breaks}
+    again = {(each.cycle_id, each.epoch, each.part) for each in chain.objects if each.is_short}
     for each in chain.orphaned:
         if epochs.get(each.epoch, each.cycle_id) != each.cycle_id and len(chain.openings) == 1:
             yield True, Finding(each.key, 1, f"put in: epoch {each.epoch} is that of the run {epochs[each.epoch]}")
@@ -82,6 +83,8 @@ def _judge_orphaned(chain: Chain, evidence: Evidence, times: Times) -> Iterator[
             yield True, Finding(each.key, 1, f"put in {_stored(each, evidence)}, after its day or its run")
         elif each.key not in broken:
             what = "its run ended before the commit, so nothing of it left; the next run decided again"
+            if (each.cycle_id, each.epoch, each.part) in again:
+                what = "stored, but no answer came: its run wrote it again without its bars"
             yield False, Finding(each.key, None, what)
 
 

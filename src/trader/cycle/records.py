@@ -23,6 +23,9 @@ from trader.stages.audit_record import stamp_notes
 _OWED_MAX = 200
 #: So many bytes of a record are kept, packed.
 _OWED_BYTES_MAX = 300_000
+#: What the name of a record has at its end that is kept without its bars. The bucket may have the whole of it all the
+#: same, if only the answer was lost: two records have two names.
+_SHORT = "-short"
 #: So many of before are stored in one run: it has its own work to do.
 _REPAID_MAX = 20
 #: So much is left for that when nothing of before is stored any more.
@@ -43,6 +46,7 @@ class Records:
     trouble: str = ""
     owed: list[OwedRecord] = field(default_factory=list)
     repaid: list[str] = field(default_factory=list)
+    owed_bytes_max: int = _OWED_BYTES_MAX
 
     @property
     def is_owing(self) -> bool:
@@ -57,8 +61,9 @@ class Records:
         """
         if not urgent and not self.is_owing:
             ledger, notes = self._repay(ledger, notes)
-        key = name_audit_object(self.grant.scope, self.cycle_id, self.grant.epoch, part)
-        record = AuditObject(key, ledger.audit_head, stamp_notes(notes, self.cycle_id, self.ports.clock.now()))
+        named = self.grant.scope, self.cycle_id, self.grant.epoch
+        events = stamp_notes(notes, self.cycle_id, self.ports.clock.now())
+        record = AuditObject(name_audit_object(*named, part), ledger.audit_head, events)
         if not self.is_owing:
             try:
                 return replace(ledger, audit_head=self.ports.audit.write(record, urgent=urgent))
@@ -68,9 +73,9 @@ class Records:
             raise AuditError(self.trouble)
         if len(ledger.owed) >= _OWED_MAX:
             return replace(ledger, unrecorded=ledger.unrecorded + 1, bars_on_record={})
-        owed, ledger = _make_owed(record, ledger)
+        owed, ledger = self._make_owed(record, ledger, name_audit_object(*named, part + _SHORT))
         self.owed.append(owed)
-        return replace(ledger, owed=(*ledger.owed, key), audit_head=sha256_hex(owed.body))
+        return replace(ledger, owed=(*ledger.owed, owed.key), audit_head=sha256_hex(owed.body))
 
     def take(self) -> tuple[Sequence[OwedRecord], Sequence[str]]:
         """Hand over what the next commit keeps, and what it drops."""
@@ -97,13 +102,13 @@ class Records:
             ledger = replace(ledger, owed=ledger.owed[1:])
         return ledger, notes
 
+    def _make_owed(self, record: AuditObject, ledger: Ledger, short: str) -> tuple[OwedRecord, Ledger]:
+        """Make the bytes that wait beside the ledger; if they are too many, what only a replay needs stays out.
 
-def _make_owed(record: AuditObject, ledger: Ledger) -> tuple[OwedRecord, Ledger]:
-    """Make the bytes that wait beside the ledger; if they are too many, what only a replay needs stays out.
-
-    Then the next cycle writes those bars down again.
-    """
-    body = record.text()
-    if len(zlib.compress(body.encode())) <= _OWED_BYTES_MAX:
-        return OwedRecord(record.key, body), ledger
-    return OwedRecord(record.key, record.without_bars().text()), replace(ledger, bars_on_record={})
+        Then it has its *short* name, and the next cycle writes those bars down again.
+        """
+        body = record.text()
+        if len(zlib.compress(body.encode())) <= self.owed_bytes_max:
+            return OwedRecord(record.key, body), ledger
+        kept = replace(record.without_bars(), key=short)
+        return OwedRecord(short, kept.text()), replace(ledger, bars_on_record={})

@@ -174,6 +174,23 @@ def test_run_that_lost_its_lease_at_any_point_is_explained() -> None:
     assert {first, after, newest} == {each.key for each in explained}
 
 
+@pytest.mark.parametrize("is_newest", [True, False])
+def test_record_that_was_written_again_without_its_bars_is_explained(is_newest: bool) -> None:
+    """The answer to the put was lost; what was owed in its place has another name, and the ledger stands on it."""
+    audit = Audit(range(0, 24, 4))
+    whole = audit.put_in(24, audit.epoch + 1, audit.head, now=24.01)
+    short = audit.write(24, part="decision-short", delay=2 * HOUR)
+    if is_newest:
+        audit.owed[short] = audit.history.pop(short)[0].text or ""
+    else:
+        audit.write(25.9)
+
+    found, explained = audit.judge()
+
+    assert [] == found
+    assert "its run wrote it again without its bars" in said(explained, whole)
+
+
 def test_books_that_were_opened_twice_are_sound() -> None:
     """The table was lost in an outage; what was stored late before is vouched for by what followed then."""
     audit = Audit(range(0, 20, 4))
