@@ -14,16 +14,19 @@ from architecture.test_template import parsed, properties
 CODE: str = properties(parsed(), "AuditAnchor")["Code"]["ZipFile"]
 
 
-def write_anchor(event: Mapping[str, str], bucket: str = "audit") -> list[str]:
-    """Run it on an event; return the lines that Lambda would put into its log."""
+def write_anchor(event: Mapping[str, str], bucket: str = "audit", told: list[str] | None = None) -> list[str]:
+    """Run it on an event; return the lines that Lambda would put into its log, in *told* as well if it fails."""
     namespace: dict[str, object] = {}
-    told = io.StringIO()
+    told, printed = [] if told is None else told, io.StringIO()
     os.environ["BUCKET"] = bucket
     # Its client is made for each event; the session behind it must be of the caller's world.
     boto3.setup_default_session()
-    with contextlib.redirect_stdout(told):
-        exec(CODE, namespace)
-        handler = namespace["handler"]
-        assert callable(handler)
-        handler(event, None)
-    return told.getvalue().splitlines()
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(CODE, namespace)
+            handler = namespace["handler"]
+            assert callable(handler)
+            handler(event, None)
+    finally:
+        told += printed.getvalue().splitlines()
+    return told

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
+import pytest
+
 from desk.cost.aws_calls import list_permissions, record_calls
 from desk.recovery.anchors import parse_anchors
 from integration.audit_anchor import write_anchor
@@ -68,6 +70,23 @@ def test_whoever_may_put_objects_keeps_no_day_from_being_written_down(world: Wor
     assert wanted.keys() == anchors.days[DAY].keys()
     assert anchors.is_whole(DAY)
     assert max(map(len, told)) < 256_000
+
+
+@pytest.mark.parametrize("kind", ["archived", "huge"])
+def test_object_that_cannot_be_read_costs_no_other_its_anchor(world: World, kind: str) -> None:
+    """The day is known to have one more, and the function fails in the end, which rings."""
+    wanted = put(world, 3)
+    body, storage = {"archived": (b"x", "GLACIER"), "huge": (b"x" * 32_000_001, "STANDARD")}[kind]
+    key = f"audit/scope=LIVE#main/dt={DAY}/0001x.jsonl"
+    world.s3.put_object(Bucket="audit", Key=key, Body=body, StorageClass=storage)
+    told: list[str] = []
+
+    with pytest.raises(RuntimeError, match="1 objects of 2026-11-29 were not written down"):
+        write_anchor({"day": DAY}, told=told)
+
+    anchors = parse_anchors(told, Scope("LIVE#main"))
+    assert wanted.keys() == anchors.days[DAY].keys()
+    assert not anchors.is_whole(DAY)
 
 
 def test_its_calls_and_grants_are_the_same_set(world: World) -> None:

@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from desk.recovery.anchors import Anchors, parse_anchors
-from desk.recovery.chain import read_object
+from desk.recovery.chain import NO_TEXT, read_object
 from desk.recovery.history import History, Version
 from desk.recovery.ledger_item import StoredLedger, from_bytes, replace_item, to_bytes
-from trader.adapters.aws.clients import translate_errors
+from trader.adapters.aws.clients import read_error_code, translate_errors
 from trader.adapters.aws.command_slots import fill_empty_slots
 from trader.adapters.aws.state_store import LEDGER, decode_ledger
 from trader.adapters.aws.stored_text import StoredText
@@ -23,6 +25,10 @@ from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 
 _DIGITS = 12
+#: No record is larger. Units: bytes.
+_LARGEST = 32_000_000
+#: What S3 says of an object that lies in an archive, or under a key that somebody else has: nobody can read it.
+_UNREADABLE = frozenset({"InvalidObjectState", "InvalidRequest"})
 _PARALLEL = 16
 #: The sort keys of what is owed begin with the one, and lie before the other.
 _OWED, _BEHIND_OWED = "OWED#", "OWED$"
@@ -185,8 +191,16 @@ class S3History:
         at = Instant(int(row["LastModified"].timestamp()))
         if "Size" not in row:
             return Version(None, at)
-        found = self._client.get_object(Bucket=self._bucket, Key=row["Key"], VersionId=row["VersionId"])
-        return Version(read_object(found["Body"].read()), at)
+        if row["Size"] > _LARGEST:
+            return Version(f"{NO_TEXT}{row['Size']} bytes", at)
+        with translate_errors(row["Key"], AuditError):
+            try:
+                found = self._client.get_object(Bucket=self._bucket, Key=row["Key"], VersionId=row["VersionId"])
+            except ClientError as error:
+                if read_error_code(error) not in _UNREADABLE:
+                    raise
+                return Version(f"{NO_TEXT}{read_error_code(error)}", at)
+            return Version(read_object(found["Body"].read()), at)
 
 
 def read_anchors(logs: Any, log_group: str, scope: Scope) -> Anchors:

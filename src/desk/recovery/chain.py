@@ -27,7 +27,8 @@ _STAMP, _STAMP_LENGTH = "%Y%m%dT%H%M%SZ", 16
 #: What can be raised by a text that is no record, however it came about.
 UNREADABLE = (MalformedData, ValueError, LookupError, TypeError, OverflowError, RecursionError)
 _SHOWN = 12
-_NO_TEXT = "no text: "
+#: So begins what stands for bytes that are no text.
+NO_TEXT = "no text: "
 _KINDS: frozenset[str] = frozenset(EventKind)
 
 
@@ -201,7 +202,7 @@ def read_object(body: bytes) -> str:
         return body.decode()
     except UnicodeDecodeError:
         # No honest object begins so, and no two such bodies become the same text.
-        return _NO_TEXT + body.hex(" ")
+        return NO_TEXT + body.hex(" ")
 
 
 def split_lines(text: str) -> list[str]:

@@ -160,6 +160,20 @@ def test_record_ends_after_the_days_that_the_stack_keeps_it(stack: Stack, capsys
     assert 2 == capsys.readouterr().out.count(f"not as it was: {stack.keys()[0]} line 1: deleted ")
 
 
+def test_object_that_cannot_be_read_is_named(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """In an archive, or too large: all else is judged as well."""
+    first, second, *_ = stack.keys()
+    stack.s3.put_object(Bucket="audit", Key=f"audit/{first}", Body=b"x", StorageClass="GLACIER")
+    stack.s3.put_object(Bucket="audit", Key=f"audit/{second}", Body=b"x" * 32_000_001)
+
+    code = on_aws()
+
+    told = capsys.readouterr().out
+    assert 1 == code
+    assert 2 == told.count("the old version is kept")
+    assert all(f"not as it was: {key} line 1: " in told for key in (first, second))
+
+
 def test_viewer_may_verify(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions and anchors are among what the template's policy for looking holds."""
     stack.write_down()
