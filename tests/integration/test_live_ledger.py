@@ -10,13 +10,14 @@ import pytest
 
 from desk.cli.app import build
 from desk.cli.app import run as run_command
+from integration.aws_call_recorder import EAR
 from integration.conftest import World, a_tick
 
 LIVE = "LIVE#main"
 
 
 def ledger_command(world: World, *arguments: str) -> int:
-    with pytest.raises(SystemExit) as left:
+    with EAR.unheard(), pytest.raises(SystemExit) as left:
         run_command(build(), ["ledger", *arguments, "--config", str(world.config), "--mode", "LIVE"])
     return int(left.value.code or 0)
 

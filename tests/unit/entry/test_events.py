@@ -74,11 +74,11 @@ UNDERSTOOD: dict[str, Request] = {
     "flatten.json": Command(CommandKind.FLATTEN, NOW, REQUEST, "ada", "the exchange announced a halt of trading"),
     "kill-switch-changed.json": SwitchChanged(Instant(TICK + 100), "6a7e8feb-b491-4cf7-a9f1-bf3703467718"),
     "pause-product.json": Command(
-        CommandKind.PAUSE, NOW, REQUEST, "ada", "a fork on Monday", target="product SOL", until=Instant(1795478400)
+        CommandKind.PAUSE, TICK, REQUEST, "ada", "a fork on Monday", target="product SOL", until=Instant(1795478400)
     ),
     "pause-strategy.json": Command(
         CommandKind.PAUSE,
-        NOW,
+        TICK,
         REQUEST,
         "ada",
         "its hit ratio is being looked at",
