@@ -197,7 +197,12 @@ def test_key_is_taken_however_it_was_pasted() -> None:
         assert KEY_NAME == claims_of(token_of(choose_signer(found, lambda: NOW)), EC_KEY.public_key(), "ES256")["sub"]
 
 
-@pytest.mark.parametrize("secret", ["planted-secret", PEM[:90], base64.b64encode(bytes(48)).decode()])
+@pytest.mark.parametrize(
+    "secret",
+    ["planted-secret", PEM[:90], base64.b64encode(bytes(48)).decode()],
+    # The key is another one in each process, and a test's name must be the same in all.
+    ids=["a word", "half a PEM", "48 bytes"],
+)
 def test_error_about_a_key_names_where_it_came_from(secret: str) -> None:
     """There may be several; one line says which, and what it must be."""
     with pytest.raises(ConfigError) as caught:
