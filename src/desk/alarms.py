@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from desk.rollback import read_stack_name
+from desk.rollback import read_outputs, read_stack_name
 from trader.errors import ConfigError
 
 ALARMS = ("heartbeat", "exposed", "attention", "errors")
@@ -50,15 +50,10 @@ def perform_test(stack: str, alarm: str, cloudwatch: Any) -> None:
         cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="A test, nothing has happened.")
 
 
-def read_outputs(stack: str, cloudformation: Any) -> dict[str, str]:
-    """Read what a stack says of itself."""
-    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    return {each["OutputKey"]: each["OutputValue"] for each in outputs}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print who hears, or ring."""
     import boto3  # noqa: PLC0415 - development only
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="desk.alarms", description="Say who hears a stack's alarms, or ring one.")
     parser.add_argument("what", choices=("hearers", "test"))
@@ -75,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(line)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"alarms: {error}", file=sys.stderr)
         return 1
     return 0
 

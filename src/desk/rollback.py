@@ -72,14 +72,18 @@ def _list_versions(function: str, awslambda: Any) -> dict[int, Version]:
     }
 
 
-def _find_function(stack: str, cloudformation: Any) -> str:
-    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    return str(next(each["OutputValue"] for each in outputs if each["OutputKey"] == "FunctionName"))
+def read_outputs(stack: str, cloudformation: Any) -> dict[str, str]:
+    """Read what a stack says of itself. Raises: ConfigError if it says nothing, as one whose deployment failed."""
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    if not found.get("Outputs"):
+        raise ConfigError(f"{stack}: it has no outputs; its state is {found['StackStatus']}")
+    return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Move the alias of a profile's stack, and print both versions."""
     import boto3  # noqa: PLC0415 - development only
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="desk.rollback", description="Point a function back to another version.")
     parser.add_argument("profile", help="of samconfig.toml: dev, paper or live")
@@ -88,10 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told = parser.parse_args(arguments)
     try:
         stack = told.stack or read_stack_name(told.profile)
-        function = _find_function(stack, boto3.client("cloudformation"))
+        function = read_outputs(stack, boto3.client("cloudformation"))["FunctionName"]
         before, after = roll_back(function, boto3.client("lambda"), told.to)
     except ConfigError as error:
         print(error, file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"rollback: {error}", file=sys.stderr)
         return 1
     print(f"{function}:{ALIAS}\n  from version {before}\n  to version   {after}")
     return 0

@@ -142,3 +142,14 @@ def test_commands_find_the_stack_of_a_profile(aws: None, capsys: pytest.CaptureF
     assert 2 == said.out.count("me@example.org (email) hears them")
     assert "trader-paper-heartbeat rang and is over" in said.out
     assert "has no alarm" in said.err
+
+
+@pytest.mark.parametrize("what", ["hearers", "test"])
+def test_stack_that_is_not_there_is_one_line(what: str, aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `make test-alarm` says before the first deployment; `make deploy` comes here only after one."""
+    code = alarms.main([what, "paper", "--stack", "trader-nowhere"])
+
+    told = capsys.readouterr().err.splitlines()
+    assert (1, 1) == (code, len(told))
+    assert told[0].startswith("alarms: ")
+    assert "trader-nowhere" in told[0]

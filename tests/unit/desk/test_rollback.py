@@ -105,3 +105,34 @@ def test_profile_that_does_not_exist_is_refused() -> None:
     """Rather than another stack."""
     with pytest.raises(ConfigError, match="'staging': no such profile; allowed are dev, paper, live"):
         rollback.read_stack_name("staging", ROOT / "samconfig.toml")
+
+
+def test_stack_that_is_not_there_is_one_line(awslambda: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named as AWS names it, and no traceback."""
+    done = rollback.main(["paper", "--stack", "trader-nowhere"])
+
+    told = capsys.readouterr().err.splitlines()
+    assert (1, 1) == (done, len(told))
+    assert told[0].startswith("rollback: ")
+    assert "Stack with id trader-nowhere does not exist" in told[0]
+
+
+def test_shell_without_a_region_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What boto3 says of it, in one line."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    done = rollback.main(["paper", "--stack", "trader-paper"])
+
+    assert (1, "rollback: You must specify a region.\n") == (done, capsys.readouterr().err)
+
+
+def test_stack_whose_deployment_failed_says_its_state() -> None:
+    """CloudFormation lists such a stack without outputs."""
+
+    class CloudFormation:
+        def describe_stacks(self, **_: Any) -> dict[str, Any]:
+            return {"Stacks": [{"StackName": "s", "StackStatus": "ROLLBACK_COMPLETE"}]}
+
+    with pytest.raises(ConfigError, match="s: it has no outputs; its state is ROLLBACK_COMPLETE"):
+        rollback.read_outputs("s", CloudFormation())
