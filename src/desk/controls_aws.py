@@ -46,9 +46,18 @@ class StackControls:
     def write_switch(self, state: TradingState) -> None:
         if not self._location.switch:
             raise ConfigError("--switch is not given; allowed is the stack's output KillSwitchName")
-        client = _open("ssm")
-        with translate_errors(f"parameter {self._location.switch}", StoreUnavailable):
-            client.put_parameter(Name=self._location.switch, Value=state.value, Overwrite=True)
+        client, what = _open("ssm"), f"parameter {self._location.switch}"
+        try:
+            with translate_errors(what, StoreUnavailable):
+                client.put_parameter(Name=self._location.switch, Value=state.value, Overwrite=True)
+        except StoreUnavailable as error:
+            # SSM asks for a type only where it would have to make the parameter, and a slip in a name makes no switch.
+            if not str(error).endswith(": ValidationException"):
+                raise
+            raise StoreUnavailable(
+                f"{what}: not there, and not made; if that is the stack's KillSwitchName, its loss counts as HALT, and "
+                'docs/deploy.md, "The kill switch", puts it back'
+            ) from None
 
     def name_switch_command(self, state: TradingState) -> str:
         name = shlex.quote(self._location.switch) if self._location.switch else "KILL_SWITCH_NAME"
