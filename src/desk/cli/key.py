@@ -34,7 +34,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The key file as it was downloaded.")] = None,
     secret: Annotated[str, typer.Option("--secret", help="Id of a secret of Secrets Manager that holds it.")] = "",
     parameter: Annotated[str, typer.Option("--parameter", help="Name of a SecureString parameter that holds it.")] = "",
-    venue: Annotated[str, typer.Option("--venue", help="Address of the venue.")] = BASE_URL,
+    venue: Annotated[str, typer.Option("--venue", envvar="TRADER_VENUE_URL", help="Address of the venue.")] = BASE_URL,
 ) -> None:
     """Say of a key in which shape it is, what it may do and in which portfolio, as the venue answers it.
 

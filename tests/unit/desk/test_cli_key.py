@@ -91,6 +91,17 @@ def test_stored_keys_are_read_where_the_function_reads_them(
     assert said.err.startswith("secret gone: holds nothing; it must hold Coinbase's key file")
 
 
+def test_venue_of_the_shell_is_asked(
+    server: VenueServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As every other command does that speaks to a venue; `env.sh` of a sandbox exports its address."""
+    monkeypatch.setenv("TRADER_VENUE_URL", server.url)
+
+    code = key_check(a_file(tmp_path, json.dumps(server.key.file())))
+
+    assert (0, "") == (code, capsys.readouterr().err)
+
+
 @pytest.mark.parametrize(
     ("permissions", "told", "why"),
     [
