@@ -158,6 +158,7 @@ def up(
     venue_port: Annotated[int, typer.Option(help="Port of the venue; 0 takes any free one.")] = _PORT,
     template: Annotated[Path, typer.Option(help="Template to make the stack from.")] = Path("template.yaml"),
     folder: Annotated[Path, typer.Option(help="Where env.json and env.sh are written.")] = Path("var/sandbox"),
+    domain_events: Annotated[bool, typer.Option("--domain-events", help="With DomainEvents=ENABLED.")] = False,
 ) -> None:
     """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them.
 
@@ -172,6 +173,7 @@ def up(
     check_bind(bind)
     addresses = Addresses(bind, bind, aws_port, venue_port)
     parameters = {"Mode": mode, "Architecture": find_architecture()}
+    parameters |= {"DomainEvents": "ENABLED"} if domain_events else {}
     # One at a time, as with one reserved execution.
     runs = ThreadPoolExecutor(max_workers=1)
 

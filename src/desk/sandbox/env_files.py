@@ -57,5 +57,8 @@ def read_variables(file: Path, function: str = FUNCTION) -> dict[str, str]:
     """Read what one function is to be told. Raises: ConfigError if the sandbox has no such function."""
     known = read_env_file(file)
     if function not in known:
-        raise ConfigError(f"invoke: {file}: no {function}; the stack has it with DomainEvents=ENABLED")
+        raise ConfigError(
+            f"invoke: {file}: no {function}; the stack has it with DomainEvents=ENABLED, "
+            "the sandbox with: trader sandbox up --domain-events"
+        )
     return known[function]
