@@ -66,13 +66,14 @@ def venue(  # noqa: PLR0913 - one argument for each option
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
-    from desk.sandbox.bridge import check_bind
+    from desk.sandbox.bridge import check_bind, check_ports
     from desk.sandbox.options import PUBLISHED_LIMITS, USUAL_OPENING, VenueOptions
     from desk.sandbox.price_sources import add_many_products, add_script
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
 
     check_bind(bind)
+    check_ports(bind, port=port)
     begin = _instant(at)
     now = SystemClock().now() if clock is ClockKind.REAL or begin is None else begin
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
@@ -167,10 +168,11 @@ def up(
     """
     from desk.invoke import find_architecture
     from desk.sandbox.aws import Addresses, AwsSandbox
-    from desk.sandbox.bridge import check_bind
+    from desk.sandbox.bridge import check_bind, check_ports
     from desk.sandbox.env_files import clear_env_files
 
     check_bind(bind)
+    check_ports(bind, aws_port=aws_port, venue_port=venue_port)
     addresses = Addresses(bind, bind, aws_port, venue_port)
     parameters = {"Mode": mode, "Architecture": find_architecture()}
     parameters |= {"DomainEvents": "ENABLED"} if domain_events else {}

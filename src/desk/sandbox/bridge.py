@@ -7,6 +7,7 @@ by any other machine.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -62,6 +63,19 @@ def check_bind(address: str) -> None:
         raise ConfigError(f"--bind {address}: allowed are 127.0.0.1 and Docker's bridge ({error})") from error
     if address != bridge:
         raise ConfigError(f"--bind {address}: allowed are 127.0.0.1 and Docker's bridge, {bridge}")
+
+
+def check_ports(address: str, **ports: int) -> None:
+    """Refuse a port that somebody listens on. Raises: ConfigError naming the option, which is the keyword."""
+    for option, port in ports.items():
+        try:
+            # Says in one line what a server says in a traceback; 0 is always free.
+            socket.create_server((address, port)).close()
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            name, why = option.replace("_", "-"), os.strerror(error.errno)
+            raise ConfigError(f"--{name} {port}: {why}; allowed is 0, which takes any free one") from None
 
 
 def find_inside(variables: Mapping[str, str]) -> dict[str, int]:

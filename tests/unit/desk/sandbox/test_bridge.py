@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.sandbox.bridge import check_bind, find_bridge, find_inside, open_passages
+from desk.sandbox.bridge import check_bind, check_ports, find_bridge, find_inside, open_passages
 from trader.errors import ConfigError
 
 #: Another address of this machine, in place of the bridge's.
@@ -108,6 +108,14 @@ def test_address_is_refused_where_there_is_no_docker(engine: OfEngine) -> None:
 
     with pytest.raises(ConfigError, match=r"0\.0\.0\.0: allowed are .*no engine"):
         check_bind("0.0.0.0")
+
+
+def test_port_that_is_taken_is_refused_by_its_option() -> None:
+    """Two sandboxes at once are a slip, and no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"^--venue-port {port}: Address already in use; allowed is 0, "):
+            check_ports("127.0.0.1", aws_port=0, venue_port=port)
 
 
 # --- the passage
