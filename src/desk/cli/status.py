@@ -83,6 +83,8 @@ def _describe(controls: Controls, scope: Scope, now: Instant, settings: Settings
     else:
         if reading.ledger is None:
             told["ledger_problem"] = "no run has committed one yet"
+            # A table may hold another mode's.
+            told["ledger_problem"] += "" if controls.is_local else "; --mode says whose"
     switch: TradingState | None = None
     is_unseen = False
     try:

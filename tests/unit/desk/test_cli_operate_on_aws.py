@@ -318,7 +318,10 @@ def test_table_without_these_books_is_red(aws: Stack, capsys: pytest.CaptureFixt
     """Another mode was meant, or nothing runs."""
     code = run("status", "--table", "trader", "--switch", SWITCH, "--mode", "DRY_RUN", "--config", str(CONFIG))
 
-    assert (1, True) == (code, "ledger: no run has committed one yet" in capsys.readouterr().out)
+    assert (1, True) == (
+        code,
+        "ledger: no run has committed one yet; --mode says whose → trader ledger show\n" in capsys.readouterr().out,
+    )
 
 
 @pytest.mark.parametrize("command", [["status"], ["halt"]])
