@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from architecture.test_template import parsed, read_profile, refusals
 from factories_settings import CONFIG, shipped_settings
 from trader.adapters.config.files import load_settings
 from trader.model.cycle_state import Regime
@@ -22,6 +23,21 @@ def test_shipped_configuration_sends_nothing() -> None:
 
     assert settings.app.mode is Mode.DRY_RUN
     assert settings.exchange.read_only is True
+
+
+def test_shipped_profiles_deploy_nothing_that_trades_with_money() -> None:
+    """Live is refused until somebody confirms it and says who is to be rung; and no profile reserves concurrency."""
+    chosen = {profile: read_profile(profile)[1] for profile in ("dev", "paper", "live")}
+
+    assert {
+        "dev": [],
+        "paper": [],
+        "live": [
+            "LIVE trades with money; it needs LiveTradingConfirmed=yes",
+            "LIVE rings for somebody; it needs AlarmEmail or AlarmWebhook",
+        ],
+    } == {profile: refusals(parsed(), each) for profile, each in chosen.items()}
+    assert not [profile for profile, each in chosen.items() if "ReserveConcurrency" in each]
 
 
 def test_only_the_rules_engine_is_enabled() -> None:
