@@ -26,6 +26,7 @@ _APART_SECONDS = 120
 _DOUBT_SECONDS = 900
 #: One run that could not read the switch may have met a hiccup; the second in a row has not.
 _UNREAD_SWITCHES = 2
+_LONG_AGO = Instant(0)
 
 Found = Mapping[str, Sequence[str]]
 
@@ -47,15 +48,29 @@ def list_attention(run: RunState) -> list[str]:
     return [*_list_doubts(run), *_list_failures(run), *_list_limits(run)]
 
 
-def note_zeros(run: RunState, found: Found) -> None:
+def note_suspects(run: RunState) -> None:
+    """Take for told what may have been and the books do not know: they were made anew, or a tick never had them.
+
+    The zero that ends it is then owed by whichever run knows, whatever becomes of this one.
+    """
+    tick, mark, alarms = run.tick, run.before.last_cycle, run.ledger.alarms
+    period = run.pipeline.settings.cycle.period_seconds
+    if mark is not None and run.before.last_run is not None:
+        is_gap = tick.decides and mark.cycle_id < cycle_id_at(Instant(tick.scheduled_at - period))
+        if not is_gap:
+            return
+    ringing = {**dict.fromkeys(_NAMES, _LONG_AGO), **alarms.ringing}
+    run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
+
+
+def note_zeros(run: RunState, found: Found, *, is_blind: bool) -> None:
     """Tell what is zero again, and remember what is not: the commit that follows makes it so."""
     now, alarms = run.ports.clock.now(), run.ledger.alarms
-    for name in _NAMES:
-        if not found[name] and (name in alarms.ringing or _may_ring(run)):
-            give_report(run.ports, name)
-    ringing = {name: now if found.get(name) else at for name, at in alarms.ringing.items()}
+    over = {} if is_blind else {name: at for name, at in alarms.ringing.items() if _is_zero(run, name, found)}
+    for name in over:
+        give_report(run.ports, name)
+    ringing = {name: at for name, at in alarms.ringing.items() if name not in over or now - at < _APART_SECONDS}
     ringing |= {name: now for name in _NAMES if found[name]}
-    ringing = {name: at for name, at in ringing.items() if name not in _NAMES or now - at < _APART_SECONDS}
     run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
 
 
@@ -72,13 +87,14 @@ def note_found(run: RunState, found: Found) -> None:
             give_report(run.ports, name, found[name])
 
 
-def _may_ring(run: RunState) -> bool:
-    """Whether something may have been told that the ledger does not know: books made anew, or a tick that had none."""
-    before, tick = run.before, run.tick
-    if before.last_run is None or before.last_cycle is None:
-        return True
-    period = run.pipeline.settings.cycle.period_seconds
-    return tick.decides and before.last_cycle.cycle_id < cycle_id_at(Instant(tick.scheduled_at - period))
+def _is_zero(run: RunState, name: str, found: Found) -> bool:
+    """Whether there is none of it, and this run would have seen it.
+
+    A run that resumes decides nothing, and a switch that cannot be read lets no sale be due. Of what calls for
+    attention some is seen by ticks only: they ask the strategies, and are measured.
+    """
+    knows = run.decision is not None and not run.ledger.alarms.unread_switches
+    return name in _NAMES and not found[name] and knows and (name != ATTENTION or run.tick.decides)
 
 
 def _list_doubts(run: RunState) -> Iterator[str]:

@@ -17,6 +17,7 @@ from trader.cycle.alarms import (
     list_attention,
     note_found,
     note_ringing,
+    note_suspects,
     note_zeros,
 )
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
@@ -95,6 +96,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 
 def _run(run: RunState, *, resumes: bool) -> CycleReport:
+    note_suspects(run)
     run.ledger = _record_capital_change(run)
     switch = read_switch(run.ports)
     run.ledger = count_unread(run.ledger, switch)
@@ -139,13 +141,10 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     outcome, reason = _conclude(run, state, overdue)
     found = {EXPOSED: overdue, ATTENTION: list_attention(run)}
     # Whoever abstained has not seen enough to say that all is well.
-    knows = outcome is not CycleOutcome.ABSTAINED
-    if knows:
-        note_zeros(run, found)
+    note_zeros(run, found, is_blind=outcome is CycleOutcome.ABSTAINED)
     run.mark_finished(outcome, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
-    if knows:
-        note_found(run, found)
+    note_found(run, found)
     return run.report(outcome, reason)
 
 
