@@ -35,6 +35,8 @@ EXPECTED = (
     "must hold Coinbase's key file as downloaded, a JSON object with the texts name (or id) and privateKey; "
     "key_name and private_key will do, too"
 )
+# A downloaded file has less than a thousand characters, one with an RSA key, which is none of ours, four thousand.
+_FILE_LENGTH_MAX = 8192
 _HIDDEN = "[hidden]"
 # Shorter than any key or name the venue gives out: blanking out less would spoil honest text.
 _SECRET_LENGTH = 12
@@ -74,12 +76,12 @@ class Credentials:
         """
         try:
             # Not strict, because a shell may have made line ends of the letters that stood for them in the PEM.
-            found = json.loads(text.lstrip("\ufeff"), strict=False)
+            found = json.loads(text.lstrip("\ufeff"), strict=False) if len(text) <= _FILE_LENGTH_MAX else None
         except (ValueError, RecursionError):
             found = None
         told = found if isinstance(found, dict) else {}
         key_name, secret = (next((told[key] for key in keys if told.get(key)), None) for keys in (_NAMES, _SECRETS))
-        if not isinstance(key_name, str) or not isinstance(secret, str):
+        if not isinstance(key_name, str) or not isinstance(secret, str) or not _is_name(key_name.strip()):
             # Outside of the handler, whose error would carry the text along.
             raise ConfigError(f"{origin}: {EXPECTED}")
         return cls(key_name, secret, origin)
@@ -123,6 +125,11 @@ def choose_signer(credentials: Credentials, now: Now = time.time) -> Signer:
         f"{origin}: its private key is neither a PEM, nor base64 of 32 or 64 bytes, nor a legacy secret; it must be as "
         "Coinbase's key file has it"
     )
+
+
+def _is_name(text: str) -> bool:
+    # It travels in a header, or in a token.
+    return text != "" and text.isascii() and text.isprintable()
 
 
 def _base64_bytes(text: str) -> bytes:

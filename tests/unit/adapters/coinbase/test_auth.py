@@ -8,6 +8,7 @@ import hmac
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import jwt
@@ -143,6 +144,29 @@ def test_key_that_cannot_be_read_is_not_shown(text: str) -> None:
 
     assert "planted" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "name", [" ", "planted\r\nX-Evil: 1", "planted\tname", "planted\ud800", "plant\u00e9d", "planted\u200b"], ids=ascii
+)
+def test_name_that_no_header_and_no_token_can_carry_is_refused_when_it_is_read(name: str) -> None:
+    """Not later, by a library whose error quotes it."""
+    with pytest.raises(ConfigError, match="must hold Coinbase's key file as downloaded") as caught:
+        Credentials.from_json(json.dumps({"name": name, "privateKey": PEM}))
+
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("piece", ["-----BEGIN A-----", "A", "eyJ", "\\n", "[", " "], ids=ascii)
+def test_text_far_longer_than_a_key_is_refused_at_once(piece: str) -> None:
+    """A megabyte of the wrong file, or one made to keep us busy."""
+    text = json.dumps({"name": KEY_NAME, "privateKey": piece * (1_000_000 // len(piece))})
+    begun = time.perf_counter()
+
+    with pytest.raises(ConfigError, match="must hold Coinbase's key file as downloaded"):
+        Credentials.from_json(text)
+
+    assert time.perf_counter() - begun < 1
 
 
 def test_nothing_that_holds_the_key_shows_it() -> None:
