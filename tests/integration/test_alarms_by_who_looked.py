@@ -16,7 +16,7 @@ from integration.cloudwatch import ALARM, OK
 from integration.test_alarms_in_time import exposed, strategy_fails, strategy_works
 from trader.errors import AuditError, DataError
 from trader.model.cycle_state import CycleMark, CyclePhase
-from trader.model.ids import Instant, cycle_id_at
+from trader.model.ids import Instant, cycle_id_at, rfc3339
 from trader.model.trading_state import TradingState
 
 
@@ -140,3 +140,27 @@ def test_attention_is_told_by_a_run_that_abstains_for_want_of_market_data(monkey
     deployment.pass_periods(3)
 
     assert [ALARM] == deployment.rang("Attention"), deployment.values("Attention", since)
+
+
+def test_run_that_outlived_its_lease_calls_nothing_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another has the books meanwhile, and may have found what this one did not see."""
+    deployment = deploy(holding_due(hours=99), monkeypatch)
+    deployment.watches = False
+    deployment.pass_periods(2)
+    exposed(deployment)
+    deployment.pass_periods(2)
+    world, since = deployment.world, deployment.world.clock.now()
+    show(world, cancel_only=False)
+
+    def stall(original: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        if world.sent("submit") > sent:
+            world.clock.set(Instant(since + PERIOD - MINUTE))
+            world.store.acquire(SCOPE, "another", world.clock.now(), 1)
+        return original(*args, **named)
+
+    sent = world.sent("submit")
+    world.meddlers["audit.write"] = stall
+    deployment.invoke({"scheduled_time": rfc3339(since)})
+
+    assert "VersionConflict" in deployment.raised[-1]
+    assert [] == deployment.values("Exposed", since)

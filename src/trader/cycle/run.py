@@ -140,8 +140,9 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     overdue = _list_overdue(run, state)
     outcome, reason = _conclude(run, state, overdue)
     found = {EXPOSED: overdue, ATTENTION: list_attention(run)}
-    # Whoever abstained has not seen enough to say that all is well.
-    note_zeros(run, found, is_blind=outcome is CycleOutcome.ABSTAINED)
+    # Whoever abstained has not seen enough to say that all is well; while one took too long, another may have looked.
+    is_blind = outcome is CycleOutcome.ABSTAINED or run.ports.clock.now() > run.tick.deadline
+    note_zeros(run, found, is_blind=is_blind)
     run.mark_finished(outcome, reason)
     run.commit(phase=CyclePhase.FINISHED, release=True)
     note_found(run, found)
