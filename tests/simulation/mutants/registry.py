@@ -212,7 +212,7 @@ SWITCH_READ_ONCE = Mutant(
     "The first answer of the kill switch is believed for the rest of the cycle.",
     (
         Edit(
-            gather.read_trading_state,
+            gather.read_switch,
             "        return ports.kill_switch.read()\n",
             "        said = vars(ports.kill_switch)\n"
             '        if "said" not in said:\n'
