@@ -8,11 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import ClassVar
 
 from desk.drill.growth import make_settings
-from desk.drill.growth_trades import add_strategy
+from desk.drill.growth_trades import add_strategy, propose_purchase
 from desk.drill.growth_world import make_flat_bar
 from desk.drill.market_modes_world import WaitingClock
 from desk.markets.candle_market import CandleMarket, SeriesKey, make_product
@@ -22,7 +21,6 @@ from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Price
-from trader.model.orders import Side
 from trader.settings import Settings
 
 STRATEGY, BOUGHT = StrategyId("drill"), ProductId("BTC-USD")
@@ -44,20 +42,7 @@ class BuysOnce:
         wanted = {BOUGHT, *(context.candidates.keys() if context.lots else ())}
         held = {lot.product_id for lot in context.lots}
         return [
-            TradeProposal(
-                strategy=STRATEGY,
-                product_id=product_id,
-                base=candidate.product.base,
-                side=Side.BUY,
-                size_pct=Decimal(3),
-                confidence=1.0,
-                conviction=1.0,
-                reason="cheap",
-                stop_loss_pct=Decimal(20),
-                take_profit_pct=Decimal(40),
-                max_hold_hours=1,
-                hit_ratio=Decimal("0.9"),
-            )
+            propose_purchase(candidate.product, stop_pct=20, target_pct=40, hold_hours=1)
             for product_id, candidate in context.candidates.items()
             if product_id in wanted - held and (product_id != BOUGHT or candidate.bars.close[-1] <= 100)
         ]

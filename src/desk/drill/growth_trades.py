@@ -16,7 +16,7 @@ from trader.cycle import run_cycle
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.ids import StrategyId
 from trader.model.inputs import StrategyContext
-from trader.model.market import Candle
+from trader.model.market import Candle, Product
 from trader.model.orders import Side
 from trader.settings import Settings
 from trader.settings.policy import StrategySettings
@@ -41,23 +41,28 @@ class LowHigh:
             sold = (lot for lot in context.lots if (bars := held[lot.product_id]) and bars.close[-1] >= _HIGH)
             return [TradeProposal.sell(lot, "the price is high") for lot in sold]
         return [
-            TradeProposal(
-                strategy=_STRATEGY,
-                product_id=product_id,
-                base=candidate.product.base,
-                side=Side.BUY,
-                size_pct=Decimal(3),
-                confidence=1.0,
-                conviction=1.0,
-                reason="the price is low",
-                stop_loss_pct=Decimal(6),
-                take_profit_pct=Decimal(12),
-                max_hold_hours=48,
-                hit_ratio=Decimal("0.9"),
-            )
-            for product_id, candidate in context.candidates.items()
+            propose_purchase(candidate.product, stop_pct=6, target_pct=12, hold_hours=48)
+            for candidate in context.candidates.values()
             if candidate.bars.close[-1] <= _LOW
         ]
+
+
+def propose_purchase(product: Product, *, stop_pct: int, target_pct: int, hold_hours: int) -> TradeProposal:
+    """Propose to buy a little, as sure as one can be."""
+    return TradeProposal(
+        strategy=_STRATEGY,
+        product_id=product.product_id,
+        base=product.base,
+        side=Side.BUY,
+        size_pct=Decimal(3),
+        confidence=1.0,
+        conviction=1.0,
+        reason="the price is low",
+        stop_loss_pct=Decimal(stop_pct),
+        take_profit_pct=Decimal(target_pct),
+        max_hold_hours=hold_hours,
+        hit_ratio=Decimal("0.9"),
+    )
 
 
 def add_strategy(settings: Settings) -> Settings:
