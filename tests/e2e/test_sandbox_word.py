@@ -38,7 +38,15 @@ class Sandbox:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+def background() -> Iterator[None]:
+    """SIGINT is ignored, as a shell has it for what it puts into the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, background: None) -> Iterator[Sandbox]:
     command = [*TRADER, "sandbox", "up", "--aws-port", "0", "--venue-port", "0", "--folder", str(tmp_path / "s")]
     with subprocess.Popen(
         command, cwd=ROOT, env=SHELL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -87,10 +88,17 @@ def venue(  # noqa: PLR0913 - one argument for each option
     server = VenueServer(Venue(source, ticking, opening=opening, options=options), host=bind, port=port)
     _introduce(server.url, server.key.file(), key_file)
     server.start()
+    _end_by_signal()
     try:
         server.wait()
     except KeyboardInterrupt:
         server.stop()
+
+
+def _end_by_signal() -> None:
+    """Let Ctrl-C and SIGTERM end this process in order, also where a shell that started it had SIGINT ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _group() -> None:
@@ -190,6 +198,7 @@ def up(
             json.dumps({**told, "venue": sandbox.venue_url, "made": made, "left_out": sandbox.stack.left_out}),
             flush=True,
         )
+        _end_by_signal()
         print(_NEXT_STEPS.format(name=name, mode=mode, folder=folder), file=sys.stderr, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             sandbox.venue.wait()
