@@ -16,6 +16,7 @@ from trader.errors import AuditError, MissingData, VenueProtocol, VenueUnavailab
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.ids import Asset, CycleId, Instant, ProductId, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
+from trader.model.market import Bars
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderPurpose, OrderStatusReport, Unknown
@@ -284,6 +285,37 @@ def test_sale_does_not_wait_for_its_record(fails: tuple[int, ...]) -> None:
     assert len(owed) >= len(fails)
     assert ((), {}) == (world.ledger.owed, world.store.owed)
     assert {key: text for (_, key), text in owed.items()}.items() <= world.audit.texts.items()
+
+
+class _Unwritable(float):
+    """A number that a decision can use, and nobody can write down."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("it cannot be written down")
+
+
+def test_sale_does_not_wait_for_the_bars_of_its_tick() -> None:
+    """They are written down when everything has been sent: nothing that is wrong with them stops an exit."""
+    world = holding(SOL)
+    world.clock.advance(3600)
+
+    def read(original: Callable[..., Any], *args: Any) -> Any:
+        return {
+            each: replace(bars, volume=tuple(map(_Unwritable, bars.volume))) if isinstance(bars, Bars) else bars
+            for each, bars in original(*args).items()
+        }
+
+    world.meddlers["market.bars"] = read
+    sent = world.sent()
+    with pytest.raises(RuntimeError, match="written down"):
+        world.cycle()
+    left = world.sent() - sent
+    world.meddlers.clear()
+    world.pass_bars()
+    world.cycle()
+
+    assert ({}, 1) == (world.ledger.lots, left)
+    assert 1 == sum(order.intent.purpose is OrderPurpose.EXIT for order in world.ledger.orders.values())
 
 
 def test_owed_record_that_can_never_be_stored_keeps_nobody_waiting() -> None:

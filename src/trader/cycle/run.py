@@ -38,7 +38,7 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import open_day, record_bars, record_decision, record_unlisted
+from trader.stages.audit_record import open_day, record_decision, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.doubts import find_resendable
@@ -174,7 +174,7 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     run.notes += record_unlisted(run.ledger.products, inputs.ledger.products)
     run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
     if run.tick.decides:
-        run.bars, run.bars_on_record = record_bars(inputs, run.before)
+        run.inputs = inputs
     run.ledger = run.decision.ledger
 
 

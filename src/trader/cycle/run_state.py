@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from trader.cycle.records import Records
@@ -15,11 +14,12 @@ from trader.model.cycle_state import CycleMark, CyclePhase, RunMark
 from trader.model.decisions import Decision
 from trader.model.events import AuditNote
 from trader.model.ids import ClientOrderId, Instant
-from trader.model.inputs import Tick
+from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.ports import LeaseGrant, Ports
+from trader.stages.audit_record import record_bars
 from trader.stages.commands import find_over, mark_applied
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.account import Reconciled
@@ -54,8 +54,7 @@ class RunState:
     withheld_exits: dict[ClientOrderId, str] = field(default_factory=dict)
     exposed: dict[ClientOrderId, str] = field(default_factory=dict)
     strange: dict[ClientOrderId, str] = field(default_factory=dict)
-    bars: tuple[AuditNote, ...] = ()
-    bars_on_record: Mapping[str, Instant] | None = None
+    inputs: CycleInputs | None = None
     written: int = 0
     turns: int = 0
 
@@ -80,10 +79,11 @@ class RunState:
         self.ledger = self.records.write(self.ledger, part, notes, urgent=urgent, may_owe=may_owe)
 
     def note_bars(self) -> None:
-        """Note the bars that were read: last of all, since they are many and nothing that is sent waits for them."""
-        if self.bars_on_record is not None:
-            self.notes += self.bars
-            self.ledger = replace(self.ledger, bars_on_record=self.bars_on_record)
+        """Note the bars that a tick decided on: last of all, so that nothing that is sent waits for so many of them."""
+        if self.inputs is not None:
+            notes, on_record = record_bars(self.inputs, self.before)
+            self.notes += notes
+            self.ledger = replace(self.ledger, bars_on_record=on_record)
 
     def announce(self, ledger: Ledger) -> Ledger:
         """Store what a turn noted, and the ledger that remembers what it is about to send; return it as committed.
