@@ -1,11 +1,13 @@
 """For all tests: an environment without AWS, Hypothesis profiles, and the judge of what integration/ asked of AWS."""
 
 import os
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from moto import mock_aws
 
 from integration.proof import Proof
 
@@ -19,6 +21,16 @@ settings.register_profile("ci", max_examples=100, deadline=None, derandomize=Tru
 # What this one finds is printed as a blob and becomes an @example in the test.
 settings.register_profile("nightly", max_examples=10_000, deadline=None, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def own_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An AWS of this test's own, played by moto."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from architecture.test_template import Template, listed, parsed
+from architecture.test_template import Template, listed, parsed, statements
 from integration.proof import BY_PARAMETER, Grants
 
 SWITCH, KEY_PARAMETER = "/trader/test/kill-switch", "/trader/test/api-key"
@@ -77,6 +77,17 @@ def granted(mode: str, template: Template | None = None, function: str = "Tradin
     return {
         (action, resolved(resource))
         for each in statements
+        for action in listed(each["Action"])
+        for resource in listed(each["Resource"])
+    }
+
+
+def granted_to_viewers() -> Grants:
+    """Every action of the policy for looking, with the resource it is on."""
+    return {
+        (action, resolved(resource))
+        for name, each in statements(parsed())
+        if name == "ViewerPolicy"
         for action in listed(each["Action"])
         for resource in listed(each["Resource"])
     }

@@ -8,8 +8,8 @@ from hashlib import sha256
 import pytest
 
 from desk.cost.aws_calls import list_permissions, record_calls
+from desk.drill.audit_anchor import write_anchor
 from desk.recovery.anchors import parse_anchors
-from integration.audit_anchor import write_anchor
 from integration.conftest import World
 from integration.grants import REFERENCES, granted, of_its_own
 from integration.proof import covering

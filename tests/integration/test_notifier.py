@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
 
@@ -150,20 +149,9 @@ class Notifier:
         return [(str(subject), text) for _, text, subject, *_ in sent]
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An AWS of this test's own."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield
-
-
 @pytest.mark.parametrize("kind", LOGGED)
 def test_message_says_what_it_is_the_numbers_and_what_to_type(
-    kind: str, aws: None, monkeypatch: pytest.MonkeyPatch
+    kind: str, own_aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One mail for one incident, its subject the first line; other lines of the log are not in it."""
     notifier = Notifier(monkeypatch)
@@ -186,7 +174,7 @@ def test_message_says_what_it_is_the_numbers_and_what_to_type(
     assert [] == [told for other, (told, _) in TOLD.items() if other not in OF[kind] and told in lines]
 
 
-def test_time_out_is_named_though_nobody_logged_it(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_out_is_named_though_nobody_logged_it(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda writes a line of its own."""
     notifier = Notifier(monkeypatch)
     notifier.log("2026-11-30T10:14:00.000Z 1 Task timed out after 210.00 seconds\n\n")
@@ -196,7 +184,7 @@ def test_time_out_is_named_though_nobody_logged_it(aws: None, monkeypatch: pytes
     assert "- 2026-11-30T10:14:00.000Z 1 Task timed out after 210.00 seconds" in notifier.messages()[0][1].split("\n")
 
 
-def test_end_of_an_incident_is_one_line(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_of_an_incident_is_one_line(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a new alarm that finds all well is none."""
     notifier = Notifier(monkeypatch)
 
@@ -207,7 +195,7 @@ def test_end_of_an_incident_is_one_line(aws: None, monkeypatch: pytest.MonkeyPat
     assert [(line, line)] == notifier.messages()
 
 
-def test_what_is_old_or_too_much_is_left_out(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_old_or_too_much_is_left_out(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an hour back, the last eight."""
     notifier = Notifier(monkeypatch)
     notifier.log({"message": "Attention", "what": "long ago"}, seconds_ago=2_000)
@@ -220,7 +208,7 @@ def test_what_is_old_or_too_much_is_left_out(aws: None, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("log", ["empty", "gone"])
-def test_message_goes_out_without_a_log(log: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_goes_out_without_a_log(log: str, own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says why it has no reasons."""
     notifier = Notifier(monkeypatch)
     if log == "gone":
@@ -232,7 +220,9 @@ def test_message_goes_out_without_a_log(log: str, aws: None, monkeypatch: pytest
     assert expected in notifier.messages()[0][1]
 
 
-def test_webhook_gets_the_same_text(aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]) -> None:
+def test_webhook_gets_the_same_text(
+    own_aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+) -> None:
     """Under the two names that chats look for."""
     address, kind = hook
     notifier = Notifier(monkeypatch, address)
@@ -246,7 +236,7 @@ def test_webhook_gets_the_same_text(aws: None, monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("has_mail", [True, False])
 def test_webhook_that_fails_is_told_by_mail_or_tried_again(
-    has_mail: bool, aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+    has_mail: bool, own_aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
 ) -> None:
     """Without its address, which is a secret; where nobody gets mail, Lambda sends the alarm once more."""
     address, kind = hook
@@ -266,7 +256,7 @@ def test_webhook_that_fails_is_told_by_mail_or_tried_again(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_webhook_that_has_moved_has_not_taken_it(
-    status: int, aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+    status: int, own_aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
 ) -> None:
     """Whoever follows it asks for a page and posts nothing: a person has to give the new address."""
     address, kind = hook
@@ -281,7 +271,7 @@ def test_webhook_that_has_moved_has_not_taken_it(
 
 
 def test_webhook_that_never_ends_its_answer_keeps_no_mail_from_going_out(
-    aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+    own_aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
 ) -> None:
     """Each piece comes in time, the whole does not."""
     address, kind = hook
@@ -296,7 +286,7 @@ def test_webhook_that_never_ends_its_answer_keeps_no_mail_from_going_out(
     assert notifier.messages()[0][1].endswith("the webhook did not take it: TimeoutError")
 
 
-def test_reasons_are_the_last_of_a_log_of_thousands_of_lines(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_are_the_last_of_a_log_of_thousands_of_lines(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """CloudWatch gives the oldest first."""
     notifier = Notifier(monkeypatch)
     notifier.log(*(json.dumps({"level": "DEBUG", "message": f"line {number}"}) for number in range(6_000)))
@@ -307,7 +297,7 @@ def test_reasons_are_the_last_of_a_log_of_thousands_of_lines(aws: None, monkeypa
     assert "- lot one" in notifier.messages()[0][1].split("\n")
 
 
-def test_reason_that_goes_on_is_not_crowded_out_by_later_ones(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_that_goes_on_is_not_crowded_out_by_later_ones(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what is said again and again the last time counts."""
     notifier = Notifier(monkeypatch)
     said = [f"order one is in doubt for {number} s" for number in range(12)]
@@ -319,7 +309,7 @@ def test_reason_that_goes_on_is_not_crowded_out_by_later_ones(aws: None, monkeyp
     assert [*(f"- {each}" for each in said[5:-1]), "- the ledger is large", f"- {said[-1]}"] == reasons
 
 
-def test_heartbeat_names_ticks_and_what_they_failed_of(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heartbeat_names_ticks_and_what_they_failed_of(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks between the ticks are no heartbeat, and a tick that raised has no outcome."""
     notifier = Notifier(monkeypatch)
     notifier.log(LOGGED["errors"])
@@ -340,7 +330,9 @@ def test_heartbeat_names_ticks_and_what_they_failed_of(aws: None, monkeypatch: p
         "[ERROR] Runtime.ImportModuleError: Unable to import module 'trader': No module named 'x'",
     ],
 )
-def test_death_that_nobody_logged_is_named(kind: str, line: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_death_that_nobody_logged_is_named(
+    kind: str, line: str, own_aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of memory that was short, or a package that is not there, only Lambda tells; of a traceback the first line."""
     notifier = Notifier(monkeypatch)
     notifier.log("INIT_START Runtime Version: python:3.13.v12", f"{line}\nTraceback (most recent call last):\n")
@@ -350,7 +342,7 @@ def test_death_that_nobody_logged_is_named(kind: str, line: str, aws: None, monk
     assert [f"- {line}"] == [each for each in notifier.messages()[0][1].split("\n") if each.startswith("- ")]
 
 
-def test_line_of_another_shape_hides_no_reason(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_of_another_shape_hides_no_reason(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that the code did not write, or another release did."""
     notifier = Notifier(monkeypatch)
     odd: list[dict[str, Any]] = [{"level": "ERROR"}, {"outcome": "ABORTED"}, {"message": {"a": 1}}, {"message": None}]
@@ -367,7 +359,7 @@ def test_line_of_another_shape_hides_no_reason(aws: None, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("message", ["garbage", "[1]", "null", '{"AlarmName": "other"}', {"AlarmName": None}])
 def test_message_that_cannot_be_read_goes_out_as_it_is(
-    message: Any, aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
+    message: Any, own_aws: None, monkeypatch: pytest.MonkeyPatch, hook: tuple[str, type[Hook]]
 ) -> None:
     """To the webhook as well, which no destination for failures reaches."""
     address, kind = hook
@@ -381,7 +373,7 @@ def test_message_that_cannot_be_read_goes_out_as_it_is(
     assert [text] == [each["text"] for each in kind.posted]
 
 
-def test_alarm_of_somebody_else_is_told_by_what_it_says(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alarm_of_somebody_else_is_told_by_what_it_says(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is no subject for a mail, and no description."""
     notifier = Notifier(monkeypatch)
 
@@ -392,7 +384,7 @@ def test_alarm_of_somebody_else_is_told_by_what_it_says(aws: None, monkeypatch: 
     assert "- nothing; Threshold Crossed" in text
 
 
-def test_alarm_that_cannot_be_judged_is_not_told_as_ringing(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alarm_that_cannot_be_judged_is_not_told_as_ringing(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor as over."""
     notifier = Notifier(monkeypatch)
 
@@ -403,7 +395,7 @@ def test_alarm_that_cannot_be_judged_is_not_told_as_ringing(aws: None, monkeypat
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
 def test_message_goes_out_with_what_was_read_before_the_log_was_refused(
-    code: str, aws: None, monkeypatch: pytest.MonkeyPatch
+    code: str, own_aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And with the word for it."""
     notifier = Notifier(monkeypatch)
@@ -439,7 +431,7 @@ def test_everything_that_hangs_together_leaves_time_to_tell() -> None:
     assert seconds + request + seconds + request < properties(TEMPLATE, "Notifier")["Timeout"]
 
 
-def test_notifier_may_do_what_it_does_and_no_more(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notifier_may_do_what_it_does_and_no_more(own_aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """One topic, one log group; the trading function's role is another's."""
     with record_calls() as recording:
         notifier = Notifier(monkeypatch)

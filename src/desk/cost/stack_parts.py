@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-TEMPLATE = Path(__file__).parents[3] / "template.yaml"
+from desk.template import TEMPLATE, read_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,7 @@ class StackParts:
     @classmethod
     def read(cls, template: Path = TEMPLATE) -> StackParts:
         """Read them as the template has them by default."""
-        document = yaml.load(template.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe one
+        document = read_template(template)
         resources, parameters = document["Resources"].values(), document["Parameters"]
         alarms = {
             name: len([each for each in alarm["Properties"]["Metrics"] if "MetricStat" in each])
@@ -40,18 +37,3 @@ class StackParts:
             secrets=kinds.count("AWS::SecretsManager::Secret"),
             memory_mb=int(parameters["MemoryMegabytes"]["Default"]),
         )
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads what the short forms of CloudFormation's functions are applied to, and forgets the function."""
-
-
-def _read_argument(loader: yaml.Loader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else None
-
-
-_Loader.add_multi_constructor("!", _read_argument)

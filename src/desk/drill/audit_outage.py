@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import EndpointConnectionError
-from moto import mock_aws
 
 from desk.cost.aws_calls import AwsCall, record_calls
 from desk.drill.audit_outage_market import (
@@ -33,6 +32,7 @@ from desk.drill.audit_outage_market import (
 )
 from desk.drill.market_modes_world import WaitingClock
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore
+from desk.mocked_aws import open_mocked_aws
 from desk.recovery.anchors import Anchors
 from desk.recovery.aws import DynamoLedgerItems, S3History
 from desk.recovery.evidence import Evidence
@@ -210,7 +210,7 @@ def main() -> int:
 def play_outage(count: int) -> Told:
     """Make table and bucket, play with so many products, and measure what was written."""
     keys = {"pk": "HASH", "sk": "RANGE"}
-    with mock_aws(), record_calls() as recording:
+    with open_mocked_aws(), record_calls() as recording:
         session = boto3.session.Session("testing", "testing", region_name="us-east-1")
         s3, dynamodb = session.client("s3"), session.client("dynamodb")
         dynamodb.create_table(

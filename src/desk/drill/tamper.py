@@ -9,18 +9,13 @@ chained is told from the true one by versions and by what was written down; what
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from desk.drill.audit_anchor import write_anchor
 from desk.drill.growth import make_settings
 from desk.drill.growth_world import SCOPE
 from desk.drill.tamper_ways import CHAINED, WAYS, Forged, Way, forge
@@ -32,7 +27,6 @@ from desk.recovery.ledger_item import read_stored_item
 from desk.recovery.verify import Verification, verify_audit
 from trader.model.ids import Instant
 
-_TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 _PREFIX = "audit/"
 _NUMBERS = count(1)
 
@@ -101,13 +95,7 @@ class Bucket:
 
     def anchors(self, day: str) -> Anchors:
         """Let the template's function write a day down."""
-        namespace: dict[str, Any] = {}
-        told = io.StringIO()
-        os.environ["BUCKET"] = self.name
-        with contextlib.redirect_stdout(told):
-            exec(read_inline_code(_TEMPLATE, "AuditAnchor"), namespace)  # noqa: S102 - the template is ours
-            namespace["handler"]({"day": day}, None)
-        return parse_anchors(told.getvalue().splitlines(), SCOPE)
+        return parse_anchors(write_anchor({"day": day}, self.name), SCOPE)
 
     def _rows(self) -> Mapping[str, list[str]]:
         """List the versions of each key, oldest first, by their ids."""
@@ -119,18 +107,6 @@ class Bucket:
         for row in rows:
             found.setdefault(row["Key"].removeprefix(_PREFIX), []).append(row["VersionId"])
         return found
-
-
-def read_inline_code(template: Path, name: str) -> str:
-    """Read the program that stands in a template as a function's code."""
-
-    class Loader(yaml.SafeLoader):
-        """Takes CloudFormation's functions for nothing."""
-
-    Loader.add_multi_constructor("!", lambda *_: None)
-    resources = yaml.load(template.read_text(encoding="utf-8"), Loader)["Resources"]  # noqa: S506 - a SafeLoader
-    code: str = resources[name]["Properties"]["Code"]["ZipFile"]
-    return code
 
 
 def run_drill(written: Written, s3: Any, *, step: int = 1, is_anchored: bool = True) -> Told:
@@ -188,9 +164,10 @@ def main() -> int:
     """Run the drill. Ends with 1 if a forgery was not found where it is, or something honest was taken for one."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     import boto3  # noqa: PLC0415 - beside moto only
-    from moto import mock_aws  # noqa: PLC0415
 
-    with mock_aws():
+    from desk.mocked_aws import open_mocked_aws  # noqa: PLC0415
+
+    with open_mocked_aws():
         told = run_drill(write_history(make_settings()), boto3.client("s3", region_name="us-east-1"))
     for fault in told.faults:
         print(fault, file=sys.stderr)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from architecture.test_template import of_type, parsed
 from desk import alarms
@@ -15,17 +13,6 @@ from desk.alarms import ALARMS, describe_hearers, perform_test
 from trader.errors import ConfigError
 
 STACK = "trader-paper"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An AWS of this test's own."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield
 
 
 def make_alarm(name: str) -> Any:
@@ -74,7 +61,7 @@ def test_alarms_are_those_of_the_template() -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_alarm_rings_and_is_over(name: str, aws: None) -> None:
+def test_alarm_rings_and_is_over(name: str, own_aws: None) -> None:
     """Two changes of its state, which is how CloudWatch tells anybody."""
     cloudwatch, states = make_alarm(name), []
     cloudwatch.meta.events.register(
@@ -88,7 +75,7 @@ def test_alarm_rings_and_is_over(name: str, aws: None) -> None:
     assert ("OK", True) == (alarm["StateValue"], "A test" in alarm["StateReason"])
 
 
-def test_alarm_that_rings_already_is_left_alone(aws: None) -> None:
+def test_alarm_that_rings_already_is_left_alone(own_aws: None) -> None:
     """It would be called over while it is not."""
     cloudwatch = make_alarm("exposed")
     cloudwatch.set_alarm_state(AlarmName=f"{STACK}-exposed", StateValue="ALARM", StateReason="a lot")
@@ -99,7 +86,7 @@ def test_alarm_that_rings_already_is_left_alone(aws: None) -> None:
     assert "ALARM" == cloudwatch.describe_alarms()["MetricAlarms"][0]["StateValue"]
 
 
-def test_stack_without_the_alarm_is_named(aws: None) -> None:
+def test_stack_without_the_alarm_is_named(own_aws: None) -> None:
     """As one that was deployed by an older release."""
     with pytest.raises(ConfigError, match="trader-paper has no alarm trader-paper-errors"):
         perform_test(STACK, "errors", boto3.client("cloudwatch"))
@@ -124,7 +111,7 @@ def test_who_hears_is_said_of_each(subscriptions: list[tuple[str, str]], webhook
     assert all(word in line for word, line in zip(expected, lines, strict=True))
 
 
-def test_commands_find_the_stack_of_a_profile(aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_find_the_stack_of_a_profile(own_aws: None, capsys: pytest.CaptureFixture[str]) -> None:
     """As `make deploy` and `make test-alarm` call them."""
     topic = boto3.client("sns").create_topic(Name="messages")["TopicArn"]
     boto3.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="me@example.org")
@@ -145,7 +132,7 @@ def test_commands_find_the_stack_of_a_profile(aws: None, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("what", ["hearers", "test"])
-def test_stack_that_is_not_there_is_one_line(what: str, aws: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stack_that_is_not_there_is_one_line(what: str, own_aws: None, capsys: pytest.CaptureFixture[str]) -> None:
     """What `make test-alarm` says before the first deployment; `make deploy` comes here only after one."""
     code = alarms.main([what, "paper", "--stack", "trader-nowhere"])
 

@@ -13,13 +13,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from architecture.test_template import listed, parsed, statements
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.cost.aws_calls import list_permissions, record_calls
+from desk.drill.audit_anchor import write_anchor
 from factories_settings import CONFIG
-from integration.audit_anchor import write_anchor
-from integration.grants import resolved
+from integration.grants import granted_to_viewers
 from integration.proof import covering
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
@@ -179,13 +178,6 @@ def test_viewer_may_verify(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Non
     stack.write_down()
     key = f"audit/{stack.keys()[1]}"
     stack.s3.put_object(Bucket="audit", Key=key, Body=b"x\n")
-    grants = {
-        (action, resolved(resource))
-        for name, each in statements(parsed())
-        if name == "ViewerPolicy"
-        for action in listed(each["Action"])
-        for resource in listed(each["Resource"])
-    }
     with record_calls() as made:
         monkeypatch.setattr(clients, "_SESSION", None)
         with made.listening() as calls:
@@ -193,7 +185,7 @@ def test_viewer_may_verify(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Non
     wanted = set().union(*map(list_permissions, calls))
 
     assert {"s3:ListBucketVersions", "s3:GetObjectVersion", "logs:FilterLogEvents"} <= {action for action, _ in wanted}
-    assert set() == {each for each in wanted if not covering(grants, each)}
+    assert set() == {each for each in wanted if not covering(granted_to_viewers(), each)}
 
 
 @pytest.mark.parametrize("lost", ["newest", "middle", "ledger"])

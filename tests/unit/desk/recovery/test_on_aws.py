@@ -9,13 +9,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from architecture.test_template import listed, parsed, statements
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.cost.aws_calls import list_permissions, record_calls
 from desk.sandbox.server import VenueServer
 from factories_settings import CONFIG
-from integration.grants import resolved
+from integration.grants import granted_to_viewers
 from integration.proof import covering
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
@@ -113,13 +112,6 @@ def test_venue_that_does_not_answer_ends_with_1_and_changes_nothing(
 @pytest.mark.usefixtures("aws")
 def test_viewer_may_do_what_looking_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """To show the ledger and to try a rebuild needs nothing that the template's policy for looking lacks."""
-    grants = {
-        (action, resolved(resource))
-        for name, each in statements(parsed())
-        if name == "ViewerPolicy"
-        for action in listed(each["Action"])
-        for resource in listed(each["Resource"])
-    }
     with VenueServer() as venue:
         run("rebuild", "--venue", venue.url, "--write")
         with record_calls() as made:
@@ -130,4 +122,4 @@ def test_viewer_may_do_what_looking_takes(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert [0, 0] == codes
     assert {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket"} <= {action for action, _ in wanted}
-    assert set() == {each for each in wanted if not covering(grants, each)}
+    assert set() == {each for each in wanted if not covering(granted_to_viewers(), each)}
