@@ -215,7 +215,8 @@ rotation-drill: .venv/.dev ## replace the API key at every kind of moment of a c
 	$(BIN)/python -m desk.drill.rotation --tries $(ROTATIONS) --seed $(SEED)
 
 .PHONY: cost
-cost: .venv/.dev ## count the AWS calls of a cycle and price a month; writes docs/cost.md
+cost: .venv/.dev ## count the AWS calls of a cycle and price a month, domain events apart; writes docs/cost.md
+	$(BIN)/python -m desk.cost.domain_events
 	$(BIN)/python -m desk.cost.month docs/cost.md
 
 # --- build and deploy --------------------------------------------------------------------------------------------

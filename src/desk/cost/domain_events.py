@@ -1,6 +1,6 @@
 """What a month of domain events costs: the lines of a quiet and of a trading cycle, counted, at list prices.
 
-``python -m desk.cost.domain_events`` prints the table of docs/domain-events.md and a line for machines.
+``make cost`` prints it: the table of docs/domain-events.md, and a line for machines.
 """
 
 from __future__ import annotations
