@@ -54,6 +54,10 @@ setup: .venv/.dev ## make .venv with everything needed to run, check and test
 demo: .venv/.run ## one dry-run cycle on the synthetic market; no account, no keys, no network
 	$(BIN)/trader cycle
 
+# Some tests read template.yaml as SAM translates it. Where it cannot be installed they are skipped, and say so.
+TRY_SAM = $(MAKE) -s --no-print-directory .locker/sam/.made \
+  || echo "SAM cannot be installed; one that is here already will do"
+
 # --- check and test ----------------------------------------------------------------------------------------------
 
 .PHONY: lint
@@ -69,6 +73,7 @@ check: lint ## lint, and the tests of the architecture
 
 .PHONY: test
 test: lint ## everything: lint and all tests, those of the architecture included
+	@$(TRY_SAM)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: size
@@ -310,7 +315,7 @@ invoke-local: .venv/.dev ## the same in a plain process, without Docker
 # TRADER_E2E=sam or TRADER_E2E=process insists on one way.
 .PHONY: e2e
 e2e: .venv/.dev ## every event through the function: sam local invoke, or a plain process without Docker
-	@$(MAKE) -s --no-print-directory .locker/sam/.made || echo "e2e: SAM cannot be installed; one that is here already will do"
+	@$(TRY_SAM)
 	$(BIN)/pytest tests/e2e -m e2e
 
 # --- locks -------------------------------------------------------------------------------------------------------
