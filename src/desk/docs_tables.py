@@ -6,13 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from desk.cli.exit_codes import MEANINGS
 from trader.model.denials import DenialCode
 from trader.model.order_life import TRANSITIONS, OrderStatus
 
 
 def write_tables() -> Mapping[str, str]:
     """Return every generated file, by its name in docs."""
-    return {"denials.md": _denials(), "order-life.md": _order_life()}
+    return {"denials.md": _denials(), "order-life.md": _order_life(), "exit-codes.md": _exit_codes()}
 
 
 def _denials() -> str:
@@ -44,6 +45,23 @@ def _order_life() -> str:
             "",
             "| status | final | may be followed by |",
             "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    return "\n".join(
+        [
+            "# How a command ends",
+            "",
+            "Generated from `src/desk/cli/exit_codes.py` by `make docs`. Tables and JSON go to standard output, everything",
+            "else to standard error: one line for each problem, with what is allowed.",
+            "",
+            "| exit code | means |",
+            "|--:|---|",
             *rows,
             "",
         ]

@@ -13,12 +13,10 @@ from typing import Annotated
 import typer
 
 from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch
+from desk.cli.exit_codes import ExitCode
+from desk.errors import NotNow
 from trader import __version__
-from trader.errors import ConfigError, TraderError
-
-#: What sysexits.h calls EX_CONFIG: the configuration has to be put right before anything runs.
-EXIT_CONFIG = 78
-EXIT_FAILURE = 1
+from trader.errors import ConfigError, LeaseHeld, TraderError
 
 _MODULES = (cycle, status, operate, switch, config, key, ledger, audit, sandbox)
 
@@ -55,15 +53,22 @@ def _root(
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process; the words typed, unless others are given.
 
-    An error of ours is one line for each problem on stderr: a configuration that cannot be used ends with 78, any
-    other with 1. What is not ours is a bug and keeps its traceback.
+    An error of ours is one line for each problem on stderr, and one of the numbers of ``ExitCode``. What is not ours is
+    a bug and keeps its traceback.
     """
     try:
         app(args=None if arguments is None else list(arguments), prog_name="trader")
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
-        sys.exit(EXIT_CONFIG)
+        sys.exit(ExitCode.CONFIG)
+    except (LeaseHeld, NotNow) as error:
+        print(_tell(error), file=sys.stderr)
+        sys.exit(ExitCode.NOT_NOW)
     except TraderError as error:
-        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(EXIT_FAILURE)
+        print(_tell(error), file=sys.stderr)
+        sys.exit(ExitCode.WRONG)
+
+
+def _tell(error: TraderError) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

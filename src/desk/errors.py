@@ -1,0 +1,9 @@
+"""What only commands raise; the rest is ``trader.errors``."""
+
+from __future__ import annotations
+
+from trader.errors import TraderError
+
+
+class NotNow(TraderError):
+    """Another process works there, or nobody confirmed in time. The same command may succeed a little later."""
