@@ -8,10 +8,11 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from desk.location import StoreLocation
 from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.entry.events import parse_event
 from trader.errors import ConfigError, MalformedData
@@ -22,16 +23,6 @@ from trader.ports import StateReading
 
 #: The source that the stack's rule and its operator's policy let through.
 SOURCE = "trader.operator"
-
-
-@dataclass(frozen=True, slots=True)
-class ControlLocation:
-    """What the options say: a folder, or what a stack calls its table, its bus and its switch, as far as needed."""
-
-    home: Path | None = None
-    table: str | None = None
-    bus: str | None = None
-    switch: str | None = None
 
 
 class Controls(Protocol):
@@ -64,16 +55,10 @@ class Controls(Protocol):
         """Send a command, told by *detail* as well, and return its id. Raises: StoreUnavailable."""
 
 
-def open_controls(location: ControlLocation) -> Controls:
-    """Open the folder or the stack that the options name. Raises: ConfigError for both and for neither."""
-    named = {"--table": location.table, "--bus": location.bus, "--switch": location.switch}
-    of_stack = [f"{option} {name}" for option, name in named.items() if name]
-    if location.home is not None and of_stack:
-        raise ConfigError(f"--home {location.home} is a folder, {', '.join(of_stack)} a stack; allowed is one")
+def open_controls(location: StoreLocation) -> Controls:
+    """Open the folder or the stack where the books lie."""
     if location.home is not None:
         return FolderControls(location.home)
-    if not of_stack:
-        raise ConfigError("--home is not given; allowed is a folder, or --table, --bus and --switch of a stack")
     from desk.controls_aws import StackControls  # noqa: PLC0415 - a laptop needs no boto3
 
     return StackControls(location)

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from desk.controls import SOURCE, ControlLocation
+from desk.controls import SOURCE
+from desk.location import StoreLocation
 from trader.adapters.aws.clients import open_client, translate_errors
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
@@ -24,10 +25,9 @@ class StackControls:
     is_local = False
     next_step = "the bus has it, and the function is woken; AWS says the same where nobody listens, so look"
 
-    def __init__(self, location: ControlLocation) -> None:
+    def __init__(self, location: StoreLocation) -> None:
         self._location = location
-        named = {"--table": location.table, "--bus": location.bus, "--switch": location.switch}
-        self.options = " ".join(f"{option} {shlex.quote(name)}" for option, name in named.items() if name)
+        self.options = location.options
 
     def check_scope(self, scope: Scope) -> None:  # noqa: ARG002 - see below
         # Any scope may be in a table: the stack's first run makes its item.
@@ -36,17 +36,17 @@ class StackControls:
     def look(self, scope: Scope) -> StateReading:
         if not self._location.table:
             raise StoreUnavailable("--table is not given")
-        return DynamoStateStore(_open("dynamodb"), self._location.table).look(scope)
+        return DynamoStateStore(open_client("dynamodb"), self._location.table).look(scope)
 
     def read_switch(self) -> TradingState:
         if not self._location.switch:
             raise StoreUnavailable("--switch is not given")
-        return SsmKillSwitch(_open("ssm"), self._location.switch).read()
+        return SsmKillSwitch(open_client("ssm"), self._location.switch).read()
 
     def write_switch(self, state: TradingState) -> None:
         if not self._location.switch:
             raise ConfigError("--switch is not given; allowed is the stack's output KillSwitchName")
-        client, what = _open("ssm"), f"parameter {self._location.switch}"
+        client, what = open_client("ssm"), f"parameter {self._location.switch}"
         try:
             with translate_errors(what, StoreUnavailable):
                 client.put_parameter(Name=self._location.switch, Value=state.value, Overwrite=True)
@@ -66,7 +66,7 @@ class StackControls:
     def give(self, scope: Scope, command: Command, detail: Mapping[str, Any]) -> str:  # noqa: ARG002 - a bus has no scope
         if not self._location.bus:
             raise ConfigError("--bus is not given; allowed is the stack's output CommandBusName, which is its name")
-        client, what = _open("events"), f"bus {self._location.bus}"
+        client, what = open_client("events"), f"bus {self._location.bus}"
         entry = {
             "EventBusName": self._location.bus,
             "Source": SOURCE,
@@ -78,9 +78,3 @@ class StackControls:
         if "EventId" not in answer:
             raise StoreUnavailable(f"{what}: {answer.get('ErrorCode', 'no answer')}")
         return str(answer["EventId"])
-
-
-def _open(service: str) -> Any:
-    # Without a region or with an unknown profile there is not even a client.
-    with translate_errors(f"AWS, {service}", StoreUnavailable):
-        return open_client(service)

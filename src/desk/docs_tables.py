@@ -57,7 +57,7 @@ def _exit_codes() -> str:
         [
             "# How a command ends",
             "",
-            "Generated from `src/desk/cli/exit_codes.py` by `make docs`. Tables and JSON go to standard output, everything",
+            "Generated from `src/desk/cli/exit_codes.py` by `make docs`. Tables and JSON go to standard output, all",
             "else to standard error: one line for each problem, with what is allowed.",
             "",
             "| exit code | means |",

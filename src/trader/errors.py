@@ -28,6 +28,8 @@ Facts are attributes; the message is built from them.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 class TraderError(Exception):
     """Anything this system raises on purpose."""
@@ -87,7 +89,8 @@ class LeaseHeld(StoreError):
     def __init__(self, owner: str, expires_at: int) -> None:
         self.owner = owner
         self.expires_at = expires_at
-        super().__init__(f"lease held by {owner} until {expires_at}")
+        until = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        super().__init__(f"lease held by {owner} until {until}")
 
 
 class VersionConflict(StoreError):

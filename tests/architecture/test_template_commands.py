@@ -40,6 +40,7 @@ VIEWER = {
     "logs:GetLogEvents": LOGS,
     "cloudwatch:DescribeAlarms": {"Fn::Sub": f"arn:${{AWS::Partition}}:cloudwatch:{_HERE}:alarm:*"},
     "cloudwatch:GetMetricData": "*",
+    "cloudformation:DescribeStacks": {"Ref": "AWS::StackId"},
 }
 OPERATOR = {"events:PutEvents": {"Fn::GetAtt": ["CommandBus", "Arn"]}, "ssm:PutParameter": SWITCH}
 CONDITIONS = {
@@ -215,6 +216,7 @@ SABOTAGES: tuple[tuple[Promise, str, Any], ...] = (
     (people_may_look_or_command, f"{VIEWS}.4.Resource", {"Fn::GetAtt": ["SwitchMakerLogs", "Arn"]}),
     (people_may_look_or_command, f"{VIEWS}.5.Resource", "*"),
     (people_may_look_or_command, f"{VIEWS}.6.Action", ["cloudwatch:GetMetricData", "cloudwatch:SetAlarmState"]),
+    (people_may_look_or_command, f"{VIEWS}.7.Resource", "*"),
     (people_may_look_or_command, f"{GIVES}.0.Action", ["events:PutEvents", "events:PutRule"]),
     (people_may_look_or_command, f"{GIVES}.0.Resource", {"Fn::Sub": f"arn:aws:events:{_HERE}:event-bus/*"}),
     (people_may_look_or_command, f"{GIVES}.0.Condition", None),

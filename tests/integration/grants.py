@@ -11,6 +11,7 @@ SWITCH, KEY_PARAMETER = "/trader/test/kill-switch", "/trader/test/api-key"
 PLACE = "us-east-1:123456789012"
 #: What the names of the template are in the world of these tests.
 REFERENCES = {
+    "AWS::StackId": f"arn:aws:cloudformation:{PLACE}:stack/trader/1",
     "StateTable.Arn": f"arn:aws:dynamodb:{PLACE}:table/trader",
     "AuditBucket.Arn": "arn:aws:s3:::audit",
     "ApiSecret": f"arn:aws:secretsmanager:{PLACE}:secret:api-key",

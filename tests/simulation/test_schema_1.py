@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from desk.in_memory import ManualClock
+from desk.location import StoreLocation
 from desk.markets import MarketSetup, set_up_synthetic
 from desk.recovery.chain import FolderAuditReader, read_chain
 from desk.recovery.diff import find_differences
 from desk.recovery.event_handlers import EVENT_HANDLERS
-from desk.recovery.locate import StoreLocation, locate
+from desk.recovery.locate import locate
 from desk.recovery.store import RebuildOptions, rebuild
 from desk.run import check_cash
 from factories_settings import shipped_settings

@@ -12,13 +12,13 @@ from typing import Annotated
 
 import typer
 
-from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch
+from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch, use
 from desk.cli.exit_codes import ExitCode
 from desk.errors import NotNow
 from trader import __version__
 from trader.errors import ConfigError, LeaseHeld, TraderError
 
-_MODULES = (cycle, status, operate, switch, config, key, ledger, audit, sandbox)
+_MODULES = (cycle, use, status, operate, switch, config, key, ledger, audit, sandbox)
 
 
 def build() -> typer.Typer:

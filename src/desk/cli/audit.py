@@ -8,20 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from desk.cli.options import (
-    CONFIG_DIR,
-    AsJson,
-    BucketOption,
-    ConfigDir,
-    HomeOption,
-    ModeOption,
-    TableOption,
-    open_console,
-    read_parts,
-    read_settings,
-)
+from desk.cli.located import System, with_system
+from desk.cli.options import AsJson, open_console
 from desk.recovery.evidence import Finding
-from desk.recovery.locate import StoreLocation, locate_evidence
+from desk.recovery.locate import locate_evidence
 from desk.recovery.verify import Verification, verify_audit
 from trader.entry.wiring import make_scope
 from trader.errors import AuditError
@@ -30,10 +20,6 @@ from trader.model.ids import Scope
 #: So many of what is explained are printed; all of them with --json.
 _SHOWN = 20
 
-AnchorsOption = Annotated[
-    str | None,
-    typer.Option("--anchors", help="Log group in which each day was written down, on AWS; or TRADER_ANCHORS."),
-]
 RetentionOption = Annotated[
     int,
     typer.Option("--retention-days", min=1, help="Days after which the stack ends a record: its AuditRetentionDays."),
@@ -49,24 +35,14 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="audit")
 
 
-def verify(
-    home: HomeOption = None,
-    table: TableOption = None,
-    bucket: BucketOption = None,
-    anchors: AnchorsOption = None,
-    retention_days: RetentionOption = 3650,
-    mode: ModeOption = None,
-    config: ConfigDir = CONFIG_DIR,
-    as_json: AsJson = False,
-) -> None:
+@with_system("table", "bucket", "anchors")
+def verify(system: System, retention_days: RetentionOption = 3650, as_json: AsJson = False) -> None:
     """Compare the records with their chain, the ledger, their versions and the anchors; name what is not as it was.
 
     Ends with 1 if anything is not.
     """
-    scope = make_scope(read_settings(config, mode))
-    parts = read_parts(home, table=table, bucket=bucket, anchors=anchors)
-    location = StoreLocation(home, parts["table"], parts["bucket"])
-    judged = verify_audit(locate_evidence(location, parts["anchors"], scope, retention_days=retention_days))
+    scope = make_scope(system.settings())
+    judged = verify_audit(locate_evidence(system.location, scope, retention_days=retention_days))
     if not judged.objects and not judged.owed:
         raise AuditError(f"no audit object of {scope} was found: there is nothing to verify")
     if as_json:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from desk.cli.options import CONFIG_DIR, read_settings
-from desk.controls import ControlLocation, Controls, make_command, open_controls
+from desk.cli.located import System
+from desk.controls import Controls, make_command, open_controls
 from trader.adapters.local.clock import SystemClock
 from trader.entry.status import describe_state
 from trader.entry.wiring import make_scope
@@ -21,7 +19,6 @@ from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 from trader.settings import Settings
-from trader.settings.app import Mode
 from trader.stages.commands import why_refuse
 
 UNSEEN = "not visible from here"
@@ -114,25 +111,18 @@ class CommandDesk:
             print(f"no run has acted yet on: {', '.join(waiting)}")
 
 
-def open_command_desk(location: ControlLocation, config: Path, mode: Mode | None, at: Instant | None) -> CommandDesk:
+def open_command_desk(system: System, at: Instant | None) -> CommandDesk:
     """Open what the options name, and look at it.
 
     In a folder *at* is now as well: its market may have a time of its own. A stack's time is the machine's.
     Raises: ConfigError; StoreError if a folder cannot be read.
     """
-    controls, settings = open_controls(location), read_settings(config, mode)
+    controls, settings = open_controls(system.location), system.settings()
     scope = make_scope(settings)
     controls.check_scope(scope)
     sight = look_around(controls, scope)
     now = at if at is not None and controls.is_local else SystemClock().now()
-    return CommandDesk(controls, settings, scope, now, at, sight, name_status(controls, config, mode))
-
-
-def name_status(controls: Controls, config: Path, mode: Mode | None) -> str:
-    """Return the line for a shell that shows how things stand there."""
-    more = f" --mode {mode}" if mode is not None else ""
-    more += f" --config {shlex.quote(str(config))}" if config != CONFIG_DIR else ""
-    return f"trader status {controls.options}{more}"
+    return CommandDesk(controls, settings, scope, now, at, sight, f"trader status {system.options()}")
 
 
 def look_around(controls: Controls, scope: Scope) -> Sight:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from desk.cli import ledger_tables
-from desk.cli.options import (
-    CONFIG_DIR,
-    AsJson,
-    BucketOption,
-    ConfigDir,
-    HomeOption,
-    ModeOption,
-    TableOption,
-    open_console,
-    read_instant,
-    read_parts,
-    read_settings,
-)
+from desk.cli.located import System, with_system
+from desk.cli.options import AsJson, open_console, read_instant
+from desk.location import StoreLocation
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
-from desk.recovery.locate import StoreLocation, locate, locate_items
+from desk.recovery.locate import locate, locate_items
 from desk.recovery.store import Change, RebuildOptions, RecoveryStores, change_under_lease, rebuild, write_rebuilt
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
@@ -35,7 +25,6 @@ from trader.errors import ConfigError
 from trader.model.codec import encode
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
-from trader.settings.app import Mode
 
 VenueOption = Annotated[
     str | None, typer.Option("--venue", help="Address of the venue; in a folder, the venue as last seen without it.")
@@ -54,18 +43,15 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="ledger")
 
 
+@with_system("table", "bucket")
 def show(
-    home: HomeOption = None,
-    table: TableOption = None,
-    bucket: BucketOption = None,
-    mode: ModeOption = None,
+    system: System,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease."""
-    scope, now = make_scope(read_settings(config, mode)), _instant(at, "--at") or SystemClock().now()
-    stored = locate_items(_place(home, table, bucket)).find(scope)
+    scope, now = make_scope(system.settings()), _instant(at, "--at") or SystemClock().now()
+    stored = locate_items(system.location).find(scope)
     if stored is None:
         raise ConfigError(f"{scope}: there is no ledger; trader ledger rebuild makes one from the audit")
     if as_json:
@@ -75,11 +61,9 @@ def show(
     ledger_tables.print_stored(scope, stored, now, open_console())
 
 
-def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
-    home: HomeOption = None,
-    table: TableOption = None,
-    bucket: BucketOption = None,
-    mode: ModeOption = None,
+@with_system("table", "bucket")
+def rebuild_command(
+    system: System,
     venue: VenueOption = None,
     since: Annotated[str | None, typer.Option("--since", help="List the venue from here; the oldest record.")] = None,
     conversion: Annotated[list[str] | None, typer.Option("--conversion", help="ID=VENUE_ID of a doubtful one.")] = None,
@@ -87,12 +71,11 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
         bool, typer.Option("--audit-broken-ok", help="Go on over breaks in the audit chain, and name them.")
     ] = False,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
     write: WriteOption = False,
 ) -> None:
     """Make the ledger anew from the audit and the venue, and show what differs from the one that is stored."""
-    location = _place(home, table, bucket, venue, at)
-    stores, console = _locate(config, mode, location, writes=write), open_console()
+    location = _place(system, venue, at)
+    stores, console = locate(system.settings(), location, writes=write), open_console()
     options = RebuildOptions(_instant(since, "--since"), broken_ok, _pairs(conversion or []))
     stored = stores.items.find(stores.scope)
     if stored is not None and stored.problem:
@@ -106,7 +89,9 @@ def rebuild_command(  # noqa: PLR0913, PLR0917 - the options of a command
     _finish(console, kept, write=write)
 
 
+@with_system("table", "bucket")
 def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
+    system: System,
     reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the audit.")],
     asset: Annotated[str | None, typer.Option("--asset", help="What to add to, or take out of, the lots.")] = None,
     quantity: Annotated[str | None, typer.Option("--quantity", help="Base units; negative takes out.")] = None,
@@ -122,21 +107,16 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     stop: Annotated[str | None, typer.Option("--stop", help="Stop of a lot that begins.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="Target of a lot that begins.")] = None,
     hold_hours: Annotated[int | None, typer.Option("--hold-hours", min=1, help="How long it may be held.")] = None,
-    home: HomeOption = None,
-    table: TableOption = None,
-    bucket: BucketOption = None,
-    mode: ModeOption = None,
     venue: VenueOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
     write: WriteOption = False,
 ) -> None:
     """Settle a difference on purpose: a quantity, an order of ours in no ledger, or a reduce-only that was looked at.
 
     A quantity is booked as a trade at the price given, against the ledger's cash.
     """
-    location = _place(home, table, bucket, venue, at)
-    stores, console = _locate(config, mode, location, writes=write), open_console()
+    location = _place(system, venue, at)
+    stores, console = locate(system.settings(), location, writes=write), open_console()
     terms = AdoptionTerms(lot, product, strategy, _number(stop, "--stop"), _number(target, "--target"), hold_hours)
     wanted = _quantities(asset, quantity, price, fee)
     asked = [name for name, given in (("quantity", wanted), ("order", order), ("acknowledge", acknowledge)) if given]
@@ -161,19 +141,16 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     _finish(console, "", write=write)
 
 
+@with_system("table", "bucket")
 def forget_cycle(
+    system: System,
     reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the audit.")],
-    home: HomeOption = None,
-    table: TableOption = None,
-    bucket: BucketOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
     write: WriteOption = False,
 ) -> None:
     """Forget the last cycle, where it lies in the future because a clock was wrong: then ticks run again."""
-    location = _place(home, table, bucket, at=at)
-    stores, console = _locate(config, mode, location, writes=write), open_console()
+    location = _place(system, at=at)
+    stores, console = locate(system.settings(), location, writes=write), open_console()
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")
@@ -191,14 +168,8 @@ def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> Ado
     return AdoptionContext(stores.settings, ledger, stores.exchange, stores.clock.now(), epoch, stores.store)
 
 
-def _place(
-    home: Path | None, table: str | None, bucket: str | None, venue: str | None = None, at: str | None = None
-) -> StoreLocation:
-    return StoreLocation(home, **read_parts(home, table=table, bucket=bucket), venue=venue, now=_instant(at, "--at"))
-
-
-def _locate(config: Path, mode: Mode | None, location: StoreLocation, *, writes: bool) -> RecoveryStores:
-    return locate(read_settings(config, mode), location, writes=writes)
+def _place(system: System, venue: str | None = None, at: str | None = None) -> StoreLocation:
+    return replace(system.location, venue=venue, now=_instant(at, "--at"))
 
 
 def _finish(console: Console, kept: str, *, write: bool) -> None:

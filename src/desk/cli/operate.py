@@ -6,28 +6,16 @@ A command is written down where the next run finds it, or put onto a stack's bus
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from desk.cli.command_desk import CommandDesk, open_command_desk
-from desk.cli.options import (
-    CONFIG_DIR,
-    BusOption,
-    ConfigDir,
-    HomeOption,
-    ModeOption,
-    SwitchOption,
-    TableOption,
-    read_instant,
-    read_parts,
-)
-from desk.controls import ControlLocation
+from desk.cli.located import System, with_system
+from desk.cli.options import read_instant
 from trader.errors import ConfigError
 from trader.model.commands import CommandKind
 from trader.model.ids import Instant, StrategyId, rfc3339
-from trader.settings.app import Mode
 
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, one line; it goes into the record.")]
 ReasonOption = Annotated[str, typer.Option("--why", help="The reason, one line: needed, since this takes a stop back.")]
@@ -51,72 +39,56 @@ def register(app: typer.Typer) -> None:
         app.command(name)(command)
 
 
+@with_system("table", "bus", "switch")
 def flatten(
+    system: System,
     why: WhyOption = "",
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Cancel our orders, sell our lots, enter nothing, until trader resume."""
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     desk.give(CommandKind.FLATTEN, {"why": why})
 
 
-def resume(  # noqa: PLR0913, PLR0917 - the options of a command
+@with_system("table", "bus", "switch")
+def resume(
+    system: System,
     why: ReasonOption,
     abandon: Annotated[bool, typer.Option("--abandon", help="Keep the lots that a flatten has not sold.")] = False,
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """End every flatten that was commanded, and say whether the kill switch allows trading."""
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     desk.give(CommandKind.RESUME, {"why": why, **({"abandon": True} if abandon else {})})
     desk.tell_switch()
 
 
-def close(  # noqa: PLR0913, PLR0917 - the options of a command
+@with_system("table", "bus", "switch")
+def close(
+    system: System,
     lot: Annotated[str, typer.Argument(help="The lot's id, as trader status prints it.")],
     why: WhyOption = "",
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Sell one lot; all others stay."""
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     desk.give(CommandKind.CLOSE, {"why": why, "lot": lot})
 
 
-def pause(  # noqa: PLR0913, PLR0917 - the options of a command
+@with_system("table", "bus", "switch")
+def pause(
+    system: System,
     what: Annotated[str, typer.Argument(metavar="PRODUCT|STRATEGY", help="SOL-USD, or rules_engine.")],
     until: Annotated[str | None, typer.Option("--until", help="Instant, RFC 3339, or a day.")] = None,
     span: Annotated[str | None, typer.Option("--for", help="30m, 2h, 1d12h; 0m ends a pause.")] = None,
     why: WhyOption = "",
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Enter nothing of one product, or of one strategy, for a while. Exits and protection go on.
 
     All products of a base asset are paused together: SOL-USD is SOL-USDC, too.
     """
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     if (until is None) == (span is None):
         given = "both are given" if until is not None else "neither is given"
         raise ConfigError(f"pause: {given}; allowed is either --until 2026-11-24T00:00:00Z or --for 2h")
@@ -124,42 +96,30 @@ def pause(  # noqa: PLR0913, PLR0917 - the options of a command
     desk.give(CommandKind.PAUSE, {"why": why, **_name_paused(what, desk), "until": rfc3339(end)})
 
 
+@with_system("table", "bus", "switch")
 def clear_drawdown(
+    system: System,
     why: ReasonOption,
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Let the drawdown begin anew at today's equity, so that entries are allowed again."""
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     desk.give(CommandKind.CLEAR_DRAWDOWN, {"why": why})
 
 
+@with_system("table", "bus", "switch")
 def reconcile(
+    system: System,
     why: WhyOption = "",
-    home: HomeOption = None,
-    table: TableOption = None,
-    bus: BusOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
     at: AtOption = None,
-    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Read the account, book what is found there, protect what lies open, and enter nothing."""
-    desk = _open_desk(_place(home, table, bus, switch), config, mode, at)
+    desk = _open_desk(system, at)
     desk.give(CommandKind.RECONCILE, {"why": why})
 
 
-def _place(home: Path | None, table: str | None, bus: str | None, switch: str | None) -> ControlLocation:
-    return ControlLocation(home, **read_parts(home, table=table, bus=bus, switch=switch))
-
-
-def _open_desk(location: ControlLocation, config: Path, mode: Mode | None, at: str | None) -> CommandDesk:
-    return open_command_desk(location, config, mode, read_instant(at, "--at") if at is not None else None)
+def _open_desk(system: System, at: str | None) -> CommandDesk:
+    return open_command_desk(system, read_instant(at, "--at") if at is not None else None)
 
 
 def _read_span(text: str) -> int:

@@ -25,33 +25,8 @@ CONFIG_DIR = Path("config")
 
 ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.mode and TRADER_MODE.")]
 
-#: Where a system keeps its books: a folder here, or the names that a stack has for its parts. Never both.
-HomeOption = Annotated[Path | None, typer.Option("--home", help="Folder of the books: .trader/<market>.")]
-#: Each part has a variable, which `read_parts` reads, since a folder that is typed counts more.
-TableOption = Annotated[str | None, typer.Option("--table", help="DynamoDB table, on AWS; or TRADER_TABLE.")]
-BusOption = Annotated[str | None, typer.Option("--bus", help="Bus of commands, on AWS; or TRADER_COMMAND_BUS.")]
-SwitchOption = Annotated[str | None, typer.Option("--switch", help="The kill switch, on AWS; or TRADER_KILL_SWITCH.")]
-BucketOption = Annotated[str | None, typer.Option("--bucket", help="Bucket of the audit; or TRADER_AUDIT_BUCKET.")]
-_VARIABLES = {
-    "table": "TRADER_TABLE",
-    "bus": "TRADER_COMMAND_BUS",
-    "switch": "TRADER_KILL_SWITCH",
-    "bucket": "TRADER_AUDIT_BUCKET",
-    "anchors": "TRADER_ANCHORS",
-}
-
 #: One JSON object on stdout in place of tables.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
-def read_parts(home: Path | None, **parts: str | None) -> dict[str, str | None]:
-    """Return what a stack calls its parts: as typed, else as the variables say, unless a folder was typed.
-
-    An option counts more than a variable of the shell, which may have been exported for something else.
-    """
-    if home is not None:
-        return parts
-    return {name: part or os.environ.get(_VARIABLES[name]) or None for name, part in parts.items()}
 
 
 def read_instant(text: str, option: str) -> Instant:

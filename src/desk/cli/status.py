@@ -8,21 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from desk.cli.command_desk import UNSEEN
-from desk.cli.options import (
-    CONFIG_DIR,
-    AsJson,
-    ConfigDir,
-    HomeOption,
-    ModeOption,
-    SwitchOption,
-    TableOption,
-    open_console,
-    read_instant,
-    read_parts,
-    read_settings,
-)
+from desk.cli.located import System, with_system
+from desk.cli.options import AsJson, open_console, read_instant
 from desk.cli.status_screen import make_rows, print_rows
-from desk.controls import ControlLocation, Controls, open_controls
+from desk.controls import Controls, open_controls
 from trader.adapters.local.clock import SystemClock
 from trader.entry.status import describe_state
 from trader.entry.wiring import make_scope
@@ -40,13 +29,10 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
 
 
+@with_system("table", "switch")
 def status(
-    home: HomeOption = None,
-    table: TableOption = None,
-    switch: SwitchOption = None,
-    mode: ModeOption = None,
+    system: System,
     at: Annotated[str | None, typer.Option("--at", help="Look as of this instant, RFC 3339.")] = None,
-    config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Show what is allowed and why, how the last run ended, lots and their protection, doubts, standing commands.
@@ -54,9 +40,9 @@ def status(
     Ends with 1 if a line is red: a lot without protection, a command that cannot be read, no ledger or none that can be
     read, a switch that cannot, a last run that was aborted or is older than three periods. A halt is no error.
     """
-    parts = read_parts(home, table=table, switch=switch)
-    controls, settings = open_controls(ControlLocation(home, **parts)), read_settings(config, mode)
-    if home is None and parts["table"] is None:
+    location, settings = system.location, system.settings()
+    controls = open_controls(location)
+    if location.home is None and location.table is None:
         raise ConfigError("--table is not given; allowed is the stack's output TableName")
     scope = make_scope(settings)
     controls.check_scope(scope)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import typer
 
 from desk.cli.command_desk import UNSEEN
-from desk.cli.options import HomeOption, SwitchOption, read_parts
-from desk.controls import ControlLocation, Controls, open_controls
+from desk.cli.located import System, with_system
+from desk.controls import Controls, open_controls
 from trader.errors import CommandRefused, MalformedData, StoreError
 from trader.model.trading_state import TradingState
 
@@ -21,15 +21,17 @@ def register(app: typer.Typer) -> None:
     app.command("reduce-only")(reduce_only)
 
 
-def halt(home: HomeOption = None, switch: SwitchOption = None) -> None:
+@with_system("switch")
+def halt(system: System) -> None:
     """Set the kill switch to HALT: nothing is sent, our open entries are cancelled, protective orders stay."""
-    controls = open_controls(ControlLocation(home, **read_parts(home, switch=switch)))
+    controls = open_controls(system.location)
     _set(controls, TradingState.HALT, _read(controls)[0])
 
 
-def reduce_only(home: HomeOption = None, switch: SwitchOption = None) -> None:
+@with_system("switch")
+def reduce_only(system: System) -> None:
     """Set the kill switch from RUN to REDUCE_ONLY: no entries; exits and protection work."""
-    controls = open_controls(ControlLocation(home, **read_parts(home, switch=switch)))
+    controls = open_controls(system.location)
     before, told = _read(controls)
     if before not in (TradingState.RUN, TradingState.REDUCE_ONLY):
         raise CommandRefused(

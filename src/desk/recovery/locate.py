@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from desk.in_memory import FixedClock, InMemorySimAccountStore
+from desk.location import StoreLocation
 from desk.markets.candle_market import CandleMarket
 from desk.recovery.anchors import Anchors
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
@@ -33,17 +33,6 @@ from trader.settings.app import Mode
 from trader.sim.account import KindT, SimAccount, SimAccountStore
 
 VENUE = "https://api.coinbase.com"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreLocation:
-    """What the options say: a folder, or a table and a bucket; the venue's address; now, if it is not now."""
-
-    home: Path | None = None
-    table: str | None = None
-    bucket: str | None = None
-    venue: str | None = None
-    now: Instant | None = None
 
 
 class ReadOnlyAccountStore:
@@ -86,33 +75,31 @@ def locate_items(location: StoreLocation) -> LedgerItems:
     return FileLedgerItems(location.home or Path())
 
 
-def locate_evidence(location: StoreLocation, log_group: str | None, scope: Scope, *, retention_days: int) -> Evidence:
-    """Read all that the audit can be judged by; without a log group no anchors. Raises: ConfigError, TraderError.
+def locate_evidence(location: StoreLocation, scope: Scope, *, retention_days: int) -> Evidence:
+    """Read all that the audit can be judged by; without its log group no anchors. Raises: ConfigError, TraderError.
 
     The ledger first: what a cycle stores meanwhile is newer than it, and explained.
     """
     items = locate_items(location)
     stored, owed = items.find(scope), items.read_owed(scope)
     if location.table is None or location.bucket is None:
-        if log_group is not None:
-            raise ConfigError("--anchors is the log of a stack; allowed is it with --table and --bucket")
         folder = (location.home or Path()) / "audit"
         return Evidence(FolderHistory(FolderAuditReader(folder)).read(scope), owed, stored=stored)
     from desk.recovery.aws import S3History, read_anchors  # noqa: PLC0415 - a laptop needs no boto3
     from trader.adapters.aws.clients import open_client  # noqa: PLC0415
 
     history = S3History(open_client("s3"), location.bucket).read(scope)
-    anchors = read_anchors(open_client("logs"), log_group, scope) if log_group is not None else Anchors()
+    anchors = read_anchors(open_client("logs"), location.anchors, scope) if location.anchors else Anchors()
     return Evidence(history, owed, anchors, stored, retention_days, SystemClock().now())
 
 
 def _check(location: StoreLocation) -> None:
-    if location.home is not None and (location.table or location.bucket):
-        raise ConfigError(f"--home {location.home} is a folder, --table and --bucket a stack; allowed is one of both")
     if (location.table is None) != (location.bucket is None):
         raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
     if location.home is None and location.table is None:
-        raise ConfigError("--home is not given; allowed is a folder, or --table and --bucket")
+        raise ConfigError(
+            "neither a folder nor a table with its bucket is named; allowed is --home, --stack or --sandbox"
+        )
 
 
 def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, writes: bool) -> RecoveryStores:

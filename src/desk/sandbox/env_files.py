@@ -62,3 +62,17 @@ def read_variables(file: Path, function: str = FUNCTION) -> dict[str, str]:
             "the sandbox with: trader sandbox up --domain-events"
         )
     return known[function]
+
+
+def read_shell_file(file: Path) -> tuple[dict[str, str], list[str]]:
+    """Read an ``env.sh`` without a shell: what it sets, and what it takes away. Raises: OSError, ValueError."""
+    names: dict[str, str] = {}
+    unset: list[str] = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        word, *rest = shlex.split(line)
+        if word == "unset":
+            unset += rest
+        else:
+            name, _, text = rest[0].partition("=")
+            names[name] = text
+    return names, unset

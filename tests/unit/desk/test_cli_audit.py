@@ -222,4 +222,4 @@ def test_nothing_and_a_log_without_a_stack_are_refused(tmp_path: Path, capsys: p
     assert [1, 78] == codes
     told = capsys.readouterr().err
     assert "no audit object of PAPER#main was found" in told
-    assert "--anchors is the log of a stack; allowed is it with --table and --bucket" in told
+    assert f"--anchors {GROUP} are two systems; allowed is one of them" in told

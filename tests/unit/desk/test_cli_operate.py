@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from desk.cli.command_desk import read_login
+from factories_settings import CONFIG
 from simulation.world import SCOPE
 from trader.adapters.local.files import FileStateStore
 from trader.model.commands import Command, CommandKind
@@ -82,7 +83,7 @@ def test_command_says_its_id_what_stands_now_and_where_to_look(home: Path, capsy
     assert "said 2026-11-22T12:12:00Z by ada: news\n" in told
     assert "stands now: FLATTEN (a flatten stands, until a resume is said)\n" in told
     assert "no run has acted yet on: flatten\n" in told
-    assert f"the next run acts on it: trader status --home {home} --mode PAPER" in told
+    assert f"the next run acts on it: trader status --home {home} --config {CONFIG}" in told
 
 
 def test_two_commands_have_two_ids(home: Path) -> None:
@@ -268,7 +269,8 @@ def test_folder_and_stack_at_once_are_refused(option: str, home: Path, capsys: p
     """Whoever means the one must not command the other."""
     code = run_in(home, "flatten", option, "trader-live")
 
-    assert (78, True) == (code, f"{option} trader-live a stack; allowed is one" in capsys.readouterr().err)
+    line = f"--home {home} and {option} trader-live are two systems; allowed is one of them"
+    assert (78, True) == (code, line in capsys.readouterr().err)
     assert {} == look(home).commands.slots
 
 
@@ -293,7 +295,7 @@ def test_nowhere_is_refused(command: list[str], capsys: pytest.CaptureFixture[st
     """There is no default: it might be the wrong one."""
     code = run(*command)
 
-    assert (78, True) == (code, "--home is not given" in capsys.readouterr().err)
+    assert (78, True) == (code, "which system? allowed is --home FOLDER, --stack" in capsys.readouterr().err)
 
 
 # --- the kill switch

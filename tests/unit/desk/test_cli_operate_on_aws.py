@@ -343,7 +343,8 @@ def test_no_region_ends_in_one_line(
 
     code = run("halt", "--switch", SWITCH)
 
-    assert (1, "StoreUnavailable: AWS, ssm: NoRegionError\n") == (code, capsys.readouterr().err)
+    line = "AWS: no region is set; allowed is AWS_REGION, or a profile that has one\n"
+    assert (78, line) == (code, capsys.readouterr().err)
 
 
 # --- grants, and a process of its own

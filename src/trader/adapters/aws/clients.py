@@ -8,9 +8,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
-from trader.errors import TraderError
+from trader.errors import ConfigError, TraderError
 
 # A cycle would rather fail and be run again than wait: three tries, and each three seconds at most, so that the books
 # are closed before a run is over. Throttling is among what "standard" retries.
@@ -41,11 +41,19 @@ _SESSION: boto3.session.Session | None = None
 
 
 def open_client(service: str, config: Config = _CONFIG) -> Any:
-    """Make a client of the shared session: the service models are read once, and the credentials found once."""
+    """Make a client of the shared session: the service models are read once, and the credentials found once.
+
+    Raises: ConfigError if there is no region, or a profile that nobody knows.
+    """
     global _SESSION  # noqa: PLW0603 - one session per process is the point
-    if _SESSION is None:
-        _SESSION = boto3.session.Session()
-    return _SESSION.client(service, config=config)
+    try:
+        if _SESSION is None:
+            _SESSION = boto3.session.Session()
+        return _SESSION.client(service, config=config)
+    except NoRegionError:
+        raise ConfigError("AWS: no region is set; allowed is AWS_REGION, or a profile that has one") from None
+    except BotoCoreError as error:
+        raise ConfigError(f"AWS, {service}: {type(error).__name__}: {error}") from None
 
 
 def read_error_code(error: ClientError) -> str:
