@@ -33,7 +33,7 @@ from typing import Any
 
 import yaml
 
-from desk.cli.cycle import run
+from desk.cli.run import run
 from trader.adapters.local.files import FileAuditLog, FileStateStore
 from trader.cycle import run_cycle
 from trader.cycle.gather import add_depth, gather_inputs

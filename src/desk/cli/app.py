@@ -13,12 +13,26 @@ from typing import Annotated
 import typer
 
 from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch, use
+from desk.cli import run as run_module
 from desk.cli.exit_codes import ExitCode
 from desk.errors import NotNow
 from trader import __version__
 from trader.errors import ConfigError, LeaseHeld, TraderError
 
-_MODULES = (cycle, use, status, operate, switch, config, key, ledger, audit, sandbox)
+#: In the order of ``trader --help``.
+_MODULES = (
+    cycle,
+    run_module,
+    use,
+    status,
+    operate,
+    switch,
+    config,
+    key,
+    ledger,
+    audit,
+    sandbox,
+)
 
 
 def build() -> typer.Typer:
