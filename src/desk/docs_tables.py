@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from desk.cli.exit_codes import MEANINGS
+from desk.environment import VARIABLES
 from trader.model.denials import DenialCode
 from trader.model.order_life import TRANSITIONS, OrderStatus
 
 
 def write_tables() -> Mapping[str, str]:
     """Return every generated file, by its name in docs."""
-    return {"denials.md": _denials(), "order-life.md": _order_life(), "exit-codes.md": _exit_codes()}
+    return {
+        "denials.md": _denials(),
+        "order-life.md": _order_life(),
+        "exit-codes.md": _exit_codes(),
+        "environment.md": _environment(),
+    }
 
 
 def _denials() -> str:
@@ -62,6 +68,27 @@ def _exit_codes() -> str:
             "",
             "| exit code | means |",
             "|--:|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _environment() -> str:
+    rows = [
+        f"| `{name}` | {read_by} | {'yes' if by_stack else 'no'} | {meaning} |"
+        for name, read_by, by_stack, meaning in VARIABLES
+    ]
+    return "\n".join(
+        [
+            "# Every environment variable",
+            "",
+            "Generated from `src/desk/environment.py` by `make docs`. DRY_RUN and PAPER on a laptop need none. An",
+            "option that is typed counts more than a variable. A variable that begins with `TRADER_` and that neither",
+            "the function nor a command reads is refused as a typing error.",
+            "",
+            "| variable | read by | set by the stack | says |",
+            "|---|---|---|---|",
             *rows,
             "",
         ]
