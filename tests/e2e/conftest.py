@@ -19,6 +19,8 @@ from e2e.invocation import ROOT, InvocationWay, best_way
 from e2e.world import PaperLife, World, entries, just_below
 
 OpenWorld = Callable[..., World]
+#: For what is about what the function does over many runs, not about how it is packed.
+PLAIN = InvocationWay("process", "the test says so")
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +46,12 @@ def open_world(way: InvocationWay, tmp_path_factory: pytest.TempPathFactory) -> 
     bind = "127.0.0.1" if way.name == "process" else way.reached_as
     with ExitStack() as opened:
 
-        def make(mode: str, parameters: Mapping[str, str] | None = None, config: Path | None = None) -> World:
+        def make(
+            mode: str,
+            parameters: Mapping[str, str] | None = None,
+            config: Path | None = None,
+            invoked: InvocationWay = way,
+        ) -> World:
             sandbox = AwsSandbox(
                 ROOT / "template.yaml",
                 addresses=Addresses(bind, way.reached_as),
@@ -52,7 +59,7 @@ def open_world(way: InvocationWay, tmp_path_factory: pytest.TempPathFactory) -> 
                 parameters={"Mode": mode, "Architecture": invoke.find_architecture(), **(parameters or {})},
             )
             opened.enter_context(sandbox)
-            return World(sandbox, way, tmp_path_factory.mktemp(mode.lower()), config)
+            return World(sandbox, invoked, tmp_path_factory.mktemp(mode.lower()), config)
 
         yield make
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.conftest import OpenWorld
+from e2e.conftest import PLAIN, OpenWorld
 from e2e.world import a_tick
 
 pytestmark = pytest.mark.e2e
@@ -14,8 +14,11 @@ KEYS = ("TRADER_SECRET", "TRADER_KEY_PARAMETER")
 
 
 def test_paper_lives_thirty_ticks_without_a_key(open_world: OpenWorld) -> None:
-    """Each completes; the venue saw no order, no request that needs a key, and nothing but reads."""
-    world = open_world("PAPER")
+    """Each completes; the venue saw no order, no request that needs a key, and nothing but reads.
+
+    In plain processes: a container for each would be minutes, and what the venue is asked is the same.
+    """
+    world = open_world("PAPER", invoked=PLAIN)
     outcomes = [world.answer(a_tick())["outcome"] for _ in range(TICKS)]
     seen = world.sandbox.venue.venue.traffic.log()
 

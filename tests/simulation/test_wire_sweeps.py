@@ -23,8 +23,8 @@ from simulation.wire.sweeps import (
 from simulation.world import Scenario
 from trader.model.commands import CommandKind
 
-_CRASH_CASES = 10
-_OTHER_CASES = 6
+_CRASH_CASES = 6
+_OTHER_CASES = 4
 #: The full sweeps must not shrink unseen.
 _CASES_MIN = {
     "crash": 2_500,
