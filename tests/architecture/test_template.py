@@ -478,9 +478,9 @@ def failures_ring(template: Template) -> list[str]:
         what, _, to_do = rule["AlarmDescription"]["Fn::Sub"].partition(" To do: ")
         if not (what and to_do and len(rule["AlarmDescription"]["Fn::Sub"]) * 2 <= DESCRIPTION_MAX):
             found.append(f"{name}: description")
-        # Without it a command looks at the books of DRY_RUN, and finds none.
+        # By its name a stack tells whose books are meant: without a mode a command looks at those of DRY_RUN.
         looks = [word for verb in ("status", "flatten") for word in to_do.split(f"trader {verb} ")[1:]]
-        found += [f"{name}: whose books" for word in looks if not word.startswith("--mode ${Mode} --table ")]
+        found += [f"{name}: whose books" for word in looks if not word.startswith("--stack ${AWS::StackName}")]
         if rule["AlarmName"] != {"Fn::Sub": f"${{AWS::StackName}}-{name.removesuffix('Alarm').lower()}"}:
             found.append(f"{name}: the notifier goes by its name")
     return found

@@ -49,10 +49,10 @@ LOGGED = {
 TOLD = {
     "heartbeat": (
         "- 20261130T100000Z ABSTAINED the account could not be read: VenueUnavailable",
-        "trader status --mode",
+        "trader status --stack",
     ),
-    "exposed": ("- lot t247-1 is neither covered nor being sold: auction", "trader flatten --mode"),
-    "attention": ("- order t247-2 of SOL-USD is in doubt for 960 s: ", "trader status --mode"),
+    "exposed": ("- lot t247-1 is neither covered nor being sold: auction", "trader flatten --stack"),
+    "attention": ("- order t247-2 of SOL-USD is in doubt for 960 s: ", "trader status --stack"),
     "errors": ("- failed: ConfigError: app.capital is 0", "aws sqs receive-message"),
 }
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +27,9 @@ from desk.location import (
     locate_stack,
     recall,
 )
+from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
+from trader.model.codec import digest_of
 from trader.settings import Settings
 from trader.settings.app import Mode
 
@@ -62,8 +64,18 @@ class System:
     config: Path
 
     def settings(self) -> Settings:
-        """Read the configuration in the mode of these books, if they are of one. Raises: ConfigError."""
-        return read_settings(self.config, self.mode or self.location.mode)
+        """Read the configuration in the mode of these books, if they are of one. Raises: ConfigError.
+
+        Whoever looks at books, or commands a run, trades nothing here: a checkout whose own configuration forbids LIVE
+        must not keep a person from a system that trades. What opens an exchange asks again.
+        """
+        mode = self.mode or self.location.mode
+        if mode is None:
+            return read_settings(self.config, None)
+        rest = {name: text for name, text in os.environ.items() if name != "TRADER_MODE"}
+        settings = load_settings(self.config, rest).settings
+        settings = replace(settings, app=replace(settings.app, mode=mode), digest="")
+        return replace(settings, digest=digest_of(settings))
 
     def options(self) -> str:
         """Return the words that lead a command to the same system."""

@@ -197,3 +197,14 @@ def test_file_of_uses_is_one_object(homes: Path) -> None:
     run("use", "--home", str(folder))
 
     assert {"home": str(folder.resolve())} == json.loads((homes / "use.json").read_text(encoding="utf-8"))
+
+
+def test_checkout_that_forbids_live_looks_at_live_all_the_same(homes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As shipped `exchange.read_only` is true: whoever must sell everything has no time to edit a file."""
+    folder = make_folder(homes / "one")
+    (folder / "scope=PAPER#main").rename(folder / "scope=LIVE#main")
+
+    code = status("--json")
+
+    assert "LIVE#main" == json.loads(capsys.readouterr().out)["scope"]
+    assert code in {0, 1}
