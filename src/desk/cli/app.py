@@ -82,6 +82,10 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     except TraderError as error:
         print(_tell(error), file=sys.stderr)
         sys.exit(ExitCode.WRONG)
+    except OSError as error:
+        # The machine's doing, as a disk that is full, also where the output goes.
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(ExitCode.WRONG)
 
 
 def _tell(error: TraderError) -> str:

@@ -41,7 +41,12 @@ def read_instant(text: str, option: str) -> Instant:
 def read_settings(config: Path, mode: Mode | None) -> Settings:
     """Read the configuration; a mode that was typed counts more than any other. Raises: ConfigError."""
     environment = {**os.environ, **({"TRADER_MODE": mode.value} if mode is not None else {})}
-    return load_settings(config, environment).settings
+    try:
+        return load_settings(config, environment).settings
+    except ConfigError as error:
+        # The option travels as the variable, which nobody may have set.
+        told = "--mode:" if mode is not None else "environment: TRADER_MODE:"
+        raise ConfigError(tuple(each.replace("environment: TRADER_MODE:", told) for each in error.problems)) from None
 
 
 def open_console(piped_width: int = 200) -> Console:

@@ -10,7 +10,7 @@ from operator import le, lt
 from pathlib import Path
 
 from trader.errors import ConfigError, DataError, MalformedData
-from trader.model.ids import Instant, ProductId
+from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Granularity
 
 SUFFIXES = {
@@ -36,7 +36,9 @@ class CandleFolder:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise ConfigError(f"{path} is not a folder of candles")
+            raise ConfigError(
+                f"{path} is {'no folder' if path.exists() else 'not there'}; allowed is a folder of candles"
+            )
         self._path = path
         self._files: dict[Granularity, dict[ProductId, Path]] = {}
         for file in sorted(path.iterdir()):
@@ -66,7 +68,7 @@ class CandleFolder:
         counts = {each: len(self.products(each, start, end)) for each in self.granularities()}
         enough = max(counts.values(), default=0)
         if enough == 0:
-            raise ConfigError(f"{self._path}: no candles from {start} to {end}")
+            raise ConfigError(f"{self._path}: no candles from {rfc3339(start)} to {rfc3339(end)}")
         if counts.get(configured, 0) * 2 >= enough:
             return configured
         return next(each for each, count in counts.items() if count * 2 >= enough)

@@ -31,4 +31,5 @@ def parse_trading_state(word: str, where: str) -> TradingState:
     try:
         return TradingState(word)
     except ValueError as error:
-        raise MalformedData(f"{where} says {word!r}, known are {', '.join(TradingState)}") from error
+        allowed = ", ".join(TradingState)
+        raise MalformedData(f"{where} says {word!r:.80}, which is no word of it; allowed are {allowed}") from error
