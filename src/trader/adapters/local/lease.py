@@ -208,6 +208,12 @@ class LeasedStore(ABC):
         with self._lock(grant.scope):
             self._write(grant.scope, self._item(grant.scope).release(grant).text())
 
+    def free_lease(self, scope: Scope) -> None:
+        """Give back the lease of a process that is known to be dead, whatever it says of its end."""
+        with self._lock(scope):
+            if (item := self._item(scope)).owner:
+                self._write(scope, item.free().text())
+
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
         with self._lock(scope):
             bodies = {key: self._read_owed(scope, key) for key in keys}

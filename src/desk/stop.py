@@ -1,0 +1,38 @@
+"""How something long is asked to end: Ctrl-C or SIGTERM lets it finish what it is at, a second one ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopRequest:
+    """Whether somebody asked the process to end, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether to begin nothing new."""
+        return self.signal is not None
+
+    @contextmanager
+    def listen(self) -> Iterator[None]:
+        """Hear both signals while the block runs, also where a shell that started the process had SIGINT ignored."""
+        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
+            # Whatever is half done is finished by the next process, as after any other death of this one.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.signal = signal.Signals(number)
