@@ -32,11 +32,10 @@ def lock_folder(folder: Path) -> Iterator[None]:
     with file:
         if not _take(file):
             raise NotNow(f"{folder}: process {_read_pid(folder)} works there already; one at a time can")
-        # A disk that is full keeps nobody out: the number is for people.
+        # A disk that is full keeps nobody out: the number is for people. Past the buffer, which closing would flush.
         with contextlib.suppress(OSError):
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
 
 

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
 from desk.in_memory import ManualClock
 from desk.markets import MarketSetup
-from trader.adapters.local.atomic_files import lock_file
-from trader.adapters.local.files import FileStateStore
-from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline, make_scope
-from trader.errors import ConfigError
+from desk.run_journal import RunJournal, TickRecord, make_record, recall_decision
+from desk.same_disk import AccountOnSameDisk, AuditOnSameDisk, DiskFailed
+from trader.adapters.local.files import FileSimAccountStore, FileStateStore
+from trader.cycle import run_cycle
+from trader.entry.wiring import (
+    VenueAccess,
+    build_local_ports,
+    build_pipeline,
+    choose_exchange,
+    make_scope,
+    name_account,
+)
+from trader.errors import LedgerCorrupt, StoreUnavailable
+from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.ids import Asset, Instant, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
+from trader.model.lots import Lot
 from trader.model.market import split_answers
 from trader.model.money import ZERO
 from trader.model.orders import Fill, Side
 from trader.model.portfolio import equity_of
-from trader.ports import MarketData, Ports
+from trader.ports import Ports
 from trader.settings import Settings
+from trader.sim.account import SimAccount
+from trader.stages.pipeline import Pipeline
 from trader.stages.valuation import accept_marks
 
-#: By then every lease has run out.
-_END_OF_TIME = Instant(10**11)
+#: Of a run's folder, what each tick came to.
+JOURNAL_NAME = "ticks.jsonl"
 
 
 @dataclass(slots=True)
@@ -44,7 +56,7 @@ class RunSummary:
     verdicts: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     cash_check: CashCheck | None = None
-    ledger: Ledger | None = None
+    lots: tuple[Lot, ...] = ()
 
 
 def make_tick(scheduled: Instant, settings: Settings, now: Instant | None = None) -> Tick:
@@ -52,59 +64,86 @@ def make_tick(scheduled: Instant, settings: Settings, now: Instant | None = None
     return Tick(cycle_id_at(scheduled), scheduled, Instant((now or scheduled) + settings.cycle.run_seconds))
 
 
-def run_ticks(
-    setup: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
-) -> RunSummary:
-    """Run one cycle per instant; those that finished before an interruption are skipped by the cycle itself.
+class TickRun:
+    """The ticks of one run, in its folder, which the caller has to himself.
 
-    One process at a time works in a folder. So the owner of the lease there at the start is dead, and its tick can be
-    run again at the very instant it was killed at, which nobody but a simulated clock could wait for.
+    So the owner of the lease there at the start is dead, and its tick can be run again at the very instant it was
+    killed at, which nobody but a simulated clock could wait for.
+    Raises: StoreUnavailable if the disk fails, as a full one does: the run goes on later from where it stopped.
     """
-    with lock_file(home / ".running"):
-        return _run_ticks(setup, home, ticks, on_cycle)
 
+    def __init__(self, setup: MarketSetup, folder: Path, ticks: Sequence[Instant]) -> None:
+        self._setup, self._folder, self._ticks = setup, folder, ticks
+        self._clock = ManualClock(Instant(0))
+        self._market = setup.market(self._clock)
+        self._store = FileStateStore(folder)
+        self.journal = RunJournal(folder / JOURNAL_NAME)
+        self.journal.check_order([cycle_id_at(at) for at in ticks])
 
-def _run_ticks(
-    setup: MarketSetup, home: Path, ticks: Iterable[Instant], on_cycle: Callable[[CycleReport], None]
-) -> RunSummary:
-    clock = ManualClock(Instant(0))
-    market = setup.market(clock)
-    ports = build_local_ports(setup.settings, home, VenueAccess(market, market), clock)
-    pipeline, summary = build_pipeline(setup.settings), RunSummary()
-    _free_the_lease(ports, setup)
-    for at in ticks:
-        clock.set(at)
-        report = run_cycle(make_tick(at, setup.settings), pipeline, ports)
-        summary.ticks += 1
-        summary.outcomes[report.outcome] += 1
+    @property
+    def is_finished(self) -> bool:
+        """Whether every tick was run."""
+        return len(self.journal.records) == len(self._ticks)
+
+    def run(self, on_tick: Callable[[TickRecord], None], should_stop: Callable[[], bool]) -> None:
+        """Run one cycle for each tick that is left, until all are done or it is told to stop."""
+        ports = self._open_ports()
+        pipeline = build_pipeline(self._setup.settings)
+        self._store.free_lease(ports.identity.scope)
+        for at in self._ticks[len(self.journal.records) :]:
+            if should_stop():
+                return
+            self._clock.set(at)
+            try:
+                record = self._run_tick(at, pipeline, ports)
+            except DiskFailed as error:
+                raise error.cause from error
+            self.journal.append(record)
+            on_tick(record)
+
+    def _open_ports(self) -> Ports:
+        settings, access = self._setup.settings, VenueAccess(self._market, self._market)
+        ports = build_local_ports(settings, self._folder, access, self._clock)
+        accounts = FileSimAccountStore(name_account(self._folder, settings), SimAccount)
+        exchange = choose_exchange(settings, access, self._clock, lambda: AccountOnSameDisk(accounts))
+        return replace(ports, audit=AuditOnSameDisk(ports.audit), exchange=exchange)
+
+    def _run_tick(self, at: Instant, pipeline: Pipeline, ports: Ports) -> TickRecord:
+        """Run a tick. One that was finished or decided before a death is not decided again, and told by the audit."""
+        tick, scope = make_tick(at, self._setup.settings), ports.identity.scope
+        report = run_cycle(tick, pipeline, ports)
+        ledger = ports.store.look(scope).ledger
+        last = ledger.last_cycle if ledger is not None else None
+        if last is not None and last.cycle_id > tick.cycle_id:
+            done = len(self.journal.records)
+            raise LedgerCorrupt(f"{self._folder}: the ledger is at {last.cycle_id}, {JOURNAL_NAME} at {done} ticks")
+        if ledger is None or ledger.last_run is None or last != CycleMark(tick.cycle_id, CyclePhase.FINISHED):
+            raise StoreUnavailable(f"{tick.cycle_id} was not finished: {report.reason}")
+        # What is stored counts: this process may have skipped the tick, or been told that its last write failed.
+        record = replace(make_record(report), outcome=ledger.last_run.outcome)
         if report.decision is not None:
-            summary.verdicts.update(verdict.code or verdict.outcome for verdict in report.decision.verdicts)
-        on_cycle(report)
-    _sum_up(summary, setup, home, market)
-    return summary
+            return record
+        cooldown_seconds = self._setup.settings.risk.failed_cooldown_minutes * 60
+        return recall_decision(record, self._folder / "audit", scope, at + cooldown_seconds)
 
-
-def _free_the_lease(ports: Ports, setup: MarketSetup) -> None:
-    scope, owner = ports.identity.scope, ports.identity.owner
-    grant = ports.store.acquire(scope, owner, _END_OF_TIME, setup.settings.cycle.run_seconds)
-    ports.store.release(grant)
-
-
-def _sum_up(summary: RunSummary, setup: MarketSetup, home: Path, market: MarketData) -> None:
-    """Take the totals from what is stored, so that a resumed run counts the part before the interruption too."""
-    store, scope = FileStateStore(home), make_scope(setup.settings)
-    ledger = store.ledger(scope)
-    if ledger is None:
-        raise ConfigError("no cycle ran")
-    fills = store.fills(scope)
-    summary.ledger = ledger
-    summary.fees = sum((fill.fee for fill in fills), ZERO)
-    summary.entries = len({fill.venue_order_id for fill in fills if fill.side is Side.BUY})
-    summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
-    summary.equity_open = setup.settings.app.capital
-    quotes, _ = split_answers(market.quotes([lot.product_id for lot in ledger.lots.values()]))
-    summary.equity_close = equity_of(accept_marks(ledger, quotes), {})
-    summary.cash_check = check_cash(setup.settings.app.capital, fills, ledger)
+    def sum_up(self) -> RunSummary:
+        """Take the totals of all ticks done from what is stored, whichever process ran them."""
+        done, settings = self.journal.records, self._setup.settings
+        summary = RunSummary(len(done), outcomes=self.journal.count_outcomes(), verdicts=self.journal.count_verdicts())
+        scope = make_scope(settings)
+        ledger, fills = self._store.ledger(scope), self._store.fills(scope)
+        if ledger is None or not done:
+            return summary
+        self._clock.set(self._ticks[len(done) - 1])
+        summary.fees = sum((fill.fee for fill in fills), ZERO)
+        summary.entries = len({fill.venue_order_id for fill in fills if fill.side is Side.BUY})
+        summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
+        summary.equity_open = settings.app.capital
+        quotes, _ = split_answers(self._market.quotes([lot.product_id for lot in ledger.lots.values()]))
+        summary.equity_close = equity_of(accept_marks(ledger, quotes), {})
+        summary.cash_check = check_cash(settings.app.capital, fills, ledger)
+        summary.lots = tuple(lot for position in ledger.positions() for lot in position.lots)
+        return summary
 
 
 @dataclass(frozen=True, slots=True)

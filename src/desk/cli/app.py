@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli import audit, config, cycle, key, ledger, operate, sandbox, status, switch, use
+from desk.cli import audit, config, cycle, key, ledger, operate, runs, sandbox, status, switch, use
 from desk.cli import run as run_module
 from desk.cli.exit_codes import ExitCode
 from desk.errors import NotNow
@@ -23,6 +23,7 @@ from trader.errors import ConfigError, LeaseHeld, TraderError
 _MODULES = (
     cycle,
     run_module,
+    runs,
     use,
     status,
     operate,

@@ -4,26 +4,52 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from desk.cli import tables
-from desk.cli.market_options import HOME, SYNTHETIC_HOURS, CandlesOption, HomeOption, SeedOption, tell_market
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_instant, read_settings
+from desk.cli.exit_codes import ExitCode
+from desk.cli.market_options import (
+    HOME,
+    SYNTHETIC_HOURS,
+    CandlesOption,
+    HomeOption,
+    SeedOption,
+    check_address,
+    read_market_instant,
+    refuse_together,
+    tell_market,
+)
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
 from desk.in_memory import FixedClock
 from desk.markets import set_up_candles, set_up_synthetic
+from desk.markets.synthetic import DEMO_SEED
 from desk.run import make_tick
 from trader.adapters.local.clock import SystemClock
-from trader.cycle import CycleReport, run_cycle
+from trader.cycle import CycleOutcome, CycleReport, run_cycle
 from trader.entry.events import RunTick, SwitchChanged, parse_event
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
-from trader.errors import ConfigError
+from trader.errors import ConfigError, MalformedData, TraderError, VenueError
 from trader.model.ids import Instant
+from trader.model.trading_state import TradingState
+from trader.ports import Clock, KillSwitch
 from trader.settings import Settings
+
+#: What keeps a venue from answering, by what the errors are called that come of it.
+_CAUSES = {
+    "ConnectionRefusedError": "nothing listens there",
+    "gaierror": "there is no such host",
+    "NameResolutionError": "there is no such host",
+    "SSL": "no TLS connection comes about",
+    "Timeout": "there is no answer in time",
+    "no whole answer within": "there is no answer in time",
+    "ConnectionError": "the connection fails",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +63,7 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     at: Annotated[str | None, typer.Option("--at", help="Instant of the tick, RFC 3339; now without it.")] = None,
     event: Annotated[Path | None, typer.Option("--event", help="An event file; its instant is the tick's.")] = None,
     venue: Annotated[str | None, typer.Option("--venue", help="Address of a venue: https://api.coinbase.com")] = None,
-    seed: SeedOption = 7,
+    seed: SeedOption = None,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
@@ -45,20 +71,70 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     """Run one cycle: decide, act in the mode's way, settle, and say why for every product.
 
     The market is synthetic, or recorded (--candles), or a venue's (--venue), whose public data need no key.
+    Ends with 1 if it was aborted, saw too little, or could not read the kill switch; with 75 if another is at work.
     """
+    refuse_together({"--candles": candles, "--venue": venue, "--seed": seed})
+    refuse_together({"--at": at, "--event": event, "--venue": venue})
     settings = read_settings(config, mode)
-    now = _tick_of(at, event)
     if venue is not None:
-        report = _at_venue(venue, settings, home, now)
+        done = _run_at_venue(venue, settings, home)
     else:
-        report = _on_stage(settings, home, now, candles, seed)
+        now = _read_tick(at, event)
+        done = _run_on_stage(settings, home, now, candles, DEMO_SEED if seed is None else seed)
     if as_json:
-        print(json.dumps(tables.make_cycle_json(report), ensure_ascii=False))
+        print(json.dumps(tables.make_cycle_json(done.report, done.reason), ensure_ascii=False))
     else:
-        tables.print_cycle(report, open_console(160))
+        tables.print_cycle(done.report, open_console(160), done.reason)
+    if done.exit_code is not ExitCode.DONE:
+        raise typer.Exit(done.exit_code)
 
 
-def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> CycleReport:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A cycle that was run, why it ended as it did, in words, and what the command ends with."""
+
+    report: CycleReport
+    reason: str
+    exit_code: ExitCode
+
+
+class _SwitchSeen:
+    """The kill switch; what was last read of it, or why it could not be."""
+
+    def __init__(self, switch: KillSwitch) -> None:
+        self._switch = switch
+        self.problem = ""
+
+    def read(self) -> TradingState:
+        try:
+            state = self._switch.read()
+        except TraderError as error:
+            is_word = isinstance(error, MalformedData)
+            self.problem = f"the kill switch {error}" if is_word else f"the kill switch cannot be read: {error}"
+            raise
+        self.problem = ""
+        return state
+
+
+def _run(settings: Settings, folder: Path, access: VenueAccess, clock: Clock, scheduled: Instant) -> _Done:
+    ports = build_local_ports(settings, folder, access, clock)
+    switch = _SwitchSeen(ports.kill_switch)
+    tick = make_tick(scheduled, settings, ports.clock.now())
+    report = run_cycle(tick, build_pipeline(settings), replace(ports, kill_switch=switch))
+    match report.outcome:
+        case CycleOutcome.HALTED if switch.problem:
+            return _Done(report, switch.problem, ExitCode.WRONG)
+        case CycleOutcome.HALTED:
+            return _Done(report, "the kill switch says HALT", ExitCode.DONE)
+        case CycleOutcome.SKIPPED if report.before is None:
+            return _Done(report, report.reason, ExitCode.NOT_NOW)
+        case CycleOutcome.ABORTED | CycleOutcome.ABSTAINED:
+            return _Done(report, report.reason, ExitCode.WRONG)
+        case _:
+            return _Done(report, report.reason, ExitCode.DONE)
+
+
+def _run_on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> _Done:
     setup = (
         set_up_candles(settings, candles, now, now)
         if candles is not None
@@ -67,26 +143,44 @@ def _on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None
     tell_market(setup)
     clock = FixedClock(now)
     market = setup.market(clock)
-    ports = build_local_ports(setup.settings, home / setup.name, VenueAccess(market, market), clock)
-    return run_cycle(make_tick(now, setup.settings), build_pipeline(setup.settings), ports)
+    return _run(setup.settings, home / setup.name, VenueAccess(market, market), clock, now)
 
 
-def _at_venue(url: str, settings: Settings, home: Path, now: Instant) -> CycleReport:
+def _run_at_venue(url: str, settings: Settings, home: Path) -> _Done:
     from desk.real_venue import name_folder, open_http_venue
 
-    Console(stderr=True).print(f"market: {url}; mode: {settings.app.mode}", highlight=False)
-    ports = build_local_ports(
-        settings, home / name_folder(url), open_http_venue(url, settings, os.environ), SystemClock()
-    )
-    return run_cycle(make_tick(now, settings, ports.clock.now()), build_pipeline(settings), ports)
+    check_address(url)
+    print(f"market: {url}; mode: {settings.app.mode}", file=sys.stderr, flush=True)
+    folder, clock = home / name_folder(url), SystemClock()
+    try:
+        done = _run(settings, folder, open_http_venue(url, settings, os.environ), clock, clock.now())
+    except VenueError as error:
+        raise type(error)(explain_failure(str(error), url)) from error
+    if done.exit_code is ExitCode.WRONG and done.report.outcome is not CycleOutcome.HALTED:
+        return replace(done, reason=explain_failure(done.reason, url))
+    return done
 
 
-def _tick_of(at: str | None, event: Path | None) -> Instant:
-    if event is not None:
-        request = parse_event(json.loads(event.read_text(encoding="utf-8")), Instant(int(time.time())))
-        if isinstance(request, SwitchChanged):
-            return request.changed_at
-        if not isinstance(request, RunTick):
-            raise ConfigError(f"{event}: only a tick runs from this command")
-        return request.scheduled_at
-    return read_instant(at, "--at") if at is not None else Instant(int(time.time()))
+def explain_failure(reason: str, url: str) -> str:
+    """Say in words, before the reason, that a venue cannot be reached, if that is it."""
+    words = next((words for name, words in _CAUSES.items() if name in reason), None)
+    return reason if words is None else f"{url} cannot be reached, {words}: {reason}"
+
+
+def _read_tick(at: str | None, event: Path | None) -> Instant:
+    now = Instant(int(time.time()))
+    if event is None:
+        return read_market_instant(at, "--at") if at is not None else now
+    try:
+        request = parse_event(json.loads(event.read_text(encoding="utf-8")), now)
+    except OSError as error:
+        raise ConfigError(f"--event {event}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"--event {event}: no JSON: {error}") from None
+    except MalformedData as error:
+        raise ConfigError(f"--event {event}: {error}") from None
+    if isinstance(request, SwitchChanged):
+        return request.changed_at
+    if not isinstance(request, RunTick):
+        raise ConfigError(f"--event {event}: only a tick, or a change of the kill switch, runs from this command")
+    return request.scheduled_at

@@ -1,26 +1,59 @@
-"""Options that say on which market the commands ``trader cycle`` and ``trader run`` work, and where they keep it."""
+"""Options that say on which market ``trader cycle`` and ``trader run`` work, and which of them rule one another out."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
+from desk.cli.options import read_instant
 from desk.markets import MarketSetup
+from trader.errors import ConfigError
+from trader.model.ids import Instant, rfc3339
 
 CandlesOption = Annotated[
     Path | None, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz; synthetic without it.")
 ]
 HomeOption = Annotated[Path, typer.Option("--home", envvar="TRADER_HOME", help="Where state and audit are kept.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the synthetic market.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the synthetic market; 7 without it.")]
 HOME = Path(".trader")
 
 #: So much of the synthetic market there is before the first tick: enough for every average.
 SYNTHETIC_HOURS = 170
+#: Records are named after instants with four digits of a year; and there is history before each.
+_EARLIEST, _LATEST = Instant(31_536_000), Instant(32_503_680_000)
+
+
+def refuse_together(options: Mapping[str, object]) -> None:
+    """Refuse options of which each would make the others mean nothing. Raises: ConfigError naming those given."""
+    given = [f"{option} {value}" for option, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} exclude one another; allowed is one of them")
+
+
+def read_market_instant(text: str, option: str) -> Instant:
+    """Read an instant at which a market can be. Raises: ConfigError naming the option."""
+    at = read_instant(text, option)
+    if not _EARLIEST <= at < _LATEST:
+        raise ConfigError(f"{option}: {text!r}; allowed are instants from {rfc3339(_EARLIEST)} to {rfc3339(_LATEST)}")
+    return at
+
+
+def check_address(url: str) -> None:
+    """Make sure that a venue can be asked at an address. Raises: ConfigError."""
+    try:
+        parts = urlsplit(url)
+        is_sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_sound = False
+    if not is_sound or any(each.isspace() for each in url):
+        raise ConfigError(f"--venue: {url!r:.80} is not an address; allowed is https://api.coinbase.com")
 
 
 def tell_market(setup: MarketSetup) -> None:
     """Say on stderr which market this is, and in which mode."""
-    Console(stderr=True).print(f"market: {setup.title}; mode: {setup.settings.app.mode}", highlight=False)
+    print(f"market: {setup.title}; mode: {setup.settings.app.mode}", file=sys.stderr, flush=True)

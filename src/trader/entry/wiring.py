@@ -123,6 +123,11 @@ def _live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def name_account(home: Path, settings: Settings) -> Path:
+    """Name the file of the simulated venue's account in a folder."""
+    return home / f"venue-{settings.app.account}.json"
+
+
 def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:
     """Put a cycle's world together from files in a folder and a market that is given.
 
@@ -132,7 +137,7 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
     from trader.sim.account import SimAccount  # noqa: PLC0415
 
-    path = home / f"venue-{settings.app.account}.json"
+    path = name_account(home, settings)
     exchange = choose_exchange(settings, access, clock, lambda: files.FileSimAccountStore(path, SimAccount))
     identity = make_identity(settings)
     store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")

@@ -1,5 +1,6 @@
 """How a command ends when something goes wrong."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -39,6 +40,13 @@ def test_other_errors_of_ours_end_with_1_and_one_line(capsys: pytest.CaptureFixt
     code = run_raising(VenueThrottled("too many\n  requests"))
 
     assert (1, "VenueThrottled: too many requests\n") == (code, capsys.readouterr().err)
+
+
+def test_what_the_machine_refuses_ends_with_1_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk is no bug."""
+    code = run_raising(OSError(errno.ENOSPC, "No space left on device"))
+
+    assert (1, f"OSError: [Errno {errno.ENOSPC}] No space left on device\n") == (code, capsys.readouterr().err)
 
 
 def test_bug_keeps_its_traceback() -> None:

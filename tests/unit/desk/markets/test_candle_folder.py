@@ -92,7 +92,7 @@ def test_window_without_candles_is_a_configuration_error(tmp_path: Path) -> None
     """It names the folder and the window."""
     put(tmp_path, "BTC-USD-1h", a_row(0))
 
-    with pytest.raises(ConfigError, match="from 3600 to 7200"):
+    with pytest.raises(ConfigError, match="from 1970-01-01T01:00:00Z to 1970-01-01T02:00:00Z"):
         CandleFolder(tmp_path).choose_granularity(FIVE, Instant(3600), Instant(7200))
 
 
