@@ -1,134 +1,137 @@
-"""How ``trader status`` looks: one line for each thing, the red ones with what mends them, 80 columns by 24 lines."""
+"""How a screen of ``trader status`` is laid out: rows of parts, as many as fit, and nothing that matters cut.
+
+A row that is too long for its line gives up the parts that matter least; what must stay goes on in the next line. Where
+there are more rows than lines, the first of each section stay and the others are counted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
-from desk.cli.command_desk import UNSEEN
-from trader.cycle import CycleOutcome
+_GAP, _ARROW, _INDENT = "  ", "→ ", "  "
+#: A word of a shell: blanks within quotes are part of it.
+_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\S)+""")
 
-#: A tick may be late, and one may be missed; more than this is a schedule that does not fire.
-_PERIODS_MAX = 3
-#: A clock that is behind the one of the last run by more than this is another clock.
-_BEHIND_SECONDS_MAX = 60
-_LOTS_SHOWN = 7
-_COMMANDS_SHOWN = 4
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some words of a row that may be left out, the highest ``rank`` first.
+
+    One that ``wraps`` goes on in the next line instead, as long as there are lines enough for everything.
+    """
+
+    text: str
+    rank: int
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. With ``mend`` it is red, and that is what mends it."""
+    """One thing that is said. A text among the parts must stay. With ``mend`` it is red, and that is what mends it."""
 
-    text: str
+    parts: tuple[str | Part, ...]
     mend: str = ""
 
-
-def make_rows(told: Mapping[str, Any], period_seconds: int) -> list[Row]:
-    """Lay out what is told about the state, the worst of each kind first."""
-    rows = [_state_row(told)]
-    if told.get("busy"):
-        rows.append(Row(f"a run is at work: {told['busy']}"))
-    if "ledger_problem" in told:
-        rows.append(Row(f"ledger: {told['ledger_problem']}", "trader ledger show"))
-    if "lots" in told:
-        rows += _ledger_rows(told, period_seconds)
-    return rows + _command_rows(told)
+    @property
+    def text(self) -> str:
+        """All that it says, but what mends it."""
+        return _GAP.join(each.text if isinstance(each, Part) else each for each in self.parts)
 
 
-def print_rows(rows: Sequence[Row], console: Console) -> None:
-    """Print the rows, each on one line: what is too long is cut, but for what mends it."""
-    for row in rows:
-        mend = f" → {row.mend}" if row.mend else ""
-        text = Text(row.text)
-        text.truncate(max(console.width - cell_len(mend), 1), overflow="ellipsis")
-        text.append(mend)
-        console.print(text, style="red" if row.mend else "", overflow="ellipsis", no_wrap=True, highlight=False)
+def _count(rest: Sequence[Row]) -> Row:
+    return Row((f"and {len(rest)} more",))
 
 
-def _state_row(told: Mapping[str, Any]) -> Row:
-    clock = told["now"].partition("T")[2]
-    text = f"{told['scope']} · {clock} · {told['trading_state']} · {told['why']}"
-    problem = told.get("switch_problem", "")
-    if not problem or problem.endswith("not given"):
-        return Row(text)
-    return Row(f"{text} ({problem})", "aws ssm get-parameter" if told["switch"] == UNSEEN else "trader halt")
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows of one kind, the red ones first; ``count`` makes the row that stands for those left out.
+
+    One that ``may_go`` is left out as a whole before anything else is, unless something in it is red.
+    """
+
+    rows: tuple[Row, ...]
+    count: Callable[[Sequence[Row]], Row] = field(default=_count)
+    may_go: bool = False
 
 
-def _ledger_rows(told: Mapping[str, Any], period_seconds: int) -> list[Row]:
-    cash = ", ".join(f"{amount} {asset}" for asset, amount in sorted(told["cash"].items()))
-    doubts = told["orders_in_doubt"]
-    rows = [
-        _run_row(told, period_seconds),
-        Row(f"last cycle {told['last_cycle'] or 'none yet'}"),
-        Row(f"equity {told['equity'] or f'{UNSEEN}: a lot has no price yet'} · cash {cash}"),
-        *_lot_rows(told["lots"]),
-        Row(f"orders {told['active_orders']} active · {len(doubts)} in doubt" + "".join(f" {each}" for each in doubts)),
-    ]
-    if told["drawdown_halt"]:
-        rows.append(Row("drawdown: nothing is bought until trader clear-drawdown"))
-    if told["reduce_only"]:
-        rows.append(Row("reduce only: " + "; ".join(f"{base}, {why}" for base, why in told["reduce_only"].items())))
-    return rows
+def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Text]:
+    """Lay the sections out in lines: at most *height*, unless what must stay is more."""
+    for is_roomy in (True, False):
+        blocks = [[_lay_row(row, width, is_roomy=is_roomy) for row in section.rows] for section in sections]
+        if sum(len(lines) for block in blocks for lines in block) <= height:
+            return [line for block in blocks for lines in block for line in lines]
+    kept = [len(section.rows) for section in sections]
+
+    def draw(number: int) -> list[Text]:
+        rows, count = sections[number].rows, kept[number]
+        lines = [line for block in blocks[number][:count] for line in block]
+        left_out = rows[count:]
+        return lines + (_lay_row(sections[number].count(left_out), width, is_roomy=False) if left_out and count else [])
+
+    drawn = [draw(number) for number in range(len(sections))]
+    while sum(map(len, drawn)) > height and (number := _choose(sections, kept, drawn)) is not None:
+        kept[number] -= 1
+        drawn[number] = draw(number)
+    return [line for lines in drawn for line in lines]
 
 
-def _run_row(told: Mapping[str, Any], period_seconds: int) -> Row:
-    last, mend = told["last_run"], "trader cycle" if told["is_local"] else "trader reconcile"
-    if last is None:
-        return Row(f"last run {UNSEEN}: none has written down how it ended", mend)
-    age, reason = last["age_seconds"], f": {last['reason']}" if last["reason"] else ""
-    text = f"last run {last['run']} {last['outcome']} {_span(age)} ago{reason}"
-    if age < -_BEHIND_SECONDS_MAX:
-        return Row(
-            f"last run {last['run']} {last['outcome']}: {_span(-age)} ahead of this clock", "trader status --at …"
-        )
-    if age > _PERIODS_MAX * period_seconds:
-        return Row(f"NO RUN for {_span(age)}, more than {_PERIODS_MAX} periods of {period_seconds} s; {text}", mend)
-    return Row(text, "trader reconcile" if last["outcome"] == CycleOutcome.ABORTED else "")
+def _choose(sections: Sequence[Section], kept: Sequence[int], drawn: Sequence[Sequence[Text]]) -> int | None:
+    """Choose the section to be shortened: one that may go, or else the longest of those with several rows."""
+    for number, section in enumerate(sections):
+        if section.may_go and kept[number] == 1 and not section.rows[0].mend:
+            return number
+    several = [number for number in range(len(sections)) if kept[number] > 1]
+    return max(several, key=lambda number: len(drawn[number]), default=None)
 
 
-def _lot_rows(lots: Sequence[Mapping[str, Any]]) -> list[Row]:
-    if not lots:
-        return [Row("lots none")]
-    rows = sorted((_lot_row(lot) for lot in lots), key=lambda row: not row.mend)
-    shown, rest = rows[:_LOTS_SHOWN], rows[_LOTS_SHOWN:]
-    if rest:
-        red = sum(bool(row.mend) for row in rest)
-        shown.append(Row(f"and {len(rest)} more lots, {red} of them NOT PROTECTED", "trader reconcile" if red else ""))
-    return shown
+def _lay_row(row: Row, width: int, *, is_roomy: bool) -> list[Text]:
+    parts = [each if isinstance(each, Part) else Part(each, 0) for each in row.parts]
+    # Leave out the least, until the rest fits or must stay.
+    while cell_len(_GAP.join(each.text for each in parts)) > width and (
+        going := [each for each in parts if each.rank and not (is_roomy and each.wraps)]
+    ):
+        parts.remove(max(going, key=lambda each: each.rank))
+    lines = _pack([each.text for each in parts], width)
+    if row.mend:
+        lines = _add_mend(lines, row.mend, width)
+    return [Text(line, style="red" if row.mend else "") for line in lines]
 
 
-def _lot_row(lot: Mapping[str, Any]) -> Row:
-    head = f"{lot['lot']} {lot['product']} {lot['quantity']}"
-    _, is_none, why = lot["protection"].partition("none: ")
-    if is_none:
-        return Row(f"{head} NOT PROTECTED: {why}", "trader reconcile")
-    return Row(f"{head} protected · stop {lot['stop_price']} · paid {lot['entry_price']}")
+def _pack(parts: Sequence[str], width: int) -> list[str]:
+    """Fill lines with parts; one that is longer than a line is broken at its blanks."""
+    lines = [""]
+    for part in parts:
+        gap = _GAP if lines[-1].strip() else ""
+        for word in [part] if cell_len(lines[-1] + gap + part) <= width else _break(part, width):
+            if cell_len(lines[-1] + gap + word) <= width or not lines[-1].strip():
+                lines[-1] += gap + word
+            else:
+                lines.append(_INDENT + word)
+            gap = " "
+    return lines
 
 
-def _command_rows(told: Mapping[str, Any]) -> list[Row]:
-    rows = [
-        Row(f"command {slot}: no words this release knows", "give it again") for slot in told.get("commands_unread", ())
-    ]
-    for each in sorted(told["commands"], key=lambda each: not each["new"]):
-        end = f", until {each['until']}" if each.get("until") else ""
-        why = f": {each['why']}" if each["why"] else ""
-        word = "NO RUN HAS ACTED YET" if each["new"] else "acted on"
-        rows.append(Row(f"{each['command']}{end} · {word} · said {each['issued_at']} by {each['who'] or '?'}{why}"))
-    if len(rows) <= _COMMANDS_SHOWN:
-        return rows
-    shown, rest = rows[:_COMMANDS_SHOWN], rows[_COMMANDS_SHOWN:]
-    red = sum(bool(row.mend) for row in rest)
-    return [*shown, Row(f"and {len(rest)} more commands: trader status --json", "give the unread again" if red else "")]
+def _break(part: str, width: int) -> list[str]:
+    """Keep a part whole that fits a line of its own; else give its words."""
+    return [part] if cell_len(_INDENT + part) <= width else part.split()
 
 
-def _span(seconds: int) -> str:
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if days >= 2:
-        return f"{days} d"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes > 2 else f"{seconds} s"
+def _add_mend(lines: list[str], mend: str, width: int) -> list[str]:
+    """Add what mends it: behind the text, or below it; over several lines so that a shell reads it as one."""
+    if cell_len(f"{lines[-1]} {_ARROW}{mend}") <= width:
+        return [*lines[:-1], f"{lines[-1]} {_ARROW}{mend}"]
+    added = [_INDENT + _ARROW]
+    for word in _WORD.findall(mend):
+        gap = " " if added[-1].strip() != _ARROW.strip() else ""
+        # Room is kept for the backslash.
+        if not gap or cell_len(f"{added[-1]}{gap}{word} \\") <= width:
+            added[-1] += gap + word
+        else:
+            added[-1] += " \\"
+            added.append(_INDENT * 2 + word)
+    return lines + added

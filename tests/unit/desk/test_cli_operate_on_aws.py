@@ -282,9 +282,9 @@ def test_status_of_a_stack_shows_its_table_and_its_switch(aws: Stack, capsys: py
 
     told = capsys.readouterr().out
     assert 0 == code
-    assert "FLATTEN · a flatten stands" in told
-    assert f"{LOT} SOL-USD 3 protected · stop 91.98 · paid 99.97" in told
-    assert "flatten · NO RUN HAS ACTED YET · said 2026-11-22T12:12:00Z by ada" in told
+    assert "FLATTEN  a flatten stands" in told
+    assert "SOL-USD 3  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10" in told
+    assert "flatten  NO RUN HAS ACTED YET  said 12:12 by ada" in told
 
 
 @pytest.mark.parametrize(
@@ -302,6 +302,7 @@ def test_switch_that_cannot_be_seen_is_not_said_to_halt(
 
     said = json.loads(capsys.readouterr().out)
     assert (code, "not visible from here", told) == (found, said["trading_state"], said["why"])
+    assert {"open": None, "unseen": []} == said["entries"]
 
 
 def test_table_that_cannot_be_read_is_red(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -310,7 +311,7 @@ def test_table_that_cannot_be_read_is_red(aws: Stack, capsys: pytest.CaptureFixt
 
     told = capsys.readouterr().out
     assert 1 == code
-    assert "RUN · the kill switch says so" in told
+    assert "PAPER#main · RUN" in told
     assert "ResourceNotFoundException" in told
 
 
@@ -318,10 +319,21 @@ def test_table_without_these_books_is_red(aws: Stack, capsys: pytest.CaptureFixt
     """Another mode was meant, or nothing runs."""
     code = run("status", "--table", "trader", "--switch", SWITCH, "--mode", "DRY_RUN", "--config", str(CONFIG))
 
-    assert (1, True) == (
-        code,
-        "ledger: no run has committed one yet; --mode says whose → trader ledger show\n" in capsys.readouterr().out,
-    )
+    told = capsys.readouterr().out
+    assert (1, True) == (code, "ledger: no run has committed one yet; --mode says whose\n  → trader reconcile" in told)
+
+
+def test_command_that_mends_a_stack_has_only_options_that_it_knows(
+    aws: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The kill switch needs no table, the ledger no switch."""
+    aws.client("ssm").put_parameter(Name=SWITCH, Value="go", Overwrite=True)
+
+    run_on("status", "--json", names=("--table", "none", "--switch", SWITCH))
+
+    mends = [each["mend"] for each in json.loads(capsys.readouterr().out)["findings"]]
+    rest = f"--mode PAPER --config {CONFIG}"
+    assert [f"trader halt --switch {SWITCH} {rest}", f"trader ledger show --table none {rest}"] == mends
 
 
 @pytest.mark.parametrize("command", [["status"], ["halt"]])

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import io
+import fcntl
 import json
 import os
+import pty
+import shlex
+import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+import typer
 
 from architecture.tree import ROOT
-from desk.cli.status_screen import make_rows, print_rows
+from desk.cli.app import build
+from factories import an_intent, an_order_record
 from factories_settings import CONFIG
 from simulation.world import SCOPE
 from trader.adapters.local.atomic_files import replace_text
@@ -24,11 +30,16 @@ from trader.adapters.local.files import FileStateStore
 from trader.adapters.local.lease import read_lease_item
 from trader.model.codec import canonical_json
 from trader.model.commands import Command, CommandKind, CommandMark
+from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak
 from trader.model.ids import Asset, CycleId, Instant
 from trader.model.ledger import Ledger
+from trader.model.money import Notional
+from trader.model.order_life import OrderStatus
+from trader.model.schema import SCHEMA
 from unit.desk.operated_folder import (
     LOT,
     NOW,
+    NOW_TEXT,
     VARIABLES,
     ledger_in,
     look,
@@ -40,6 +51,8 @@ from unit.desk.operated_folder import (
 )
 
 LINES_MAX, COLUMNS_MAX = 24, 80
+PROGRAM = "from desk.cli import main\nmain()"
+SCHEMA_1 = ROOT / "tests/fixtures/schema_1"
 
 
 @pytest.fixture(autouse=True)
@@ -79,30 +92,38 @@ def give(home: Path, kind: CommandKind, **over: Any) -> Command:
 def test_status_says_what_is_allowed_how_it_went_and_what_is_held(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line for each, and nothing is written."""
+    """A line for each, and nothing is written."""
     before = texts_in(home)
 
     code = run_in(home, "status")
 
+    told = capsys.readouterr().out.splitlines()
     assert (0, before) == (code, texts_in(home))
-    assert capsys.readouterr().out.splitlines() == [
-        "PAPER#main · 12:12:00Z · RUN · the kill switch says so",
-        "last run 20261122T121010Z COMPLETED 110 s ago",
-        "last cycle 20261122T121010Z",
-        "equity 9998.50045 · cash 9698.59045 USD",
-        f"{LOT} SOL-USD 3 protected · stop 91.98 · paid 99.97",
-        "orders 1 active · 0 in doubt",
+    assert "PAPER#main · RUN" == told[0].partition("  ")[0]
+    assert told[0].endswith("2026-11-22 12:12:00Z")
+    assert told[1:] == [
+        "last cycle 12:10:10 COMPLETED 110 s ago  took 0 s  next due 12:15",
+        "equity 9,998.50  day 0.0 % of \N{MINUS SIGN}3 %  week 0.0 % of \N{MINUS SIGN}7 %  "
+        "peak 0.0 % of \N{MINUS SIGN}10 %",
+        "cash 9,698.59 USD  reserved 0  exposure 3.0 % of 25 %",
+        "SOL-USD 3  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10  target 114.97",
+        f"  day 1 of 3  {LOT}",
+        "orders 1 active · 1 protecting · 0 in doubt",
+        "entries open, as far as is stored",
+        "realized 0.00 since the books were opened  fees 1.50  0 won, 0 lost",
     ]
 
 
 @pytest.mark.parametrize("word", ["HALT", "REDUCE_ONLY", "FLATTEN"])
 def test_halt_on_purpose_is_no_error(word: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is red."""
+    """Nothing is red, and the screen says why nothing is bought."""
     switch_in(home).write_text(f"{word}\n", encoding="utf-8")
 
     code = run_in(home, "status")
 
-    assert (0, f"· {word} · the kill switch says so" in capsys.readouterr().out) == (code, True)
+    told = capsys.readouterr().out
+    assert (0, True) == (code, f"· {word}  the kill switch says so" in told)
+    assert "entries closed: the kill switch does not say RUN" in told
 
 
 def test_commands_are_shown_new_ones_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,9 +135,9 @@ def test_commands_are_shown_new_ones_first(home: Path, capsys: pytest.CaptureFix
     code = run_in(home, "status")
 
     told = capsys.readouterr().out.splitlines()
-    assert (0, "FLATTEN · a flatten stands, until a resume is said") == (code, told[0].partition("12:12:00Z · ")[2])
-    assert told[-2].startswith("pause product SOL, until 2026-11-22T13:12:00Z · NO RUN HAS ACTED YET · said")
-    assert told[-1] == "flatten · acted on · said 2026-11-22T12:11:00Z by ada: news"
+    assert (0, True) == (code, told[0].startswith("PAPER#main · FLATTEN  a flatten stands, until a resume is said"))
+    assert told[-2].startswith("pause product SOL  until 13:12  NO RUN HAS ACTED YET  said 12:11")
+    assert told[-1] == "flatten  acted on  said 12:11 by ada  news"
 
 
 def test_run_at_work_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,16 +149,93 @@ def test_run_at_work_is_named(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (0, True) == (code, "a run is at work: pid-7\n" in capsys.readouterr().out)
 
 
-def test_doubt_and_locks_are_shown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They keep from buying, and resolve themselves or are looked at: no error of now."""
-    change_ledger(home, reduce_only={Asset("SOL"): "3 expected, 2 found"}, drawdown_halt=True)
+def test_cool_downs_say_until_when_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is over is not shown; one of everything closes entries until then."""
+    change_ledger(
+        home,
+        cooldowns={Asset("SOL"): Cooldown(Instant(NOW + 600), "stop"), Asset("BTC"): Cooldown(NOW, "loss")},
+        failure_streak=FailureStreak(3, Instant(NOW + 1200)),
+    )
 
     code = run_in(home, "status")
 
     told = capsys.readouterr().out
-    assert 0 == code
-    assert "drawdown: nothing is bought until trader clear-drawdown" in told
-    assert "reduce only: SOL, 3 expected, 2 found" in told
+    assert (0, False) == (code, "BTC" in told)
+    assert "cool-downs everything until 12:32 (3 failed cycles in a row)\n  SOL until 12:22 (stop)\n" in told
+    assert "entries closed until 12:32: too many cycles failed in a row; cooling down" in told
+
+
+def test_order_that_opens_a_lot_says_its_price_and_when_it_dies(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what it may take is reserved."""
+    entry = an_intent("buy", notional="250", decided_at=NOW, expires_at=Instant(NOW + 600))
+    change_ledger(home, orders={**ledger_of(home).orders, entry.client_order_id: an_order_record(entry)})
+
+    code = run_in(home, "status")
+
+    told = capsys.readouterr().out
+    assert (0, True) == (code, "ETH-USD buy 2.5 at 100  dies 12:22  POST_ONLY_GTD" in told)
+    assert "reserved 250.00 USD  exposure 5.5 % of 25 %" in told
+
+
+def test_equity_without_a_price_is_not_invented(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stable asset's price is stored nowhere; nor can it be said from here whether entries are open."""
+    change_ledger(home, cash={**ledger_of(home).cash, Asset("USDC"): Notional(5)}, entry_pacing=EntryPacing())
+
+    code = run_in(home, "status")
+
+    told = capsys.readouterr().out
+    assert (0, True) == (code, "equity not visible from here: no price is stored of USDC" in told)
+    assert "entries not visible from here: they need the price of USDC" in told
+
+
+def test_day_without_a_cycle_has_no_change(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mark is yesterday's: what is left of it says nothing of today."""
+    run_in(home, "status", "--json", at="2026-11-23T00:01:00Z")
+
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert (None, True) == (changes["day"]["change_pct"], changes["peak"]["change_pct"] is not None)
+
+
+def test_protection_is_not_confirmed_by_a_run_that_did_not_look(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that abstained may have seen no account."""
+    _end_as("ABSTAINED", 9)(home)
+
+    run_in(home, "status")
+
+    told = capsys.readouterr().out
+    assert (True, False) == ("at venue by the ledger; the last run has not looked" in told, "✓" in told)
+
+
+def test_run_is_looked_at_as_of_its_own_last_tick(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its market has a time of its own, in which nothing is old."""
+    (home / "run.json").write_text("{}", encoding="utf-8")
+
+    code = run_in(home, "status", at="")
+
+    told = capsys.readouterr().out.splitlines()
+    assert (0, True) == (code, "2026-11-22 12:10:10Z  the time of the run's own market" in told[0])
+
+
+def test_ledger_of_a_newer_release_is_shown_and_closes_entries(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What this release knows of it is there."""
+    change_ledger(home, schema=SCHEMA + 1)
+
+    code = run_in(home, "status")
+
+    told = capsys.readouterr().out
+    assert (0, True) == (code, "SOL-USD 3 " in told)
+    assert "entries closed: a newer release wrote what this one does not know; it only exits" in told
+
+
+@pytest.mark.parametrize(("name", "told"), [("opened", "lots none"), ("every_state", "last run not visible from here")])
+def test_ledger_of_schema_1_is_shown(name: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a release wrote it that knew no last run."""
+    replace_text(ledger_in(tmp_path), (SCHEMA_1 / f"{name}.json").read_text(encoding="utf-8"))
+    switch_in(tmp_path).write_text("RUN\n", encoding="utf-8")
+
+    code = run_in(tmp_path, "status")
+
+    assert (1, True) == (code, told in capsys.readouterr().out)
 
 
 # --- what is red
@@ -166,38 +264,102 @@ def _misname(word: str | None) -> Any:
     return change
 
 
+def _doubt(home: Path) -> None:
+    entry = an_intent("buy", decided_at=Instant(NOW - 301))
+    record = an_order_record(entry, OrderStatus.IN_DOUBT)
+    change_ledger(home, orders={**ledger_of(home).orders, entry.client_order_id: record})
+
+
+def _say_unread(slot: str) -> Any:
+    return lambda home: change_item(home, commands={slot: "what"})
+
+
+def _forbid(change: Any) -> Any:
+    def forbid(home: Path) -> None:
+        change(home)
+        switch_in(home).write_text("HALT", encoding="utf-8")
+
+    return forbid
+
+
+#: What is wrong, what the screen says of it, and the words that mend it before the options that lead there.
 RED: Mapping[str, tuple[Any, str, str]] = {
-    "lot": (_uncover, f"{LOT} SOL-USD 3 NOT PROTECTED: ", "trader reconcile"),
-    "command": (lambda home: change_item(home, commands={"sing": "what"}), "command sing: no words", "give it again"),
-    "ledger": (lambda home: ledger_in(home).write_text("{"), "ledger: ", "trader ledger show"),
-    "none": (lambda home: change_item(home, ledger="null"), "ledger: no run has committed", "trader ledger show"),
-    "aborted": (_end_as("ABORTED", 10), "ABORTED 10 s ago: why", "trader reconcile"),
-    "old": (_end_as("COMPLETED", 901), "NO RUN for 15 min, more than 3 periods of 300 s", "trader cycle"),
+    "lot": (_uncover, "stop 91.98 (8.0 % below) NOT at venue: no order", "trader reconcile"),
+    "lot under HALT": (_forbid(_uncover), "NOT at venue: no order", "echo REDUCE_ONLY > "),
+    "command": (_say_unread("sing"), "command sing: no words", "git pull"),
+    "flatten": (_say_unread("flatten"), "command flatten: no words", "trader flatten"),
+    "pause": (_say_unread("pause product SOL"), "pause product SOL: no words", "trader pause SOL-USD --for 0m"),
+    "close": (_say_unread(f"close {LOT}"), "no words", f"trader close {LOT}"),
+    "ledger": (lambda home: ledger_in(home).write_text("{"), "ledger: ", "trader ledger rebuild"),
+    "newer ledger": (
+        lambda home: change_ledger(home, schema=SCHEMA + 2), f"schema {SCHEMA + 2}, this code reads", "git pull",
+    ),
+    "none": (lambda home: change_item(home, ledger="null"), "ledger: no run has committed", "trader cycle"),
+    "aborted": (_end_as("ABORTED", 10), "ABORTED 10 s ago  why", "trader reconcile"),
+    "old": (_end_as("COMPLETED", 901), "NO RUN for 15 min, more than 3 periods of 5 min", "trader cycle --mode PAPER"),
     "unknown": (lambda home: change_ledger(home, last_run=None), "last run not visible from here", "trader cycle"),
-    "ahead": (_end_as("COMPLETED", -61), "61 s ahead of this clock", "trader status --at …"),
-    "no switch": (_misname(None), "· HALT · the kill switch cannot be read, which is HALT", "trader halt"),
-    "no word": (_misname("go"), "· HALT · the kill switch cannot be read, which is HALT", "trader halt"),
-}
+    "ahead": (_end_as("COMPLETED", -61), "61 s ahead of this clock", "trader status --at 2026-11-22T12:13:01Z"),
+    "no switch": (_misname(None), "kill switch: ", "trader halt"),
+    "no word": (_misname("go"), "kill-switch says 'go', known are RUN", "trader halt"),
+    "doubt": (_doubt, "ETH-USD buy 1 at 100  IN DOUBT for 5 min", "trader reconcile"),
+    "drawdown": (
+        lambda home: change_ledger(home, drawdown_halt=True), "DRAWDOWN HALT", "trader clear-drawdown --reason",
+    ),
+    "mismatch": (
+        lambda home: change_ledger(home, reduce_only={Asset("SOL"): "3 expected, 2 found"}),
+        "SOL REDUCE ONLY: 3 expected, 2 found",
+        "trader ledger adopt --acknowledge SOL --reason",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", RED)
 def test_what_is_wrong_ends_with_1_and_with_what_mends_it(
     case: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One red line on the screen, and the same as a finding for machines."""
+    """One red row on the screen, the same as a finding for machines, and the command can be typed as it stands."""
     change, told, mend = RED[case]
     change(home)
 
     codes = [run_in(home, "status")]
-    screen = capsys.readouterr().out.splitlines()
+    screen = capsys.readouterr().out
     codes.append(run_in(home, "status", "--json"))
-    findings = json.loads(capsys.readouterr().out)["findings"]
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
 
-    (red,) = [line for line in screen if "→" in line]
-    assert ([1, 1], mend) == (codes, red.split(" → ")[1])
-    assert [mend] == [each["mend"] for each in findings]
-    assert told in findings[0]["finding"]
-    assert max(map(len, screen)) <= COLUMNS_MAX
+    assert ([1, 1], 1) == (codes, screen.count("→"))
+    assert (True, True) == (finding["mend"].startswith(mend), told in finding["finding"])
+    assert finding["mend"] in unfold(screen)
+    if finding["mend"].startswith("trader") and not finding["mend"].startswith("trader cycle"):
+        assert f"--home {home}" in finding["mend"]
+    check_words(finding["mend"])
+
+
+def unfold(screen: str) -> str:
+    """Read what a shell would read that is given the lines of a command."""
+    return screen.replace(" \\\n    ", " ")
+
+
+def check_words(line: str) -> None:
+    """Let the command line parser read a command of ours, all but its options that are new elsewhere."""
+    name, *words = shlex.split(line)
+    if name != "trader":
+        return
+    command: Any = typer.main.get_command(build())
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    if command.name in {"clear-drawdown", "resume"}:
+        return
+    assert command.make_context(command.name, list(words)) is not None
+
+
+def test_doubt_of_an_order_that_is_young_is_no_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It resolves itself, or the next run does it."""
+    entry = an_intent("buy", decided_at=Instant(NOW - 300))
+    change_ledger(home, orders={entry.client_order_id: an_order_record(entry, OrderStatus.IN_DOUBT)}, lots={})
+
+    code = run_in(home, "status")
+
+    assert (0, True) == (code, "IN DOUBT for 5 min" in capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("change", [_end_as("COMPLETED", 900), _end_as("ABSTAINED", 9), _end_as("HALTED", 9)])
@@ -231,76 +393,57 @@ def test_folder_in_which_nothing_lies_is_refused_and_not_made(
     assert "nothing of DRY_RUN#main lies there" in capsys.readouterr().err
 
 
-# --- the screen
+# --- watching
 
 
-def a_lot(number: int, protection: str = "in place") -> dict[str, Any]:
-    return {
-        "lot": f"t247-{number:028d}",
-        "product": "LONGNAME-USDC",
-        "quantity": "123456.78901234",
-        "entry_price": "0.00001234",
-        "stop_price": "0.00001111",
-        "protection": protection,
-    }
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--watch", "--json"), "--watch and --json exclude one another"),
+        (("--watch", "--at", NOW_TEXT), "--watch and --at exclude one another"),
+        (("--watch",), "--watch needs a terminal"),
+        (("--every", "3"), "--every 3 needs --watch"),
+    ],
+)
+def test_watch_is_refused_where_it_would_mean_nothing(
+    words: tuple[str, ...], told: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing typed is ignored."""
+    code = run_in(home, "status", *words, at="")
+
+    assert (78, True) == (code, told in capsys.readouterr().err)
 
 
-def a_state(**over: Any) -> dict[str, Any]:
-    """More of everything than a screen has room for."""
-    command = {"issued_at": "2026-11-22T12:11:00Z", "who": "ada", "why": "w" * 120, "new": False}
-    return {
-        "scope": "PAPER#main",
-        "now": "2026-11-22T12:12:00Z",
-        "is_local": True,
-        "trading_state": "RUN",
-        "switch": "RUN",
-        "why": "the kill switch says so",
-        "busy": "pid-1-abcdef",
-        "commands": [{**command, "command": f"close t247-{number:028d}"} for number in range(40)],
-        "last_cycle": "20261122T121010Z",
-        "last_run": {"run": "20261122T121010Z", "outcome": "COMPLETED", "reason": "r" * 200, "age_seconds": 10},
-        "equity": "9998.50045",
-        "drawdown_halt": True,
-        "cash": {f"USD{number}": "9698.59045" for number in range(9)},
-        "lots": [a_lot(number) for number in range(29)] + [a_lot(29, "none: the venue takes no order now: offline")],
-        "active_orders": 60,
-        "orders_in_doubt": [f"t247-{number:028d}" for number in range(9)],
-        "reduce_only": {f"COIN{number}": "3 expected, 2 found" for number in range(9)},
-        **over,
-    }
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_watch_renews_the_screen_and_gives_the_terminal_back(how: signal.Signals, home: Path) -> None:
+    """On a terminal of its own: what changes meanwhile is shown, and the last look stays behind."""
+    (home / "run.json").write_text("{}", encoding="utf-8")
+    words = ["status", "--watch", "--every", "1", "--home", str(home), "--mode", "PAPER", "--config", str(CONFIG)]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES_MAX, COLUMNS_MAX, 0, 0))
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stdout=theirs, stderr=theirs, env=environ())
+    os.close(theirs)
+
+    seen = read_until(ours, "PAPER#main · RUN")
+    switch_in(home).write_text("REDUCE_ONLY\n", encoding="utf-8")
+    seen += read_until(ours, "PAPER#main · REDUCE_ONLY")
+    process.send_signal(how)
+    seen += read_until(ours, "")
+
+    assert (0, 1, 1) == (process.wait(10), seen.count("\x1b[?1049h"), seen.count("\x1b[?1049l"))
+    assert "PAPER#main · REDUCE_ONLY" in seen.split("\x1b[?1049l")[1]
+    assert "\x1b[?25h" in seen.split("\x1b[?25l")[-1]
 
 
-def drawn(told: Mapping[str, Any], width: int = COLUMNS_MAX) -> list[str]:
-    console = Console(width=width, record=True, file=io.StringIO())
-    print_rows(make_rows(told, 300), console)
-    return console.export_text().splitlines()
-
-
-@pytest.mark.parametrize("width", [COLUMNS_MAX, 60, 40])
-def test_screen_fits_however_much_there_is(width: int) -> None:
-    """A prompt has room below it, and what is red comes first and keeps what mends it."""
-    lines = drawn(a_state(), width)
-
-    assert len(lines) < LINES_MAX
-    assert max(map(len, lines)) <= width
-    assert [line.split(" → ")[1] for line in lines if "→" in line] == ["trader reconcile"]
-    assert "t247-0000000000000000000000000029"[:20] in next(line for line in lines if "→" in line)
-
-
-def test_lots_left_out_are_counted_and_stay_red() -> None:
-    """A screen that is full hides no lot that lies open."""
-    open_lots = [a_lot(number, "none: no order for it is at the venue") for number in range(12)]
-
-    lines = drawn(a_state(lots=[*open_lots, a_lot(12)]))
-
-    assert "and 6 more lots, 5 of them NOT PROTECTED → trader reconcile" in lines
-
-
-def test_unread_commands_left_out_stay_red() -> None:
-    """They come before those that can be read."""
-    lines = drawn(a_state(commands_unread=[f"sing {number}" for number in range(6)]))
-
-    assert "and 42 more commands: trader status --json → give the unread again" in lines
+def read_until(terminal: int, text: str) -> str:
+    """Read what a terminal shows until a text is in it; to its end if that is empty."""
+    seen = ""
+    while not text or text not in seen:
+        try:
+            seen += os.read(terminal, 65536).decode(errors="replace")
+        except OSError:
+            break
+    return seen
 
 
 # --- a process of its own
@@ -311,11 +454,16 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = (
         "import sys, atexit\n"
         "atexit.register(lambda: print([name for name in ('boto3', 'numpy') if name in sys.modules]))\n"
-        "from desk.cli import main\nmain()"
+        f"{PROGRAM}"
     )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": os.environ.get("HOME", "")}
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ())
+
+
+def environ() -> dict[str, str]:
+    """What a process of these tests finds, and nothing of whoever runs them."""
+    given = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**given, "PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color"}
 
 
 def test_folder_is_shown_without_what_only_aws_needs(home: Path) -> None:

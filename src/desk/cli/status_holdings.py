@@ -1,0 +1,113 @@
+"""Rows of ``trader status`` about what is held and what is under way: lots with their protection, orders, doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from desk.cli.status_mends import Mends
+from desk.cli.status_screen import Part, Row, Section
+from desk.cli.status_words import (
+    format_change,
+    format_clock,
+    format_money,
+    format_number,
+    format_pct,
+    format_span,
+    seconds_between,
+)
+from trader.model.orders import OrderPurpose
+
+Told = Mapping[str, Any]
+
+#: Why nothing protects a lot where that is as it should be.
+_SALES = ("it is being sold", "it is too little for the venue")
+_UNSEEN_COVER = " at venue by the ledger; the last run has not looked"
+
+
+def make_lots_section(told: Told, mends: Mends) -> Section:
+    """Make a row for each lot: those that nothing protects first, then the largest."""
+    if not told["lots"]:
+        return Section((Row(("lots none",)),))
+    by_value = sorted(told["lots"], key=_value, reverse=True)
+    rows = sorted((_lot_row(lot, told, mends) for lot in by_value), key=lambda row: not row.mend)
+
+    def count(rest: Sequence[Row]) -> Row:
+        red = [row for row in rest if row.mend]
+        text = f"and {len(rest)} more lots" + (f", {len(red)} of them NOT PROTECTED" if red else "")
+        return Row((text,), red[0].mend if red else "")
+
+    return Section(tuple(rows), count)
+
+
+def _value(lot: Told) -> Decimal:
+    """Value a lot; where no price is stored, at what it cost."""
+    return Decimal(lot["value"]) if lot["value"] is not None else Decimal(lot["quantity"]) * Decimal(lot["entry_price"])
+
+
+def _lot_row(lot: Told, told: Told, mends: Mends) -> Row:
+    kind, _, why = lot["protection"].partition(": ")
+    mend = ""
+    if kind == "none" and why not in _SALES:
+        cover, mend = f" NOT at venue: {why}", _mend_lot(told, mends)
+    elif lot["protection"] == "in place":
+        cover = f" at venue ✓ {format_clock(lot['seen_at'], told['now'])}" if lot["seen_at"] else _UNSEEN_COVER
+        cover = cover if lot["protected_by"] else ", its bracket has not been shown by the venue yet"
+    else:
+        cover = f", {why}"
+    distance = "" if lot["stop_distance_pct"] is None else _tell_distance(Decimal(lot["stop_distance_pct"]))
+    gain = [] if lot["gain_pct"] is None else [Part(format_change(lot["gain_pct"]), 1, wraps=True)]
+    target = (
+        [] if lot["target_price"] is None else [Part(f"target {format_number(lot['target_price'])}", 2, wraps=True)]
+    )
+    day = Part(f"day {lot['day']} of {lot['days']}", 3, wraps=True)
+    head, stop = f"{lot['product']} {format_number(lot['quantity'])}", f"stop {format_number(lot['stop_price'])}"
+    return Row((head, *gain, f"{stop}{distance}{cover}", *target, day, Part(lot["lot"], 4, wraps=True)), mend)
+
+
+def _tell_distance(pct: Decimal) -> str:
+    return f" ({format_pct(pct)} below)" if pct >= 0 else f" (PASSED by {format_pct(-pct)})"
+
+
+def _mend_lot(told: Told, mends: Mends) -> str:
+    """Name what protects a lot: a run, if the kill switch lets it send anything."""
+    return mends.allow_exits if told["trading_state"] == "HALT" else mends.name("reconcile")
+
+
+def _tell_end(expires_at: str, now: str) -> str:
+    word = "dies" if seconds_between(now, expires_at) > 0 else "was to die"
+    return f"{word} {format_clock(expires_at, now)}"
+
+
+def make_orders_section(told: Told, mends: Mends) -> Section:
+    """Count the active orders, and make a row for each that opens or ends a lot; a doubt that lasts comes first."""
+    orders, doubts = told["orders"], [each for each in told["orders"] if each["in_doubt"]]
+    guards = [each for each in orders if each["purpose"] == OrderPurpose.PROTECTION]
+    total = f"orders {len(orders)} active · {len(guards)} protecting · {len(doubts)} in doubt"
+    shown = [each for each in orders if each["purpose"] != OrderPurpose.PROTECTION or each["in_doubt"]]
+    rows = sorted((_order_row(each, told, mends) for each in shown), key=lambda row: not row.mend)
+
+    def count(rest: Sequence[Row]) -> Row:
+        red = [row for row in rest if row.mend]
+        text = f"and {len(rest)} more" + (f", {len(red)} of them IN DOUBT" if red else "")
+        return Row((text,), red[0].mend if red else "")
+
+    moves = tuple(
+        Row((f"conversion {format_money(each['amount'])} {each['source']} into {each['target']} {each['status']}",))
+        for each in told["conversions"]
+    )
+    red = tuple(row for row in rows if row.mend)
+    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), count)
+
+
+def _order_row(order: Told, told: Told, mends: Mends) -> Row:
+    now, left = told["now"], Decimal(order["quantity"]) - Decimal(order["filled"])
+    price = f"{order['product']} {order['side'].lower()} {format_number(str(left))} at {order['limit_price']}"
+    end = [] if order["expires_at"] is None else [_tell_end(order["expires_at"], now)]
+    kind = Part(order["configuration"], 3)
+    if not order["in_doubt"]:
+        return Row((price, *end, kind, Part(order["status"], 2), Part(order["order"], 4)))
+    age = f"IN DOUBT for {format_span(order['age_seconds'])}"
+    is_old = order["age_seconds"] > told["period_seconds"] and not told.get("busy")
+    return Row((price, age, *end, order["order"], kind), mends.name("reconcile") if is_old else "")
