@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,9 @@ class System:
     def options(self) -> str:
         """Return the words that lead a command to the same system."""
         more = f" --mode {self.mode}" if self.mode is not None and self.mode is not self.location.mode else ""
-        return f"{self.location.options}{more}" + (f" --config {self.config}" if self.config != CONFIG_DIR else "")
+        return f"{self.location.options}{more}" + (
+            f" --config {shlex.quote(str(self.config))}" if self.config != CONFIG_DIR else ""
+        )
 
 
 def with_system(*parts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from desk.cli.status_words import (
     format_pct,
     format_span,
     seconds_between,
+    shorten,
 )
 from trader.model.orders import OrderPurpose
 
@@ -32,13 +33,7 @@ def make_lots_section(told: Told, mends: Mends) -> Section:
         return Section((Row(("lots none",)),))
     by_value = sorted(told["lots"], key=_value, reverse=True)
     rows = sorted((_lot_row(lot, told, mends) for lot in by_value), key=lambda row: not row.mend)
-
-    def count(rest: Sequence[Row]) -> Row:
-        red = [row for row in rest if row.mend]
-        text = f"and {len(rest)} more lots" + (f", {len(red)} of them NOT PROTECTED" if red else "")
-        return Row((text,), red[0].mend if red else "")
-
-    return Section(tuple(rows), count)
+    return Section(tuple(rows), "lots", "NOT PROTECTED")
 
 
 def _value(lot: Told) -> Decimal:
@@ -50,7 +45,7 @@ def _lot_row(lot: Told, told: Told, mends: Mends) -> Row:
     kind, _, why = lot["protection"].partition(": ")
     mend = ""
     if kind == "none" and why not in _SALES:
-        cover, mend = f" NOT at venue: {why}", _mend_lot(told, mends)
+        cover, mend = f" NOT at venue: {shorten(why)}", _mend_lot(told, mends)
     elif lot["protection"] == "in place":
         cover = f" at venue ✓ {format_clock(lot['seen_at'], told['now'])}" if lot["seen_at"] else _UNSEEN_COVER
         cover = cover if lot["protected_by"] else ", its bracket has not been shown by the venue yet"
@@ -87,18 +82,12 @@ def make_orders_section(told: Told, mends: Mends) -> Section:
     total = f"orders {len(orders)} active · {len(guards)} protecting · {len(doubts)} in doubt"
     shown = [each for each in orders if each["purpose"] != OrderPurpose.PROTECTION or each["in_doubt"]]
     rows = sorted((_order_row(each, told, mends) for each in shown), key=lambda row: not row.mend)
-
-    def count(rest: Sequence[Row]) -> Row:
-        red = [row for row in rest if row.mend]
-        text = f"and {len(rest)} more" + (f", {len(red)} of them IN DOUBT" if red else "")
-        return Row((text,), red[0].mend if red else "")
-
     moves = tuple(
         Row((f"conversion {format_money(each['amount'])} {each['source']} into {each['target']} {each['status']}",))
         for each in told["conversions"]
     )
     red = tuple(row for row in rows if row.mend)
-    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), count)
+    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), "orders", "IN DOUBT")
 
 
 def _order_row(order: Told, told: Told, mends: Mends) -> Row:

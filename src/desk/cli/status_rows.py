@@ -18,9 +18,11 @@ from desk.cli.status_words import (
     format_number,
     format_pct,
     format_span,
+    list_some,
     name_command_again,
     name_run,
     seconds_between,
+    shorten,
 )
 from trader.cycle import CycleOutcome
 from trader.model.trading_state import TradingState
@@ -38,7 +40,7 @@ def make_sections(told: Told, mends: Mends) -> list[Section]:
     """Lay out what is told about the state, the worst of each kind first."""
     sections = [Section((_head(told, mends),)), *_switch_section(told, mends)]
     if told.get("busy"):
-        sections.append(Section((Row((f"a run is at work: {told['busy']}",)),)))
+        sections.append(Section((Row((f"a run is at work: {told['busy']}",)),), rank=2))
     if "ledger_problem" in told:
         sections.append(Section((_ledger_row(told, mends),)))
     if "lots" in told:
@@ -49,7 +51,7 @@ def make_sections(told: Told, mends: Mends) -> list[Section]:
             make_lots_section(told, mends),
             make_orders_section(told, mends),
             *_limits_sections(told, mends),
-            Section((_results_row(told),), may_go=True),
+            Section((_results_row(told),), rank=3),
         ]
     return [*sections, *_commands_section(told, mends)]
 
@@ -104,12 +106,12 @@ def _run_row(told: Told, mends: Mends) -> Row:
     period, reason = told["period_seconds"], last["reason"]
     if age > _PERIODS_MAX * period:
         late = f"NO RUN for {format_span(age)}, more than {_PERIODS_MAX} periods of {format_span(period)}"
-        return Row((late, text, *([reason] if reason else []), *ticked), mends.tick)
+        return Row((late, text, *([shorten(reason)] if reason else []), *ticked), mends.tick)
     text += f" {format_span(age)} ago"
     took = seconds_between(last["began_at"], last["ended_at"])
     parts: list[str | Part] = [text, Part(f"took {format_span(took)}", 4), *_due(told), *ticked]
     if outcome == CycleOutcome.ABORTED:
-        return Row((text, reason, *parts[1:]), mends.name("reconcile"))
+        return Row((text, shorten(reason), *parts[1:]), mends.name("reconcile"))
     return Row((*parts, *([Part(reason, 5, wraps=True)] if reason else [])))
 
 
@@ -123,7 +125,7 @@ def _due(told: Told) -> list[Part]:
 
 def _equity_row(told: Told) -> Row:
     if told["equity"] is None:
-        why = f"no price is stored of {', '.join(told['unpriced'])}" if told["unpriced"] else "a price is missing"
+        why = f"no price is stored of {list_some(told['unpriced'])}" if told["unpriced"] else "a price is missing"
         return Row((f"equity {UNSEEN}: {why}", *_flows(told)))
     changes: list[str | Part] = [
         f"{name} {format_change(each['change_pct'])} of {MINUS}{format_number(each['loss_pct_max'])} %"
@@ -153,9 +155,7 @@ def _cash_row(told: Told) -> Row:
         else f"exposure {format_pct(Decimal(share))}"
     )
     cap = f"{exposure} of {format_number(told['exposure_pct_max'])} %"
-    return Row(
-        (f"cash {cash[0] if cash else '0.00'}", *cash[1:], *(held if reserved else [Part("reserved 0", 3)]), cap)
-    )
+    return Row((f"cash {list_some(cash) or '0.00'}", *(held if reserved else [Part("reserved 0", 3)]), cap))
 
 
 def _limits_sections(told: Told, mends: Mends) -> list[Section]:
@@ -170,16 +170,17 @@ def _limits_sections(told: Told, mends: Mends) -> list[Section]:
         mend = mends.name('clear-drawdown --reason "looked at"')
         sections.append(Section((Row(("DRAWDOWN HALT: nothing is bought until a person clears it",), mend),)))
     if told["reduce_only"]:
-        sections.append(Section(tuple(_reduced_row(base, why, mends) for base, why in told["reduce_only"].items())))
+        reduced = tuple(_reduced_row(base, why, mends) for base, why in told["reduce_only"].items())
+        sections.append(Section(reduced, "assets", "REDUCE ONLY"))
     if cooling:
         rows = Row((f"cool-downs {cooling[0]}",)), *(Row((f"  {each}",)) for each in cooling[1:])
-        sections.append(Section(rows))
+        sections.append(Section(rows, "cool-downs", rank=2))
     return [*sections, Section((_entries_row(entries, now),))]
 
 
 def _reduced_row(base: str, why: str, mends: Mends) -> Row:
     mend = mends.name(f'ledger adopt --acknowledge {base} --reason "looked at" --write')
-    return Row((f"{base} REDUCE ONLY: {why}",), mend)
+    return Row((f"{base} REDUCE ONLY: {shorten(why)}",), mend)
 
 
 def _entries_row(entries: Told, now: str) -> Row:
@@ -210,12 +211,9 @@ def _commands_section(told: Told, mends: Mends) -> list[Section]:
         for mend in [name_command_again(slot)]
     ]
     rows = [_command_row(each, told["now"]) for each in sorted(told["commands"], key=lambda each: not each["new"])]
-
-    def count(rest: Sequence[Row]) -> Row:
-        red = [row for row in rest if row.mend]
-        return Row((f"and {len(rest)} more commands", mends.name("status --json")), red[0].mend if red else "")
-
-    return [Section((*unread, *rows), count)] if unread or rows else []
+    return (
+        [Section((*unread, *rows), f"commands, see {mends.name('status --json')}", "unread")] if unread or rows else []
+    )
 
 
 def _command_row(each: Told, now: str) -> Row:

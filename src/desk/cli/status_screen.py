@@ -7,13 +7,15 @@ there are more rows than lines, the first of each section stay and the others ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
 _GAP, _ARROW, _INDENT = "  ", "→ ", "  "
+#: The rank of a section that goes before any row of another is left out.
+_FIRST = 3
 #: A word of a shell: blanks within quotes are part of it.
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\S)+""")
 
@@ -43,20 +45,27 @@ class Row:
         return _GAP.join(each.text if isinstance(each, Part) else each for each in self.parts)
 
 
-def _count(rest: Sequence[Row]) -> Row:
-    return Row((f"and {len(rest)} more",))
-
-
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows of one kind, the red ones first; ``count`` makes the row that stands for those left out.
+    """Rows of one kind, the red ones first; those for which there is no room are counted, as *noun* and *fault* say.
 
-    One that ``may_go`` is left out as a whole before anything else is, unless something in it is red.
+    Where there are too many lines a section of ``rank`` 3 is the first to go, and others of a rank when rows have been
+    counted; nothing red goes.
     """
 
     rows: tuple[Row, ...]
-    count: Callable[[Sequence[Row]], Row] = field(default=_count)
-    may_go: bool = False
+    noun: str = ""
+    fault: str = ""
+    rank: int = 0
+
+    def count(self, kept: int) -> Row:
+        """Make the row that stands for those behind the first; with what mends them, unless that was said above."""
+        rest = self.rows[kept:]
+        red = [row for row in rest if row.mend]
+        text = f"{'and ' if kept else ''}{len(rest)} {'more ' if kept else ''}{self.noun}".rstrip()
+        text += f", {len(red)} of them {self.fault}" if red and self.fault else ""
+        known = {row.mend for row in self.rows[:kept]}
+        return Row((text,), next((row.mend for row in red if row.mend not in known), ""))
 
 
 def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Text]:
@@ -65,28 +74,38 @@ def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Text]:
         blocks = [[_lay_row(row, width, is_roomy=is_roomy) for row in section.rows] for section in sections]
         if sum(len(lines) for block in blocks for lines in block) <= height:
             return [line for block in blocks for lines in block for line in lines]
-    kept = [len(section.rows) for section in sections]
+    kept: list[int | None] = [len(section.rows) for section in sections]
 
     def draw(number: int) -> list[Text]:
-        rows, count = sections[number].rows, kept[number]
+        section, count = sections[number], kept[number]
+        if count is None:
+            return []
         lines = [line for block in blocks[number][:count] for line in block]
-        left_out = rows[count:]
-        return lines + (_lay_row(sections[number].count(left_out), width, is_roomy=False) if left_out and count else [])
+        return lines + (_lay_row(section.count(count), width, is_roomy=False) if count < len(section.rows) else [])
 
     drawn = [draw(number) for number in range(len(sections))]
-    while sum(map(len, drawn)) > height and (number := _choose(sections, kept, drawn)) is not None:
-        kept[number] -= 1
+    while sum(map(len, drawn)) > height and (found := _shorten(sections, kept, drawn)) is not None:
+        number, kept[found[0]] = found
         drawn[number] = draw(number)
     return [line for lines in drawn for line in lines]
 
 
-def _choose(sections: Sequence[Section], kept: Sequence[int], drawn: Sequence[Sequence[Text]]) -> int | None:
-    """Choose the section to be shortened: one that may go, or else the longest of those with several rows."""
-    for number, section in enumerate(sections):
-        if section.may_go and kept[number] == 1 and not section.rows[0].mend:
-            return number
-    several = [number for number in range(len(sections)) if kept[number] > 1]
-    return max(several, key=lambda number: len(drawn[number]), default=None)
+def _shorten(
+    sections: Sequence[Section], kept: Sequence[int | None], drawn: Sequence[Sequence[Text]]
+) -> tuple[int, int | None] | None:
+    """Choose a section and to how many rows it is shortened, None to nothing; None if nothing can be."""
+    gone = [n for n, each in enumerate(sections) if kept[n] is not None and each.rank and not each.rows[0].mend]
+    gone = sorted(gone, key=lambda n: -sections[n].rank)
+    if gone and sections[gone[0]].rank == _FIRST:
+        return gone[0], None
+    for least in (1, 0):
+        several = [n for n, count in enumerate(kept) if (count or 0) > least and len(sections[n].rows) > 1]
+        if several:
+            number = max(several, key=lambda n: len(drawn[n]))
+            return number, (kept[number] or 0) - 1
+        if gone:
+            return gone[0], None
+    return None
 
 
 def _lay_row(row: Row, width: int, *, is_roomy: bool) -> list[Text]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -10,6 +12,7 @@ from trader.model.ids import Instant, rfc3339
 from trader.model.money import plain
 
 _CENT, _TENTH = Decimal("0.01"), Decimal("0.1")
+_REASON_MAX, _LISTED = 100, 3
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -49,6 +52,17 @@ def format_span(seconds: int) -> str:
     if days >= 2:
         return f"{days} d"
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min" if minutes > 2 else f"{seconds} s"
+
+
+def shorten(text: str) -> str:
+    """Cut a reason off that is long; the records have all of it."""
+    return textwrap.shorten(text, _REASON_MAX, placeholder=" …")
+
+
+def list_some(words: Sequence[str]) -> str:
+    """List the first of some words, and count the others."""
+    rest = len(words) - _LISTED
+    return ", ".join(words[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def seconds_between(first: str, second: str) -> int:

@@ -10,7 +10,7 @@ from trader.model.conversions import ConversionRecord
 from trader.model.ids import Asset, Instant, rfc3339, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
-from trader.model.money import HUNDRED, ZERO, Notional
+from trader.model.money import HUNDRED, ZERO, Notional, plain
 from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
@@ -34,14 +34,14 @@ def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[st
         "next_due": _name_next(ledger, settings.cycle.period_seconds),
         "last_run": _describe_run(ledger, now),
         "accounting_asset": ledger.accounting_asset,
-        "equity": None if equity is None else str(equity),
+        "equity": None if equity is None else plain(equity),
         "unpriced": _list_unpriced(ledger),
         **_describe_losses(ledger, equity, now, settings.risk),
-        "capital": str(ledger.capital),
-        "unmarked_flow": str(ledger.unmarked_flow),
+        "capital": plain(ledger.capital),
+        "unmarked_flow": plain(ledger.unmarked_flow),
         "drawdown_halt": ledger.drawdown_halt,
-        "cash": {asset: str(amount) for asset, amount in ledger.cash.items()},
-        "reserved": {asset: str(amount) for asset, amount in _sum_reserved(ledger).items()},
+        "cash": {asset: plain(amount) for asset, amount in ledger.cash.items()},
+        "reserved": {asset: plain(amount) for asset, amount in _sum_reserved(ledger).items()},
         **_describe_exposure(ledger, equity, now, settings.risk),
         "lots": _describe_lots(ledger, now, settings),
         "active_orders": len(active),
@@ -101,8 +101,8 @@ def _describe_losses(ledger: Ledger, equity: Notional | None, now: Instant, risk
     return {
         "changes": {
             name: {
-                "change_pct": None if start is None or equity is None else _text(-loss_pct(start, equity)),
-                "loss_pct_max": str(limits[name]),
+                "change_pct": None if start is None or equity is None else plain(-loss_pct(start, equity)),
+                "loss_pct_max": plain(limits[name]),
             }
             for name, start in starts.items()
         }
@@ -124,9 +124,9 @@ def _describe_exposure(ledger: Ledger, equity: Notional | None, now: Instant, ri
     portfolio = Portfolio(ledger=ledger, now=now, scheduled_at=now, clusters={}, tiers={}, equity=None)
     exposure = sum(portfolio.exposures().values(), ZERO)
     return {
-        "exposure": str(exposure),
-        "exposure_pct": _text(exposure / equity * HUNDRED) if equity else None,
-        "exposure_pct_max": str(risk.total_pct_max),
+        "exposure": plain(exposure),
+        "exposure_pct": plain(exposure / equity * HUNDRED) if equity else None,
+        "exposure_pct_max": plain(risk.total_pct_max),
     }
 
 
@@ -144,8 +144,8 @@ def _sum_results(ledger: Ledger) -> dict[str, Any]:
     """Sum what all strategies have come to since the books were opened."""
     parts = ledger.by_strategy.values()
     return {
-        "realized": str(sum((each.realized for each in parts), ZERO)),
-        "fees": str(sum((each.fees for each in parts), ZERO)),
+        "realized": plain(sum((each.realized for each in parts), ZERO)),
+        "fees": plain(sum((each.fees for each in parts), ZERO)),
         "wins": sum(each.wins for each in parts),
         "losses": sum(each.losses for each in parts),
     }
@@ -161,10 +161,10 @@ def _describe_order(record: OrderRecord, now: Instant) -> dict[str, Any]:
         "configuration": intent.configuration.value,
         "status": record.status.value,
         "in_doubt": record.is_in_doubt,
-        "quantity": str(intent.quantity),
-        "filled": str(record.filled),
-        "limit_price": str(intent.limit_price),
-        "stop_price": None if intent.stop_price is None else str(intent.stop_price),
+        "quantity": plain(intent.quantity),
+        "filled": plain(record.filled),
+        "limit_price": plain(intent.limit_price),
+        "stop_price": None if intent.stop_price is None else plain(intent.stop_price),
         "lot": intent.lot_id,
         "decided_at": rfc3339(intent.decided_at),
         "age_seconds": now - intent.decided_at,
@@ -174,7 +174,7 @@ def _describe_order(record: OrderRecord, now: Instant) -> dict[str, Any]:
 
 def _describe_conversion(record: ConversionRecord) -> dict[str, str]:
     intent = record.intent
-    told = {"conversion": intent.conversion_id, "status": record.status.value, "amount": str(intent.amount)}
+    told = {"conversion": intent.conversion_id, "status": record.status.value, "amount": plain(intent.amount)}
     return {**told, "source": intent.source, "target": intent.target, "decided_at": rfc3339(intent.decided_at)}
 
 
@@ -217,15 +217,15 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
         "lot": lot.lot_id,
         "product": lot.product_id,
         "strategy": lot.strategy,
-        "quantity": str(lot.quantity),
-        "entry_price": str(lot.entry_price),
-        "price": None if price is None else str(price),
+        "quantity": plain(lot.quantity),
+        "entry_price": plain(lot.entry_price),
+        "price": None if price is None else plain(price),
         "price_at": None if mark is None else rfc3339(mark.at),
-        "value": None if price is None else str(price * lot.quantity),
-        "gain_pct": None if price is None or not lot.cost else _text((price / lot.entry_price - 1) * HUNDRED),
-        "stop_price": str(lot.bracket.stop_price),
-        "stop_distance_pct": None if not price else _text((price - lot.bracket.stop_price) / price * HUNDRED),
-        "target_price": None if target is None else str(target),
+        "value": None if price is None else plain(price * lot.quantity),
+        "gain_pct": None if price is None or not lot.cost else plain((price / lot.entry_price - 1) * HUNDRED),
+        "stop_price": plain(lot.bracket.stop_price),
+        "stop_distance_pct": None if not price else plain((price - lot.bracket.stop_price) / price * HUNDRED),
+        "target_price": None if target is None else plain(target),
         "opened_at": rfc3339(lot.opened_at),
         "sold_by": rfc3339(lot.max_hold_until),
         "day": max(now - lot.opened_at, 0) // _DAY + 1,
@@ -234,7 +234,3 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
         "protected_by": [each.intent.client_order_id for each in at_venue],
         "seen_at": rfc3339(last.ended_at) if is_seen and last is not None else None,
     }
-
-
-def _text(value: Decimal) -> str:
-    return str(value)

@@ -393,6 +393,27 @@ def test_folder_in_which_nothing_lies_is_refused_and_not_made(
     assert "nothing of DRY_RUN#main lies there" in capsys.readouterr().err
 
 
+def test_folder_of_another_mode_is_refused_and_says_whose_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is there is named."""
+    code = run("status", "--home", str(home), "--mode", "DRY_RUN", "--config", str(CONFIG))
+
+    assert (78, True) == (code, "there is PAPER#main: see --mode" in capsys.readouterr().err)
+
+
+def test_command_that_mends_a_folder_with_blanks_in_its_name_can_be_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell reads it back as it was, though it was broken over lines."""
+    home = make_folder(tmp_path / "my books of some length, and more of it" / "venue-127.0.0.1-8787")
+    _end_as("COMPLETED", 9999)(home)
+
+    code = run_in(home, "status")
+
+    mend = unfold(capsys.readouterr().out).partition("→ ")[2].partition("\n")[0]
+    words = ["trader", "cycle", "--mode", "PAPER", "--venue", "http://127.0.0.1:8787", "--home", str(home.parent)]
+    assert (1, [*words, "--config", str(CONFIG)]) == (code, shlex.split(mend))
+
+
 # --- watching
 
 

@@ -1,0 +1,151 @@
+"""What the screen of ``trader status`` keeps at 60, 80 and 140 columns, whatever is in the ledger."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from desk.cli.located import System
+from desk.cli.status_mends import Mends
+from desk.cli.status_rows import list_findings, make_sections
+from desk.cli.status_screen import lay_out
+from desk.location import locate_folder
+from factories import NOW, PREFIX, a_bracket_intent, a_ledger, a_lot, an_intent, an_order_record
+from factories_settings import shipped_settings
+from trader.entry.status import describe_state
+from trader.model.commands import Command, CommandKind, StandingCommands
+from trader.model.cycle_state import AcceptedMark, Cooldown, RunMark
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant
+from trader.model.ledger import Ledger
+from trader.model.money import Notional, Price, Quantity, plain
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Bracket
+from trader.model.trading_state import TradingState
+from trader.ports import StateReading
+
+WIDTHS = (60, 80, 140)
+#: A prompt has room below it.
+LINES_MAX = 23
+SETTINGS = shipped_settings({"app.mode": "PAPER"})
+
+QUANTITIES = st.decimals("0.00000001", "123456789", places=8).map(Quantity)
+PRICES = st.decimals("0.00000001", "987654", places=8).map(Price)
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz -:,.", max_size=200)
+BASES = st.sampled_from(["BTC", "ETH", "SOL", "PEPE", "1INCH", "LONGNAMED", "FARTCOIN"])
+HOMES = st.sampled_from([".trader/synthetic-7", "/srv/trading/books of a long name/venue-api.coinbase.com", "h"])
+
+
+def make_mends(home: str = "h") -> Mends:
+    """What mends things in a folder that nobody has to make."""
+    system = System(locate_folder(Path(home)), SETTINGS.app.mode, Path("config"))
+    return Mends(system, f"trader cycle --mode PAPER --home '{home}'", f"echo REDUCE_ONLY > '{home}/kill-switch'", "")
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """Books of up to thirty lots, some of them bare, with orders, doubts, cool-downs and locks."""
+    lots, orders, marks = [], [], {}
+    for number in range(draw(st.integers(0, 30))):
+        base = draw(BASES)
+        name = f"{number:028d}"
+        stop = draw(PRICES)
+        lot = replace(
+            a_lot(f"{base}-USDC", lot_id=ClientOrderId(PREFIX + name)),
+            quantity=draw(QUANTITIES),
+            cost=Notional(draw(PRICES)),
+            bracket=Bracket(stop, draw(st.none() | PRICES)),
+        )
+        lots.append(lot)
+        marks[lot.base] = AcceptedMark(draw(PRICES), NOW)
+        if draw(st.booleans()):
+            intent = a_bracket_intent(f"b-{name}", lot=name, product_id=lot.product_id, quantity=lot.quantity)
+            orders.append(an_order_record(intent, draw(st.sampled_from([OrderStatus.OPEN, OrderStatus.IN_DOUBT]))))
+    for number in range(draw(st.integers(0, 20))):
+        intent = an_intent(f"e-{number}", product_id=f"{draw(BASES)}-USD", quantity=draw(QUANTITIES))
+        orders.append(an_order_record(intent, draw(st.sampled_from([OrderStatus.OPEN, OrderStatus.INTENDED]))))
+    return a_ledger(
+        lots=lots,
+        working=orders,
+        accepted_marks=marks if draw(st.booleans()) else {},
+        last_run=RunMark(CycleId("20261122T101500Z"), NOW, NOW, draw(OUTCOMES), draw(WORDS))
+        if draw(st.booleans())
+        else None,
+        cooldowns={Asset(base): Cooldown(Instant(NOW + 60), "stop") for base in draw(st.sets(BASES))},
+        reduce_only={Asset(base): draw(WORDS) for base in draw(st.sets(BASES))},
+        drawdown_halt=draw(st.booleans()),
+        cash={Asset(f"USD{number}" if number else "USD"): draw(PRICES) for number in range(draw(st.integers(1, 9)))},
+    )
+
+
+OUTCOMES = st.sampled_from(["COMPLETED", "ABSTAINED", "ABORTED", "HALTED"])
+
+
+@st.composite
+def states(draw: st.DrawFn) -> dict[str, Any]:
+    """What is told of such books some time after their last run, under any switch and any commands."""
+    slots = [
+        Command(CommandKind.CLOSE, NOW, "c", "ada", draw(WORDS), f"{PREFIX}{n:028d}")
+        for n in range(draw(st.integers(0, 9)))
+    ]
+    commands = StandingCommands({each.slot: each for each in slots}, tuple(draw(st.sets(st.sampled_from(UNREAD)))))
+    switch = draw(st.none() | st.sampled_from(TradingState))
+    now = Instant(NOW + draw(st.integers(-100, 100_000)))
+    reading = StateReading(draw(ledgers()), commands, draw(st.sampled_from(["", "pid-7"])), Instant(NOW + 99_999))
+    told = {"scope": "PAPER#main", "is_local": True, **describe_state(reading, switch, now, SETTINGS)}
+    return told | ({"switch_problem": "kill-switch says 'go', known are RUN, HALT"} if switch is None else {})
+
+
+UNREAD = ("sing", "flatten", "pause product SOL", "close t247-1")
+
+
+@given(told=states(), home=HOMES, width=st.sampled_from(WIDTHS))
+def test_nothing_that_matters_is_cut(told: dict[str, Any], home: str, width: int) -> None:
+    """Every stop, quantity and command is whole where there is room for all rows, as in a pipe."""
+    mends = make_mends(home)
+    sections = make_sections(told, mends)
+
+    text = unfold(lay_out(sections, width, 10_000))
+
+    for lot in told["lots"]:
+        assert f"{lot['product']} {plain(Decimal(lot['quantity']))}" in text
+        assert f"stop {plain(Decimal(lot['stop_price']))}" in text
+        assert lot["lot"] in text
+    for finding in list_findings(sections):
+        assert f"→ {finding.mend}" in text
+
+
+@given(told=states(), width=st.sampled_from(WIDTHS))
+def test_screen_is_as_wide_and_high_as_the_terminal(told: dict[str, Any], width: int) -> None:
+    """Whatever there is: what is left out is counted, and no kind of red line goes without what mends it."""
+    sections = make_sections(told, make_mends())
+
+    lines = lay_out(sections, width, LINES_MAX)
+
+    assert len(lines) <= LINES_MAX
+    assert max(cell_len(line.plain) for line in lines) <= width
+    text = unfold(lines)
+    for section in sections:
+        red = [row for row in section.rows if row.mend]
+        assert not red or f"→ {red[0].mend}" in text
+
+
+@given(told=states(), width=st.sampled_from(WIDTHS))
+def test_screen_has_no_seconds_since_the_epoch_and_no_endless_decimals(told: dict[str, Any], width: int) -> None:
+    """Instants are times of day, money has two decimals; only what the books have whole is longer."""
+    text = unfold(lay_out(make_sections({**told, "commands": []}, make_mends()), width, 10_000))
+
+    assert re.search(r"\b1[78]\d{8}\b", re.sub(r"\d+\.\d+|t247-\S+", "", text)) is None
+    assert re.search(r"\.\d{9}", text) is None
+
+
+def unfold(lines: list[Any]) -> str:
+    """Read lines as one text, what was broken joined as a reader, and a shell, join it."""
+    text = "\n".join(line.plain for line in lines)
+    return re.sub(r"\n {2,}", " ", text.replace(" \\\n    ", " "))
