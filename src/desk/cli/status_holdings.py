@@ -33,7 +33,7 @@ def make_lots_section(told: Told, mends: Mends) -> Section:
         return Section((Row(("lots none",)),))
     by_value = sorted(told["lots"], key=_value, reverse=True)
     rows = sorted((_lot_row(lot, told, mends) for lot in by_value), key=lambda row: not row.mend)
-    return Section(tuple(rows), "lots", "NOT PROTECTED")
+    return Section(tuple(rows), "lot", "NOT PROTECTED")
 
 
 def _value(lot: Told) -> Decimal:
@@ -87,7 +87,7 @@ def make_orders_section(told: Told, mends: Mends) -> Section:
         for each in told["conversions"]
     )
     red = tuple(row for row in rows if row.mend)
-    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), "orders", "IN DOUBT")
+    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), "order", "IN DOUBT")
 
 
 def _order_row(order: Told, told: Told, mends: Mends) -> Row:

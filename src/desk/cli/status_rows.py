@@ -65,7 +65,7 @@ def _head(told: Told, mends: Mends) -> Row:
     clock = told["now"].replace("T", " ")
     where = mends.system.location.options.removeprefix("--")
     why: list[str | Part] = [Part(told["why"], 5)] if told["trading_state"] == TradingState.RUN else [told["why"]]
-    own = [Part("the time of the run's own market", 2)] if told.get("own_time") else []
+    own = [Part("the time of the run's own market", 1)] if told.get("own_time") else []
     release = Part(f"config {told['config'][:_DIGEST_SHOWN]} · code {told['code']}", 3)
     scope = f"{told['scope']} · {told['trading_state']}"
     return Row((scope, *why, Part(where, 2), release, clock, *own))
@@ -171,10 +171,10 @@ def _limits_sections(told: Told, mends: Mends) -> list[Section]:
         sections.append(Section((Row(("DRAWDOWN HALT: nothing is bought until a person clears it",), mend),)))
     if told["reduce_only"]:
         reduced = tuple(_reduced_row(base, why, mends) for base, why in told["reduce_only"].items())
-        sections.append(Section(reduced, "assets", "REDUCE ONLY"))
+        sections.append(Section(reduced, "asset", "REDUCE ONLY"))
     if cooling:
         rows = Row((f"cool-downs {cooling[0]}",)), *(Row((f"  {each}",)) for each in cooling[1:])
-        sections.append(Section(rows, "cool-downs", rank=2))
+        sections.append(Section(rows, "cool-down", rank=2))
     return [*sections, Section((_entries_row(entries, now),))]
 
 
@@ -211,9 +211,7 @@ def _commands_section(told: Told, mends: Mends) -> list[Section]:
         for mend in [name_command_again(slot)]
     ]
     rows = [_command_row(each, told["now"]) for each in sorted(told["commands"], key=lambda each: not each["new"])]
-    return (
-        [Section((*unread, *rows), f"commands, see {mends.name('status --json')}", "unread")] if unread or rows else []
-    )
+    return [Section((*unread, *rows), "command", "unread")] if unread or rows else []
 
 
 def _command_row(each: Told, now: str) -> Row:

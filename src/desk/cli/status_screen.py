@@ -62,7 +62,8 @@ class Section:
         """Make the row that stands for those behind the first; with what mends them, unless that was said above."""
         rest = self.rows[kept:]
         red = [row for row in rest if row.mend]
-        text = f"{'and ' if kept else ''}{len(rest)} {'more ' if kept else ''}{self.noun}".rstrip()
+        noun = self.noun if len(rest) == 1 else f"{self.noun}s"
+        text = f"and {len(rest)} more {noun}" if kept else f"{len(rest)} {noun}"
         text += f", {len(red)} of them {self.fault}" if red and self.fault else ""
         known = {row.mend for row in self.rows[:kept]}
         return Row((text,), next((row.mend for row in red if row.mend not in known), ""))
@@ -87,6 +88,14 @@ def lay_out(sections: Sequence[Section], width: int, height: int) -> list[Text]:
     while sum(map(len, drawn)) > height and (found := _shorten(sections, kept, drawn)) is not None:
         number, kept[found[0]] = found
         drawn[number] = draw(number)
+    # A row that went may have been longer than it had to be: what still fits comes back.
+    for number, section in enumerate(sections):
+        while (count := kept[number]) != len(section.rows):
+            kept[number] = 1 if count is None else count + 1
+            before, drawn[number] = drawn[number], draw(number)
+            if sum(map(len, drawn)) > height:
+                kept[number], drawn[number] = count, before
+                break
     return [line for lines in drawn for line in lines]
 
 
@@ -110,11 +119,11 @@ def _shorten(
 
 def _lay_row(row: Row, width: int, *, is_roomy: bool) -> list[Text]:
     parts = [each if isinstance(each, Part) else Part(each, 0) for each in row.parts]
-    # Leave out the least, until the rest fits or must stay.
-    while cell_len(_GAP.join(each.text for each in parts)) > width and (
-        going := [each for each in parts if each.rank and not (is_roomy and each.wraps)]
-    ):
-        parts.remove(max(going, key=lambda each: each.rank))
+    # Leave out the least, until the rest fits or must stay. What may go on in the next line takes no room of this one.
+    wrapping = [each for each in parts if is_roomy and each.wraps]
+    going = sorted((each for each in parts if each.rank and each not in wrapping), key=lambda each: each.rank)
+    while going and cell_len(_GAP.join(each.text for each in parts if each not in wrapping)) > width:
+        parts.remove(going.pop())
     lines = _pack([each.text for each in parts], width)
     if row.mend:
         lines = _add_mend(lines, row.mend, width)
@@ -145,10 +154,11 @@ def _add_mend(lines: list[str], mend: str, width: int) -> list[str]:
     if cell_len(f"{lines[-1]} {_ARROW}{mend}") <= width:
         return [*lines[:-1], f"{lines[-1]} {_ARROW}{mend}"]
     added = [_INDENT + _ARROW]
-    for word in _WORD.findall(mend):
+    words = _WORD.findall(mend)
+    for place, word in enumerate(words, 1):
         gap = " " if added[-1].strip() != _ARROW.strip() else ""
         # Room is kept for the backslash.
-        if not gap or cell_len(f"{added[-1]}{gap}{word} \\") <= width:
+        if not gap or cell_len(f"{added[-1]}{gap}{word}" + (" \\" if place < len(words) else "")) <= width:
             added[-1] += gap + word
         else:
             added[-1] += " \\"

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import shlex
 import signal
 import struct
@@ -460,6 +461,7 @@ def read_until(terminal: int, text: str) -> str:
     """Read what a terminal shows until a text is in it; to its end if that is empty."""
     seen = ""
     while not text or text not in seen:
+        assert select.select([terminal], [], [], 60)[0], f"not shown within a minute: {text!r}, but {seen[-200:]!r}"
         try:
             seen += os.read(terminal, 65536).decode(errors="replace")
         except OSError:
