@@ -301,7 +301,7 @@ RED: Mapping[str, tuple[Any, str, str]] = {
     "unknown": (lambda home: change_ledger(home, last_run=None), "last run not visible from here", "trader cycle"),
     "ahead": (_end_as("COMPLETED", -61), "61 s ahead of this clock", "trader status --at 2026-11-22T12:13:01Z"),
     "no switch": (_misname(None), "kill switch: ", "trader halt"),
-    "no word": (_misname("go"), "kill-switch says 'go', known are RUN", "trader halt"),
+    "no word": (_misname("go"), "kill-switch says 'go', which is no word of it; allowed are RUN", "trader halt"),
     "doubt": (_doubt, "ETH-USD buy 1 at 100  IN DOUBT for 5 min", "trader reconcile"),
     "drawdown": (
         lambda home: change_ledger(home, drawdown_halt=True), "DRAWDOWN HALT", "trader clear-drawdown --reason",

@@ -99,7 +99,7 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
     now = Instant(NOW + draw(st.integers(-100, 100_000)))
     reading = StateReading(draw(ledgers()), commands, draw(st.sampled_from(["", "pid-7"])), Instant(NOW + 99_999))
     told = {"scope": "PAPER#main", "is_local": True, **describe_state(reading, switch, now, SETTINGS)}
-    return told | ({"switch_problem": "kill-switch says 'go', known are RUN, HALT"} if switch is None else {})
+    return told | ({"switch_problem": "the switch says 'go', which is no word of it"} if switch is None else {})
 
 
 UNREAD = ("sing", "flatten", "pause product SOL", "close t247-1")
