@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from desk.key_file import KeyFile
 from trader.adapters.coinbase.adapter import open_exchange
 from trader.adapters.coinbase.auth import Credentials
+from trader.adapters.coinbase.limits import Timing
 from trader.adapters.coinbase.market_data import open_market
 from trader.entry.wiring import VenueAccess, read_limits
-from trader.errors import ConfigError
+from trader.errors import ConfigError, TraderError
 from trader.ports import ExchangeAdapter, TimeBudget
 from trader.settings import Settings
 from trader.sim.matching import MarketTape
@@ -17,26 +19,49 @@ from trader.sim.matching import MarketTape
 _KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_LIVE_CONFIRMED"
 
 
-def open_http_venue(url: str, settings: Settings, environment: Mapping[str, str]) -> VenueAccess:
-    """Open a venue at an address. The environment is searched for a key only to trade for real."""
+def open_http_venue(
+    url: str,
+    settings: Settings,
+    environment: Mapping[str, str],
+    key: KeyFile | None = None,
+    timing: Timing | None = None,
+) -> VenueAccess:
+    """Open a venue at an address.
+
+    To trade for real the key is read, from a file if one is given, else from the environment; only that of a file is
+    read again when it is refused.
+    """
     limits, budget = read_limits(settings), TimeBudget()
-    market = open_market(url, limits=limits, budget=budget)
+    market = open_market(url, limits=limits, timing=timing, budget=budget)
+    missing = [] if key is not None else [name for name in (_KEY, _SECRET) if not environment.get(name)]
 
     def open_live() -> ExchangeAdapter:
-        missing = [name for name in (_KEY, _SECRET) if not environment.get(name)]
-        if missing:
-            raise ConfigError(tuple(f"environment: {name}: not set" for name in missing))
-        credentials = Credentials(environment[_KEY], environment[_SECRET])
-        exchange = open_exchange(
-            credentials,
-            url,
-            limits=limits,
-            budget=budget,
-        )
-        exchange.self_test()
+        credentials = key.read() if key is not None else Credentials(environment[_KEY], environment[_SECRET])
+        exchange = open_exchange(credentials, url, limits=limits, timing=timing, budget=budget, source=key)
+        try:
+            exchange.self_test()
+        except TraderError:
+            exchange.close()
+            raise
         return exchange
 
-    return VenueAccess(market, MarketTape(market), open_live, environment.get(_CONFIRMED, ""), budget)
+    return VenueAccess(
+        market,
+        MarketTape(market),
+        open_live,
+        live_confirmed=environment.get(_CONFIRMED, ""),
+        live_blockers=tuple(f"environment: {name}: not set" for name in missing),
+        budget=budget,
+    )
+
+
+def check_venue(url: str) -> None:
+    """Ask the venue for its time, to know that somebody is there. Raises: VenueError."""
+    market = open_market(url)
+    try:
+        market.server_time()
+    finally:
+        market.close()
 
 
 def name_folder(url: str) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from desk.key_file import read_key_file
 from trader.adapters.coinbase.adapter import list_key_problems, open_exchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
 from trader.adapters.coinbase.http import BASE_URL
@@ -43,7 +44,7 @@ def check(
     """
     if sum(map(bool, (file, secret, parameter))) != 1:
         raise ConfigError("trader key check: allowed is one of FILE, --secret and --parameter")
-    credentials = _read_file(file) if file is not None else _read_stored(secret, parameter)
+    credentials = read_key_file(file) if file is not None else _read_stored(secret, parameter)
     print(f"{credentials.origin}: {_SHAPES[choose_signer(credentials).algorithm]}")
     granted = _ask(credentials, venue)
     may = {"view": granted.can_view, "trade": granted.can_trade, "transfer": granted.can_transfer}
@@ -52,14 +53,6 @@ def check(
     if problems := list_key_problems(granted):
         raise ConfigError(problems)
     print("it is one to trade with")
-
-
-def _read_file(file: Path) -> Credentials:
-    try:
-        text = file.read_bytes().decode("utf-8", "replace")
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
-    return Credentials.from_json(text, f"file {file}")
 
 
 def _read_stored(secret: str, parameter: str) -> Credentials:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from trader.cycle import CycleReport
+from trader.cycle import CycleOutcome, CycleReport
 from trader.cycle.wake import follow_switch, obey_command, run_tick
 from trader.cycle.watch import make_watch_tick, run_watch
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
@@ -35,3 +35,14 @@ def perform(
             return follow_switch(at, Tick(run_id_at(at, "switch", event_id), now, deadline), pipeline, ports)
         case Command(kind=kind, issued_at=at, command_id=event_id):
             return obey_command(request, Tick(run_id_at(at, kind, event_id), now, deadline), pipeline, ports)
+
+
+def note_key_trouble(report: CycleReport, trouble: str) -> CycleReport:
+    """Let a run that did not end well say why a key that the venue refused was not replaced, if that was so.
+
+    Whatever it ended for, such as quotes that could not be read, a person has to hear of the key.
+    """
+    if not trouble or report.outcome in (CycleOutcome.COMPLETED, CycleOutcome.SKIPPED):
+        return report
+    reason = report.reason if trouble in report.reason else f"{report.reason}; the venue refused our key: {trouble}"
+    return replace(report, reason=reason, is_key_refused=True)

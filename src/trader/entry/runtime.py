@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,10 @@ from trader.adapters.coinbase.limits import RateLimits
 from trader.adapters.coinbase.market_data import open_market
 from trader.adapters.config.files import load_settings
 from trader.adapters.local.clock import SystemClock
-from trader.cycle import CycleOutcome, CycleReport
+from trader.cycle import CycleReport
 from trader.entry.environment import Environment
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
-from trader.entry.perform import perform
+from trader.entry.perform import note_key_trouble, perform
 from trader.entry.status import describe_state
 from trader.entry.wiring import VenueAccess, build_pipeline, choose_exchange, make_identity, read_limits
 from trader.errors import TraderError, VenueError
@@ -89,12 +89,7 @@ class Runtime:
         """Do what an event asks for. See ``perform``."""
         self.key.begin_run()
         report = perform(request, self.pipeline, self.ports, remaining_seconds)
-        trouble = self.key.trouble
-        if not trouble or report.outcome in (CycleOutcome.COMPLETED, CycleOutcome.SKIPPED):
-            return report
-        # Whatever it ended for, such as quotes that could not be read, a person has to hear of the key.
-        reason = report.reason if trouble in report.reason else f"{report.reason}; the venue refused our key: {trouble}"
-        return replace(report, reason=reason, is_key_refused=True)
+        return note_key_trouble(report, self.key.trouble)
 
     def status(self) -> dict[str, Any]:
         """Say how things stand, without taking the lease or asking the venue."""

@@ -44,13 +44,15 @@ class VenueAccess:
     """Where the market is read, what a simulated order meets there, and, if there is one, the way to trade for real.
 
     Without ``fill_prices`` a simulated order meets the market itself. ``open_live_exchange`` is called for LIVE only:
-    before that no key is read. It is None where a market cannot be traded on. ``budget`` is the one the market asks.
+    before that no key is read. It is None where a market cannot be traded on. ``live_blockers`` says what is missing
+    for it, as far as only its maker can know. ``budget`` is the one the market asks.
     """
 
     market_data: MarketData
     fill_prices: Tape | None = None
     open_live_exchange: Callable[[], ExchangeAdapter] | None = None
     live_confirmed: str = ""
+    live_blockers: tuple[str, ...] = ()
     budget: TimeBudget = field(default_factory=TimeBudget)
 
 
@@ -90,7 +92,7 @@ def choose_exchange(
         case Mode.PAPER:
             return _open_simulated(settings, access, clock, open_accounts())
         case Mode.LIVE:
-            if access.open_live_exchange is None or (reasons := _live_blockers(settings, access)):
+            if access.open_live_exchange is None or (reasons := list_live_blockers(settings, access)):
                 raise ConfigError(
                     reasons if access.open_live_exchange else "app.mode: LIVE does not run on this market"
                 )
@@ -114,13 +116,15 @@ def _open_simulated(
     )
 
 
-def _live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
+def list_live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ...]:
+    """Say everything that keeps this configuration from trading for real at this venue."""
     reasons = []
     if settings.exchange.read_only:
         reasons.append("exchange.read_only: true forbids LIVE; allowed is false")
     if access.live_confirmed != _CONFIRMED:
-        reasons.append(f"LiveTradingConfirmed: {access.live_confirmed or 'not set'} forbids LIVE; allowed is yes")
-    return tuple(reasons)
+        found = access.live_confirmed or "not set"
+        reasons.append(f"LiveTradingConfirmed (TRADER_LIVE_CONFIRMED): {found} forbids LIVE; allowed is yes")
+    return (*reasons, *access.live_blockers)
 
 
 def name_account(home: Path, settings: Settings) -> Path:

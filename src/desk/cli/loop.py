@@ -1,0 +1,83 @@
+"""``trader run --venue``: the trading loop on this machine, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from desk.cli.exit_codes import ExitCode
+from desk.controls import FolderControls
+from desk.key_file import KeyFile
+from desk.loop.farewell import describe_rest
+from desk.loop.folder_lock import occupy_folder
+from desk.loop.pace import REAL_PACE, Pace
+from desk.loop.stop import StopRequest
+from desk.loop.telling import Telling
+from desk.loop.trading_loop import TradingLoop, open_when_there
+from desk.real_venue import check_venue, name_folder, open_http_venue
+from trader.adapters.local.files import FileStateStore
+from trader.entry.wiring import build_local_ports, build_pipeline, list_live_blockers
+from trader.errors import ConfigError, TraderError
+from trader.model.trading_state import TradingState
+from trader.ports import Ports
+from trader.settings import Settings
+from trader.settings.app import Mode
+
+
+def run_at_venue(
+    url: str,
+    settings: Settings,
+    home: Path,
+    *,
+    key_file: Path | None = None,
+    as_json: bool = False,
+    pace: Pace = REAL_PACE,
+) -> ExitCode:
+    """Run the loop in the venue's folder below *home* until it is told to stop; return how to leave the process.
+
+    Raises: ConfigError, NotNow, and what no later run would mend.
+    """
+    folder, clock, stop = home / name_folder(url), pace.clock, StopRequest()
+    key = KeyFile(key_file) if key_file is not None else None
+    access = open_http_venue(url, settings, os.environ, key, pace.timing)
+    if settings.app.mode is Mode.LIVE and (reasons := list_live_blockers(settings, access)):
+        raise ConfigError(reasons)
+    telling = Telling(settings, sys.stdout, as_json)
+
+    def open_ports() -> Ports:
+        check_venue(url)
+        return build_local_ports(settings, folder, access, clock)
+
+    with occupy_folder(folder):
+        stop.listen()
+        _say(f"market: {url}; mode: {settings.app.mode}; folder: {folder}; Ctrl-C ends it after the cycle at work")
+        ports = open_when_there(open_ports, url, clock, stop, _say)
+        if ports is not None:
+            _tell_switch(ports, folder)
+            try:
+                TradingLoop(build_pipeline(settings), ports, folder, telling, stop, key, pace.look_seconds).run()
+            finally:
+                telling.end()
+            ledger = FileStateStore(folder).ledger(ports.identity.scope)
+            for line in describe_rest(ledger, settings, clock.now(), shlex.join(["trader", *sys.argv[1:]])):
+                telling.say(line)
+    return ExitCode.INTERRUPTED if stop.signal is signal.SIGINT else ExitCode.DONE
+
+
+def _tell_switch(ports: Ports, folder: Path) -> None:
+    """Say what the kill switch allows if that is not everything: a loop that trades nothing must not be a riddle."""
+    try:
+        state = ports.kill_switch.read()
+    except TraderError as error:
+        _say(f"the kill switch cannot be read, which counts as HALT: {error}")
+        return
+    if state is not TradingState.RUN:
+        command = FolderControls(folder).name_switch_command(TradingState.RUN)
+        _say(f"the kill switch says {state}; to let it trade: {command}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

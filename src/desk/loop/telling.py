@@ -1,0 +1,147 @@
+"""What a loop says: on a terminal one line that is renewed, elsewhere a plain line for each cycle.
+
+A look that found nothing to do is told on a terminal only. What a person should read later stays there as well.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from desk.loop.schedule import find_next_tick
+from trader.cycle import CycleOutcome, CycleReport
+from trader.entry.events import RunTick, RunWatch, SwitchChanged
+from trader.errors import TraderError
+from trader.model.commands import Command
+from trader.model.decisions import Decision
+from trader.model.events import EventKind
+from trader.model.ids import Instant, rfc3339
+from trader.model.ledger import Ledger
+from trader.model.portfolio import equity_of
+from trader.settings import Settings
+
+_CLEAR_LINE = "\r\x1b[2K"
+_WIDTH_MIN = 20
+_QUIET = (CycleOutcome.COMPLETED, CycleOutcome.SKIPPED, CycleOutcome.HALTED)
+_ERROR = "ERROR"
+
+
+@dataclass(slots=True)
+class Telling:
+    """Writes to *out*: plain lines, one object of JSON for each, or, on a terminal, a line that is renewed."""
+
+    settings: Settings
+    out: TextIO
+    as_json: bool = False
+    _line: str = ""
+
+    def tell(self, request: RunTick | RunWatch | SwitchChanged | Command, report: CycleReport, now: Instant) -> None:
+        """Tell how a run ended."""
+        sent = sum(note.kind is EventKind.ORDER_SUBMITTED for note in report.notes)
+        did_nothing = isinstance(request, RunWatch) and report.outcome is CycleOutcome.SKIPPED
+        told: dict[str, Any] = {
+            "at": rfc3339(now),
+            "cycle": report.tick.cycle_id,
+            "run": name_request(request),
+            "outcome": report.outcome.value,
+            "reason": report.reason or report.due,
+            "orders_sent": sent,
+            "fills": len(report.new_fills),
+            **self._describe(report.after or report.before, report.decision, now),
+        }
+        if not did_nothing:
+            self._write(told, stays=report.outcome not in _QUIET or sent > 0 or bool(report.new_fills))
+        elif self._is_terminal:
+            self._renew(f"{self._line.partition(' · looked ')[0]} · looked {_clock(now)}")
+
+    def tell_failure(
+        self, request: RunTick | RunWatch | SwitchChanged | Command, error: TraderError, now: Instant
+    ) -> None:
+        """Tell that a run could not be made; the next one tries again."""
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        told = {"at": rfc3339(now), "run": name_request(request), "outcome": _ERROR, "reason": reason}
+        self._write({**told, **self._describe(None, None, now)}, stays=True)
+
+    def say(self, text: str) -> None:
+        """Say something that stays."""
+        if self.as_json:
+            self._put(json.dumps({"said": text}, ensure_ascii=False))
+        else:
+            self._put(text)
+
+    def end(self) -> None:
+        """Leave the last line where it is: nothing renews it any more."""
+        if self._is_terminal and self._line:
+            self.out.write("\n")
+            self.out.flush()
+        self._line = ""
+
+    @property
+    def _is_terminal(self) -> bool:
+        return not self.as_json and self.out.isatty()
+
+    def _describe(self, ledger: Ledger | None, decision: Decision | None, now: Instant) -> dict[str, Any]:
+        told: dict[str, Any] = {"next": rfc3339(find_next_tick(now, self.settings.cycle))}
+        if ledger is not None:
+            # A decision knows what cash in other quote assets is worth; the ledger alone may not.
+            equity = decision.equity if decision is not None else equity_of(ledger, {})
+            told["equity"] = None if equity is None else f"{equity:.2f}"
+            told["lots"] = len(ledger.lots)
+        return told
+
+    def _write(self, told: Mapping[str, Any], *, stays: bool) -> None:
+        line = self._lay_out(told)
+        if self.as_json:
+            self._put(json.dumps(told, ensure_ascii=False))
+        elif not self._is_terminal:
+            self._put(line)
+        else:
+            if stays:
+                self._put(line)
+            self._renew(line)
+
+    def _lay_out(self, told: Mapping[str, Any]) -> str:
+        parts = [f"{told['at']} {told['run']} {told['outcome']}" + (f": {told['reason']}" if told["reason"] else "")]
+        parts += [
+            f"{told[name]} {one if told[name] == 1 else many}"
+            for name, one, many in (("orders_sent", "order sent", "orders sent"), ("fills", "fill", "fills"))
+            if told.get(name)
+        ]
+        if "lots" in told:
+            parts.append(f"equity {told['equity'] or 'unknown'} {self.settings.app.accounting_asset}")
+            parts.append("1 lot" if told["lots"] == 1 else f"{told['lots']} lots")
+        return " · ".join([*parts, f"next {_clock_of(told['next'])}"])
+
+    def _put(self, line: str) -> None:
+        self.out.write(f"{_CLEAR_LINE if self._is_terminal else ''}{line}\n")
+        self.out.flush()
+
+    def _renew(self, line: str) -> None:
+        self._line = line
+        width = max(shutil.get_terminal_size().columns - 1, _WIDTH_MIN)
+        self.out.write(_CLEAR_LINE + (line if len(line) <= width else f"{line[: width - 1]}…"))
+        self.out.flush()
+
+
+def name_request(request: RunTick | RunWatch | SwitchChanged | Command) -> str:
+    """Name what a run was made for."""
+    match request:
+        case RunTick():
+            return "tick"
+        case RunWatch():
+            return "look"
+        case SwitchChanged():
+            return "switch"
+        case Command(kind=kind):
+            return kind.value
+
+
+def _clock(at: Instant) -> str:
+    return _clock_of(rfc3339(at))
+
+
+def _clock_of(text: str) -> str:
+    return text.partition("T")[2]

@@ -1,0 +1,45 @@
+"""The market, the account and the rules that a loop under test trades on: those of the soak, busy and short."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from desk.sandbox.auth import ApiKey
+from desk.sandbox.market import PriceSource
+from desk.sandbox.options import VenueOptions
+from desk.sandbox.venue import Venue
+from simulation.soak.market import SoakScenario, random_scenario
+from trader.model.ids import Asset, Instant
+from trader.ports import Clock
+from trader.settings import Settings
+from trader.settings.app import Mode
+
+
+def make_scenario(seed: int) -> SoakScenario:
+    """Draw a scenario; nobody else's order is in its account."""
+    return replace(random_scenario(random.Random(f"loop/{seed}"), f"loop {seed}"), foreign=())
+
+
+def make_settings(scenario: SoakScenario, mode: Mode) -> Settings:
+    """The scenario's settings in a mode, with everything that LIVE wants said there."""
+    settings = scenario.settings
+    app, exchange = replace(settings.app, mode=mode), replace(settings.exchange, read_only=mode is not Mode.LIVE)
+    return replace(settings, app=app, exchange=exchange)
+
+
+def begin_of(scenario: SoakScenario) -> Instant:
+    """The first tick."""
+    return scenario.at(0, 0)
+
+
+def make_venue(scenario: SoakScenario, clock: Clock, keys: list[ApiKey]) -> Venue:
+    """The venue with this market on a clock."""
+    return Venue(
+        PriceSource(scenario.products, scenario.series),
+        clock,
+        settings=scenario.settings.simulation,
+        opening=dict[Asset, object](scenario.opening),  # type: ignore[arg-type]
+        options=VenueOptions(),
+        keys=keys,
+    )

@@ -1,0 +1,158 @@
+"""The loop in virtual time, killed again and again, against one that is left alone. ``make loop-virtual``.
+
+The venue is in this process, on a clock that stands still unless the loop moves it. A kill comes after a request that
+was drawn, and a moment of real time later; so it hits reads, sends, the writing of files, and the time between cycles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from desk.in_memory import ManualClock
+from desk.sandbox.auth import ApiKey, make_key
+from desk.sandbox.server import VenueServer
+from desk.sandbox.venue import Venue
+from simulation.loop.markets import begin_of, make_scenario, make_venue
+from simulation.loop.process import start
+from trader.settings.app import Mode
+
+TICKS, KILLS = 60, 20
+_PERIOD = 300
+_PATIENCE_SECONDS = 600
+
+
+@dataclass
+class Played:
+    """What one play left, without what tells processes apart; and how its processes ended."""
+
+    kept: dict[str, Any]
+    requests: int
+    ends: list[int] = field(default_factory=list)
+    fills: int = 0
+    said: str = ""
+
+
+@dataclass
+class Player:
+    """Plays a seed in a mode, for so many ticks."""
+
+    seed: int
+    mode: Mode
+    ticks: int
+    folder: Path
+    key: ApiKey = field(default_factory=make_key)
+
+    def play(self, name: str, kills: Sequence[tuple[int, float]] = ()) -> Played:
+        """Run the loop to the end; kill it after each of these counts of requests, and so many seconds."""
+        scenario, home = make_scenario(self.seed), self.folder / name
+        home.mkdir()
+        key_file, begin = self.folder / f"{name}.key", begin_of(scenario)
+        key_file.write_text(json.dumps(self.key.file()), encoding="utf-8")
+        venue = make_venue(scenario, ManualClock(begin), [self.key])
+        told = {"home": str(home), "seed": self.seed, "mode": self.mode.value, "key_file": str(key_file)}
+        log = home / "said.txt"
+        with VenueServer(venue) as server, log.open("w", encoding="utf-8") as out:
+            told |= {"url": server.url, "until": begin + (self.ticks - 1) * _PERIOD + _PERIOD // 2}  # type: ignore[dict-item]
+            _let_trade(home, server.url, self.mode)
+            ends = []
+            for count, pause in (*kills, (sys.maxsize, 0.0)):
+                process, until = start(told, out), time.monotonic() + _PATIENCE_SECONDS
+                while process.poll() is None and time.monotonic() < until and _count(venue) < count:
+                    time.sleep(0.001)
+                time.sleep(pause)
+                process.send_signal(signal.SIGKILL)
+                ends.append(process.wait())
+        (folder,) = home.glob("venue-*")
+        kept = read_folder(folder, self.mode) | ({"account": read_account(venue)} if self.mode is Mode.LIVE else {})
+        return Played(kept, _count(venue), ends, len(kept["fills"]), log.read_text(encoding="utf-8"))
+
+
+def _count(venue: Venue) -> int:
+    return sum(venue.traffic.totals().values())
+
+
+def _let_trade(home: Path, url: str, mode: Mode) -> None:
+    """In LIVE a person lets the first order out."""
+    if mode is Mode.LIVE:
+        from desk.real_venue import name_folder  # noqa: PLC0415 - only here
+
+        (home / name_folder(url)).mkdir(parents=True)
+        (home / name_folder(url) / "kill-switch").write_text("RUN\n", encoding="utf-8")
+
+
+def read_folder(folder: Path, mode: Mode) -> dict[str, Any]:
+    """Ledger, fills and simulated account as they lie on the disk."""
+    (scope,) = folder.glob("scope=*")
+    item = json.loads((scope / "ledger.json").read_text(encoding="utf-8"))
+    fills = scope / "fills.jsonl"
+    found: dict[str, Any] = {
+        "lease": item["owner"],
+        "ledger": {name: value for name, value in item["ledger"].items() if name != "audit_head"},
+        "fills": sorted(fills.read_text(encoding="utf-8").splitlines()) if fills.exists() else [],
+    }
+    if mode is Mode.PAPER:
+        for venue in sorted(folder.glob("venue-*.json*")):
+            found[venue.name] = sorted(venue.read_text(encoding="utf-8").splitlines())
+    return found
+
+
+def read_account(venue: Venue) -> dict[str, Any]:
+    """What the venue has on its books of us: totals, and each order by the id that we gave it."""
+    orders = {order.core.client_order_id: order.core for order in venue.orders()}
+    return {
+        "totals": {asset: str(amount) for asset, amount in sorted(venue.account.totals.items())},
+        "orders": {name: f"{core.status} {core.filled} of {core.quantity}" for name, core in sorted(orders.items())},
+    }
+
+
+def draw_kills(chance: random.Random, requests: int, kills: int) -> list[tuple[int, float]]:
+    """Draw after how many requests, and how much later, the process dies."""
+    counts = sorted(chance.sample(range(2, max(int(requests * 0.97), kills + 3)), kills))
+    return [(count, chance.choice((0.0, chance.uniform(0, 0.004), chance.uniform(0, 0.08)))) for count in counts]
+
+
+def compare(alone: Played, killed: Played) -> list[str]:
+    """Name what differs between two plays."""
+    names = sorted(alone.kept.keys() | killed.kept.keys())
+    return [name for name in names if alone.kept.get(name) != killed.kept.get(name)]
+
+
+def main() -> int:
+    """Play both, compare, print one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ticks", type=int, default=TICKS)
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--mode", type=Mode, default=Mode.PAPER)
+    parser.add_argument("--folder", type=Path, help="keep what the processes wrote here")
+    told = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        player = Player(told.seed, told.mode, told.ticks, told.folder or Path(scratch))
+        alone = player.play("alone")
+        kills = draw_kills(random.Random(told.seed), alone.requests, told.kills)
+        killed = player.play("killed", kills)
+    different = compare(alone, killed)
+    killed_count = sum(end == -signal.SIGKILL for end in killed.ends)
+    for name in different:
+        print(f"DIFFERENT {name}")
+    print(
+        f"mode={told.mode} seed={told.seed} ticks={told.ticks} kills={killed_count} requests={alone.requests} "
+        f"fills={alone.fills} different={len(different)} seconds={time.monotonic() - begun:.0f}"
+    )
+    ended_well = (alone.ends[-1], killed.ends[-1], killed_count) == (0, 0, told.kills)
+    return int(bool(different) or not ended_well or not alone.fills)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
