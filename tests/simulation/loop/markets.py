@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from itertools import count
 
 from desk.sandbox.auth import ApiKey
 from desk.sandbox.market import PriceSource
@@ -15,10 +16,21 @@ from trader.ports import Clock
 from trader.settings import Settings
 from trader.settings.app import Mode
 
+#: Of the soak's markets the largest, and the caps that bind the least.
+_PRODUCTS, _WIDE_CAPS = 3, (25, 8)
+
 
 def make_scenario(seed: int) -> SoakScenario:
-    """Draw a scenario; nobody else's order is in its account."""
-    return replace(random_scenario(random.Random(f"loop/{seed}"), f"loop {seed}"), foreign=())
+    """Draw scenarios until one is busy; nobody else's order is in its account."""
+    drawn = (random_scenario(random.Random(f"loop/{seed}/{n}"), f"loop {seed}/{n}") for n in count())
+    return replace(next(each for each in drawn if _is_busy(each)), foreign=())
+
+
+def _is_busy(scenario: SoakScenario) -> bool:
+    """Whether it trades every product of the soak, and neither pace nor caps keep it from that."""
+    rules = dict(scenario.rules)
+    caps = (rules["risk.total_pct_max"], rules["risk.open_positions_max"])
+    return len(scenario.products_of) == _PRODUCTS and "risk.entry_spacing_seconds" in rules and caps == _WIDE_CAPS
 
 
 def make_settings(scenario: SoakScenario, mode: Mode) -> Settings:

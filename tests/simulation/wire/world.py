@@ -10,8 +10,6 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
@@ -27,10 +25,8 @@ from desk.sandbox.market import PriceSource
 from desk.sandbox.options import VenueOptions
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
-from desk.sandbox.venue_clock import to_second
-from desk.sandbox.wire_order import encode_fill
-from simulation.checker import audit_file
 from simulation.nemesis import Nemesis
+from simulation.wire.account_book import read_book
 from simulation.wire.wires import BUCKET, SWITCH, TABLE, AwsWire, Hands, VenueWire, VirtualClock
 from simulation.world import SCOPE, START, Scenario
 from trader.adapters.aws.audit_log import S3AuditLog
@@ -42,16 +38,13 @@ from trader.adapters.coinbase.auth import Credentials
 from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.model.codec import decode
 from trader.model.commands import NO_COMMANDS, StandingCommands
-from trader.model.conversions import ConversionStatus
-from trader.model.ids import Asset, Instant, TradeId
+from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
-from trader.model.money import Notional
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports, TimeBudget
 from trader.sim.account import SimAccount
-from trader.sim.orders import SimConversion
 
 #: One request after the other, so that the N-th call is the same one in every run.
 _LIMITS = RateLimits(1_000, 1_000, 1_000, parallel=1)
@@ -225,49 +218,7 @@ class WireWorld:
 
     def book(self) -> SimAccount:
         """The venue's own book, brought up to now."""
-        with self.venue.lock:
-            self.venue.advance()
-            cores = {order.order_id: order.core for order in self.venue.account.orders.values()}
-            return SimAccount(
-                totals=dict(self.venue.account.totals),
-                active={key: core for key, core in cores.items() if not core.status.is_final},
-                finished={
-                    key: replace(core, final_at=core.final_at or Instant(self.clock.at))
-                    for key, core in cores.items()
-                    if core.status.is_final
-                },
-                fills=tuple(
-                    replace(each.fill, trade_id=TradeId(encode_fill(each)["entry_id"]))
-                    for each in self.venue.account.executions
-                ),
-                conversions=self._conversions(),
-            )
-
-    def _conversions(self) -> dict[str, SimConversion]:
-        """Every conversion, under an id of ours that was announced for just this: the venue is told none.
-
-        Of those announced alike, each stands for one that was done; one more gets the last id once more.
-        """
-        announced: dict[tuple[object, ...], list[str]] = {}
-        for key, text in sorted(self.audit_texts().items()):
-            for each in audit_file(key, text).conversions:
-                sides = announced.setdefault((each["source"], each["target"], Decimal(each["amount"])), [])
-                if each["conversion_id"] not in sides:
-                    sides.append(each["conversion_id"])
-        found = {}
-        for conversion in self.venue.conversions.known.values():
-            done = None if conversion.committed is None else to_second(conversion.committed)
-            ours = announced.get((conversion.source, conversion.target, conversion.amount), [conversion.trade_id])
-            found[conversion.trade_id] = SimConversion(
-                conversion.trade_id,
-                ours.pop(0) if done is not None and len(ours) > 1 else ours[0],
-                conversion.source,
-                conversion.target,
-                Notional(conversion.amount),
-                ConversionStatus.QUOTED if done is None else ConversionStatus.COMPLETED,
-                done,
-            )
-        return found
+        return read_book(self.venue, self.audit_texts())
 
 
 _ledger_of = lru_cache(maxsize=64)(lambda packed: decode(Ledger, json.loads(zlib.decompress(packed))))
