@@ -16,7 +16,9 @@ from trader.ports import ExchangeAdapter, TimeBudget
 from trader.settings import Settings
 from trader.sim.matching import MarketTape
 
-_KEY, _SECRET, _CONFIRMED = "COINBASE_API_KEY", "COINBASE_API_SECRET", "TRADER_LIVE_CONFIRMED"
+_KEY, _SECRET = "COINBASE_API_KEY", "COINBASE_API_SECRET"
+#: The variable that confirms LIVE.
+CONFIRMED = "TRADER_LIVE_CONFIRMED"
 
 
 def open_http_venue(
@@ -33,7 +35,6 @@ def open_http_venue(
     """
     limits, budget = read_limits(settings), TimeBudget()
     market = open_market(url, limits=limits, timing=timing, budget=budget)
-    missing = [] if key is not None else [name for name in (_KEY, _SECRET) if not environment.get(name)]
 
     def open_live() -> ExchangeAdapter:
         credentials = key.read() if key is not None else Credentials(environment[_KEY], environment[_SECRET])
@@ -49,10 +50,17 @@ def open_http_venue(
         market,
         MarketTape(market),
         open_live,
-        live_confirmed=environment.get(_CONFIRMED, ""),
-        live_blockers=tuple(f"environment: {name}: not set" for name in missing),
+        live_confirmed=environment.get(CONFIRMED, ""),
+        live_blockers=list_missing_keys(environment, key),
         budget=budget,
     )
+
+
+def list_missing_keys(environment: Mapping[str, str], key: KeyFile | None) -> tuple[str, ...]:
+    """Say which half of the key is nowhere."""
+    if key is not None:
+        return ()
+    return tuple(f"environment: {name}: not set" for name in (_KEY, _SECRET) if not environment.get(name))
 
 
 def check_venue(url: str) -> None:

@@ -6,25 +6,45 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from desk.cli.exit_codes import ExitCode
+from desk.cli.options import read_settings
 from desk.controls import FolderControls
+from desk.folder_lock import lock_folder
 from desk.key_file import KeyFile
 from desk.loop.farewell import describe_rest
-from desk.loop.folder_lock import occupy_folder
 from desk.loop.pace import REAL_PACE, Pace
-from desk.loop.stop import StopRequest
 from desk.loop.telling import Telling
 from desk.loop.trading_loop import TradingLoop, open_when_there
-from desk.real_venue import check_venue, name_folder, open_http_venue
+from desk.real_venue import CONFIRMED, check_venue, list_missing_keys, name_folder, open_http_venue
+from desk.stop import StopRequest
 from trader.adapters.local.files import FileStateStore
-from trader.entry.wiring import build_local_ports, build_pipeline, list_live_blockers
+from trader.entry.wiring import build_local_ports, build_pipeline, list_live_blockers, why_not_confirmed
 from trader.errors import ConfigError, TraderError
 from trader.model.trading_state import TradingState
 from trader.ports import Ports
 from trader.settings import Settings
 from trader.settings.app import Mode
+
+
+def refuse_beside_venue(options: Mapping[str, object]) -> None:
+    """Refuse what has no meaning for a loop that goes by the clock. Raises: ConfigError naming all that was given."""
+    if given := [f"{option} {value}" for option, value in options.items() if value is not None]:
+        raise ConfigError(f"{', '.join(given)}: not with --venue, which runs at the instants of the clock")
+
+
+def read_loop_settings(config: Path, mode: Mode | None, key_file: Path | None) -> Settings:
+    """Read the configuration. Raises: ConfigError; of LIVE with everything else that is missing for it, at once."""
+    try:
+        return read_settings(config, mode)
+    except ConfigError as error:
+        if Mode.LIVE.value not in (mode, os.environ.get("TRADER_MODE")):
+            raise
+        key = KeyFile(key_file) if key_file is not None else None
+        others = (why_not_confirmed(os.environ.get(CONFIRMED, "")), *list_missing_keys(os.environ, key))
+        raise ConfigError((*error.problems, *filter(None, others))) from None
 
 
 def run_at_venue(
@@ -51,8 +71,7 @@ def run_at_venue(
         check_venue(url)
         return build_local_ports(settings, folder, access, clock)
 
-    with occupy_folder(folder):
-        stop.listen()
+    with lock_folder(folder), stop.listen():
         _say(f"market: {url}; mode: {settings.app.mode}; folder: {folder}; Ctrl-C ends it after the cycle at work")
         ports = open_when_there(open_ports, url, clock, stop, _say)
         if ports is not None:

@@ -24,6 +24,7 @@ from desk.cli.market_options import (
     CandlesOption,
     HomeOption,
     SeedOption,
+    check_address,
     read_market_instant,
     refuse_together,
     tell_market,
@@ -41,6 +42,13 @@ from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
 from trader.settings.app import Mode
+
+VenueOption = Annotated[
+    str | None, typer.Option("--venue", help="Trade by the clock at a venue's address, as https://api.coinbase.com.")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", help="The venue's key file, for LIVE; COINBASE_API_KEY and _SECRET without it.")
+]
 
 #: Where the synthetic market of a run ends unless told otherwise, so that the same command is the same run.
 SYNTHETIC_END = Instant(1_767_225_600)
@@ -67,6 +75,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     candles: CandlesOption = None,
     seed: SeedOption = None,
     name: NameOption = None,
+    venue: VenueOption = None,
+    key: KeyOption = None,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
@@ -75,7 +85,20 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
 
     Each run has a folder of its own, .trader/runs/NAME; a finished one stays, and the same command begins another:
     trader runs lists them. The last line of figures proves the cash from the stored fills alone.
+    With --venue it is the trading loop: a cycle at each instant of the period, as the clock has it, until SIGTERM or
+    Ctrl-C.
     """
+    if venue is not None:
+        # What trades by the clock speaks HTTP; nobody else needs to wait for that.
+        from desk.cli.loop import read_loop_settings, refuse_beside_venue, run_at_venue
+
+        check_address(venue)
+        for_replays = {"--ticks": ticks, "--from": start, "--to": end, "--candles": candles, "--seed": seed}
+        refuse_beside_venue({**for_replays, "--name": name})
+        settings = read_loop_settings(config, mode, key)
+        raise typer.Exit(run_at_venue(venue, settings, home, key_file=key, as_json=as_json))
+    if key is not None:
+        raise ConfigError(f"--key {key} is for --venue, in LIVE")
     settings = read_settings(config, mode)
     refuse_together({"--seed": seed, "--candles": candles})
     if None not in {ticks, start, end}:

@@ -47,13 +47,15 @@ class FolderChanges:
         mark = _mark(self._ledger_file)
         if mark == self._ledger_mark:
             return None
+        # Before the look: one that fails is told once, and not every second.
+        self._ledger_mark = mark
         reading = self._store.look(self._ports.identity.scope)
         new = reading.commands.find_new(reading.ledger.applied_commands if reading.ledger is not None else {})
         fresh = [each for each in new if self._told.get(each.slot) != each.text()]
         # What a run could not act on is no news a second later: the next look, which is due anyway, tries again.
         self._told = {each.slot: each.text() for each in new if each not in fresh[1:]}
-        if len(fresh) < 2:
-            self._ledger_mark = mark
+        if len(fresh) > 1:
+            self._ledger_mark = None
         return fresh[0] if fresh else None
 
     def _read_switch(self) -> TradingState | None:

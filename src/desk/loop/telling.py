@@ -55,7 +55,7 @@ class Telling:
         if not did_nothing:
             self._write(told, stays=report.outcome not in _QUIET or sent > 0 or bool(report.new_fills))
         elif self._is_terminal:
-            self._renew(f"{self._line.partition(' · looked ')[0]} · looked {_clock(now)}")
+            self._renew(self._line, f"looked {_short(rfc3339(now))}")
 
     def tell_failure(
         self, request: RunTick | RunWatch | SwitchChanged | Command, error: TraderError, now: Instant
@@ -101,7 +101,8 @@ class Telling:
         else:
             if stays:
                 self._put(line)
-            self._renew(line)
+            self._line = self._lay_out_short(told)
+            self._renew(self._line)
 
     def _lay_out(self, told: Mapping[str, Any]) -> str:
         parts = [f"{told['at']} {told['run']} {told['outcome']}" + (f": {told['reason']}" if told["reason"] else "")]
@@ -112,16 +113,25 @@ class Telling:
         ]
         if "lots" in told:
             parts.append(f"equity {told['equity'] or 'unknown'} {self.settings.app.accounting_asset}")
-            parts.append("1 lot" if told["lots"] == 1 else f"{told['lots']} lots")
-        return " · ".join([*parts, f"next {_clock_of(told['next'])}"])
+            parts.append(_count_lots(told["lots"]))
+        return " · ".join([*parts, f"next {_clock(told['next'])}"])
 
     def _put(self, line: str) -> None:
         self.out.write(f"{_CLEAR_LINE if self._is_terminal else ''}{line}\n")
         self.out.flush()
 
-    def _renew(self, line: str) -> None:
-        self._line = line
+    def _lay_out_short(self, told: Mapping[str, Any]) -> str:
+        """Lay out what fits into 60 columns: a reason stands in the line above, which stays."""
+        parts = [f"{_clock(told['at'])} {told['outcome']}"]
+        if "lots" in told:
+            parts += [f"{told['equity'] or 'unknown'} {self.settings.app.accounting_asset}", _count_lots(told["lots"])]
+        return " · ".join([*parts, f"next {_short(told['next'])}"])
+
+    def _renew(self, *parts: str) -> None:
+        """Write the parts that fit in place of the line before."""
         width = max(shutil.get_terminal_size().columns - 1, _WIDTH_MIN)
+        line = " · ".join(filter(None, parts))
+        line = line if len(line) <= width else parts[0]
         self.out.write(_CLEAR_LINE + (line if len(line) <= width else f"{line[: width - 1]}…"))
         self.out.flush()
 
@@ -139,9 +149,13 @@ def name_request(request: RunTick | RunWatch | SwitchChanged | Command) -> str:
             return kind.value
 
 
-def _clock(at: Instant) -> str:
-    return _clock_of(rfc3339(at))
+def _count_lots(count: int) -> str:
+    return "1 lot" if count == 1 else f"{count} lots"
 
 
-def _clock_of(text: str) -> str:
+def _clock(text: str) -> str:
     return text.partition("T")[2]
+
+
+def _short(text: str) -> str:
+    return _clock(text).removesuffix("Z").removesuffix(":00")

@@ -9,8 +9,8 @@ from desk.key_file import KeyFile
 from desk.loop.changes import FolderChanges
 from desk.loop.pace import LOOK_SECONDS
 from desk.loop.schedule import find_beginning, find_due, find_next
-from desk.loop.stop import StopRequest
 from desk.loop.telling import Telling
+from desk.stop import StopRequest
 from trader.adapters.local.files import FileStateStore
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.entry.perform import note_key_trouble, perform

@@ -121,15 +121,21 @@ def list_live_blockers(settings: Settings, access: VenueAccess) -> tuple[str, ..
     reasons = []
     if settings.exchange.read_only:
         reasons.append("exchange.read_only: true forbids LIVE; allowed is false")
-    if access.live_confirmed != _CONFIRMED:
-        found = access.live_confirmed or "not set"
-        reasons.append(f"LiveTradingConfirmed (TRADER_LIVE_CONFIRMED): {found} forbids LIVE; allowed is yes")
+    if unconfirmed := why_not_confirmed(access.live_confirmed):
+        reasons.append(unconfirmed)
     return (*reasons, *access.live_blockers)
 
 
 def name_account(home: Path, settings: Settings) -> Path:
     """Name the file of the simulated venue's account in a folder."""
     return home / f"venue-{settings.app.account}.json"
+
+
+def why_not_confirmed(word: str) -> str | None:
+    """Say why the word that confirms LIVE does not."""
+    if word == _CONFIRMED:
+        return None
+    return f"LiveTradingConfirmed (TRADER_LIVE_CONFIRMED): {word or 'not set'} forbids LIVE; allowed is yes"
 
 
 def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:

@@ -1,0 +1,126 @@
+"""What a loop says: plain lines when piped, one line that is renewed on a terminal, objects for machines."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from desk.loop.telling import Telling
+from factories_settings import shipped_settings
+from simulation.recovery_world import after_tick
+from simulation.scenarios import ENTRY
+from trader.cycle import CycleOutcome, CycleReport
+from trader.entry.events import RunTick, RunWatch, SwitchChanged
+from trader.errors import VenueUnavailable
+from trader.model.commands import Command, CommandKind
+from trader.model.events import AuditNote, EventKind
+from trader.model.ids import Instant, cycle_id_at
+from trader.model.inputs import Tick
+
+AT = Instant(1_795_349_400)
+TICK = Tick(cycle_id_at(AT), AT, Instant(AT + 200))
+SETTINGS = shipped_settings()
+
+
+class Terminal(io.StringIO):
+    """What a screen gets."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def a_report(outcome: CycleOutcome = CycleOutcome.COMPLETED, **fields: object) -> CycleReport:
+    ledger = after_tick(ENTRY, 2).ledger()
+    return replace(CycleReport(TICK, outcome, after=ledger), **fields)  # type: ignore[arg-type]
+
+
+def piped(request: RunTick | RunWatch | SwitchChanged | Command, report: CycleReport) -> str:
+    out = io.StringIO()
+    Telling(SETTINGS, out).tell(request, report, Instant(AT + 3))
+    return out.getvalue()
+
+
+def test_line_of_a_cycle_names_instant_outcome_equity_lots_and_what_comes_next() -> None:
+    """On one line, with money to the cent."""
+    assert (
+        piped(RunTick(AT), a_report())
+        == "2026-11-22T12:10:03Z tick COMPLETED · equity 9998.50 USD · 1 lot · next 12:15:00Z\n"
+    )
+
+
+def test_line_counts_what_was_sent_and_filled() -> None:
+    """One order and no fill."""
+    sent = AuditNote(EventKind.ORDER_SUBMITTED, "an order", {})
+
+    line = piped(RunTick(AT), a_report(notes=(sent,)))
+
+    assert " · 1 order sent · " in line
+    assert "fill" not in line
+
+
+@pytest.mark.parametrize(
+    ("request_", "word"),
+    [
+        (RunTick(AT), "tick"),
+        (RunWatch(AT), "look"),
+        (SwitchChanged(AT), "switch"),
+        (Command(CommandKind.FLATTEN, AT, "1"), "flatten"),
+    ],
+)
+def test_line_says_what_the_run_was_made_for_and_why_it_failed(
+    request_: RunTick | RunWatch | SwitchChanged | Command, word: str
+) -> None:
+    """A failure is told of every kind of run."""
+    line = piped(request_, a_report(CycleOutcome.ABSTAINED, reason="the account could not be read"))
+
+    assert line.startswith(f"2026-11-22T12:10:03Z {word} ABSTAINED: the account could not be read · ")
+
+
+def test_look_without_anything_to_do_is_told_on_a_terminal_only() -> None:
+    """There it renews the line of the last cycle."""
+    report, terminal = a_report(CycleOutcome.SKIPPED, reason="nothing is due"), Terminal()
+    telling = Telling(SETTINGS, terminal)
+
+    telling.tell(RunTick(AT), a_report(), Instant(AT + 3))
+    for seconds in (60, 120):
+        telling.tell(RunWatch(Instant(AT + seconds)), report, Instant(AT + seconds))
+
+    assert not piped(RunWatch(AT), report)
+    assert terminal.getvalue().count("\n") == 0
+    assert terminal.getvalue().endswith("12:10:03Z COMPLETED · 9998.50 USD · 1 lot · next 12:15 · looked 12:12")
+
+
+def test_terminal_keeps_what_a_person_should_read_later_and_is_never_too_narrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A failure stays as a whole line; the renewed line is cut to the width."""
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    telling = Telling(SETTINGS, terminal)
+
+    telling.tell(RunTick(AT), a_report(), AT)
+    telling.tell_failure(RunTick(AT), VenueUnavailable("no answer\nat all"), AT)
+    telling.end()
+
+    whole, renewed = terminal.getvalue().split("\r\x1b[2K")[2:4]
+    assert "ERROR: VenueUnavailable: no answer at all · next 12:15:00Z\n" in whole
+    assert len(renewed.rstrip("\n")) <= 39
+    assert terminal.getvalue().endswith("\n")
+
+
+def test_machines_get_one_object_for_each_line() -> None:
+    """What was said between the cycles as well."""
+    out = io.StringIO()
+    telling = Telling(SETTINGS, out, as_json=True)
+
+    telling.tell(RunTick(AT), a_report(), AT)
+    telling.say("good-bye")
+    telling.tell_failure(RunTick(AT), VenueUnavailable("away"), AT)
+
+    cycle, said, failed = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert (cycle["outcome"], cycle["equity"], cycle["lots"]) == ("COMPLETED", "9998.50", 1)
+    assert said == {"said": "good-bye"}
+    assert failed["outcome"] == "ERROR"
