@@ -104,6 +104,18 @@ soak: .venv/.dev ## random faults on random markets, invariants after every cycl
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.soak.run --seconds $(SECONDS) --seed $(SEED) \
 	  $(if $(WORLD),--world $(WORLD)) $(if $(RECORD),--record $(RECORD))
 
+# `make loop-virtual TICKS=12 KILLS=4` plays less; `make loop-soak SECONDS=1200` is the whole of it, by the clock.
+TICKS ?= 60
+KILLS ?= 20
+
+.PHONY: loop-virtual
+loop-virtual: .venv/.dev ## kill the loop 20 times in 60 ticks of virtual time, compare with one left alone; SEED, TICKS, KILLS
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.loop.virtual --seed $(SEED) --ticks $(TICKS) --kills $(KILLS)
+
+.PHONY: loop-soak
+loop-soak: .venv/.dev ## trade LIVE at the simulated venue with faults, killed 20 times, by fast clocks; SECONDS, SEED, KILLS
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.loop.soak --seconds $(SECONDS) --seed $(SEED) --kills $(KILLS)
+
 # `make mutate SEED=2 MUTANTS=200` draws others, and more. Survivors with an excuse are in tests/mutation/excused.toml.
 MUTANTS ?= 80
 

@@ -111,7 +111,7 @@ class LoopSoak:
             self._process = self._start()
             self._play(venue)
             last = self.world.take()
-            self.found += [*violations(last), *unsettled(last), *compare_sums(self.scenario, venue, last)]
+            self.found += [*violations(last), *unsettled(last), *compare_sums(self.scenario, last)]
             self.found += [f"lot {lot} is not protected" for lot in sorted(unprotected(last))]
         self._read_log(log.read_text(encoding="utf-8"))
         return last
@@ -234,19 +234,19 @@ class LoopSoak:
             self.found.append("a process ended with a traceback")
 
 
-def compare_sums(scenario: SoakScenario, venue: Venue, last: Snapshot) -> list[str]:
+def compare_sums(scenario: SoakScenario, seen: Snapshot) -> list[str]:
     """Compare what our stored fills and conversions make of the opening account with what the venue says it is."""
     ours: defaultdict[Asset, Decimal] = defaultdict(Decimal, scenario.opening)
-    for fill in last.stored_fills():
+    for fill in seen.stored_fills():
         sign = 1 if fill.side is Side.BUY else -1
         base, _, quote = fill.product_id.rpartition("-")
         ours[Asset(base)] += sign * fill.quantity
         ours[Asset(quote)] -= sign * fill.notional + fill.fee
-    ledger = last.ledger()
+    ledger = seen.ledger()
     converted: Mapping[Asset, Decimal] = ledger.converted if ledger is not None else {}
     for asset, amount in converted.items():
         ours[asset] += amount
-    theirs = venue.account.totals
+    theirs = seen.account.totals
     return [
         f"{asset}: ours is {ours[asset]}, the venue's {theirs.get(asset, ZERO)}"
         for asset in sorted(ours.keys() | theirs.keys())

@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,31 +128,40 @@ def compare(alone: Played, killed: Played) -> list[str]:
     return [name for name in names if alone.kept.get(name) != killed.kept.get(name)]
 
 
+def play_both(player: Player, kills: int) -> tuple[Played, Played]:
+    """Play one that is left alone, and one that is killed so often."""
+    alone = player.play(f"{player.mode}-alone")
+    moments = draw_kills(random.Random(f"{player.seed}/{player.mode}"), alone.requests, kills)
+    return alone, player.play(f"{player.mode}-killed", moments)
+
+
 def main() -> int:
-    """Play both, compare, print one line."""
+    """Play each mode both ways, compare, print one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ticks", type=int, default=TICKS)
     parser.add_argument("--kills", type=int, default=KILLS)
-    parser.add_argument("--mode", type=Mode, default=Mode.PAPER)
+    parser.add_argument("--modes", type=Mode, nargs="+", default=[Mode.PAPER, Mode.LIVE])
     parser.add_argument("--folder", type=Path, help="keep what the processes wrote here")
     told = parser.parse_args()
-    begun = time.monotonic()
+    begun, different, killed, fills = time.monotonic(), list[str](), 0, Counter[Mode]()
     with tempfile.TemporaryDirectory() as scratch:
-        player = Player(told.seed, told.mode, told.ticks, told.folder or Path(scratch))
-        alone = player.play("alone")
-        kills = draw_kills(random.Random(told.seed), alone.requests, told.kills)
-        killed = player.play("killed", kills)
-    different = compare(alone, killed)
-    killed_count = sum(end == -signal.SIGKILL for end in killed.ends)
-    for name in different:
-        print(f"DIFFERENT {name}")
+        for mode in told.modes:
+            player = Player(told.seed, mode, told.ticks, told.folder or Path(scratch))
+            plays = play_both(player, told.kills)
+            different += [f"{mode}: {name}" for name in compare(*plays)]
+            different += [f"{mode}: a process ended with {play.ends[-1]}" for play in plays if play.ends[-1]]
+            killed += sum(end == -signal.SIGKILL for end in plays[1].ends)
+            fills[mode] = plays[0].fills
+    for line in different:
+        print(f"DIFFERENT {line}")
+    if not all(fills.values()):
+        print("nothing was bought on the market of this seed, which proves little: take another one")
     print(
-        f"mode={told.mode} seed={told.seed} ticks={told.ticks} kills={killed_count} requests={alone.requests} "
-        f"fills={alone.fills} different={len(different)} seconds={time.monotonic() - begun:.0f}"
+        f"seed={told.seed} modes={len(told.modes)} ticks={told.ticks * len(told.modes)} kills={killed} "
+        f"fills={fills.total()} different={len(different)} seconds={time.monotonic() - begun:.0f}"
     )
-    ended_well = (alone.ends[-1], killed.ends[-1], killed_count) == (0, 0, told.kills)
-    return int(bool(different) or not ended_well or not alone.fills)
+    return int(bool(different) or killed != told.kills * len(told.modes) or not all(fills.values()))
 
 
 if __name__ == "__main__":
