@@ -154,4 +154,5 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     if not (home / "kill-switch").exists() and not any(home.glob("scope=*")):
         switch.write(TradingState.HALT if settings.app.mode is Mode.LIVE else TradingState.RUN)
     audit = files.FileAuditLog(home / "audit")
-    return Ports(access.market_data, exchange, store, audit, switch, clock, identity, access.budget)
+    # As on AWS: a venue we have a key for is also read with it, in bulk and on a budget of our own.
+    return Ports(exchange or access.market_data, exchange, store, audit, switch, clock, identity, access.budget)
