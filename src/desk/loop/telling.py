@@ -55,7 +55,7 @@ class Telling:
         if not did_nothing:
             self._write(told, stays=report.outcome not in _QUIET or sent > 0 or bool(report.new_fills))
         elif self._is_terminal:
-            self._renew(self._line, f"looked {_short(rfc3339(now))}")
+            self._renew(self._line or f"waiting · next {_short(told['next'])}", f"looked {_short(rfc3339(now))}")
 
     def tell_failure(
         self, request: RunTick | RunWatch | SwitchChanged | Command, error: TraderError, now: Instant

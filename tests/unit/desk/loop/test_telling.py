@@ -93,6 +93,30 @@ def test_look_without_anything_to_do_is_told_on_a_terminal_only() -> None:
     assert terminal.getvalue().endswith("12:10:03Z COMPLETED · 9998.50 USD · 1 lot · next 12:15 · looked 12:12")
 
 
+def test_first_look_says_when_the_first_tick_comes() -> None:
+    """Nobody shall wonder why nothing happens."""
+    terminal = Terminal()
+
+    Telling(SETTINGS, terminal).tell(RunWatch(AT), a_report(CycleOutcome.SKIPPED), Instant(AT + 60))
+
+    assert terminal.getvalue().endswith("waiting · next 12:15 · looked 12:11")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_renewed_line_fits_the_terminal_whole(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it was looked last is left out first."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    telling = Telling(SETTINGS, terminal)
+
+    telling.tell(RunTick(AT), a_report(), Instant(AT + 3))
+    telling.tell(RunWatch(AT), a_report(CycleOutcome.SKIPPED), Instant(AT + 60))
+
+    line = terminal.getvalue().split("\r\x1b[2K")[-1]
+    assert line.startswith("12:10:03Z COMPLETED · 9998.50 USD · 1 lot · next 12:15")
+    assert ("looked" in line) == (columns > 60)
+
+
 def test_terminal_keeps_what_a_person_should_read_later_and_is_never_too_narrow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
