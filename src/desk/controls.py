@@ -5,24 +5,33 @@ Of a folder on this machine, or of a stack on AWS. Nothing here takes the lease 
 
 from __future__ import annotations
 
+import re
 import shlex
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from desk.folder_worker import find_worker
 from desk.location import StoreLocation
 from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.entry.events import parse_event
 from trader.errors import ConfigError, MalformedData
 from trader.model.commands import Command, CommandKind
-from trader.model.ids import Instant, Scope
+from trader.model.ids import ClientOrderId, Instant, Scope
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 
+#: What is said of what may be there, but cannot be seen with what this login may do, or by what it was told.
+UNSEEN = "not visible from here"
 #: The source that the stack's rule and its operator's policy let through.
 SOURCE = "trader.operator"
+#: What a field of a command is called by who types it, at the head of a line about it.
+_OPTIONS = {"why": "--reason", "until": "--until", "issued_at": "--at", "lot": "LOT"}
+_FIELD = re.compile(r"^((?:[a-z-]+: )?)(why|until|issued_at|lot)\b")
 
 
 class Controls(Protocol):
@@ -41,6 +50,15 @@ class Controls(Protocol):
 
     def look(self, scope: Scope) -> StateReading:
         """Read what is stored, without a lease. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def list_fills(self, scope: Scope) -> tuple[Fill, ...]:
+        """Read every fill that was committed. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def list_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        """Read the finished orders that are stored under these ids. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def find_worker(self) -> str | None:
+        """Name who acts on what is written; None if nothing runs there."""
 
     def read_switch(self) -> TradingState:
         """Read the kill switch. Raises: StoreUnavailable, MalformedData."""
@@ -69,7 +87,7 @@ def make_command(kind: CommandKind, detail: Mapping[str, Any], now: Instant, com
     try:
         command = parse_event({"source": SOURCE, "detail-type": kind.value, "id": command_id, "detail": detail}, now)
     except MalformedData as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(_FIELD.sub(lambda found: found[1] + _OPTIONS[found[2]], str(error), 1)) from None
     assert isinstance(command, Command)
     return command
 
@@ -95,6 +113,15 @@ class FolderControls:
 
     def look(self, scope: Scope) -> StateReading:
         return self._store.look(scope)
+
+    def list_fills(self, scope: Scope) -> tuple[Fill, ...]:
+        return self._store.fills(scope)
+
+    def list_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        return self._store.read_finished(scope, order_ids)
+
+    def find_worker(self) -> str | None:
+        return find_worker(self._home)
 
     def read_switch(self) -> TradingState:
         return self._switch.read()

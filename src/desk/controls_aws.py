@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from desk.controls import SOURCE
@@ -12,11 +12,18 @@ from desk.location import StoreLocation
 from trader.adapters.aws.clients import open_client, translate_errors
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.state_store import DynamoStateStore
+from trader.adapters.aws.table import DynamoTable
 from trader.errors import ConfigError, StoreUnavailable
+from trader.model.codec import read_stored
 from trader.model.commands import Command
-from trader.model.ids import Scope
+from trader.model.ids import ClientOrderId, Scope
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
+
+#: The sort keys of fills begin with the one, and lie before the other.
+_FILLS, _BEHIND_FILLS = "FILL#", "FILL$"
 
 
 class StackControls:
@@ -27,6 +34,7 @@ class StackControls:
 
     def __init__(self, location: StoreLocation) -> None:
         self._location = location
+        self._client: Any = None
         self.options = location.options
 
     def check_scope(self, scope: Scope) -> None:  # noqa: ARG002 - see below
@@ -34,9 +42,25 @@ class StackControls:
         return
 
     def look(self, scope: Scope) -> StateReading:
+        return DynamoStateStore(*self._table()).look(scope)
+
+    def list_fills(self, scope: Scope) -> tuple[Fill, ...]:
+        what = f"fills of {scope}"
+        found = DynamoTable(*self._table()).list_bodies(scope, _FILLS, _BEHIND_FILLS, what)
+        return tuple(read_stored(Fill, stored.text(what), f"{what}, {key}") for key, stored in found.items())
+
+    def list_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
+        return DynamoStateStore(*self._table()).read_finished(scope, order_ids)
+
+    def find_worker(self) -> str | None:
+        return "the function"
+
+    def _table(self) -> tuple[Any, str]:
         if not self._location.table:
             raise StoreUnavailable("--table is not given")
-        return DynamoStateStore(open_client("dynamodb"), self._location.table).look(scope)
+        # Looked into once a second: to make a client takes longer than to ask.
+        self._client = self._client or open_client("dynamodb")
+        return self._client, self._location.table
 
     def read_switch(self) -> TradingState:
         if not self._location.switch:
