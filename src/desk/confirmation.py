@@ -20,13 +20,15 @@ from trader.model.trading_state import TradingState
 from trader.ports import Clock, StateReading
 from trader.stages.commands import is_done
 
+#: A folder is quick, a stack takes seconds.
+_FIRST_PAUSE_SECONDS, _PAUSE_SECONDS_MAX = 0.1, 1.0
 _FAILED = frozenset({CycleOutcome.ABORTED.value, CycleOutcome.ABSTAINED.value})
 
 
 class Stage(StrEnum):
     """How far a word has come."""
 
-    UNSEEN = "nothing could be seen"
+    UNSEEN = f"what comes of it is {UNSEEN}"
     ON_ITS_WAY = "it has not arrived"
     STANDING = "it stands, and no run has acted on it yet"
     PARTLY = "it stands, a run has acted on it, and something is left"
@@ -45,6 +47,11 @@ class Judgment:
 
     stage: Stage
     told: str = ""
+
+    @property
+    def line(self) -> str:
+        """What there is to say, as a line of its own; nothing if there is nothing."""
+        return f"{self.stage}: {self.told}" if self.stage is Stage.UNSEEN and self.told else self.told
 
 
 class Word(Protocol):
@@ -133,7 +140,7 @@ class SwitchWord:
         if reading.ledger is None or last is None or not is_later or not self._has_obeyed(last):
             return Judgment(Stage.STANDING)
         if switch is None and self.wanted is not TradingState.HALT:
-            return Judgment(Stage.UNSEEN, f"{UNSEEN}: the kill switch ({unseen})")
+            return Judgment(Stage.UNSEEN, f"the kill switch: {unseen}")
         return Judgment(Stage.PARTLY if list_buying(reading.ledger) else Stage.DONE)
 
     def _is_later(self, last: RunMark | None, owner: str) -> bool:
@@ -207,28 +214,28 @@ def follow(
 
     What cannot be seen for a while is told once, and looked at again.
     """
-    seen, judgment, told, last_run, pause = None, Judgment(Stage.UNSEEN), "", books.last_run, 0.1
+    seen, judgment, last_run, pause = None, Judgment(Stage.UNSEEN), books.last_run, _FIRST_PAUSE_SECONDS
+    told: set[str] = set()
     while True:
         # Before the look: what it has done before it went is seen.
-        is_worked = controls.find_worker() is not None
-        news = ""
+        is_worked, failure = controls.find_worker() is not None, ""
         try:
             reading = controls.look(scope)
         except StoreError as error:
-            news = f"{UNSEEN}: {error}"
+            # What was seen before may hold no more.
+            judgment = Judgment(Stage.UNSEEN, str(error))
         else:
             books.observe(reading.ledger)
-            news = _name_failure(last_run, reading)
+            failure = _name_failure(last_run, reading)
             seen, judgment, last_run = reading, word.judge(reading, clock.now()), _last_run(reading.ledger)
-            if judgment.told and not judgment.stage.is_over:
-                news = judgment.told
-        if news and news != told:
-            tell(news)
-            told = news
+        for line in (failure, "" if judgment.stage is Stage.OVERTAKEN else judgment.line):
+            if line and line not in told:
+                tell(line)
+                told.add(line)
         if judgment.stage.is_over or not is_worked or pace.elapsed() >= timeout_seconds:
             return Ending(judgment, seen, pace.elapsed(), worker_is_gone=not is_worked)
         pace.wait(min(pause, max(timeout_seconds - pace.elapsed(), 0)))
-        pause = min(2 * pause, 1)
+        pause = min(2 * pause, _PAUSE_SECONDS_MAX)
 
 
 def _name_failure(before: RunMark | None, reading: StateReading) -> str:

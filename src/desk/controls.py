@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from desk.folder_worker import find_worker
+from desk.folder_lock import find_worker
 from desk.location import StoreLocation
 from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.entry.events import parse_event

@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from desk.cli.located import System
-from desk.controls import Controls, make_command, open_controls
+from desk.controls import UNSEEN, Controls, make_command, open_controls
 from trader.adapters.local.clock import SystemClock
 from trader.entry.status import describe_state
 from trader.entry.wiring import make_scope
@@ -20,8 +20,6 @@ from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 from trader.settings import Settings
 from trader.stages.commands import why_refuse
-
-UNSEEN = "not visible from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,11 @@ class CommandDesk:
     sight: Sight
     status: str
 
-    def give(self, kind: CommandKind, fields: Mapping[str, Any]) -> None:
-        """Send a command, and print what stands and who acts on it.
+    def draft(self, kind: CommandKind, fields: Mapping[str, Any]) -> tuple[Command, Mapping[str, Any]]:
+        """Make a command, and the detail of its event, as far as it can be told from here that it would be taken.
 
         What the ledger says against it is not asked where the ledger cannot be seen: the run that takes it asks.
-        Raises: ConfigError, CommandRefused, StoreError. Nothing was sent then, or may have been, if the store is away.
+        Raises: ConfigError, CommandRefused.
         """
         detail = {"issued_at": rfc3339(self.said_at or self.now), "who": read_login(), **fields}
         command = make_command(kind, detail, self.now)
@@ -58,11 +56,29 @@ class CommandDesk:
             detail["issued_at"] = rfc3339(self._date(command, self.sight.state))
             command = make_command(kind, detail, self.now)
             self._check(command, self.sight.state)
-        command_id = self.controls.give(self.scope, command, detail)
-        print(f"{command.slot}: given to {self.scope}, id {command_id}")
+        return command, detail
+
+    def give(self, kind: CommandKind, fields: Mapping[str, Any]) -> Command:
+        """Send a command, print what stands, and return it as it was sent.
+
+        Raises: ConfigError, CommandRefused, StoreError. Nothing was sent then, or may have been, if the store is away.
+        """
+        command, detail = self.draft(kind, fields)
+        command = replace(command, command_id=self.controls.give(self.scope, command, detail))
+        print(f"{command.slot}: given to {self.scope}, id {command.command_id}")
         print(f"said {rfc3339(command.issued_at)} by {command.who}" + (f": {command.why}" if command.why else ""))
         self._tell_state()
-        print(f"{self.controls.next_step}: {self.status}")
+        return command
+
+    def renew(self) -> CommandDesk:
+        """Look again: some time has passed since."""
+        now = self.now if self.is_timeless else SystemClock().now()
+        return replace(self, now=now, sight=look_around(self.controls, self.scope))
+
+    @property
+    def is_timeless(self) -> bool:
+        """Whether now is when it was said: a folder's market may have a time of its own."""
+        return self.controls.is_local and self.said_at is not None
 
     def tell_switch(self) -> None:
         """Say whether the kill switch still forbids trading, and the line that would allow it."""
@@ -106,7 +122,8 @@ class CommandDesk:
         if sight.switch is None and not self.controls.is_local:
             print(f"{word}: {UNSEEN}: the kill switch ({sight.switch_unseen})")
         else:
-            print(f"{word}: {told['trading_state']} ({told['why']})")
+            unread = f": {sight.switch_unseen}" if sight.switch is None else ""
+            print(f"{word}: {told['trading_state']} ({told['why']}{unread})")
         if waiting := [each["command"] for each in told["commands"] if each["new"]]:
             print(f"no run has acted yet on: {', '.join(waiting)}")
 

@@ -6,82 +6,103 @@ A command is written down where the next run finds it, or put onto a stack's bus
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from desk.cli.attendance import measure_timeout, prepare, tell_idle, tell_interrupted
 from desk.cli.command_desk import CommandDesk, open_command_desk
 from desk.cli.located import System, with_system
 from desk.cli.options import read_instant
-from trader.errors import ConfigError
+from desk.cli.sale_question import ask_to_sell
+from desk.cli.word_options import WordOptions, list_examples, with_word_options
+from desk.confirmation import CommandWord, Stopwatch
+from desk.in_memory import FixedClock
+from trader.adapters.local.clock import SystemClock
+from trader.errors import CommandRefused, ConfigError
 from trader.model.commands import CommandKind
-from trader.model.ids import Instant, StrategyId, rfc3339
+from trader.model.ids import Instant, rfc3339
+from trader.model.money import plain
 
-WhyOption = Annotated[str, typer.Option("--why", help="The reason, one line; it goes into the record.")]
-ReasonOption = Annotated[str, typer.Option("--why", help="The reason, one line: needed, since this takes a stop back.")]
 AtOption = Annotated[
     str | None, typer.Option("--at", help="When it was said, RFC 3339; now without it. For one that got lost.")
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Sell without asking.")]
 _PRODUCT = re.compile(r"[A-Za-z0-9]{1,32}-[A-Za-z0-9]{1,31}")
 _SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,4})m)?")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of an operator."""
-    for name, command in (
-        ("flatten", flatten),
-        ("resume", resume),
-        ("close", close),
-        ("pause", pause),
-        ("clear-drawdown", clear_drawdown),
-        ("reconcile", reconcile),
+    for name, command, examples in (
+        (
+            "flatten",
+            flatten,
+            ("trader flatten --yes", 'trader flatten --yes --reason "the exchange is down" --no-wait'),
+        ),
+        ("resume", resume, ('trader resume --abandon --reason "a false alarm"',)),
+        ("close", close, ("trader close LOT --yes",)),
+        ("pause", pause, ("trader pause SOL-USD --for 2h", 'trader pause rules_engine --for 1d --reason "a fork"')),
+        ("clear-drawdown", clear_drawdown, ('trader clear-drawdown --reason "it was one bad day"',)),
+        ("reconcile", reconcile, ("trader reconcile", "trader reconcile --timeout 30")),
     ):
-        app.command(name)(command)
+        app.command(name, epilog=list_examples(*examples))(command)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def flatten(
     system: System,
-    why: WhyOption = "",
+    word: WordOptions,
+    yes: YesOption = False,
     at: AtOption = None,
 ) -> None:
     """Cancel our orders, sell our lots, enter nothing, until trader resume."""
-    desk = _open_desk(system, at)
-    desk.give(CommandKind.FLATTEN, {"why": why})
+    desk, fields = _open_desk(system, at), {"why": word.reason}
+    desk.draft(CommandKind.FLATTEN, fields)
+    _give(_ask(desk, "flatten", None, is_agreed=yes), CommandKind.FLATTEN, fields, word)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def resume(
     system: System,
-    why: ReasonOption,
+    word: WordOptions,
     abandon: Annotated[bool, typer.Option("--abandon", help="Keep the lots that a flatten has not sold.")] = False,
     at: AtOption = None,
 ) -> None:
-    """End every flatten that was commanded, and say whether the kill switch allows trading."""
-    desk = _open_desk(system, at)
-    desk.give(CommandKind.RESUME, {"why": why, **({"abandon": True} if abandon else {})})
-    desk.tell_switch()
+    """End every flatten that was commanded, and say whether the kill switch allows trading.
+
+    It takes a stop back, and needs a reason.
+    """
+    fields = {"why": word.reason, **({"abandon": True} if abandon else {})}
+    _give(_open_desk(system, at), CommandKind.RESUME, fields, word)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def close(
     system: System,
+    word: WordOptions,
     lot: Annotated[str, typer.Argument(help="The lot's id, as trader status prints it.")],
-    why: WhyOption = "",
+    yes: YesOption = False,
     at: AtOption = None,
 ) -> None:
     """Sell one lot; all others stay."""
-    desk = _open_desk(system, at)
-    desk.give(CommandKind.CLOSE, {"why": why, "lot": lot})
+    desk, fields = _open_desk(system, at), {"why": word.reason, "lot": lot}
+    _check_lot(lot, desk)
+    desk.draft(CommandKind.CLOSE, fields)
+    _give(_ask(desk, f"close {lot}", lot, is_agreed=yes), CommandKind.CLOSE, fields, word)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def pause(
     system: System,
+    word: WordOptions,
     what: Annotated[str, typer.Argument(metavar="PRODUCT|STRATEGY", help="SOL-USD, or rules_engine.")],
     until: Annotated[str | None, typer.Option("--until", help="Instant, RFC 3339, or a day.")] = None,
     span: Annotated[str | None, typer.Option("--for", help="30m, 2h, 1d12h; 0m ends a pause.")] = None,
-    why: WhyOption = "",
     at: AtOption = None,
 ) -> None:
     """Enter nothing of one product, or of one strategy, for a while. Exits and protection go on.
@@ -93,38 +114,97 @@ def pause(
         given = "both are given" if until is not None else "neither is given"
         raise ConfigError(f"pause: {given}; allowed is either --until 2026-11-24T00:00:00Z or --for 2h")
     end = read_instant(until, "--until") if until is not None else Instant(desk.now + _read_span(span or ""))
-    desk.give(CommandKind.PAUSE, {"why": why, **_name_paused(what, desk), "until": rfc3339(end)})
+    fields = {"why": word.reason, **_name_paused(what, desk), "until": rfc3339(end)}
+    _give(desk, CommandKind.PAUSE, fields, word)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def clear_drawdown(
     system: System,
-    why: ReasonOption,
+    word: WordOptions,
     at: AtOption = None,
 ) -> None:
-    """Let the drawdown begin anew at today's equity, so that entries are allowed again."""
-    desk = _open_desk(system, at)
-    desk.give(CommandKind.CLEAR_DRAWDOWN, {"why": why})
+    """Let the drawdown begin anew at today's equity, so that entries are allowed again.
+
+    It takes a stop back, and needs a reason.
+    """
+    _give(_open_desk(system, at), CommandKind.CLEAR_DRAWDOWN, {"why": word.reason}, word)
 
 
 @with_system("table", "bus", "switch")
+@with_word_options
 def reconcile(
     system: System,
-    why: WhyOption = "",
+    word: WordOptions,
     at: AtOption = None,
 ) -> None:
     """Read the account, book what is found there, protect what lies open, and enter nothing."""
-    desk = _open_desk(system, at)
-    desk.give(CommandKind.RECONCILE, {"why": why})
+    _give(_open_desk(system, at), CommandKind.RECONCILE, {"why": word.reason}, word)
 
 
 def _open_desk(system: System, at: str | None) -> CommandDesk:
     return open_command_desk(system, read_instant(at, "--at") if at is not None else None)
 
 
+def _give(desk: CommandDesk, kind: CommandKind, fields: dict[str, Any], word: WordOptions) -> None:
+    """Give a command, and wait for what comes of it where anything runs."""
+    controls, look = desk.controls, desk.status
+    is_idle = controls.find_worker() is None
+    attendance = None
+    if word.waits and not is_idle:
+        clock = FixedClock(desk.now) if desk.is_timeless else SystemClock()
+        timeout = measure_timeout(word, desk.settings.cycle.period_seconds)
+        attendance = prepare(controls, desk.scope, clock, desk.sight.state, desk.sight.unseen, timeout, look)
+    pace = Stopwatch()
+    try:
+        command = desk.give(kind, fields)
+        if kind is CommandKind.RESUME:
+            desk.tell_switch()
+    except KeyboardInterrupt:
+        tell_interrupted(f"nobody knows whether {kind} is given: {look}")
+    if attendance is not None:
+        attendance.attend(CommandWord(command), command.slot, pace)
+    elif is_idle:
+        tell_idle(look)
+    else:
+        print(f"{controls.next_step}: {look}")
+
+
+def _ask(desk: CommandDesk, what: str, lot_id: str | None, *, is_agreed: bool) -> CommandDesk:
+    """Ask before a sale, and look again if that took somebody's time."""
+    ledger = desk.sight.state.ledger if desk.sight.state is not None else None
+    held = list(ledger.lots.values()) if ledger is not None else []
+    lots = [each for each in held if lot_id in (None, each.lot_id)]
+    asked = ask_to_sell(what, ledger, lots, desk.sight.unseen, is_agreed=is_agreed)
+    return desk.renew() if asked else desk
+
+
+def _check_lot(lot_id: str, desk: CommandDesk) -> None:
+    """Make sure that a lot is held, as far as can be seen; say so if it is being sold already.
+
+    Raises: CommandRefused naming what is held.
+    """
+    state = desk.sight.state
+    if state is None:
+        return
+    ledger = state.ledger
+    lots = ledger.lots if ledger is not None else {}
+    lot = lots.get(lot_id)  # type: ignore[call-overload]
+    if lot is None:
+        is_sold = ledger is not None and lot_id in ledger.closed_lots
+        there = ", ".join(f"{each.lot_id} ({plain(each.quantity)} {each.product_id})" for each in lots.values())
+        told = "is sold already" if is_sold else "is not held"
+        raise CommandRefused(
+            f"close: lot {lot_id!r:.80} {told}; " + (f"there are {there}" if there else "nothing is held")
+        )
+    if state.commands.is_flattening or lot_id in state.commands.closing():
+        print("note: that it is to be sold was said before, and still stands")
+
+
 def _read_span(text: str) -> int:
     """Read how long, in seconds."""
-    if (found := _SPAN.fullmatch(text)) is None:
+    if (found := _SPAN.fullmatch("".join(text.split()).lower())) is None:
         raise ConfigError(f"--for: {text!r} is no time span; allowed are 30m, 2h, 3d and 1d12h")
     days, hours, minutes = (int(each or 0) for each in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60
@@ -134,8 +214,8 @@ def _name_paused(what: str, desk: CommandDesk) -> dict[str, str]:
     """Tell a strategy from a product; a product that nobody knows there is said to be so, and paused nevertheless."""
     ledger = desk.sight.state.ledger if desk.sight.state is not None else None
     strategies = {*desk.settings.strategies, *(ledger.by_strategy if ledger is not None else ())}
-    if StrategyId(what) in strategies:
-        return {"strategy": what}
+    if (strategy := next((each for each in strategies if each.lower() == what.lower()), None)) is not None:
+        return {"strategy": strategy}
     if not _PRODUCT.fullmatch(what):
         known = ", ".join(sorted(strategies))
         raise ConfigError(f"pause: {what!r} is no strategy and no product; allowed are BASE-QUOTE, as SOL-USD, {known}")

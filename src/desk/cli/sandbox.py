@@ -31,8 +31,8 @@ The stack {name} is up, in {mode}, until Ctrl-C. In another shell:
   . {folder}/env.sh                      # from here on aws and trader mean this stack, until that shell ends
   make invoke-local                         # a tick, due now; EVENT=events/... is another; make invoke: in a container
   .venv/bin/trader status --mode {mode}      # what is allowed, held and protected
-  .venv/bin/trader flatten --mode {mode}     # sell everything; what the function answers is printed here
-  .venv/bin/trader halt                     # turn the kill switch; the line that turns it back is printed"""
+  .venv/bin/trader flatten --mode {mode}     # asks, sells everything, says what was sold; the function answers here
+  .venv/bin/trader halt --mode {mode}        # turn the kill switch; the line that turns it back is printed"""
 
 
 class ClockKind(StrEnum):

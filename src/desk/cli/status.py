@@ -13,14 +13,13 @@ import typer
 from rich.console import Console, Group
 from rich.live import Live
 
-from desk.cli.command_desk import UNSEEN
 from desk.cli.exit_codes import ExitCode
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson, read_instant
 from desk.cli.status_mends import make_mends
 from desk.cli.status_rows import list_findings, make_sections
 from desk.cli.status_screen import Section, lay_out
-from desk.controls import Controls, open_controls
+from desk.controls import UNSEEN, Controls, open_controls
 from trader.adapters.local.clock import SystemClock
 from trader.entry.status import describe_state
 from trader.entry.wiring import make_scope

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from desk.cli.command_desk import UNSEEN
 from desk.cli.status_holdings import make_lots_section, make_orders_section
 from desk.cli.status_mends import Mends
 from desk.cli.status_screen import Part, Row, Section
@@ -24,6 +23,7 @@ from desk.cli.status_words import (
     seconds_between,
     shorten,
 )
+from desk.controls import UNSEEN
 from trader.cycle import CycleOutcome
 from trader.model.trading_state import TradingState
 

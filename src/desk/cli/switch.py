@@ -8,51 +8,103 @@ from __future__ import annotations
 
 import typer
 
-from desk.cli.command_desk import UNSEEN
+from desk.cli.attendance import measure_timeout, prepare, tell_idle, tell_interrupted
+from desk.cli.command_desk import read_login
 from desk.cli.located import System, with_system
-from desk.controls import Controls, open_controls
-from trader.errors import CommandRefused, MalformedData, StoreError
+from desk.cli.word_options import WordOptions, list_examples, with_word_options
+from desk.confirmation import Stopwatch, SwitchWord
+from desk.controls import UNSEEN, Controls, open_controls
+from desk.errors import NotNow
+from trader.adapters.local.clock import SystemClock
+from trader.entry.wiring import make_scope
+from trader.errors import CommandRefused, ConfigError, MalformedData, StoreError
+from trader.model.ids import rfc3339
 from trader.model.trading_state import TradingState
 
 
 def register(app: typer.Typer) -> None:
     """Add ``trader halt`` and ``trader reduce-only``."""
-    app.command("halt")(halt)
-    app.command("reduce-only")(reduce_only)
+    app.command("halt", epilog=list_examples("trader halt", 'trader halt --reason "an odd fill" --no-wait'))(halt)
+    app.command("reduce-only", epilog=list_examples("trader reduce-only", "trader reduce-only --timeout 30"))(
+        reduce_only
+    )
 
 
-@with_system("switch")
-def halt(system: System) -> None:
-    """Set the kill switch to HALT: nothing is sent, our open entries are cancelled, protective orders stay."""
+@with_system("switch", "table")
+@with_word_options
+def halt(system: System, word: WordOptions) -> None:
+    """Set the kill switch to HALT: nothing is sent, our open entries are cancelled, protective orders stay.
+
+    The reason is printed, and kept nowhere: the switch is one word.
+    """
     controls = open_controls(system.location)
-    _set(controls, TradingState.HALT, _read(controls)[0])
+    _set(controls, TradingState.HALT, _read(controls), system, word)
 
 
-@with_system("switch")
-def reduce_only(system: System) -> None:
-    """Set the kill switch from RUN to REDUCE_ONLY: no entries; exits and protection work."""
+@with_system("switch", "table")
+@with_word_options
+def reduce_only(system: System, word: WordOptions) -> None:
+    """Set the kill switch from RUN to REDUCE_ONLY: no entries; exits and protection work.
+
+    The reason is printed, and kept nowhere: the switch is one word.
+    """
     controls = open_controls(system.location)
-    before, told = _read(controls)
-    if before not in (TradingState.RUN, TradingState.REDUCE_ONLY):
+    before = _read(controls)
+    if before[0] not in (TradingState.RUN, TradingState.REDUCE_ONLY):
         raise CommandRefused(
-            f"the kill switch {told}: REDUCE_ONLY may allow more than that, or end it; to set it nevertheless: "
+            f"the kill switch {before[1]}: REDUCE_ONLY may allow more than that, or end it; to set it nevertheless: "
             f"{controls.name_switch_command(TradingState.REDUCE_ONLY)}"
         )
-    _set(controls, TradingState.REDUCE_ONLY, before)
+    _set(controls, TradingState.REDUCE_ONLY, before, system, word)
 
 
 def _read(controls: Controls) -> tuple[TradingState | None, str]:
     try:
         state = controls.read_switch()
-    except (StoreError, MalformedData) as error:
+    except MalformedData as error:
         return None, f"cannot be read ({error})"
+    except StoreError as error:
+        return None, f"cannot be read ({error})" if controls.is_local else f"is {UNSEEN} ({error})"
     return state, f"says {state}"
 
 
-def _set(controls: Controls, wanted: TradingState, before: TradingState | None) -> None:
+def _set(
+    controls: Controls, wanted: TradingState, before: tuple[TradingState | None, str], system: System, word: WordOptions
+) -> None:
     controls.write_switch(wanted)
-    now, told = _read(controls)
-    print(f"kill switch: {before or UNSEEN} before, {now or UNSEEN} now" + ("" if now else f": {told}"))
-    print("the next run acts on it, and one at work before its next order; trader status shows what came of it")
-    if before not in (None, wanted):
-        print(f"to go back: {controls.name_switch_command(before or wanted)}")
+    pace, written_at = Stopwatch(), SystemClock().now()
+    now = _read(controls)
+    print(f"kill switch: {before[0] or before[1]} before, {now[0] or now[1]} now")
+    if word.reason:
+        print(
+            f"said {rfc3339(written_at)} by {read_login()}: {' '.join(word.reason.split())}; no record keeps this line"
+        )
+    if before[0] not in (None, wanted):
+        print(f"to go back: {controls.name_switch_command(before[0] or wanted)}")
+    look = f"trader status {system.options()}"
+    if controls.find_worker() is None:
+        tell_idle(look)
+    elif not word.waits:
+        print(f"the next run acts on it, and one at work before its next order: {look}")
+    else:
+        _attend(controls, SwitchWord(controls, wanted, written_at), system, word, pace, look)
+
+
+def _attend(
+    controls: Controls, switch: SwitchWord, system: System, word: WordOptions, pace: Stopwatch, look: str
+) -> None:
+    """Wait for a run that began after the word was written; nothing that fails here takes it back."""
+    name = f"the kill switch's {switch.wanted}"
+    try:
+        settings = system.settings()
+        scope = make_scope(settings)
+        reading = controls.look(scope)
+        # What is stored now, before anything else is read, is what a later run is told from.
+        switch.judge(reading, SystemClock().now())
+    except (ConfigError, StoreError) as error:
+        told = "; ".join(str(error).splitlines())
+        raise NotNow(f"{name} is set; whether a run has acted on it is {UNSEEN} ({told}): {look}") from None
+    except KeyboardInterrupt:
+        tell_interrupted(f"{name} stands nevertheless: {look}")
+    timeout = measure_timeout(word, settings.cycle.period_seconds)
+    prepare(controls, scope, SystemClock(), reading, "", timeout, look).attend(switch, name, pace)

@@ -47,14 +47,22 @@ def a_command(kind: CommandKind = CommandKind.FLATTEN, at: int = NOW, **over: An
     return Command(kind, Instant(at), "c-1", **over)
 
 
+#: What acts on what is said in a folder where nothing runs.
+ACTS = "trader cycle or trader run --venue makes one"
+
+
+def options(home: Path) -> str:
+    return f"--home {home} --config {CONFIG}"
+
+
 GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "flatten": (["flatten", "--why", "news"], {"why": "news"}),
-    "resume": (["resume", "--why", "sold"], {"why": "sold"}),
-    "resume, abandon": (["resume", "--why", "keep", "--abandon"], {"why": "keep", "abandon": True}),
-    f"close {LOT}": (["close", LOT], {"target": LOT}),
-    "pause product SOL": (["pause", "sol-usd", "--for", "1d2h30m"], {"until": NOW + 95_400}),
-    "pause strategy rules_engine": (["pause", "rules_engine", "--until", "2026-11-23"], {"until": 1_795_392_000}),
-    "clear-drawdown": (["clear-drawdown", "--why", "looked"], {"why": "looked"}),
+    "flatten": (["flatten", "--yes", "--reason", "news"], {"why": "news"}),
+    "resume": (["resume", "--reason", "sold"], {"why": "sold"}),
+    "resume, abandon": (["resume", "--reason", "keep", "--abandon"], {"why": "keep", "abandon": True}),
+    f"close {LOT}": (["close", LOT, "--yes"], {"target": LOT}),
+    "pause product SOL": (["pause", "sol-usd", "--for", "1d 2H30m"], {"until": NOW + 95_400}),
+    "pause strategy rules_engine": (["pause", "Rules_engine", "--until", "2026-11-23"], {"until": 1_795_392_000}),
+    "clear-drawdown": (["clear-drawdown", "--reason", "looked"], {"why": "looked"}),
     "reconcile": (["reconcile"], {}),
 }
 
@@ -76,19 +84,19 @@ def test_command_lies_in_its_slot_and_nothing_else_is_written(slot: str, home: P
 
 def test_command_says_its_id_what_stands_now_and_where_to_look(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And that no run has acted on it yet."""
-    run_in(home, "flatten", "--why", "news")
+    run_in(home, "flatten", "--yes", "--reason", "news")
 
     told = capsys.readouterr().out
     assert f"flatten: given to {SCOPE}, id {look(home).commands.slots['flatten'].command_id}\n" in told
     assert "said 2026-11-22T12:12:00Z by ada: news\n" in told
     assert "stands now: FLATTEN (a flatten stands, until a resume is said)\n" in told
     assert "no run has acted yet on: flatten\n" in told
-    assert f"the next run acts on it: trader status --home {home} --config {CONFIG}" in told
+    assert told.endswith(f"nothing runs there: the next run acts on it, as {ACTS}: trader status {options(home)}\n")
 
 
 def test_two_commands_have_two_ids(home: Path) -> None:
     """A run that was woken twice can be told from one."""
-    run_in(home, "flatten")
+    run_in(home, "flatten", "--yes")
     run_in(home, "reconcile")
 
     assert 2 == len({each.command_id for each in look(home).commands.slots.values()})
@@ -99,7 +107,7 @@ def test_resume_ends_the_flatten_of_the_same_second(home: Path) -> None:
     said = int(time.time()) + 1
     FileStateStore(home).write_command(SCOPE, a_command(at=said))
 
-    code = run_in(home, "resume", "--why", "a mistake", "--abandon", at="")
+    code = run_in(home, "resume", "--reason", "a mistake", "--abandon", at="")
 
     assert 0 == code
     assert not look(home).commands.is_flattening
@@ -139,10 +147,10 @@ def test_unknown_product_is_paused_and_said_to_be_unknown(home: Path, capsys: py
 
 def test_resume_with_lots_left_is_refused_and_says_the_way(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is written."""
-    run_in(home, "flatten")
+    run_in(home, "flatten", "--yes")
     before = texts_in(home)
 
-    code = run_in(home, "resume", "--why", "enough", at="2026-11-22T12:13:00Z")
+    code = run_in(home, "resume", "--reason", "enough", at="2026-11-22T12:13:00Z")
 
     told = capsys.readouterr().err
     assert (1, before) == (code, texts_in(home))
@@ -161,9 +169,9 @@ def test_resume_says_that_the_switch_forbids_trading_and_the_line_that_allows_it
     if word is not None:
         switch_in(home).write_text(f"{word}\n", encoding="utf-8")
 
-    code = run_in(home, "resume", "--why", "go on")
+    code = run_in(home, "resume", "--reason", "go on")
 
-    *_, said, line = capsys.readouterr().out.splitlines()
+    *_, said, line, _ = capsys.readouterr().out.splitlines()
     left = switch_in(home).read_text(encoding="utf-8").strip() if switch_in(home).exists() else None
     subprocess.run(["sh", "-c", line], check=True)
     assert (0, word) == (code, left)
@@ -173,15 +181,18 @@ def test_resume_says_that_the_switch_forbids_trading_and_the_line_that_allows_it
 
 def test_resume_under_run_says_nothing_of_the_switch(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is nothing to be done."""
-    run_in(home, "resume", "--why", "go on")
+    run_in(home, "resume", "--reason", "go on")
 
     assert "forbids" not in (told := capsys.readouterr().out)
     assert "echo" not in told
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
-    "unknown lot": (["close", "t247-x"], 1, f"there is no lot t247-x; open are {LOT}"),
-    "no id": (["close", "a lot"], 78, "lot: 'a lot' is no name"),
+    "unknown lot": (["close", "t247-x", "--yes"], 1, f"lot 't247-x' is not held; there are {LOT} (3 SOL-USD)"),
+    "no id": (["close", "a lot", "--yes"], 1, f"lot 'a lot' is not held; there are {LOT} (3 SOL-USD)"),
+    "nobody to ask": (["close", LOT], 78, "nobody can be asked whether to sell, since this is no terminal; allowed"),
+    "nobody to ask, all": (["flatten"], 78, "flatten: nobody can be asked whether to sell"),
+    "wait or not": (["reconcile", "--no-wait", "--timeout", "9"], 78, "--no-wait and --timeout contradict one another"),
     "no product": (["pause", "SOL", "--for", "2h"], 78, "BASE-QUOTE, as SOL-USD, mean_reversion, rules_engine"),
     "no strategy": (["pause", "rules-engine-", "--for", "2h"], 78, "is no strategy and no product"),
     "no end": (["pause", "SOL-USD"], 78, "neither is given; allowed is either --until"),
@@ -191,10 +202,12 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "empty span": (["pause", "SOL-USD", "--for", ""], 78, "--for: '' is no time span"),
     "past": (["pause", "SOL-USD", "--until", "2026-11-22T12:00:00Z"], 1, "until lies in the past"),
     "year one": (["pause", "SOL-USD", "--until", "0001-01-01"], 78, "until"),
-    "no reason": (["resume", "--why", ""], 78, "resume: why is missing"),
-    "blank reason": (["clear-drawdown", "--why", "  "], 78, "clear-drawdown: why is missing"),
-    "long reason": (["flatten", "--why", "x" * 121], 78, "why: "),
-    "two lines": (["flatten", "--why", "a\nb"], 78, "allowed is a line of 120 printable characters"),
+    "no reason": (["resume"], 78, "resume: --reason is missing; allowed is a line that says the reason"),
+    "empty reason": (["resume", "--reason", ""], 78, "resume: --reason is missing"),
+    "blank reason": (["clear-drawdown", "--reason", "  "], 78, "clear-drawdown: --reason is missing"),
+    "long reason": (["flatten", "--yes", "--reason", "x" * 121], 78, "--reason: found 121 characters; allowed is"),
+    "two lines": (["flatten", "--yes", "--reason", "a\nb"], 78, "allowed is a line of 120 printable characters"),
+    "two reasons": (["reconcile", "--reason", "a", "--why", "b"], 78, "--why is --reason by its old name; allowed is"),
 }
 
 
@@ -214,7 +227,7 @@ def test_what_is_no_command_is_refused_in_one_line(case: str, home: Path, capsys
 
 def test_bad_instant_of_the_command_itself_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It would be its place in the order of commands."""
-    code = run_in(home, "flatten", at="noon")
+    code = run_in(home, "flatten", "--yes", at="noon")
 
     assert (78, True) == (code, "--at: 'noon' is not an instant" in capsys.readouterr().err)
 
@@ -224,7 +237,7 @@ def test_older_command_is_not_said_to_stand(stands: int, home: Path, capsys: pyt
     """One that got lost and was said again since, or came late after all."""
     FileStateStore(home).write_command(SCOPE, a_command(at=stands))
 
-    code = run_in(home, "flatten")
+    code = run_in(home, "flatten", "--yes")
 
     assert (1, "c-1") == (code, look(home).commands.slots["flatten"].command_id)
     assert "an older one changes nothing" in capsys.readouterr().err
@@ -234,7 +247,7 @@ def test_ledger_that_cannot_be_read_refuses_the_command(home: Path, capsys: pyte
     """No run can act on it, so it is not taken."""
     ledger_in(home).write_text("{", encoding="utf-8")
 
-    code = run_in(home, "flatten")
+    code = run_in(home, "flatten", "--yes")
 
     assert (1, "LedgerCorrupt") == (code, capsys.readouterr().err.split(":")[0])
 
@@ -246,7 +259,7 @@ def test_folder_of_another_mode_is_refused_and_named(home: Path, capsys: pytest.
     """Nothing is made that no run would read."""
     before = texts_in(home)
 
-    code = run("flatten", "--home", str(home), "--mode", "DRY_RUN")
+    code = run("flatten", "--yes", "--home", str(home), "--mode", "DRY_RUN")
 
     assert (78, before) == (code, texts_in(home))
     assert "nothing of DRY_RUN#main lies there; there is PAPER#main: see --mode" in capsys.readouterr().err
@@ -258,7 +271,7 @@ def test_folder_above_the_markets_is_refused_with_their_names(
     """A market's folder is what is meant."""
     market = make_folder(tmp_path / "venue-one")
 
-    code = run("flatten", "--home", str(tmp_path), "--mode", "PAPER")
+    code = run("flatten", "--yes", "--home", str(tmp_path), "--mode", "PAPER")
 
     assert (78, True) == (code, f"allowed are {market}" in capsys.readouterr().err)
     assert {"venue-one"} == {path.name for path in tmp_path.iterdir()}
@@ -267,7 +280,7 @@ def test_folder_above_the_markets_is_refused_with_their_names(
 @pytest.mark.parametrize("option", ["--table", "--bus", "--switch"])
 def test_folder_and_stack_at_once_are_refused(option: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever means the one must not command the other."""
-    code = run_in(home, "flatten", option, "trader-live")
+    code = run_in(home, "flatten", "--yes", option, "trader-live")
 
     line = f"--home {home} and {option} trader-live are two systems; allowed is one of them"
     assert (78, True) == (code, line in capsys.readouterr().err)
@@ -282,7 +295,7 @@ def test_folder_that_is_typed_counts_more_than_variables(
         monkeypatch.setenv(name, "trader-live")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
-    codes = [run_in(home, "flatten"), run("halt", "--home", str(home)), run_in(home, "status")]
+    codes = [run_in(home, "flatten", "--yes"), run("halt", "--home", str(home)), run_in(home, "status")]
 
     assert [0, 0, 0] == codes
     assert ["flatten"] == list(look(home).commands.slots)
@@ -319,6 +332,28 @@ def test_halt_says_what_was_and_the_way_back(home: Path, capsys: pytest.CaptureF
     told = capsys.readouterr().out
     assert "kill switch: RUN before, HALT now\n" in told
     assert f"to go back: echo RUN > {switch_in(home)}\n" in told
+
+
+@pytest.mark.parametrize("command", ["halt", "reduce-only"])
+def test_reason_of_a_switch_is_printed_with_who_said_it(
+    command: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One word has no room for it, and that is said; no reason that could be refused keeps anybody from a halt."""
+    code = run(command, "--home", str(home), "--reason", "odd\nfills " + "x" * 200)
+
+    told = capsys.readouterr().out
+    assert (0, True) == (code, f" by ada: odd fills {'x' * 200}; no record keeps this line\n" in told)
+
+
+@pytest.mark.parametrize("command", ["halt", "flatten", "resume"])
+def test_word_that_is_none_is_shown(command: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads it knows what to mend."""
+    switch_in(home).write_text("off\n", encoding="utf-8")
+    more = {"halt": [], "flatten": ["--yes"], "resume": ["--reason", "go on"]}[command]
+
+    run(command, *more, "--home", str(home), "--mode", "PAPER", "--config", str(CONFIG))
+
+    assert f"{switch_in(home)} says 'off'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("before", "code", "after"), [("RUN", 0, "REDUCE_ONLY"), ("REDUCE_ONLY", 0, "REDUCE_ONLY")])
@@ -369,6 +404,6 @@ def test_login_without_a_name_is_a_number() -> None:
 
 def test_configuration_that_cannot_be_used_is_named(home: Path, tmp_path: Path) -> None:
     """A command needs to know whose books are meant."""
-    code = run("flatten", "--home", str(home), "--config", str(tmp_path / "none"))
+    code = run("flatten", "--yes", "--home", str(home), "--config", str(tmp_path / "none"))
 
     assert (78, {}) == (code, look(home).commands.slots)

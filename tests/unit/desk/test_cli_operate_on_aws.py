@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,105 +15,42 @@ from architecture.test_template import listed, parsed, statements
 from architecture.tree import ROOT
 from desk.cost.aws_calls import record_calls
 from factories_settings import CONFIG
-from integration.rule_world import BUS, TARGET, RuleWorld, open_rule_world
-from simulation.recovery_world import after_tick
-from simulation.scenarios import ENTRY
+from integration.rule_world import BUS, TARGET
 from simulation.world import SCOPE
 from trader.adapters.aws import clients
 from trader.adapters.aws.state_store import DynamoStateStore
 from trader.entry.events import parse_event
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant
-from unit.desk.operated_folder import LOT, NOW, NOW_TEXT, VARIABLES, run
-
-SWITCH = "/trader/test/kill-switch"
-_AWS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_SESSION_TOKEN": "testing",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "LOGNAME": "ada",
-}
-ALL = ("--table", "trader", "--bus", BUS, "--switch", SWITCH)
-
-
-@dataclass
-class Stack:
-    """A stack's bus with its rule, its table and its switch, in a server of this file's own."""
-
-    world: RuleWorld
-    item: dict[str, Any]
-    clients: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def delivered(self) -> list[tuple[str, dict[str, Any]]]:
-        """What reached the function."""
-        return self.world.delivered
-
-    def client(self, service: str) -> Any:
-        """A client of the server, made once."""
-        return self.clients.setdefault(service, self.world.client(service))
-
-    def items(self) -> list[dict[str, Any]]:
-        """Everything in the table."""
-        return list(self.client("dynamodb").scan(TableName="trader")["Items"])
-
-    def set_switch(self, word: str) -> None:
-        self.client("ssm").put_parameter(Name=SWITCH, Value=word, Type="String", Overwrite=True)
-
-    def switch(self) -> str:
-        return str(self.client("ssm").get_parameter(Name=SWITCH)["Parameter"]["Value"])
+from unit.desk.operated_folder import LOT, NOW, NOW_TEXT, run
+from unit.desk.operated_stack import ALL, SWITCH, Stack, renew_stack, serve_stack
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """Three SOL are held."""
-    with open_rule_world() as world:
-        made = Stack(world, {})
-        dynamodb = made.client("dynamodb")
-        dynamodb.create_table(
-            TableName="trader",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        store, ledger = DynamoStateStore(dynamodb, "trader"), after_tick(ENTRY, 2).store.ledger(SCOPE)
-        assert ledger is not None
-        store.commit(store.acquire(SCOPE, "a run", NOW, 60), ledger, release=True)
-        (made.item,) = made.items()
-        world.listen()
-        yield made
-        dynamodb.delete_table(TableName="trader")
-        made.client("ssm").delete_parameter(Name=SWITCH)
+    yield from serve_stack()
 
 
 @pytest.fixture
 def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """The same before anything happened, the switch at RUN; Ada is logged in."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {**_AWS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stack.world.server.port}"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(clients, "_SESSION", None)
-    stack.client("dynamodb").put_item(TableName="trader", Item=stack.item)
-    stack.set_switch("RUN")
-    stack.delivered.clear()
-    return stack
+    return renew_stack(stack, monkeypatch)
 
 
 def run_on(*arguments: str, names: tuple[str, ...] = ALL) -> int:
-    return run(*arguments, *names, "--mode", "PAPER", "--config", str(CONFIG))
+    """Without waiting: nothing in this world acts on what is said."""
+    waiting = () if arguments[0] == "status" else ("--no-wait",)
+    return run(*arguments, *names, "--mode", "PAPER", "--config", str(CONFIG), *waiting)
 
 
 SENT: dict[CommandKind, tuple[list[str], dict[str, Any]]] = {
-    CommandKind.FLATTEN: (["flatten", "--why", "news"], {"why": "news"}),
-    CommandKind.RESUME: (["resume", "--why", "keep", "--abandon"], {"why": "keep", "abandon": True}),
-    CommandKind.CLOSE: (["close", LOT], {"why": "", "lot": LOT}),
+    CommandKind.FLATTEN: (["flatten", "--yes", "--reason", "news"], {"why": "news"}),
+    CommandKind.RESUME: (["resume", "--reason", "keep", "--abandon"], {"why": "keep", "abandon": True}),
+    CommandKind.CLOSE: (["close", LOT, "--yes"], {"why": "", "lot": LOT}),
     CommandKind.PAUSE: (
         ["pause", "sol-usd", "--until", "2999-01-01"],
         {"why": "", "product": "SOL-USD", "until": "2999-01-01T00:00:00Z"},
     ),
-    CommandKind.CLEAR_DRAWDOWN: (["clear-drawdown", "--why", "looked"], {"why": "looked"}),
+    CommandKind.CLEAR_DRAWDOWN: (["clear-drawdown", "--reason", "looked"], {"why": "looked"}),
     CommandKind.RECONCILE: (["reconcile"], {"why": ""}),
 }
 
@@ -140,7 +76,7 @@ def test_command_reaches_the_function_by_the_bus(
 
 def test_command_says_what_stood_before_it(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     """It is on its way; AWS's word that it has it is none that anybody obeys."""
-    run_on("flatten")
+    run_on("flatten", "--yes")
 
     told = capsys.readouterr().out
     assert "stood before it: RUN (the kill switch says so)\n" in told
@@ -149,7 +85,7 @@ def test_command_says_what_stood_before_it(aws: Stack, capsys: pytest.CaptureFix
 
 def test_command_is_said_now(aws: Stack) -> None:
     """Unless it says another instant."""
-    run_on("flatten")
+    run_on("flatten", "--yes")
 
     ((_, event),) = aws.delivered
     command = parse_event(event, Instant(2_000_000_000))
@@ -164,10 +100,10 @@ def parse_instant(text: str) -> Instant:
 
 def test_what_the_function_would_refuse_is_not_sent(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     """The lots there are: the ledger is looked at first."""
-    code = run_on("close", "t247-x")
+    code = run_on("close", "t247-x", "--yes")
 
     assert (1, []) == (code, aws.delivered)
-    assert f"there is no lot t247-x; open are {LOT}" in capsys.readouterr().err
+    assert f"lot 't247-x' is not held; there are {LOT} (3 SOL-USD)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -181,7 +117,7 @@ def test_command_is_sent_though_nothing_can_be_seen_from_here(
     names: tuple[str, ...], told: str, aws: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever may give commands only, and a table that is away: the function looks again."""
-    codes = [run_on("flatten", names=names), run_on("close", "t247-x", names=names)]
+    codes = [run_on("flatten", "--yes", names=names), run_on("close", "t247-x", "--yes", names=names)]
 
     said = capsys.readouterr().out
     assert ([0, 0], ["flatten", "close"]) == (codes, [event["detail-type"] for _, event in aws.delivered])
@@ -200,10 +136,10 @@ def test_bus_that_does_not_take_it_ends_in_one_line(
     names: tuple[str, ...], code: int, told: str, aws: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody may believe that it was sent."""
-    assert code == run_on("flatten", names=names)
+    assert code == run_on("flatten", "--yes", names=names)
 
     output = capsys.readouterr()
-    assert ([], "") == (aws.delivered, output.out)
+    assert ([], False) == (aws.delivered, "given" in output.out)
     assert [True] == [told in line for line in output.err.splitlines()]
 
 
@@ -222,7 +158,7 @@ def test_event_that_the_bus_refuses_is_not_said_to_be_sent(
 
     monkeypatch.setattr(clients, "_SESSION", Session())
 
-    code = run_on("flatten", names=("--bus", BUS))
+    code = run_on("flatten", "--yes", names=("--bus", BUS))
 
     assert (1, f"StoreUnavailable: bus {BUS}: InternalFailure\n") == (code, capsys.readouterr().err)
 
@@ -231,15 +167,15 @@ def test_resume_names_the_line_that_sets_the_switch(aws: Stack, capsys: pytest.C
     """And leaves the switch as it is."""
     aws.set_switch("HALT")
 
-    code = run_on("resume", "--why", "go on")
+    code = run_on("resume", "--reason", "go on")
 
     assert (0, "HALT") == (code, aws.switch())
-    assert capsys.readouterr().out.endswith(f"  aws ssm put-parameter --overwrite --name {SWITCH} --value RUN\n")
+    assert f"  aws ssm put-parameter --overwrite --name {SWITCH} --value RUN\n" in capsys.readouterr().out
 
 
 def test_resume_without_sight_of_the_switch_says_so(aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     """It claims neither that trading goes on nor that it does not."""
-    run_on("resume", "--why", "go on", names=("--bus", BUS, "--table", "trader"))
+    run_on("resume", "--reason", "go on", names=("--bus", BUS, "--table", "trader"))
 
     assert "the kill switch is not visible from here (--switch is not given)" in capsys.readouterr().out
 
@@ -250,7 +186,7 @@ def test_resume_without_sight_of_the_switch_says_so(aws: Stack, capsys: pytest.C
 @pytest.mark.parametrize(("command", "word"), [("halt", "HALT"), ("reduce-only", "REDUCE_ONLY")])
 def test_switch_is_a_parameter(command: str, word: str, aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     """Its type stays, and the way back is a line for a shell."""
-    code = run(command, "--switch", SWITCH)
+    code = run(command, "--switch", SWITCH, "--no-wait")
 
     told = capsys.readouterr().out
     assert (0, word) == (code, aws.switch())
@@ -353,7 +289,7 @@ def test_no_region_ends_in_one_line(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
 
-    code = run("halt", "--switch", SWITCH)
+    code = run("halt", "--switch", SWITCH, "--no-wait")
 
     line = "AWS: no region is set; allowed is AWS_REGION, or a profile that has one\n"
     assert (78, line) == (code, capsys.readouterr().err)
@@ -370,9 +306,9 @@ def test_operator_may_do_what_the_commands_ask(aws: Stack) -> None:
     with record_calls() as made, made.listening():
         run_on("status", names=("--table", "trader", "--switch", SWITCH))
         looked = len(made.calls)
-        run_on("flatten")
-        run("reduce-only", "--switch", SWITCH)
-        run("halt", "--switch", SWITCH)
+        run_on("flatten", "--yes")
+        run("reduce-only", "--switch", SWITCH, "--no-wait")
+        run("halt", "--switch", SWITCH, "--no-wait")
     ours = [call for call in made.calls if not call.caller.startswith("desk.sandbox")]
     # For these, IAM's word for what is allowed is that for the call.
     seen, done = ({call.name for call in calls} for calls in (ours[:looked], ours[looked:]))
@@ -393,7 +329,9 @@ boto3.session.Session.__init__ = warn_and_begin
 """
 
 
-@pytest.mark.parametrize("arguments", [["flatten", *ALL], ["halt", "--switch", SWITCH]], ids=lambda each: each[0])
+@pytest.mark.parametrize(
+    "arguments", [["flatten", "--yes", *ALL], ["halt", "--switch", SWITCH]], ids=lambda each: each[0]
+)
 def test_warning_of_boto3_stays_off_the_screen(arguments: list[str], aws: Stack) -> None:
     """On a Python that it will soon give up, it says so; -W shows it."""
     settings = ["--config", str(CONFIG), "--mode", "PAPER"] if arguments[0] == "flatten" else []
@@ -401,7 +339,7 @@ def test_warning_of_boto3_stays_off_the_screen(arguments: list[str], aws: Stack)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
     def start(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *options, "-c", program, *arguments, *settings]
+        command = [sys.executable, *options, "-c", program, *arguments, *settings, "--no-wait"]
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     silent, loud = start(), start("-W", "default")
@@ -412,7 +350,7 @@ def test_warning_of_boto3_stays_off_the_screen(arguments: list[str], aws: Stack)
 
 def test_detail_is_the_one_that_the_recorded_event_has(aws: Stack) -> None:
     """Field for field what events/ shows, so that page, shell function and command say the same."""
-    run_on("flatten", "--why", "x")
+    run_on("flatten", "--yes", "--reason", "x")
 
     ((_, event),) = aws.delivered
     recorded = json.loads((ROOT / "events/bus-flatten.json").read_text(encoding="utf-8"))
