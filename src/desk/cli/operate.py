@@ -6,6 +6,7 @@ A command is written down where the next run finds it, or put onto a stack's bus
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from desk.cli.options import read_instant
 from desk.cli.sale_question import ask_to_sell
 from desk.cli.word_options import WordOptions, list_examples, with_word_options
 from desk.confirmation import CommandWord, Stopwatch
+from desk.controls import make_command
 from desk.in_memory import FixedClock
 from trader.adapters.local.clock import SystemClock
 from trader.errors import CommandRefused, ConfigError
@@ -115,6 +117,7 @@ def pause(
         raise ConfigError(f"pause: {given}; allowed is either --until 2026-11-24T00:00:00Z or --for 2h")
     end = read_instant(until, "--until") if until is not None else Instant(desk.now + _read_span(span or ""))
     fields = {"why": word.reason, **_name_paused(what, desk), "until": rfc3339(end)}
+    _check_end(fields, desk)
     _give(desk, CommandKind.PAUSE, fields, word)
 
 
@@ -200,6 +203,16 @@ def _check_lot(lot_id: str, desk: CommandDesk) -> None:
         )
     if state.commands.is_flattening or lot_id in state.commands.closing():
         print("note: that it is to be sold was said before, and still stands")
+
+
+def _check_end(fields: Mapping[str, str], desk: CommandDesk) -> None:
+    """Make sure that a pause that is over at once ends one that stands. Raises: ConfigError, CommandRefused."""
+    command = make_command(CommandKind.PAUSE, {**fields, "issued_at": rfc3339(desk.now)}, desk.now)
+    state = desk.sight.state
+    if command.until is None or command.until > desk.now or state is None or command.slot in state.commands.slots:
+        return
+    over = f"it would end {fields['until']}, which lies in the past: it is {rfc3339(desk.now)}"
+    raise CommandRefused(f"{command.slot} does not stand, so that there is nothing to end; {over}")
 
 
 def _read_span(text: str) -> int:

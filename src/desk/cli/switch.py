@@ -1,6 +1,6 @@
 """``trader halt`` and ``trader reduce-only``: the two words of the kill switch that only ever allow less.
 
-Neither reads the configuration or the ledger, so that no fault in them keeps a system from being halted. RUN and
+Nothing that is wrong with the configuration or the ledger keeps a system from being halted. RUN and
 FLATTEN are set by hand.
 """
 
@@ -17,9 +17,10 @@ from desk.controls import UNSEEN, Controls, open_controls
 from desk.errors import NotNow
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
-from trader.errors import CommandRefused, ConfigError, MalformedData, StoreError
+from trader.errors import CommandRefused, MalformedData, StoreError
 from trader.model.ids import rfc3339
 from trader.model.trading_state import TradingState
+from trader.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -71,39 +72,49 @@ def _read(controls: Controls) -> tuple[TradingState | None, str]:
 def _set(
     controls: Controls, wanted: TradingState, before: tuple[TradingState | None, str], system: System, word: WordOptions
 ) -> None:
+    is_idle, look = controls.find_worker() is None, f"trader status {system.options()}"
+    # A run that the word wakes may be quick: whose books these are is found out before, and cannot keep it back.
+    settings, problem = _load(system) if word.waits and not is_idle else (None, "")
     controls.write_switch(wanted)
     pace, written_at = Stopwatch(), SystemClock().now()
     now = _read(controls)
     print(f"kill switch: {before[0] or before[1]} before, {now[0] or now[1]} now")
     if word.reason:
-        print(
-            f"said {rfc3339(written_at)} by {read_login()}: {' '.join(word.reason.split())}; no record keeps this line"
-        )
+        reason = " ".join(word.reason.split())
+        print(f"said {rfc3339(written_at)} by {read_login()}: {reason}; no record keeps this line")
     if before[0] not in (None, wanted):
         print(f"to go back: {controls.name_switch_command(before[0] or wanted)}")
-    look = f"trader status {system.options()}"
-    if controls.find_worker() is None:
+    if is_idle:
         tell_idle(look)
     elif not word.waits:
         print(f"the next run acts on it, and one at work before its next order: {look}")
+    elif settings is None:
+        raise NotNow(_name_unseen(wanted, problem, look))
     else:
-        _attend(controls, SwitchWord(controls, wanted, written_at), system, word, pace, look)
+        _attend(SwitchWord(controls, wanted, written_at), settings, word, pace, look)
 
 
-def _attend(
-    controls: Controls, switch: SwitchWord, system: System, word: WordOptions, pace: Stopwatch, look: str
-) -> None:
-    """Wait for a run that began after the word was written; nothing that fails here takes it back."""
-    name = f"the kill switch's {switch.wanted}"
+def _load(system: System) -> tuple[Settings | None, str]:
+    """Read the configuration, or say why it cannot be read."""
     try:
-        settings = system.settings()
-        scope = make_scope(settings)
+        return system.settings(), ""
+    except Exception as error:
+        return None, "; ".join(str(error).splitlines())
+
+
+def _name_unseen(wanted: TradingState, why: str, look: str) -> str:
+    return f"the kill switch's {wanted} is set; whether a run has acted on it is {UNSEEN} ({why}): {look}"
+
+
+def _attend(switch: SwitchWord, settings: Settings, word: WordOptions, pace: Stopwatch, look: str) -> None:
+    """Wait for a run that began after the word was written; nothing that fails here takes it back."""
+    name, scope, controls = f"the kill switch's {switch.wanted}", make_scope(settings), switch.controls
+    try:
         reading = controls.look(scope)
         # What is stored now, before anything else is read, is what a later run is told from.
         switch.judge(reading, SystemClock().now())
-    except (ConfigError, StoreError) as error:
-        told = "; ".join(str(error).splitlines())
-        raise NotNow(f"{name} is set; whether a run has acted on it is {UNSEEN} ({told}): {look}") from None
+    except StoreError as error:
+        raise NotNow(_name_unseen(switch.wanted, str(error), look)) from None
     except KeyboardInterrupt:
         tell_interrupted(f"{name} stands nevertheless: {look}")
     timeout = measure_timeout(word, settings.cycle.period_seconds)

@@ -38,11 +38,8 @@ class Function:
     def __init__(self, stack: Stack, seconds: float = 0.3) -> None:
         self.seconds, self._threads = seconds, list[threading.Thread]()
         self._stack, self._free = stack, threading.Lock()
-        self.runner = Runner(
-            a_world((ENTRY, 2)),
-            DynamoStateStore(stack.world.client("dynamodb"), "trader"),
-            SsmKillSwitch(stack.world.client("ssm"), SWITCH),
-        )
+        store, switch = DynamoStateStore(stack.client("dynamodb"), "trader"), SsmKillSwitch(stack.client("ssm"), SWITCH)
+        self.runner = Runner(a_world((ENTRY, 2)), store, switch)
 
     def hear(self, _target: str, event: dict[str, Any]) -> None:
         """Take an event; the bus does not wait for what becomes of it."""
@@ -103,6 +100,8 @@ def test_sale_is_waited_for_and_told(
 @pytest.mark.parametrize("command", ["halt", "reduce-only"])
 def test_switch_is_waited_for(command: str, function: Function, aws: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     """A run for the change of the parameter confirms it; the protection stays."""
+    # As an event takes its time to arrive.
+    function.seconds = 1.0
     code = run_on(command, names=("--switch", SWITCH, "--table", "trader"))
 
     told = capsys.readouterr().out
@@ -181,7 +180,7 @@ def test_two_operators_at_once_are_both_told(
     hear = function.hear
 
     def hear_twice(target: str, event: dict[str, Any]) -> None:
-        DynamoStateStore(aws.world.client("dynamodb"), "trader").write_command(SCOPE, resume)
+        DynamoStateStore(aws.client("dynamodb"), "trader").write_command(SCOPE, resume)
         hear(target, event)
 
     aws.world.server.events.deliver = hear_twice

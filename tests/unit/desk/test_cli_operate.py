@@ -200,7 +200,12 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "bad instant": (["pause", "SOL-USD", "--until", "tomorrow"], 78, "--until: 'tomorrow' is not an instant"),
     "bad span": (["pause", "SOL-USD", "--for", "2 hours"], 78, "--for: '2 hours' is no time span; allowed are 30m"),
     "empty span": (["pause", "SOL-USD", "--for", ""], 78, "--for: '' is no time span"),
-    "past": (["pause", "SOL-USD", "--until", "2026-11-22T12:00:00Z"], 1, "until lies in the past"),
+    "past": (
+        ["pause", "sol-usd", "--until", "2026-11-22T12:00:00Z"],
+        1,
+        "pause product SOL does not stand, so that there is nothing to end; it would end 2026-11-22T12:00:00Z, which",
+    ),
+    "nothing to end": (["pause", "rules_engine", "--for", "0m"], 1, "pause strategy rules_engine does not stand"),
     "year one": (["pause", "SOL-USD", "--until", "0001-01-01"], 78, "until"),
     "no reason": (["resume"], 78, "resume: --reason is missing; allowed is a line that says the reason"),
     "empty reason": (["resume", "--reason", ""], 78, "resume: --reason is missing"),
