@@ -19,6 +19,7 @@ from trader.model.ids import Instant
 from unit.desk.operated_folder import (
     LOT,
     NOW,
+    NOW_TEXT,
     VARIABLES,
     ledger_in,
     look,
@@ -92,6 +93,18 @@ def test_command_says_its_id_what_stands_now_and_where_to_look(home: Path, capsy
     assert "stands now: FLATTEN (a flatten stands, until a resume is said)\n" in told
     assert "no run has acted yet on: flatten\n" in told
     assert told.endswith(f"nothing runs there: the next run acts on it, as {ACTS}: trader status {options(home)}\n")
+
+
+@pytest.mark.parametrize("command", [["flatten", "--yes"], ["resume"], ["halt"]], ids=lambda each: each[0])
+def test_reason_is_understood_by_its_old_name(
+    command: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alarms that were delivered say it; the new one is named, and the field is the same."""
+    code = run_in(home, *command, "--why", "lies open", at="" if command == ["halt"] else NOW_TEXT)
+
+    output = capsys.readouterr()
+    assert (0, "note: --why is called --reason now\n") == (code, output.err)
+    assert "lies open" in output.out
 
 
 def test_two_commands_have_two_ids(home: Path) -> None:
