@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from desk.aftermath import Aftermath, OpenBooks, open_books, settle_books
 from desk.confirmation import CommandWord, Stage, SwitchWord, follow
 from desk.in_memory import InMemoryKillSwitch, InMemoryStateStore, ManualClock
-from simulation.scenarios import FLATTEN
+from simulation.scenarios import ENTRY, FLATTEN
 from simulation.world import SCOPE, START, STEP
 from trader.cycle import CycleOutcome
 from trader.entry.events import RunTick, SwitchChanged
@@ -65,7 +65,8 @@ COMMAND = Command(CommandKind.FLATTEN, NOW, "c-1", "ada", "news")
 @cache
 def steps_of(kind: str) -> Sequence[Step]:
     """A tick that is at work when the word is said, the run that acts on it, and a tick after it."""
-    world = a_world((FLATTEN, 1))
+    # Where an entry rests, no word of the switch is done before it is cancelled, whoever began when.
+    world = a_world((FLATTEN, 1) if kind == "flatten" else (ENTRY, 2))
     store = SteppingStore()
     store.texts, store._fills, store._finished = (
         dict(world.store.texts),
@@ -81,7 +82,7 @@ def steps_of(kind: str) -> Sequence[Step]:
         store.write_command(SCOPE, COMMAND)
         runner.run(COMMAND)
     else:
-        switch.word = "HALT"
+        switch.word = kind
         runner.run(SwitchChanged(NOW, "e-1"))
     finished = len(store.steps) - 1
     world.clock.set(Instant(START + 3 * STEP + 10))
@@ -94,7 +95,8 @@ class SteppedControls:
 
     options, next_step, is_local = "", "", False
 
-    def __init__(self, steps: Sequence[Step], strides: Iterable[int]) -> None:
+    def __init__(self, steps: Sequence[Step], strides: Iterable[int], switch: TradingState = TradingState.RUN) -> None:
+        self._switch = switch
         self._steps, self._strides, self.at, self.told_at = steps, iter(strides), 0, 0
 
     def _see(self) -> InMemoryStateStore:
@@ -118,7 +120,7 @@ class SteppedControls:
         return "the function"
 
     def read_switch(self) -> TradingState:
-        return TradingState.HALT
+        return self._switch
 
     def check_scope(self, scope: Scope) -> None:
         raise AssertionError("nobody asks")
@@ -182,13 +184,13 @@ def test_sold_lines_are_the_fills_that_are_stored(strides: list[int], timeout: i
         assert not ending.reading.ledger.lots
 
 
-@given(STRIDES)
-def test_switch_is_confirmed_by_no_run_that_began_before_it(strides: list[int]) -> None:
+@given(STRIDES, st.sampled_from([TradingState.HALT, TradingState.REDUCE_ONLY]))
+def test_switch_is_confirmed_by_no_run_that_began_before_it(strides: list[int], wanted: TradingState) -> None:
     """A tick may be at work when it is written, and end afterwards."""
-    steps = steps_of("halt")
-    controls = SteppedControls(steps, strides)
+    steps = steps_of(wanted.value)
+    controls = SteppedControls(steps, strides, wanted)
     books = open_books(SteppedControls(steps, [0]), SCOPE, steps[0].store.ledger(SCOPE))
-    word = SwitchWord(controls, TradingState.HALT, NOW)
+    word = SwitchWord(controls, wanted, NOW)
     word.judge(steps[0].store.look(SCOPE), NOW)
 
     ending = follow(word, controls, SCOPE, books, ManualClock(NOW), CountedPace(), 60, tell=lambda _: None)
@@ -198,4 +200,5 @@ def test_switch_is_confirmed_by_no_run_that_began_before_it(strides: list[int]) 
     assert ending.reading is not None
     assert ending.reading.ledger is not None
     assert ending.reading.ledger.last_run is not None
-    assert CycleOutcome.HALTED == ending.reading.ledger.last_run.outcome
+    expected = CycleOutcome.HALTED if wanted is TradingState.HALT else CycleOutcome.COMPLETED
+    assert expected == ending.reading.ledger.last_run.outcome

@@ -435,10 +435,9 @@ def test_switch_that_is_turned_meanwhile_is_not_said_to_be_done(
     assert "says 'RNU'" in line
 
 
-def test_run_that_began_before_the_word_does_not_confirm_it(
-    runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_that_began_before_the_word_does_not_confirm_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It held the lease when the word was written, and may have read the one before."""
+    runner = a_runner_in(tmp_path, a_world((ENTRY, 2)))
     grant = runner.store.acquire(SCOPE, "a run that is busy", NOW, 60)
     ledger = grant.ledger
     assert ledger is not None
