@@ -24,7 +24,8 @@ from trader.errors import CommandRefused, MalformedData
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.money import Quantity
-from trader.model.orders import Unknown
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill, Unknown
 from trader.model.trading_state import TradingState
 
 NOW = Instant(1_795_342_507)
@@ -326,6 +327,12 @@ class _NoItems:
 
     def read_owed(self, _: Scope) -> dict[str, str]:
         return {}
+
+    def read_fills(self, _: Scope) -> tuple[Fill, ...]:
+        return ()
+
+    def read_finished(self, _: Scope) -> tuple[OrderRecord, ...]:
+        return ()
 
 
 class _Records:

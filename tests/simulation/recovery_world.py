@@ -11,6 +11,8 @@ from simulation.world import SCOPE, Scenario, Store, World
 from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 
 
 class InMemoryLedgerItems:
@@ -41,6 +43,12 @@ class InMemoryLedgerItems:
 
     def read_owed(self, scope: Scope) -> Mapping[str, str]:
         return {key: text for (owner, key), text in self.store.owed.items() if owner == scope}
+
+    def read_fills(self, scope: Scope) -> Sequence[Fill]:
+        return self.store.fills(scope)
+
+    def read_finished(self, scope: Scope) -> Sequence[OrderRecord]:
+        return self.store.finished(scope)
 
 
 class InMemoryAuditReader:

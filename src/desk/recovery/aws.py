@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -20,9 +20,12 @@ from trader.adapters.aws.state_store import LEDGER, decode_ledger
 from trader.adapters.aws.stored_text import StoredText
 from trader.adapters.aws.table import DynamoTable, Item, Refused, list_digests, name_parts, read_number
 from trader.errors import AuditError, LeaseHeld, LedgerCorrupt, StoreUnavailable, VersionConflict
+from trader.model.codec import read_stored
 from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 
 _DIGITS = 12
 #: No record is larger. Units: bytes.
@@ -109,8 +112,19 @@ class DynamoLedgerItems:
 
     def read_owed(self, scope: Scope) -> Mapping[str, str]:
         what = f"what is owed to the audit of {scope}"
-        found = self._table.list_bodies(scope, _OWED, _BEHIND_OWED, what)
-        return {key.removeprefix(_OWED): stored.text(f"{what}, {key}") for key, stored in found.items()}
+        return {key.removeprefix(_OWED): text for key, text in self._list(scope, _OWED, _BEHIND_OWED, what).items()}
+
+    def read_fills(self, scope: Scope) -> tuple[Fill, ...]:
+        found = self._list(scope, "FILL#", "FILL$", f"fills of {scope}")
+        return tuple(read_stored(Fill, text, key) for key, text in found.items())
+
+    def read_finished(self, scope: Scope) -> tuple[OrderRecord, ...]:
+        found = self._list(scope, "ORDER#", "ORDER$", f"finished orders of {scope}")
+        return tuple(read_stored(OrderRecord, text, key) for key, text in found.items())
+
+    def _list(self, scope: Scope, first: str, last: str, what: str) -> dict[str, str]:
+        found = self._table.list_bodies(scope, first, last, what)
+        return {key: stored.text(f"{what}, {key}") for key, stored in found.items()}
 
 
 def _read_stored_ledger(scope: Scope, item: Item, stored: StoredText | None) -> StoredLedger:
@@ -151,15 +165,34 @@ class S3AuditReader:
         self._known: dict[str, str] = {}
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
-        with translate_errors(f"audit of {scope}", AuditError):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"{self._prefix}scope={scope}/"
-            )
-            keys = [row["Key"].removeprefix(self._prefix) for page in pages for row in page.get("Contents", ())]
-            missing = [key for key in keys if key not in self._known]
-            with ThreadPoolExecutor(_PARALLEL) as pool:
-                self._known |= dict(zip(missing, pool.map(self._text, missing), strict=True))
+        return self.read_texts(self._list_keys(scope, ""))
+
+    def list_days(self, scope: Scope) -> list[str]:
+        """List the days of which there are objects. Raises: AuditError."""
+        prefix = f"{self._prefix}scope={scope}/"
+        pages = self._list(scope, Prefix=prefix, Delimiter="/")
+        folders = [row["Prefix"] for page in pages for row in page.get("CommonPrefixes", ())]
+        return sorted(each.removeprefix(f"{prefix}dt=").rstrip("/") for each in folders)
+
+    def list_keys(self, scope: Scope, day: str) -> list[str]:
+        """List the keys of the objects of a day. Raises: AuditError."""
+        return self._list_keys(scope, f"dt={day}/")
+
+    def read_texts(self, keys: Iterable[str]) -> Mapping[str, str]:
+        """Read these objects. Raises: AuditError."""
+        keys = list(keys)
+        missing = [key for key in keys if key not in self._known]
+        with translate_errors("objects of the audit", AuditError), ThreadPoolExecutor(_PARALLEL) as pool:
+            self._known |= dict(zip(missing, pool.map(self._text, missing), strict=True))
         return {key: self._known[key] for key in keys}
+
+    def _list_keys(self, scope: Scope, folder: str) -> list[str]:
+        pages = self._list(scope, Prefix=f"{self._prefix}scope={scope}/{folder}")
+        return [row["Key"].removeprefix(self._prefix) for page in pages for row in page.get("Contents", ())]
+
+    def _list(self, scope: Scope, **asked: str) -> list[Mapping[str, Any]]:
+        with translate_errors(f"audit of {scope}", AuditError):
+            return list(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **asked))
 
     def _text(self, key: str) -> str:
         return read_object(self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read())

@@ -120,7 +120,7 @@ def read_chain(texts: Mapping[str, str]) -> Chain:
     the ledger vouches for that one.
     """
     breaks: list[Break] = []
-    every = [found for key, text in sorted(texts.items()) if (found := _object(key, text, breaks)) is not None]
+    every = [found for key, text in sorted(texts.items()) if (found := parse_object(key, text, breaks)) is not None]
     digests = {each.digest for each in every}
     after: dict[str, list[ChainObject]] = {}
     for each in every:
@@ -220,7 +220,8 @@ def _is_name(key: str, named: re.Match[str]) -> bool:
     return key == name_audit_object(Scope(scope), CycleId(cycle_id), int(epoch), part + (short or ""))
 
 
-def _object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
+def parse_object(key: str, text: str, breaks: list[Break]) -> ChainObject | None:
+    """Read one object, wherever it stands in the chain; None, and why in *breaks*, if it is none."""
     named = _KEY.fullmatch(key)
     if named is None or not _is_name(key, named):
         breaks.append(Break(key, f"{key} is not the name of an audit object"))
@@ -256,10 +257,20 @@ class FolderAuditReader:
         self._folder = folder
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
+        return self.read_texts([key for day in self.list_days(scope) for key in self.list_keys(scope, day)])
+
+    def list_days(self, scope: Scope) -> list[str]:
+        """List the days of which there are objects."""
+        return sorted(each.name.removeprefix("dt=") for each in (self._folder / f"scope={scope}").glob("dt=*"))
+
+    def list_keys(self, scope: Scope, day: str) -> list[str]:
+        """List the keys of the objects of a day."""
+        folder = f"scope={scope}/dt={day}"
+        return [f"{folder}/{path.name}" for path in sorted((self._folder / folder).glob("*.jsonl"))]
+
+    def read_texts(self, keys: Iterable[str]) -> Mapping[str, str]:
+        """Read these objects. Raises: AuditError."""
         try:
-            return {
-                path.relative_to(self._folder).as_posix(): read_object(path.read_bytes())
-                for path in sorted((self._folder / f"scope={scope}").glob("dt=*/*.jsonl"))
-            }
+            return {key: read_object((self._folder / key).read_bytes()) for key in keys}
         except OSError as error:
             raise AuditError(f"{self._folder}: {error}") from error

@@ -21,6 +21,8 @@ from trader.model.codec import canonical_json
 from trader.model.commands import Command
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
+from trader.model.order_record import OrderRecord
+from trader.model.orders import Fill
 
 _DIGITS = 12
 
@@ -71,6 +73,12 @@ class LedgerItems(Protocol):
 
         Raises: StoreUnavailable, LedgerCorrupt.
         """
+
+    def read_fills(self, scope: Scope) -> Sequence[Fill]:
+        """Return every fill that was committed. Raises: StoreUnavailable, LedgerCorrupt."""
+
+    def read_finished(self, scope: Scope) -> Sequence[OrderRecord]:
+        """Return every finished order that was committed. Raises: StoreUnavailable, LedgerCorrupt."""
 
 
 def from_bytes(content: bytes) -> str:
@@ -179,6 +187,12 @@ class FileLedgerItems:
 
     def read_owed(self, scope: Scope) -> Mapping[str, str]:
         return self._store.list_owed(scope)
+
+    def read_fills(self, scope: Scope) -> Sequence[Fill]:
+        return self._store.fills(scope)
+
+    def read_finished(self, scope: Scope) -> Sequence[OrderRecord]:
+        return self._store.finished(scope)
 
     def _path(self, scope: Scope) -> Path:
         return self._store.folder(scope) / "ledger.json"

@@ -67,13 +67,13 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
     if not any(each.fills for each in old) or any(ledger.awaits_listing(each) for each in records):
         return ledger
-    taken = _fold(old, lot)
+    taken = build_lot(old, lot)
     if taken is None:
         return ledger
     kept = lot.carried.unknown if lot.carried is not None else NONE_UNKNOWN
     carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized, kept)
     staying = [seal_fills(record, until) for record in records]
-    after = _fold(staying, replace(lot, carried=carried))
+    after = build_lot(staying, replace(lot, carried=carried))
     if after is None or replace(after, carried=lot.carried) != lot:
         return ledger
     for record in staying:
@@ -101,7 +101,7 @@ def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
 def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     records = ledger.orders_of(lot_id)
     old = ledger.lots.get(lot_id) or ledger.closed_lots.get(lot_id)
-    lot = _fold(records, old)
+    lot = build_lot(records, old)
     if lot is None:
         raise InvariantViolation(f"more was sold than bought of {lot_id}, or its entry is not remembered")
     gained = lot.realized - (old.realized if old else ZERO)
@@ -111,7 +111,7 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
     return replace(ledger, by_strategy=by_strategy, closed_lots=closed).with_lot(lot)
 
 
-def _fold(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
+def build_lot(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     """Add up what a lot carries and the fills of these records; None if they sell more than there is."""
     entry = next((record for record in records if record.intent.is_entry and record.fills), None)
     begun = old if old is not None and old.carried is not None else _begin_lot(entry, old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
@@ -10,7 +11,7 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.lots import Lot
+from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderConfiguration, Side
 from trader.settings import Settings
 from trader.settings.app import CycleSettings
@@ -30,7 +31,7 @@ def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[Aud
             continue
         ledger = ledger.with_closed_lot(lot)
         won = lot.realized > 0
-        how = _how_closed(ledger, lot)
+        how = describe_closing(ledger.orders_of(lot.lot_id))
         minutes = risk.cooldown_win_minutes if won else risk.cooldown_loss_minutes
         if how == "stop":
             minutes = risk.cooldown_stop_minutes
@@ -63,13 +64,10 @@ def _longer(before: Cooldown | None, earned: Cooldown) -> Cooldown:
     return earned if before is None or before.until <= earned.until else before
 
 
-def _how_closed(ledger: Ledger, lot: Lot) -> str:
-    """Name what closed a lot: stop, target, or the reason of the exit that sold last."""
+def describe_closing(records: Iterable[OrderRecord]) -> str:
+    """Name what closed a lot, of all whose orders: stop, target, or the reason of the exit that sold last."""
     sells = [
-        (fill.time, record, fill)
-        for record in ledger.orders_of(lot.lot_id)
-        if record.intent.side is Side.SELL
-        for fill in record.fills
+        (fill.time, record, fill) for record in records if record.intent.side is Side.SELL for fill in record.fills
     ]
     if not sells:
         return "unfilled"
