@@ -7,13 +7,12 @@ to stderr, so that the output of a command can be piped.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from desk.cli import audit, config, cycle, key, ledger, operate, runs, sandbox, status, switch, use
-from desk.cli import run as run_module
 from desk.cli.exit_codes import ExitCode
 from desk.errors import NotNow
 from trader import __version__
@@ -21,23 +20,27 @@ from trader.errors import ConfigError, LeaseHeld, TraderError
 
 #: In the order of ``trader --help``.
 _MODULES = (
-    cycle,
-    run_module,
-    runs,
-    use,
-    status,
-    operate,
-    switch,
-    config,
-    key,
-    ledger,
-    audit,
-    sandbox,
+    "cycle",
+    "run",
+    "runs",
+    "use",
+    "status",
+    "why",
+    "books",
+    "operate",
+    "switch",
+    "config",
+    "key",
+    "ledger",
+    "audit",
+    "sandbox",
 )
+#: Of these commands no other module is loaded: who only asks shall not wait for what trades.
+_QUICK: Mapping[str, str] = {"why": "why", **dict.fromkeys(("trades", "fills", "lots", "cycles"), "books")}
 
 
-def build() -> typer.Typer:
-    """Collect the commands of every module."""
+def build(command: str = "") -> typer.Typer:
+    """Collect the commands of every module, or no more than the module of a *command* that is quick to load."""
     app = typer.Typer(
         name="trader",
         help="A crypto trading system for Coinbase spot: one stateless cycle per tick.",
@@ -45,8 +48,8 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for module in _MODULES:
-        module.register(app)
+    for name in (_QUICK[command],) if command in _QUICK else _MODULES:
+        import_module(f"desk.cli.{name}").register(app)
     app.callback()(_root)
     return app
 

@@ -17,8 +17,9 @@ from desk.location import StoreLocation
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
 from desk.recovery.diff import find_differences
-from desk.recovery.locate import locate, locate_items
+from desk.recovery.locate import locate
 from desk.recovery.store import Change, RebuildOptions, RecoveryStores, change_under_lease, rebuild, write_rebuilt
+from desk.recovery.stored import locate_items
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
 from trader.errors import ConfigError

@@ -20,8 +20,9 @@ from desk.recovery.anchors import Anchors
 from desk.recovery.chain import AuditReader, FolderAuditReader, read_chain
 from desk.recovery.evidence import Evidence
 from desk.recovery.history import FolderHistory
-from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
+from desk.recovery.ledger_item import FileLedgerItems
 from desk.recovery.store import RecoveryStores
+from desk.recovery.stored import check_location, locate_items
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
@@ -58,21 +59,10 @@ class ReadOnlyAccountStore:
 
 def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:
     """Open the stores on AWS if a table and a bucket are named, else in the folder. Raises: ConfigError."""
-    _check(location)
+    check_location(location)
     if location.table is not None and location.bucket is not None:
         return _on_aws(settings, location, location.table, location.bucket, writes=writes)
     return _in_folder(settings, location, location.home or Path(), writes=writes)
-
-
-def locate_items(location: StoreLocation) -> LedgerItems:
-    """Open the ledger items that the options name and nothing else: no venue, no key. Raises: ConfigError."""
-    _check(location)
-    if location.table is not None and location.bucket is not None:
-        from desk.recovery.aws import DynamoLedgerItems  # noqa: PLC0415 - a laptop needs no boto3
-        from trader.adapters.aws.clients import open_client  # noqa: PLC0415
-
-        return DynamoLedgerItems(open_client("dynamodb"), location.table, open_client("s3"), location.bucket)
-    return FileLedgerItems(location.home or Path())
 
 
 def locate_evidence(location: StoreLocation, scope: Scope, *, retention_days: int) -> Evidence:
@@ -91,15 +81,6 @@ def locate_evidence(location: StoreLocation, scope: Scope, *, retention_days: in
     history = S3History(open_client("s3"), location.bucket).read(scope)
     anchors = read_anchors(open_client("logs"), location.anchors, scope) if location.anchors else Anchors()
     return Evidence(history, owed, anchors, stored, retention_days, SystemClock().now())
-
-
-def _check(location: StoreLocation) -> None:
-    if (location.table is None) != (location.bucket is None):
-        raise ConfigError("--table and --bucket go together: the ledger lies in the one, the audit in the other")
-    if location.home is None and location.table is None:
-        raise ConfigError(
-            "neither a folder nor a table with its bucket is named; allowed is --home, --stack or --sandbox"
-        )
 
 
 def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, writes: bool) -> RecoveryStores:

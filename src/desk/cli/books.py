@@ -1,0 +1,194 @@
+"""``trader trades``, ``fills``, ``lots`` and ``cycles``: what was done, as tables, CSV and JSON. They read only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from desk.cli import books_columns
+from desk.cli.columns import Column, Row, choose_columns, fold_words, render_table, write_csv
+from desk.cli.journal_options import SINCE_HELP, open_journal, read_since, read_since_books
+from desk.cli.located import System, with_system
+from desk.cli.options import AsJson
+from desk.cli.screen import measure_width, print_lines
+from desk.journal.books import Books, check_sums, read_books, sum_gains, tell_fills, tell_trades
+from desk.journal.cycles import tell_cycles
+from desk.journal.open_lots import tell_lots
+from desk.journal.words import write_money
+from desk.recovery.stored import locate_items
+from trader.adapters.local.clock import SystemClock
+from trader.entry.wiring import make_scope
+from trader.errors import ConfigError, MissingData
+from trader.model.codec import encode
+from trader.model.ids import rfc3339
+from trader.model.money import ZERO
+from trader.settings import Settings
+
+Since = Annotated[str | None, typer.Option("--since", help=SINCE_HELP)]
+Product = Annotated[str | None, typer.Option("--product", help="Of one product or base asset only.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="No more than so many, the newest.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, every number in full.")]
+_CYCLES_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader trades``, ``fills``, ``lots`` and ``cycles``."""
+    app.command("trades", epilog=_give_examples("trades", "--since 30d --csv", "--product SOL"))(trades)
+    app.command("fills", epilog=_give_examples("fills", "--since 7d", "--limit 10 --json"))(fills)
+    app.command("lots", epilog=_give_examples("lots", "--product SOL-USD", "--json"))(lots)
+    app.command("cycles", epilog=_give_examples("cycles", "--since 1d", "--limit 50 --csv"))(cycles)
+
+
+def _give_examples(command: str, *options: str) -> str:
+    lines = [f"trader {command}", *(f"trader {command} {each}" for each in options)]
+    return "Examples:\n\n\b\n" + "\n".join(lines) + "\n"
+
+
+@with_system("table", "bucket")
+def trades(
+    system: System,
+    since: Since = None,
+    product: Product = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> None:
+    """List round trips: what was bought and sold of each lot, at what prices, and what was left after all fees.
+
+    Below them the sums, and whether they agree with the ledger's cash.
+    """
+    books, _ = _read(system)
+    rows = _choose(tell_trades(books), "sold_at", books, since, product, limit)
+    sums, check = sum_gains(rows), check_sums(books)
+    more = {"sums": encode(sums), "cash_check": encode(check)}
+    foot = [
+        f"{each['trades']} trades, {each['won']} won, {each['lost']} lost · fees {write_money(each['fees'])} · "
+        f"net {write_money(each['net_gain'])} {quote}"
+        for quote, each in sums.items()
+    ]
+    if check.difference or check.unassigned:
+        foot.append(
+            f"these do not explain the cash: difference {check.difference:f}, {check.unassigned} fills without a trade "
+            "→ trader audit verify"
+        )
+    else:
+        foot.append("all trades and what is held agree with the cash to the last unit")
+    _print("trades", books_columns.TRADES, rows, foot, more, as_csv=as_csv, as_json=as_json)
+
+
+@with_system("table", "bucket")
+def fills(
+    system: System,
+    since: Since = None,
+    product: Product = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> None:
+    """List executions as they were booked, oldest first, with the order and the lot they belong to."""
+    books, _ = _read(system)
+    rows = _choose(tell_fills(books), "at", books, since, product, limit)
+    fees: dict[str, Decimal] = {}
+    for each in rows:
+        quote = each["product"].rpartition("-")[2]
+        fees[quote] = fees.get(quote, ZERO) + each["fee"]
+    foot = [" · ".join([f"{len(rows)} fills", *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])]
+    _print("fills", books_columns.FILLS, rows, foot, {}, as_csv=as_csv, as_json=as_json)
+
+
+@with_system("table", "bucket")
+def lots(
+    system: System,
+    since: Since = None,
+    product: Product = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is held: entry, last mark, gain, stop and its distance, protection, and by when it is sold."""
+    books, settings = _read(system)
+    now = books.as_of if books.as_of is not None else SystemClock().now()
+    rows = _choose(tell_lots(books, settings, now), "opened_at", books, since, product, limit)
+    foot = [f"{len(rows)} lots · as of {rfc3339(now)}, when the last run ended"]
+    bare = [each for each in rows if each["protection"] != "in place"]
+    foot += [f"{each['product']} {each['lot']} protection {each['protection']} → trader status" for each in bare]
+    _print("lots", books_columns.LOTS, rows, foot, {"as_of": rfc3339(now)}, as_csv=as_csv, as_json=as_json)
+
+
+@with_system("table", "bucket")
+def cycles(
+    system: System, since: Since = None, limit: Limit = None, as_csv: AsCsv = False, as_json: AsJson = False
+) -> None:
+    """List the runs that left a record, newest first: how they ended and why, orders, fills, equity, regime.
+
+    Twenty of them, unless --since or --limit says otherwise. Ends with 1 if a record cannot be read.
+    """
+    settings = system.settings()
+    journal = open_journal(system, settings)
+    if journal.find_newest() is None:
+        raise MissingData(f"no run of {journal.scope} is on record; trader cycle and trader run make some")
+    start = read_since(since, journal) if since is not None else None
+    most = limit or (None if since is not None else _CYCLES_SHOWN)
+    rows = list(islice(tell_cycles(journal, start, journal.last_run), most))
+    foot = [f"{len(rows)} runs"] + [f"BROKEN {each.told} → trader audit verify" for each in journal.broken]
+    broken = {"broken": [each.told for each in journal.broken]}
+    _print("cycles", books_columns.CYCLES, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
+    if journal.broken:
+        raise typer.Exit(1)
+
+
+def _read(system: System) -> tuple[Books, Settings]:
+    settings = system.settings()
+    return read_books(locate_items(system.location), make_scope(settings)), settings
+
+
+def _choose(
+    rows: Iterable[Row], when: str, books: Books, since: str | None, product: str | None, limit: int | None
+) -> list[Row]:
+    """Choose by product and instant, and then the newest so many."""
+    every = list(rows)
+    if product is not None:
+        wanted = product.strip().upper()
+        every = [each for each in every if wanted in (each["product"], each["product"].rpartition("-")[0])]
+    if since is not None:
+        start = rfc3339(read_since_books(since, books))
+        every = [each for each in every if each[when] >= start]
+    return every[-limit:] if limit is not None else every
+
+
+def _print(
+    name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    foot: Sequence[str],
+    more: Mapping[str, Any],
+    *,
+    as_csv: bool,
+    as_json: bool,
+    reasons: bool = False,
+) -> None:
+    """Print rows in the form that is asked for; in a table with *reasons* each row's stands below it, in full."""
+    if as_csv and as_json:
+        raise ConfigError("--csv and --json are two forms; allowed is one of them")
+    if as_json:
+        print(json.dumps({name: encode(list(rows)), **more}, ensure_ascii=False))
+        return
+    if as_csv:
+        names = list(rows[0]) if rows else books_columns.NAMES[name]
+        print(write_csv([encode(row) for row in rows], names), end="")
+        return
+    width = measure_width()
+    head, rule, *body = render_table(columns, rows, width) if rows else [f"no {name}", ""]
+    lines = [head, *([rule] if rule else [])]
+    for line, row in zip(body, rows, strict=True):
+        reason = str(row.get("reason") or "") if reasons else ""
+        lines += [line, *(f"  {each}" for each in fold_words(reason, width - 2, "") if each)]
+    shown = choose_columns(columns, rows, width)
+    left_out = [column.head for column in columns if column not in shown] if rows else []
+    hint = [f"no room for {', '.join(left_out)}: --json and --csv have them"] if left_out else []
+    print_lines([*lines, *(line for text in (*foot, *hint) for line in fold_words(text, width, "  "))])

@@ -1,0 +1,105 @@
+"""What was decided over many cycles: verdicts by code, cycles by outcome, and what kept entries from being made."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from desk.journal.decisions import RecordedDecision, iterate_decisions
+from desk.journal.reasons import SETTINGS, describe_need, find_code, list_limits
+from desk.journal.runs import Journal
+from desk.journal.words import Limit
+from trader.errors import MissingData
+from trader.model.denials import DenialCode
+from trader.model.ids import Instant, rfc3339
+
+#: Stages at which a product had a trigger that meant something, and an entry was in reach.
+_WANTED = frozenset({"strategies", "allocation", "risk", "execution"})
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts as they grow. ``details`` keeps of each code the numbers that came nearest to deciding otherwise."""
+
+    cycles: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    products: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    wanted: Counter[str] = field(default_factory=Counter)
+    nearest: dict[str, Limit] = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
+    first: Instant | None = None
+    last: Instant | None = None
+
+    def take(self, decision: RecordedDecision) -> None:
+        self.cycles[decision.outline().outcome] += 1
+        self.first = decision.run.at
+        self.last = self.last if self.last is not None else decision.run.at
+        for product, verdict in decision.verdicts().items():
+            code = verdict.get("code") or verdict.get("outcome")
+            self.verdicts[str(code)] += 1
+            self.products[product][str(code)] += 1
+            if _is_wanted(verdict):
+                self.wanted[str(code)] += 1
+                self._take_numbers(str(code), verdict.get("details") or {})
+
+    def _take_numbers(self, code: str, details: Mapping[str, Any]) -> None:
+        self.needs.setdefault(code, describe_need(code, details))
+        for each in list_limits(code, details)[:1]:
+            known = self.nearest.get(code)
+            if known is None or _measure_miss(each) < _measure_miss(known):
+                self.nearest[code] = each
+
+
+def summarize(journal: Journal, since: Instant) -> dict[str, Any]:
+    """Count what is on record from an instant on. Raises: MissingData if nothing is, AuditError."""
+    tally = _Tally()
+    for decision in iterate_decisions(journal.iterate_runs(since=since)):
+        tally.take(decision)
+    if tally.first is None or tally.last is None:
+        raise MissingData(f"no cycle of {journal.scope} from {rfc3339(since)} on is on record")
+    wanted = sum(tally.wanted.values())
+    denied = [(code, count) for code, count in tally.wanted.most_common() if code != "ENTERING"]
+    return {
+        "scope": journal.scope,
+        "from": rfc3339(tally.first),
+        "to": rfc3339(tally.last),
+        "cycles": dict(tally.cycles.most_common()),
+        "verdicts": dict(tally.verdicts.most_common()),
+        "products": {product: dict(counts.most_common()) for product, counts in sorted(tally.products.items())},
+        "wanted": {
+            "count": wanted,
+            "entered": tally.wanted.get("ENTERING", 0),
+            "denied": [_describe_denial(code, count, wanted, tally) for code, count in denied],
+        },
+        "objects_read": journal.objects_read,
+        "broken": [each.told for each in journal.broken],
+    }
+
+
+def _is_wanted(verdict: Mapping[str, Any]) -> bool:
+    """Whether an entry was in reach: a trigger had fired, and nothing of the product was held yet."""
+    if verdict.get("outcome") == "ENTERING":
+        return True
+    is_depth = str(verdict.get("code")).startswith("DEPTH_")
+    is_refused = verdict.get("outcome") == "REFUSED" and verdict.get("code") is not None
+    return is_refused and (verdict.get("stage") in _WANTED or is_depth)
+
+
+def _describe_denial(code: str, count: int, wanted: int, tally: _Tally) -> dict[str, Any]:
+    nearest, known = tally.nearest.get(code), find_code(code)
+    return {
+        "code": code,
+        "count": count,
+        "share_pct": str(round(Decimal(100 * count) / wanted, 1)),
+        "meaning": known.meaning if isinstance(known, DenialCode) else None,
+        "setting": SETTINGS.get(code),
+        "nearest": nearest.write() if nearest is not None else None,
+        "would_need": tally.needs.get(code) or None,
+    }
+
+
+def _measure_miss(each: Limit) -> Decimal:
+    return abs(each.value - each.limit) / abs(each.limit) if each.limit else abs(each.value)

@@ -1,0 +1,122 @@
+"""How numbers, spans and limits are written for people; nothing is cut, and nothing unknown is written as zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from trader.model.ids import Instant, rfc3339
+from trader.model.money import plain
+
+NOT_ON_RECORD = "not on record"
+_DIGITS = 6
+_PRICE_DIGITS = 8
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+#: What a numbered detail is a limit of, by the end of its name.
+_LEAST, _MOST = "_min", "_max"
+
+
+def read_decimal(value: Any) -> Decimal | None:
+    """Read a number of a record; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def write_number(value: Any, digits: int = _DIGITS) -> str:
+    """Write a number with so many significant digits, all before the point; anything else as it is."""
+    number = read_decimal(value)
+    if number is None:
+        return str(value)
+    if abs(number) >= Decimal(10) ** digits:
+        return plain(number.to_integral_value())
+    return plain(Decimal(format(number, f".{digits}g")))
+
+
+def write_price(value: Decimal) -> str:
+    """Write a price or a quantity: significant digits, and never fewer before the point than there are."""
+    return write_number(value, _PRICE_DIGITS)
+
+
+def write_money(value: Decimal) -> str:
+    """Write an amount of money."""
+    return f"{value:,.2f}"
+
+
+def write_pct(value: Decimal, digits: int = 2) -> str:
+    """Write a percentage with its sign."""
+    return f"{value:+.{digits}f} %"
+
+
+def write_span(seconds: int) -> str:
+    """Write how long something takes or took."""
+    minutes, hours, days = seconds // _MINUTE, seconds // _HOUR, seconds // _DAY
+    if days >= 2:
+        return f"{days} d {hours % 24} h" if days < 10 else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes > 2 else f"{seconds} s"
+
+
+def write_when(at: Instant) -> str:
+    """Write an instant in the width of a table."""
+    return rfc3339(at)[:16].replace("T", " ")
+
+
+class Limit(NamedTuple):
+    """A number of a record beside its limit.
+
+    ``is_least``: it must be at least that, not at most; ``is_strict``: more than that, or less.
+    """
+
+    name: str
+    value: Decimal
+    limit: Decimal
+    is_least: bool
+    is_strict: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the number is on the right side of its limit."""
+        if self.value == self.limit:
+            return not self.is_strict
+        return (self.value > self.limit) is self.is_least
+
+    @property
+    def way_pct(self) -> Decimal | None:
+        """How much of the way to a least number is done, or of a most one is used; None where that says nothing."""
+        return self.value / self.limit * 100 if self.limit > 0 and self.value >= 0 else None
+
+    def write(self) -> str:
+        """Write both, and how far the one is from the other."""
+        sign = (">" if self.is_least else "<") + ("" if self.is_strict else "=")
+        sign = sign.replace(">=", "≥").replace("<=", "≤")
+        way = self.way_pct
+        is_near = way is not None and way != 100 and abs(way - 100) < 1
+        far = "" if way is None else f" ({way:.2f} %)" if is_near else f" ({way:.0f} %)"
+        if not self.holds:
+            sign = {"≥": "<", "≤": ">", ">": "≤", "<": "≥"}[sign]
+        return f"{self.name.replace('_', ' ')} {write_number(self.value)} {sign} {write_number(self.limit)}{far}"
+
+
+def find_limits(details: Mapping[str, Any]) -> list[Limit]:
+    """Find the numbers of a denial that have a limit beside them, those nearest to it first."""
+    found = []
+    for name, value in details.items():
+        for end in (_LEAST, _MOST):
+            number, limit = read_decimal(value), read_decimal(details.get(name + end))
+            if number is not None and limit is not None:
+                found.append(Limit(name.removeprefix("denied_"), number, limit, is_least=end == _LEAST))
+    return sorted(found, key=lambda each: -_closeness(each))
+
+
+def _closeness(each: Limit) -> Decimal:
+    if not each.value or not each.limit or (each.value < 0) is not (each.limit < 0):
+        return Decimal(0)
+    ratio = abs(each.value / each.limit)
+    return min(ratio, 1 / ratio)
