@@ -155,12 +155,17 @@ bench-cycle: .venv/.dev ## compare the CPU time of a whole cycle of 10 products 
 	$(BIN)/python -m desk.bench.cycle --base $(BASE) --ratio-max $(RATIO_MAX)
 
 .PHONY: docs
-docs: .venv/.dev ## rewrite the generated tables in docs
+docs: .venv/.dev ## rewrite the generated tables in docs, and the screens of docs/asking.md
 	$(BIN)/python -m desk.docs_tables docs
+	PYTHONPATH=src:tests $(BIN)/python -m unit.desk.journal.page
 
 .PHONY: bench-account
 bench-account: .venv/.dev ## count and time a look at the account over a lot of 180 days, beside an owner of 200 trades a day
 	$(BIN)/python -m desk.bench.account_read
+
+.PHONY: bench-why
+bench-why: .venv/.dev ## time trader why as a process over 10,000 recorded cycles; fails above 1 s of CPU time
+	$(BIN)/python -m desk.bench.why
 
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt

@@ -16,9 +16,9 @@ from desk.cli.journal_options import SINCE_HELP, open_journal, read_since, read_
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson
 from desk.cli.screen import measure_width, print_lines
-from desk.journal.books import Books, check_sums, read_books, sum_gains, tell_fills, tell_trades
-from desk.journal.cycles import tell_cycles
-from desk.journal.open_lots import tell_lots
+from desk.journal.books import Books, check_sums, compute_gains, describe_fills, describe_trades, read_books
+from desk.journal.cycles import describe_cycles
+from desk.journal.open_lots import describe_lots
 from desk.journal.words import write_money
 from desk.recovery.stored import locate_items
 from trader.adapters.local.clock import SystemClock
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("trades", epilog=_give_examples("trades", "--since 30d --csv", "--product SOL"))(trades)
     app.command("fills", epilog=_give_examples("fills", "--since 7d", "--limit 10 --json"))(fills)
     app.command("lots", epilog=_give_examples("lots", "--product SOL-USD", "--json"))(lots)
-    app.command("cycles", epilog=_give_examples("cycles", "--since 1d", "--limit 50 --csv"))(cycles)
+    app.command("cycles", epilog=_give_examples("cycles", "--product SOL", "--since 1d --csv"))(cycles)
 
 
 def _give_examples(command: str, *options: str) -> str:
@@ -60,11 +60,11 @@ def trades(
 ) -> None:
     """List round trips: what was bought and sold of each lot, at what prices, and what was left after all fees.
 
-    Below them the sums, and whether they agree with the ledger's cash.
+    Below them the sums, and whether they agree with the ledger's cash. Ends with 1 if not.
     """
     books, _ = _read(system)
-    rows = _choose(tell_trades(books), "sold_at", books, since, product, limit)
-    sums, check = sum_gains(rows), check_sums(books)
+    rows = _choose(describe_trades(books), "sold_at", books, since, product, limit)
+    sums, check = compute_gains(rows), check_sums(books)
     more = {"sums": encode(sums), "cash_check": encode(check)}
     foot = [
         f"{each['trades']} trades, {each['won']} won, {each['lost']} lost · fees {write_money(each['fees'])} · "
@@ -79,6 +79,8 @@ def trades(
     else:
         foot.append("all trades and what is held agree with the cash to the last unit")
     _print("trades", books_columns.TRADES, rows, foot, more, as_csv=as_csv, as_json=as_json)
+    if check.difference or check.unassigned:
+        raise typer.Exit(1)
 
 
 @with_system("table", "bucket")
@@ -92,7 +94,7 @@ def fills(
 ) -> None:
     """List executions as they were booked, oldest first, with the order and the lot they belong to."""
     books, _ = _read(system)
-    rows = _choose(tell_fills(books), "at", books, since, product, limit)
+    rows = _choose(describe_fills(books), "at", books, since, product, limit)
     fees: dict[str, Decimal] = {}
     for each in rows:
         quote = each["product"].rpartition("-")[2]
@@ -113,7 +115,7 @@ def lots(
     """List what is held: entry, last mark, gain, stop and its distance, protection, and by when it is sold."""
     books, settings = _read(system)
     now = books.as_of if books.as_of is not None else SystemClock().now()
-    rows = _choose(tell_lots(books, settings, now), "opened_at", books, since, product, limit)
+    rows = _choose(describe_lots(books, settings, now), "opened_at", books, since, product, limit)
     foot = [f"{len(rows)} lots · as of {rfc3339(now)}, when the last run ended"]
     bare = [each for each in rows if each["protection"] != "in place"]
     foot += [f"{each['product']} {each['lot']} protection {each['protection']} → trader status" for each in bare]
@@ -122,7 +124,12 @@ def lots(
 
 @with_system("table", "bucket")
 def cycles(
-    system: System, since: Since = None, limit: Limit = None, as_csv: AsCsv = False, as_json: AsJson = False
+    system: System,
+    since: Since = None,
+    product: Annotated[str | None, typer.Option("--product", help="With what was decided about it.")] = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the runs that left a record, newest first: how they ended and why, orders, fills, equity, regime.
 
@@ -134,10 +141,11 @@ def cycles(
         raise MissingData(f"no run of {journal.scope} is on record; trader cycle and trader run make some")
     start = read_since(since, journal) if since is not None else None
     most = limit or (None if since is not None else _CYCLES_SHOWN)
-    rows = list(islice(tell_cycles(journal, start, journal.last_run), most))
+    rows = list(islice(describe_cycles(journal, start, settings, product or ""), most))
     foot = [f"{len(rows)} runs"] + [f"BROKEN {each.told} → trader audit verify" for each in journal.broken]
     broken = {"broken": [each.told for each in journal.broken]}
-    _print("cycles", books_columns.CYCLES, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
+    columns = books_columns.CYCLES if product is None else books_columns.CYCLES_OF_PRODUCT
+    _print("cycles", columns, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
     if journal.broken:
         raise typer.Exit(1)
 

@@ -87,6 +87,7 @@ CYCLES: Sequence[Column] = (
     Column("regime", _text("regime"), rank=4),
     Column("switch", _text("trading_state"), rank=5),
 )
+CYCLES_OF_PRODUCT: Sequence[Column] = (CYCLES[0], Column("verdict", _text("verdict")), *CYCLES[1:])
 
 #: What the rows of each table hold, for CSV without a row.
 NAMES: Mapping[str, Sequence[str]] = {
@@ -105,6 +106,6 @@ NAMES: Mapping[str, Sequence[str]] = {
     ),
     "cycles": (
         "run", "at", "epoch", "outcome", "reason", "orders_sent", "orders_refused", "fills", "equity", "regime",
-        "trading_state", "standing",
+        "trading_state", "standing", "verdict",
     ),
 }  # fmt: skip

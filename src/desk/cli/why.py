@@ -14,8 +14,8 @@ from desk.cli.options import AsJson, read_instant
 from desk.cli.screen import measure_width, print_lines
 from desk.cli.summary_screen import render_summary
 from desk.cli.why_screen import render_answer
-from desk.journal.summary import summarize
-from desk.journal.why import Question, explain
+from desk.journal.summary import describe_period
+from desk.journal.why import Question, describe_decision
 from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError
 
@@ -23,7 +23,7 @@ _EPILOG = """Examples:\n
 \b
 trader why SOL-USD
 trader why sol --all
-trader why SOL-USD --at 2026-11-22T10:15:00Z --json
+trader why SOL-USD --json
 trader why --summary --since 7d
 """
 
@@ -57,11 +57,11 @@ def why(
     journal = open_journal(system, settings)
     width = measure_width()
     if summary:
-        told = summarize(journal, read_since(since or "7d", journal))
+        told = describe_period(journal, read_since(since or "7d", journal), settings)
         lines = [] if as_json else render_summary(told, width)
     else:
         question = Question(product, read_instant(at, "--at") if at is not None else None)
-        told = explain(journal, question, settings, SystemClock().now())
+        told = describe_decision(journal, question, settings, SystemClock().now())
         lines = [] if as_json else render_answer(told, width, shows_all=show_all)
     print(json.dumps(told, ensure_ascii=False)) if as_json else print_lines(lines)
     if told["broken"]:

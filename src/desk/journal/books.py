@@ -11,7 +11,7 @@ from typing import Any
 from desk.recovery.evidence import read_stamp
 from desk.recovery.ledger_item import LedgerItems
 from trader.errors import MissingData
-from trader.model.booking import fold_lot
+from trader.model.booking import build_lot
 from trader.model.ids import Asset, ClientOrderId, Instant, Scope, VenueOrderId, rfc3339
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
@@ -71,7 +71,7 @@ def read_books(items: LedgerItems, scope: Scope) -> Books:
     return Books(stored.ledger, tuple(sorted(fills, key=lambda each: (each.time, each.trade_id))), orders)
 
 
-def tell_fills(books: Books) -> Iterator[dict[str, Any]]:
+def describe_fills(books: Books) -> Iterator[dict[str, Any]]:
     """Tell every fill, oldest first, with the order it belongs to as far as that is known."""
     for fill in books.fills:
         record = books.orders.get(fill.venue_order_id)
@@ -113,10 +113,10 @@ def _fold(records: Sequence[OrderRecord]) -> Lot | None:
     entry = next((each.intent for each in records if each.intent.is_entry), None)
     if entry is None or entry.bracket is None or entry.max_hold_until is None:
         return None
-    return fold_lot(records, None)
+    return build_lot(records, None)
 
 
-def tell_trades(books: Books) -> Iterator[dict[str, Any]]:
+def describe_trades(books: Books) -> Iterator[dict[str, Any]]:
     """Tell every round trip, in the order in which they ended: a lot of which something was sold.
 
     The gain is what the books realized: proceeds less all fees and what the sold part had cost.
@@ -185,7 +185,7 @@ def to_decimal(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
 
 
-def sum_gains(trades: Iterable[Mapping[str, Any]]) -> dict[Asset, dict[str, Any]]:
+def compute_gains(trades: Iterable[Mapping[str, Any]]) -> dict[Asset, dict[str, Any]]:
     """Sum trades up by what they were paid with: how many won and lost, fees, and the net gain."""
     sums: dict[Asset, dict[str, Any]] = {}
     for each in trades:

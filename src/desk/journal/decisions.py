@@ -9,10 +9,12 @@ from typing import Any
 
 from desk.journal.runs import RunRecord
 from desk.journal.words import read_decimal
+from trader.model.denials import DenialCode
 from trader.model.events import EventKind
-from trader.model.ids import Instant
 from trader.model.money import BPS
 from trader.model.trading_state import TradingState
+from trader.settings import Settings
+from trader.stages.universe.checks import DATA_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,11 @@ class RecordedDecision:
                     filled += read_decimal(_get(event.body, "fill").get("quantity")) or 0
         return f"{fate}, filled {filled:f}" if filled else fate
 
-    def outline(self) -> CycleOutline:
-        """Tell how the cycle ended: what it wrote says so, but for a sale that was due and did not leave."""
+    def outline(self, settings: Settings | None = None) -> CycleOutline:
+        """Tell how the cycle ended: what it wrote says so, but for a sale that was due and did not leave.
+
+        How many products' data may fail the *settings* say, if they are those of the record.
+        """
         run = self.run
         for event in run.list_events(EventKind.CYCLE_SETTLED):
             return CycleOutline("ABSTAINED", str(event.body.get("reason", "")))
@@ -126,14 +131,22 @@ class RecordedDecision:
         ended = any(each.part == "outcome" for every in (run, *self.later) for each in every.objects) or self.later
         if began and not ended:
             return CycleOutline("UNFINISHED", "it began to send, and no outcome of it is on record")
-        failures = [str(each) for each in self.inputs.get("failures") or ()]
-        if failures:
-            return CycleOutline("INCOMPLETE", f"could not be read: {'; '.join(failures)}")
+        if cause := self._find_missing(settings):
+            return CycleOutline("ABSTAINED", f"too much market data is missing for any entry: {cause}")
         return CycleOutline("COMPLETED")
 
-    def instant(self) -> Instant:
-        """Return when it was scheduled."""
-        return self.run.at
+    def _find_missing(self, settings: Settings | None) -> str:
+        """Say what was missing, if it was so much that nothing could be entered; else nothing."""
+        for failure in self.inputs.get("failures") or ():
+            return str(failure)
+        codes = [(product, each.get("code")) for product, each in self.verdicts().items()]
+        failed = [f"{product}: {code}" for product, code in codes if code in DATA_FAILURES]
+        known = sum(code != DenialCode.PRODUCT_MISSING for _, code in codes)
+        is_of_now = settings is not None and settings.digest == self.inputs.get("config")
+        if settings is not None and is_of_now and known and len(failed) / known > settings.universe.failures_max_ratio:
+            return failed[0]
+        refused = (each for each in self.verdicts().values() if each.get("code") == DenialCode.DATA_INCOMPLETE)
+        return next((str(_get(each, "details").get("cause", "nobody knows why")) for each in refused), "")
 
 
 def iterate_decisions(runs: Iterator[RunRecord]) -> Iterator[RecordedDecision]:

@@ -19,7 +19,7 @@ from trader.settings import Settings
 _DAY_SECONDS = 86_400
 
 
-def tell_lots(books: Books, settings: Settings, now: Instant) -> Iterator[dict[str, Any]]:
+def describe_lots(books: Books, settings: Settings, now: Instant) -> Iterator[dict[str, Any]]:
     """Tell every open lot, by product: what it cost, what it was worth last, where it ends and what protects it."""
     ledger = books.ledger
     told = describe_state(StateReading(ledger), TradingState.RUN, now, settings)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from desk.journal.words import Limit, find_limits, read_decimal, write_number, write_span
+from desk.journal.words import Limit, find_limits, read_decimal, write_span
 from trader.model.denials import DenialCode
+from trader.model.money import ZERO
 
 
 class _Pair(NamedTuple):
@@ -153,6 +154,10 @@ def list_limits(code: str | None, details: Mapping[str, Any]) -> list[Limit]:
         limit = read_decimal(details.get(pair.limit))
         if value is not None and limit is not None:
             found.insert(0, Limit(pair.value, value, limit, pair.is_least, pair.is_strict))
+    above = read_decimal(details.get("above_high_pct"))
+    if above is not None:
+        # The limit of a breakout is the high itself.
+        found.append(Limit("above_high_pct", above, ZERO, is_least=True, is_strict=True))
     return found
 
 
@@ -161,7 +166,7 @@ def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
     if code is None:
         return ""
     limits = [each for each in list_limits(code, details) if not each.holds]
-    wants = [f"{each.name.replace('_', ' ')} {_sign(each)} {write_number(each.limit)}" for each in limits]
+    wants = [each.write_need() for each in limits]
     if code == DenialCode.TRIGGER_MISSING and wants:
         return f"one of: {wants[0]} (the nearest)" + "".join(f", {each}" for each in wants[1:])
     if wants:
@@ -183,9 +188,3 @@ def choose_next(product: str, outcome: str, code: str | None) -> str:
     if typed is None:
         typed = "trader lots --product <product>" if outcome == "HELD" else "trader why --summary --since 7d"
     return typed.replace("<product>", product)
-
-
-def _sign(each: Limit) -> str:
-    if each.is_strict:
-        return ">" if each.is_least else "<"
-    return "≥" if each.is_least else "≤"

@@ -15,6 +15,7 @@ from desk.journal.words import Limit
 from trader.errors import MissingData
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, rfc3339
+from trader.settings import Settings
 
 #: Stages at which a product had a trigger that meant something, and an entry was in reach.
 _WANTED = frozenset({"strategies", "allocation", "risk", "execution"})
@@ -33,8 +34,8 @@ class _Tally:
     first: Instant | None = None
     last: Instant | None = None
 
-    def take(self, decision: RecordedDecision) -> None:
-        self.cycles[decision.outline().outcome] += 1
+    def take(self, decision: RecordedDecision, settings: Settings) -> None:
+        self.cycles[decision.outline(settings).outcome] += 1
         self.first = decision.run.at
         self.last = self.last if self.last is not None else decision.run.at
         for product, verdict in decision.verdicts().items():
@@ -53,11 +54,11 @@ class _Tally:
                 self.nearest[code] = each
 
 
-def summarize(journal: Journal, since: Instant) -> dict[str, Any]:
+def describe_period(journal: Journal, since: Instant, settings: Settings) -> dict[str, Any]:
     """Count what is on record from an instant on. Raises: MissingData if nothing is, AuditError."""
     tally = _Tally()
     for decision in iterate_decisions(journal.iterate_runs(since=since)):
-        tally.take(decision)
+        tally.take(decision, settings)
     if tally.first is None or tally.last is None:
         raise MissingData(f"no cycle of {journal.scope} from {rfc3339(since)} on is on record")
     wanted = sum(tally.wanted.values())
@@ -102,4 +103,4 @@ def _describe_denial(code: str, count: int, wanted: int, tally: _Tally) -> dict[
 
 
 def _measure_miss(each: Limit) -> Decimal:
-    return abs(each.value - each.limit) / abs(each.limit) if each.limit else abs(each.value)
+    return abs(each.measured - each.limit) / abs(each.limit) if each.limit else abs(each.value)

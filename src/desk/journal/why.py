@@ -31,7 +31,7 @@ class Question:
     at: Instant | None = None
 
 
-def explain(journal: Journal, question: Question, settings: Settings, now: Instant) -> dict[str, Any]:
+def describe_decision(journal: Journal, question: Question, settings: Settings, now: Instant) -> dict[str, Any]:
     """Tell all that is on record about a product in the newest cycle, or in the one at or before an instant.
 
     Raises: MissingData if no cycle is on record then, ConfigError for a product that was not considered, AuditError.
@@ -41,7 +41,7 @@ def explain(journal: Journal, question: Question, settings: Settings, now: Insta
         when = f" at or before {rfc3339(question.at)}" if question.at is not None else ""
         raise MissingData(f"no cycle of {journal.scope}{when} is on record; trader cycle and trader run make some")
     decision = recent[0]
-    outline = decision.outline()
+    outline = decision.outline(settings)
     product = find_product(question.product, recent)
     verdict = decision.verdicts().get(product)
     known = settings if decision.inputs.get("config") == settings.digest else None

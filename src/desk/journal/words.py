@@ -15,6 +15,8 @@ _PRICE_DIGITS = 8
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 #: What a numbered detail is a limit of, by the end of its name.
 _LEAST, _MOST = "_min", "_max"
+#: Details that may be of either sign: only how large they are counts.
+_SIZES = frozenset({"short_move_pct", "long_move_pct", "momentum_pct", "move_pct"})
 
 
 def read_decimal(value: Any) -> Decimal | None:
@@ -71,7 +73,8 @@ def write_when(at: Instant) -> str:
 class Limit(NamedTuple):
     """A number of a record beside its limit.
 
-    ``is_least``: it must be at least that, not at most; ``is_strict``: more than that, or less.
+    ``is_least``: it must be at least that, not at most; ``is_strict``: more than that, or less; ``is_size``: its sign
+    does not matter, as that of a move.
     """
 
     name: str
@@ -79,29 +82,51 @@ class Limit(NamedTuple):
     limit: Decimal
     is_least: bool
     is_strict: bool = False
+    is_size: bool = False
+
+    @property
+    def measured(self) -> Decimal:
+        """What is held against the limit."""
+        return abs(self.value) if self.is_size else self.value
 
     @property
     def holds(self) -> bool:
         """Whether the number is on the right side of its limit."""
-        if self.value == self.limit:
+        if self.measured == self.limit:
             return not self.is_strict
-        return (self.value > self.limit) is self.is_least
+        return (self.measured > self.limit) is self.is_least
 
     @property
     def way_pct(self) -> Decimal | None:
         """How much of the way to a least number is done, or of a most one is used; None where that says nothing."""
-        return self.value / self.limit * 100 if self.limit > 0 and self.value >= 0 else None
+        return self.measured / self.limit * 100 if self.limit > 0 and self.measured >= 0 else None
+
+    @property
+    def title(self) -> str:
+        """The name in words."""
+        return self.name.replace("_", " ")
 
     def write(self) -> str:
         """Write both, and how far the one is from the other."""
-        sign = (">" if self.is_least else "<") + ("" if self.is_strict else "=")
-        sign = sign.replace(">=", "≥").replace("<=", "≤")
         way = self.way_pct
         is_near = way is not None and way != 100 and abs(way - 100) < 1
         far = "" if way is None else f" ({way:.2f} %)" if is_near else f" ({way:.0f} %)"
-        if not self.holds:
-            sign = {"≥": "<", "≤": ">", ">": "≤", "<": "≥"}[sign]
-        return f"{self.name.replace('_', ' ')} {write_number(self.value)} {sign} {write_number(self.limit)}{far}"
+        if self.is_size:
+            return f"{self.title} {write_number(self.value)} of ±{write_number(self.limit)}{far}"
+        sign = self._sign if self.holds else {"≥": "<", "≤": ">", ">": "≤", "<": "≥"}[self._sign]
+        return f"{self.title} {write_number(self.value)} {sign} {write_number(self.limit)}{far}"
+
+    def write_need(self) -> str:
+        """Write what would have been on the right side."""
+        if self.is_size:
+            return f"{self.title} beyond ±{write_number(self.limit)}"
+        return f"{self.title} {self._sign} {write_number(self.limit)}"
+
+    @property
+    def _sign(self) -> str:
+        if self.is_strict:
+            return ">" if self.is_least else "<"
+        return "≥" if self.is_least else "≤"
 
 
 def find_limits(details: Mapping[str, Any]) -> list[Limit]:
@@ -111,12 +136,14 @@ def find_limits(details: Mapping[str, Any]) -> list[Limit]:
         for end in (_LEAST, _MOST):
             number, limit = read_decimal(value), read_decimal(details.get(name + end))
             if number is not None and limit is not None:
-                found.append(Limit(name.removeprefix("denied_"), number, limit, is_least=end == _LEAST))
+                bare = name.removeprefix("denied_")
+                found.append(Limit(bare, number, limit, end == _LEAST, is_size=bare in _SIZES))
     return sorted(found, key=lambda each: -_closeness(each))
 
 
 def _closeness(each: Limit) -> Decimal:
-    if not each.value or not each.limit or (each.value < 0) is not (each.limit < 0):
+    value, limit = each.measured, each.limit
+    if not value or not limit or (value < 0) is not (limit < 0):
         return Decimal(0)
-    ratio = abs(each.value / each.limit)
+    ratio = abs(value / limit)
     return min(ratio, 1 / ratio)

@@ -87,3 +87,21 @@ def test_what_a_library_warns_of_stays_off_the_screen() -> None:
     """From the first import on; Python's own option shows it."""
     assert ("", f"trader {__version__}\n") == ((done := start()).stderr, done.stdout)
     assert "this Python is old" in start("-W", "default").stderr
+
+
+@pytest.mark.parametrize("command", ["why", "trades", "fills", "lots", "cycles"])
+def test_command_that_only_asks_is_the_same_loaded_alone(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who only asks does not wait for the modules of all others."""
+    texts = []
+    for commands in (build(), build(command)):
+        with pytest.raises(SystemExit) as left:
+            run(commands, [command, "--help"])
+        texts.append((left.value.code, capsys.readouterr().out))
+
+    assert texts[0] == texts[1]
+    assert 0 == texts[0][0]
+
+
+def test_any_other_word_loads_every_command() -> None:
+    """So that a word that is none is answered with all there are."""
+    assert len(build("wyh").registered_commands) == len(build().registered_commands) > 10

@@ -19,5 +19,5 @@ def synthetic_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit) as left:
         run_command(build(), words)
     assert not left.value.code
-    (home,) = homes.iterdir()
-    return home
+    (switch,) = homes.rglob("kill-switch")
+    return switch.parent

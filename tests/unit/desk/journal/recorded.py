@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,8 +15,10 @@ from desk.cli.app import run as run_command
 from desk.journal.runs import Journal
 from desk.recovery.chain import FolderAuditReader
 from factories_settings import CONFIG
-from simulation.world import SCOPE, World
+from simulation.recovery_world import after_tick
+from simulation.world import SCOPE, Beat, Scenario, World, tick_of
 from trader.adapters.local.files import FileStateStore
+from trader.cycle import run_cycle
 from trader.model.codec import canonical_json
 from trader.model.events import AuditNote, AuditObject, EventKind
 from trader.model.ids import CycleId, Instant, Scope, cycle_id_at
@@ -23,6 +26,26 @@ from trader.ports import name_audit_object
 from trader.stages.audit_record import stamp_notes
 
 FIRST = Instant(1_795_305_600)
+
+
+class Died(Exception):
+    """A process that is gone."""
+
+
+class DyingStore:
+    """A store whose process dies when it commits, the first time or after some."""
+
+    def __init__(self, store: Any, commits: int = 0) -> None:
+        self._store, self._left = store, commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def commit(self, *given: Any, **named: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise Died
+        return self._store.commit(*given, **named)
 
 
 class CountingReader:
@@ -83,12 +106,14 @@ def decision_notes(verdicts: Mapping[str, str], *, state: str = "RUN") -> list[A
     return notes
 
 
-def make_chain(decisions: Sequence[Sequence[AuditNote]], period: int = 300) -> tuple[dict[str, str], str]:
+def make_chain(
+    decisions: Sequence[Sequence[AuditNote]], period: int = 300, first: Instant = FIRST
+) -> tuple[dict[str, str], str]:
     """Objects of cycles one after the other, and the digest of the last."""
     texts: dict[str, str] = {}
     head = ""
     for number, notes in enumerate(decisions):
-        at = Instant(FIRST + number * period)
+        at = Instant(first + number * period)
         made = make_object(cycle_id_at(at), number + 1, head, notes, at)
         texts[made.key], head = made.text(), made.digest
     return texts, head
@@ -118,3 +143,22 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     """What was printed."""
     told: dict[str, object] = json.loads(capsys.readouterr().out)
     return told
+
+
+def die_in_next_tick(scenario: Scenario, index: int) -> World:
+    """The world in which the process of a tick died between its record and its commit; the tick after it ran well."""
+    world = after_tick(scenario, index)
+    died, ran = scenario.beats[index + 1 : index + 3]
+    die_in(world, scenario, died)
+    world.free_the_lease()
+    world.clock.set(ran.at)
+    run_cycle(tick_of(ran, ran.at), scenario.pipeline, world.ports("run"))
+    return world
+
+
+def die_in(world: World, scenario: Scenario, beat: Beat, commits: int = 0) -> None:
+    """Let the process of a tick die between a record and its commit, after so many commits."""
+    world.clock.set(beat.at)
+    ports = world.ports("run", lambda name, part: DyingStore(part, commits) if name == "store" else part)
+    with pytest.raises(Died):
+        run_cycle(tick_of(beat, beat.at), scenario.pipeline, ports)

@@ -12,13 +12,15 @@ from desk.journal.runs import Journal, RunRecord, Standing
 from desk.recovery.chain import read_chain
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY, SCENARIOS, STOPPED, WATCHED
-from simulation.world import SCOPE, Beat, Scenario, World, tick_of
+from simulation.world import SCOPE, Scenario, tick_of
 from trader.cycle import run_cycle
 from trader.model.ids import CycleId, Instant, cycle_id_at
 from unit.desk.journal.recorded import (
     FIRST,
     CountingReader,
     decision_notes,
+    die_in,
+    die_in_next_tick,
     journal_of,
     make_chain,
     make_object,
@@ -26,23 +28,6 @@ from unit.desk.journal.recorded import (
 )
 
 REFUSED = {"SOL-USD": "TRIGGER_MISSING"}
-
-
-class Died(Exception):
-    """A process that is gone."""
-
-
-class DyingStore:
-    """A store whose process dies when it commits."""
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def commit(self, *_: Any, **__: Any) -> None:
-        raise Died
 
 
 def chain_journal(folder: Path, count: int, head: str | None = "the last", **over: Any) -> Journal:
@@ -57,25 +42,6 @@ def cycle_at(number: int) -> CycleId:
 
 def standings(runs: list[RunRecord]) -> dict[str, Standing]:
     return {each.cycle_id: each.standing for each in runs}
-
-
-def die_in_next_tick(scenario: Scenario, index: int) -> World:
-    """The world in which the process of a tick died between its record and its commit; the tick after it ran well."""
-    world = after_tick(scenario, index)
-    died, ran = scenario.beats[index + 1 : index + 3]
-    die_in(world, scenario, died)
-    world.free_the_lease()
-    world.clock.set(ran.at)
-    run_cycle(tick_of(ran, ran.at), scenario.pipeline, world.ports("run"))
-    return world
-
-
-def die_in(world: World, scenario: Scenario, beat: Beat) -> None:
-    """Let the process of a tick die between its record and its commit."""
-    world.clock.set(beat.at)
-    ports = world.ports("run", lambda name, part: DyingStore(part) if name == "store" else part)
-    with pytest.raises(Died):
-        run_cycle(tick_of(beat, beat.at), scenario.pipeline, ports)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
@@ -109,6 +75,23 @@ def test_run_that_died_before_its_commit_is_told_as_none_and_never_as_a_decision
     assert died not in {each.run.cycle_id for each in decisions}
     assert {each.key for each in read_chain(world.audit_texts()).orphaned} == {
         each.key for run in runs if run.standing is Standing.ORPHANED for each in run.objects
+    }
+
+
+def test_cycle_that_another_run_finished_is_one_decision(tmp_path: Path) -> None:
+    """The first run decided, began to send, and died; the same tick was delivered again, and finished it."""
+    world, beat = after_tick(ENTRY, -1), ENTRY.beats[0]
+    die_in(world, ENTRY, beat, commits=1)
+    world.free_the_lease()
+    run_cycle(tick_of(beat, beat.at), ENTRY.pipeline, world.ports("run"))
+    runs = list(journal_of(world, tmp_path).iterate_runs())
+    (decision,) = iterate_decisions(iter(runs))
+
+    assert [False, True] == [each.is_cycle for each in runs]
+    assert "COMPLETED" == decision.outline().outcome
+    assert all(fate for _, fate in decision.orders("SOL-USD"))
+    assert {each.key for each in read_chain(world.audit_texts()).objects} == {
+        each.key for run in runs for each in run.objects
     }
 
 

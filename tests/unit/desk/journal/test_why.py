@@ -17,7 +17,7 @@ from desk.cli.why_screen import render_answer
 from desk.journal.decisions import iterate_decisions
 from desk.journal.reasons import describe_need, list_limits
 from desk.journal.runs import Journal
-from desk.journal.why import Question, explain
+from desk.journal.why import Question, describe_decision
 from factories_settings import shipped_settings
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY, SCENARIOS, STOPPED
@@ -51,7 +51,7 @@ def ask(folder: Path, product: str, *cycles: Any, at: int | None = None, setting
     texts, head = make_chain(cycles)
     write_texts(folder, texts)
     question = Question(product, Instant(at) if at is not None else None)
-    return explain(Journal(CountingReader(folder), SCOPE, head=head), question, settings, NOW)
+    return describe_decision(Journal(CountingReader(folder), SCOPE, head=head), question, settings, NOW)
 
 
 def refused(code: str, stage: str, **details: Any) -> list[AuditNote]:
@@ -179,6 +179,27 @@ def test_cycle_that_abstained_says_why(tmp_path: Path) -> None:
     assert "ABSTAINED: the account could not be read: HTTP 503" in "\n".join(render_answer(told, 200, shows_all=False))
 
 
+@pytest.mark.parametrize("failed", [0, 4, 8])
+def test_cycle_without_enough_data_says_what_failed(failed: int, tmp_path: Path) -> None:
+    """More than half of the products, by the configuration of the record; else as far as a denial says."""
+    codes = ["DATA_STALE"] * failed + ["TRIGGER_MISSING"] * (8 - failed)
+    cycle = decision_notes({f"P{number}-USD": code for number, code in enumerate(codes)})
+    inputs = {**cycle[0].body, "config": SETTINGS.digest}
+    told = ask(tmp_path, "P0", [AuditNote(EventKind.INPUTS_GATHERED, "inputs", inputs), *cycle[1:]])
+
+    assert ("ABSTAINED" if failed == 8 else "COMPLETED") == told["outcome"]
+    assert failed < 8 or told["reason"].endswith("P0-USD: DATA_STALE")
+
+
+def test_read_that_failed_as_a_whole_is_named(tmp_path: Path) -> None:
+    """Then nothing is entered."""
+    cycle = decision_notes({"SOL-USD": "QUOTE_MISSING"})
+    inputs = {**cycle[0].body, "failures": ["quotes: GET /best_bid_ask: HTTP 503"]}
+    told = ask(tmp_path, "SOL", [AuditNote(EventKind.INPUTS_GATHERED, "inputs", inputs), *cycle[1:]])
+
+    assert ("ABSTAINED", True) == (told["outcome"], "HTTP 503" in told["reason"])
+
+
 def test_only_cycles_that_abstained_say_why_too(tmp_path: Path) -> None:
     """No product is known then."""
     settled = AuditNote(EventKind.CYCLE_SETTLED, "abstained", {"reason": "the account could not be read: HTTP 503"})
@@ -224,6 +245,8 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
         ("REFUSAL_RECENT", {"reason": "x", "count": 1, "seconds": 60}, "to wait 60 s"),
         ("PRODUCT_ENTRY_TOO_SOON", {"seconds": 600, "limit": 900}, "seconds ≥ 900"),
         ("MOVE_BELOW_MIN", {"z": -1.2, "z_max": -2.5}, "z ≤ -2.5"),
+        ("MOVE_BELOW_MIN", {"move_pct": -2.0, "move_pct_min": 3.0}, "move pct beyond ±3"),
+        ("TRIGGER_MISSING", {"above_high_pct": -1.2}, "one of: above high pct > 0 (the nearest)"),
     ],
 )
 def test_need_is_the_number_that_would_decide_otherwise(code: str, details: dict[str, Any], need: str) -> None:
@@ -235,8 +258,19 @@ def test_nearest_trigger_comes_first() -> None:
     """Any of them would do."""
     details = {"short_move_pct": 0.1, "short_move_pct_min": 1.2, "momentum_pct": 1.9, "momentum_pct_min": 2.0}
 
-    assert "one of: momentum pct ≥ 2 (the nearest), short move pct ≥ 1.2" == describe_need("TRIGGER_MISSING", details)
-    assert "momentum pct 1.9 < 2 (95 %)" == list_limits("TRIGGER_MISSING", details)[0].write()
+    assert "one of: momentum pct beyond ±2 (the nearest), short move pct beyond ±1.2" == describe_need(
+        "TRIGGER_MISSING", details
+    )
+    assert "momentum pct 1.9 of ±2 (95 %)" == list_limits("TRIGGER_MISSING", details)[0].write()
+
+
+def test_fall_counts_by_its_size() -> None:
+    """A trigger may be one of a fall: minus 1.9 is nearer to 2 than minus 0.1 is to 1.2, and minus 3 has passed it."""
+    details = {"short_move_pct": -0.1, "short_move_pct_min": 1.2, "momentum_pct": -1.9, "momentum_pct_min": 2.0}
+    passed = list_limits("TRIGGER_MISSING", {"momentum_pct": -3, "momentum_pct_min": 2.0})
+
+    assert ["momentum_pct", "short_move_pct"] == [each.name for each in list_limits("TRIGGER_MISSING", details)]
+    assert [True] == [each.holds for each in passed]
 
 
 def test_what_is_not_on_record_says_so(tmp_path: Path) -> None:
@@ -267,7 +301,7 @@ def test_every_verdict_of_every_kind_of_cycle_fits(scenario: Scenario, width: in
     asked = 0
     for decision in iterate_decisions(journal.iterate_runs()):
         for product in decision.verdicts():
-            told = explain(journal, Question(product, decision.run.at), scenario.settings, NOW)
+            told = describe_decision(journal, Question(product, decision.run.at), scenario.settings, NOW)
             lines = render_answer(told, width, shows_all=False)
             asked += 1
 
@@ -304,7 +338,7 @@ def test_first_screen_fits_80_by_24(
     journal = Journal(CountingReader(synthetic_home / "audit"), SCOPE)
     for decision in iterate_decisions(journal.iterate_runs()):
         for product in decision.verdicts():
-            told = explain(journal, Question(product, decision.run.at), SETTINGS, NOW)
+            told = describe_decision(journal, Question(product, decision.run.at), SETTINGS, NOW)
 
             assert len(render_answer(told, 80, shows_all=False)) <= 24
 
@@ -318,7 +352,7 @@ def test_order_is_told_with_what_became_of_it(tmp_path: Path) -> None:
         for each in iterate_decisions(journal.iterate_runs())
         if any(verdict["outcome"] == "ENTERING" for verdict in each.verdicts().values())
     )
-    told = explain(journal, Question("SOL", entering.run.at), ENTRY.settings, NOW)
+    told = describe_decision(journal, Question("SOL", entering.run.at), ENTRY.settings, NOW)
 
     assert "ENTERING" == told["verdict"]["outcome"]
     (line,) = stage_of(told, "execution")["lines"]
@@ -331,7 +365,7 @@ def test_edge_is_told_against_what_a_round_trip_cost(tmp_path: Path) -> None:
     journal = journal_of(after_tick(STOPPED, 1), tmp_path)
     texts = []
     for decision in iterate_decisions(journal.iterate_runs()):
-        told = explain(journal, Question("SOL", decision.run.at), STOPPED.settings, NOW)
+        told = describe_decision(journal, Question("SOL", decision.run.at), STOPPED.settings, NOW)
         texts += stage_of(told, "strategies")["lines"]
 
     assert any("edge +" in line and "needed" in line and "not on record" not in line for line in texts)
