@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from desk.cli.exit_codes import ExitCode
+from desk.cli.help_text import complete_help
 from desk.errors import NotNow
 from trader import __version__
 from trader.errors import ConfigError, LeaseHeld, TraderError
@@ -50,6 +51,7 @@ def build(command: str = "") -> typer.Typer:
     )
     for name in (_QUICK[command],) if command in _QUICK else _MODULES:
         import_module(f"desk.cli.{name}").register(app)
+    complete_help(app)
     app.callback()(_root)
     return app
 

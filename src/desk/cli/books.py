@@ -38,15 +38,10 @@ _CYCLES_SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     """Add ``trader trades``, ``fills``, ``lots`` and ``cycles``."""
-    app.command("trades", epilog=_give_examples("trades", "--since 30d --csv", "--product SOL"))(trades)
-    app.command("fills", epilog=_give_examples("fills", "--since 7d", "--limit 10 --json"))(fills)
-    app.command("lots", epilog=_give_examples("lots", "--product SOL-USD", "--json"))(lots)
-    app.command("cycles", epilog=_give_examples("cycles", "--product SOL", "--since 1d --csv"))(cycles)
-
-
-def _give_examples(command: str, *options: str) -> str:
-    lines = [f"trader {command}", *(f"trader {command} {each}" for each in options)]
-    return "Examples:\n\n\b\n" + "\n".join(lines) + "\n"
+    app.command("trades")(trades)
+    app.command("fills")(fills)
+    app.command("lots")(lots)
+    app.command("cycles")(cycles)
 
 
 @with_system("table", "bucket")

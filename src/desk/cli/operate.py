@@ -16,7 +16,7 @@ from desk.cli.command_desk import CommandDesk, open_command_desk
 from desk.cli.located import System, with_system
 from desk.cli.options import read_instant
 from desk.cli.sale_question import ask_to_sell
-from desk.cli.word_options import WordOptions, list_examples, with_word_options
+from desk.cli.word_options import WordOptions, with_word_options
 from desk.confirmation import CommandWord, Stopwatch
 from desk.controls import make_command
 from desk.in_memory import FixedClock
@@ -36,19 +36,15 @@ _SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,4})m)?")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of an operator."""
-    for name, command, examples in (
-        (
-            "flatten",
-            flatten,
-            ("trader flatten --yes", 'trader flatten --yes --reason "the exchange is down" --no-wait'),
-        ),
-        ("resume", resume, ('trader resume --abandon --reason "a false alarm"',)),
-        ("close", close, ("trader close LOT --yes",)),
-        ("pause", pause, ("trader pause SOL-USD --for 2h", 'trader pause rules_engine --for 1d --reason "a fork"')),
-        ("clear-drawdown", clear_drawdown, ('trader clear-drawdown --reason "it was one bad day"',)),
-        ("reconcile", reconcile, ("trader reconcile", "trader reconcile --timeout 30")),
+    for name, command in (
+        ("flatten", flatten),
+        ("resume", resume),
+        ("close", close),
+        ("pause", pause),
+        ("clear-drawdown", clear_drawdown),
+        ("reconcile", reconcile),
     ):
-        app.command(name, epilog=list_examples(*examples))(command)
+        app.command(name)(command)
 
 
 @with_system("table", "bus", "switch")

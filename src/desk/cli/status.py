@@ -32,18 +32,11 @@ from trader.settings import Settings
 #: Piped, lines are as long as on a small terminal, and none is left out.
 _PIPED_WIDTH, _PIPED_HEIGHT = 80, 10_000
 _EVERY_SECONDS = 5
-_EXAMPLES = """Examples:
-
-\b
-trader status
-trader status --home .trader/synthetic-7 --at 2026-01-04T15:01:00Z
-trader status --json
-"""
 
 
 def register(app: typer.Typer) -> None:
     """Add ``trader status``."""
-    app.command("status", epilog=_EXAMPLES)(status)
+    app.command("status")(status)
 
 
 @with_system("table", "switch")

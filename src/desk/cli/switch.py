@@ -11,7 +11,7 @@ import typer
 from desk.cli.attendance import measure_timeout, prepare, tell_idle, tell_interrupted
 from desk.cli.command_desk import read_login
 from desk.cli.located import System, with_system
-from desk.cli.word_options import WordOptions, list_examples, with_word_options
+from desk.cli.word_options import WordOptions, with_word_options
 from desk.confirmation import Stopwatch, SwitchWord
 from desk.controls import UNSEEN, Controls, open_controls
 from desk.errors import NotNow
@@ -25,10 +25,8 @@ from trader.settings import Settings
 
 def register(app: typer.Typer) -> None:
     """Add ``trader halt`` and ``trader reduce-only``."""
-    app.command("halt", epilog=list_examples("trader halt", 'trader halt --reason "an odd fill" --no-wait'))(halt)
-    app.command("reduce-only", epilog=list_examples("trader reduce-only", "trader reduce-only --timeout 30"))(
-        reduce_only
-    )
+    app.command("halt")(halt)
+    app.command("reduce-only")(reduce_only)
 
 
 @with_system("switch", "table")

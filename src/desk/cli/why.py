@@ -19,18 +19,10 @@ from desk.journal.why import Question, describe_decision
 from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError
 
-_EPILOG = """Examples:\n
-\b
-trader why SOL-USD
-trader why sol --all
-trader why SOL-USD --json
-trader why --summary --since 7d
-"""
-
 
 def register(app: typer.Typer) -> None:
     """Add ``trader why``."""
-    app.command("why", epilog=_EPILOG)(why)
+    app.command("why")(why)
 
 
 @with_system("table", "bucket")

@@ -77,8 +77,3 @@ def _read(reason: str | None, why: str | None, *, no_wait: bool, timeout: int | 
             raise ConfigError("--why is --reason by its old name; allowed is one of them")
         print("note: --why is called --reason now", file=sys.stderr)
     return WordOptions(reason or why or "", not no_wait, timeout)
-
-
-def list_examples(*lines: str) -> str:
-    """Make the end of a help text: one example a line, none of them joined to the next."""
-    return "\n".join(("Examples:", "", "\b", *lines))
