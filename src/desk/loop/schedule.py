@@ -25,6 +25,11 @@ def find_due(after: Instant, now: Instant, cycle: CycleSettings) -> RunTick | Ru
     return RunWatch(minute) if after < minute != tick else None
 
 
+def find_tick(now: Instant, cycle: CycleSettings) -> Instant:
+    """Return the instant of the newest tick, however old it is."""
+    return _floor(now, cycle.period_seconds)
+
+
 def find_next(now: Instant, cycle: CycleSettings) -> Instant:
     """Return the next instant at which something is due."""
     return min(find_next_tick(now, cycle), Instant(_floor(now, _MINUTE) + _MINUTE))

@@ -8,7 +8,7 @@ from pathlib import Path
 from desk.key_file import KeyFile
 from desk.loop.changes import FolderChanges
 from desk.loop.pace import LOOK_SECONDS
-from desk.loop.schedule import find_beginning, find_due, find_next
+from desk.loop.schedule import find_beginning, find_due, find_next, find_tick
 from desk.loop.telling import Telling
 from desk.stop import StopRequest
 from trader.adapters.local.files import FileStateStore
@@ -54,6 +54,10 @@ class TradingLoop:
         ledger = store.ledger(scope)
         changes = FolderChanges(self._home, store, self._ports)
         seen = find_beginning(ledger.last_cycle if ledger is not None else None, clock.now(), cycle)
+        if ledger is None and not self._stop.is_asked:
+            # Whoever begins sees at once what there is; a tick that is this old enters nothing yet.
+            seen = clock.now()
+            self._perform(RunTick(find_tick(seen, cycle)))
         while not self._stop.is_asked:
             now = clock.now()
             # A clock that was put back must not keep everything waiting until it is where it was.

@@ -51,6 +51,17 @@ def test_ticks_run_at_the_instants_of_the_period_and_looks_only_tell_what_they_d
     assert cycle_id_at(Instant(START + 600)) == loop.ledger().last_cycle.cycle_id  # type: ignore[union-attr]
 
 
+def test_books_that_are_just_opened_are_shown_at_once(tmp_path: Path) -> None:
+    """Four minutes after its instant the tick enters nothing; the next one, and only that, is an ordinary one."""
+    loop = FolderLoop(tmp_path, begins=Instant(START + 240), seconds=120)
+
+    said = loop.run()
+
+    assert ["12:04:00", "12:05:00"] == of_runs(said, "tick")
+    assert "0 lots" in said[0]
+    assert ("order" in said[0], "order" in said[1]) == (False, True)
+
+
 def test_lease_of_a_dead_process_is_freed_at_the_start(tmp_path: Path) -> None:
     """However long it says it lasts."""
     store = FileStateStore(tmp_path)
