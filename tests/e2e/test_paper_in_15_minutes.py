@@ -39,7 +39,7 @@ def port() -> str:
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
     """Variables of somebody who has exported nothing of ours."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "TRADER_"))}
+    return {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "TRADER_", "PYTHONPATH"))}
 
 
 @contextmanager

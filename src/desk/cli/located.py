@@ -1,7 +1,8 @@
 """Which system a command is about, told from its options, the shell's variables, and what ``trader use`` remembers.
 
 What is typed counts most; then the variables that name a stack's parts, which may have been exported for something
-else; then what was remembered; at last the only folder there is. Two places typed at once are refused.
+else; then what was remembered; at last the only folder there is, or in which something runs now. Two places typed at
+once are refused.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from desk.cli.options import CONFIG_DIR, ConfigDir, ModeOption, read_settings
+from desk.folder_lock import find_worker
 from desk.location import (
     SANDBOX,
     VARIABLES,
@@ -163,8 +165,9 @@ def read_homes() -> Path:
 def _only_folder() -> StoreLocation:
     homes = read_homes()
     found = sorted({each.parent for pattern in ("*/scope=*", "runs/*/scope=*") for each in homes.glob(pattern)})
-    if len(found) == 1:
-        return locate_folder(found[0])
+    busy = [each for each in found if find_worker(each) is not None]
+    if len(found) == 1 or len(busy) == 1:
+        return locate_folder((busy or found)[0])
     there = f"; there are {', '.join(map(str, found))}" if found else f"; nothing has run yet below {homes}"
     raise ConfigError(f"which system? allowed is --home FOLDER, --stack NAME or --sandbox, or trader use{there}")
 

@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from desk.folder_lock import lock_folder
 from desk.location import OUTPUTS, locate_sandbox, locate_stack
 from desk.sandbox.env_files import FUNCTION, write_env_files
 from factories_settings import CONFIG
@@ -67,6 +68,21 @@ def test_of_two_folders_neither_is_meant_until_one_is_remembered(
     told = capsys.readouterr()
     assert f"there are {folders[0]}, {folders[1]}\n" in told.err
     assert f"commands are about --home {folders[1]}; remembered in {homes / 'use.json'}\n" in told.out
+
+
+def test_of_several_folders_the_one_is_meant_in_which_something_runs(
+    homes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A loop, or a run; of two that run neither is."""
+    folders = [make_folder(homes / name) for name in ("one", "two", "three")]
+    with lock_folder(folders[1]):
+        alone = status()
+        told = capsys.readouterr().out
+        with lock_folder(folders[2]):
+            both = status()
+
+    assert [0, 78] == [alone, both]
+    assert told.startswith("PAPER#main")
 
 
 def test_what_is_typed_and_what_is_exported_count_more_than_what_is_remembered(
