@@ -110,5 +110,5 @@ def test_tutorial_does_what_it_says(tmp_path: Path, shell: dict[str, str], port:
     assert "COMPLETED" in stands
     assert "verdict" in reason
     assert "LINK-USD" in reason
-    assert "to go on, the same command: trader run --venue" in said
+    assert "to go on, the same command: trader run --mode PAPER --venue" in said
     assert 130 == code
