@@ -79,13 +79,24 @@ def type_line(line: str, folder: Path, shell: dict[str, str]) -> str:
     return done.stdout
 
 
+def lend_environment(folder: Path) -> None:
+    """Let a clone have the command that is installed here: what `make demo` would install is there already.
+
+    The command alone, so that nothing of the clone can be installed over what the checkout of these tests uses.
+    """
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/trader").symlink_to(ROOT / ".venv/bin/trader")
+    for stamp in (".made", ".run"):
+        (folder / ".venv" / stamp).touch()
+
+
 def test_tutorial_does_what_it_says(tmp_path: Path, shell: dict[str, str], port: str) -> None:
     """Six commands, each typed as it stands; only the port is a free one, and the environment the one that is here."""
     clone, demo, venue, run, status, why = find_steps()
     folder = tmp_path / "trader"
 
     type_line(clone.replace("ADDRESS", f"file://{ROOT} --quiet"), tmp_path, shell)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    lend_environment(folder)
     seen = type_line(demo, folder, shell | {"COLUMNS": "120"})
     venue = venue.removesuffix(_STAYS).strip()
     with (
