@@ -137,6 +137,9 @@ class RecordedDecision:
 
     def _find_missing(self, settings: Settings | None) -> str:
         """Say what was missing, if it was so much that nothing could be entered; else nothing."""
+        is_complete = next((each.body.get("complete") for each in self.run.list_events(EventKind.RISK_CHECKED)), None)
+        if is_complete:
+            return ""
         for failure in self.inputs.get("failures") or ():
             return str(failure)
         codes = [(product, each.get("code")) for product, each in self.verdicts().items()]

@@ -106,6 +106,7 @@ def record_decision(
         "volatility_pct": reading.volatility_pct,
     }
     risk = {
+        "complete": decision.complete,
         "equity": decision.equity,
         "equity_marks": ledger.equity_marks,
         "old_marks": decision.old_marks,

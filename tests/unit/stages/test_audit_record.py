@@ -99,8 +99,9 @@ def test_regime_without_a_reading_is_written_down_as_that() -> None:
 
 
 def test_risk_is_written_down_with_what_it_looked_at() -> None:
-    """Equity, its marks, what was marked of old, failures in a row, halt, the regime's size, what was made smaller."""
+    """Enough data or not; equity, marks, those of old, failures, halt, the regime's size, what was made smaller."""
     assert {
+        "complete": True,
         "equity": Notional(10_000),
         "equity_marks": some_marks(),
         "old_marks": {Asset("ETH"): AcceptedMark(Price(99), NOW)},

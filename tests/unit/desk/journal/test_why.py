@@ -191,6 +191,17 @@ def test_cycle_without_enough_data_says_what_failed(failed: int, tmp_path: Path)
     assert failed < 8 or told["reason"].endswith("P0-USD: DATA_STALE")
 
 
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_cycle_that_wrote_down_whether_it_had_enough_is_believed(is_complete: bool, tmp_path: Path) -> None:
+    """Under REDUCE_ONLY nobody asks for what only entries need, so nothing of it is missing."""
+    cycle = decision_notes({f"P{number}-USD": "DATA_MISSING" for number in range(8)})
+    inputs = {**cycle[0].body, "config": SETTINGS.digest}
+    noted = AuditNote(EventKind.RISK_CHECKED, "risk", {"complete": is_complete})
+    told = ask(tmp_path, "P0", [AuditNote(EventKind.INPUTS_GATHERED, "inputs", inputs), noted, *cycle[1:]])
+
+    assert ("COMPLETED" if is_complete else "ABSTAINED") == told["outcome"]
+
+
 def test_read_that_failed_as_a_whole_is_named(tmp_path: Path) -> None:
     """Then nothing is entered."""
     cycle = decision_notes({"SOL-USD": "QUOTE_MISSING"})
