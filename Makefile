@@ -236,6 +236,10 @@ ROTATIONS ?= 64
 rotation-drill: .venv/.dev ## replace the API key at every kind of moment of a cycle, the old one revoked first; ROTATIONS, SEED
 	$(BIN)/python -m desk.drill.rotation --tries $(ROTATIONS) --seed $(SEED)
 
+.PHONY: story
+story: .venv/.dev .locker/sam/.made ## deploy to the sandbox, trade, stop out, flatten, prove the books; three minutes; keeps build/story
+	$(BIN)/python -m desk.drill.story build/story
+
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month, domain events apart; writes docs/cost.md
 	$(BIN)/python -m desk.cost.domain_events

@@ -160,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sam", action="store_true", help="in a container, by sam local invoke")
     parser.add_argument("--built", type=Path, default=BUILT, help="template that sam build made")
     parser.add_argument("--env-vars", type=Path, default=VARIABLES, help="what the sandbox wrote")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="folder of the configuration; not with --sam")
     parser.add_argument("--now", action="store_true", help="have the event happen now")
     parser.add_argument("--check", action="store_true", help="say what is missing, and invoke nothing")
     told = parser.parse_args(arguments)
@@ -182,7 +183,7 @@ def _invoke(told: argparse.Namespace, folder: Path) -> int:
     if not told.sam:
         if told.env_vars.is_file():
             function = find_function(_read(event))
-            _take(read_variables(told.env_vars, function) | {"TRADER_CONFIG_DIR": str(CONFIG)})
+            _take(read_variables(told.env_vars, function) | {"TRADER_CONFIG_DIR": str(told.config)})
         elif told.now and not {"TRADER_TABLE", "TRADER_EVENT_BUS"} & os.environ.keys():
             raise _no_sandbox(told.env_vars)
         return invoke_in_process(event)

@@ -50,7 +50,7 @@ def find_problem(typed: str) -> str:
         command = command.commands[word]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
     wrong = [each for each in words if each.startswith("--") and each.partition("=")[0] not in known]
-    return f"{command.name} has no option {wrong[0]}" if wrong else ""
+    return f"{command.name} has no option {wrong[0].partition('=')[0]}" if wrong else ""
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in _PAST], ids=relative)

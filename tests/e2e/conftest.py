@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,28 @@ def say_way(way: InvocationWay, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         sys.stdout.write(f"\n[invoked by {way.name}: {way.because}] ")
         sys.stdout.flush()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def story(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[subprocess.Popen[str], Path] | None]:
+    """The story, told from the first test on, since it waits for minutes of the clock; only if one wants to read it."""
+    if not any(item.path.name == "test_whole_story.py" for item in request.session.items):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("told") / "story"
+    with subprocess.Popen(
+        [sys.executable, "-m", "desk.drill.story", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process, folder
+        if process.poll() is None:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from desk.cli.options import CONFIG_DIR, ConfigDir
 from desk.in_memory import ManualClock
 from desk.markets.synthetic import DEMO_SEED
 from trader.adapters.local.clock import SystemClock
@@ -148,17 +149,17 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)
 
 
-def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], target: str) -> None:
+def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], target: str, config: Path) -> None:
     from desk.invoke import invoke_by_process
 
     file.write_text(json.dumps(event), encoding="utf-8")
-    done = invoke_by_process(file, environment)
+    done = invoke_by_process(file, environment, config=config)
     told = {"answer": done.answer} if not done.failed else {"failed": done.said[-2000:]}
     woken_by = {"detail-type": event["detail-type"], **event["detail"]}
     print(json.dumps({"woken_by": woken_by, "target": target, **told}), flush=True)
 
 
-def up(
+def up(  # noqa: PLR0913 - one argument for each option
     *,
     mode: Annotated[str, typer.Option(help="DRY_RUN or PAPER, as the stack's parameter.")] = "PAPER",
     name: Annotated[str, typer.Option(help="Name of the stack.")] = "trader-sandbox",
@@ -168,6 +169,7 @@ def up(
     template: Annotated[Path, typer.Option(help="Template to make the stack from.")] = Path("template.yaml"),
     folder: Annotated[Path, typer.Option(help="Where env.json and env.sh are written.")] = Path("var/sandbox"),
     domain_events: Annotated[bool, typer.Option("--domain-events", help="With DomainEvents=ENABLED.")] = False,
+    config: ConfigDir = CONFIG_DIR,
 ) -> None:
     """Serve AWS (moto) and the venue until interrupted, with the stack of template.yaml in them.
 
@@ -188,7 +190,7 @@ def up(
     runs = ThreadPoolExecutor(max_workers=1)
 
     def wake(target: str, event: dict[str, Any]) -> None:
-        runs.submit(_invoke_for, event, folder / "event.json", sandbox.environment(), target)
+        runs.submit(_invoke_for, event, folder / "event.json", sandbox.environment(), target, config.resolve())
 
     with AwsSandbox(template, addresses=addresses, name=name, parameters=parameters, deliver=wake) as sandbox:
         file = sandbox.write(folder)

@@ -40,14 +40,14 @@ _CODES = {"resume": {0, 1}, "ledger adopt": {0, 1}}
 def find_commands() -> Iterator[str]:
     """Every command by its words."""
 
-    def walk(command: object, words: str) -> Iterator[str]:
+    def iterate(command: object, words: str) -> Iterator[str]:
         if not hasattr(command, "commands"):
             yield words.strip()
             return
         for name, each in command.commands.items():
-            yield from walk(each, f"{words} {name}")
+            yield from iterate(each, f"{words} {name}")
 
-    yield from walk(get_command(build()), "")
+    yield from iterate(get_command(build()), "")
 
 
 def test_every_command_has_an_example_and_no_other_has() -> None:
