@@ -23,7 +23,7 @@ from trader.model.orders import (
     Side,
     Submission,
 )
-from trader.ports import ExchangeAdapter
+from trader.ports import ExchangeAdapter, TimeBudget
 from trader.settings.app import FillModel, SimulationSettings
 from trader.sim.account import SimAccount, SimAccountStore
 from trader.sim.archive import RECENT_SECONDS
@@ -130,6 +130,7 @@ def a_simulated_venue(
     product: Product | None = None,
     accounts: SimAccountStore | None = None,
     recent_seconds: int = RECENT_SECONDS,
+    budget: TimeBudget | None = None,
 ) -> Venue:
     """SimulatedExchange at START over a path, with 10,000 USD unless said otherwise."""
     clock = ManualClock(START)
@@ -141,8 +142,16 @@ def a_simulated_venue(
     store: SimAccountStore = InMemorySimAccountStore[SimAccount]() if accounts is None else accounts
     funds = {USD: Decimal(10_000)} if opening is None else opening
     exchange = SimulatedExchange(
-        market, market, rules, clock, store, opening=funds, order_prefix=PREFIX, recent_seconds=recent_seconds
+        market,
+        market,
+        rules,
+        clock,
+        store,
+        opening=funds,
+        order_prefix=PREFIX,
+        budget=budget,
     )
+    exchange.recent_seconds = recent_seconds
     return Venue(exchange, clock)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from trader.adapters.local.archive import SortedValues
 from trader.adapters.local.lease import Kept, LeasedStore, LeaseItem, read_ledger
-from trader.errors import AuditConflict, StoreUnavailable
+from trader.errors import AccountReplaced, AuditConflict, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Instant, Scope
@@ -110,7 +110,11 @@ class InMemorySimAccountStore(Generic[AccountT]):
     def load(self) -> AccountT | None:
         return self._account
 
-    def save(self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def save(
+        self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({}), *, replaces: AccountT | None = None
+    ) -> None:
+        if replaces is not self._account:
+            raise AccountReplaced("another account lies there by now")
         self.archive.add(ended)
         self._account = account
 

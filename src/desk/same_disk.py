@@ -51,9 +51,15 @@ class AccountOnSameDisk:
         with _stopping():
             return self.accounts.load()
 
-    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def save(
+        self,
+        account: SimAccount,
+        ended: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        replaces: SimAccount | None = None,
+    ) -> None:
         with _stopping():
-            self.accounts.save(account, ended)
+            self.accounts.save(account, ended, replaces=replaces)
 
     def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
         with _stopping():

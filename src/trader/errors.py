@@ -16,6 +16,7 @@
     ├── StoreError                do not act; the old state is intact
     │   ├── LeaseHeld             another invocation is at work
     │   ├── VersionConflict       another invocation took over; ours must stop
+    │   ├── AccountReplaced       another invocation saved the simulated account; ours was not saved
     │   ├── StoreUnavailable      the store did not answer
     │   └── LedgerCorrupt         what was read is not a ledger; a person must look
     ├── AuditError                no record, no action
@@ -100,6 +101,10 @@ class VersionConflict(StoreError):
         self.expected_epoch = expected_epoch
         self.found_epoch = found_epoch
         super().__init__(f"epoch {expected_epoch} was expected in the store, {found_epoch} was found")
+
+
+class AccountReplaced(StoreError):
+    """The simulated account is no longer the one that was loaded; what was made of that one was not saved."""
 
 
 class StoreUnavailable(StoreError):

@@ -27,19 +27,19 @@ from trader.model.trading_state import TradingState
 
 
 class TimeBudget:
-    """Until when the calls of one run may take, and how slow answers were: shared by the cycle and its adapters.
+    """What the calls of one run may, and how slow answers were: shared by the cycle and its adapters.
 
-    The cycle sets it, an adapter asks for nothing and waits for nothing beyond it. Units: seconds, ``until`` since the
-    epoch by the adapters' wall clock.
+    The cycle sets it, an adapter asks for nothing and waits for nothing beyond it; who *only looks* has no lease, and
+    an adapter keeps nothing of what it finds. Units: seconds, ``until`` since the epoch by the adapters' wall clock.
     """
 
     def __init__(self) -> None:
-        self.until = math.inf
+        self.until, self.only_looks = math.inf, False
         self.slowest_seconds = 0.0
 
-    def begin(self, until: float) -> None:
+    def begin(self, until: float, *, only_looks: bool = False) -> None:
         """Begin a run that ends at an instant; what was seen of answers before is forgotten."""
-        self.until, self.slowest_seconds = until, 0.0
+        self.until, self.only_looks, self.slowest_seconds = until, only_looks, 0.0
 
     @contextmanager
     def limited(self, until: float) -> Iterator[None]:

@@ -31,7 +31,7 @@ from trader.model.market import Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderStatusReport, Side
 from trader.model.trading_state import TradingState
-from trader.ports import Identity, Ports
+from trader.ports import Identity, Ports, TimeBudget
 from trader.settings import Settings
 from trader.sim.account import SimAccount
 from trader.sim.archive import load_whole
@@ -149,6 +149,7 @@ class World:
     calls: list[str] = field(default_factory=list)
     meddlers: dict[str, Meddler] = field(default_factory=dict)
     trades: bool = True
+    budget: TimeBudget = field(default_factory=TimeBudget)
 
     def ports(self, owner: str = "one") -> Ports:
         """The ports of one invocation."""
@@ -160,6 +161,7 @@ class World:
             kill_switch=Meddled("kill_switch", self.kill_switch, self),  # type: ignore[arg-type]
             clock=self.clock,
             identity=Identity(SCOPE, owner, "test"),
+            budget=self.budget,
         )
 
     def cycle(self, *, scheduled: int | None = None, owner: str = "one", seconds: int = 210) -> CycleReport:
@@ -239,7 +241,7 @@ def a_world(
     *overrides* are key paths with two underscores for a point: ``risk__total_pct_max="10"``.
     """
     settings = shipped_settings({key.replace("__", "."): value for key, value in overrides.items()})
-    clock, book = ManualClock(START), InMemorySimAccountStore[SimAccount]()
+    clock, book, budget = ManualClock(START), InMemorySimAccountStore[SimAccount](), TimeBudget()
     series: dict[tuple[ProductId, Granularity], Sequence[Candle]] = {
         (product_id, Granularity.FIVE_MINUTE): (paths or {}).get(product_id, a_path(*[Bar()] * 288))
         for product_id in (BTC, ETH, SOL, *(paths or {}))
@@ -260,6 +262,7 @@ def a_world(
         book,
         opening={asset: Decimal(amount) for asset, amount in funds.items()},
         order_prefix=settings.execution.order_prefix,
+        budget=budget,
     )
     return World(
         clock,
@@ -269,6 +272,7 @@ def a_world(
         book,
         kill_switch=InMemoryKillSwitch(switch),
         trades=trades,
+        budget=budget,
     )
 
 

@@ -37,6 +37,8 @@ from trader.adapters.coinbase.http import Answer
 from trader.adapters.coinbase.wire.account import read_conversion
 from trader.cycle import CycleOutcome
 from trader.cycle.account import reconcile_account
+from trader.entry.events import RunWatch
+from trader.entry.perform import perform
 from trader.errors import StoreUnavailable, VenueUnavailable
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, VenueOrderId
@@ -447,3 +449,17 @@ def test_conversion_that_was_begun_and_takes_its_time_is_not_given_up(word: str)
     ledger = reconcile(waited, a_view(at=NOW + HOUR + TICK, conversions=(done,)), SETTINGS).ledger
 
     assert (10_100, 0) == (ledger.cash[USD], ledger.cash[Asset("USDC")])
+
+
+def test_look_for_which_nothing_is_due_leaves_the_simulated_account_alone() -> None:
+    """It has no lease: what it saved, an hour after the last save, would undo the order of a run beside it."""
+    world = a_world(strategy=once(a_proposal(SOL, max_hold_hours=24)), paths={SOL: a_path(DIP, *QUIET)})
+    world.cycles(3)
+    before = world.book.load()
+    world.clock.advance(HOUR + 60)
+
+    report = perform(RunWatch(world.clock.now()), world.pipeline, world.ports(), 200)
+
+    assert (CycleOutcome.SKIPPED, "nothing is due") == (report.outcome, report.reason)
+    assert [SOL] == [lot.product_id for lot in world.ledger.lots.values()]
+    assert before is world.book.load()

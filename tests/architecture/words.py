@@ -41,7 +41,6 @@ OLD: Mapping[str, str] = {
     "Streak": "LossStreak",
     "Switch": "TradingState",
     "Till": "Settlement",
-    "Unsaved": "ReadOnlyAccountStore",
     "VenueBook": "SimAccount",
     "Where": "StoreLocation",
     "after_submission": "apply_submission",

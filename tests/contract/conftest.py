@@ -14,7 +14,6 @@ import pytest
 from moto import mock_aws
 
 from desk.in_memory import InMemoryAuditLog, InMemoryKillSwitch, InMemorySimAccountStore, InMemoryStateStore
-from desk.recovery.locate import ReadOnlyAccountStore
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.kill_switch import SsmKillSwitch
 from trader.adapters.aws.sim_account_store import DynamoSimAccountStore
@@ -189,12 +188,6 @@ def _dynamo_accounts(_: Path) -> AccountBench:
     )
 
 
-def _read_only_accounts(_: Path) -> AccountBench:
-    inner = InMemorySimAccountStore[SimAccount]()
-    store = ReadOnlyAccountStore(inner)
-    return AccountBench(lambda: store, lambda text: inner.save(decode(SimAccount, json.loads(text))))
-
-
 def _venue_accounts(home: Path) -> AccountBench:
     bench = _file_accounts(home)
     return replace(bench, open=lambda: VenueAccounts(bench.open()))
@@ -219,7 +212,6 @@ ACCOUNT_STORES: dict[str, Callable[[Path], AccountBench]] = {
     "memory": _memory_accounts,
     "files": _file_accounts,
     "aws": _dynamo_accounts,
-    "read only": _read_only_accounts,
     "at the venue": _venue_accounts,
 }
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
+import pytest
+
 from contract.conftest import AccountBench
 from desk.in_memory import InMemorySimAccountStore
 from factories import a_fill
 from factories_venue import BASE, START, USD, Bar, a_convert, a_path, a_protected_intent, a_simulated_venue, a_taker
+from trader.errors import AccountReplaced, VenueUnavailable
 from trader.model.codec import canonical_json
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Asset, Instant
@@ -19,6 +22,8 @@ from trader.sim.archive import RECENT_SECONDS, load_whole, split_ended
 from trader.sim.orders import SimConversion, SimOrder
 
 EVER = Instant(0)
+#: At the venue it is an error of the venue's kind.
+REFUSED = (AccountReplaced, VenueUnavailable)
 
 
 def an_account(**totals: str) -> SimAccount:
@@ -96,7 +101,7 @@ def test_account_of_before_is_read(account_bench: AccountBench) -> None:
 
     store = account_bench.open()
     found = store.load()
-    store.save(an_account(USD="2"))
+    store.save(an_account(USD="2"), replaces=found)
 
     assert '"complete_since"' not in text
     assert account == found
@@ -109,10 +114,56 @@ def test_account_larger_than_an_item_comes_back_whole_and_may_shrink_again(accou
     for assets in (45_000, 25_000, 15_000, 1, 15_000):
         account = a_large_account(assets)
 
-        store.save(account)
+        store.save(account, replaces=store.load())
 
         assert account == store.load()
         assert account == account_bench.open().load()
+
+
+# --- who may save
+
+
+def test_account_saved_meanwhile_is_not_replaced(account_bench: AccountBench) -> None:
+    """A look without the lease began before a run sent an order: what it makes of the account of before is refused."""
+    account_bench.open().save(an_account(USD="1"))
+    looking, running = account_bench.open(), account_bench.open()
+    seen, loaded = looking.load(), running.load()
+    running.save(an_account(USD="2"), replaces=loaded)
+
+    for sleeper in (looking, account_bench.open()):
+        with pytest.raises(REFUSED, match="another"):
+            sleeper.save(an_account(USD="3"), some_fills(1), replaces=seen)
+
+    assert an_account(USD="2") == running.load() == account_bench.open().load()
+    assert {} == account_bench.open().list_archived("FILL#", "FILL$", Fill)
+
+
+def test_account_is_opened_once(account_bench: AccountBench) -> None:
+    """Two that found none: the second would forget what the first has sent."""
+    first, second = account_bench.open(), account_bench.open()
+    assert (None, None) == (first.load(), second.load())
+    first.save(an_account(USD="1"))
+
+    with pytest.raises(REFUSED, match="another"):
+        second.save(an_account(USD="2"))
+
+    assert an_account(USD="1") == second.load()
+
+
+def test_whoever_was_refused_loads_again_and_goes_on(account_bench: AccountBench) -> None:
+    """Large accounts and small ones: what is compared is all of it."""
+    large = a_large_account(15_000)
+    first, second = account_bench.open(), account_bench.open()
+    first.save(large)
+    seen = second.load()
+    first.save(replace(large, complete_since=Instant(1)), replaces=first.load())
+
+    with pytest.raises(REFUSED, match="another"):
+        second.save(large, replaces=seen)
+    second.save(an_account(USD="2"), replaces=second.load())
+    first.save(an_account(USD="3"), replaces=first.load())
+
+    assert an_account(USD="3") == account_bench.open().load()
 
 
 # --- the archive
@@ -125,7 +176,7 @@ def test_what_left_the_account_is_found_by_key_and_by_range(account_bench: Accou
     store = account_bench.open()
 
     store.save(account)
-    store.save(kept, ended)
+    store.save(kept, ended, replaces=account)
 
     assert {SimConversion, SimOrder, Fill} == {type(value) for value in ended.values()}
     for opened in (store, account_bench.open()):
@@ -153,8 +204,9 @@ def test_what_is_kept_twice_is_there_once(account_bench: AccountBench) -> None:
     store = account_bench.open()
 
     store.save(an_account(USD="1"), some_fills(3))
-    store.save(an_account(USD="2"), some_fills(4))
-    account_bench.open().save(an_account(USD="3"), some_fills(4))
+    store.save(an_account(USD="2"), some_fills(4), replaces=store.load())
+    other = account_bench.open()
+    other.save(an_account(USD="3"), some_fills(4), replaces=other.load())
 
     assert some_fills(4) == account_bench.open().list_archived("FILL#", "FILL$", Fill)
     assert some_fills(4) == store.list_archived("FILL#", "FILL$", Fill)
@@ -166,7 +218,7 @@ def test_more_than_fits_into_one_transaction_leaves_at_once(account_bench: Accou
     store = account_bench.open()
 
     store.save(an_account(USD="1"), some_fills(101))
-    store.save(an_account(USD="2"), some_fills(350, first=101))
+    store.save(an_account(USD="2"), some_fills(350, first=101), replaces=store.load())
 
     assert some_fills(451) == account_bench.open().list_archived("FILL#", "FILL$", Fill)
     assert an_account(USD="2") == account_bench.open().load()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 from desk.cost.aws_calls import Recording, record_calls
 from integration.conftest import World, a_tick
 from integration.proof import MODES
+from trader.entry.runtime import Runtime
 
 WRITES = {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:TransactWriteItems"}
 QUIET = {"s3:PutObject", "ssm:GetParameter"}
@@ -47,6 +50,21 @@ def test_quiet_cycle_stays_within_its_budget_in_every_mode(recording: Recording,
         assert 0 == counted["secretsmanager:GetSecretValue"], mode
         assert len(writes) <= 2, (mode, writes)
         assert {"dynamodb:UpdateItem", "dynamodb:PutItem", "dynamodb:GetItem"} >= set(counted) - QUIET, mode
+
+
+def test_look_at_the_simulated_venue_writes_nothing(recording: Recording, world: World) -> None:
+    """The ports and the venue of the function share one budget; the run with the lease opens the account."""
+    world.mode("PAPER")
+    ports = Runtime.build(os.environ).ports
+    assert ports.exchange is not None
+    names = []
+    for only_looks in (True, False):
+        ports.budget.begin(math.inf, only_looks=only_looks)
+        with recording.listening() as calls:
+            ports.exchange.balances()
+        names.append([call.name for call in calls])
+
+    assert [["dynamodb:GetItem"], ["dynamodb:GetItem", "dynamodb:PutItem"]] == names
 
 
 @pytest.mark.parametrize("mode", ["DRY_RUN", "LIVE"])

@@ -37,7 +37,7 @@ from trader.model.money import Notional, Price, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderIntent
 from trader.model.trading_state import TradingState
-from trader.ports import Identity, Ports
+from trader.ports import Identity, Ports, TimeBudget
 from trader.settings import Settings
 from trader.sim.account import SimAccount
 from trader.sim.archive import load_whole
@@ -214,7 +214,12 @@ class World:
     def __post_init__(self) -> None:
         settings = self.scenario.settings
         self.market = CandleMarket(self.scenario.products, self.scenario.series, settings.simulation, self.clock)
-        self.exchange = SimulatedExchange(
+        self.exchange = self.open_exchange(TimeBudget())
+
+    def open_exchange(self, budget: TimeBudget) -> SimulatedExchange:
+        """The venue as one invocation opens it."""
+        settings = self.scenario.settings
+        return SimulatedExchange(
             self.market,
             self.market,
             settings.simulation,
@@ -222,6 +227,7 @@ class World:
             self.books,
             opening=self.scenario.opening,
             order_prefix=settings.execution.order_prefix,
+            budget=budget,
         )
 
     def fork(self) -> World:
@@ -251,11 +257,12 @@ class World:
 
     def ports(self, owner: str, wrap: Callable[[str, object], object] | None = None) -> Ports:
         """The world as one invocation sees it; *wrap* may put something between."""
-        parts = {
-            name: wrap(name, getattr(self, name)) if wrap is not None else getattr(self, name)
-            for name in ("market", "exchange", "store", "audit", "kill_switch", "clock")
-        }
-        return Ports(**parts, identity=Identity(SCOPE, owner, "test"))  # type: ignore[arg-type]
+        budget = TimeBudget()
+        parts = {name: getattr(self, name) for name in ("market", "store", "audit", "kill_switch", "clock")}
+        parts["exchange"] = self.open_exchange(budget)
+        if wrap is not None:
+            parts = {name: wrap(name, part) for name, part in parts.items()}
+        return Ports(**parts, identity=Identity(SCOPE, owner, "test"), budget=budget)
 
     def ledger(self) -> Ledger | None:
         """The ledger as stored."""

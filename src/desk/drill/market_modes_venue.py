@@ -166,7 +166,8 @@ class TrickyVenue:
         assert account is not None
         execution = Execution(order.limit_price, quantity, Liquidity.MAKER)
         simulation = self._settings.simulation
-        self._accounts.save(book_execution(account, order, execution, self._clock.now(), simulation))
+        filled = book_execution(account, order, execution, self._clock.now(), simulation)
+        self._accounts.save(filled, replaces=account)
 
     # --- what is not as usual
 

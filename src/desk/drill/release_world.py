@@ -48,10 +48,17 @@ class TextAccountStore(InMemorySimAccountStore[SimAccount]):
     text = ""
 
     def load(self) -> SimAccount | None:
-        return read_stored(SimAccount, self.text, "account", upgrade_stored) if self.text else None
+        self._account = read_stored(SimAccount, self.text, "account", upgrade_stored) if self.text else None
+        return self._account
 
-    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
-        super().save(account, ended)
+    def save(
+        self,
+        account: SimAccount,
+        ended: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        replaces: SimAccount | None = None,
+    ) -> None:
+        super().save(account, ended, replaces=replaces)
         self.text = canonical_json(account)
 
 

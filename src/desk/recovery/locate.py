@@ -1,19 +1,16 @@
 """Where the books lie, put together for a command: a folder of this machine, or a stack on AWS.
 
-Without ``--write`` the simulated venue's account is opened as well without a way back to the store: reading it would
-otherwise move it on.
+Without ``--write`` the simulated venue is only looked at: reading its account would otherwise move it on.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-from desk.in_memory import FixedClock, InMemorySimAccountStore
+from desk.in_memory import FixedClock
 from desk.location import StoreLocation
 from desk.markets.candle_market import CandleMarket
 from desk.recovery.anchors import Anchors
@@ -31,30 +28,9 @@ from trader.model.ids import Instant, Scope, rfc3339
 from trader.ports import Clock
 from trader.settings import Settings
 from trader.settings.app import Mode
-from trader.sim.account import KindT, SimAccount, SimAccountStore
+from trader.sim.account import SimAccount
 
 VENUE = "https://api.coinbase.com"
-
-
-class ReadOnlyAccountStore:
-    """An account that may be read and changed, and is never saved."""
-
-    def __init__(self, accounts: SimAccountStore) -> None:
-        self._accounts = accounts
-        self._changed: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
-
-    def load(self) -> SimAccount | None:
-        return self._changed.load() or self._accounts.load()
-
-    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
-        self._changed.save(account, ended)
-
-    def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
-        return self._changed.read_archived(key, kind) or self._accounts.read_archived(key, kind)
-
-    def list_archived(self, first: str, last: str, kind: type[KindT]) -> Mapping[str, KindT]:
-        there = self._accounts.list_archived(first, last, kind)
-        return {**there, **self._changed.list_archived(first, last, kind)}
 
 
 def locate(settings: Settings, location: StoreLocation, *, writes: bool) -> RecoveryStores:
@@ -95,7 +71,8 @@ def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, write
     accounts: FileSimAccountStore[SimAccount] = FileSimAccountStore(
         home / f"venue-{settings.app.account}.json", SimAccount
     )
-    venue = _http(location.venue, settings) if location.venue is not None else None
+    access = _http(location.venue, settings) if location.venue is not None else _closed(settings, clock)
+    access.budget.begin(math.inf, only_looks=not writes)
     return RecoveryStores(
         settings=settings,
         scope=scope,
@@ -104,12 +81,7 @@ def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, write
         items=FileLedgerItems(home),
         audit=FileAuditLog(audit),
         reader=reader,
-        exchange=choose_exchange(
-            settings,
-            venue or _closed(settings, clock),
-            clock,
-            lambda: accounts if writes else ReadOnlyAccountStore(accounts),
-        ),
+        exchange=choose_exchange(settings, access, clock, lambda: accounts),
         clock=clock,
     )
 
@@ -124,7 +96,8 @@ def _on_aws(settings: Settings, location: StoreLocation, table: str, bucket: str
     dynamodb, s3, scope = open_client("dynamodb"), open_client("s3"), make_scope(settings)
     clock = _machine_clock(location.now, writes=writes)
     accounts: DynamoSimAccountStore[SimAccount] = DynamoSimAccountStore(dynamodb, table, scope, SimAccount)
-    url = location.venue or os.environ.get("TRADER_VENUE_URL") or VENUE
+    access = _http(location.venue or os.environ.get("TRADER_VENUE_URL") or VENUE, settings)
+    access.budget.begin(math.inf, only_looks=not writes)
     return RecoveryStores(
         settings=settings,
         scope=scope,
@@ -133,9 +106,7 @@ def _on_aws(settings: Settings, location: StoreLocation, table: str, bucket: str
         items=DynamoLedgerItems(dynamodb, table, s3, bucket),
         audit=S3AuditLog(s3, bucket),
         reader=S3AuditReader(s3, bucket),
-        exchange=choose_exchange(
-            settings, _http(url, settings), clock, lambda: accounts if writes else ReadOnlyAccountStore(accounts)
-        ),
+        exchange=choose_exchange(settings, access, clock, lambda: accounts),
         clock=clock,
     )
 

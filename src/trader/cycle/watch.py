@@ -44,7 +44,7 @@ def run_watch(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return CycleReport(tick, CycleOutcome.SKIPPED, "the tick of this instant looks")
     if tick.deadline <= now:
         return CycleReport(tick, CycleOutcome.SKIPPED, "the next tick is too near")
-    ports.budget.begin(RunTime(ports.clock, ports.budget, tick.deadline).closes_at)
+    ports.budget.begin(RunTime(ports.clock, ports.budget, tick.deadline).closes_at, only_looks=True)
     reading = ports.store.look(ports.identity.scope)
     if reading.is_held(now):
         return CycleReport(tick, CycleOutcome.SKIPPED, f"{reading.owner} is busy")

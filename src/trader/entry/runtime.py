@@ -66,6 +66,7 @@ class Runtime:
             market,
             open_live_exchange=partial(_open_live, environment.venue_url, key, limits, budget),
             live_confirmed=environment.live_confirmed,
+            budget=budget,
         )
         account_store = partial(_open_account_store, dynamodb, environment.table, identity.scope)
         exchange = choose_exchange(settings, access, clock, account_store)

@@ -113,6 +113,7 @@ def _open_simulated(
         accounts,
         opening={settings.app.accounting_asset: settings.app.capital},
         order_prefix=settings.execution.order_prefix,
+        budget=access.budget,
     )
 
 

@@ -166,9 +166,17 @@ class SimAccountStore(Protocol):
     def load(self) -> SimAccount | None:
         """Return the account as last saved; None if there never was one."""
 
-    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
-        """Replace the account and add what left it to the archive by key, all of it or nothing.
+    def save(
+        self,
+        account: SimAccount,
+        ended: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        replaces: SimAccount | None = None,
+    ) -> None:
+        """Save the account, and what left it in the archive by key, all of it or nothing.
 
+        *replaces* is the very object that this store loaded or saved last, None if there was no account: if another
+        one lies there by now, whoever saved it knows more, and AccountReplaced is raised.
         The account as last saved still has whatever is in *ended*: so a part of that may be kept before the rest, and
         keeping it again changes nothing.
         """

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 
-from trader.errors import StoreError, VenueUnavailable
+from trader.errors import StoreError, VenueProtocol, VenueUnavailable
 from trader.model.codec import sha256_hex
+from trader.model.conversions import ConversionIntent
 from trader.model.ids import Instant, VenueOrderId
 from trader.model.money import ZERO
 from trader.model.orders import Fill
@@ -45,9 +46,11 @@ class VenueAccounts:
         with _as_venue_error("read"):
             return self._accounts.load()
 
-    def save(self, account: SimAccount, ended: Ended = MappingProxyType({})) -> None:
+    def save(
+        self, account: SimAccount, ended: Ended = MappingProxyType({}), *, replaces: SimAccount | None = None
+    ) -> None:
         with _as_venue_error("saved"):
-            self._accounts.save(account, ended)
+            self._accounts.save(account, ended, replaces=replaces)
 
     def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
         with _as_venue_error("read"):
@@ -150,6 +153,16 @@ def find_conversion(account: SimAccount, accounts: SimAccountStore, venue_conver
     if conversion is not None or not account.complete_since:
         return conversion
     return accounts.read_archived(_CONVERSION + venue_conversion_id, SimConversion)
+
+
+def read_conversion(
+    account: SimAccount, accounts: SimAccountStore, venue_conversion_id: str, intent: ConversionIntent
+) -> SimConversion:
+    """Find the conversion of an intent. Raises: VenueProtocol if there is none under this name."""
+    conversion = find_conversion(account, accounts, venue_conversion_id)
+    if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
+        raise VenueProtocol(f"there is no conversion {venue_conversion_id} of {intent.amount} {intent.source}")
+    return conversion
 
 
 def name_conversion(account: SimAccount, accounts: SimAccountStore, conversion_id: str) -> str:

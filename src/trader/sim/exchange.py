@@ -1,7 +1,7 @@
 """A venue that exists only in its account: the whole ExchangeAdapter, for paper trading and the backtest.
 
 It is lazy. Nothing happens between calls; each call first matches everything up to now, bar by bar, and saves what
-came of it. The
+came of it, unless whoever calls only looks: that one has no lease, and the run that has it finds the same again. The
 public half is passed on to the market it was given.
 """
 
@@ -31,19 +31,19 @@ from trader.model.orders import (
     Submission,
     Unknown,
 )
-from trader.ports import Clock, MarketData
+from trader.ports import Clock, MarketData, TimeBudget
 from trader.settings.app import SimulationSettings
 from trader.sim.account import SimAccount, SimAccountStore
 from trader.sim.archive import (
     RECENT_SECONDS,
     VenueAccounts,
-    find_conversion,
     find_order,
     is_worth_saving,
     list_fills,
     list_order_fills,
     list_orders,
     name_conversion,
+    read_conversion,
     split_ended,
 )
 from trader.sim.checks import POST_ONLY, why_reject
@@ -61,10 +61,12 @@ _DEPTH_BAND_BPS = Decimal(20)
 
 
 class SimulatedExchange:
-    """The simulated venue. *opening* is what the account holds if the store has none yet.
+    """The simulated venue. *opening* is what the account holds if the store has none yet; *budget* is the run's.
 
-    What ended longer than *recent_seconds* ago is asked of the account's archive, see ``trader.sim.archive``.
+    What ended longer than ``recent_seconds`` ago is asked of the account's archive, see ``trader.sim.archive``.
     """
+
+    recent_seconds = RECENT_SECONDS
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class SimulatedExchange:
         *,
         opening: Mapping[Asset, Decimal],
         order_prefix: str = "",
-        recent_seconds: int = RECENT_SECONDS,
+        budget: TimeBudget | None = None,
     ) -> None:
         self._market = market
         self._tape = tape
@@ -85,7 +87,8 @@ class SimulatedExchange:
         self._accounts = VenueAccounts(accounts)
         self._opening = opening
         self._prefix = order_prefix
-        self._recent_seconds = recent_seconds
+        self._budget = budget or TimeBudget()
+        self._stored: SimAccount | None = None
 
     # --- the public half
 
@@ -181,7 +184,7 @@ class SimulatedExchange:
 
     def commit_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> None:
         account = self._advanced()
-        conversion = _known_conversion(account, self._accounts, venue_conversion_id, intent)
+        conversion = read_conversion(account, self._accounts, venue_conversion_id, intent)
         if conversion.status is not ConversionStatus.QUOTED:
             raise VenueProtocol(f"conversion {venue_conversion_id} is {conversion.status} already")
         if conversion.amount > account.available(conversion.source):
@@ -196,7 +199,7 @@ class SimulatedExchange:
         self._save(account.with_conversion(done))
 
     def read_conversion(self, venue_conversion_id: str, intent: ConversionIntent) -> ConversionReport:
-        conversion = _known_conversion(self._advanced(), self._accounts, venue_conversion_id, intent)
+        conversion = read_conversion(self._advanced(), self._accounts, venue_conversion_id, intent)
         received = conversion.amount if conversion.status is ConversionStatus.COMPLETED else Notional(0)
         return ConversionReport(venue_conversion_id, conversion.status, received)
 
@@ -275,10 +278,12 @@ class SimulatedExchange:
 
     def _advanced(self) -> SimAccount:
         now = self._clock.now()
-        stored = self._accounts.load()
+        stored = self._stored = self._accounts.load()
         opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
+        if self._budget.only_looks:
+            return match_all(opened, self._tape, self._settings, now)
         # What leaves was saved within the account before, so wherever a save breaks off, only what happened is kept.
-        oldest = Instant(now - self._settings.visibility_lag_seconds - self._recent_seconds)
+        oldest = Instant(now - self._settings.visibility_lag_seconds - self.recent_seconds)
         recent, ended = split_ended(opened, oldest)
         account = match_all(recent, self._tape, self._settings, now)
         if is_worth_saving(account, stored):
@@ -287,13 +292,6 @@ class SimulatedExchange:
 
     def _save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
         assert all(amount >= ZERO for amount in account.totals.values()), f"negative balance: {account.totals}"
-        self._accounts.save(account, ended)
-
-
-def _known_conversion(
-    account: SimAccount, accounts: SimAccountStore, venue_conversion_id: str, intent: ConversionIntent
-) -> SimConversion:
-    conversion = find_conversion(account, accounts, venue_conversion_id)
-    if conversion is None or (conversion.conversion_id, conversion.amount) != (intent.conversion_id, intent.amount):
-        raise VenueProtocol(f"there is no conversion {venue_conversion_id} of {intent.amount} {intent.source}")
-    return conversion
+        assert not self._budget.only_looks, "whoever only looks changes nothing"
+        self._accounts.save(account, ended, replaces=self._stored)
+        self._stored = account

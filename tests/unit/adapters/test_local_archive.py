@@ -111,18 +111,15 @@ def test_account_that_cannot_be_saved_is_as_it_was(tmp_path: Path) -> None:
     """What left it is kept first, so nothing is lost however the save ends; done again it is kept once."""
     path = tmp_path / "venue.json"
     store = FileSimAccountStore(path, SimAccount)
-    store.save(SimAccount(fills=tuple(some_fills(1).values())))
-    before = path.read_text(encoding="utf-8")
-    path.unlink()
-    path.mkdir()
+    account = SimAccount(fills=tuple(some_fills(1).values()))
+    store.save(account)
+    path.with_suffix(".jsonl").mkdir()
 
     with pytest.raises(StoreUnavailable):
-        store.save(SimAccount(), some_fills(1))
+        store.save(SimAccount(), some_fills(1), replaces=account)
 
-    path.rmdir()
-    path.write_text(before, encoding="utf-8")
-    assert some_fills(1) == store.list_archived("FILL#", "FILL$", Fill)
-    assert SimAccount(fills=tuple(some_fills(1).values())) == store.load()
-    store.save(SimAccount(), some_fills(1))
+    path.with_suffix(".jsonl").rmdir()
+    assert account == FileSimAccountStore(path, SimAccount).load()
+    store.save(SimAccount(), some_fills(1), replaces=store.load())
     assert some_fills(1) == store.list_archived("FILL#", "FILL$", Fill)
     assert SimAccount() == FileSimAccountStore(path, SimAccount).load()

@@ -352,7 +352,7 @@ def test_exit_is_withheld_if_the_bracket_filled_meanwhile() -> None:
 
     def too_late(original: Any, ids: Any) -> Any:
         (child,) = world.stored.active
-        world.book.save(_filled(world, child))
+        world.book.save(_filled(world, child), replaces=world.book.load())
         return original(ids)
 
     world.meddlers["exchange.cancel"] = too_late

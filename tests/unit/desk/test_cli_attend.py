@@ -146,7 +146,7 @@ def test_run_that_fails_is_told_at_once_and_waiting_goes_on(
     runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The venue is away for one run; the next one sells."""
-    exchange = runner.world.exchange
+    open_exchange = runner.world.open_exchange
 
     class Away:
         def __getattr__(self, name: str) -> Any:
@@ -154,7 +154,7 @@ def test_run_that_fails_is_told_at_once_and_waiting_goes_on(
 
     def act() -> None:
         is_first = not runner.reports
-        runner.world.exchange = Away() if is_first else exchange  # type: ignore[assignment]
+        runner.world.open_exchange = (lambda _: Away()) if is_first else open_exchange  # type: ignore[assignment, method-assign]
         runner.act()
 
     with working(tmp_path, act, every_seconds=1.5):

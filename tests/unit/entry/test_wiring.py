@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,17 @@ def test_switch_that_went_missing_is_not_made_again(mode: str, tmp_path: Path) -
 
     with pytest.raises(StoreUnavailable):
         ports_in(tmp_path, mode).kill_switch.read()
+
+
+def test_simulated_venue_heeds_that_a_run_only_looks(tmp_path: Path) -> None:
+    """The ports and the venue share one budget: a look leaves no account behind, a run does."""
+    ports, account = ports_in(tmp_path, "PAPER"), tmp_path / "venue-main.json"
+    assert ports.exchange is not None
+
+    ports.budget.begin(math.inf, only_looks=True)
+    ports.exchange.balances()
+    was_kept = account.exists()
+    ports.budget.begin(math.inf)
+    ports.exchange.balances()
+
+    assert (False, True) == (was_kept, account.exists())

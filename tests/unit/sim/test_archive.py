@@ -57,10 +57,16 @@ class WatchedStore(InMemorySimAccountStore[SimAccount]):
         self.ranges: list[tuple[str, str]] = []
         self.broken = False
 
-    def save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def save(
+        self,
+        account: SimAccount,
+        ended: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        replaces: SimAccount | None = None,
+    ) -> None:
         self.kept += ended
         self.calls.append("save")
-        super().save(account, ended)
+        super().save(account, ended, replaces=replaces)
 
     def load(self) -> SimAccount | None:
         self.calls.append("load")
@@ -218,7 +224,7 @@ def test_finished_order_without_its_time_leaves_too() -> None:
     bench = a_bench()
     order_id = bench.send(a_taker())
     undated = replace(bench.account.finished[order_id], final_at=None)
-    bench.store.save(replace(bench.account, finished={order_id: undated}))
+    bench.store.save(replace(bench.account, finished={order_id: undated}), replaces=bench.account)
 
     bench.wait()
 
@@ -391,7 +397,7 @@ def test_what_was_kept_by_a_save_that_broke_off_is_told_once() -> None:
     bench.send(a_taker())
     before = bench.account
     bench.wait()
-    bench.store.save(replace(before, complete_since=bench.account.complete_since))
+    bench.store.save(replace(before, complete_since=bench.account.complete_since), replaces=bench.account)
 
     assert before == load_whole(bench.store)
     assert 1 == len(bench.venue.exchange.fills(EVER)) == len(bench.venue.exchange.orders(EVER))

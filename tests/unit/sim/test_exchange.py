@@ -284,10 +284,12 @@ class BrokenBooks(InMemorySimAccountStore[SimAccount]):
 
     broken = False
 
-    def save(self, book: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def save(
+        self, book: SimAccount, ended: Mapping[str, Any] = MappingProxyType({}), *, replaces: SimAccount | None = None
+    ) -> None:
         if self.broken:
             raise StoreUnavailable("disk full")
-        super().save(book, ended)
+        super().save(book, ended, replaces=replaces)
 
 
 def test_order_whose_book_cannot_be_saved_is_in_doubt() -> None:
@@ -455,7 +457,7 @@ def test_order_of_a_newer_release_rests_as_it_is(changes: dict[str, Any]) -> Non
     account = store.load()
     assert account is not None
     newer = replace(account.active[order_id], **changes)
-    store.save(replace(account, active={order_id: newer}))
+    store.save(replace(account, active={order_id: newer}), replaces=account)
 
     venue.pass_bars(4)
     held = venue.money(USD)[1]

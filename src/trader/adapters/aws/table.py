@@ -142,7 +142,7 @@ class DynamoTable:
         elif "Update" in together[0]:
             self.update(together[0]["Update"])
         else:
-            self._client.put_item(**together[0]["Put"])
+            self._put_alone(together[0]["Put"])
 
     def make_update(
         self,
@@ -170,6 +170,18 @@ class DynamoTable:
         item = {**make_key(scope, sort_key), "body": stored.head, **digests}
         return [self._put(item), *self.replace_parts(scope, sort_key, stored, parts_before)]
 
+    def replace_text(self, scope: Scope, sort_key: str, stored: StoredText, before: StoredText | None) -> list[Action]:
+        """Make the puts of a text where *before* still lies, or nothing if that is None: else they are Refused."""
+        first, *others = self.put_text(scope, sort_key, stored, 0 if before is None else len(before.parts))
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if before is not None:
+            condition["ConditionExpression"] = "body = :body AND attribute_not_exists(parts)"
+            condition["ExpressionAttributeValues"] = {":body": before.head}
+            if before.parts:
+                condition["ConditionExpression"] = "body = :body AND parts = :parts"
+                condition["ExpressionAttributeValues"][":parts"] = name_parts(before)
+        return [{"Put": {**first["Put"], **condition}}, *others]
+
     def replace_parts(self, scope: Scope, sort_key: str, stored: StoredText, parts_before: int) -> list[Action]:
         """Make the puts of all parts of a text but the first, and the deletions of what there was more of them."""
         puts = [
@@ -183,6 +195,14 @@ class DynamoTable:
         """Make the deletions of an item and of the parts that follow it."""
         keys = (sort_key, *(_name_part(sort_key, number) for number in range(1, parts + 1)))
         return [self._delete(scope, key) for key in keys]
+
+    def _put_alone(self, put: Mapping[str, Any]) -> None:
+        try:
+            self._client.put_item(**put)
+        except ClientError as error:
+            if read_error_code(error) != _REFUSED:
+                raise
+            raise Refused(error.response.get("Item") or {}) from None
 
     def _put(self, item: Item) -> Action:
         return {"Put": {"TableName": self._name, "Item": item}}
@@ -247,7 +267,7 @@ def _name_part(sort_key: str, number: int) -> str:
 
 def _measure(action: Action) -> int:
     ((_, what),) = action.items()
-    return measure_item(what.get("Item") or {**what["Key"], **what.get("ExpressionAttributeValues", {})})
+    return measure_item({**(what.get("Item") or what["Key"]), **what.get("ExpressionAttributeValues", {})})
 
 
 def _split_into_transactions(last: Sequence[Action], others: Iterable[Action]) -> list[list[Action]]:

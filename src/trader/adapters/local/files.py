@@ -33,7 +33,7 @@ from trader.adapters.local.atomic_files import (
     translate_errors,
 )
 from trader.adapters.local.lease import Kept, LeasedStore
-from trader.errors import AuditConflict, AuditError, StoreUnavailable
+from trader.errors import AccountReplaced, AuditConflict, AuditError, StoreUnavailable
 from trader.model.codec import canonical_json, read_stored, sha256_hex, translate_damage
 from trader.model.events import AuditObject, OwedRecord
 from trader.model.ids import Scope
@@ -175,17 +175,23 @@ class FileSimAccountStore(Generic[AccountT]):
         with translate_errors(self._path):
             text = read_text(self._path)
         if text is None:
+            self._known = None
             return None
         # The same text is the same object, so that an unchanged account is not decoded again.
         if self._known is None or self._known[0] != text:
             self._known = text, read_stored(self._kind, text, str(self._path), upgrade_stored)
         return self._known[1]
 
-    def save(self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def save(
+        self, account: AccountT, ended: Mapping[str, Any] = MappingProxyType({}), *, replaces: AccountT | None = None
+    ) -> None:
         text = canonical_json(account)
-        if ended:
-            self._archive.append(ended)
-        with translate_errors(self._path):
+        before, loaded = self._known or (None, None)
+        with translate_errors(self._path), lock_file(self._path.with_name(f".{self._path.name}.lock")):
+            if replaces is not loaded or read_text(self._path) != before:
+                raise AccountReplaced(f"{self._path}: another account lies there by now")
+            if ended:
+                self._archive.append(ended)
             replace_text(self._path, text)
         self._known = text, account
 

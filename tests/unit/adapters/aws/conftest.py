@@ -90,9 +90,9 @@ def size_of(item: Item) -> int:
 
 
 def size_of_action(action: Mapping[str, Any]) -> int:
-    """What an action of a transaction writes."""
+    """What an action of a transaction writes and compares."""
     ((_, what),) = action.items()
-    return size_of(what["Item"] if "Item" in what else {**what["Key"], **what.get("ExpressionAttributeValues", {})})
+    return size_of({**(what["Item"] if "Item" in what else what["Key"]), **what.get("ExpressionAttributeValues", {})})
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from factories import SCOPE, a_fill
 from factories_size import noise
 from trader.adapters.aws.sim_account_store import DynamoSimAccountStore
 from trader.adapters.aws.stored_text import PART_BYTES_MAX
-from trader.errors import LedgerCorrupt, StoreUnavailable
+from trader.errors import AccountReplaced, LedgerCorrupt, StoreUnavailable
 from trader.model.codec import canonical_json
 from trader.model.ids import Asset, Instant, Scope
 from trader.model.orders import Fill
@@ -50,6 +50,11 @@ def some_large_fills(count: int, digits: int) -> dict[str, Fill]:
     return {
         key: replace(fill, trade_id=fill.trade_id + noise(digits, at)) for at, (key, fill) in enumerate(fills.items())
     }
+
+
+def replace_by(store: DynamoSimAccountStore[SimAccount], account: SimAccount) -> None:
+    """Save an account in place of the one that is there."""
+    store.save(account, replaces=store.load())
 
 
 def once(sort_key: str, act: Callable[[], object]) -> Callable[[str], None]:
@@ -95,12 +100,10 @@ def test_large_account_leaves_no_parts_behind(client: Client) -> None:
     store = a_store(client)
     store.save(an_account(25_000))
     items = client.stored("")
-    store.save(an_account(8_000))
+    store.save(an_account(8_000), replaces=store.load())
     fewer = client.names()
     again = a_store(client)
-    again.load()
-
-    again.save(an_account())
+    again.save(an_account(), replaces=again.load())
 
     assert ["VENUE", *(f"VENUE#{number}" for number in range(1, len(items)))] == [item["sk"]["S"] for item in items]
     assert 5 <= len(items)
@@ -117,7 +120,7 @@ def test_plain_account_larger_than_a_part_is_replaced_by_one_put(client: Client)
     store = a_store(client)
 
     found = store.load()
-    store.save(account)
+    store.save(account, replaces=found)
 
     assert (account, ["read", "put"]) == (found, client.requests)
     assert len(text) > PART_BYTES_MAX
@@ -149,6 +152,17 @@ def test_save_without_anything_that_leaves_is_one_plain_put(client: Client) -> N
     store.load()
 
     assert ["put", "read"] == client.requests
+
+
+def test_save_over_a_known_account_is_one_plain_put(client: Client) -> None:
+    """The condition costs nothing: no read before it, no transaction."""
+    store, account = a_store(client), an_account()
+    store.save(account)
+    client.requests.clear()
+
+    store.save(an_account(2), replaces=account)
+
+    assert ["put"] == client.requests
 
 
 @pytest.mark.parametrize(
@@ -205,11 +219,41 @@ def test_save_that_was_sent_twice_is_there_once(client: Client, assets: int) -> 
     assert some_fills(2) == a_store(client).list_archived("FILL#", "FILL$", Fill)
 
 
+@pytest.mark.parametrize("assets", [1, 8_000])
+@pytest.mark.parametrize("fills", [0, 2])
+def test_account_replaced_twice_by_one_save_is_no_conflict(client: Client, assets: int, fills: int) -> None:
+    """What refuses the second request is what the first has written."""
+    store, old, new = a_store(client), an_account(assets, seed=1), an_account(assets, seed=2)
+    store.save(old)
+    client.times = 2
+
+    store.save(new, some_fills(fills), replaces=old)
+
+    assert new is store.load()
+    assert new == a_store(client).load()
+
+
+@pytest.mark.parametrize("assets", [1, 8_000])
+@pytest.mark.parametrize("fills", [0, 2])
+def test_save_over_an_account_of_somebody_else_changes_nothing(client: Client, assets: int, fills: int) -> None:
+    """As a run that slept through the end of its lease; not even a part that comes after the first is written."""
+    store, old, new = a_store(client), an_account(assets, seed=1), an_account(assets, seed=2)
+    store.save(old)
+    replace_by(a_store(client.inner), new)
+    before = client.stored("")
+
+    with pytest.raises(AccountReplaced, match="account of the simulated venue"):
+        store.save(an_account(assets, seed=3), some_fills(fills), replaces=old)
+
+    assert before == client.stored("")
+    assert new == store.load()
+
+
 def test_account_replaced_while_it_is_read_is_read_again(client: Client) -> None:
     """A reader without the lease: the head is of one save, the next part of another."""
     old, new = an_account(8_000, seed=1), an_account(8_000, seed=2)
     a_store(client).save(old)
-    client.before_read = once("VENUE#1", lambda: a_store(client.inner).save(new))
+    client.before_read = once("VENUE#1", lambda: replace_by(a_store(client.inner), new))
 
     assert new == a_store(client).load()
 
@@ -218,7 +262,7 @@ def test_account_that_shrinks_while_it_is_read_is_read_again(client: Client) -> 
     """The part that was to be read next is gone."""
     writer = a_store(client.inner)
     writer.save(an_account(8_000))
-    client.before_read = once("VENUE#1", lambda: writer.save(an_account()))
+    client.before_read = once("VENUE#1", lambda: replace_by(writer, an_account()))
 
     assert an_account() == a_store(client).load()
 
@@ -230,7 +274,7 @@ def test_account_replaced_each_time_it_is_read_is_unavailable(client: Client) ->
 
     def replace_it(sort_key: str) -> None:
         if sort_key == "VENUE#1":
-            writer.save(an_account(8_000, next(seeds)))
+            replace_by(writer, an_account(8_000, next(seeds)))
 
     client.before_read = replace_it
 
@@ -293,13 +337,14 @@ def test_record_of_which_a_part_is_missing_is_named(client: Client) -> None:
 def test_store_that_does_not_answer_says_so(client: Client) -> None:
     """Whatever is asked of it, and what was known before is known still."""
     store = a_store(client)
-    store.save(an_account())
+    account = an_account()
+    store.save(account)
     client.is_broken = True
 
     for ask in (
         store.load,
-        lambda: store.save(an_account(2)),
-        lambda: store.save(an_account(2), some_fills(1)),
+        lambda: store.save(an_account(2), replaces=account),
+        lambda: store.save(an_account(2), some_fills(1), replaces=account),
         lambda: store.read_archived("ORDER#1", Fill),
         lambda: store.list_archived("FILL#", "FILL$", Fill),
     ):

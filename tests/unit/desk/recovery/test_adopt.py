@@ -51,7 +51,8 @@ def held(ledger: Ledger) -> Decimal:
 def lose(world: World, asset: str, amount: str) -> None:
     """Take coins out of the account behind the ledger's back, from under their bracket if need be."""
     book = world.book()
-    world.books.save(replace(book, active={}).with_change(Asset(asset), -Decimal(amount)))
+    changed = replace(book, active={}).with_change(Asset(asset), -Decimal(amount))
+    world.books.save(changed, replaces=world.books.load())
 
 
 # --- quantities
