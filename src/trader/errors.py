@@ -49,7 +49,11 @@ class DataError(TraderError):
 
 
 class StaleData(DataError):
-    """The newest fact is older than allowed."""
+    """The newest fact is older than allowed; *newest* is when it began, where that is known."""
+
+    def __init__(self, message: str, newest: int | None = None) -> None:
+        self.newest = newest
+        super().__init__(message)
 
 
 class MissingData(DataError):

@@ -88,7 +88,9 @@ class CandleMarket:
 
     def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
         series = self._finest_of(product_id)
-        return Traded(series.granularity.seconds, series.between(since, until))
+        step = series.granularity.seconds
+        # What is not in a series did not trade; of a product without one nothing is known.
+        return Traded(step, series.between(since, until), Instant(until // step * step) if series.starts else since)
 
     # --- inside
 

@@ -156,7 +156,7 @@ class VenueMarket:
         """Return the bars that closed after *since* and not after *until*; none for a product that is printed."""
         series = self._finest_of(product_id)
         rows = () if self._last_print(product_id) is not None else series.between(since, until)
-        return Traded(series.granularity.seconds, rows)
+        return Traded(series.granularity.seconds, rows, until)
 
     def aliases(self, product_id: ProductId) -> list[ProductId]:
         """Name all products on the order book of this one, itself included."""

@@ -225,7 +225,8 @@ def bars_from_candles(
     if not by_start:
         raise MissingData(f"no closed {granularity} candle between {first} and {last}")
     if last not in by_start:
-        raise StaleData(f"newest closed {granularity} candle starts at {max(by_start)}, expected {last}")
+        newest = max(by_start)
+        raise StaleData(f"newest closed {granularity} candle starts at {newest}, expected {last}", newest)
     return _on_grid(by_start, granularity, range(min(by_start), last + 1, step))
 
 

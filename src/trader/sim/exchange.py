@@ -147,9 +147,10 @@ class SimulatedExchange:
         taken: dict[VenueOrderId, bool] = {}
         for venue_order_id in venue_order_ids:
             order = account.active.get(venue_order_id)
-            if order is not None:
+            can_end = order is not None and not order.awaits_tape(now)
+            if can_end:
                 account = account.end_order(venue_order_id, OrderStatus.CANCELLED, now)
-            taken[venue_order_id] = taken.get(venue_order_id, False) or order is not None
+            taken[venue_order_id] = taken.get(venue_order_id, False) or can_end
         self._save(account)
         return taken
 

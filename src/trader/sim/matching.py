@@ -1,6 +1,8 @@
 """Bring an account up to an instant: every active order against every bar that closed, in time order; then expiries.
 
-The same account, tape and instant give the same result, however many calls it takes to get there.
+An order ends by its time only where the tape was seen whole until then: what could not be read yet may still fill it,
+and is asked for again next time. So the same account and tape give the same result, however many calls it takes to get
+there, and however late the tape is.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trader.errors import DataError
+from trader.errors import DataError, StaleData
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Candle, Granularity, Quote
+from trader.model.market import Bars, Candle, Granularity, Quote, expected_last_start
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Liquidity
 from trader.ports import MarketData
@@ -20,16 +22,23 @@ from trader.sim.account import SimAccount
 from trader.sim.fills import fill_protective, fill_resting
 from trader.sim.orders import Execution, SimOrder
 
-#: No venue returns more bars in one answer.
-_COUNT_MAX = 300
+#: So many bars are asked for at least, so that one in which something traded is among them, and so many at most: what
+#: is left of a long pause is read by the next look.
+_COUNT_MIN, _COUNT_MAX = 60, 3000
+#: A bar that closed so long ago and is missing had no trade; a later one may not be published yet.
+_SETTLED_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """Closed bars in time order, each *seconds* long. Buckets without a trade are absent."""
+    """Closed bars in time order, each *seconds* long. Buckets without a trade are absent.
+
+    They are all there are up to *until*; what came after it is not known yet.
+    """
 
     seconds: int
     rows: Sequence[Candle]
+    until: Instant
 
 
 class Tape(Protocol):
@@ -39,7 +48,7 @@ class Tape(Protocol):
         """Return what can be executed against now; None if there is no market."""
 
     def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
-        """Return the bars that closed after *since* and not after *until*; empty if none is known yet."""
+        """Return the bars that closed after *since* and not after *until*, and up to when they are known."""
 
 
 class MarketTape:
@@ -54,24 +63,32 @@ class MarketTape:
         return None if isinstance(quote, DataError) else quote
 
     def traded(self, product_id: ProductId, since: Instant, until: Instant) -> Traded:
-        # A newest bar that is not published yet is a DataError. Nothing is lost: the same stretch is asked for again.
-        seconds = self._granularity.seconds
-        count = min(max((until - since) // seconds + 1, 1), _COUNT_MAX)
-        bars = self._market.bars([product_id], self._granularity, count, until)[product_id]
+        step = self._granularity.seconds
+        end = Instant(min(until, since + _COUNT_MAX * step))
+        count = max((end - since) // step + 1, _COUNT_MIN)
+        known = expected_last_start(self._granularity, end) + step
+        bars = self._bars(product_id, count, end)
+        if isinstance(bars, StaleData) and bars.newest is not None:
+            settled = expected_last_start(self._granularity, Instant(until - _SETTLED_SECONDS)) + step
+            end = Instant(bars.newest + step)
+            known = max(end, min(known, settled))
+            if end <= since:
+                return Traded(step, (), Instant(known))
+            bars = self._bars(product_id, count, end)
         if isinstance(bars, DataError):
-            return Traded(seconds, ())
+            return Traded(step, (), since)
         columns = zip(bars.start, bars.open, bars.high, bars.low, bars.close, bars.volume, strict=True)
         rows = (Candle(*row) for row in columns)
-        return Traded(seconds, tuple(row for row in rows if row.start + seconds > since and row.volume > 0))
+        return Traded(step, tuple(row for row in rows if row.start + step > since and row.volume > 0), Instant(known))
+
+    def _bars(self, product_id: ProductId, count: int, now: Instant) -> Bars | DataError:
+        return self._market.bars([product_id], self._granularity, count, now)[product_id]
 
 
 def match_all(account: SimAccount, tape: Tape, settings: SimulationSettings, now: Instant) -> SimAccount:
     """Match all active orders against what closed since the account was last matched. Raises VenueError."""
     for product_id in sorted({order.product_id for order in account.active.values()}):
         account = _match_product(account, product_id, tape, settings, now)
-    for order in sorted(account.active.values(), key=_priority):
-        if order.is_understood and order.expires_at is not None and order.expires_at <= now:
-            account = account.end_order(order.venue_order_id, OrderStatus.EXPIRED, order.expires_at)
     return account
 
 
@@ -88,17 +105,21 @@ def book_execution(
 def _match_product(
     account: SimAccount, product_id: ProductId, tape: Tape, settings: SimulationSettings, now: Instant
 ) -> SimAccount:
-    traded = tape.traded(product_id, account.matched_until[product_id], now)
-    until = account.matched_until[product_id]
+    since = account.matched_until[product_id]
+    traded = tape.traded(product_id, since, now)
     orders = _resting(account, product_id)
     for bar in traded.rows:
-        until = Instant(bar.start + traded.seconds)
-        after = _match_bar(account, orders, bar, until, settings)
+        after = _match_bar(account, orders, bar, Instant(bar.start + traded.seconds), settings)
         if after is not account:
             account, orders = after, _resting(after, product_id)
             if not orders:
                 break
-    return account.with_matched_until(product_id, until) if traded.rows else account
+    for order in orders:
+        # A bar that closes after the order's end does not tell what traded before it: such a one is not waited for.
+        ends_at = order.expires_at
+        if ends_at is not None and ends_at <= now and ends_at - ends_at % traded.seconds <= traded.until:
+            account = account.end_order(order.venue_order_id, OrderStatus.EXPIRED, ends_at)
+    return account.with_matched_until(product_id, max(since, traded.until))
 
 
 def _match_bar(

@@ -16,6 +16,9 @@ from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
 FEE_INCREMENT = Decimal("1e-12")
+#: So long nobody can cancel an order whose time has come: a tape that is late may still fill it. Later anybody can,
+#: or a market that is gone would hold its money without end.
+UNREAD_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ class SimOrder:
     def is_understood(self) -> bool:
         """Whether this release knows how the venue works it. Any other rests as it is."""
         return self.configuration.is_known and self.status.is_known
+
+    def awaits_tape(self, now: Instant) -> bool:
+        """Whether its time has come, and what filled it by then could not be read yet."""
+        return self.is_understood and self.expires_at is not None and 0 <= now - self.expires_at < UNREAD_SECONDS
 
     @property
     def remaining(self) -> Quantity:

@@ -114,8 +114,10 @@ def test_young_product_has_fewer_bars() -> None:
 
 def test_missing_newest_bucket_is_not_a_hole() -> None:
     """The venue may simply not have published it: that is stale, not quiet."""
-    with pytest.raises(StaleData, match=str(LAST)):
-        lay(a_candle(LAST - 300))
+    with pytest.raises(StaleData, match=str(LAST)) as caught:
+        lay(a_candle(LAST - 600), a_candle(LAST - 300))
+
+    assert LAST - 300 == caught.value.newest
 
 
 def test_no_closed_candle_is_missing_data() -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from trader.adapters.coinbase.http import Call
 from trader.adapters.coinbase.wire.market import UnfitNumbers
-from trader.errors import DataError, MalformedData, MissingData, VenueError, VenueProtocol
+from trader.errors import DataError, MalformedData, MissingData, StaleData, VenueError, VenueProtocol
 from trader.model.ids import ProductId
 from trader.model.listings import UnusableSizes
 
@@ -28,6 +28,8 @@ def read_or_explain(call: object, reader: Callable[..., T], raw: Any, *rest: Any
         return UnusableSizes(f"{call}: {error}", error.told)
     except VenueProtocol as error:
         return MalformedData(f"{call}: {error}")
+    except StaleData as error:
+        return StaleData(f"{call}: {error}", error.newest)
     except DataError as error:
         return type(error)(f"{call}: {error}")
 

@@ -590,9 +590,10 @@ def test_bucket_that_stays_missing_makes_the_product_stale(venue: Stub, time: Fa
     """One more question, not more."""
     venue.on("GET", candles_at("SOL-USD"), without_newest)
 
-    found = a_market(venue, time).bars([SOL], FIVE, 5, Instant(START + 14))
+    found = a_market(venue, time).bars([SOL], FIVE, 5, Instant(START + 14))[SOL]
 
-    assert isinstance(found[SOL], StaleData)
+    assert isinstance(found, StaleData)
+    assert START - 600 == found.newest
     assert 2 == len(venue.requests)
     assert [1.5] == time.waits
 
