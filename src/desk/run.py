@@ -32,7 +32,7 @@ from trader.model.lots import Lot
 from trader.model.market import split_answers
 from trader.model.money import ZERO
 from trader.model.orders import Fill, Side
-from trader.model.portfolio import equity_of
+from trader.model.portfolio import assess_equity
 from trader.ports import Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount
@@ -140,7 +140,7 @@ class TickRun:
         summary.exits = len({fill.venue_order_id for fill in fills if fill.side is Side.SELL})
         summary.equity_open = settings.app.capital
         quotes, _ = split_answers(self._market.quotes([lot.product_id for lot in ledger.lots.values()]))
-        summary.equity_close = equity_of(accept_marks(ledger, quotes), {})
+        summary.equity_close = assess_equity(accept_marks(ledger, quotes))
         summary.cash_check = check_cash(settings.app.capital, fills, ledger)
         summary.lots = tuple(lot for position in ledger.positions() for lot in position.lots)
         return summary

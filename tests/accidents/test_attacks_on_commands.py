@@ -22,11 +22,13 @@ from trader.entry.perform import perform
 from trader.entry.status import describe_state
 from trader.errors import CommandRefused, MalformedData
 from trader.model.commands import Command, CommandKind
-from trader.model.ids import Instant, Scope, rfc3339
-from trader.model.money import Quantity
+from trader.model.cycle_state import AcceptedMark
+from trader.model.ids import Asset, Instant, Scope, rfc3339
+from trader.model.money import Notional, Price, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Unknown
 from trader.model.trading_state import TradingState
+from trader.ports import StateReading
 
 NOW = Instant(1_795_342_507)
 #: What an operator may take for a product; paused as one it would keep nothing from being bought.
@@ -185,6 +187,22 @@ def test_key_that_was_pasted_into_a_command_is_not_told_again(key: str) -> None:
 def _status(world: World) -> dict[str, Any]:
     switch = TradingState(world.kill_switch.word) if world.kill_switch.word is not None else None
     return describe_state(world.store.look(SCOPE), switch, world.clock.now(), world.pipeline.settings)
+
+
+def test_status_has_an_equity_while_another_dollar_is_held() -> None:
+    """USDC counts at the price that a tick saw last; one that no tick has seen is named."""
+    world, usdc = holding(), Asset("USDC")
+    before = Decimal(_status(world)["equity"])
+    marks = world.ledger.accepted_marks
+    seen = replace(world.ledger, cash={**world.ledger.cash, usdc: Notional(100)})
+    priced = replace(seen, accepted_marks={**marks, usdc: AcceptedMark(Price("0.99"), world.clock.now())})
+
+    told = [
+        describe_state(StateReading(ledger), TradingState.RUN, world.clock.now(), world.pipeline.settings)
+        for ledger in (seen, priced)
+    ]
+
+    assert [(None, ["USDC"]), (str(before + 99), [])] == [(each["equity"], each["unpriced"]) for each in told]
 
 
 def _protection(world: World) -> str:

@@ -20,7 +20,7 @@ from trader.model.decisions import Decision
 from trader.model.events import EventKind
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Ledger
-from trader.model.portfolio import equity_of
+from trader.model.portfolio import assess_equity
 from trader.settings import Settings
 
 _CLEAR_LINE = "\r\x1b[2K"
@@ -86,8 +86,7 @@ class Telling:
     def _describe(self, ledger: Ledger | None, decision: Decision | None, now: Instant) -> dict[str, Any]:
         told: dict[str, Any] = {"next": rfc3339(find_next_tick(now, self.settings.cycle))}
         if ledger is not None:
-            # A decision knows what cash in other quote assets is worth; the ledger alone may not.
-            equity = decision.equity if decision is not None else equity_of(ledger, {})
+            equity = decision.equity if decision is not None else assess_equity(ledger)
             told["equity"] = None if equity is None else f"{equity:.2f}"
             told["lots"] = len(ledger.lots)
         return told

@@ -14,7 +14,7 @@ from trader.model.money import HUNDRED, ZERO, Notional, plain
 from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
-from trader.model.portfolio import Portfolio, equity_of, loss_pct
+from trader.model.portfolio import Portfolio, assess_equity, loss_pct
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
 from trader.stages.execution.protection import compute_uncovered, find_exposed, why_exposed
@@ -27,7 +27,7 @@ _COMPLETED = "COMPLETED"
 
 def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[str, Any]:
     """Say what the ledger holds, as plain JSON. Units: as ``describe_state``."""
-    equity = equity_of(ledger, {})
+    equity = assess_equity(ledger)
     active, newer = ledger.active_orders(), why_newer(ledger)
     return {
         "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
@@ -83,10 +83,10 @@ def _describe_run(ledger: Ledger, now: Instant) -> dict[str, Any] | None:
 
 
 def _list_unpriced(ledger: Ledger) -> list[str]:
-    """Name what has no price here: lots that were never marked, and stable assets, whose price nobody stores."""
-    lots = {lot.base for lot in ledger.lots.values() if lot.base not in ledger.accepted_marks}
+    """Name what has no price here: lots that were never marked, and stable assets that no tick has priced yet."""
+    lots = {lot.base for lot in ledger.lots.values()}
     cash = {asset for asset, amount in ledger.cash.items() if amount and asset != ledger.accounting_asset}
-    return sorted(lots | cash)
+    return sorted((lots | cash) - ledger.accepted_marks.keys())
 
 
 def _describe_losses(ledger: Ledger, equity: Notional | None, now: Instant, risk: RiskSettings) -> dict[str, Any]:

@@ -88,6 +88,14 @@ def equity_of(ledger: Ledger, pegs: Mapping[Asset, Decimal]) -> Notional | None:
     return Notional(total)
 
 
+def assess_equity(ledger: Ledger) -> Notional | None:
+    """Mark the whole ledger, cash included, at the last accepted prices. None if one is missing.
+
+    It is for people: nothing is decided by it, since a stablecoin's price may be of long ago.
+    """
+    return equity_of(ledger, {asset: mark.price for asset, mark in ledger.accepted_marks.items()})
+
+
 def advance_equity_marks(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
     """Carry the marks forward: a new UTC day or week starts at today's equity, the peak only rises.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from trader.model.booking import book_dust
 from trader.model.cycle_state import AcceptedMark
@@ -14,16 +15,26 @@ from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Product, Quote
-from trader.model.money import Notional, floor_to
+from trader.model.money import Notional, Price, floor_to
 from trader.model.portfolio import advance_equity_marks, equity_of, loss_pct
 from trader.settings.policy import RiskSettings
 
+#: To so many decimals the price of a stablecoin is kept.
+_PEG_DECIMALS = 6
 
-def accept_marks(ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
-    """Mark every asset held with the bid of the product it is held on, or leave its last mark; forget the others."""
+
+def accept_marks(
+    ledger: Ledger, quotes: Mapping[ProductId, Quote], pegs: Mapping[Asset, AcceptedMark] = MappingProxyType({})
+) -> Ledger:
+    """Mark every asset held with the bid of the product it is held on, or leave its last mark; forget the others.
+
+    Cash other than the accounting asset is marked with its price in *pegs*, for whoever reads the ledger alone.
+    """
+    cash = {asset for asset, amount in ledger.cash.items() if amount and asset != ledger.accounting_asset}
     held = (quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes)
     new = {quote.product_id: AcceptedMark(quote.bid, quote.time) for quote in held}
-    marks = {base: mark for base, mark in ledger.accepted_marks.items() if base in ledger.held_bases()}
+    marks = {base: mark for base, mark in ledger.accepted_marks.items() if base in ledger.held_bases() | cash}
+    marks |= {asset: mark for asset, mark in pegs.items() if asset in cash}
     marks |= {lot.base: new[lot.product_id] for lot in ledger.lots.values() if lot.product_id in new}
     return replace(ledger, accepted_marks=marks)
 
@@ -91,7 +102,8 @@ def mark_equity(
 
     *quotes* are believed ones; an asset without one is worth what it last was.
     """
-    ledger = accept_marks(ledger, quotes)
+    marks = {asset: AcceptedMark(Price(round(price, _PEG_DECIMALS)), now) for asset, price in prices.items()}
+    ledger = accept_marks(ledger, quotes, marks)
     equity = equity_of(ledger, prices)
     ledger = advance_equity_marks(ledger, equity, now)
     depegged = {**ledger.depegged, **{asset: now for asset, price in prices.items() if price < risk.peg_min}}

@@ -32,7 +32,7 @@ from trader.model.ids import Asset, Instant
 from trader.model.lots import Dust
 from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.portfolio import Portfolio, advance_equity_marks, equity_of, loss_pct, record_flow
+from trader.model.portfolio import Portfolio, advance_equity_marks, assess_equity, equity_of, loss_pct, record_flow
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 MONDAY = Instant(NOW + 13 * 3600 + 45 * 60)
@@ -169,6 +169,15 @@ def test_equity_is_unknown_if_a_stable_coin_has_no_price() -> None:
     """Accident 13: nobody assumes a dollar; of what we do not hold no price is needed."""
     assert equity_of(a_ledger(cash={USD: "10", USDC: "100"}), {}) is None
     assert Notional(10) == equity_of(a_ledger(cash={USD: "10", USDC: "0"}), {})
+
+
+def test_equity_by_what_is_stored_takes_cash_at_its_last_price() -> None:
+    """For people: a lot and a stablecoin alike; nobody assumes a dollar here either."""
+    cash, marks = {USD: "10", USDC: "100"}, last_marks(USDC, "0.99")
+
+    assert Notional(109) == assess_equity(a_ledger(cash=cash, accepted_marks=marks))
+    assert assess_equity(a_ledger(cash=cash)) is None
+    assert assess_equity(a_ledger(cash=cash, lots=[a_lot()], accepted_marks=marks)) is None
 
 
 def test_dust_is_worth_nothing() -> None:

@@ -232,6 +232,22 @@ def test_without_a_believed_quote_the_last_mark_stands() -> None:
     assert {} == find_old_marks(accept_marks(a_held_ledger(), {}), {ETH})
 
 
+def test_price_of_a_stable_coin_is_kept_for_whoever_reads_the_ledger_alone() -> None:
+    """The last one, as long as any of the coin is there; the accounting asset and a coin nobody has need none."""
+    before = a_ledger(cash={USD: "9000", USDC: "1000"})
+    prices = {USD: Decimal(1), USDC: Decimal(2) / 3, USDT: Decimal(1)}
+
+    first, _ = mark_equity(before, {}, prices, NOW, risk_settings())
+    later, equity = mark_equity(first, {}, {}, Instant(NOW + 300), risk_settings())
+    spent, _ = mark_equity(
+        replace(later, cash={USD: Notional(9660), USDC: Notional(0)}), {}, prices, NOW, risk_settings()
+    )
+
+    assert {USDC: AcceptedMark(Price("0.666667"), NOW)} == first.accepted_marks == later.accepted_marks
+    assert equity is None
+    assert {} == spent.accepted_marks
+
+
 @pytest.mark.parametrize(("price", "expected"), [("0.984", {USDC: NOW}), ("0.985", {})])
 def test_lost_peg_is_remembered(price: str, expected: dict[Asset, int]) -> None:
     """From the instant it was last seen below the limit."""
