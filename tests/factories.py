@@ -11,7 +11,7 @@ from factories_market import NOW, TIER_1, a_lot, a_product, a_quote, flat_bars, 
 from factories_settings import shipped_settings
 from trader.model.booking import book_fill
 from trader.model.conversions import ConversionIntent, ConversionRecord
-from trader.model.cycle_state import EquityMarks, Regime, RegimeState
+from trader.model.cycle_state import EquityMark, EquityMarks, Regime, RegimeState
 from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
@@ -198,9 +198,12 @@ def a_ledger(
     return replace(ledger, **over)
 
 
-def some_marks(day: str = "10000", week: str = "10000", peak: str = "10000") -> EquityMarks:
-    """Where the day, the week and the best of all times stood."""
-    return EquityMarks("2026-11-22", Notional(day), "2026-W47", Notional(week), Notional(peak))
+def some_marks(
+    day: str = "10000", week: str = "10000", peak: str = "10000", *, last: str | None = None, at: Instant = NOW
+) -> EquityMarks:
+    """Where the day, the week and the best of all times stood, and the last equity known, if any, at an instant."""
+    mark = EquityMark(Notional(last), at) if last is not None else None
+    return EquityMarks("2026-11-22", Notional(day), "2026-W47", Notional(week), Notional(peak), mark)
 
 
 def a_held_ledger(intent: OrderIntent | None = None, *more: OrderRecord, **over: Any) -> Ledger:

@@ -97,7 +97,12 @@ def verdict_on(report: CycleReport, product_id: ProductId = SOL) -> Verdict:
 def what_counts(ledger: Ledger) -> tuple[object, ...]:
     """What an absurd price must not change."""
     lots = [(lot.quantity, lot.peak_price) for lot in ledger.lots.values()]
-    return lots, ledger.dust, ledger.cash, ledger.equity_marks, ledger.drawdown_halt, ledger.accepted_marks
+    marks = ledger.equity_marks
+    assert marks is not None
+    assert marks.last is not None
+    # When it was last marked is another matter.
+    worth = replace(marks, last=None), marks.last.equity
+    return lots, ledger.dust, ledger.cash, worth, ledger.drawdown_halt, ledger.accepted_marks
 
 
 # --- 47, 48: neither sold

@@ -12,7 +12,7 @@ import pytest
 
 from accidents.coinbase_venue import at_coinbase
 from accidents.hostile_venue import QUIET
-from accidents.one_account import DIP, SOL, a_path, a_world
+from accidents.one_account import DIP, SOL, Bar, a_path, a_world, with_settings
 from accidents.one_account import ETH as ETH_USD
 from factories import (
     NOW,
@@ -30,6 +30,7 @@ from factories import (
     an_order_record,
     an_order_state,
     once,
+    scripted,
     shipped_settings,
     venue_id_of,
 )
@@ -41,6 +42,7 @@ from trader.entry.events import RunWatch
 from trader.entry.perform import perform
 from trader.errors import StoreUnavailable, VenueUnavailable
 from trader.model.conversions import ConversionRecord, ConversionStatus
+from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, VenueOrderId
 from trader.model.inputs import AccountListing, OddRow
 from trader.model.ledger import Ledger
@@ -463,3 +465,30 @@ def test_look_for_which_nothing_is_due_leaves_the_simulated_account_alone() -> N
     assert (CycleOutcome.SKIPPED, "nothing is due") == (report.outcome, report.reason)
     assert [SOL] == [lot.product_id for lot in world.ledger.lots.values()]
     assert before is world.book.load()
+
+
+# --- the loss of the day
+
+
+WIDE = {f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "total_pct_max")} | {
+    "universe__tiers__tier_1_core__allocation_max_pct": 60,
+    "universe__clusters__LAYER1__allocation_max_pct": 60,
+}
+
+
+@pytest.mark.parametrize("hours", [0, 12, 20], ids=["same day", "at midnight", "after midnight"])
+def test_fall_that_no_tick_saw_counts_on_the_day_that_sees_it(hours: int) -> None:
+    """Half of the books are in a coin that falls by a tenth while nothing runs: nothing is entered after it."""
+    wish = a_proposal("SOL-USD", notional="5000", stop_loss_pct=Decimal(40), take_profit_pct=Decimal(60))
+    path = a_path(DIP, *[Bar()] * 11, *[Bar(90)] * 600)
+    world = a_world(strategy=once(replace(wish, max_hold_hours=100)), paths={SOL: path}, **WIDE)
+    world.cycles(4)
+    assert world.ledger.lots
+    world.clock.advance(hours * HOUR or 9 * TICK)
+    later = with_settings(world, scripted(a_proposal("ETH-USD", notional="300")), **WIDE)
+
+    report = later.cycle()
+
+    assert report.decision is not None
+    assert [DenialCode.DAY_LOSS_EXCEEDS_MAX] == [each.code for each in report.decision.review.denials]
+    assert not report.decision.plan.intents

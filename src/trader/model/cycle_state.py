@@ -24,14 +24,27 @@ class Regime(OpenEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EquityMark:
+    """What everything was worth at one instant."""
+
+    equity: Notional
+    at: Instant
+    unknown: UnknownFields = NONE_UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class EquityMarks:
-    """Equity at the start of the UTC day and week, and its peak; scaled along with every deposit or withdrawal."""
+    """Equity at the start of the UTC day and week, and its peak; scaled along with every deposit or withdrawal.
+
+    ``last`` is the newest equity that was known: the next day and week begin with it.
+    """
 
     day: str
     day_equity: Notional
     week: str
     week_equity: Notional
     peak_equity: Notional
+    last: EquityMark | None = None
     unknown: UnknownFields = NONE_UNKNOWN
 
 

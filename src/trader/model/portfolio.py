@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from trader.model.commands import NO_COMMANDS, StandingCommands
-from trader.model.cycle_state import EquityMarks, RegimeReading
+from trader.model.cycle_state import EquityMark, EquityMarks, RegimeReading
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
@@ -97,26 +97,32 @@ def assess_equity(ledger: Ledger) -> Notional | None:
 
 
 def advance_equity_marks(ledger: Ledger, equity: Notional | None, now: Instant) -> Ledger:
-    """Carry the marks forward: a new UTC day or week starts at today's equity, the peak only rises.
+    """Carry the marks forward: a new UTC day or week starts at the last equity known before it, the peak only rises.
 
-    Without an equity nothing is written: no mark is ever invented.
+    So a fall while nobody looked belongs to the day that sees it. Without an equity nothing is written: no mark is ever
+    invented.
     """
     if equity is None:
         return ledger
     if ledger.unmarked_flow:
         ledger = _after_flow(ledger, equity)
     day, week, old = utc_day(now), utc_week(now), ledger.equity_marks
+    last = EquityMark(equity, now)
     if old is None:
-        return replace(ledger, equity_marks=EquityMarks(day, equity, week, equity, equity))
+        return replace(ledger, equity_marks=EquityMarks(day, equity, week, equity, equity, last))
+    # A release that keeps no last equity may have begun a day since: what is older than that day is no opening of ours.
+    is_kept = old.last is not None and utc_day(old.last.at) == old.day
+    opening = old.last.equity if old.last is not None and is_kept else equity
     return replace(
         ledger,
         equity_marks=replace(
             old,
             day=day,
-            day_equity=old.day_equity if old.day == day else equity,
+            day_equity=old.day_equity if old.day == day else opening,
             week=week,
-            week_equity=old.week_equity if old.week == week else equity,
+            week_equity=old.week_equity if old.week == week else opening,
             peak_equity=max(old.peak_equity, equity),
+            last=last if old.last is None else replace(old.last, equity=equity, at=now),
         ),
     )
 
@@ -144,6 +150,7 @@ def _after_flow(ledger: Ledger, equity: Notional) -> Ledger:
     ledger = replace(ledger, unmarked_flow=Notional(0))
     if marks is None or before <= 0 or equity <= 0:
         return replace(ledger, equity_marks=None)
+    last = marks.last
     return replace(
         ledger,
         equity_marks=replace(
@@ -151,6 +158,7 @@ def _after_flow(ledger: Ledger, equity: Notional) -> Ledger:
             day_equity=Notional(marks.day_equity * equity / before),
             week_equity=Notional(marks.week_equity * equity / before),
             peak_equity=Notional(marks.peak_equity * equity / before),
+            last=None if last is None else replace(last, equity=Notional(last.equity * equity / before)),
         ),
     )
 

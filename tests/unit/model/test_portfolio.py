@@ -27,7 +27,7 @@ from factories import (
     some_marks,
 )
 from trader.model.conversions import ConversionRecord, ConversionStatus
-from trader.model.cycle_state import AcceptedMark, EquityMarks
+from trader.model.cycle_state import AcceptedMark, EquityMark, EquityMarks
 from trader.model.ids import Asset, Instant
 from trader.model.lots import Dust
 from trader.model.money import ZERO, Notional, Price, Quantity
@@ -194,28 +194,44 @@ def test_first_equity_makes_all_marks() -> None:
     """Day, week and peak begin where we are."""
     ledger = advance_equity_marks(a_ledger(equity_marks=None), Notional(9_990), NOW)
 
-    assert some_marks("9990", "9990", "9990") == ledger.equity_marks
+    assert some_marks("9990", "9990", "9990", last="9990") == ledger.equity_marks
 
 
 def test_marks_of_the_day_and_the_week_stay_while_they_last() -> None:
     """Only the peak follows a rise."""
     ledger = advance_equity_marks(a_ledger(), Notional(10_100), NOW)
 
-    assert some_marks(peak="10100") == ledger.equity_marks
+    assert some_marks(peak="10100", last="10100") == ledger.equity_marks
 
 
 def test_peak_does_not_fall() -> None:
     """A loss is measured from the best."""
-    assert some_marks() == advance_equity_marks(a_ledger(), Notional(9_000), NOW).equity_marks
+    assert some_marks(last="9000") == advance_equity_marks(a_ledger(), Notional(9_000), NOW).equity_marks
 
 
-def test_new_day_and_week_begin_at_the_equity_of_now() -> None:
-    """Monday, midnight UTC, begins both."""
-    ledger = advance_equity_marks(a_ledger(), Notional(9_000), MONDAY)
+@pytest.mark.parametrize("later", [0, 300, 3 * 86_400], ids=["midnight", "late", "after days"])
+def test_new_day_and_week_begin_at_the_last_equity_before_them(later: int) -> None:
+    """What was lost while nobody looked is lost on the day, and in the week, that sees it."""
+    sunday = a_ledger(equity_marks=some_marks(last="9900", at=Instant(MONDAY - 300)))
 
-    assert (
-        EquityMarks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000)) == ledger.equity_marks
+    marks = advance_equity_marks(sunday, Notional(9_000), Instant(MONDAY + later)).equity_marks
+
+    assert marks is not None
+    assert (Notional(9_900), Notional(9_900), Notional(9_000)) == (
+        marks.day_equity,
+        marks.week_equity,
+        marks.last.equity if marks.last is not None else None,
     )
+
+
+def test_day_begins_at_the_equity_of_now_where_no_last_one_is_kept() -> None:
+    """Books of an older release keep none, and one that began a day in between left ours behind."""
+    yesterdays = some_marks(last="9900", at=Instant(MONDAY - 2 * 86_400))
+
+    for before in (some_marks(), yesterdays):
+        marks = advance_equity_marks(a_ledger(equity_marks=before), Notional(9_000), MONDAY).equity_marks
+        begun = EquityMarks("2026-11-23", Notional(9_000), "2026-W48", Notional(9_000), Notional(10_000))
+        assert replace(begun, last=EquityMark(Notional(9_000), MONDAY)) == marks
 
 
 def test_new_day_within_a_week_leaves_the_week_alone() -> None:
@@ -224,7 +240,9 @@ def test_new_day_within_a_week_leaves_the_week_alone() -> None:
 
     marks = advance_equity_marks(monday, Notional(9_000), Instant(MONDAY + 86_400)).equity_marks
 
-    assert EquityMarks("2026-11-24", Notional(9_000), "2026-W48", Notional(10_000), Notional(10_000)) == marks
+    assert marks is not None
+    assert ("2026-11-24", Notional(9_000)) == (marks.day, marks.day_equity)
+    assert ("2026-W48", Notional(10_000)) == (marks.week, marks.week_equity)
 
 
 def test_unknown_equity_writes_no_mark() -> None:
@@ -250,7 +268,7 @@ def test_flow_moves_cash_and_capital_at_once(amount: str) -> None:
 @pytest.mark.parametrize("amount", ["5000", "-5000"])
 def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
     """Accident 5: a flow neither trips a stop, nor hides a loss."""
-    before = a_ledger(equity_marks=some_marks("10000", "10500", "12500"))
+    before = a_ledger(equity_marks=some_marks("10000", "10500", "12500", last="10400"))
     equity = Notional(10_000)
 
     after = advance_equity_marks(
@@ -262,6 +280,16 @@ def test_loss_in_percent_is_the_same_after_a_flow(amount: str) -> None:
     for name in ("day_equity", "week_equity", "peak_equity"):
         expected = loss_pct(getattr(before.equity_marks, name), equity)
         assert expected == loss_pct(getattr(after, name), Notional(equity + int(amount)))
+
+
+def test_new_day_begins_at_its_opening_less_what_was_paid_out() -> None:
+    """Half is paid out over midnight, a tenth is lost: the day has lost a tenth."""
+    sunday = a_ledger(equity_marks=some_marks(last="10000", at=Instant(MONDAY - 300)))
+
+    marks = advance_equity_marks(record_flow(sunday, Notional(-4_500)), Notional(4_500), MONDAY).equity_marks
+
+    assert marks is not None
+    assert Decimal(10) == loss_pct(marks.day_equity, Notional(4_500))
 
 
 def test_flow_is_marked_once() -> None:

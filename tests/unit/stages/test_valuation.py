@@ -198,7 +198,7 @@ def test_equity_and_marks_come_from_the_books_and_a_price() -> None:
     ledger, equity = marks_with(a_ledger(cash={USD: "9000", USDC: "1000"}), "1.02")
 
     assert Notional(10_020) == equity
-    assert some_marks(peak="10020") == ledger.equity_marks
+    assert some_marks(peak="10020", last="10020") == ledger.equity_marks
 
 
 def test_without_a_price_there_is_no_equity_and_no_mark() -> None:
