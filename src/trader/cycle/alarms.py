@@ -15,6 +15,7 @@ from trader.model.ids import Instant, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.trading_state import TradingState
 from trader.ports import Ports
+from trader.stages.reconcile.ownership import await_person
 
 #: Names of what rings; each is a metric.
 EXPOSED, ATTENTION = "Exposed", "Attention"
@@ -45,7 +46,7 @@ def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
 
 def list_attention(run: RunState) -> list[str]:
     """List what nothing is lost by yet and only a person can mend, each with its numbers."""
-    return [*_list_doubts(run), *_list_failures(run), *_list_limits(run)]
+    return [*_list_doubts(run), *_list_oddities(run.ledger), *_list_failures(run), *_list_limits(run)]
 
 
 def note_suspects(run: RunState) -> None:
@@ -106,6 +107,11 @@ def _list_doubts(run: RunState) -> Iterator[str]:
     unread = run.ledger.alarms.unread_switches
     if unread >= _UNREAD_SWITCHES:
         yield f"the kill switch could not be read {unread} runs in a row, which counts as HALT"
+
+
+def _list_oddities(ledger: Ledger) -> Iterator[str]:
+    for base, why in await_person(ledger).items():
+        yield f"{base} takes no entries until a person has looked: {why}"
 
 
 def _list_failures(run: RunState) -> Iterator[str]:

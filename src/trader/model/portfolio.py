@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.cycle_state import EquityMark, EquityMarks, RegimeReading
+from trader.model.fill_bounds import IMPLAUSIBLE
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
@@ -69,11 +70,19 @@ class Portfolio:
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
 
 
+def find_implausible(ledger: Ledger) -> Mapping[Asset, str]:
+    """Return the assets of booked fills whose numbers cannot be, and why, until a person has looked."""
+    return {base: why for base, why in sorted(ledger.reduce_only.items()) if why.startswith(IMPLAUSIBLE)}
+
+
 def equity_of(ledger: Ledger, pegs: Mapping[Asset, Decimal]) -> Notional | None:
     """Mark the whole ledger: cash at its peg, lots at the last accepted bid. None if any price is missing.
 
+    None as well while a fill is booked whose numbers cannot be: nobody knows what the cash is, see ``fill_bounds``.
     Dust is worth nothing here: it cannot be sold.
     """
+    if find_implausible(ledger):
+        return None
     total = ZERO
     for asset, amount in ledger.cash.items():
         peg = Decimal(1) if asset == ledger.accounting_asset or not amount else pegs.get(asset)

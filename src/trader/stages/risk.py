@@ -13,7 +13,7 @@ from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
 from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Side
-from trader.model.portfolio import Portfolio, loss_pct
+from trader.model.portfolio import Portfolio, find_implausible, loss_pct
 from trader.settings.policy import RiskSettings, StrategySettings
 from trader.settings.universe import UniverseSettings
 
@@ -160,7 +160,7 @@ class RiskManager:
     def _loss_stops(self, portfolio: Portfolio) -> Refusal | None:
         marks, equity, limits = portfolio.ledger.equity_marks, portfolio.equity, self.settings
         if equity is None or marks is None:
-            return DenialCode.EQUITY_UNKNOWN, {}
+            return DenialCode.EQUITY_UNKNOWN, {**find_implausible(portfolio.ledger)}
         for code, start, limit in (
             (DenialCode.DAY_LOSS_EXCEEDS_MAX, marks.day_equity, limits.day_loss_pct_max),
             (DenialCode.WEEK_LOSS_EXCEEDS_MAX, marks.week_equity, limits.week_loss_pct_max),

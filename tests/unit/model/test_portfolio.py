@@ -28,6 +28,7 @@ from factories import (
 )
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.cycle_state import AcceptedMark, EquityMark, EquityMarks
+from trader.model.fill_bounds import IMPLAUSIBLE
 from trader.model.ids import Asset, Instant
 from trader.model.lots import Dust
 from trader.model.money import ZERO, Notional, Price, Quantity
@@ -185,6 +186,14 @@ def test_dust_is_worth_nothing() -> None:
     ledger = a_ledger(dust=(Dust(RULES, SOL, Quantity(1), Notional(100)),))
 
     assert Notional(10_000) == equity_of(ledger, {})
+
+
+def test_equity_is_unknown_while_a_fill_stands_whose_numbers_cannot_be() -> None:
+    """The cash is in question; any other reason of reduce-only leaves it alone."""
+    absurd = a_ledger(reduce_only={SOL: f"{IMPLAUSIBLE}: fee 1000000"})
+
+    assert equity_of(absurd, {}) is None
+    assert Notional(10_000) == equity_of(replace(absurd, reduce_only={SOL: "fill 1 exceeds its lot"}), {})
 
 
 # --- marks

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from trader.model.booking import book_fill, exceeds_intent, has_no_lot, would_oversell
 from trader.model.events import AuditNote, EventKind
+from trader.model.fill_bounds import IMPLAUSIBLE, why_implausible
 from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id, name_attached
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
@@ -25,7 +26,7 @@ from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
 from trader.stages.reconcile.forgetting import forget_entries, forget_orders, forget_tallies
-from trader.stages.reconcile.ownership import reduce_for_fills, reduce_odd_products, set_odd_aside
+from trader.stages.reconcile.ownership import MISSING, reduce_for_fills, reduce_odd_products, set_odd_aside
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 
 
@@ -73,7 +74,7 @@ def reconcile(
     ledger, dropped = withhold_contingent(ledger, view.read_at)
     ledger, finished = forget_orders(ledger, view.read_at, settings.cycle.order_memory_seconds)
     ledger = forget_entries(forget_tallies(ledger, view.read_at, settings), view.read_at, settings)
-    short = (base for base, why in ledger.reduce_only.items() if why.startswith(_MISSING) and base not in was_reduced)
+    short = (base for base, why in ledger.reduce_only.items() if why.startswith(MISSING) and base not in was_reduced)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, (*dropped, *finished), frozenset(short))
 
 
@@ -198,6 +199,7 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
             notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))
             ledger = _reduced(ledger, record, f"fill {fill.trade_id} exceeds its intent")
             continue
+        implausible = why_implausible(record, fill, ledger.accepted_marks.get(record.intent.base))
         ledger = book_fill(ledger, key, fill)
         record = ledger.orders[key]
         ledger = ledger.with_order(
@@ -205,6 +207,11 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
         )
         booked.append(fill)
         notes.append(AuditNote(EventKind.FILL_APPLIED, fill.trade_id, {"order": key, "fill": fill}))
+        if implausible is not None:
+            # The venue says so, and what is held follows from it; what it is worth is not believed.
+            why = f"{IMPLAUSIBLE}: {fill.trade_id}: {implausible}"
+            notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{fill.trade_id}|numbers", {"reason": why, "order": key}))
+            ledger = _reduced(ledger, record, why)
     return ledger, tuple(booked)
 
 
@@ -219,6 +226,8 @@ def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[
 
 
 def _reduced(ledger: Ledger, record: OrderRecord, reason: str) -> Ledger:
+    if ledger.reduce_only.get(record.intent.base, "").startswith(IMPLAUSIBLE):
+        return ledger  # it keeps more from being done than any other
     return replace(ledger, reduce_only={**ledger.reduce_only, record.intent.base: reason})
 
 
@@ -243,9 +252,7 @@ def _check_balances(
     parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
     for part in parts:
         held[part.base] = held.get(part.base, ZERO) + part.quantity
-    reduce_only = {
-        base: why for base, why in ledger.reduce_only.items() if base in busy or not why.startswith(_MISSING)
-    }
+    reduce_only = {base: why for base, why in ledger.reduce_only.items() if base in busy or not why.startswith(MISSING)}
     for base, quantity in sorted(held.items()):
         if base in busy or base in unconfirmed:
             continue
@@ -253,10 +260,7 @@ def _check_balances(
         if found >= quantity * (1 - settings.exchange.balance_tolerance_ratio):
             continue
         # Another reason stays: that one does not go away by itself.
-        reduce_only.setdefault(base, f"{_MISSING}: ledger {quantity}, venue {found}")
-        body = {"reason": _MISSING, "base": base, "ledger": quantity, "venue": found}
+        reduce_only.setdefault(base, f"{MISSING}: ledger {quantity}, venue {found}")
+        body = {"reason": MISSING, "base": base, "ledger": quantity, "venue": found}
         notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"balance|{base}", body))
     return replace(ledger, reduce_only=reduce_only)
-
-
-_MISSING = "less at the venue than in the ledger"

@@ -24,6 +24,7 @@ Owners = Mapping[VenueOrderId | None, OrderRecord]
 #: What is noted of an order that reports fills which are not listed for long.
 UNLISTED = "it reports fills that the venue never listed"
 #: How the reasons begin for which an asset takes no entries: as long as the venue tells it so, or until a person looks.
+MISSING = "less at the venue than in the ledger"
 _ODD = "a row of ours cannot be read"
 _ODD_FILL = "a fill of ours cannot be read"
 
@@ -179,6 +180,11 @@ def reduce_odd_products(ledger: Ledger, view: AccountView, prefix: str, notes: l
     notes += [_make_note(base, why) for base, why in new.items() if ledger.reduce_only.get(base) != why]
     reduced = {**kept, **new}
     return ledger if reduced == ledger.reduce_only else replace(ledger, reduce_only=reduced)
+
+
+def await_person(ledger: Ledger) -> Mapping[Asset, str]:
+    """Return why assets take no entries until a person has looked; what ends by itself is left out."""
+    return {base: why for base, why in sorted(ledger.reduce_only.items()) if not why.startswith((_ODD, MISSING))}
 
 
 def reduce_for_fills(ledger: Ledger, rows: Iterable[OddRow], notes: list[AuditNote]) -> Ledger:

@@ -33,7 +33,7 @@ from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, client_order_id
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.lots import Dust
-from trader.model.money import Notional, Quantity
+from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import TRANSITIONS, OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
@@ -259,6 +259,38 @@ def test_asset_stays_reduce_only_after_a_fill_that_was_refused() -> None:
     later = look(refused, an_order_state(status=OrderStatus.CANCELLED), at=NOW + 9000).ledger
 
     assert [ETH] == list(later.reduce_only)
+
+
+@pytest.mark.parametrize("over", [{"price": Price(99_500)}, {"fee": Notional(10**6)}, {"fee": Notional(-(10**6))}])
+def test_fill_whose_numbers_cannot_be_is_booked_once_and_noted_once(over: dict[str, Any]) -> None:
+    """The lot is sold as the venue says; the asset waits for a person, who reads both numbers."""
+    sale = an_order_record(an_exit_intent())
+    fill = a_fill(sale.intent, 9, **{"side": Side.SELL, "quantity": Quantity(1), "price": Price("99.5"), **over})
+    report = an_order_state(sale.intent, OrderStatus.FILLED, filled_quantity=Quantity(1))
+
+    done = look(a_held_ledger(None, sale), report, fills=[fill])
+    again = look(done.ledger, report, fills=[fill])
+
+    assert (fill,) == done.new_fills
+    assert not done.ledger.lots
+    (why,) = done.ledger.reduce_only.values()
+    assert f"{next(iter(over.values()))}" in why
+    assert "allowed is from" in why
+    assert [why] == [body["reason"] for kind, _, body in done.notes if kind is EventKind.MISMATCH_FOUND]
+    assert (done.ledger.reduce_only, ()) == (again.ledger.reduce_only, again.new_fills)
+    assert EventKind.MISMATCH_FOUND not in kinds(again)
+
+
+def test_other_reason_does_not_take_the_place_of_a_fill_that_cannot_be() -> None:
+    """As long as it stands nobody believes the cash; a second fill that is too large changes nothing about that."""
+    sale = an_order_record(an_exit_intent())
+    absurd = a_fill(sale.intent, 8, side=Side.SELL, quantity=Quantity("0.5"), price=Price("99.5"), fee=Notional(10**6))
+    large = replace(absurd, trade_id=TradeId("large"), fee=Notional(0), quantity=Quantity(1))
+
+    done = look(a_held_ledger(None, sale), fills=[absurd, replace(large, time=Instant(absurd.time + 1))])
+
+    assert EventKind.MISMATCH_FOUND in kinds(done)
+    assert "fee 1000000" in done.ledger.reduce_only[ETH]
 
 
 # --- what is not ours
