@@ -13,11 +13,13 @@ from accidents.one_account import DIP, SOL, World, a_path, a_world, with_setting
 from factories import a_proposal, once, scripted
 from trader.cycle import CycleReport, run_cycle
 from trader.cycle.alarms import ATTENTION
+from trader.errors import VenueProtocol
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, Instant, cycle_id_at
+from trader.model.ids import Asset, Instant, VenueOrderId, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.money import Notional, Price
-from trader.model.orders import Fill, Side
+from trader.model.orders import Fill, OrderStatusReport, Side
+from trader.stages.reconcile.ownership import VANISHED
 
 SOL_COIN = Asset("SOL")
 
@@ -86,3 +88,83 @@ def test_absurd_fill_is_booked_rings_and_nothing_is_entered_by_it(side: Side, ov
     assert [[f"SOL takes no entries until a person has looked: {why}"]] * 3 == [rang, *again]
     assert (before, False) == (wish.ledger.equity_marks, wish.ledger.drawdown_halt)
     assert (side is Side.BUY) is bool(wish.ledger.lots)
+
+
+# --- an order that the venue shows no longer
+
+
+def unlisting(world: World, *, found: bool) -> None:
+    """From now on the venue's listings leave our active orders out; by itself each is *found*, or not."""
+    gone = {each.venue_order_id for each in world.stored.active.values()}
+
+    def page(original: Callable[..., Sequence[OrderStatusReport]], *args: Any) -> Sequence[OrderStatusReport]:
+        return [each for each in original(*args) if each.venue_order_id not in gone]
+
+    def single(original: Callable[..., OrderStatusReport], name: VenueOrderId) -> OrderStatusReport:
+        if name in gone and not found:
+            raise VenueProtocol(f"there is no order {name}")
+        return original(name)
+
+    world.meddlers |= {"exchange.orders": page, "exchange.known_orders": page, "exchange.order": single}
+
+
+def with_one_entry() -> World:
+    """An entry that rests at 100 in a market that stays above it."""
+    return a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(*QUIET)})
+
+
+def with_one_lot() -> World:
+    """A lot that its bracket covers."""
+    world = a_world(strategy=once(a_proposal("SOL-USD")), paths={SOL: a_path(DIP, *QUIET)})
+    world.cycles(3)
+    assert world.ledger.lots
+    return world
+
+
+@pytest.mark.parametrize("make", [with_one_entry, with_one_lot])
+def test_order_that_the_venue_shows_no_longer_rings_and_nothing_takes_its_place(make: Callable[[], World]) -> None:
+    """It may have filled: it stays what it was, its asset is in reduce-only, and every cycle rings."""
+    world = make()
+    world.cycles(1)
+    (lost,) = world.ledger.active_orders()
+    sent = world.sent()
+    unlisting(world, found=False)
+
+    first, rang = heard(world)[1], []
+    for _ in range(5):
+        world.pass_bars()
+        rang.append(heard(world)[1])
+
+    why = world.ledger.reduce_only[SOL_COIN]
+    assert f"{lost.intent.client_order_id} ({lost.venue_order_id})" in why
+    assert ([], [[f"SOL takes no entries until a person has looked: {why}"]] * 5) == (first, rang)
+    assert sent == world.sent()
+    assert lost.status is world.ledger.orders[lost.intent.client_order_id].status
+    assert 1 == sum(text.count(f'"reason":"{VANISHED}"') for text in world.audit.texts.values())
+
+
+def test_order_that_listings_leave_out_is_found_by_itself() -> None:
+    """Its own page counts for more than a list: nothing rings, and its end is seen."""
+    world = with_one_entry()
+    world.cycles(1)
+    (order,) = world.ledger.active_orders()
+    unlisting(world, found=True)
+
+    rang = [heard(world)[1] for _ in range(6) if not world.pass_bars()]
+
+    assert ([[]] * 6, {}) == (rang, world.ledger.reduce_only)
+    assert world.ledger.orders[order.intent.client_order_id].status.is_final
+
+
+def test_order_that_is_shown_again_is_forgiven() -> None:
+    """What the venue found again is no oddity, and its asset may be bought again."""
+    world = with_one_lot()
+    unlisting(world, found=False)
+    world.cycles(3)
+    assert world.ledger.reduce_only
+
+    world.meddlers.clear()
+    _, rang = heard(world)
+
+    assert ([], {}) == (rang, world.ledger.reduce_only)
+    assert {None} == {each.missing_since for each in world.ledger.orders.values()}

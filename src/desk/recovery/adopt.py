@@ -35,6 +35,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderIntent, OrderStatusReport, Side
 from trader.stages.reconcile.account import reconcile
+from trader.stages.reconcile.vanished import find_vanished, give_up_vanished
 
 
 def adopt_quantity(context: AdoptionContext, wanted: Quantities, terms: AdoptionTerms, reason: str) -> Change:
@@ -100,6 +101,7 @@ def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: Adopti
 def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason: str) -> Change:
     """Lift the reduce-only of these assets; the next cycle puts it back on an asset the venue still has too little of.
 
+    Orders of theirs that the venue does not find any more are given up: whoever acknowledges them says they are gone.
     Raises: MissingData for an asset that is not reduce-only, and without a reason.
     """
     held = {base: why for base, why in context.ledger.reduce_only.items() if base in assets}
@@ -107,8 +109,10 @@ def acknowledge_mismatch(context: AdoptionContext, assets: Sequence[str], reason
         there = ", ".join(sorted(context.ledger.reduce_only)) or "none"
         raise MissingData(f"{missing[0]} is not reduce-only; allowed are {there}")
     view = read_account(context.exchange, context.ledger, context.now, context.settings)
-    body = {"what": "acknowledged", "lifted": sorted(held), "was": held}
-    change = _reconciled(context, lift_reduce_only(context.ledger, assets), view, (body, None), reason)
+    gone = find_vanished(context.ledger, held)
+    body = {"what": "acknowledged", "lifted": sorted(held), "was": held, "given_up": gone}
+    lifted = lift_reduce_only(give_up_vanished(context.ledger, gone, context.now), assets)
+    change = _reconciled(context, lifted, view, (body, None), reason)
     if still := sorted(set(assets) & set(change.ledger.reduce_only)):
         why = change.ledger.reduce_only[Asset(still[0])]
         raise MissingData(f"{still[0]}: the venue still shows it, nothing was lifted: {why}")

@@ -19,6 +19,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
+from trader.stages.reconcile.vanished import give_up_vanished
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
 
@@ -76,9 +77,10 @@ def _abstained(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 
 
 def _adjusted(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    """Lift what an operator lifted, forget what an operator forgot."""
+    """Lift what an operator lifted, forget what an operator forgot, give up what an operator says is gone."""
     if "forgotten" in event.body:
         return replace(ledger, last_cycle=None)
+    ledger = give_up_vanished(ledger, map(ClientOrderId, event.body.get("given_up", ())), event.at)
     return lift_reduce_only(ledger, event.body.get("lifted", ()))
 
 

@@ -27,11 +27,14 @@ from trader.stages.reconcile.ownership import (
     remember_look,
 )
 from trader.stages.reconcile.strangers import find_strangers, name_brackets, note_strangers, recall_orders
+from trader.stages.reconcile.vanished import find_long_missing
 
 #: Listings are read from a little before: clocks differ, and listings lag.
 _SLACK_SECONDS = 60
 #: So many unknown orders are read by themselves in one look; those that are left wait for the next one.
 _UNEXPLAINED_MAX = 20
+#: So many missing orders are looked up in one look. More than that are missing for one reason, which they share.
+_LOOKED_UP_MAX = 5
 
 
 def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settings: Settings) -> AccountView:
@@ -52,13 +55,15 @@ def read_account(exchange: ExchangeAdapter, ledger: Ledger, now: Instant, settin
     # Fills after orders: a reported fill that is not listed yet is waited for, an unreported one is booked.
     fills = tuple(exchange.fills(Instant(find_fills_start(ledger, now) - _SLACK_SECONDS)))
     explained, unresolved = _explain(exchange, find_unexplained(ledger, listing.orders, fills), now)
-    orders = (*listing.orders, *explained)
+    found = _look_up_missing(exchange, ledger, listing, now, settings)
+    orders = (*listing.orders, *explained, *found)
     reports = [each for each in orders if isinstance(each, OrderStatusReport)]
     if late := find_late_orders(ledger, reports, [each for each in fills if isinstance(each, Fill)]):
         # They are awaited until they can be read; what concerns other orders does not wait for that.
         with contextlib.suppress(VenueError):
             fills = (*fills, *exchange.order_fills(late))
-    view = replace(make_view(now, replace(listing, orders=orders), fills), unresolved=unresolved)
+    missing = frozenset(known) - {row.venue_order_id for row in orders}
+    view = replace(make_view(now, replace(listing, orders=orders), fills), unresolved=unresolved, missing=missing)
     return _read_conversions(exchange, ledger, view)
 
 
@@ -78,6 +83,18 @@ def _explain(
         except VenueError:
             unresolved.add(product_id)
     return explained, frozenset(unresolved)
+
+
+def _look_up_missing(
+    exchange: ExchangeAdapter, ledger: Ledger, listing: AccountListing, now: Instant, settings: Settings
+) -> list[OrderStatusReport]:
+    """Look orders up one by one that the listings have left out for too long; one that is not found stays missing."""
+    listed, found = {row.venue_order_id for row in listing.orders}, []
+    names = find_long_missing(ledger, now, settings.cycle.quiet_period_seconds)
+    for name in islice((each for each in names if each not in listed), _LOOKED_UP_MAX):
+        with contextlib.suppress(VenueError):
+            found.append(exchange.order(name))
+    return found
 
 
 def _read_conversions(exchange: ExchangeAdapter, ledger: Ledger, view: AccountView) -> AccountView:

@@ -70,7 +70,8 @@ class AccountView:
 
     ``orders`` and ``fills`` are complete since the instants that were asked for; the odd ones could not be read, and
     neither could the wallets in ``odd_wallets`` and the conversions in ``unread_conversions``. ``unresolved`` are
-    products of rows that may belong to an order in doubt: that could not be found out.
+    products of rows that may belong to an order in doubt: that could not be found out. ``missing`` are the orders that
+    were asked for by their ids and that the venue left out.
     """
 
     read_at: Instant
@@ -83,6 +84,7 @@ class AccountView:
     odd_wallets: Mapping[Asset, str] = field(default_factory=dict)
     unread_conversions: frozenset[str] = frozenset()
     unresolved: frozenset[ProductId] = frozenset()
+    missing: frozenset[VenueOrderId] = frozenset()
     portfolios: frozenset[str] = frozenset()
 
 

@@ -11,7 +11,7 @@ class OrderStatus(OpenEnum):
     """Ours before the venue has it, the venue's from then on.
 
     CONTINGENT waits for the end of a sale and has not left; WITHHELD certainly never left. ABANDONED was given up after
-    a doubt: it may still come alive.
+    a doubt, or by a person: it may still come alive.
     """
 
     CONTINGENT = "CONTINGENT"

@@ -23,7 +23,7 @@ class OrderRecord:
     ``fills`` are those already booked, but for older ones, which are ``carried`` together. As long as there is no
     usable answer, ``sent_at`` is when it was last sent, or about to be sent again, and ``sender_until`` the last
     instant at which its sender could send it; ``repeats`` is how often it was about to be sent again. ``final_at`` is
-    when we first saw it final.
+    when we first saw it final, ``missing_since`` when the venue, asked for it by its id, first left it out.
     """
 
     intent: OrderIntent
@@ -37,6 +37,7 @@ class OrderRecord:
     sender_until: Instant | None = None
     repeats: int = 0
     final_at: Instant | None = None
+    missing_since: Instant | None = None
     note: str = ""
     unknown: UnknownFields = NONE_UNKNOWN
 

@@ -70,7 +70,7 @@ class Portfolio:
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
 
 
-def find_implausible(ledger: Ledger) -> Mapping[Asset, str]:
+def find_implausible(ledger: Ledger) -> Mapping[str, str]:
     """Return the assets of booked fills whose numbers cannot be, and why, until a person has looked."""
     return {base: why for base, why in sorted(ledger.reduce_only.items()) if why.startswith(IMPLAUSIBLE)}
 

@@ -26,8 +26,9 @@ from trader.settings import Settings
 from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
 from trader.stages.reconcile.forgetting import forget_entries, forget_orders, forget_tallies
-from trader.stages.reconcile.ownership import MISSING, reduce_for_fills, reduce_odd_products, set_odd_aside
+from trader.stages.reconcile.ownership import MISSING, VANISHED, reduce_for_fills, reduce_odd_products, set_odd_aside
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
+from trader.stages.reconcile.vanished import note_missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def reconcile(
     ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = reduce_odd_products(ledger, view, settings.execution.order_prefix, notes)
+    ledger = note_missing(ledger, view, settings, notes)
     ledger = resolve_doubts(ledger, view, settings, notes)
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = accept_rounding(ledger, view.read_at, settings, notes)
@@ -158,6 +160,8 @@ def _observe(
         sent_at=None,
         sender_until=None,
         repeats=0,
+        missing_since=None,
+        note="" if record.note == VANISHED else record.note,
         final_at=record.final_at or (now if status.is_final else None),
     )
     if not status.is_final:

@@ -13,7 +13,7 @@ from trader.model.orders import Rejected
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.settings import Settings
-from trader.stages.reconcile.ownership import UNLISTED
+from trader.stages.reconcile.ownership import UNLISTED, VANISHED, reduce_until_looked
 
 _ROUNDED = "it reports a hair more than its fills"
 
@@ -65,10 +65,9 @@ def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: lis
             "tolerated": ledger.tolerated_quantity(record),
         }
         if ledger.awaits_listing(record):
-            if record.note != UNLISTED and _lacks_fills_since(ledger, record, now) >= memory_seconds:
+            if record.note not in (UNLISTED, VANISHED) and _lacks_fills_since(ledger, record, now) >= memory_seconds:
                 notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{key}|fills", {**body, "reason": UNLISTED}))
-                why = f"order {key}: {UNLISTED}"
-                ledger = replace(ledger, reduce_only={record.intent.base: why, **ledger.reduce_only})
+                ledger = reduce_until_looked(ledger, record.intent.base, f"order {key}: {UNLISTED}")
                 ledger = ledger.with_order(replace(record, note=UNLISTED))
         elif record.note == UNLISTED:
             ledger = ledger.with_order(replace(record, note=""))

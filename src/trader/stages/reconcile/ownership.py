@@ -23,6 +23,8 @@ Owners = Mapping[VenueOrderId | None, OrderRecord]
 
 #: What is noted of an order that reports fills which are not listed for long.
 UNLISTED = "it reports fills that the venue never listed"
+#: What is noted of an order that the venue has acknowledged and does not find, and how the reason begins.
+VANISHED = "the venue neither lists an order of ours nor finds it by its id"
 #: How the reasons begin for which an asset takes no entries: as long as the venue tells it so, or until a person looks.
 MISSING = "less at the venue than in the ledger"
 _ODD = "a row of ours cannot be read"
@@ -80,7 +82,7 @@ def remember_look(ledger: Ledger, view: AccountView) -> Ledger:
     waiting = (
         max(before, each.intent.decided_at)
         for each in ledger.orders.values()
-        if each.is_in_doubt or (ledger.awaits_listing(each) and each.note != UNLISTED)
+        if each.is_in_doubt or (ledger.awaits_listing(each) and each.note not in (UNLISTED, VANISHED))
     )
     known_until = Instant(max(before, min((view.read_at, *waiting))))
     told = min(view.portfolios) if len(view.portfolios) == 1 and _shows_ours(ledger, view) else ""
@@ -187,6 +189,13 @@ def await_person(ledger: Ledger) -> Mapping[Asset, str]:
     return {base: why for base, why in sorted(ledger.reduce_only.items()) if not why.startswith((_ODD, MISSING))}
 
 
+def reduce_until_looked(ledger: Ledger, base: Asset, why: str) -> Ledger:
+    """Forbid entries into an asset until a person has looked. A reason of that kind that stands already stays."""
+    if base in await_person(ledger):
+        return ledger
+    return replace(ledger, reduce_only={**ledger.reduce_only, base: why})
+
+
 def reduce_for_fills(ledger: Ledger, rows: Iterable[OddRow], notes: list[AuditNote]) -> Ledger:
     """Forbid entries into the assets of orders with a fill that cannot be booked, until a person has looked."""
     owners = _venue_names(ledger)
@@ -195,11 +204,10 @@ def reduce_for_fills(ledger: Ledger, rows: Iterable[OddRow], notes: list[AuditNo
         if record is None:
             continue
         base, why = record.intent.base, f"{_ODD_FILL}: {row.reason}"
-        standing = ledger.reduce_only.get(base, "")
-        if standing and not standing.startswith(_ODD):
+        if base in await_person(ledger):
             continue
         notes.append(_make_note(base, why))
-        ledger = replace(ledger, reduce_only={**ledger.reduce_only, base: why})
+        ledger = reduce_until_looked(ledger, base, why)
     return ledger
 
 

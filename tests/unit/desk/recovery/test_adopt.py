@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,6 +10,8 @@ import pytest
 
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
+from desk.recovery.chain import Recorded
+from desk.recovery.event_handlers import EVENT_HANDLERS
 from desk.recovery.store import Change, RebuildOptions, change_under_lease, rebuild
 from simulation.fault_run import Watch, fault_run_of, invoke, prepare_world
 from simulation.nemesis import Nemesis
@@ -16,10 +19,12 @@ from simulation.recovery_world import after_tick, the_store, wipe
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE, World
 from trader.errors import LeaseHeld, MissingData
-from trader.model.ids import Asset, ClientOrderId
+from trader.model.codec import canonical_json
+from trader.model.ids import Asset, ClientOrderId, Instant
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderPurpose, Side
+from trader.stages.reconcile.ownership import VANISHED
 
 SOL, ETH = Asset("SOL"), Asset("ETH")
 NEW_LOT = AdoptionTerms(strategy="rules_engine", stop=Decimal(90), target=Decimal(110), hold_hours=24)
@@ -248,6 +253,36 @@ def test_reduce_only_that_was_looked_at_is_lifted(world: World) -> None:
     assert {ETH: "fill 2 exceeds its intent"} == change.ledger.reduce_only
     with pytest.raises(MissingData, match="ADA is not reduce-only; allowed are ETH, SOL"):
         acknowledge_mismatch(books_of(world, waiting), ["ADA"], "checked")
+
+
+def test_order_that_a_person_says_is_gone_is_given_up(world: World) -> None:
+    """The venue has lost the bracket: acknowledged, it covers nothing any more, in books made anew as well."""
+    world.books.save(replace(world.book(), active={}))
+    ledger = world.ledger()
+    assert ledger is not None
+    (bracket,) = ledger.active_orders()
+    lost = ledger.with_order(replace(bracket, note=VANISHED, missing_since=Instant(1)))
+    lost = replace(lost, reduce_only={SOL: f"{VANISHED}: the bracket"})
+
+    change = acknowledge_mismatch(books_of(world, lost), ["SOL"], "support says that it is gone")
+
+    key = bracket.intent.client_order_id
+    assert (OrderStatus.ABANDONED, {}) == (change.ledger.orders[key].status, change.ledger.reduce_only)
+    told = Recorded(change.notes[0].kind, world.clock.now(), json.loads(canonical_json(change.notes[0].body)))
+    anew = EVENT_HANDLERS[told.kind](ledger, told, world.scenario.settings)
+    assert change.ledger.orders[key].status is anew.orders[key].status
+
+
+def test_order_that_the_venue_shows_after_all_is_not_given_up(world: World) -> None:
+    """What is at the venue counts for more than what a person says of it."""
+    ledger = world.ledger()
+    assert ledger is not None
+    (bracket,) = ledger.active_orders()
+    lost = ledger.with_order(replace(bracket, note=VANISHED, missing_since=Instant(1)))
+
+    change = acknowledge_mismatch(books_of(world, replace(lost, reduce_only={SOL: f"{VANISHED}: it"})), ["SOL"], "gone")
+
+    assert bracket == change.ledger.orders[bracket.intent.client_order_id]
 
 
 def test_adopted_quantity_survives_the_loss_of_the_ledger(world: World) -> None:

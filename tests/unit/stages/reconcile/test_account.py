@@ -41,6 +41,7 @@ from trader.model.schema import SCHEMA
 from trader.model.unknown import UnknownFields
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import is_resendable
+from trader.stages.reconcile.ownership import VANISHED
 
 SETTINGS = shipped_settings()
 ENTRY, EXIT = ClientOrderId(PREFIX + "entry"), ClientOrderId(PREFIX + "exit")
@@ -497,6 +498,66 @@ def test_patience_begins_with_the_last_instant_its_sender_had(waited: int, expec
 def test_order_at_the_venue_is_never_sent_again() -> None:
     """There is nothing to doubt."""
     assert not is_resendable(a_ledger(), an_order_record(), NOW, SETTINGS)
+
+
+# --- orders that are shown no longer
+
+
+QUIET = SETTINGS.cycle.quiet_period_seconds
+LOST = frozenset({venue_id_of(an_intent())})
+
+
+def test_order_is_missing_for_a_quiet_period_before_a_person_must_look() -> None:
+    """Listings lag; then it is noted once, stays what it was, and its asset takes no entries."""
+    first = look(a_working_ledger(), missing=LOST, at=NOW)
+    early = look(first.ledger, missing=LOST, at=NOW + QUIET - 1)
+    late = look(early.ledger, missing=LOST, at=NOW + QUIET)
+    again = look(late.ledger, missing=LOST, at=NOW + 2 * QUIET)
+
+    assert ([], [], [EventKind.MISMATCH_FOUND], []) == tuple(kinds(each) for each in (first, early, late, again))
+    assert ({}, {}) == (first.ledger.reduce_only, early.ledger.reduce_only)
+    assert f"{ENTRY} ({venue_id_of(an_intent())}), OPEN" in late.ledger.reduce_only[ETH]
+    assert late.ledger == again.ledger
+    assert OrderStatus.OPEN is again.ledger.orders[ENTRY].status
+
+
+def test_order_that_nobody_asked_for_is_not_missing() -> None:
+    """A view without it proves nothing: not even that it was looked for."""
+    ledger = a_working_ledger()
+
+    assert ledger == look(look(ledger, at=NOW).ledger, at=NOW + 9 * QUIET).ledger
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.FILLED, OrderStatus.CANCELLED])
+def test_order_that_is_shown_again_is_missing_no_longer(status: OrderStatus) -> None:
+    """In whatever state: its asset is free again, and it begins anew if it goes once more."""
+    lost = look(look(a_working_ledger(), missing=LOST, at=NOW).ledger, missing=LOST, at=NOW + QUIET).ledger
+
+    found = look(lost, an_order_state(status=status), at=NOW + 2 * QUIET).ledger
+
+    assert {} == found.reduce_only
+    assert (None, "") == (found.orders[ENTRY].missing_since, found.orders[ENTRY].note)
+
+
+def test_reason_that_a_person_must_lift_is_not_lifted_with_it() -> None:
+    """An order that is found again says nothing of a fill that was odd; what heals by itself gives way to it."""
+    odd, short = {ETH: "fill 1 exceeds its lot"}, {ETH: "less at the venue than in the ledger: ledger 1, venue 0"}
+    ledgers = [replace(a_working_ledger(), reduce_only=why) for why in (odd, short)]
+
+    lost = [look(look(each, missing=LOST, at=NOW).ledger, missing=LOST, at=NOW + QUIET).ledger for each in ledgers]
+    found = look(lost[0], an_order_state(), at=NOW + 2 * QUIET).ledger
+
+    assert (odd, odd) == (lost[0].reduce_only, found.reduce_only)
+    assert lost[1].reduce_only[ETH].startswith(VANISHED)
+
+
+def test_order_that_is_over_or_never_acknowledged_does_not_vanish() -> None:
+    """The first is read on for its fills, the second is in doubt."""
+    records = [an_order_record(status=each) for each in (OrderStatus.CANCELLED, OrderStatus.IN_DOUBT)]
+
+    for record in records:
+        done = look(look(a_ledger(working=[record]), missing=LOST, at=NOW).ledger, missing=LOST, at=NOW + QUIET)
+        assert {} == done.ledger.reduce_only
 
 
 # --- balances
