@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from accidents.hostile_venue import QUIET
-from accidents.one_account import DIP, SOL, World, a_path, a_world, with_settings
-from factories import a_proposal, once, scripted
+from accidents.one_account import BTC, DIP, SOL, World, a_path, a_world, with_settings
+from factories import NOW, Scripted, a_held_ledger, a_proposal, a_quote, once, scripted, shipped_settings
 from trader.cycle import CycleReport, run_cycle
 from trader.cycle.alarms import ATTENTION
 from trader.errors import VenueProtocol
+from trader.model.cycle_state import AcceptedMark
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, Instant, VenueOrderId, cycle_id_at
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, VenueOrderId, cycle_id_at
 from trader.model.inputs import Tick
+from trader.model.market import Quote
 from trader.model.money import Notional, Price
 from trader.model.orders import Fill, OrderStatusReport, Side
+from trader.model.portfolio import find_unbelieved
 from trader.stages.reconcile.ownership import VANISHED
+from trader.stages.valuation import mark_equity
 
 SOL_COIN = Asset("SOL")
 
@@ -40,6 +44,13 @@ def codes(report: CycleReport) -> set[DenialCode]:
     """Why the proposals of a cycle were denied."""
     assert report.decision is not None
     return {each.code for each in report.decision.review.denials}
+
+
+SETTINGS = shipped_settings()
+WIDE = {f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "total_pct_max")} | {
+    "universe__tiers__tier_1_core__allocation_max_pct": 60,
+    "universe__clusters__LAYER1__allocation_max_pct": 60,
+}
 
 
 # --- a fill whose numbers cannot be
@@ -168,3 +179,87 @@ def test_order_that_is_shown_again_is_forgiven() -> None:
 
     assert ([], {}) == (rang, world.ledger.reduce_only)
     assert {None} == {each.missing_since for each in world.ledger.orders.values()}
+
+
+# --- a lot whose price nobody believes
+
+
+def quoting(world: World, spoil: Callable[[Quote], Quote | None], product_id: ProductId = SOL) -> None:
+    """From now on the quotes of one product are spoilt, or are none."""
+
+    def quotes(original: Callable[..., Mapping[ProductId, Quote]], names: Any) -> dict[ProductId, Quote]:
+        told = {each: spoil(quote) if each == product_id else quote for each, quote in original(names).items()}
+        return {each: quote for each, quote in told.items() if quote is not None}
+
+    world.meddlers["market.quotes"] = quotes
+
+
+SPOILT: Mapping[str, Callable[[Quote], Quote | None]] = {
+    "SPREAD_EXCEEDS_MAX": lambda quote: replace(quote, bid=Price(70), ask=Price(75)),
+    "QUOTE_CROSSED": lambda quote: replace(quote, bid=Price(70), ask=Price(69)),
+    "QUOTE_STALE": lambda quote: replace(quote, bid=Price(70), ask=Price("70.01"), time=Instant(quote.time - 300)),
+    "QUOTE_MISSING": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("code", SPOILT)
+def test_price_that_is_not_believed_for_long_rings_and_stops_entries(code: str) -> None:
+    """Half of the books fall unseen: a blip is waited out, then nothing is bought and every tick rings."""
+    wish = a_proposal("SOL-USD", notional="5000", max_hold_hours=48)
+    world = a_world(strategy=once(wish), paths={SOL: a_path(DIP, *QUIET)}, **WIDE)
+    world.cycles(3)
+    later = with_settings(world, scripted(a_proposal("BTC-USD", notional="300")), **WIDE)
+    quoting(later, SPOILT[code])
+
+    runs = []
+    for _ in range(5):
+        runs.append(heard(later))
+        later.pass_bars()
+
+    told = [found for _, found in runs]
+    assert [[], []] == told[:2]
+    assert [f"SOL-USD is held, and no price of it has been believed for {age} s: {code}" for age in (900, 1200)] == [
+        *told[2],
+        *told[3],
+    ]
+    assert DenialCode.MARK_STALE not in codes(runs[1][0])
+    assert [{DenialCode.MARK_STALE}] * 3 == [codes(report) for report, _ in runs[2:]]
+    assert not any(report.decision.plan.intents for report, _ in runs[2:] if report.decision is not None)
+
+    quoting(later, lambda quote: quote)
+    later.pass_bars()
+    report, rang = heard(later)
+
+    assert ([], {}) == (rang, later.ledger.unbelieved)
+    assert DenialCode.MARK_STALE not in codes(report)
+
+
+def test_exit_of_another_coin_goes_on_while_a_price_is_not_believed() -> None:
+    """Nothing is entered; what is due is sold."""
+    said = [(a_proposal("SOL-USD"), a_proposal("BTC-USD", max_hold_hours=1))]
+    world = a_world(
+        strategy=Scripted(lambda _: said.pop(0) if said else ()),
+        paths={SOL: a_path(DIP, *QUIET), BTC: a_path(DIP, *QUIET)},
+    )
+    world.cycles(3)
+    assert {SOL, BTC} == {lot.product_id for lot in world.ledger.lots.values()}
+    quoting(world, SPOILT["SPREAD_EXCEEDS_MAX"])
+
+    world.cycles(14)
+
+    assert [SOL] == [lot.product_id for lot in world.ledger.lots.values()]
+    assert [SOL] == list(world.ledger.unbelieved)
+
+
+def test_price_of_one_listing_says_nothing_of_another_book() -> None:
+    """The same coin is held in two books: the one whose quotes are believed keeps nobody from hearing of the other."""
+    ledger = a_held_ledger(accepted_marks={Asset("ETH"): AcceptedMark(Price(100), NOW)})
+    (lot,) = ledger.lots.values()
+    other = replace(lot, lot_id=ClientOrderId("t247-other"), product_id=ProductId("ETH-USDT"), quote=Asset("USDT"))
+    ledger = ledger.with_lot(other)
+
+    for age in (0, 300, 600, 900):
+        now = Instant(NOW + age)
+        ledger = mark_equity(ledger, {lot.product_id: a_quote("ETH-USD", time=now)}, {}, now, SETTINGS.risk)[0]
+
+    assert {"ETH-USDT": 900} == find_unbelieved(ledger, Instant(NOW + 900))

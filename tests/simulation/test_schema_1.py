@@ -351,7 +351,16 @@ def _keys(value: Any) -> set[str]:
 #: What names an order, a lot or a fill, or is counted by such names: ids are made of other parts now.
 _NAMES = re.compile(r'"(t247-)?[0-9a-f]{28,32}"')
 #: What schema 1 did not know.
-_ADDED = ("accepted_marks", "tallies", "audit_head", "fills_known_until", "last_run", "alarms", "bars_on_record")
+_ADDED = (
+    "accepted_marks",
+    "unbelieved",
+    "tallies",
+    "audit_head",
+    "fills_known_until",
+    "last_run",
+    "alarms",
+    "bars_on_record",
+)
 
 
 def nameless(values: Iterable[object]) -> Counter[str]:

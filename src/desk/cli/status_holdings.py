@@ -19,21 +19,25 @@ from desk.cli.status_words import (
     shorten,
 )
 from trader.model.orders import OrderPurpose
+from trader.model.portfolio import UNBELIEVED_SECONDS_MAX
 
 Told = Mapping[str, Any]
 
 #: Why nothing protects a lot where that is as it should be.
 _SALES = ("it is being sold", "it is too little for the venue")
+_UNPRICED = "NO PRICE BELIEVED"
 _UNSEEN_COVER = " at venue by the ledger; the last run has not looked"
 
 
 def make_lots_section(told: Told, mends: Mends) -> Section:
-    """Make a row for each lot: those that nothing protects first, then the largest."""
+    """Make a row for each lot: those that nothing protects first, then those without a price, then the largest."""
     if not told["lots"]:
         return Section((Row(("lots none",)),))
     by_value = sorted(told["lots"], key=_value, reverse=True)
-    rows = sorted((_lot_row(lot, told, mends) for lot in by_value), key=lambda row: not row.mend)
-    return Section(tuple(rows), "lot", "NOT PROTECTED")
+    rows = [_lot_row(lot, told, mends) for lot in by_value]
+    rows.sort(key=lambda row: (not row.mend, _UNPRICED in row.text))
+    fault = "NOT PROTECTED OR WITHOUT A PRICE" if any(_UNPRICED in row.text for row in rows) else "NOT PROTECTED"
+    return Section(tuple(rows), "lot", fault)
 
 
 def _value(lot: Told) -> Decimal:
@@ -51,13 +55,16 @@ def _lot_row(lot: Told, told: Told, mends: Mends) -> Row:
         cover = cover if lot["protected_by"] else ", its bracket has not been shown by the venue yet"
     else:
         cover = f", {why}"
+    age, head = lot["price_unbelieved_seconds"], f"{lot['product']} {format_number(lot['quantity'])}"
+    if age >= UNBELIEVED_SECONDS_MAX:
+        head, mend = f"{head} {_UNPRICED} for {format_span(age)}", mend or mends.name("reconcile")
     distance = "" if lot["stop_distance_pct"] is None else _tell_distance(Decimal(lot["stop_distance_pct"]))
     gain = [] if lot["gain_pct"] is None else [Part(format_change(lot["gain_pct"]), 1, wraps=True)]
     target = (
         [] if lot["target_price"] is None else [Part(f"target {format_number(lot['target_price'])}", 2, wraps=True)]
     )
     day = Part(f"day {lot['day']} of {lot['days']}", 3, wraps=True)
-    head, stop = f"{lot['product']} {format_number(lot['quantity'])}", f"stop {format_number(lot['stop_price'])}"
+    stop = f"stop {format_number(lot['stop_price'])}"
     return Row((head, *gain, f"{stop}{distance}{cover}", *target, day, Part(lot["lot"], 4, wraps=True)), mend)
 
 

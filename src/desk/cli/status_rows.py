@@ -125,7 +125,8 @@ def _due(told: Told) -> list[Part]:
 
 def _equity_row(told: Told) -> Row:
     if told["equity"] is None:
-        why = f"no price is stored of {list_some(told['unpriced'])}" if told["unpriced"] else "what was booked cannot be"
+        unpriced = told["unpriced"]
+        why = f"no price is stored of {list_some(unpriced)}" if unpriced else "what was booked cannot be"
         return Row((f"equity {UNSEEN}: {why}", *_flows(told)))
     changes: list[str | Part] = [
         f"{name} {format_change(each['change_pct'])} of {MINUS}{format_number(each['loss_pct_max'])} %"

@@ -13,6 +13,7 @@ from trader.cycle.run_state import RunState
 from trader.model.events import EventKind
 from trader.model.ids import Instant, cycle_id_at
 from trader.model.ledger import Ledger
+from trader.model.portfolio import find_unbelieved
 from trader.model.trading_state import TradingState
 from trader.ports import Ports
 from trader.stages.reconcile.ownership import await_person
@@ -46,7 +47,7 @@ def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
 
 def list_attention(run: RunState) -> list[str]:
     """List what nothing is lost by yet and only a person can mend, each with its numbers."""
-    return [*_list_doubts(run), *_list_oddities(run.ledger), *_list_failures(run), *_list_limits(run)]
+    return [*_list_doubts(run), *_list_oddities(run), *_list_failures(run), *_list_limits(run)]
 
 
 def note_suspects(run: RunState) -> None:
@@ -109,9 +110,17 @@ def _list_doubts(run: RunState) -> Iterator[str]:
         yield f"the kill switch could not be read {unread} runs in a row, which counts as HALT"
 
 
-def _list_oddities(ledger: Ledger) -> Iterator[str]:
-    for base, why in await_person(ledger).items():
+def _list_oddities(run: RunState) -> Iterator[str]:
+    for base, why in await_person(run.ledger).items():
         yield f"{base} takes no entries until a person has looked: {why}"
+    for product_id, age in find_unbelieved(run.ledger, run.ports.clock.now()).items():
+        yield f"{product_id} is held, and no price of it has been believed for {age} s{_explain(run, product_id)}"
+
+
+def _explain(run: RunState, product_id: str) -> str:
+    verdicts = run.decision.verdicts if run.decision is not None else ()
+    told = (each.details for each in verdicts if each.product_id == product_id and "unbelieved" in each.details)
+    return next((f": {details['unbelieved']}" for details in told), "")
 
 
 def _list_failures(run: RunState) -> Iterator[str]:

@@ -197,7 +197,7 @@ def _describe_lots(ledger: Ledger, now: Instant, settings: Settings) -> list[dic
 def _describe_cover(ledger: Ledger, lot: Lot, settled: Instant) -> str:
     """Say what sells a lot that is not exposed: nobody may take a sale, or an order in doubt, for protection."""
     selling = [each for each in ledger.orders_of(lot.lot_id) if each.is_active and each.intent.side is Side.SELL]
-    if doubtful := sorted(each.intent.client_order_id for each in selling if each.is_in_doubt):
+    if doubtful := sorted(each.intent.client_order_id for each in selling if each.is_in_doubt or each.missing_since):
         return f"unknown: nobody knows whether the venue has {', '.join(doubtful)}"
     if any(each.intent.is_exit for each in selling):
         return "none: it is being sold"
@@ -212,7 +212,8 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
     at_venue = [each for each in ledger.orders_of(lot.lot_id) if each.intent.covers_lot and each.is_at_venue]
     last = ledger.last_run
     # A run that completed has read the account; of any other nobody knows how far it came.
-    is_seen = bool(at_venue) and last is not None and last.outcome == _COMPLETED
+    is_shown = bool(at_venue) and all(each.missing_since is None for each in at_venue)
+    is_seen = is_shown and last is not None and last.outcome == _COMPLETED
     return {
         "lot": lot.lot_id,
         "product": lot.product_id,
@@ -221,6 +222,7 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
         "entry_price": plain(lot.entry_price),
         "price": None if price is None else plain(price),
         "price_at": None if mark is None else rfc3339(mark.at),
+        "price_unbelieved_seconds": now - ledger.unbelieved.get(lot.product_id, now),
         "value": None if price is None else plain(price * lot.quantity),
         "gain_pct": None if price is None or not lot.cost else plain((price / lot.entry_price - 1) * HUNDRED),
         "stop_price": plain(lot.bracket.stop_price),

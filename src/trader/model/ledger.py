@@ -59,11 +59,11 @@ class Ledger:
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
     for as long as their orders are remembered, so that a late fill finds them. ``tallies`` counts what became of the
     orders that are not remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote
-    of it is believed; ``dust`` has one row for each asset. ``owed`` names the audit objects that wait beside the ledger
-    to be stored; ``unrecorded`` counts those for which there was no room any more. ``portfolio`` is that of the account
-    the books are about; all fills up to ``fills_known_until`` are known as ours or somebody else's. Of each
-    slot ``applied_commands`` has the newest that was acted on. ``bars_on_record`` says of each series that the last
-    tick read up to which bar the audit has it.
+    of it is believed, ``unbelieved`` says of each held product since when none is; ``dust`` has one row for each asset.
+    ``owed`` names the audit objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which
+    there was no room any more. ``portfolio`` is that of the account the books are about; all fills up to
+    ``fills_known_until`` are known as ours or somebody else's. Of each slot ``applied_commands`` has the newest that
+    was acted on. ``bars_on_record`` says of each series that the last tick read up to which bar the audit has it.
     """
 
     scope: Scope
@@ -78,6 +78,7 @@ class Ledger:
     by_strategy: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
     dust: tuple[Dust, ...] = ()
     accepted_marks: Mapping[Asset, AcceptedMark] = field(default_factory=dict)
+    unbelieved: Mapping[ProductId, Instant] = field(default_factory=dict)
     equity_marks: EquityMarks | None = None
     unmarked_flow: Notional = Notional(0)
     entry_pacing: EntryPacing = EntryPacing()

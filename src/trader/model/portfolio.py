@@ -17,6 +17,10 @@ from trader.model.money import HUNDRED, ZERO, Notional, notional
 from trader.model.orders import Side
 from trader.model.trading_state import TradingState
 
+#: A spread that opens, an auction, a feed that hangs are over by then, and three ticks of five minutes have looked. A
+#: fall is not: neither the lot's own stop nor the stops of the day, the week and the drawdown have seen it.
+UNBELIEVED_SECONDS_MAX = 900
+
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
@@ -68,6 +72,12 @@ class Portfolio:
             (c.intent.amount for c in self.ledger.conversions.values() if c.is_open and c.intent.source == quote), ZERO
         )
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
+
+
+def find_unbelieved(ledger: Ledger, now: Instant) -> Mapping[str, int]:
+    """Name the held products of which no quote has been believed for too long. Units: seconds."""
+    ages = {product_id: now - since for product_id, since in sorted(ledger.unbelieved.items())}
+    return {product_id: age for product_id, age in ages.items() if age >= UNBELIEVED_SECONDS_MAX}
 
 
 def find_implausible(ledger: Ledger) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.money import ONE, ZERO, Notional, Quantity, share
 from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Side
-from trader.model.portfolio import Portfolio, find_implausible, loss_pct
+from trader.model.portfolio import UNBELIEVED_SECONDS_MAX, Portfolio, find_implausible, find_unbelieved, loss_pct
 from trader.settings.policy import RiskSettings, StrategySettings
 from trader.settings.universe import UniverseSettings
 
@@ -161,6 +161,8 @@ class RiskManager:
         marks, equity, limits = portfolio.ledger.equity_marks, portfolio.equity, self.settings
         if equity is None or marks is None:
             return DenialCode.EQUITY_UNKNOWN, {**find_implausible(portfolio.ledger)}
+        if unbelieved := find_unbelieved(portfolio.ledger, portfolio.now):
+            return DenialCode.MARK_STALE, {**unbelieved, "limit": UNBELIEVED_SECONDS_MAX}
         for code, start, limit in (
             (DenialCode.DAY_LOSS_EXCEEDS_MAX, marks.day_equity, limits.day_loss_pct_max),
             (DenialCode.WEEK_LOSS_EXCEEDS_MAX, marks.week_equity, limits.week_loss_pct_max),

@@ -39,6 +39,17 @@ def accept_marks(
     return replace(ledger, accepted_marks=marks)
 
 
+def note_unbelieved(ledger: Ledger, quotes: Mapping[ProductId, Quote], now: Instant) -> Ledger:
+    """Remember since when held products have no believed quote: since the last mark of their asset, if it has one."""
+    since: dict[ProductId, Instant] = {}
+    for lot in ledger.lots.values():
+        if lot.product_id not in quotes:
+            mark = ledger.accepted_marks.get(lot.base)
+            begun = min(mark.at, now) if mark is not None else now
+            since[lot.product_id] = ledger.unbelieved.get(lot.product_id, begun)
+    return ledger if since == ledger.unbelieved else replace(ledger, unbelieved=since)
+
+
 def find_old_marks(ledger: Ledger, unbelieved: Container[ProductId]) -> Mapping[Asset, AcceptedMark]:
     """Return the marks of the assets held that no believed quote renewed."""
     marks = ledger.accepted_marks
@@ -100,10 +111,10 @@ def mark_equity(
 ) -> tuple[Ledger, Notional | None]:
     """Compute the equity and carry the marks forward; remember a lost peg, and a drawdown until a person clears it.
 
-    *quotes* are believed ones; an asset without one is worth what it last was.
+    *quotes* are believed ones; an asset without one is worth what it last was, and since when is remembered.
     """
     marks = {asset: AcceptedMark(Price(round(price, _PEG_DECIMALS)), now) for asset, price in prices.items()}
-    ledger = accept_marks(ledger, quotes, marks)
+    ledger = note_unbelieved(accept_marks(ledger, quotes, marks), quotes, now)
     equity = equity_of(ledger, prices)
     ledger = advance_equity_marks(ledger, equity, now)
     depegged = {**ledger.depegged, **{asset: now for asset, price in prices.items() if price < risk.peg_min}}

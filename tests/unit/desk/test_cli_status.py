@@ -32,7 +32,7 @@ from trader.adapters.local.lease import read_lease_item
 from trader.model.codec import canonical_json
 from trader.model.commands import Command, CommandKind, CommandMark
 from trader.model.cycle_state import Cooldown, EntryPacing, FailureStreak
-from trader.model.ids import Asset, CycleId, Instant
+from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
@@ -283,10 +283,15 @@ def _forbid(change: Any) -> Any:
     return forbid
 
 
+def _unbelieve(home: Path) -> None:
+    change_ledger(home, unbelieved={ProductId("SOL-USD"): Instant(NOW - 1500)})
+
+
 #: What is wrong, what the screen says of it, and the words that mend it before the options that lead there.
 RED: Mapping[str, tuple[Any, str, str]] = {
     "lot": (_uncover, "stop 91.98 (8.0 % below) NOT at venue: no order", "trader reconcile"),
     "lot under HALT": (_forbid(_uncover), "NOT at venue: no order", "echo REDUCE_ONLY > "),
+    "price": (_unbelieve, "SOL-USD 3 NO PRICE BELIEVED for 25 min", "trader reconcile"),
     "command": (_say_unread("sing"), "command sing: no words", "git pull"),
     "flatten": (_say_unread("flatten"), "command flatten: no words", "trader flatten"),
     "pause": (_say_unread("pause product SOL"), "pause product SOL: no words", "trader pause SOL-USD --for 0m"),

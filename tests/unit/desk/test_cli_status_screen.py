@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from desk.cli.located import System
+from desk.cli.status_holdings import make_lots_section
 from desk.cli.status_mends import Mends
 from desk.cli.status_rows import list_findings, make_sections
 from desk.cli.status_screen import Part, Row, Section, lay_out
@@ -22,7 +23,7 @@ from factories_settings import shipped_settings
 from trader.entry.status import describe_state
 from trader.model.commands import Command, CommandKind, StandingCommands
 from trader.model.cycle_state import AcceptedMark, Cooldown, RunMark
-from trader.model.ids import Asset, ClientOrderId, CycleId, Instant
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity, plain
 from trader.model.order_life import OrderStatus
@@ -74,6 +75,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         lots=lots,
         working=orders,
         accepted_marks=marks if draw(st.booleans()) else {},
+        unbelieved={lot.product_id: Instant(NOW - draw(st.integers(0, 90_000))) for lot in lots if draw(st.booleans())},
         last_run=RunMark(CycleId("20261122T101500Z"), NOW, NOW, draw(OUTCOMES), draw(WORDS))
         if draw(st.booleans())
         else None,
@@ -157,6 +159,24 @@ def rows(count: int, *, red: int = 0) -> tuple[Row, ...]:
 def draw(*sections: Section, width: int = 80, height: int) -> list[str]:
     """The lines that a person reads."""
     return [line.plain for line in lay_out(sections, width, height)]
+
+
+def test_lots_without_a_price_are_counted_with_those_that_lie_open() -> None:
+    """What lies open comes first; a blip is not red."""
+    names = [f"{number:028d}" for number in range(3)]
+    lots = [a_lot(f"{base}-USD", lot_id=ClientOrderId(PREFIX + name)) for base, name in zip("ABC", names, strict=True)]
+    covered = [a_bracket_intent(f"b-{each}", lot=each, product_id=f"{'ABC'[int(each)]}-USD") for each in names[:2]]
+    ages = {"A-USD": 899, "B-USD": 900}
+    unbelieved = {ProductId(name): Instant(NOW - age) for name, age in ages.items()}
+    ledger = a_ledger(lots=lots, working=[an_order_record(each) for each in covered], unbelieved=unbelieved)
+    told = {"scope": "PAPER#main", "is_local": True}
+    told |= describe_state(StateReading(ledger), TradingState.RUN, NOW, SETTINGS)
+
+    section = make_lots_section(told, make_mends())
+
+    assert ["C-USD", "B-USD", "A-USD"] == [row.text.split()[0] for row in section.rows]
+    assert [True, True, False] == [bool(row.mend) for row in section.rows]
+    assert "and 2 more lots, 1 of them NOT PROTECTED OR WITHOUT A PRICE" in section.count(1).text
 
 
 def test_rows_without_room_are_counted() -> None:

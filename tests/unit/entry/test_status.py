@@ -26,7 +26,8 @@ from trader.model.cycle_state import (
     RegimeState,
     RunMark,
 )
-from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, rfc3339
+from trader.model.fill_bounds import IMPLAUSIBLE
+from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, rfc3339
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -42,8 +43,8 @@ NAMES = """
     reduce_only results audit_owed entries
 """
 LOT_NAMES = """
-    lot product strategy quantity entry_price price price_at value gain_pct stop_price stop_distance_pct
-    target_price opened_at sold_by day days protection protected_by seen_at
+    lot product strategy quantity entry_price price price_at price_unbelieved_seconds value gain_pct
+    stop_price stop_distance_pct target_price opened_at sold_by day days protection protected_by seen_at
 """
 
 
@@ -89,6 +90,17 @@ def test_stop_was_seen_by_a_run_that_completed(outcome: str, is_seen: bool) -> N
 
     assert ("in place", ["t247-bracket"]) == (told["protection"], told["protected_by"])
     assert (rfc3339(NOW) if is_seen else None) == told["seen_at"]
+
+
+def test_stop_that_the_venue_does_not_show_was_seen_by_nobody() -> None:
+    """A run that completed has missed it: nobody may take it for protection."""
+    lot = a_lot(lot_id=ClientOrderId("t247-entry"))
+    guard = an_order_record(a_bracket_intent(product_id="BTC-USD"), missing_since=NOW)
+    last = RunMark(CycleId("20261122T101500Z"), NOW, NOW, "COMPLETED")
+
+    told = describe(a_ledger(lots=[lot], working=[guard], last_run=last))["lots"][0]
+
+    assert ("unknown: nobody knows whether the venue has t247-bracket", None) == (told["protection"], told["seen_at"])
 
 
 def test_stop_that_is_not_at_the_venue_was_seen_by_nobody() -> None:
@@ -153,6 +165,8 @@ def test_entries_are_open_if_nothing_stored_refuses_them() -> None:
         ({"loss_streak": LossStreak(3, Instant(NOW + 60))}, "LOSSES_COOLING"),
         ({"entry_pacing": EntryPacing("2026-11-22", 999)}, "DAY_TRADES_EXCEED_MAX"),
         ({"equity_marks": None}, "EQUITY_UNKNOWN"),
+        ({"reduce_only": {Asset("SOL"): f"{IMPLAUSIBLE}: fee 1000000"}}, "EQUITY_UNKNOWN"),
+        ({"unbelieved": {ProductId("SOL-USD"): Instant(NOW - 900)}}, "MARK_STALE"),
         ({"depegged": {Asset("USD"): NOW}}, "PEG_BELOW_MIN"),
         ({"schema": 3}, "LEDGER_NEWER"),
     ],

@@ -43,7 +43,8 @@ from trader.model.cycle_state import (
 )
 from trader.model.decisions import Approval, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, ClientOrderId, Instant
+from trader.model.fill_bounds import IMPLAUSIBLE
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -213,6 +214,22 @@ def test_losses_stop_entries_at_their_limit(equity: str, marks: Any, expected: D
 def test_drawdown_stop_holds_after_the_equity_has_recovered() -> None:
     """Until an operator clears it."""
     assert DenialCode.DRAWDOWN_EXCEEDS_MAX is refusal(ledger=a_ledger(drawdown_halt=True))
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0, None), (899, None), (900, DenialCode.MARK_STALE)])
+def test_loss_that_nobody_can_see_stops_entries(age: int, expected: DenialCode | None) -> None:
+    """Equity rests on a price of a quarter of an hour ago: what is lost since is in no stop."""
+    unbelieved = {ProductId("ETH-USD"): Instant(NOW - age)}
+
+    assert expected is refusal(ledger=a_ledger(unbelieved=unbelieved))
+
+
+def test_fill_that_cannot_be_is_named_where_it_stops_entries() -> None:
+    """Equity is unknown for want of a price, or by a number that nobody believes: which of them is said."""
+    why = f"{IMPLAUSIBLE}: fee 1000000 on 100"
+    review = check(equity=None, ledger=a_ledger(reduce_only={Asset("ETH"): why}))
+
+    assert [{"ETH": why}] == [each.details for each in review.denials]
 
 
 @pytest.mark.parametrize(("equity", "marks"), [(None, some_marks()), ("10000", None)])
@@ -663,6 +680,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
         "schema": SCHEMA + 1,
         "reduce_only": {SOL: "less"},
         "failure_streak": FailureStreak(0, Instant(NOW + 1)),
+        "unbelieved": {ProductId("ETH-USD"): Instant(NOW - 900)},
         "drawdown_halt": True,
         "equity_marks": some_marks("20000", "20000", "20000"),
         "entry_pacing": EntryPacing(DAY, 0, (Instant(NOW - 1),), {SOL: Instant(NOW - 1)}),
@@ -682,6 +700,7 @@ def test_first_check_that_fails_gives_the_code() -> None:
         (DenialCode.VENUE_UNHEALTHY, ledger_fields, "failure_streak", FailureStreak()),
         (DenialCode.REGIME_UNKNOWN, everything, "regime", CHOP),
         (DenialCode.EQUITY_UNKNOWN, everything, "equity", "10000"),
+        (DenialCode.MARK_STALE, ledger_fields, "unbelieved", {}),
         (DenialCode.DAY_LOSS_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks("10000", "20000", "20000")),
         (DenialCode.WEEK_LOSS_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks("10000", "10000", "20000")),
         (DenialCode.DRAWDOWN_EXCEEDS_MAX, ledger_fields, "equity_marks", some_marks()),

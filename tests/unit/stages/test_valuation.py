@@ -187,6 +187,29 @@ def test_lot_that_cannot_be_judged_is_not_swept(inputs: dict[str, Any]) -> None:
 # --- marks
 
 
+def test_price_is_unbelieved_since_the_last_mark_of_its_asset() -> None:
+    """Counted on from there, until one is believed or nothing of it is held."""
+    eth = ProductId("ETH-USD")
+    held = a_held_ledger(None, accepted_marks={Asset("ETH"): AcceptedMark(Price(100), Instant(NOW - 200))})
+
+    first, _ = mark_equity(held, {}, {}, NOW, risk_settings())
+    later, _ = mark_equity(first, {}, {}, Instant(NOW + 900), risk_settings())
+    again, _ = mark_equity(later, {eth: a_quote(eth)}, {}, Instant(NOW + 900), risk_settings())
+    sold, _ = mark_equity(replace(later, lots={}), {}, {}, NOW, risk_settings())
+
+    assert {eth: Instant(NOW - 200)} == first.unbelieved == later.unbelieved
+    assert ({}, {}) == (again.unbelieved, sold.unbelieved)
+
+
+def test_lot_that_never_had_a_price_is_unbelieved_since_it_was_first_looked_at() -> None:
+    """Books made anew, or bought while the feed hangs; a mark of the future is no mark of later."""
+    bare = a_held_ledger(None, accepted_marks={})
+    ahead = a_held_ledger(None, accepted_marks={Asset("ETH"): AcceptedMark(Price(100), Instant(NOW + 50))})
+
+    for ledger in (bare, ahead):
+        assert {ProductId("ETH-USD"): NOW} == mark_equity(ledger, {}, {}, NOW, risk_settings())[0].unbelieved
+
+
 def marks_with(ledger: Ledger, price: str | None = None, *, at: int = NOW, **risk: Any) -> tuple[Ledger, Any]:
     """Mark books that hold USDC at a price."""
     prices = {} if price is None else {USDC: Decimal(price)}
