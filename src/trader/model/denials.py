@@ -75,7 +75,7 @@ class DenialCode(StrEnum):
     POSITION_MISSING = "POSITION_MISSING", "risk", "there is nothing of this lot to sell; we never go short"
     REGIME_CRASH = "REGIME_CRASH", "risk", "the regime's size multiplier is zero"
     REGIME_UNKNOWN = "REGIME_UNKNOWN", "risk", "the benchmark could not be read"
-    EQUITY_UNKNOWN = "EQUITY_UNKNOWN", "risk", "something held has no price, or a booked fill cannot be"
+    EQUITY_UNKNOWN = "EQUITY_UNKNOWN", "risk", "something held has no price, or what was booked cannot be"
     MARK_STALE = "MARK_STALE", "risk", "the price of something held has not been believed for too many seconds"
     DAY_LOSS_EXCEEDS_MAX = "DAY_LOSS_EXCEEDS_MAX", "risk", "today's loss stops entries until the next UTC day"
     WEEK_LOSS_EXCEEDS_MAX = "WEEK_LOSS_EXCEEDS_MAX", "risk", "this week's loss stops entries until the next week"

@@ -1,16 +1,17 @@
-"""What the numbers of a fill may be, by its order and the market. Beyond that it is booked, and a person must look."""
+"""What the numbers of a fill, or of a conversion, may be. What is beyond is booked, and a person must look."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.cycle_state import AcceptedMark
 from trader.model.money import ONE, ZERO, plain
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Side
 
 #: How the reason begins for which an asset takes no entries, and the cash is in question, until a person has looked.
-IMPLAUSIBLE = "a fill was booked whose numbers cannot be"
+IMPLAUSIBLE = "something was booked whose numbers cannot be"
 
 #: The highest rate that Coinbase documents is 1.2 % (Intro 1, taker); its own sample of a fill bears 12.5 %.
 _FEE_RATIO_MAX = Decimal("0.15")
@@ -22,6 +23,8 @@ _FEE_ROUNDING = Decimal("0.01")
 _BELOW_LIMIT_RATIO_MAX = Decimal("0.1")
 #: A limit follows the market within minutes, and no coin doubles or halves in those.
 _PRICE_MULTIPLE_MAX = 2
+#: Every pair that is converted is one to one, and nothing is charged.
+_CONVERSION_RATIO_MAX = Decimal("0.1")
 
 
 def why_implausible(record: OrderRecord, fill: Fill, mark: AcceptedMark | None) -> str | None:
@@ -38,6 +41,15 @@ def why_implausible(record: OrderRecord, fill: Fill, mark: AcceptedMark | None) 
     if not -rebate_max <= fill.fee <= fee_max:
         return f"fee {plain(fill.fee)} on {plain(fill.notional)}, {_allow(-rebate_max, fee_max)}"
     return None
+
+
+def why_implausible_conversion(intent: ConversionIntent, report: ConversionReport) -> str | None:
+    """Say that what arrived of a conversion cannot be, and what could; or None."""
+    low, high = intent.amount * (ONE - _CONVERSION_RATIO_MAX), intent.amount * (ONE + _CONVERSION_RATIO_MAX)
+    if low <= report.received <= high:
+        return None
+    what = f"{plain(report.received)} {intent.target} for {plain(intent.amount)} {intent.source}"
+    return f"{what}, {_allow(low, high)}"
 
 
 def _bound_prices(record: OrderRecord, mark: AcceptedMark | None) -> tuple[Decimal, Decimal]:

@@ -81,14 +81,14 @@ def find_unbelieved(ledger: Ledger, now: Instant) -> Mapping[str, int]:
 
 
 def find_implausible(ledger: Ledger) -> Mapping[str, str]:
-    """Return the assets of booked fills whose numbers cannot be, and why, until a person has looked."""
+    """Return the assets of which something was booked that cannot be, and why, until a person has looked."""
     return {base: why for base, why in sorted(ledger.reduce_only.items()) if why.startswith(IMPLAUSIBLE)}
 
 
 def equity_of(ledger: Ledger, pegs: Mapping[Asset, Decimal]) -> Notional | None:
     """Mark the whole ledger: cash at its peg, lots at the last accepted bid. None if any price is missing.
 
-    None as well while a fill is booked whose numbers cannot be: nobody knows what the cash is, see ``fill_bounds``.
+    None as well while something is booked whose numbers cannot be: nobody knows what the cash is, see ``fill_bounds``.
     Dust is worth nothing here: it cannot be sold.
     """
     if find_implausible(ledger):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.cycle_state import Cooldown
 from trader.model.events import AuditNote, EventKind
+from trader.model.fill_bounds import IMPLAUSIBLE, why_implausible_conversion
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
@@ -101,9 +102,23 @@ def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, 
         if after.status is ConversionStatus.COMPLETED and record.is_open and report is not None:
             ledger = ledger.with_cash(record.intent.source, -record.intent.amount)
             ledger = ledger.with_cash(record.intent.target, report.received)
+            ledger = _doubt_received(ledger, record, report, notes)
         if after.is_open or after.final_at is None or view.read_at - after.final_at < cycle.order_memory_seconds:
             kept[key] = after
     return replace(ledger, conversions=kept)
+
+
+def _doubt_received(
+    ledger: Ledger, record: ConversionRecord, report: ConversionReport, notes: list[AuditNote]
+) -> Ledger:
+    """Forbid entries, and believe no cash, where what arrived cannot be, until a person has looked."""
+    implausible = why_implausible_conversion(record.intent, report)
+    if implausible is None:
+        return ledger
+    target, why = record.intent.target, f"{IMPLAUSIBLE}: {record.intent.conversion_id}: {implausible}"
+    body = {"reason": why, "conversion": record.intent.conversion_id}
+    notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"{record.intent.conversion_id}|numbers", body))
+    return replace(ledger, reduce_only={**ledger.reduce_only, target: why})
 
 
 def _settled(

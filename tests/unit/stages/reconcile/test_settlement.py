@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderIntent
+from trader.model.portfolio import find_implausible
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.settlement import AuditNote, close_lots
 
@@ -218,6 +220,19 @@ def test_conversion_that_is_done_moves_cash() -> None:
     assert ConversionStatus.COMPLETED is done.ledger.conversions["convert-1"].status
 
 
+@pytest.mark.parametrize(
+    ("received", "is_believed"),
+    [("100", True), ("99.40", True), ("90", True), ("0", False), ("89", False), ("9e6", False)],
+)
+def test_conversion_that_cannot_be_is_booked_and_not_believed(received: str, is_believed: bool) -> None:
+    """It is one to one: the venue says so and the cash follows, but a person must look before it is bought with."""
+    done = settle(QUOTED, told(ConversionStatus.COMPLETED, received))
+
+    assert Notional(Decimal(10000) + Decimal(received)) == done.ledger.cash[USD]
+    assert is_believed is not bool(find_implausible(done.ledger))
+    assert is_believed is not (EventKind.MISMATCH_FOUND in [kind for kind, _, _ in done.notes])
+
+
 def test_conversion_that_failed_moves_nothing() -> None:
     """The venue says so: the money is free again."""
     done = settle(QUOTED, told(ConversionStatus.FAILED))
@@ -271,7 +286,8 @@ def test_conversion_that_is_over_is_forgotten_after_an_hour(ago: int, kept: bool
 def test_change_of_a_conversion_is_noted_once() -> None:
     """And no change is no note."""
     kinds = [
-        [kind for kind, _, _ in settle(QUOTED, state).notes] for state in (told(ConversionStatus.COMPLETED, "1"), None)
+        [kind for kind, _, _ in settle(QUOTED, state).notes]
+        for state in (told(ConversionStatus.COMPLETED, "100"), None)
     ]
 
     assert [[EventKind.CONVERSION_OBSERVED], []] == kinds
