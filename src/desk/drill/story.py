@@ -140,7 +140,7 @@ def write_config(folder: Path) -> None:
 
 
 @contextmanager
-def deploy(story: Story) -> Iterator[None]:
+def open_stack(story: Story) -> Iterator[None]:
     """Bring the stack up; it ends with the story."""
     words = ["sandbox", "up", "--mode", "PAPER", "--aws-port", "0", "--venue-port", "0"]
     with subprocess.Popen(  # noqa: S603 - our own command
@@ -164,7 +164,7 @@ def deploy(story: Story) -> Iterator[None]:
             process.wait(60)
 
 
-def tell(story: Story) -> None:
+def play_story(story: Story) -> None:
     """Type it all."""
     story.type("use", "use", "--sandbox", shows=("commands are about --sandbox",))
     story.type("status-before", "status", shows=("no run has committed one yet",), code=1)
@@ -241,9 +241,9 @@ def main() -> int:
     folder.mkdir(parents=True)
     write_config(folder / "config")
     began, story = time.monotonic(), Story(folder)
-    with deploy(story):
+    with open_stack(story):
         if not story.failed:
-            tell(story)
+            play_story(story)
     for problem in story.failed:
         print(problem, file=sys.stderr)
     print(f"steps={story.steps} seconds={time.monotonic() - began:.0f} failed={len(story.failed)}")
