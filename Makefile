@@ -238,7 +238,7 @@ rotation-drill: .venv/.dev ## replace the API key at every kind of moment of a c
 
 .PHONY: story
 story: .venv/.dev .locker/sam/.made ## deploy to the sandbox, trade, stop out, flatten, prove the books; three minutes; keeps build/story
-	$(BIN)/python -m desk.drill.story build/story
+	$(BIN)/python -m desk.drill.stack_life build/story
 
 .PHONY: cost
 cost: .venv/.dev ## count the AWS calls of a cycle and price a month, domain events apart; writes docs/cost.md

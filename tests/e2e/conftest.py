@@ -51,7 +51,7 @@ def story(
         return
     folder = tmp_path_factory.mktemp("told") / "story"
     with subprocess.Popen(
-        [sys.executable, "-m", "desk.drill.story", str(folder)],
+        [sys.executable, "-m", "desk.drill.stack_life", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         stdout=subprocess.PIPE,
