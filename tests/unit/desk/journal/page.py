@@ -1,4 +1,4 @@
-"""The screens of docs/asking.md, printed by the commands above them.
+"""The screens of docs/asking.md and the pictures in README, printed by the commands above them.
 
 ``PYTHONPATH=src:tests python -m unit.desk.journal.page`` writes them anew.
 """
@@ -17,11 +17,15 @@ from pathlib import Path
 from architecture.tree import ROOT
 from desk.cli.app import build
 from desk.cli.app import run as run_command
+from unit.desk.journal.picture import COLUMNS, draw_screen
 
 PAGE = ROOT / "docs/asking.md"
 RUN = "run --mode PAPER --ticks 48"
 _SCREEN = re.compile(r"```text\n\$ trader (.*)\n(?:(?!```).*\n)*```\n")
 _WIDTH = "100"
+#: The screens that README shows, by the name of their file.
+PICTURES = ROOT / "docs/pictures"
+PICTURED = {"status": "status", "why": "why XLM-USD --at 2025-12-31T23:40:00Z", "lots": "lots"}
 
 
 def print_screens(page: str, answer: Callable[[str], str]) -> str:
@@ -42,8 +46,19 @@ def answer_from(home: Path) -> Callable[[str], str]:
     return answer
 
 
+def draw_pictures(answer: Callable[[str], str]) -> dict[str, str]:
+    """Every picture by the name of its file, on a terminal of 80 columns; a folder's place is its own affair."""
+    before, os.environ["COLUMNS"] = os.environ.get("COLUMNS"), str(COLUMNS)
+    try:
+        drawn = {name: draw_screen(f"trader {words}", answer(words)) for name, words in PICTURED.items()}
+    finally:
+        if before is not None:
+            os.environ["COLUMNS"] = before
+    return drawn
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page, and the pictures."""
     os.environ["COLUMNS"] = _WIDTH
     with tempfile.TemporaryDirectory() as homes:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
@@ -51,6 +66,9 @@ def main() -> None:
         (switch,) = Path(homes).rglob("kill-switch")
         page = print_screens(PAGE.read_text(encoding="utf-8"), answer_from(switch.parent))
         PAGE.write_text(page, encoding="utf-8")
+        PICTURES.mkdir(exist_ok=True)
+        for name, text in draw_pictures(answer_from(switch.parent)).items():
+            (PICTURES / f"{name}.svg").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
