@@ -1,8 +1,8 @@
 """One life of a stack on this machine, told by what a person types; everything that was printed is kept.
 
-``python -m desk.drill.stack_life build/story``: deploy, thirty paper cycles, look, allow less, a stop, sell all, go on, and
-prove the books. A minute passes before the simulated venue fills what rests there, and another before a stop fires,
-so it takes three minutes of the clock, and little of the processor.
+``python -m desk.drill.stack_life build/story``: deploy, thirty paper cycles, look, allow less, a stop, sell all, go
+on, and prove the books. A minute passes before the simulated venue fills what rests there, and another before a stop
+fires, so it takes three minutes of the clock, and little of the processor.
 
 The last line counts the steps and what was not as it should be; with anything of that it ends with 1.
 """
