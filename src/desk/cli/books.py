@@ -58,7 +58,8 @@ def trades(
     Below them the sums, and whether they agree with the ledger's cash. Ends with 1 if not.
     """
     books, _ = _read(system)
-    rows = _choose(describe_trades(books), "sold_at", books, since, product, limit)
+    every = list(describe_trades(books))
+    rows = _choose(every, "sold_at", books, since, product, limit)
     sums, check = compute_gains(rows), check_sums(books)
     more = {"sums": encode(sums), "cash_check": encode(check)}
     foot = [
@@ -66,6 +67,10 @@ def trades(
         f"net {write_money(each['net_gain'])} {quote}"
         for quote, each in sums.items()
     ]
+    if len(rows) < len(every):
+        foot.insert(0, _count(rows, every, "trades"))
+    if parts := sum(each["left_is"] == "held" for each in rows):
+        foot.append(f"{parts} of them in lots of which a part is still held")
     if check.difference or check.unassigned:
         foot.append(
             f"these do not explain the cash: difference {check.difference:f}, {check.unassigned} fills without a trade "
@@ -89,12 +94,12 @@ def fills(
 ) -> None:
     """List executions as they were booked, oldest first, with the order and the lot they belong to."""
     books, _ = _read(system)
-    rows = _choose(describe_fills(books), "at", books, since, product, limit)
-    fees: dict[str, Decimal] = {}
-    for each in rows:
-        quote = each["product"].rpartition("-")[2]
-        fees[quote] = fees.get(quote, ZERO) + each["fee"]
-    foot = [" · ".join([f"{len(rows)} fills", *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])]
+    every = list(describe_fills(books))
+    rows = _choose(every, "at", books, since, product, limit)
+    fees = _sum_by_quote(rows, "fee")
+    foot = [
+        " · ".join([_count(rows, every, "fills"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])
+    ]
     _print("fills", books_columns.FILLS, rows, foot, {}, as_csv=as_csv, as_json=as_json)
 
 
@@ -110,10 +115,14 @@ def lots(
     """List what is held: entry, last mark, gain, stop and its distance, protection, and by when it is sold."""
     books, settings = _read(system)
     now = books.as_of if books.as_of is not None else SystemClock().now()
-    rows = _choose(describe_lots(books, settings, now), "opened_at", books, since, product, limit)
-    foot = [f"{len(rows)} lots · as of {rfc3339(now)}, when the last run ended"]
-    bare = [each for each in rows if each["protection"] != "in place"]
-    foot += [f"{each['product']} {each['lot']} protection {each['protection']} → trader status" for each in bare]
+    every = list(describe_lots(books, settings, now))
+    rows = _choose(every, "opened_at", books, since, product, limit)
+    foot = [f"{_count(rows, every, 'lots')} · as of {rfc3339(now)}, {_name_instant(books)}"]
+    if rows:
+        fees = ", ".join(f"{write_money(paid)} {quote}" for quote, paid in _sum_by_quote(rows, "entry_fees").items())
+        foot.append(f"gains are of the price alone: {fees} of entry fees are paid, those of the sales are to come")
+    bare = [each for each in rows if each["protection"] != "in place" or each["protection_seen_at"] is None]
+    foot += [f"{each['product']} {each['lot']} protection {_tell_protection(each)} → trader status" for each in bare]
     _print("lots", books_columns.LOTS, rows, foot, {"as_of": rfc3339(now)}, as_csv=as_csv, as_json=as_json)
 
 
@@ -136,8 +145,10 @@ def cycles(
         raise MissingData(f"no run of {journal.scope} is on record; trader cycle and trader run make some")
     start = read_since(since, journal) if since is not None else None
     most = limit or (None if since is not None else _CYCLES_SHOWN)
-    rows = list(islice(describe_cycles(journal, start, settings, product or ""), most))
-    foot = [f"{len(rows)} runs"] + [f"BROKEN {each.told} → trader audit verify" for each in journal.broken]
+    told = describe_cycles(journal, start, settings, product or "")
+    rows = list(islice(told, most))
+    more = " · there are older ones: --limit, --since" if next(told, None) is not None else ""
+    foot = [f"{len(rows)} runs{more}"] + [f"BROKEN {each.told} → trader audit verify" for each in journal.broken]
     broken = {"broken": [each.told for each in journal.broken]}
     columns = books_columns.CYCLES if product is None else books_columns.CYCLES_OF_PRODUCT
     _print("cycles", columns, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
@@ -151,10 +162,9 @@ def _read(system: System) -> tuple[Books, Settings]:
 
 
 def _choose(
-    rows: Iterable[Row], when: str, books: Books, since: str | None, product: str | None, limit: int | None
-) -> list[Row]:
+    every: Sequence[Row], when: str, books: Books, since: str | None, product: str | None, limit: int | None
+) -> Sequence[Row]:
     """Choose by product and instant, and then the newest so many."""
-    every = list(rows)
     if product is not None:
         wanted = product.strip().upper()
         every = [each for each in every if wanted in (each["product"], each["product"].rpartition("-")[0])]
@@ -162,6 +172,33 @@ def _choose(
         start = rfc3339(read_since_books(since, books))
         every = [each for each in every if each[when] >= start]
     return every[-limit:] if limit is not None else every
+
+
+def _count(rows: Sequence[Row], every: Sequence[Row], name: str) -> str:
+    """Count what is shown, and of how many it was chosen."""
+    return f"{len(rows)} of {len(every)} {name}" if len(rows) < len(every) else f"{len(rows)} {name}"
+
+
+def _sum_by_quote(rows: Iterable[Row], name: str) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for each in rows:
+        quote = each["product"].rpartition("-")[2]
+        sums[quote] = sums.get(quote, ZERO) + each[name]
+    return sums
+
+
+def _name_instant(books: Books) -> str:
+    if books.ledger.last_run is not None:
+        return "when the last run ended"
+    return "when the last cycle began" if books.ledger.last_cycle is not None else "which is now"
+
+
+def _tell_protection(lot: Row) -> str:
+    return (
+        f"{lot['protection']} by the ledger, not seen at the venue"
+        if lot["protection"] == "in place"
+        else lot["protection"]
+    )
 
 
 def _print(

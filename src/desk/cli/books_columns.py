@@ -28,6 +28,14 @@ def _number(name: str, write: Callable[[Any], str]) -> Write:
     return show
 
 
+def _protection(row: Mapping[str, Any]) -> str:
+    """Say yes only of what a run has seen at the venue."""
+    kind = row["protection"].partition(":")[0]
+    if kind == "in place":
+        return "yes" if row["protection_seen_at"] is not None else "unseen"
+    return "unknown" if kind == "unknown" else "NO"
+
+
 def _span(name: str) -> Write:
     return lambda row: write_span(int(row[name]))
 
@@ -70,8 +78,8 @@ LOTS: Sequence[Column] = (
     Column("gain", _number("gain_pct", write_pct), is_number=True),
     Column("stop", _number("stop", plain), is_number=True),
     Column("below", _number("stop_distance_pct", lambda pct: f"{pct:.2f} %"), rank=2, is_number=True),
-    Column("target", _number("target", plain), rank=6, is_number=True),
-    Column("protected", lambda row: "yes" if row["protection"] == "in place" else "NO", rank=1),
+    Column("target", lambda row: row["target"] or "none", rank=6, is_number=True),
+    Column("protected", _protection, rank=1),
     Column("since", _minute("protected_since"), rank=8),
     Column("day", lambda row: f"{row['day']} of {row['days']}", rank=3),
     Column("sold by", _minute("sold_by"), rank=7),
@@ -101,8 +109,8 @@ NAMES: Mapping[str, Sequence[str]] = {
     ),
     "lots": (
         "lot", "product", "strategy", "opened_at", "quantity", "entry_price", "cost", "entry_fees", "realized", "mark",
-        "mark_at", "gain", "gain_pct", "stop", "stop_distance_pct", "target", "protection", "protected_since", "day",
-        "days", "sold_by",
+        "mark_at", "gain", "gain_pct", "stop", "stop_distance_pct", "target", "protection", "protected_since",
+        "protection_seen_at", "day", "days", "sold_by",
     ),
     "cycles": (
         "run", "at", "epoch", "outcome", "reason", "orders_sent", "orders_refused", "fills", "equity", "regime",

@@ -24,7 +24,7 @@ from trader.model.portfolio import UNBELIEVED_SECONDS_MAX
 Told = Mapping[str, Any]
 
 #: Why nothing protects a lot where that is as it should be.
-_SALES = ("it is being sold", "it is too little for the venue")
+_SALES = ("it is being sold", "it is too little for the venue", "it is sold out, and its entry may still be filled")
 _UNPRICED = "NO PRICE BELIEVED"
 _UNSEEN_COVER = " at venue by the ledger; the last run has not looked"
 
@@ -42,7 +42,9 @@ def make_lots_section(told: Told, mends: Mends) -> Section:
 
 def _value(lot: Told) -> Decimal:
     """Value a lot; where no price is stored, at what it cost."""
-    return Decimal(lot["value"]) if lot["value"] is not None else Decimal(lot["quantity"]) * Decimal(lot["entry_price"])
+    if lot["value"] is not None:
+        return Decimal(lot["value"])
+    return Decimal(lot["quantity"]) * Decimal(lot["entry_price"]) if lot["entry_price"] is not None else Decimal(0)
 
 
 def _lot_row(lot: Told, told: Told, mends: Mends) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from desk.journal.books import Books
@@ -10,45 +11,45 @@ from trader.entry.status import describe_state
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
-from trader.model.money import HUNDRED
 from trader.model.orders import Side
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 from trader.settings import Settings
 
-_DAY_SECONDS = 86_400
-
 
 def describe_lots(books: Books, settings: Settings, now: Instant) -> Iterator[dict[str, Any]]:
-    """Tell every open lot, by product: what it cost, what it was worth last, where it ends and what protects it."""
+    """Tell every open lot, by product: what it cost, what it was worth last, where it ends and what protects it.
+
+    What ``trader status`` says of it too is taken from there. The gain is that of the price alone, before any fee.
+    """
     ledger = books.ledger
     told = describe_state(StateReading(ledger), TradingState.RUN, now, settings)
-    protection = {each["lot"]: each["protection"] for each in told["lots"]}
+    by_name = {each["lot"]: each for each in told["lots"]}
     for lot in sorted(ledger.lots.values(), key=lambda each: (each.product_id, each.opened_at, each.lot_id)):
-        mark = ledger.accepted_marks.get(lot.base)
-        price = mark.price if mark is not None else None
+        known = by_name[lot.lot_id]
         yield {
             "lot": lot.lot_id,
             "product": lot.product_id,
             "strategy": lot.strategy,
-            "opened_at": rfc3339(lot.opened_at),
+            "opened_at": known["opened_at"],
             "quantity": lot.quantity,
-            "entry_price": lot.entry_price,
+            "entry_price": known["entry_price"],
             "cost": lot.cost,
             "entry_fees": lot.entry_fees,
             "realized": lot.realized,
-            "mark": price,
-            "mark_at": rfc3339(mark.at) if mark is not None else None,
-            "gain": price * lot.quantity - lot.cost if price is not None else None,
-            "gain_pct": (price * lot.quantity - lot.cost) / lot.cost * HUNDRED if price is not None else None,
-            "stop": lot.bracket.stop_price,
-            "stop_distance_pct": (price - lot.bracket.stop_price) / price * HUNDRED if price is not None else None,
-            "target": lot.bracket.target_price,
-            "protection": protection[lot.lot_id],
+            "mark": known["price"],
+            "mark_at": known["price_at"],
+            "gain": None if known["value"] is None else Decimal(known["value"]) - lot.cost,
+            "gain_pct": known["gain_pct"],
+            "stop": known["stop_price"],
+            "stop_distance_pct": known["stop_distance_pct"],
+            "target": known["target_price"],
+            "protection": known["protection"],
             "protected_since": _find_protected_since(ledger, lot),
-            "day": max(now - lot.opened_at, 0) // _DAY_SECONDS + 1,
-            "days": -(-(lot.max_hold_until - lot.opened_at) // _DAY_SECONDS),
-            "sold_by": rfc3339(lot.max_hold_until),
+            "protection_seen_at": known["seen_at"],
+            "day": known["day"],
+            "days": known["days"],
+            "sold_by": known["sold_by"],
         }
 
 

@@ -14,7 +14,7 @@ from trader.model.money import HUNDRED, ZERO, Notional, plain
 from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
-from trader.model.portfolio import Portfolio, assess_equity, loss_pct
+from trader.model.portfolio import Portfolio, advance_equity_marks, assess_equity, loss_pct
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
 from trader.stages.execution.protection import compute_uncovered, find_exposed, why_exposed
@@ -90,13 +90,17 @@ def _list_unpriced(ledger: Ledger) -> list[str]:
 
 
 def _describe_losses(ledger: Ledger, equity: Notional | None, now: Instant, risk: RiskSettings) -> dict[str, Any]:
-    """Compare the equity with where it began: below zero is a loss. Marks of another day or week say nothing of now."""
-    marks = ledger.equity_marks
+    """Compare the equity with where it began: below zero is a loss. Marks of another day or week say nothing of now.
+
+    A flow that no cycle has marked yet scales the marks here as it will there: it is no gain, and no loss.
+    """
+    known = ledger.equity_marks
+    marks = advance_equity_marks(ledger, equity, now).equity_marks
     starts: dict[str, Notional | None] = {"day": None, "week": None, "peak": None}
-    if marks is not None:
-        starts["day"] = marks.day_equity if marks.day == utc_day(now) else None
-        starts["week"] = marks.week_equity if marks.week == utc_week(now) else None
-        starts["peak"] = max(marks.peak_equity, equity) if equity is not None else None
+    if known is not None and marks is not None:
+        starts["day"] = marks.day_equity if known.day == utc_day(now) else None
+        starts["week"] = marks.week_equity if known.week == utc_week(now) else None
+        starts["peak"] = marks.peak_equity
     limits = {"day": risk.day_loss_pct_max, "week": risk.week_loss_pct_max, "peak": risk.drawdown_pct_max}
     return {
         "changes": {
@@ -201,6 +205,8 @@ def _describe_cover(ledger: Ledger, lot: Lot, settled: Instant) -> str:
         return f"unknown: nobody knows whether the venue has {', '.join(doubtful)}"
     if any(each.intent.is_exit for each in selling):
         return "none: it is being sold"
+    if not lot.quantity:
+        return "none: it is sold out, and its entry may still be filled"
     if compute_uncovered(ledger, lot, settled) >= lot.quantity:
         return "none: it is too little for the venue"
     return "in place"
@@ -219,7 +225,7 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
         "product": lot.product_id,
         "strategy": lot.strategy,
         "quantity": plain(lot.quantity),
-        "entry_price": plain(lot.entry_price),
+        "entry_price": plain(lot.entry_price) if lot.quantity else None,
         "price": None if price is None else plain(price),
         "price_at": None if mark is None else rfc3339(mark.at),
         "price_unbelieved_seconds": now - ledger.unbelieved.get(lot.product_id, now),

@@ -130,6 +130,34 @@ def test_losses_are_below_zero_and_compared_with_their_limits() -> None:
     assert {"3", "7", "10"} == {each["loss_pct_max"] for each in told.values()}
 
 
+@pytest.mark.parametrize(
+    ("before", "flow", "change"),
+    [("9800", "1000", -2), ("9800", "-4900", -2), ("10000", "5000", 0), ("10100", "-9000", 1), ("10000", "0", 0)],
+)
+def test_flow_that_no_cycle_has_marked_yet_is_no_gain_and_no_loss(before: str, flow: str, change: int) -> None:
+    """A day that began at 10,000 had changed by so much before the flow, and has after it."""
+    equity = Notional(Decimal(before) + Decimal(flow))
+    marks = EquityMarks("2026-11-22", Notional(10_000), "2026-W47", Notional(10_000), Notional(10_100))
+    ledger = a_ledger(cash={Asset("USD"): equity}, equity_marks=marks, unmarked_flow=Notional(Decimal(flow)))
+
+    told = describe(ledger)["changes"]
+
+    assert change == round(Decimal(told["day"]["change_pct"]), 12) == round(Decimal(told["week"]["change_pct"]), 12)
+    peak = (Decimal(before) / 10_100 - 1) * 100
+    assert round(peak, 12) == round(Decimal(told["peak"]["change_pct"]), 12)
+
+
+def test_lot_that_is_sold_out_while_its_entry_may_still_fill_is_told() -> None:
+    """It has no price of entry, and nothing of it needs protection."""
+    sold_out = a_lot(quantity=Quantity(0), cost=Notional(0))
+    marks = {Asset("BTC"): AcceptedMark(Price(104), NOW)}
+
+    (told,) = describe(a_ledger(lots=[sold_out], accepted_marks=marks))["lots"]
+
+    assert ("0", None, None, "0") == (told["quantity"], told["entry_price"], told["gain_pct"], told["value"])
+    assert "none: it is sold out, and its entry may still be filled" == told["protection"]
+
+
 @pytest.mark.parametrize("name", ["20261122T101000Z", "20261122T101500Z"])
 def test_next_tick_is_due_a_period_after_the_last(name: str) -> None:
     """Whether it comes is another matter."""

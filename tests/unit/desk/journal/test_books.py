@@ -25,8 +25,9 @@ from simulation.scenarios import CLOSED, ENTRY, EXIT_BY_TIME, FLATTEN, SCENARIOS
 from simulation.world import SCOPE, Scenario
 from trader.adapters.local.lease import read_lease_item
 from trader.model.codec import canonical_json
-from trader.model.ids import Instant, cycle_id_at
+from trader.model.ids import Instant, cycle_id_at, rfc3339
 from trader.model.ledger import Ledger
+from trader.model.money import Notional, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, Side
 from trader.stages.reconcile.account import reconcile
@@ -228,6 +229,126 @@ def test_bare_lot_is_named_with_what_to_type(tmp_path: Path, capsys: pytest.Capt
 
     assert 0 == run_in(home, "lots")
     assert "→ trader status" in capsys.readouterr().out
+
+
+def test_lot_is_told_as_by_status(synthetic_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every number that both have, digit for digit, and what the fills say of it."""
+    assert 0 == run_in(synthetic_home, "lots", "--json")
+    lots: Any = read_json(capsys)
+    run_in(synthetic_home, "status", "--at", lots["as_of"], "--json")
+    status: Any = read_json(capsys)
+    by_name = {each["lot"]: each for each in status["lots"]}
+    fills = {each.product_id: each for each in read_books(FileLedgerItems(synthetic_home), SCOPE).fills}
+    other = {"mark": "price", "mark_at": "price_at", "stop": "stop_price", "target": "target_price"}
+    other["protection_seen_at"] = "seen_at"
+
+    assert lots["lots"]
+    for each in lots["lots"]:
+        known, fill = by_name[each["lot"]], fills[each["product"]]
+        both = {name: value for name, value in each.items() if other.get(name, name) in known}
+        assert {name: known[other.get(name, name)] for name in both} == both
+        assert fill.price == Decimal(each["entry_price"])
+        assert (Fraction(each["mark"]) - Fraction(fill.price)) * Fraction(fill.quantity) == Fraction(each["gain"])
+
+
+def test_lot_that_is_sold_out_while_its_entry_may_still_fill_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By status too: it is neither red nor in the way of the others."""
+    world = after_tick(ENTRY, 3)
+    ledger = world.ledger()
+    assert ledger is not None
+    lots = {name: replace(each, quantity=Quantity(0), cost=Notional(0)) for name, each in ledger.lots.items()}
+    home = write_world(tmp_path, world)
+    store_ledger(home, replace(ledger, lots=lots, orders={}))
+
+    assert 0 == run_in(home, "lots")
+    assert "it is sold out" in capsys.readouterr().out
+    run_in(home, "status", "--at", rfc3339(world.clock.now()))
+    text = capsys.readouterr().out
+    assert "it is sold out" in text
+    assert "NOT at venue" not in text
+
+
+@pytest.mark.parametrize("outcome", ["ABSTAINED", "ABORTED"])
+def test_protection_that_the_last_run_has_not_seen_is_not_confirmed(
+    outcome: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger says it is in place; nobody has looked."""
+    world = after_tick(ENTRY, 3)
+    ledger = world.ledger()
+    assert ledger is not None
+    assert ledger.last_run is not None
+    home = write_world(tmp_path, world)
+    assert 0 == run_in(home, "lots")
+    assert "  yes  " in capsys.readouterr().out
+    store_ledger(home, replace(ledger, last_run=replace(ledger.last_run, outcome=outcome)))
+
+    assert 0 == run_in(home, "lots")
+    text = capsys.readouterr().out
+
+    assert "  unseen  " in text
+    assert "  yes  " not in text
+    assert "protection in place by the ledger, not seen at the venue → trader status" in text
+
+
+def test_lots_are_told_as_of_what_is_known_and_not_of_a_run_that_never_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ledger of an older release does not know how its last run ended."""
+    world = after_tick(ENTRY, 3)
+    ledger = world.ledger()
+    assert ledger is not None
+    home = write_world(tmp_path, world)
+    store_ledger(home, replace(ledger, last_run=None))
+
+    assert 0 == run_in(home, "lots")
+    text = capsys.readouterr().out
+
+    assert "when the last cycle began" in text
+    assert "when the last run ended" not in text
+
+
+@pytest.mark.parametrize(("command", "name"), [("trades", "trades"), ("fills", "fills"), ("lots", "lots")])
+@pytest.mark.parametrize("words", [("--limit", "2"), ("--product", "sol"), ("--since", "2026-01-04T19:00:00Z")])
+def test_choice_says_of_how_many(
+    command: str, name: str, words: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever sees four trades must not take them for all."""
+    assert 0 == run_in(SCHEMA_1, command, "--json")
+    every: Any = read_json(capsys)
+    assert 0 == run_in(SCHEMA_1, command, *words, "--json")
+    chosen: Any = read_json(capsys)
+    assert 0 == run_in(SCHEMA_1, command, *words)
+    text = capsys.readouterr().out
+    assert 0 == run_in(SCHEMA_1, command)
+    whole = capsys.readouterr().out
+
+    is_cut = len(chosen[command]) < len(every[command])
+    assert is_cut or (command, words[0]) == ("lots", "--since")
+    assert is_cut is (f"{len(chosen[command])} of {len(every[command])} {name}" in text)
+    assert f"of {len(every[command])} {name}" not in whole
+
+
+def test_cycles_say_that_there_are_older_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only if there are."""
+    assert 0 == run_in(SCHEMA_1, "cycles", "--limit", "3")
+    assert "3 runs · there are older ones" in capsys.readouterr().out
+    assert 0 == run_in(SCHEMA_1, "cycles", "--limit", "10000")
+    assert "older" not in capsys.readouterr().out
+
+
+def test_gain_of_a_lot_is_said_to_be_before_fees(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of a trade is after them; the fees that the lots have paid stand below, by quote asset."""
+    assert 0 == run_in(SCHEMA_1, "lots", "--json")
+    told: Any = read_json(capsys)
+    assert 0 == run_in(SCHEMA_1, "lots")
+    text = " ".join(capsys.readouterr().out.split())
+
+    assert "gains are of the price alone" in text
+    for quote in {each["product"].rpartition("-")[2] for each in told["lots"]}:
+        paid = sum(Fraction(each["entry_fees"]) for each in told["lots"] if each["product"].endswith(f"-{quote}"))
+        assert f"{float(paid):.2f} {quote}" in text
 
 
 @pytest.mark.parametrize("command", ["trades", "fills", "lots"])
