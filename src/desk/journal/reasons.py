@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from desk.journal.words import Limit, find_limits, read_decimal, write_span
+from desk.journal.words import Limit, find_limits, read_decimal, write_number, write_span
 from trader.model.denials import DenialCode
 from trader.model.money import ZERO
 
@@ -19,6 +19,9 @@ class _Pair(NamedTuple):
     is_strict: bool = False
 
 
+#: What a notional must be for the least one to be left of it after the fee.
+_BEFORE_FEE = "min_before_fee"
+
 _PAIRS: Mapping[str, _Pair] = {
     "LEDGER_SIZE_EXCEEDS_MAX": _Pair("size_bytes", "size_max_bytes", is_strict=True),
     "TICK_STALE": _Pair("age_seconds", "limit"),
@@ -31,7 +34,6 @@ _PAIRS: Mapping[str, _Pair] = {
     "PRODUCT_ENTRY_TOO_SOON": _Pair("seconds", "limit", is_least=True),
     "PEG_BELOW_MIN": _Pair("price", "limit", is_least=True),
     "POSITIONS_EXCEED_MAX": _Pair("positions", "limit", is_strict=True),
-    "EDGE_BELOW_COST": _Pair("edge_pct", "hurdle_pct", is_least=True, is_strict=True),
     "REPRICES_EXCEED_MAX": _Pair("attempts", "limit"),
     "PRICE_EXCEEDS_BAND": _Pair("ask", "limit"),
     **dict.fromkeys(
@@ -43,9 +45,17 @@ _PAIRS: Mapping[str, _Pair] = {
             "STRATEGY_EXCEEDS_WEIGHT",
             "EXPOSURE_EXCEEDS_MAX",
         ),
-        _Pair("room", "min", is_least=True),
+        _Pair("room", _BEFORE_FEE, is_least=True),
     ),
-    "NOTIONAL_BELOW_MIN": _Pair("wish", "min", is_least=True),
+    "NOTIONAL_BELOW_MIN": _Pair("wish", _BEFORE_FEE, is_least=True),
+}
+#: Where the numbers of an edge are, by the stage that looked at it. It must be more than that.
+_EDGES = (_Pair("edge_pct", "hurdle_pct", True, True), _Pair("edge_pct", "edge_pct_min", True, True))
+
+#: What a trigger asks for beside its number.
+_BESIDE: Mapping[str, str] = {
+    "volume_ratio": "a move of the price",
+    "bounce_pct": "an old low and signs of a turn",
 }
 
 #: What of the configuration a code rests on.
@@ -113,6 +123,8 @@ _ENDS: Mapping[str, str] = {
     "REGIME_UNKNOWN": "a benchmark that can be read",
     "EQUITY_UNKNOWN": "a price of everything that is held",
     "CYCLE_ENTRIES_EXCEED_MAX": "fewer and weaker rivals in the same cycle",
+    "TRADES_EXCEED_MAX": "fewer and weaker rivals in the same cycle",
+    "DRAWDOWN_EXCEEDS_MAX": "a person who clears the drawdown stop",
     "EXCLUDED": "another list of what is never traded",
 }
 
@@ -124,7 +136,7 @@ _NEXT: Mapping[str, str] = {
     "PRODUCT_PAUSED": "trader pause <product> --for 0m",
     "STRATEGY_PAUSED": "trader status",
     "PRODUCT_REDUCE_ONLY": "trader reconcile",
-    "DRAWDOWN_EXCEEDS_MAX": 'trader clear-drawdown --why "…"',
+    "DRAWDOWN_EXCEEDS_MAX": 'trader clear-drawdown --reason "…"',
     "DAY_LOSS_EXCEEDS_MAX": "trader trades --since 1d",
     "WEEK_LOSS_EXCEEDS_MAX": "trader trades --since 7d",
     "LOSSES_COOLING": "trader trades --since 1d",
@@ -148,12 +160,13 @@ def find_code(code: Any) -> DenialCode | None:
 def list_limits(code: str | None, details: Mapping[str, Any]) -> list[Limit]:
     """List the numbers behind a denial beside their limits, those nearest to deciding otherwise first."""
     found = find_limits(details)
-    pair = _PAIRS.get(code or "")
-    if pair is not None:
-        value = read_decimal(details.get(f"denied_{pair.value}", details.get(pair.value)))
-        limit = read_decimal(details.get(pair.limit))
-        if value is not None and limit is not None:
-            found.insert(0, Limit(pair.value, value, limit, pair.is_least, pair.is_strict))
+    if code == DenialCode.EDGE_BELOW_COST:
+        found = [limit for pair in _EDGES for limit in _read_pair(pair, details)]
+    if code in _PAIRS:
+        pair = _PAIRS[code]
+        # A wish that is too small itself would be so under any cap.
+        small = [each for each in _read_pair(_PAIRS["NOTIONAL_BELOW_MIN"], details) if not each.holds]
+        found = [*_read_pair(pair, details), *(small if pair.value == "room" else []), *found]
     above = read_decimal(details.get("above_high_pct"))
     if above is not None:
         # The limit of a breakout is the high itself.
@@ -161,16 +174,27 @@ def list_limits(code: str | None, details: Mapping[str, Any]) -> list[Limit]:
     return found
 
 
+def _read_pair(pair: _Pair, details: Mapping[str, Any]) -> list[Limit]:
+    value = read_decimal(details.get(f"denied_{pair.value}", details.get(pair.value)))
+    # Older records have the least notional only, of which the fee is still to be taken.
+    limit = read_decimal(details.get(pair.limit, details.get("min") if pair.limit == _BEFORE_FEE else None))
+    known = value is not None and limit is not None
+    return [Limit(pair.value, value, limit, pair.is_least, pair.is_strict)] if known else []
+
+
 def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
     """Say what would have had to be otherwise, as far as the record tells; empty if nothing was refused."""
     if code is None:
         return ""
-    limits = [each for each in list_limits(code, details) if not each.holds]
-    wants = [each.write_need() for each in limits]
-    if code == DenialCode.TRIGGER_MISSING and wants:
-        return f"one of: {wants[0]} (the nearest)" + "".join(f", {each}" for each in wants[1:])
+    limits = list_limits(code, details)
+    if code == DenialCode.TRIGGER_MISSING and limits:
+        return _describe_triggers(limits)
+    wants = [each.write_need() for each in limits if not each.holds]
+    if code == DenialCode.DRAWDOWN_EXCEEDS_MAX:
+        # It stands until it is cleared, also when the equity is back.
+        wants.append(_ENDS[code])
     if wants:
-        return " and ".join(wants)
+        return (" or " if code == DenialCode.PRICE_OUTLIER else " and ").join(wants)
     left = read_decimal(details.get("seconds_left", details.get("seconds")))
     if left is not None and left > 0:
         return f"to wait {write_span(int(left))}"
@@ -178,6 +202,18 @@ def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
         return _ENDS[code]
     known = find_code(code)
     return f"that this ends: {known.meaning}" if known is not None else "what this release does not know"
+
+
+def _describe_triggers(limits: Sequence[Limit]) -> str:
+    """Say what any of the triggers would have needed, the nearest first; some ask for more than their number."""
+    wants = []
+    for each in limits:
+        beside = _BESIDE.get(each.name, "")
+        if not each.holds:
+            wants.append(each.write_need() + (f" with {beside}" if beside else ""))
+        elif beside:
+            wants.append(f"{beside} beside {each.title} {write_number(each.value)}")
+    return f"one of: {wants[0]} (the nearest)" + "".join(f", {each}" for each in wants[1:]) if wants else ""
 
 
 def choose_next(product: str, outcome: str, code: str | None) -> str:

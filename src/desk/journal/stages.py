@@ -73,7 +73,7 @@ def _describe_denial(verdict: Mapping[str, Any]) -> list[str]:
     """Lay out the numbers of a denial, the one nearest to its limit first."""
     code, details = str(verdict.get("code")), verdict.get("details") or {}
     limits = list_limits(code, details)
-    used = {"limit", "limit_pct", "hurdle_pct", "min"} if limits else set()
+    used = {"limit", "limit_pct", "hurdle_pct", "min", "min_before_fee"} if limits else set()
     for name in details:
         for end in ("_min", "_max"):
             used |= {name, name + end} if name + end in details else set()

@@ -17,7 +17,7 @@ from trader.model.denials import DenialCode
 from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
 
-#: Stages at which a product had a trigger that meant something, and an entry was in reach.
+#: Stages that a product reaches only if a trigger has fired.
 _WANTED = frozenset({"strategies", "allocation", "risk", "execution"})
 
 
@@ -27,6 +27,8 @@ class _Tally:
 
     cycles: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    held_products: Counter[str] = field(default_factory=Counter)
     products: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     wanted: Counter[str] = field(default_factory=Counter)
     nearest: dict[str, Limit] = field(default_factory=dict)
@@ -42,13 +44,17 @@ class _Tally:
             code = verdict.get("code") or verdict.get("outcome")
             self.verdicts[str(code)] += 1
             self.products[product][str(code)] += 1
+            if verdict.get("outcome") == "HELD":
+                self.held[str(code)] += 1
+                self.held_products[product] += 1
             if _is_wanted(verdict):
                 self.wanted[str(code)] += 1
                 self._take_numbers(str(code), verdict.get("details") or {})
 
     def _take_numbers(self, code: str, details: Mapping[str, Any]) -> None:
         self.needs.setdefault(code, describe_need(code, details))
-        for each in list_limits(code, details)[:1]:
+        # Only what was missed: a limit may have been kept, and another not.
+        for each in [limit for limit in list_limits(code, details) if not limit.holds][:1]:
             known = self.nearest.get(code)
             if known is None or _measure_miss(each) < _measure_miss(known):
                 self.nearest[code] = each
@@ -61,8 +67,7 @@ def describe_period(journal: Journal, since: Instant, settings: Settings) -> dic
         tally.take(decision, settings)
     if tally.first is None or tally.last is None:
         raise MissingData(f"no cycle of {journal.scope} from {rfc3339(since)} on is on record")
-    wanted = sum(tally.wanted.values())
-    denied = [(code, count) for code, count in tally.wanted.most_common() if code != "ENTERING"]
+    wanted, ordered = sum(tally.wanted.values()), tally.wanted.pop("ENTERING", 0)
     return {
         "scope": journal.scope,
         "from": rfc3339(tally.first),
@@ -70,10 +75,13 @@ def describe_period(journal: Journal, since: Instant, settings: Settings) -> dic
         "cycles": dict(tally.cycles.most_common()),
         "verdicts": dict(tally.verdicts.most_common()),
         "products": {product: dict(counts.most_common()) for product, counts in sorted(tally.products.items())},
+        "held": {"verdicts": dict(tally.held), "products": dict(tally.held_products)},
         "wanted": {
             "count": wanted,
-            "entered": tally.wanted.get("ENTERING", 0),
-            "denied": [_describe_denial(code, count, wanted, tally) for code, count in denied],
+            "ordered": ordered,
+            "denied": [
+                _describe_denial(code, count, wanted - ordered, tally) for code, count in tally.wanted.most_common()
+            ],
         },
         "objects_read": journal.objects_read,
         "broken": [each.told for each in journal.broken],
@@ -82,19 +90,23 @@ def describe_period(journal: Journal, since: Instant, settings: Settings) -> dic
 
 def _is_wanted(verdict: Mapping[str, Any]) -> bool:
     """Whether an entry was in reach: a trigger had fired, and nothing of the product was held yet."""
+    code, details = verdict.get("code"), verdict.get("details") or {}
     if verdict.get("outcome") == "ENTERING":
         return True
-    is_depth = str(verdict.get("code")).startswith("DEPTH_")
-    is_refused = verdict.get("outcome") == "REFUSED" and verdict.get("code") is not None
-    return is_refused and (verdict.get("stage") in _WANTED or is_depth)
+    if verdict.get("outcome") != "REFUSED" or code is None:
+        return False
+    # Of what is too quiet older records do not say whether a trigger had fired.
+    is_quiet = code == DenialCode.VOLATILITY_TOO_LOW and "kind" in details
+    is_late = code == DenialCode.TRIGGERS_EXCEED_MAX or str(code).startswith("DEPTH_")
+    return is_quiet or is_late or verdict.get("stage") in _WANTED
 
 
-def _describe_denial(code: str, count: int, wanted: int, tally: _Tally) -> dict[str, Any]:
+def _describe_denial(code: str, count: int, denied: int, tally: _Tally) -> dict[str, Any]:
     nearest, known = tally.nearest.get(code), find_code(code)
     return {
         "code": code,
         "count": count,
-        "share_pct": str(round(Decimal(100 * count) / wanted, 1)),
+        "share_pct": str(round(Decimal(100 * count) / denied, 1)),
         "meaning": known.meaning if isinstance(known, DenialCode) else None,
         "setting": SETTINGS.get(code),
         "nearest": nearest.write() if nearest is not None else None,

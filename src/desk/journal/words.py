@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from trader.model.ids import Instant, rfc3339
-from trader.model.money import plain
+from trader.model.money import HUNDRED, plain
 
 NOT_ON_RECORD = "not on record"
 _DIGITS = 6
@@ -53,6 +53,15 @@ def write_money(value: Decimal) -> str:
 def write_pct(value: Decimal, digits: int = 2) -> str:
     """Write a percentage with its sign."""
     return f"{value:+.{digits}f} %"
+
+
+def write_share(count: int, total: int) -> str:
+    """Write how many of all these are, in percent: what is there is not written as nothing, nor nearly all as all."""
+    share = Decimal(100 * count) / total
+    least, most = Decimal("0.1"), Decimal("99.9")
+    if 0 < share < least:
+        return f"<{least} %"
+    return f">{most} %" if most < share < HUNDRED else f"{share:.1f} %"
 
 
 def write_span(seconds: int) -> str:
@@ -119,7 +128,7 @@ class Limit(NamedTuple):
     def write_need(self) -> str:
         """Write what would have been on the right side."""
         if self.is_size:
-            return f"{self.title} beyond ±{write_number(self.limit)}"
+            return f"{self.title} {'beyond' if self.is_least else 'within'} ±{write_number(self.limit)}"
         return f"{self.title} {self._sign} {write_number(self.limit)}"
 
     @property

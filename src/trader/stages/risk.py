@@ -10,7 +10,7 @@ from trader.model.cycle_state import Regime, RegimeReading
 from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
-from trader.model.money import ONE, ZERO, Notional, Quantity, share
+from trader.model.money import ONE, ZERO, Notional, Quantity, ceil_to, share
 from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import UNBELIEVED_SECONDS_MAX, Portfolio, find_implausible, find_unbelieved, loss_pct
@@ -18,7 +18,7 @@ from trader.settings.policy import RiskSettings, StrategySettings
 from trader.settings.universe import UniverseSettings
 
 STAGE = "risk"
-_HOUR = 3600
+_HOUR, _CENT = 3600, Decimal("0.01")
 
 Refusal = tuple[DenialCode, Details]
 #: One cap: its code, the most it allows, and what counts against it already.
@@ -264,8 +264,10 @@ class RiskManager:
         trimmed = amount < wish
         # A multiplier of one cuts nothing; a wish too small by itself names it all the same.
         scaled: Details = {} if trimmed and multiplier == ONE else {"size_multiplier": multiplier}
-        if amount * (ONE - self.taker_fee_ratio) < self.settings.notional_min:
-            details = {"wish": wish, "room": room, "limit": limit, "used": used, "min": self.settings.notional_min}
+        least = self.settings.notional_min
+        if amount * (ONE - self.taker_fee_ratio) < least:
+            details = {"wish": wish, "room": room, "limit": limit, "used": used, "min": least}
+            details["min_before_fee"] = ceil_to(least / (ONE - self.taker_fee_ratio), _CENT)
             return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), {**details, **scaled}
         if trimmed:
             trims.append(Trim(proposal, amount, code, scaled))

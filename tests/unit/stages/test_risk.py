@@ -738,6 +738,8 @@ def a_holding(*more: Any, **over: Any) -> Ledger:
 
 
 LOT = ClientOrderId(PREFIX + "entry")
+#: Ten is left of it after the factories' fee of a taker.
+BEFORE_FEE = {"min_before_fee": Decimal("10.10")}
 
 
 def test_sale_is_approved_with_the_quantity_of_its_lot() -> None:
@@ -969,7 +971,7 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
         ),
         (
             {"ledger": a_ledger(lots=[a_lot()]), "risk": a_risk_manager(total_notional_max="105")},
-            {"wish": 300, "room": 5, "limit": 105, "used": 100, "min": 10},
+            {"wish": 300, "room": 5, "limit": 105, "used": 100, "min": 10, **BEFORE_FEE},
         ),
         (
             {
@@ -977,7 +979,15 @@ def test_denial_names_its_stage_strategy_and_proposal() -> None:
                 "risk": a_risk_manager(total_notional_max="105"),
                 "regime": Regime.BEAR,
             },
-            {"wish": 150, "room": 5, "limit": 105, "used": 100, "min": 10, "size_multiplier": Decimal("0.5")},
+            {
+                "wish": 150,
+                "room": 5,
+                "limit": 105,
+                "used": 100,
+                "min": 10,
+                **BEFORE_FEE,
+                "size_multiplier": Decimal("0.5"),
+            },
         ),
     ],
 )
@@ -986,6 +996,19 @@ def test_refusal_carries_the_numbers_behind_it(world: dict[str, Any], numbers: d
     (denial,) = check(**world).denials
 
     assert numbers == denial.details
+
+
+@pytest.mark.parametrize(("over", "is_approved"), [("0", True), ("-0.01", False)])
+def test_room_that_a_refusal_asks_for_is_enough_and_a_cent_less_is_not(over: str, is_approved: bool) -> None:
+    """After the fee, that is: the least notional itself would be refused again."""
+    ledger = a_ledger(lots=[a_lot()])
+    (denial,) = check(ledger=ledger, risk=a_risk_manager(total_notional_max="105")).denials
+    needed = Decimal(str(denial.details["used"])) + Decimal(str(denial.details["min_before_fee"])) + Decimal(over)
+
+    review = check(ledger=ledger, risk=a_risk_manager(total_notional_max=str(needed)))
+
+    assert is_approved is bool(review.approvals)
+    assert Decimal(str(denial.details["min"])) < Decimal(str(denial.details["min_before_fee"]))
 
 
 def test_second_wish_is_told_what_the_first_used_up() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,9 @@ from desk.cli.why_screen import render_answer
 from desk.journal.decisions import iterate_decisions
 from desk.journal.reasons import describe_need, list_limits
 from desk.journal.runs import Journal
+from desk.journal.summary import describe_period
 from desk.journal.why import Question, describe_decision
+from desk.journal.words import write_share
 from factories_settings import shipped_settings
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY, SCENARIOS, STOPPED
@@ -246,7 +251,36 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
         ("POSITIONS_EXCEED_MAX", {"positions": 8, "limit": 8}, "positions < 8"),
         ("DAY_LOSS_EXCEEDS_MAX", {"loss_pct": "3.2", "limit_pct": "3"}, "loss pct < 3"),
         ("EDGE_BELOW_COST", {"edge_pct": "1.5", "hurdle_pct": "2.4"}, "edge pct > 2.4"),
-        ("EDGE_BELOW_COST", {"edge_pct": "1.5", "edge_pct_min": "2.4"}, "edge pct ≥ 2.4"),
+        ("EDGE_BELOW_COST", {"edge_pct": "1.5", "edge_pct_min": "2.4"}, "edge pct > 2.4"),
+        ("EDGE_BELOW_COST", {"edge_pct": "2.4", "edge_pct_min": "2.4"}, "edge pct > 2.4"),
+        (
+            "TIER_EXCEEDS_MAX",
+            {"wish": "300", "room": "10", "limit": "20", "used": "10", "min": "10", "min_before_fee": "10.07"},
+            "room ≥ 10.07",
+        ),
+        (
+            "POSITION_EXCEEDS_MAX",
+            {"wish": "10.05", "room": "5", "limit": "20", "used": "15", "min": "10", "min_before_fee": "10.07"},
+            "room ≥ 10.07 and wish ≥ 10.07",
+        ),
+        ("NOTIONAL_BELOW_MIN", {"wish": "10", "room": "90", "min": "10", "min_before_fee": "10.07"}, "wish ≥ 10.07"),
+        (
+            "DRAWDOWN_EXCEEDS_MAX",
+            {"loss_pct": "10.2", "limit_pct": "10"},
+            "loss pct < 10 and a person who clears the drawdown stop",
+        ),
+        ("DRAWDOWN_EXCEEDS_MAX", {"until": "operator"}, "a person who clears the drawdown stop"),
+        (
+            "PRICE_OUTLIER",
+            {"move_pct": -12.5, "move_pct_max": 10, "volume_ratio": 0.02, "volume_ratio_min": 0.1},
+            "move pct within ±10 or volume ratio ≥ 0.1",
+        ),
+        (
+            "TRIGGER_MISSING",
+            {"volume_ratio": 1.7, "volume_ratio_min": 1.8, "bounce_pct": 3.5, "bounce_pct_min": 3},
+            "one of: volume ratio ≥ 1.8 with a move of the price (the nearest), an old low and signs of a turn beside "
+            "bounce pct 3.5",
+        ),
         (
             "EXPOSURE_EXCEEDS_MAX",
             {"wish": "300", "room": "2", "limit": "2500", "used": "2498", "min": "10"},
@@ -502,9 +536,69 @@ def test_summary_counts_cycles_verdicts_and_what_kept_entries_away(
 
     assert {"COMPLETED": 48} == told["cycles"]
     assert sum(told["verdicts"].values()) == sum(sum(each.values()) for each in told["products"].values())
-    assert told["wanted"]["count"] == told["wanted"]["entered"] + sum(each["count"] for each in denied)
-    assert "CONVICTION_BELOW_MIN" == denied[0]["code"]
-    assert "strategies.<strategy>.settings.conviction_min" == denied[0]["setting"]
+    assert told["wanted"]["count"] == told["wanted"]["ordered"] + sum(each["count"] for each in denied)
+    assert "VOLATILITY_TOO_LOW" == denied[0]["code"]
+    assert "triggers.atr_ratio_min" == denied[0]["setting"]
+
+
+def test_summary_is_what_the_records_say(synthetic_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counted by hand from the lines: verdicts, what was held meanwhile, where a trigger had fired, and the shares."""
+    lines = [line for file in synthetic_home.rglob("*.jsonl") if "audit" in file.parts for line in file.open()]
+    events = [json.loads(line) for line in lines]
+    given = [each["body"]["verdict"] for each in events if each.get("event") == "VerdictGiven"]
+    fired = {
+        (each["cycle"], trigger["product_id"])
+        for each in events
+        if each.get("event") == "TriggersDetected"
+        for trigger in each["body"]["triggers"]
+    }
+    refused = Counter(each["code"] for each in given if each["outcome"] == "REFUSED")
+    quiet, ordered = refused["VOLATILITY_TOO_LOW"], sum(each["outcome"] == "ENTERING" for each in given)
+    held = {
+        (each["cycle"], each["body"]["verdict"]["product_id"])
+        for each in events
+        if each.get("event") == "VerdictGiven" and each["body"]["verdict"]["outcome"] in ("HELD", "EXITING")
+    }
+
+    assert 0 == run_in(synthetic_home, "why", "--summary", "--json")
+    told: Any = read_json(capsys)
+    assert 0 == run_in(synthetic_home, "why", "--summary")
+    text = " ".join(capsys.readouterr().out.split())
+    wanted = told["wanted"]
+    others = wanted["count"] - ordered
+
+    assert Counter(each["code"] or each["outcome"] for each in given) == Counter(told["verdicts"])
+    assert Counter(each["code"] for each in given if each["outcome"] == "HELD") == Counter(told["held"]["verdicts"])
+    assert sum(told["held"]["products"].values()) == sum(each["outcome"] == "HELD" for each in given)
+    assert (len(fired - held) + quiet, ordered) == (wanted["count"], wanted["ordered"])
+    for each in wanted["denied"]:
+        assert refused[each["code"]] == each["count"]
+        assert str(round(Decimal(100 * each["count"]) / others, 1)) == each["share_pct"]
+    assert abs(100 - sum(Decimal(each["share_pct"]) for each in wanted["denied"])) < 1
+    assert f"{ordered} times an order to buy was decided. What denied the other {others}:" in text
+    left = sum(each["count"] for each in wanted["denied"][5:])
+    assert f"and {left} more by {wanted['denied'][5]['code']}" in text
+
+
+def test_nearest_miss_is_of_a_limit_that_was_missed(tmp_path: Path) -> None:
+    """One that was kept stands on record too, and may be nearer."""
+    notes = refused("MOON_TOO_FULL", "risk", tide=1.01, tide_max=1.02, moon=0.99, moon_max=0.5)
+    texts, head = make_chain([notes])
+    write_texts(tmp_path, texts)
+    told = describe_period(Journal(CountingReader(tmp_path), SCOPE, head=head), Instant(0), SETTINGS)
+
+    (denied,) = told["wanted"]["denied"]
+
+    assert "moon 0.99 > 0.5 (198 %)" == denied["nearest"]
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "told"),
+    [(1, 3360, "<0.1 %"), (0, 3360, "0.0 %"), (3359, 3360, ">99.9 %"), (48, 48, "100.0 %"), (1, 3, "33.3 %")],
+)
+def test_share_is_neither_nothing_nor_everything_if_it_is_not(count: int, total: int, told: str) -> None:
+    """Rounded for people."""
+    assert told == write_share(count, total)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
