@@ -35,7 +35,8 @@ _NAMES_SHOWN = 8
 class RunPage:
     """Which run it is, and how it ended. The same ``identity`` is the same run: market, settings, first tick and last.
 
-    ``command`` is what goes on with it. Units: instants and times as RFC 3339, ``totals`` as ``trader run --json``.
+    ``command`` is what goes on with it; ``granularity`` is that of its bars, which the settings were fitted to.
+    Units: instants and times as RFC 3339, ``totals`` as ``trader run --json``.
     """
 
     identity: str
@@ -50,6 +51,7 @@ class RunPage:
     started_at: str
     state: str = UNFINISHED
     finished_at: str = ""
+    granularity: str = ""
     totals: str = "{}"
 
     def read_totals(self) -> Mapping[str, Any]:

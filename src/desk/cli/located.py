@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from desk.location import (
 from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
+from trader.model.market import Granularity
 from trader.settings import Settings
 from trader.settings.app import Mode
 
@@ -69,16 +71,17 @@ class System:
     def settings(self) -> Settings:
         """Read the configuration in the mode of these books, if they are of one. Raises: ConfigError.
 
-        Whoever looks at books, or commands a run, trades nothing here: a checkout whose own configuration forbids LIVE
-        must not keep a person from a system that trades. What opens an exchange asks again.
+        Of a run of ``trader run`` it is fitted to the bars of its market, as it was for the run. Whoever looks at
+        books, or commands a run, trades nothing here: a checkout whose own configuration forbids LIVE must not keep a
+        person from a system that trades. What opens an exchange asks again.
         """
         mode = self.mode or self.location.mode
         if mode is None:
-            return read_settings(self.config, None)
+            return _fit(read_settings(self.config, None), self.location.home)
         rest = {name: text for name, text in os.environ.items() if name != "TRADER_MODE"}
         settings = load_settings(self.config, rest).settings
         settings = replace(settings, app=replace(settings.app, mode=mode), digest="")
-        return replace(settings, digest=digest_of(settings))
+        return _fit(replace(settings, digest=digest_of(settings)), self.location.home)
 
     def options(self) -> str:
         """Return the words that lead a command to the same system."""
@@ -86,6 +89,20 @@ class System:
         return f"{self.location.options}{more}" + (
             f" --config {shlex.quote(str(self.config))}" if self.config != CONFIG_DIR else ""
         )
+
+
+def _fit(settings: Settings, home: Path | None) -> Settings:
+    """Fit the settings to the bars that the page of a run names; one that cannot be read names none."""
+    try:
+        told = json.loads((home / "run.json").read_text(encoding="utf-8")) if home is not None else {}
+        granularity = Granularity(told["granularity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return settings
+    if granularity is settings.bars.granularity:
+        return settings
+    from desk.markets import fit_settings
+
+    return fit_settings(settings, granularity)
 
 
 def with_system(*parts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

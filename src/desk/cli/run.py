@@ -217,6 +217,7 @@ def _make_page(setup: MarketSetup, instants: list[Instant], config: Path, comman
         config=str(config),
         command=command,
         started_at=_now(),
+        granularity=settings.bars.granularity.value,
     )
 
 

@@ -162,8 +162,8 @@ def list_limits(code: str | None, details: Mapping[str, Any]) -> list[Limit]:
     found = find_limits(details)
     if code == DenialCode.EDGE_BELOW_COST:
         found = [limit for pair in _EDGES for limit in _read_pair(pair, details)]
-    if code in _PAIRS:
-        pair = _PAIRS[code]
+    pair = _PAIRS.get(code or "")
+    if pair is not None:
         # A wish that is too small itself would be so under any cap.
         small = [each for each in _read_pair(_PAIRS["NOTIONAL_BELOW_MIN"], details) if not each.holds]
         found = [*_read_pair(pair, details), *(small if pair.value == "room" else []), *found]
@@ -178,8 +178,9 @@ def _read_pair(pair: _Pair, details: Mapping[str, Any]) -> list[Limit]:
     value = read_decimal(details.get(f"denied_{pair.value}", details.get(pair.value)))
     # Older records have the least notional only, of which the fee is still to be taken.
     limit = read_decimal(details.get(pair.limit, details.get("min") if pair.limit == _BEFORE_FEE else None))
-    known = value is not None and limit is not None
-    return [Limit(pair.value, value, limit, pair.is_least, pair.is_strict)] if known else []
+    if value is None or limit is None:
+        return []
+    return [Limit(pair.value, value, limit, pair.is_least, pair.is_strict)]
 
 
 def describe_need(code: str | None, details: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,33 @@ def test_options_that_cannot_be_meant_are_one_line(
     assert (78, "", 1) == (code, output.out, output.err.count("\n"))
     assert told in output.err
     assert [] == list(tmp_path.iterdir())
+
+
+def test_run_on_longer_bars_is_looked_at_with_the_settings_it_had(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cycles are 15 minutes apart, and its limits are not those of another configuration."""
+    candles, first = tmp_path / "candles", 1_759_881_600
+    candles.mkdir()
+    rows = [
+        f"{at},100,{101 + at % 7},99,{100 + at % 5},1000"
+        for at in range(first - 640_000 // 900 * 900, first + 9000, 900)
+    ]
+    text = "start,open,high,low,close,volume\n" + "\n".join(rows) + "\n"
+    (candles / "BTC-USD-15m.csv.gz").write_bytes(gzip.compress(text.encode()))
+    span = ("--from", "2025-10-08T00:00:00Z", "--to", "2025-10-08T02:00:00Z")
+    assert 0 == trader("run", "--mode", "PAPER", "--candles", candles, *span, "--home", tmp_path, "--name", "long")
+    home = tmp_path / "runs" / "long"
+    capsys.readouterr()
+
+    trader("status", "--home", home, "--json")
+    status = json.loads(capsys.readouterr().out)
+    assert 0 == trader("why", "BTC", "--home", home, "--json")
+    answer = json.loads(capsys.readouterr().out)
+
+    assert ("20251008T014500Z", "2025-10-08T02:00:00Z") == (status["last_cycle"], status["next_due"])
+    assert answer["is_config_of_now"]
+    assert status["config"] == answer["config"]
+    (home / "run.json").write_text("{", encoding="utf-8")
+    trader("why", "BTC", "--home", home, "--json")
+    assert not json.loads(capsys.readouterr().out)["is_config_of_now"]
