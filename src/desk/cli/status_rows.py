@@ -128,13 +128,15 @@ def _equity_row(told: Told) -> Row:
         unpriced = told["unpriced"]
         why = f"no price is stored of {list_some(unpriced)}" if unpriced else "what was booked cannot be"
         return Row((f"equity {UNSEEN}: {why}", *_flows(told)))
-    changes: list[str | Part] = [
-        f"{name} {format_change(each['change_pct'])} of {MINUS}{format_number(each['loss_pct_max'])} %"
-        if each["change_pct"] is not None
-        else Part(f"{name} {UNSEEN}", 2)
-        for name, each in told["changes"].items()
-    ]
+    changes = [_change_part(name, each) for name, each in told["changes"].items()]
     return Row((f"equity {format_money(told['equity'])}", *changes, *_flows(told)))
+
+
+def _change_part(name: str, each: Told) -> str | Part:
+    if each["change_pct"] is None:
+        return Part(f"{name} {UNSEEN}", 2)
+    most = each["loss_pct_max"]
+    return f"{name} {format_change(each['change_pct'], -Decimal(most))} of {MINUS}{format_number(most)} %"
 
 
 def _flows(told: Told) -> list[str | Part]:
@@ -153,7 +155,7 @@ def _cash_row(told: Told) -> Row:
     exposure = (
         f"exposure {format_money(told['exposure'])} {asset}"
         if share is None
-        else f"exposure {format_pct(Decimal(share))}"
+        else f"exposure {format_pct(Decimal(share), Decimal(told['exposure_pct_max']))}"
     )
     cap = f"{exposure} of {format_number(told['exposure_pct_max'])} %"
     return Row((f"cash {list_some(cash) or '0.00'}", *(held if reserved else [Part("reserved 0", 3)]), cap))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from trader.model.commands import CommandKind
 from trader.model.ids import Instant, rfc3339
@@ -23,9 +23,9 @@ def format_money(amount: str, *, signed: bool = False) -> str:
     return f"{_sign(value, signed=signed)}{text}"
 
 
-def format_change(pct: str) -> str:
-    """Write a change in percent, always with its sign."""
-    value = Decimal(pct).quantize(_TENTH, ROUND_HALF_EVEN)
+def format_change(pct: str, least: Decimal | None = None) -> str:
+    """Write a change in percent, always with its sign; *least* is how low it may be."""
+    value = _round(Decimal(pct), least)
     return f"{_sign(value, signed=True)}{abs(value)} %"
 
 
@@ -34,9 +34,17 @@ def format_number(value: str) -> str:
     return plain(Decimal(value))
 
 
-def format_pct(value: Decimal) -> str:
-    """Write a share in percent, with one decimal."""
-    return f"{value.quantize(_TENTH, ROUND_HALF_EVEN)} %"
+def format_pct(value: Decimal, most: Decimal | None = None) -> str:
+    """Write a share in percent, with one decimal; *most* is what it may be."""
+    return f"{_round(value, most)} %"
+
+
+def _round(value: Decimal, limit: Decimal | None) -> Decimal:
+    """Round to a tenth; what is only near its limit is not written as if it had reached it, nor what is beyond."""
+    rounded = value.quantize(_TENTH, ROUND_HALF_EVEN)
+    if limit is None or rounded != limit or value == limit:
+        return rounded
+    return value.quantize(_CENT, ROUND_FLOOR if value < limit else ROUND_CEILING)
 
 
 def format_clock(at: str, now: str, *, seconds: bool = False) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -17,6 +18,7 @@ from desk.cli.status_holdings import make_lots_section
 from desk.cli.status_mends import Mends
 from desk.cli.status_rows import list_findings, make_sections
 from desk.cli.status_screen import Part, Row, Section, lay_out
+from desk.cli.status_words import MINUS, format_change, format_pct
 from desk.location import locate_folder
 from factories import NOW, PREFIX, a_bracket_intent, a_ledger, a_lot, an_intent, an_order_record
 from factories_settings import shipped_settings
@@ -230,3 +232,20 @@ def unfold(lines: list[Any]) -> str:
     """Read lines as one text, what was broken joined as a reader, and a shell, join it."""
     text = "\n".join(line.plain for line in lines)
     return re.sub(r"\n {2,}", " ", text.replace(" \\\n    ", " "))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("-2.96", "-2.96 %"),
+        ("-3", "-3.0 %"),
+        ("-3.04", "-3.04 %"),
+        ("-2.9999", "-2.99 %"),
+        ("-3.001", "-3.01 %"),
+        ("-2.9", "-2.9 %"),
+    ],
+)
+def test_loss_that_is_near_its_limit_is_not_shown_as_having_reached_it(change: str, told: str) -> None:
+    """Nor one that is beyond it as being at it: at the limit entries stop."""
+    assert told == format_change(change, Decimal(-3)).replace(MINUS, "-")
+    assert told[1:] == format_pct(-Decimal(change), Decimal(3))
