@@ -33,6 +33,7 @@ ORDER: tuple[DenialCode, ...] = (
     DenialCode.REGIME_UNKNOWN,
     DenialCode.REGIME_CRASH,
     DenialCode.EQUITY_UNKNOWN,
+    DenialCode.MARK_STALE,
     DenialCode.DAY_LOSS_EXCEEDS_MAX,
     DenialCode.WEEK_LOSS_EXCEEDS_MAX,
     DenialCode.DRAWDOWN_EXCEEDS_MAX,

@@ -122,6 +122,7 @@ _ENDS: Mapping[str, str] = {
     "REGIME_CRASH": "a benchmark that is out of its crash",
     "REGIME_UNKNOWN": "a benchmark that can be read",
     "EQUITY_UNKNOWN": "a price of everything that is held",
+    "MARK_STALE": "a quote of it that is believed",
     "CYCLE_ENTRIES_EXCEED_MAX": "fewer and weaker rivals in the same cycle",
     "TRADES_EXCEED_MAX": "fewer and weaker rivals in the same cycle",
     "DRAWDOWN_EXCEEDS_MAX": "a person who clears the drawdown stop",
@@ -149,6 +150,8 @@ _NEXT: Mapping[str, str] = {
     "REGIME_UNKNOWN": "trader cycles",
     "DATA_INCOMPLETE": "trader cycles",
     "VENUE_UNHEALTHY": "trader cycles",
+    "EQUITY_UNKNOWN": "trader status",
+    "MARK_STALE": "trader status",
 }
 
 
@@ -199,6 +202,10 @@ def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
     left = read_decimal(details.get("seconds_left", details.get("seconds")))
     if left is not None and left > 0:
         return f"to wait {write_span(int(left))}"
+    if code == DenialCode.MARK_STALE and (stale := [name for name in details if name != "limit"]):
+        return f"a quote of {', '.join(stale)} that is believed"
+    if code == DenialCode.EQUITY_UNKNOWN and details:
+        return f"a person who has looked at what was booked of {', '.join(details)}"
     if code in _ENDS:
         return _ENDS[code]
     known = find_code(code)

@@ -239,8 +239,6 @@ class RiskManager:
             return DenialCode.POSITIONS_EXCEED_MAX, {"positions": len(held), "limit": limits.open_positions_max}
         return None
 
-    # --- size
-
     def _size(
         self,
         proposal: TradeProposal,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import pytest
 from architecture.tree import ROOT
 from desk.cli.columns import cell_len
 from desk.cli.why_screen import render_answer
+from desk.journal.checks import ORDER
 from desk.journal.decisions import iterate_decisions
 from desk.journal.reasons import describe_need, list_limits
 from desk.journal.runs import Journal
@@ -32,6 +35,7 @@ from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant, cycle_id_at, rfc3339
 from trader.settings import Settings
+from trader.stages.risk import RiskManager
 from unit.desk.journal.recorded import (
     FIRST,
     CountingReader,
@@ -286,6 +290,9 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
             {"wish": "300", "room": "2", "limit": "2500", "used": "2498", "min": "10"},
             "room ≥ 10",
         ),
+        ("MARK_STALE", {"SOL-USD": 930, "limit": 900}, "a quote of SOL-USD that is believed"),
+        ("EQUITY_UNKNOWN", {}, "a price of everything that is held"),
+        ("EQUITY_UNKNOWN", {"SOL": "implausible"}, "a person who has looked at what was booked of SOL"),
         ("PRODUCT_COOLING", {"after": "stop", "seconds_left": 3600}, "to wait 1 h 0 min"),
         ("REFUSAL_RECENT", {"reason": "x", "count": 1, "seconds": 60}, "to wait 60 s"),
         ("PRODUCT_ENTRY_TOO_SOON", {"seconds": 600, "limit": 900}, "seconds ≥ 900"),
@@ -297,6 +304,17 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
 def test_need_is_the_number_that_would_decide_otherwise(code: str, details: dict[str, Any], need: str) -> None:
     """Of every form that limits have."""
     assert need == describe_need(code, details)
+
+
+def test_checks_of_risk_are_listed_as_they_are_made() -> None:
+    """All of them, in the order of the code that makes them."""
+    source = inspect.getsource(RiskManager)
+    asked = source[source.index("def _switch_and_ledger") :]
+    made = list(dict.fromkeys(re.findall(r"DenialCode\.([A-Z_]+)", asked)))
+    order = [each.value for each in ORDER]
+
+    assert set(made) == set(order)
+    assert [each for each in made if each in order[:24]] == order[:24]
 
 
 def test_nearest_trigger_comes_first() -> None:
