@@ -52,7 +52,9 @@ def draw_pictures(answer: Callable[[str], str]) -> dict[str, str]:
     try:
         drawn = {name: draw_screen(f"trader {words}", answer(words)) for name, words in PICTURED.items()}
     finally:
-        if before is not None:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
             os.environ["COLUMNS"] = before
     return drawn
 
