@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ from trader.adapters.coinbase import pagination
 from trader.adapters.coinbase.auth import Credentials, Signer, choose_signer
 from trader.adapters.coinbase.failures import InvalidArgument, NotFound
 from trader.adapters.coinbase.http import BASE_URL, Call, Transport
-from trader.adapters.coinbase.limits import RateLimits, ServerClock, TimeoutPolicy, Timing
+from trader.adapters.coinbase.limits import RateLimiter, RateLimits, ServerClock, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import CoinbaseMarket
 from trader.adapters.coinbase.renewal import KeySource, RenewableKey
 from trader.adapters.coinbase.submit import Submitter
@@ -38,7 +39,7 @@ from trader.adapters.coinbase.wire.orders import (
     read_order_envelope,
     read_preview,
 )
-from trader.errors import ConfigError, DataError, InvariantViolation, VenueProtocol
+from trader.errors import ConfigError, DataError, InvariantViolation, VenueError, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.inputs import AccountListing, OddRow
@@ -50,6 +51,8 @@ Listing = Callable[[Transport, Sequence[VenueOrderId]], Iterator[Any]]
 
 #: A request that was refused waits for it.
 _TRY_OUT_SECONDS = 5.0
+#: Many are refused at once where one is.
+_COMPARISONS_PER_SECOND = 1 / 30
 _CANCELS_PER_CALL = 100
 # As many as an address has room for.
 _ORDERS_PER_CALL = 100
@@ -61,6 +64,8 @@ class CoinbaseExchange(CoinbaseMarket):
     def __init__(self, transport: Transport, clock: ServerClock | None = None) -> None:
         super().__init__(transport, clock)
         self._submitter = Submitter(transport)
+        self._comparing = RateLimiter(_COMPARISONS_PER_SECOND, monotonic=transport.timing.monotonic)
+        transport.on_refused_token = self._compare_clocks
         # What the key in force is for, as far as the venue has told.
         self._portfolios: frozenset[str] = frozenset()
 
@@ -84,6 +89,12 @@ class CoinbaseExchange(CoinbaseMarket):
         if told and self._portfolios and told not in self._portfolios:
             ours = ", ".join(sorted(self._portfolios))
             raise ConfigError(f"it is for portfolio {told}, and what is traded is in {ours}")
+
+    def _compare_clocks(self) -> None:
+        """Learn the venue's time anew: our clock may have been set since, and a token is as good as the time in it."""
+        if self._comparing.wait_turn(self._transport.timing.monotonic()) is not None:
+            with contextlib.suppress(VenueError):
+                self.server_time(attempts=1)
 
     def key_permissions(self) -> KeyPermissions:
         """Return what our key may do. Raises: VenueError."""

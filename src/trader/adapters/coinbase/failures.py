@@ -230,10 +230,11 @@ def is_page(text: str) -> bool:
 
 
 def extract_detail(text: str) -> str:
-    """Find the venue's own words in the body of an error; of a page only that it is one."""
+    """Find the venue's own words in the body of an error, in one printable line; of a page only that it is one."""
     if is_page(text):
         return "a page"
-    return ": ".join(_read_words(text))[:_DETAIL_LENGTH]
+    told = " ".join(": ".join(_read_words(text)).split())[:_DETAIL_LENGTH]
+    return "".join(each if each.isprintable() else "?" for each in told)
 
 
 def _forbids(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -97,6 +97,7 @@ class Transport:
         self._limiters = make_rate_limiters(self._limits, self.timing)
         self._session = open_session(self._limits.parallel, ca_file)
         self._lock = threading.Lock()
+        self.on_refused_token: Callable[[], None] = lambda: None
         self.pool = WorkerPool(self._limits.parallel)
 
     @property
@@ -128,7 +129,10 @@ class Transport:
         """
         key, generation = self._key, self.key_generation
         found = self._attempt(call, until)
-        if key is None or call.group is RateLimitGroup.PUBLIC or not self._is_refused(call, found):
+        if call.group is RateLimitGroup.PUBLIC or not self._is_refused(call, found):
+            return found
+        self.on_refused_token()
+        if key is None:
             return found
         if self.end_of_run() - self.timing.monotonic() > _RENEWAL_SECONDS and key.renew(generation):
             if not again_on_401 or (until is not None and self.timing.monotonic() >= until):
@@ -293,5 +297,4 @@ class Transport:
             retry_after = read_retry_after(response.headers.get("Retry-After"), self.timing.wall())
             # Whatever the other side quotes of a request that carried our key is gone before anyone reads it.
             text = body.decode("utf-8", "replace")
-            text = text if is_public else self._redact(text)
-            return Answer(response.status_code, text, retry_after)
+            return Answer(response.status_code, text if is_public else self._redact(text), retry_after)

@@ -60,10 +60,10 @@ class CoinbaseMarket:
         """Let go of connections and threads."""
         self._transport.close()
 
-    def server_time(self) -> Instant:
+    def server_time(self, attempts: int | None = None) -> Instant:
         """Ask the venue for its time, and learn how far ours is from it. Raises: VenueError."""
-        asked_at = self._transport.timing.wall()
-        told = self._read(Call("GET", "/time", RateLimitGroup.PUBLIC), read_server_time)
+        call, asked_at = Call("GET", "/time", RateLimitGroup.PUBLIC), self._transport.timing.wall()
+        told = read_answer(call, read_server_time, self._transport.read(call, attempts=attempts))
         self.clock.compare(told, asked_at, self._transport.timing.wall())
         return Instant(int(told))
 

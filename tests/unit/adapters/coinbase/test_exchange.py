@@ -32,6 +32,7 @@ from unit.adapters.coinbase.stub import (
     PATIENCE_SECONDS,
     FakeTime,
     Reply,
+    Request,
     Stub,
     a_page,
     a_wire_order,
@@ -57,6 +58,44 @@ def test_key_that_may_trade_and_nothing_more_passes(venue: Stub, time: FakeTime)
     token = venue.asked("GET", "/key_permissions")[0].headers["Authorization"].removeprefix("Bearer ")
     claims = jwt.decode(token, options={"verify_signature": False})
     assert int(time.start) + 60 - 5 == claims["nbf"]
+
+
+def test_clock_that_was_set_since_is_compared_again_when_a_token_is_refused(venue: Stub, time: FakeTime) -> None:
+    """A process that lives for weeks, on a machine whose clock was an hour ahead when it began, and is right now."""
+    right = time.start
+    time.start += 3600
+    venue.on("GET", "/key_permissions", lambda request: Reply(GOOD_KEY) if is_dated(request, now()) else Reply("", 401))
+    venue.on("GET", "/time", lambda _: Reply({"epochMillis": str(int(now() * 1000))}))
+
+    def now() -> float:
+        return right + time.passed
+
+    exchange = an_exchange(venue, time)
+    exchange.self_test()
+    time.start = right
+
+    assert exchange.key_permissions().can_trade
+    assert 2 == len(venue.asked("GET", "/time"))
+
+
+def is_dated(request: Request, now: float) -> bool:
+    """Whether a token is of this time."""
+    token = request.headers["Authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return bool(claims["nbf"] <= now < claims["exp"])
+
+
+def test_clocks_are_not_compared_for_every_refusal(venue: Stub, time: FakeTime) -> None:
+    """A key that was revoked is refused in every request."""
+    venue.on("GET", "/time", {"epochMillis": str(int(time.start * 1000))})
+    venue.on("GET", "/key_permissions", Reply("", 401))
+    exchange = an_exchange(venue, time)
+
+    for _ in range(5):
+        with pytest.raises(VenueAuth):
+            exchange.key_permissions()
+
+    assert 1 == len(venue.asked("GET", "/time"))
 
 
 @pytest.mark.parametrize(
@@ -497,7 +536,7 @@ def test_commit_is_sent_once_whatever_comes(venue: Stub, status: int) -> None:
     with pytest.raises(VenueError):
         an_exchange(venue).commit_conversion("c-9", a_convert())
 
-    assert 1 == len(venue.requests)
+    assert 1 == len(venue.asked("POST", "/convert/trade/c-9"))
 
 
 def test_refused_conversion_is_our_request_that_was_wrong(venue: Stub) -> None:

@@ -184,6 +184,7 @@ def test_forbidden_in_other_words_is_the_edges(text: str, detail: str) -> None:
         ('{"error":"RATE_LIMIT_EXCEEDED","code":8,"message":"Too many","details":[]}', "RATE_LIMIT_EXCEEDED: Too many"),
         ("Unauthorized", "Unauthorized"),
         ("  <html>\n<body>planted</body></html>", "a page"),
+        ('{"message": "\\u001b[2J no\\n2026-11-30 tick COMPLETED"}', "?[2J no 2026-11-30 tick COMPLETED"),
         ('{"error":', '{"error":'),
         ("[1]", ""),
         ('{"errors":[]}', ""),

@@ -390,7 +390,7 @@ def test_key_that_is_refused_twice_leaves_the_order_unknown(venue: Stub, time: F
     venue.on("POST", ORDERS, Reply("Unauthorized", 401))
 
     assert Unknown("POST /orders: HTTP 401: Unauthorized") == submit(venue, time)
-    assert 2 == len(venue.requests)
+    assert 2 == len(venue.asked("POST", ORDERS))
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,13 @@ def test_fee_rates_are_fractions() -> None:
         market.read_fee_rates({"fee_tier": {"maker_fee_rate": "", "taker_fee_rate": "0.1"}})
 
 
+@pytest.mark.parametrize("millis", ["1e400", "-5", "0", "99999999999999999"])
+def test_server_time_that_is_no_instant_is_refused(millis: str) -> None:
+    """Nothing could be dated by it."""
+    with pytest.raises(VenueProtocol, match="is no instant"):
+        market.read_server_time({"epochMillis": millis})
+
+
 def test_server_time_is_exact_to_the_millisecond() -> None:
     """Text, in a spelling of its own."""
     assert Decimal("1790735849.298") == market.read_server_time({"epochMillis": "1790735849298", "iso": "x"})

@@ -209,10 +209,17 @@ def read_fee_rates(raw: Any) -> FeeRates:
     return FeeRates(maker=tier.maker_fee_rate, taker=tier.taker_fee_rate)
 
 
+#: The year 3000.
+_LATEST_SECONDS = 32_503_680_000
+
+
 class _Time(WireModel, epochMillis="millis"):
     millis: Number
 
 
 def read_server_time(raw: Any) -> Decimal:
     """Read the venue's clock. Units: seconds since the epoch, to the millisecond. Raises: VenueProtocol."""
-    return fit(_Time, raw, "server time").millis / 1000
+    seconds = fit(_Time, raw, "server time").millis / 1000
+    if not 0 < seconds < _LATEST_SECONDS:
+        raise VenueProtocol(f"server time: {seconds:.3E} is no instant")
+    return seconds
