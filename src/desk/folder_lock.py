@@ -1,4 +1,8 @@
-"""One process for each folder: whoever comes second is told at once who is there."""
+"""One process for each folder: whoever comes second is told at once who is there.
+
+A command that runs one cycle, or writes the ledger, is a visitor: it may come while somebody works there, and the lease
+keeps the two apart. Whoever begins to work looks for visitors before he frees the lease of the dead.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,38 @@ from typing import TextIO
 
 from desk.errors import NotNow
 from trader.adapters.local.atomic_files import translate_errors
+from trader.errors import StoreUnavailable
 
 #: It stays when its process ends, and so does the number in it; only the lock says whether somebody is there.
 LOCK_NAME = ".running"
+_VISITORS_NAME = ".visited"
 #: Who only looks has the lock for a moment, and a number is written a moment after the lock was taken.
 _TRIES, _PAUSE_SECONDS = 10, 0.01
 
 
+class FolderLock:
+    """A folder that one has to oneself."""
+
+    def __init__(self, folder: Path, file: TextIO) -> None:
+        self._folder, self._file = folder, file
+
+    def check(self) -> None:
+        """Make sure that it is the same folder still. Raises: StoreUnavailable if it was moved or removed."""
+        with translate_errors(self._folder):
+            ours = os.fstat(self._file.fileno())
+            try:
+                there = (self._folder / LOCK_NAME).stat()
+            except FileNotFoundError:
+                there = None
+        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise StoreUnavailable(
+                f"{self._folder}: it, or {LOCK_NAME} in it, was moved or removed while this process worked there; "
+                "what lies there now is not touched"
+            )
+
+
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[FolderLock]:
     """Have a folder to oneself while the block runs.
 
     Raises: NotNow naming the folder and the process that works there; StoreUnavailable.
@@ -36,16 +63,47 @@ def lock_folder(folder: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             os.ftruncate(file.fileno(), 0)
             os.write(file.fileno(), f"{os.getpid()}\n".encode())
+        yield FolderLock(folder, file)
+
+
+@contextmanager
+def join_folder(folder: Path) -> Iterator[None]:
+    """Take a lease in a folder, if at all, while the block runs. Raises: StoreUnavailable."""
+    with translate_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / _VISITORS_NAME).open("a", encoding="ascii")
+    with file:
+        with translate_errors(folder):
+            fcntl.flock(file, fcntl.LOCK_SH)
         yield
 
 
-def find_worker(folder: Path) -> str | None:
-    """Name the process that works in a folder, by its number; None if nobody does."""
-    with contextlib.suppress(FileNotFoundError), (folder / LOCK_NAME).open(encoding="ascii") as file:
+@contextmanager
+def keep_visitors_out(folder: Path) -> Iterator[bool]:
+    """Let nobody begin a visit while the block runs; tell whether nobody is there. Raises: StoreUnavailable."""
+    with translate_errors(folder):
+        file = (folder / _VISITORS_NAME).open("a", encoding="ascii")
+    with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _read_pid(folder)
+            yield False
+        else:
+            yield True
+
+
+def find_worker(folder: Path) -> str | None:
+    """Name the process that works in a folder, by its number; None if nobody does.
+
+    Where that cannot be found out, as without the right to look, somebody may be there, whose number is unknown.
+    """
+    try:
+        with (folder / LOCK_NAME).open(encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return _read_pid(folder)
     return None
 
 

@@ -74,7 +74,8 @@ def check_venue(url: str) -> None:
 
 def name_folder(url: str) -> str:
     """Name the folder in which the state of trading at this address is kept."""
-    host = urlsplit(url).netloc.replace(":", "-")
+    # An address is the same in whichever letters it is typed; two sets of books for one venue would not be.
+    host = urlsplit(url).netloc.lower().replace(":", "-")
     if not host:
         raise ConfigError(f"--venue: {url!r} is not an address; allowed is https://api.coinbase.com")
     return f"venue-{host}"

@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
+from desk.folder_lock import keep_visitors_out
 from desk.in_memory import ManualClock
 from desk.markets import MarketSetup
 from desk.run_journal import RunJournal, TickRecord, make_record, recall_decision
@@ -67,8 +68,8 @@ def make_tick(scheduled: Instant, settings: Settings, now: Instant | None = None
 class TickRun:
     """The ticks of one run, in its folder, which the caller has to himself.
 
-    So the owner of the lease there at the start is dead, and its tick can be run again at the very instant it was
-    killed at, which nobody but a simulated clock could wait for.
+    So the owner of the lease there at the start is dead, unless he is a visitor, and its tick can be run again at the
+    very instant it was killed at, which nobody but a simulated clock could wait for.
     Raises: StoreUnavailable if the disk fails, as a full one does: the run goes on later from where it stopped.
     """
 
@@ -89,7 +90,9 @@ class TickRun:
         """Run one cycle for each tick that is left, until all are done or it is told to stop."""
         ports = self._open_ports()
         pipeline = build_pipeline(self._setup.settings)
-        self._store.free_lease(ports.identity.scope)
+        with keep_visitors_out(self._folder) as is_alone:
+            if is_alone:
+                self._store.free_lease(ports.identity.scope)
         for at in self._ticks[len(self.journal.records) :]:
             if should_stop():
                 return

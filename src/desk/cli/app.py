@@ -6,16 +6,19 @@ to stderr, so that the output of a command can be piped.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
 from desk.cli.exit_codes import ExitCode
 from desk.cli.help_text import complete_help
 from desk.errors import NotNow
+from desk.patient_output import write_at_once
 from trader import __version__
 from trader.errors import ConfigError, LeaseHeld, TraderError
 
@@ -79,20 +82,31 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=None if arguments is None else list(arguments), prog_name="trader")
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        sys.exit(ExitCode.CONFIG)
+        _leave(ExitCode.CONFIG, *error.problems)
     except (LeaseHeld, NotNow) as error:
-        print(_tell(error), file=sys.stderr)
-        sys.exit(ExitCode.NOT_NOW)
-    except TraderError as error:
-        print(_tell(error), file=sys.stderr)
-        sys.exit(ExitCode.WRONG)
-    except OSError as error:
-        # The machine's doing, as a disk that is full, also where the output goes.
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(ExitCode.WRONG)
+        _leave(ExitCode.NOT_NOW, _tell(error))
+    except (TraderError, OSError) as error:
+        # What is not ours is the machine's doing, as a disk that is full, also where the output goes.
+        _leave(ExitCode.WRONG, _tell(error))
 
 
-def _tell(error: TraderError) -> str:
+def _leave(code: ExitCode, *lines: str) -> NoReturn:
+    """Say why and leave the process, with that number also if nobody can read it."""
+    for line in lines:
+        write_at_once(sys.stderr, f"{line}\n")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            _discard_unwritable(stream)
+    sys.exit(code)
+
+
+def _discard_unwritable(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere if it cannot be written: Python would try again at the end, and fail."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _tell(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

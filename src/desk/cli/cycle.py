@@ -26,6 +26,7 @@ from desk.cli.market_options import (
     tell_market,
 )
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
+from desk.folder_lock import join_folder
 from desk.in_memory import FixedClock
 from desk.markets import set_up_candles, set_up_synthetic
 from desk.markets.synthetic import DEMO_SEED
@@ -120,7 +121,8 @@ def _run(settings: Settings, folder: Path, access: VenueAccess, clock: Clock, sc
     ports = build_local_ports(settings, folder, access, clock)
     switch = _SwitchSeen(ports.kill_switch)
     tick = make_tick(scheduled, settings, ports.clock.now())
-    report = run_cycle(tick, build_pipeline(settings), replace(ports, kill_switch=switch))
+    with join_folder(folder):
+        report = run_cycle(tick, build_pipeline(settings), replace(ports, kill_switch=switch))
     match report.outcome:
         case CycleOutcome.HALTED if switch.problem:
             return _Done(report, switch.problem, ExitCode.WRONG)

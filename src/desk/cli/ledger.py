@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 from desk.cli import ledger_tables
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson, open_console, read_instant
+from desk.folder_lock import join_folder
 from desk.location import StoreLocation
 from desk.recovery.adopt import acknowledge_mismatch, adopt_order, adopt_quantity, find_over_covered, forget_last_cycle
 from desk.recovery.adopt_intents import AdoptionContext, AdoptionTerms, Quantities
@@ -82,7 +84,8 @@ def rebuild_command(
     if stored is not None and stored.problem:
         console.print(f"stored is no ledger: {stored.problem}", highlight=False, markup=False, soft_wrap=True)
     if write:
-        made, kept = write_rebuilt(stores, options)
+        with _visit(location):
+            made, kept = write_rebuilt(stores, options)
     else:
         made, kept = rebuild(stores, options)[0], ""
     ledger_tables.print_change(find_differences(stored.ledger if stored is not None else None, made.ledger), console)
@@ -135,7 +138,11 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{stores.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
-    after = change_under_lease(stores, "adopt", change) if write else change(stored.ledger, stored.epoch + 1).ledger
+    if write:
+        with _visit(location):
+            after = change_under_lease(stores, "adopt", change)
+    else:
+        after = change(stored.ledger, stored.epoch + 1).ledger
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
     for line in find_over_covered(after):
         console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
@@ -156,7 +163,8 @@ def forget_cycle(
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")
     if write:
-        after = change_under_lease(stores, "adopt", lambda ledger, _: forget_last_cycle(ledger, reason))
+        with _visit(location):
+            after = change_under_lease(stores, "adopt", lambda ledger, _: forget_last_cycle(ledger, reason))
     else:
         after = forget_last_cycle(stored.ledger, reason).ledger
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
@@ -171,6 +179,11 @@ def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> Ado
 
 def _place(system: System, venue: str | None = None, at: str | None = None) -> StoreLocation:
     return replace(system.location, venue=venue, now=_instant(at, "--at"))
+
+
+def _visit(location: StoreLocation) -> AbstractContextManager[None]:
+    """Let nobody who begins to work in a folder take the lease of this command for that of a dead process."""
+    return join_folder(location.home) if location.home is not None else nullcontext()
 
 
 def _finish(console: Console, kept: str, *, write: bool) -> None:

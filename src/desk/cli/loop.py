@@ -18,6 +18,7 @@ from desk.loop.farewell import describe_rest
 from desk.loop.pace import REAL_PACE, Pace
 from desk.loop.telling import Telling
 from desk.loop.trading_loop import TradingLoop, open_when_there
+from desk.patient_output import write_at_once
 from desk.real_venue import CONFIRMED, check_venue, list_missing_keys, name_folder, open_http_venue
 from desk.stop import StopRequest
 from trader.adapters.local.files import FileStateStore
@@ -71,13 +72,13 @@ def run_at_venue(
         check_venue(url)
         return build_local_ports(settings, folder, access, clock)
 
-    with lock_folder(folder), stop.listen():
+    with lock_folder(folder) as lock, stop.listen():
         _say(f"market: {url}; mode: {settings.app.mode}; folder: {folder}; Ctrl-C ends it after the cycle at work")
         ports = open_when_there(open_ports, url, clock, stop, _say)
         if ports is not None:
             _tell_switch(ports, folder)
             try:
-                TradingLoop(build_pipeline(settings), ports, folder, telling, stop, key, pace.look_seconds).run()
+                TradingLoop(build_pipeline(settings), ports, folder, lock, telling, stop, key, pace.look_seconds).run()
             finally:
                 telling.end()
             ledger = FileStateStore(folder).ledger(ports.identity.scope)
@@ -96,7 +97,10 @@ def _tell_switch(ports: Ports, folder: Path) -> None:
     if state is not TradingState.RUN:
         command = FolderControls(folder).name_switch_command(TradingState.RUN)
         _say(f"the kill switch says {state}; to let it trade: {command}")
+    elif ports.identity.scope.startswith(Mode.LIVE):
+        command = f"trader halt {FolderControls(folder).options}"
+        _say(f"the kill switch says {state}: orders are sent from the first cycle on; to hold them back: {command}")
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    write_at_once(sys.stderr, f"{text}\n")

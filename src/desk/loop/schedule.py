@@ -30,6 +30,12 @@ def find_tick(now: Instant, cycle: CycleSettings) -> Instant:
     return _floor(now, cycle.period_seconds)
 
 
+def count_missed(after: Instant, now: Instant, request: RunTick | RunWatch, cycle: CycleSettings) -> int:
+    """Count the ticks later than *after* that are over and that nothing runs for, now that *request* is run."""
+    ticks = now // cycle.period_seconds - after // cycle.period_seconds
+    return ticks - 1 if isinstance(request, RunTick) else ticks
+
+
 def find_next(now: Instant, cycle: CycleSettings) -> Instant:
     """Return the next instant at which something is due."""
     return min(find_next_tick(now, cycle), Instant(_floor(now, _MINUTE) + _MINUTE))

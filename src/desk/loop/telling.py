@@ -1,6 +1,7 @@
 """What a loop says: on a terminal one line that is renewed, elsewhere a plain line for each cycle.
 
 A look that found nothing to do is told on a terminal only. What a person should read later stays there as well.
+What cannot be written, because nobody reads or the disk is full, ends nothing: how much it was is said later.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from desk.loop.schedule import find_next_tick
+from desk.patient_output import write_at_once
 from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.errors import TraderError
@@ -34,9 +36,10 @@ class Telling:
     """Writes to *out*: plain lines, one object of JSON for each, or, on a terminal, a line that is renewed."""
 
     settings: Settings
-    out: TextIO
+    out: TextIO | None
     as_json: bool = False
     _line: str = ""
+    _unwritten: int = 0
 
     def tell(self, request: RunTick | RunWatch | SwitchChanged | Command, report: CycleReport, now: Instant) -> None:
         """Tell how a run ended."""
@@ -47,7 +50,7 @@ class Telling:
             "cycle": report.tick.cycle_id,
             "run": name_request(request),
             "outcome": report.outcome.value,
-            "reason": report.reason or report.due,
+            "reason": _make_printable(report.reason or report.due),
             "orders_sent": sent,
             "fills": len(report.new_fills),
             **self._describe(report.after or report.before, report.decision, now),
@@ -61,7 +64,7 @@ class Telling:
         self, request: RunTick | RunWatch | SwitchChanged | Command, error: TraderError, now: Instant
     ) -> None:
         """Tell that a run could not be made; the next one tries again."""
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = _make_printable(f"{type(error).__name__}: {error}")
         told = {"at": rfc3339(now), "run": name_request(request), "outcome": _ERROR, "reason": reason}
         self._write({**told, **self._describe(None, None, now)}, stays=True)
 
@@ -75,13 +78,16 @@ class Telling:
     def end(self) -> None:
         """Leave the last line where it is: nothing renews it any more."""
         if self._is_terminal and self._line:
-            self.out.write("\n")
-            self.out.flush()
+            write_at_once(self.out, "\n")
         self._line = ""
 
     @property
     def _is_terminal(self) -> bool:
-        return not self.as_json and self.out.isatty()
+        try:
+            return not self.as_json and self.out is not None and self.out.isatty()
+        except ValueError:
+            # It is closed.
+            return False
 
     def _describe(self, ledger: Ledger | None, decision: Decision | None, now: Instant) -> dict[str, Any]:
         told: dict[str, Any] = {"next": rfc3339(find_next_tick(now, self.settings.cycle))}
@@ -116,8 +122,11 @@ class Telling:
         return " · ".join([*parts, f"next {_clock(told['next'])}"])
 
     def _put(self, line: str) -> None:
-        self.out.write(f"{_CLEAR_LINE if self._is_terminal else ''}{line}\n")
-        self.out.flush()
+        text = f"{_CLEAR_LINE if self._is_terminal else ''}{line}\n"
+        if self._unwritten:
+            lost = f"{self._unwritten} lines before this one could not be written"
+            text = (json.dumps({"said": lost}) if self.as_json else lost) + "\n" + text
+        self._unwritten = 0 if write_at_once(self.out, text) else self._unwritten + 1
 
     def _lay_out_short(self, told: Mapping[str, Any]) -> str:
         """Lay out what fits into 60 columns: a reason stands in the line above, which stays."""
@@ -131,8 +140,7 @@ class Telling:
         width = max(shutil.get_terminal_size().columns - 1, _WIDTH_MIN)
         line = " · ".join(filter(None, parts))
         line = line if len(line) <= width else parts[0]
-        self.out.write(_CLEAR_LINE + (line if len(line) <= width else f"{line[: width - 1]}…"))
-        self.out.flush()
+        write_at_once(self.out, _CLEAR_LINE + (line if len(line) <= width else f"{line[: width - 1]}…"))
 
 
 def name_request(request: RunTick | RunWatch | SwitchChanged | Command) -> str:
@@ -146,6 +154,11 @@ def name_request(request: RunTick | RunWatch | SwitchChanged | Command) -> str:
             return "switch"
         case Command(kind=kind):
             return kind.value
+
+
+def _make_printable(text: str) -> str:
+    """Make one line of what may quote a venue: nothing in it moves a cursor, or begins a line of its own."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
 
 
 def _count_lots(count: int) -> str:

@@ -128,7 +128,7 @@ def _await_lease(ports: Ports, until: Instant) -> StateReading:
 
 
 def run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleReport:
-    """Run again for commands that came while a run was about to end; return the worst report."""
+    """Run again for commands that came while a run was about to end; return the worst report, with what all did."""
     for _ in range(_NEXT_RUNS_MAX):
         now, deadline = ports.clock.now(), report.tick.deadline
         if not report.is_outdated or deadline - now < _RUN_SECONDS_MIN:
@@ -137,5 +137,8 @@ def run_next(report: CycleReport, pipeline: Pipeline, ports: Ports) -> CycleRepo
         following = run_cycle(tick, pipeline, ports)
         if following.outcome is CycleOutcome.SKIPPED:
             break
-        report = following if report.outcome is not CycleOutcome.ABORTED else replace(report, is_outdated=False)
+        worst = following if report.outcome is not CycleOutcome.ABORTED else replace(report, is_outdated=False)
+        notes, fills = (*report.notes, *following.notes), (*report.new_fills, *following.new_fills)
+        after = following.after or report.after
+        report = replace(worst, before=report.before, after=after, notes=notes, new_fills=fills)
     return report

@@ -254,3 +254,12 @@ def test_clocks_tell_whole_seconds() -> None:
 
     assert isinstance(SystemClock().now(), int)
     assert Instant(START + 5) == manual.advance(5) == manual.now()
+
+
+def test_whoever_only_looks_makes_no_folder(tmp_path: Path) -> None:
+    """Not even where one was a moment ago: an empty one would be taken for one that has its kill switch already."""
+    store = FileStateStore(tmp_path / "gone")
+    seen = store.look(SCOPE), store.ledger(SCOPE), store.read_finished(SCOPE, [ClientOrderId("t-1")])
+
+    assert (None, None, ()) == (seen[0].ledger, *seen[1:])
+    assert not (tmp_path / "gone").exists()

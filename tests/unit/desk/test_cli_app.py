@@ -4,12 +4,14 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
 
 from architecture.tree import ROOT
 from desk.cli.app import build, run
+from desk.cli.exit_codes import ExitCode
 from trader import __version__
 from trader.errors import ConfigError, VenueThrottled
 
@@ -105,3 +107,20 @@ def test_command_that_only_asks_is_the_same_loaded_alone(command: str, capsys: p
 def test_any_other_word_loads_every_command() -> None:
     """So that a word that is none is answered with all there are."""
     assert len(build("wyh").registered_commands) == len(build().registered_commands) > 10
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize(
+    ("words", "deaf", "code"),
+    [("config check --config nowhere", "stderr", ExitCode.CONFIG), ("--version", "stdout", ExitCode.WRONG)],
+)
+def test_number_is_the_same_where_nothing_can_be_written(words: str, deaf: str, code: ExitCode) -> None:
+    """A supervisor goes by it; Python's own for a stream that it cannot empty at the end would be 120."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", PROGRAM, *words.split()]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, deaf: full}
+        done = subprocess.run(command, text=True, check=False, env=environment, **streams)  # type: ignore[call-overload]
+
+    assert code == done.returncode
+    assert "Traceback" not in (done.stdout or "") + (done.stderr or "")

@@ -16,6 +16,7 @@ from factories_settings import CONFIG
 from trader.adapters.local.files import FileStateStore
 from trader.model.ids import Instant, Scope
 from unit.desk.operated_folder import VARIABLES
+from unit.desk.visiting import visits
 
 AT, AT_TEXT = Instant(1_767_538_800), "2026-01-04T15:00:00Z"
 LATER = ("2026-01-04T15:05:00Z", "2026-01-04T15:10:00Z")
@@ -261,3 +262,10 @@ def test_cycle_without_an_instant_is_one_of_now(tmp_path: Path, capsys: pytest.C
 
     assert code == 0
     assert json.loads(capsys.readouterr().out)["cycle"][:11] in {before, time.strftime("%Y%m%dT%H", time.gmtime())}
+
+
+def test_cycle_is_a_visitor_of_the_folder_while_it_runs(tmp_path: Path) -> None:
+    """A loop that begins there meanwhile does not take its lease for that of a dead process."""
+    cycle(tmp_path)
+
+    assert visits(folder_in(tmp_path), lambda: cycle(tmp_path)) == (True, 0)

@@ -18,6 +18,7 @@ from trader.adapters.local.atomic_files import replace_text
 from trader.adapters.local.files import FileStateStore
 from trader.model.codec import canonical_json
 from trader.model.ids import Instant
+from unit.desk.visiting import visits
 
 
 @pytest.fixture(autouse=True)
@@ -50,8 +51,8 @@ def run(*arguments: str) -> int:
 
 
 def everything_in(folder: Path) -> dict[str, str]:
-    """Every file and the digest of its content."""
-    files = (path for path in folder.rglob("*") if path.is_file())
+    """Every file but that of a lock, and the digest of its content."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".visited")
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -261,3 +262,15 @@ def test_adopt_into_no_ledger_is_refused(home: Path, capsys: pytest.CaptureFixtu
     code = run("adopt", "--home", str(home), "--acknowledge", "SOL", "--reason", "x")
 
     assert (78, True) == (code, "there is no ledger to adopt into" in capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rebuild",),
+        ("adopt", "--asset", "SOL", "--quantity", "-0.5", "--price", "140", "--reason", "sold by hand"),
+    ],
+)
+def test_command_that_writes_is_a_visitor_of_the_folder(words: tuple[str, ...], home: Path) -> None:
+    """A loop that begins there meanwhile does not take its lease for that of a dead process."""
+    assert visits(home, lambda: run(*words, "--home", str(home), "--write")) == (True, 0)

@@ -16,10 +16,14 @@ import pytest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.cli.exit_codes import ExitCode
+from desk.controls import FolderControls
 from desk.folder_lock import lock_folder
 from desk.real_venue import name_folder
 from desk.sandbox.server import VenueServer
 from factories_settings import CONFIG
+from trader.adapters.local.files import FileStateStore
+from trader.model.commands import Command, CommandKind
+from trader.model.ids import Instant, Scope
 
 ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "http://127.0.0.1:1"
@@ -64,7 +68,7 @@ class Started:
         """Send a signal; return the exit code and the lines on both streams."""
         self.process.send_signal(number)
         out, errors = self.process.communicate(timeout=_PATIENCE_SECONDS)
-        return self.process.returncode, out.splitlines(), errors.splitlines()
+        return self.process.returncode, (out or "").splitlines(), errors.splitlines()
 
 
 def await_file(path: Path) -> None:
@@ -207,3 +211,31 @@ def test_key_that_the_venue_refuses_at_the_start_ends_the_command(
     assert started.process.returncode == ExitCode.WRONG
     assert errors.splitlines()[-1].startswith("VenueAuth: ")
     assert "Traceback" not in errors + out
+
+
+def test_reader_who_has_gone_does_not_end_the_loop(venue: VenueServer, tmp_path: Path) -> None:
+    """As `head` does: it trades on, obeys a command, and ends in order."""
+    home = tmp_path / name_folder(venue.url)
+    started = Started("--venue", venue.url, "--mode", "PAPER", "--home", str(tmp_path))
+    assert started.process.stdout is not None
+    started.process.stdout.close()
+    await_file(home / "kill-switch")
+    for _ in range(2):
+        reconcile = Command(CommandKind.RECONCILE, Instant(int(time.time())), "")
+        given = FolderControls(home).give(Scope("PAPER#main"), reconcile, {})
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while _last_applied(home) != given and time.monotonic() < until:
+            time.sleep(0.05)
+
+        assert given == _last_applied(home)
+
+    started.process.stdout = None
+    code, _, errors = started.end(signal.SIGTERM)
+
+    assert (ExitCode.DONE, 1) == (code, len(errors))
+
+
+def _last_applied(home: Path) -> str:
+    ledger = FileStateStore(home).ledger(Scope("PAPER#main"))
+    mark = ledger.applied_commands.get("reconcile") if ledger is not None else None
+    return mark.command_id if mark is not None else ""

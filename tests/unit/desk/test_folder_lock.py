@@ -11,7 +11,8 @@ import pytest
 
 from architecture.tree import ROOT
 from desk.errors import NotNow
-from desk.folder_lock import LOCK_NAME, find_worker, lock_folder
+from desk.folder_lock import LOCK_NAME, find_worker, join_folder, keep_visitors_out, lock_folder
+from trader.errors import StoreUnavailable
 
 _PROGRAM = """
 import sys
@@ -74,3 +75,41 @@ def test_folder_that_is_not_there_has_no_worker(tmp_path: Path) -> None:
     """Looking makes nothing."""
     assert find_worker(tmp_path / "nowhere") is None
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_worker_who_cannot_be_looked_for_may_be_there(tmp_path: Path) -> None:
+    """As in a folder of another login: who halts a system must not be kept from it, nor told that nothing runs."""
+    (tmp_path / LOCK_NAME).mkdir()
+
+    assert find_worker(tmp_path) == "unknown"
+
+
+@pytest.mark.parametrize("accident", ["moved", "removed", "lock removed", "lock of another"])
+def test_folder_that_is_another_one_now_is_noticed(accident: str, tmp_path: Path) -> None:
+    """What lies there now may be somebody else's, and is not made anew."""
+    folder = tmp_path / "books"
+    with lock_folder(folder) as lock:
+        lock.check()
+        if accident == "moved":
+            folder.rename(tmp_path / "elsewhere")
+        else:
+            (folder / LOCK_NAME).unlink()
+        if accident == "removed":
+            folder.rmdir()
+        if accident == "lock of another":
+            (folder / LOCK_NAME).write_text("1\n", encoding="ascii")
+
+        with pytest.raises(StoreUnavailable, match="was moved or removed while this process worked there"):
+            lock.check()
+    assert folder.exists() == accident.startswith("lock")
+
+
+def test_visitor_is_seen_until_he_goes(tmp_path: Path) -> None:
+    """He keeps nobody from working there, and another may come as well."""
+    with lock_folder(tmp_path):
+        with join_folder(tmp_path), join_folder(tmp_path), keep_visitors_out(tmp_path) as is_alone:
+            seen = is_alone
+        with keep_visitors_out(tmp_path) as is_alone:
+            alone = is_alone
+
+    assert (False, True) == (seen, alone)

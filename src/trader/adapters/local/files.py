@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -93,6 +93,10 @@ class FileStateStore(LeasedStore):
         folder = self.folder(scope)
         with translate_errors(folder), lock_file(folder / ".lock"):
             yield
+
+    def _lock_for_reading(self, scope: Scope) -> AbstractContextManager[None]:
+        # Who only looks makes no folder where there is none any more: a new one would be taken for one with books.
+        return self._lock(scope) if self.folder(scope).exists() else nullcontext()
 
     def _read(self, scope: Scope) -> str | None:
         return read_text(self._path(scope, Kept.LEDGER))

@@ -186,7 +186,7 @@ class LeasedStore(ABC):
         return replace(grant, version=item.version, ledger=ledger, is_outdated=is_outdated)
 
     def look(self, scope: Scope) -> StateReading:
-        with self._lock(scope):
+        with self._lock_for_reading(scope):
             item = self._item(scope)
             ledger = self._ledger(item, scope)
         return StateReading(ledger, read_commands(item.commands), item.owner, item.expires_at)
@@ -208,28 +208,28 @@ class LeasedStore(ABC):
         with self._lock(grant.scope):
             self._write(grant.scope, self._item(grant.scope).release(grant).text())
 
-    def free_lease(self, scope: Scope) -> None:
-        """Give back the lease of a process that is known to be dead, whatever it says of its end."""
+    def free_lease(self, scope: Scope, owner: str | None = None) -> None:
+        """Give back a lease, or that of one owner, of whom is known that he does nothing under it any more."""
         with self._lock(scope):
-            if (item := self._item(scope)).owner:
+            if (item := self._item(scope)).owner and owner in (None, item.owner):
                 self._write(scope, item.free().text())
 
     def read_owed(self, scope: Scope, keys: Sequence[str]) -> Sequence[OwedRecord]:
-        with self._lock(scope):
+        with self._lock_for_reading(scope):
             bodies = {key: self._read_owed(scope, key) for key in keys}
         if missing := [key for key, body in bodies.items() if body is None]:
             raise LedgerCorrupt(f"{self._where(scope, Kept.OWED)}: the owed record {missing[0]} is missing")
         return tuple(OwedRecord(key, body) for key, body in bodies.items() if body is not None)
 
     def read_finished(self, scope: Scope, order_ids: Sequence[ClientOrderId]) -> Sequence[OrderRecord]:
-        with self._lock(scope):
+        with self._lock_for_reading(scope):
             texts = self._read_orders(scope)
         where = self._where(scope, Kept.ORDERS)
         return tuple(read_stored(OrderRecord, texts[each], where) for each in order_ids if each in texts)
 
     def ledger(self, scope: Scope) -> Ledger | None:
         """Read the ledger without a lease, for reports."""
-        with self._lock(scope):
+        with self._lock_for_reading(scope):
             return self._ledger(self._item(scope), scope)
 
     def _item(self, scope: Scope) -> LeaseItem:
@@ -250,6 +250,10 @@ class LeasedStore(ABC):
     @abstractmethod
     def _lock(self, scope: Scope) -> AbstractContextManager[None]:
         """Keep everybody else out of a scope."""
+
+    def _lock_for_reading(self, scope: Scope) -> AbstractContextManager[None]:
+        """Keep everybody else out of a scope while it is only read."""
+        return self._lock(scope)
 
     @abstractmethod
     def _read(self, scope: Scope) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from desk.loop.pace import LOOK_SECONDS
+from desk.folder_lock import lock_folder
 from desk.loop.telling import Telling
 from desk.loop.trading_loop import TradingLoop
 from desk.markets.candle_market import CandleMarket
@@ -64,9 +64,9 @@ class FolderLoop:
         ports = build_local_ports(settings, self.home, VenueAccess(market, market), clock)
         ports = self.wrap(replace(ports, identity=replace(ports.identity, owner="the loop")))
         out = io.StringIO()
-        loop = TradingLoop(self.scenario.pipeline, ports, self.home, Telling(settings, out), stop, None, LOOK_SECONDS)
         try:
-            loop.run()
+            with lock_folder(self.home) as lock:
+                TradingLoop(self.scenario.pipeline, ports, self.home, lock, Telling(settings, out), stop).run()
         finally:
             self.said = out.getvalue().splitlines()
         return self.said

@@ -148,3 +148,51 @@ def test_machines_get_one_object_for_each_line() -> None:
     assert (cycle["outcome"], cycle["equity"], cycle["lots"]) == ("COMPLETED", "9998.50", 1)
     assert said == {"said": "good-bye"}
     assert failed["outcome"] == "ERROR"
+
+
+class Deaf(io.StringIO):
+    """A disk that is full for a while."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        """Write, or fail."""
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lines_that_could_not_be_written_end_nothing_and_are_counted(as_json: bool) -> None:
+    """They are lost, and the next one that is written says how many."""
+    out = Deaf()
+    telling = Telling(SETTINGS, out, as_json)
+
+    telling.tell(RunTick(AT), a_report(), AT)
+    telling.say("something")
+    out.is_full = False
+    telling.say("heard")
+    telling.say("again")
+
+    lines = out.getvalue().splitlines()
+    assert ["2 lines before this one could not be written", "heard", "again"] == [
+        json.loads(line)["said"] if as_json else line for line in lines
+    ]
+
+
+def test_stream_that_was_never_there_ends_nothing() -> None:
+    """As with `>&-` in a shell."""
+    telling = Telling(SETTINGS, None)
+
+    telling.tell(RunTick(AT), a_report(), AT)
+    telling.end()
+
+    assert telling.out is None
+
+
+def test_words_of_a_venue_stay_in_their_line() -> None:
+    """They neither move the cursor nor begin a line that looks like one of ours."""
+    said = piped(RunTick(AT), a_report(CycleOutcome.ABSTAINED, reason="\x1b[2J\n2026-11-22T12:15:00Z tick\rCOMPLETED"))
+
+    assert said.count("\n") == 1
+    assert "ABSTAINED: ?[2J 2026-11-22T12:15:00Z tick COMPLETED" in said

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from desk.controls import FolderControls
+from desk.folder_lock import join_folder
 from desk.loop.trading_loop import open_when_there
 from desk.stop import StopRequest
 from simulation.scenarios import FLATTEN
@@ -74,6 +77,62 @@ def test_lease_of_a_dead_process_is_freed_at_the_start(tmp_path: Path) -> None:
     assert not store.look(SCOPE).owner
 
 
+def test_lease_of_a_visitor_is_left_to_him(tmp_path: Path) -> None:
+    """``trader cycle`` is at work there, or ``trader ledger`` writes: the tick waits a minute for it, as on AWS."""
+    store = FileStateStore(tmp_path)
+    FileKillSwitch(tmp_path / "kill-switch").write(TradingState.RUN)
+    with join_folder(tmp_path):
+        grant = store.acquire(SCOPE, "trader cycle", START, 200)
+        said = FolderLoop(tmp_path, seconds=100).run()
+        store.release(grant)
+
+    assert ["12:01:00"] == of_runs(said, "tick")
+    assert "SKIPPED" in said[0]
+
+
+def test_lease_that_a_failing_disk_kept_is_nobodys_when_the_next_run_begins(tmp_path: Path) -> None:
+    """The tick could neither commit nor give it back; the switch is followed at once, not after its 215 seconds."""
+    fails_until = Instant(START + 30)
+
+    def wrap(ports: Ports) -> Ports:
+        def fail_for_a_while(name: str) -> Callable[..., object]:
+            def call(*words: object, **more: object) -> object:
+                if ports.clock.now() < fails_until:
+                    raise StoreUnavailable("the disk is full")
+                return getattr(ports.store, name)(*words, **more)
+
+            return call
+
+        broken = {name: fail_for_a_while(name) for name in ("commit", "release")}
+        return replace(ports, store=Wrapped(ports.store, **broken))  # type: ignore[arg-type]
+
+    loop = FolderLoop(tmp_path, seconds=50, wrap=wrap)
+    loop.plans[Instant(START + 40)] = lambda: FileKillSwitch(tmp_path / "kill-switch").write(TradingState.REDUCE_ONLY)
+
+    said = loop.run()
+
+    assert ["12:00:00"] == of_runs(said, "tick")
+    assert "StoreUnavailable: the disk is full" in said[0]
+    assert ["12:00:40"] == of_runs(said, "switch")
+    assert "COMPLETED" in said[-1]
+
+
+@pytest.mark.parametrize("accident", ["moved", "removed"])
+def test_folder_that_is_gone_ends_the_loop_and_is_not_made_anew(accident: str, tmp_path: Path) -> None:
+    """New books in its place would know of no position, and the kill switch would have lost its word."""
+    home = tmp_path / "books"
+    loop = FolderLoop(home, seconds=330)
+    loop.plans[Instant(START + 20)] = (
+        (lambda: home.rename(tmp_path / "elsewhere")) if accident == "moved" else (lambda: shutil.rmtree(home))
+    )
+
+    with pytest.raises(StoreUnavailable, match="moved or removed"):
+        loop.run()
+
+    assert ["12:00:00"] == of_runs(loop.said, "tick")
+    assert not home.exists()
+
+
 def test_second_loop_in_the_same_period_does_not_run_its_tick_again(tmp_path: Path) -> None:
     """Stopped at 12:00:30 and started again, it waits for 12:05."""
     FolderLoop(tmp_path, seconds=30).run()
@@ -101,6 +160,30 @@ def test_clock_that_was_put_back_keeps_nothing_waiting(tmp_path: Path) -> None:
     said = loop.run()
 
     assert ["13:00:00", "12:05:00"] == of_runs(said, "tick")
+
+
+@pytest.mark.parametrize(
+    ("slept", "missed"), [(40, ""), (320, ""), (450, "1 tick was missed"), (3 * 3600 + 5, "35 ticks were missed")]
+)
+def test_ticks_that_were_slept_through_are_counted(slept: int, missed: str, tmp_path: Path) -> None:
+    """From 12:01 on the machine sleeps; a tick that may enter still is run, and the rest is not lost in silence."""
+    loop = FolderLoop(tmp_path, seconds=4 * 3600)
+    clocks: list[StoppingClock] = []
+
+    def take_clock(ports: Ports) -> Ports:
+        assert isinstance(ports.clock, StoppingClock)
+        clocks.append(ports.clock)
+        return ports
+
+    def sleep() -> None:
+        clocks[0].at = Instant(clocks[0].at + slept)
+        clocks[0].until = Instant(clocks[0].at + 60)
+
+    loop.wrap, loop.plans[Instant(START + 60)] = take_clock, sleep
+
+    told = [line.split("Z ")[1].partition(":")[0] for line in loop.run() if "missed" in line]
+
+    assert [missed][: len(missed)] == told
 
 
 def refuse_lease(*_: object) -> LeaseGrant:
@@ -163,6 +246,29 @@ def test_command_that_no_run_can_act_on_is_not_tried_every_second(tmp_path: Path
 
     assert ["12:03:20"] == of_runs(said, "reconcile")
     assert "StoreUnavailable: the disk is busy" in said[0]
+
+
+def test_line_counts_what_was_sent_before_a_command_came_in_at_the_end(tmp_path: Path) -> None:
+    """The tick's order leaves, then a reconcile is said, and one more run is made for it at once."""
+
+    def wrap(ports: Ports) -> Ports:
+        given: list[str] = []
+
+        def commit(*words: object, release: bool = False, **more: object) -> LeaseGrant:
+            if release and not given:
+                reconcile = Command(CommandKind.RECONCILE, ports.clock.now(), "")
+                given.append(FolderControls(tmp_path).give(SCOPE, reconcile, {}))
+            return ports.store.commit(*words, release=release, **more)  # type: ignore[arg-type]
+
+        return replace(ports, store=Wrapped(ports.store, commit=commit))  # type: ignore[arg-type]
+
+    loop = FolderLoop(tmp_path, seconds=30, wrap=wrap)
+
+    said = loop.run()
+
+    assert "reconcile" in loop.ledger().applied_commands
+    assert ["12:00:00"] == of_runs(said, "tick")
+    assert "1 order sent" in said[0]
 
 
 def test_cycle_that_fails_is_one_line_and_the_next_one_runs(tmp_path: Path) -> None:
@@ -269,6 +375,24 @@ def test_venue_that_is_away_is_named_once_and_asked_until_it_answers() -> None:
     assert opened is ports
     assert [0, 5, 10, 15] == [at - START for at in tries]
     assert ["http://venue gives no usable answer; it is asked again every 5 s: nothing listens there"] == said
+
+
+def test_venue_is_asked_again_after_the_clock_was_put_back() -> None:
+    """By an hour, while it was away: five seconds are five seconds."""
+    stop, tries = StopRequest(), list[Instant]()
+    clock = StoppingClock(START, Instant(START + 100), stop)
+    clock.plans[Instant(START + 2)] = lambda: setattr(clock, "at", Instant(START - 3600))
+
+    def ask() -> Ports:
+        tries.append(clock.now())
+        if len(tries) < 3:
+            raise VenueUnavailable("nothing listens there")
+        return ports
+
+    ports: Ports = object()  # type: ignore[assignment]
+
+    assert open_when_there(ask, "http://venue", clock, stop, lambda _: None) is ports
+    assert [0, -3597, -3592] == [at - START for at in tries]
 
 
 def test_waiting_for_a_venue_ends_when_asked_and_for_what_it_cannot_mend() -> None:
