@@ -22,6 +22,7 @@ from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import plain
+from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
 from trader.model.trading_state import TradingState
@@ -196,11 +197,11 @@ def _is_meant(record: OrderRecord, word: Word, now: Instant) -> bool:
 
 def _name_buy(record: OrderRecord) -> str:
     intent = record.intent
-    why = (
-        "nobody knows yet whether the venue has it"
-        if record.is_in_doubt
-        else f"its cancel is not through: {record.status}"
-    )
+    why = "no run has cancelled it yet"
+    if record.is_in_doubt:
+        why = "nobody knows yet whether the venue has it"
+    elif record.status is OrderStatus.CANCEL_QUEUED:
+        why = "its cancel is not through yet"
     return f"buy {plain(record.remaining)} {intent.product_id} at {format_price(intent.limit_price)}: {why}"
 
 

@@ -21,6 +21,9 @@ from trader.ports import StateReading
 from trader.settings import Settings
 from trader.stages.commands import why_refuse
 
+#: No run takes a command that was said further ahead of the clock.
+_AHEAD_SECONDS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -101,8 +104,20 @@ class CommandDesk:
                     f"{command.slot}: one said {rfc3339(standing.issued_at)} stands; an older one changes nothing"
                 )
             return self.said_at
-        ended = state.commands.find(CommandKind.FLATTEN) if command.kind is CommandKind.RESUME else None
-        return max([self.now, *(Instant(each.issued_at + 1) for each in (standing, ended) if each is not None)])
+        at = self.now if standing is None else max(self.now, Instant(standing.issued_at + 1))
+        flatten, resume = state.commands.find(CommandKind.FLATTEN), state.commands.find(CommandKind.RESUME)
+        # Of one instant the flatten counts.
+        if command.kind is CommandKind.RESUME and flatten is not None:
+            at = max(at, Instant(flatten.issued_at + 1))
+        elif command.kind is CommandKind.FLATTEN and resume is not None:
+            at = max(at, resume.issued_at)
+        if at > self.now + _AHEAD_SECONDS:
+            raise CommandRefused(
+                f"{command.slot}: what it has to follow is dated {rfc3339(at)}, by a clock that was wrong; it is "
+                f"{rfc3339(self.now)}: nothing said now would count. The kill switch does: "
+                + self.controls.name_switch_command(TradingState.FLATTEN)
+            )
+        return at
 
     def _check(self, command: Command, state: StateReading) -> None:
         switch = self.sight.switch or TradingState.HALT

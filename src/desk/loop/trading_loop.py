@@ -94,11 +94,23 @@ class TradingLoop:
     def _find_change(self, changes: FolderChanges) -> SwitchChanged | Command | None:
         try:
             return changes.find()
+        except LedgerCorrupt as error:
+            self._await_sound_ledger(error)
+            return None
         except _FINAL:
             raise
         except TraderError as error:
             self._telling.say(f"the folder could not be looked at: {error}")
             return None
+
+    def _await_sound_ledger(self, error: LedgerCorrupt) -> None:
+        """Give whoever edits the ledger by hand a moment to have it whole. Raises: the error after that."""
+        for _ in range(_TRY_AGAIN_SECONDS):
+            self._ports.clock.wait(1)
+            with contextlib.suppress(TraderError):
+                self._store.ledger(self._ports.identity.scope)
+                return
+        raise error
 
     def _perform(self, request: RunTick | RunWatch | SwitchChanged | Command) -> None:
         if self._key is not None:

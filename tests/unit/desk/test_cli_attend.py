@@ -117,6 +117,7 @@ def test_command_that_nobody_acts_on_stands_and_is_not_said_to_be_done(
     assert line.startswith("NotNow: flatten: not confirmed within 1 s; it stands, and no run has acted on it yet")
     assert f"trader status --home {tmp_path}" in line
     assert f"left: 3 SOL-USD ({LOT}): no run has sold it yet\n" in output.out
+    assert "left: buy 3 ETH-USD at 99.97: no run has cancelled it yet\n" in output.out
     assert "confirmed" not in output.out
 
 

@@ -13,6 +13,7 @@ import pytest
 from desk.cli.command_desk import read_login
 from factories_settings import CONFIG
 from simulation.world import SCOPE
+from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileStateStore
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant
@@ -124,6 +125,32 @@ def test_resume_ends_the_flatten_of_the_same_second(home: Path) -> None:
 
     assert 0 == code
     assert not look(home).commands.is_flattening
+
+
+def test_flatten_counts_over_a_resume_that_was_said_a_moment_ahead(home: Path) -> None:
+    """Two resumes of one second are dated into the next; who flattens then has seen them."""
+    ahead = Instant(SystemClock().now() + 20)
+    FileStateStore(home).write_command(SCOPE, Command(CommandKind.RESUME, ahead, "r-2", why="go on"))
+
+    code = run_in(home, "flatten", "--yes", at="")
+
+    assert (0, True) == (code, look(home).commands.is_flattening)
+
+
+@pytest.mark.parametrize("words", [["flatten", "--yes"], ["resume", "--reason", "go on"]])
+def test_command_that_could_not_count_is_refused_and_says_what_does(
+    words: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A resume was said by a clock that was a day ahead: a flatten of today would be ended by it at once."""
+    tomorrow = Instant(SystemClock().now() + 86_400)
+    FileStateStore(home).write_command(SCOPE, Command(CommandKind.RESUME, tomorrow, "r-1", why="go on"))
+    before = texts_in(home)
+
+    code = run_in(home, *words, at="")
+
+    told = capsys.readouterr().err
+    assert (1, before) == (code, texts_in(home))
+    assert f"nothing said now would count. The kill switch does: echo FLATTEN > {switch_in(home)}" in told
 
 
 def test_command_takes_the_place_of_one_of_the_same_second(home: Path) -> None:

@@ -346,6 +346,22 @@ def test_ledger_that_cannot_be_read_ends_the_loop(tmp_path: Path) -> None:
     assert ["12:00:00"] == of_runs(loop.said, "tick")
 
 
+def test_ledger_that_is_half_written_for_a_moment_ends_nothing(tmp_path: Path) -> None:
+    """An editor empties the file, and a few seconds later it is whole."""
+    loop = FolderLoop(tmp_path, seconds=330)
+    ledger = FileStateStore(tmp_path).folder(SCOPE) / "ledger.json"
+    kept: list[str] = []
+
+    def empty() -> None:
+        kept.append(ledger.read_text(encoding="utf-8"))
+        ledger.write_text("", encoding="utf-8")
+
+    loop.plans[Instant(START + 100)] = empty
+    loop.plans[Instant(START + 103)] = lambda: ledger.write_text(kept[0], encoding="utf-8")
+
+    assert ["12:00:00", "12:05:00"] == of_runs(loop.run(), "tick")
+
+
 def test_unreadable_switch_halts_and_ends_nothing(tmp_path: Path) -> None:
     """It wakes a run, as a turned one does, and the loop goes on."""
     loop = FolderLoop(tmp_path, seconds=330)
