@@ -45,7 +45,13 @@ def _describe_lot(ledger: Ledger, lot: Lot) -> str:
     sales = [each for each in ledger.orders_of(lot.lot_id) if each.is_at_venue and each.intent.side is Side.SELL]
     if not sales:
         return f"{held}: NOT protected at the venue; the next run protects or sells it"
-    return f"{held}: " + "; ".join(_describe_sale(each.intent, lot) for each in sales)
+    told = []
+    for each in sales:
+        part = "" if each.remaining == lot.quantity else f" for {plain(each.remaining)} of it"
+        told.append(_describe_sale(each.intent, lot) + part)
+    if (bare := lot.quantity - sum(each.remaining for each in sales)) > 0:
+        told.append(f"{plain(bare)} of it in no order")
+    return f"{held}: " + "; ".join(told)
 
 
 def _describe_sale(intent: OrderIntent, lot: Lot) -> str:

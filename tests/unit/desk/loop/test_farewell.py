@@ -12,6 +12,7 @@ from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
+from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
 from trader.settings.app import Mode
 
@@ -37,6 +38,22 @@ def test_lot_is_named_with_the_order_that_protects_it() -> None:
     assert "held: stop " in first
     assert " and target " in first
     assert first.endswith(" at the venue")
+
+
+def test_part_of_a_lot_that_an_order_covers_is_named_and_so_is_the_rest() -> None:
+    """An order for less than the lot is not told as if it were for all of it."""
+    ledger = a_ledger(2)
+    part = {
+        key: replace(each, intent=replace(each.intent, quantity=Quantity("1.8")))
+        if each.intent.is_protection
+        else each
+        for key, each in ledger.orders.items()
+    }
+
+    first = farewell(replace(ledger, orders=part))[0]
+
+    assert first.startswith("SOL-USD 3 held: stop ")
+    assert first.endswith(" at the venue for 1.8 of it; 1.2 of it in no order")
 
 
 def test_lot_without_protection_is_said_to_have_none() -> None:
