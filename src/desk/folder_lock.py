@@ -34,12 +34,14 @@ class FolderLock:
 
     def check(self) -> None:
         """Make sure that it is the same folder still. Raises: StoreUnavailable if it was moved or removed."""
-        with translate_errors(self._folder):
-            ours = os.fstat(self._file.fileno())
-            try:
-                there = (self._folder / LOCK_NAME).stat()
-            except FileNotFoundError:
-                there = None
+        ours, there = os.fstat(self._file.fileno()), None
+        try:
+            there = (self._folder / LOCK_NAME).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:
+            # A disk that does not answer just now tells neither.
+            return
         if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
             raise StoreUnavailable(
                 f"{self._folder}: it, or {LOCK_NAME} in it, was moved or removed while this process worked there; "

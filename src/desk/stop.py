@@ -1,4 +1,7 @@
-"""How something long is asked to end: Ctrl-C or SIGTERM lets it finish what it is at, a second one ends it at once."""
+"""How something long is asked to end: Ctrl-C or SIGTERM lets it finish what it is at, a second one ends it at once.
+
+So does a terminal that is closed, unless that was to be ignored, as nohup has it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,9 @@ class StopRequest:
 
     @contextmanager
     def listen(self) -> Iterator[None]:
-        """Hear both signals while the block runs, also where a shell that started the process had SIGINT ignored."""
-        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Hear the signals while the block runs, also where a shell that started the process had SIGINT ignored."""
+        hung_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
+        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM, *hung_up)}
         try:
             yield
         finally:
@@ -31,6 +35,9 @@ class StopRequest:
                 signal.signal(number, handler)
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGHUP:
+            # A terminal's shell says it once more.
+            return
         if self.signal is not None:
             # Whatever is half done is finished by the next process, as after any other death of this one.
             signal.signal(number, signal.SIG_DFL)

@@ -44,9 +44,7 @@ def test_part_of_a_lot_that_an_order_covers_is_named_and_so_is_the_rest() -> Non
     """An order for less than the lot is not told as if it were for all of it."""
     ledger = a_ledger(2)
     part = {
-        key: replace(each, intent=replace(each.intent, quantity=Quantity("1.8")))
-        if each.intent.is_protection
-        else each
+        key: replace(each, intent=replace(each.intent, quantity=Quantity("1.8"))) if each.intent.is_protection else each
         for key, each in ledger.orders.items()
     }
 
