@@ -102,6 +102,8 @@ def _successors(status: OrderStatus) -> str:
 def main() -> None:
     """Write the tables into the folder given, ``docs`` by default."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    if not folder.is_dir():
+        sys.exit(f"docs: {folder}: there is no such folder; allowed is one that is there, as docs")
     for name, text in write_tables().items():
         (folder / name).write_text(text, encoding="utf-8")
 

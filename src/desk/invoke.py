@@ -174,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _invoke(told: argparse.Namespace, folder: Path) -> int:
     event, bridge = told.event, _find_way(told) if told.sam else ""
+    _read(event)
     if told.check:
         return 0
     if told.now:
@@ -226,8 +227,10 @@ def _take(variables: Mapping[str, str]) -> None:
 def _read(event: Path) -> Any:
     try:
         return json.loads(event.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"invoke: EVENT={event}: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"invoke: EVENT={event}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"invoke: EVENT={event}: no JSON: {error}") from None
 
 
 def _last_json(text: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ VARIABLES: Mapping[str, str] = {
     "anchors": "TRADER_ANCHORS",
 }
 SANDBOX = Path("var/sandbox")
+#: Its name, or its ARN.
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[A-Za-z0-9:/_-]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,16 @@ class StoreLocation:
         return self.home is not None or any((self.table, self.bucket, self.bus, self.switch, self.anchors))
 
 
+def check_folder(path: Path, name: str) -> None:
+    """Refuse what lies where a folder belongs; where nothing lies yet, one can be made. Raises: ConfigError."""
+    if path.is_dir():
+        return
+    if path.exists():
+        raise ConfigError(f"{name} {path}: this is no folder; allowed is one")
+    if path.is_symlink():
+        raise ConfigError(f"{name} {path}: this is a link that leads nowhere; allowed is a folder")
+
+
 def locate_folder(home: Path) -> StoreLocation:
     """Locate the books of a folder; the mode is theirs if there are no others in it."""
     scopes = {each.name.removeprefix("scope=").partition("#")[0] for each in home.glob("scope=*")}
@@ -69,6 +82,12 @@ def locate_parts(parts: Mapping[str, str | None]) -> StoreLocation:
     """Locate a stack by the names of its parts."""
     named = {f"--{name}": text for name, text in parts.items() if text}
     return _make_stack(parts, " ".join(f"{option} {shlex.quote(text)}" for option, text in named.items()), None)
+
+
+def check_stack_name(name: str, option: str) -> None:
+    """Refuse what CloudFormation takes for no name. Raises: ConfigError."""
+    if not _STACK_NAME.fullmatch(name):
+        raise ConfigError(f"{option} {name!r:.80} is no name of a stack; allowed are letters, digits and dashes")
 
 
 def locate_stack(name: str, cloudformation: Any) -> StoreLocation:
@@ -105,7 +124,7 @@ def locate_sandbox(environment: MutableMapping[str, str], folder: Path = SANDBOX
     try:
         names, unset = read_shell_file(shell)
         mode = read_variables(variables, FUNCTION).get("TRADER_MODE")
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, ConfigError):
         raise ConfigError(f"--sandbox: none is up: {shell} cannot be read; make sandbox brings one up") from None
     for name in unset:
         environment.pop(name, None)
@@ -127,14 +146,24 @@ def remember(file: Path, used: Mapping[str, str]) -> None:
         replace_text(file, json.dumps(dict(used)) + "\n")
 
 
+def forget(file: Path) -> None:
+    """Remember nothing. Raises: StoreUnavailable."""
+    from trader.adapters.local.atomic_files import translate_errors  # noqa: PLC0415
+
+    with translate_errors(file):
+        file.unlink(missing_ok=True)
+
+
 def recall(file: Path) -> dict[str, str]:
     """Return what was remembered; nothing if nothing was. Raises: ConfigError for what is no such file."""
     try:
         used = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         used = None
-    if not isinstance(used, dict) or len(used) != 1 or set(used) - {"home", "stack", "sandbox"}:
+    if not isinstance(used, dict) or len(used) != 1 or not used.keys() <= {"home", "stack", "sandbox"}:
+        used = {"": None}
+    if not all(text and isinstance(text, str) for text in used.values()):
         raise ConfigError(f"{file} is not what trader use has written; allowed is: trader use --forget")
-    return {name: str(text) for name, text in used.items()}
+    return used

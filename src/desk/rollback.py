@@ -53,7 +53,12 @@ def roll_back(function: str, awslambda: Any, to: int | None = None) -> tuple[Ver
 
 def read_stack_name(profile: str, profiles: Path = _PROFILES) -> str:
     """Read the name of a profile's stack. Raises: ConfigError if there is no such profile."""
-    config = tomllib.loads(profiles.read_text(encoding="utf-8"))
+    try:
+        config = tomllib.loads(profiles.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{profiles}: {error.strerror}; this is typed in the folder of the checkout") from None
+    except ValueError as error:
+        raise ConfigError(f"{profiles}: no TOML: {error}") from None
     deployed = {
         name: each["deploy"]["parameters"] for name, each in config.items() if name != "version" and "deploy" in each
     }

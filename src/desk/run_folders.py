@@ -131,14 +131,15 @@ def find_run(home: Path, name: str) -> RunFolder:
         raise NotNow(f"{path}: it is being removed")
     done, equity = read_progress(path / JOURNAL_NAME)
     if page.state == FINISHED and (closing := page.read_totals().get("equity_close")) is not None:
-        equity = Decimal(closing)
+        with translate_damage(path / _PAGE):
+            equity = decode(Decimal, closing)
     return RunFolder(path, page, done, equity, find_worker(path))
 
 
 def locate_run(home: Path, name: str) -> Path:
     """Find the folder of a run, whether or not it can be read. Raises: ConfigError if it is none."""
     path = home / _FOLDER / check_name(name)
-    if (path / _PAGE).is_file() and not path.is_symlink():
+    if (path / _PAGE).exists() and not path.is_symlink():
         return path
     known = ", ".join(each.name for each in _list_folders(home)[:_NAMES_SHOWN])
     raise ConfigError(f"{path} is no run; {f'there are {known}' if known else 'there is none yet'}")
@@ -200,7 +201,7 @@ def _choose_named(home: Path, page: RunPage, name: str) -> Path:
 def _list_folders(home: Path) -> list[Path]:
     where = home / _FOLDER
     with translate_errors(where):
-        if not where.is_dir():
+        if not where.exists():
             return []
         return sorted(path for path in where.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())
 

@@ -13,7 +13,7 @@ from desk.controls import UNSEEN, Controls, make_command, open_controls
 from trader.adapters.local.clock import SystemClock
 from trader.entry.status import describe_state
 from trader.entry.wiring import make_scope
-from trader.errors import CommandRefused, MalformedData, StoreError
+from trader.errors import CommandRefused, ConfigError, MalformedData, StoreError
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.trading_state import TradingState
@@ -23,6 +23,8 @@ from trader.stages.commands import why_refuse
 
 #: No run takes a command that was said further ahead of the clock.
 _AHEAD_SECONDS = 60
+#: The next ticks of a market with a time of its own are not ahead of it.
+_MARKET_AHEAD_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,20 @@ def open_command_desk(system: System, at: Instant | None) -> CommandDesk:
     controls.check_scope(scope)
     sight = look_around(controls, scope)
     now = at if at is not None and controls.is_local else SystemClock().now()
+    _check_time(now, sight)
     return CommandDesk(controls, settings, scope, now, at, sight, f"trader status {system.options()}")
+
+
+def _check_time(now: Instant, sight: Sight) -> None:
+    """Refuse a time that has not come, by the clock or in the books: until then nothing could take its place.
+
+    Raises: ConfigError.
+    """
+    ledger = sight.state.ledger if sight.state is not None else None
+    last = ledger.last_run.ended_at if ledger is not None and ledger.last_run is not None else Instant(0)
+    newest = max(SystemClock().now(), last)
+    if now > newest + _MARKET_AHEAD_SECONDS:
+        raise ConfigError(f"--at: {rfc3339(now)} has not come; allowed is nothing later than {rfc3339(newest)}")
 
 
 def look_around(controls: Controls, scope: Scope) -> Sight:

@@ -10,18 +10,28 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.cycle import explain_failure
+from desk.cli.market_options import check_address, name_origin
 from desk.key_file import read_key_file
 from trader.adapters.coinbase.adapter import list_key_problems, open_exchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
 from trader.adapters.coinbase.http import BASE_URL
 from trader.adapters.coinbase.wire.account import KeyPermissions
-from trader.errors import ConfigError, VenueAuth
+from trader.errors import ConfigError, VenueAuth, VenueError
 
 _SHAPES = {
     "ES256": "a P-256 key, which signs ES256",
     "EdDSA": "an Ed25519 key, which signs EdDSA",
     "HMAC": "a legacy key, which Coinbase has switched off",
 }
+
+
+_VENUE_VARIABLE = "TRADER_VENUE_URL"
+
+
+def _check_venue(context: typer.Context, venue: str) -> str:
+    check_address(venue, name_origin(context, "venue", _VENUE_VARIABLE))
+    return venue
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +45,9 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The key file as it was downloaded.")] = None,
     secret: Annotated[str, typer.Option("--secret", help="Id of a secret of Secrets Manager that holds it.")] = "",
     parameter: Annotated[str, typer.Option("--parameter", help="Name of a SecureString parameter that holds it.")] = "",
-    venue: Annotated[str, typer.Option("--venue", envvar="TRADER_VENUE_URL", help="Address of the venue.")] = BASE_URL,
+    venue: Annotated[
+        str, typer.Option("--venue", envvar=_VENUE_VARIABLE, help="Address of the venue.", callback=_check_venue)
+    ] = BASE_URL,
 ) -> None:
     """Say of a key in which shape it is, what it may do and in which portfolio, as the venue answers it.
 
@@ -69,5 +81,7 @@ def _ask(credentials: Credentials, venue: str) -> KeyPermissions:
         return exchange.key_permissions()
     except VenueAuth as error:
         raise ConfigError(f"{credentials.origin}: the venue refuses it ({error})") from None
+    except VenueError as error:
+        raise type(error)(explain_failure(str(error), venue)) from error
     finally:
         exchange.close()

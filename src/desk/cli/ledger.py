@@ -13,6 +13,7 @@ from rich.console import Console
 
 from desk.cli import ledger_tables
 from desk.cli.located import System, with_system
+from desk.cli.market_options import check_address
 from desk.cli.options import AsJson, open_console, read_instant
 from desk.folder_lock import join_folder
 from desk.location import StoreLocation
@@ -24,7 +25,7 @@ from desk.recovery.store import Change, RebuildOptions, RecoveryStores, change_u
 from desk.recovery.stored import locate_items
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
-from trader.errors import ConfigError
+from trader.errors import ConfigError, LedgerCorrupt
 from trader.model.codec import encode
 from trader.model.ids import Asset, Instant
 from trader.model.ledger import Ledger
@@ -52,7 +53,10 @@ def show(
     at: AtOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease."""
+    """Show the ledger: cash, lots, protection, working orders, doubts, marks, cool-downs, and who holds the lease.
+
+    Ends with 1 if what is stored is no ledger.
+    """
     scope, now = make_scope(system.settings()), _instant(at, "--at") or SystemClock().now()
     stored = locate_items(system.location).find(scope)
     if stored is None:
@@ -60,8 +64,10 @@ def show(
     if as_json:
         lease = {"owner": stored.owner, "epoch": stored.epoch, "expires_at": stored.expires_at}
         print(json.dumps({"lease": lease, "problem": stored.problem, "ledger": encode(stored.ledger)}))
-        return
-    ledger_tables.print_stored(scope, stored, now, open_console())
+    else:
+        ledger_tables.print_stored(scope, stored, now, open_console())
+    if stored.problem:
+        raise LedgerCorrupt(f"{stored.problem}; trader ledger rebuild {system.options()} makes it anew from the audit")
 
 
 @with_system("table", "bucket")
@@ -138,11 +144,11 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{stores.scope}: there is no ledger to adopt into; trader ledger rebuild makes one")
+    # What is refused is refused before the lease is taken, which is a write.
+    after = change(stored.ledger, stored.epoch + 1).ledger
     if write:
         with _visit(location):
             after = change_under_lease(stores, "adopt", change)
-    else:
-        after = change(stored.ledger, stored.epoch + 1).ledger
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
     for line in find_over_covered(after):
         console.print(f"look: {line}", highlight=False, markup=False, soft_wrap=True)
@@ -162,11 +168,10 @@ def forget_cycle(
     stored = stores.items.find(stores.scope)
     if stored is None or stored.ledger is None:
         raise ConfigError(f"{stores.scope}: there is no ledger; trader ledger rebuild makes one")
+    after = forget_last_cycle(stored.ledger, reason).ledger
     if write:
         with _visit(location):
             after = change_under_lease(stores, "adopt", lambda ledger, _: forget_last_cycle(ledger, reason))
-    else:
-        after = forget_last_cycle(stored.ledger, reason).ledger
     ledger_tables.print_change(find_differences(stored.ledger, after), console)
     _finish(console, "", write=write)
 
@@ -178,6 +183,8 @@ def _adoption_context(stores: RecoveryStores, ledger: Ledger, epoch: int) -> Ado
 
 
 def _place(system: System, venue: str | None = None, at: str | None = None) -> StoreLocation:
+    if venue is not None:
+        check_address(venue)
     return replace(system.location, venue=venue, now=_instant(at, "--at"))
 
 

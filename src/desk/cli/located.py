@@ -25,6 +25,8 @@ from desk.location import (
     SANDBOX,
     VARIABLES,
     StoreLocation,
+    check_folder,
+    check_stack_name,
     locate_folder,
     locate_parts,
     locate_sandbox,
@@ -149,7 +151,7 @@ def choose_system(chosen: dict[str, Any], parts: tuple[str, ...]) -> System:
 
 def _locate(chosen: dict[str, Any], named: dict[str, str], parts: tuple[str, ...]) -> StoreLocation:
     if chosen["home"] is not None:
-        return locate_folder(chosen["home"])
+        return _enter_folder(chosen["home"])
     if chosen["stack"] is not None:
         return _ask_stack(chosen["stack"])
     if chosen["sandbox"]:
@@ -163,7 +165,7 @@ def _locate(chosen: dict[str, Any], named: dict[str, str], parts: tuple[str, ...
 def _recall() -> StoreLocation | None:
     used = recall(find_uses())
     if "home" in used:
-        return locate_folder(Path(used["home"]))
+        return _enter_folder(Path(used["home"]), "; trader use remembers it: trader use --forget")
     if "stack" in used:
         return _ask_stack(used["stack"])
     return _enter_sandbox(Path(used["sandbox"])) if used else None
@@ -176,7 +178,10 @@ def find_uses() -> Path:
 
 def read_homes() -> Path:
     """Return the folder below which each market, run and venue has its own."""
-    return Path(os.environ.get(HOMES_VARIABLE) or HOMES)
+    homes = Path(os.environ.get(HOMES_VARIABLE) or HOMES)
+    if HOMES_VARIABLE in os.environ:
+        check_folder(homes, HOMES_VARIABLE)
+    return homes
 
 
 def _only_folder() -> StoreLocation:
@@ -189,7 +194,15 @@ def _only_folder() -> StoreLocation:
     raise ConfigError(f"which system? allowed is --home FOLDER, --stack NAME or --sandbox, or trader use{there}")
 
 
+def _enter_folder(home: Path, hint: str = "") -> StoreLocation:
+    check_folder(home, "--home")
+    if not home.exists():
+        raise ConfigError(f"--home {home}: there is no such folder{hint}")
+    return locate_folder(home)
+
+
 def _ask_stack(name: str) -> StoreLocation:
+    check_stack_name(name, "--stack")
     from trader.adapters.aws.clients import open_client
 
     return locate_stack(name, open_client("cloudformation"))

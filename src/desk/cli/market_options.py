@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from desk.cli.options import read_instant
+from desk.location import check_folder
 from desk.markets import MarketSetup
 from trader.errors import ConfigError
 from trader.model.ids import Instant, rfc3339
@@ -18,7 +19,23 @@ from trader.model.ids import Instant, rfc3339
 CandlesOption = Annotated[
     Path | None, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz; synthetic without it.")
 ]
-HomeOption = Annotated[Path, typer.Option("--home", envvar="TRADER_HOME", help="Where state and audit are kept.")]
+
+
+def name_origin(context: typer.Context, parameter: str, variable: str) -> str:
+    """Name what a value was given by: the option, or the variable in its place."""
+    source = context.get_parameter_source(parameter)
+    return variable if source is not None and source.name == "ENVIRONMENT" else f"--{parameter}"
+
+
+def _check_home(context: typer.Context, home: Path) -> Path:
+    check_folder(home, name_origin(context, "home", "TRADER_HOME"))
+    return home
+
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", envvar="TRADER_HOME", help="Where state and audit are kept.", callback=_check_home),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the synthetic market; 7 without it.")]
 HOME = Path(".trader")
 
@@ -43,15 +60,20 @@ def read_market_instant(text: str, option: str) -> Instant:
     return at
 
 
-def check_address(url: str) -> None:
+def check_address(url: str, name: str = "--venue") -> None:
     """Make sure that a venue can be asked at an address. Raises: ConfigError."""
     try:
         parts = urlsplit(url)
         is_sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_sound = False
-    if not is_sound or any(each.isspace() for each in url):
-        raise ConfigError(f"--venue: {url!r:.80} is not an address; allowed is https://api.coinbase.com")
+    if not is_sound or any(each.isspace() or not each.isprintable() for each in url):
+        raise ConfigError(f"{name}: {url!r:.80} is not an address; allowed is https://api.coinbase.com")
+    if "@" in parts.netloc:
+        raise ConfigError(f"{name}: an address with a user in it; allowed is https://api.coinbase.com")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        host = f"{parts.scheme}://{parts.netloc}"
+        raise ConfigError(f"{name}: {url!r:.80} has more than a host in it; allowed is {host}")
 
 
 def tell_market(setup: MarketSetup) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
-from trader.model.ids import Instant
+from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
 from trader.settings.app import Mode
 
@@ -29,13 +30,22 @@ ModeOption = Annotated[Mode | None, typer.Option("--mode", help="Overrides app.m
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
+_SECONDS = re.compile(r"[1-9][0-9]{8,9}")
+
+
 def read_instant(text: str, option: str) -> Instant:
     """Read RFC 3339, or a day, which begins at midnight UTC. Raises: ConfigError naming the option."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{option}: {text!r} is not an instant; allowed is 2025-10-10T21:35:00Z or a day") from None
+        example = _name_example(text)
+        raise ConfigError(f"{option}: {text!r:.80} is not an instant; allowed is {example} or a day") from None
     return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
+
+
+def _name_example(text: str) -> str:
+    # Seconds since 1970, as programs print them: the very instant as it can be typed.
+    return rfc3339(Instant(int(text))) if _SECONDS.fullmatch(text) else "2025-10-10T21:35:00Z"
 
 
 def read_settings(config: Path, mode: Mode | None) -> Settings:
@@ -50,5 +60,6 @@ def read_settings(config: Path, mode: Mode | None) -> Settings:
 
 
 def open_console(piped_width: int = 200) -> Console:
-    """Print to a terminal at its width; piped, at a fixed one: folded numbers could not be searched for."""
-    return Console(width=None if Console().is_terminal else piped_width)
+    """Print to a terminal at its width, or at COLUMNS; piped, at a fixed one: what is folded cannot be searched for."""
+    is_measured = os.environ.get("COLUMNS", "").isdigit() or Console().is_terminal
+    return Console(width=None if is_measured else piped_width)

@@ -9,15 +9,18 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.columns import fold_words
 from desk.cli.layout import format_amount
 from desk.cli.market_options import HOME, HomeOption
 from desk.cli.options import AsJson, open_console
 from desk.cli.run import print_next
 from desk.cli.run_tables import describe_state, make_folder_json, print_run, print_runs
+from desk.cli.screen import measure_width, print_lines
 from desk.errors import NotNow
 from desk.folder_lock import find_worker
 from desk.run_folders import RunFolder, delete_run, find_run, list_runs, locate_run
 from trader.errors import ConfigError, LedgerCorrupt
+from trader.model.codec import translate_damage
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The run's name, as trader runs list prints it.")]
 
@@ -56,14 +59,18 @@ def show(name: NameArgument, home: HomeOption = HOME, as_json: AsJson = False) -
         print(json.dumps(make_folder_json(folder), ensure_ascii=False))
         return
     page = folder.page
-    print(f"{folder.name}: {page.title}; mode {page.mode}; from {page.first} to {page.last}")
-    print(f"{describe_state(folder)}, {folder.ticks_done} of {page.ticks} cycles, began {page.started_at}")
+    told = [
+        f"{folder.name}: {page.title}; mode {page.mode}; from {page.first} to {page.last}",
+        f"{describe_state(folder)}, {folder.ticks_done} of {page.ticks} cycles, began {page.started_at}",
+    ]
+    print_lines(line for text in told for line in fold_words(text, measure_width(), "  "))
     if not folder.is_finished:
         print(f"equity {format_amount(folder.equity)}; resume: {page.command}")
         return
     totals = page.read_totals()
-    print_run(totals, open_console(160))
-    print_next(folder, [lot["product_id"] for lot in totals["lots"]])
+    with translate_damage(f"{folder.path}: its totals"):
+        print_run(totals, open_console(160))
+        print_next(folder, [lot["product_id"] for lot in totals["lots"]])
 
 
 def remove(

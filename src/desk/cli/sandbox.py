@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from desk.cli.market_options import refuse_together
 from desk.cli.options import CONFIG_DIR, ConfigDir
 from desk.in_memory import ManualClock
+from desk.location import check_folder, check_stack_name
 from desk.markets.synthetic import DEMO_SEED
 from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from trader.ports import Clock
 
 _PORT = 8787
+#: Above it a market would not fit into a laptop.
+_PRODUCTS_MAX = 1000
 _NEXT_STEPS = """
 The stack {name} is up, in {mode}, until Ctrl-C. In another shell:
   . {folder}/env.sh                      # from here on aws and trader mean this stack, until that shell ends
@@ -34,6 +38,13 @@ The stack {name} is up, in {mode}, until Ctrl-C. In another shell:
   .venv/bin/trader status --mode {mode}      # what is allowed, held and protected
   .venv/bin/trader flatten --mode {mode}     # asks, sells everything, says what was sold; the function answers here
   .venv/bin/trader halt --mode {mode}        # turn the kill switch; the line that turns it back is printed"""
+
+
+class StackMode(StrEnum):
+    """The modes in which a stack can be tried."""
+
+    DRY_RUN = "DRY_RUN"
+    PAPER = "PAPER"
 
 
 class ClockKind(StrEnum):
@@ -57,14 +68,17 @@ def venue(  # noqa: PLR0913 - one argument for each option
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.")] = _PORT,
     bind: Annotated[str, typer.Option(help="Address to listen on: loopback or Docker's bridge.")] = "127.0.0.1",
     candles: Annotated[Path | None, typer.Option(help="Folder of candles to replay.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the synthetic market, if there is no folder.")] = DEMO_SEED,
+    seed: Annotated[int | None, typer.Option(help="Seed of the synthetic market; 7 without it.")] = None,
     clock: Annotated[ClockKind, typer.Option(help="Virtual: set by hand through /__sandbox/clock.")] = ClockKind.REAL,
     at: Annotated[str | None, typer.Option(help="Where the candles, or a virtual clock, begin (ISO 8601).")] = None,
     script: Annotated[Path | None, typer.Option(help="Trades to print: JSON lines; after, product_id, price.")] = None,
     cash: Annotated[list[str] | None, typer.Option(help="What the account holds, as USD=10000; repeatable.")] = None,
-    rtt: Annotated[float, typer.Option(help="Milliseconds by which every answer is delayed.")] = 0.0,
+    rtt: Annotated[float, typer.Option(min=0, max=600_000, help="Milliseconds by which each answer is late.")] = 0.0,
     limits: Annotated[bool, typer.Option(help="Answer 429 above the published rates.")] = True,
-    products: Annotated[int, typer.Option(help="List that many products, copies included; 0 lists what there is.")] = 0,
+    products: Annotated[
+        int,
+        typer.Option(min=0, max=_PRODUCTS_MAX, help="List that many products, copies included; 0 lists what there is."),
+    ] = 0,
     key_file: Annotated[Path | None, typer.Option(help="Write the API key here instead of printing it.")] = None,
 ) -> None:
     """Serve a simulated Coinbase until interrupted: the same HTTP, with orders, fills, fees and faults."""
@@ -74,18 +88,19 @@ def venue(  # noqa: PLR0913 - one argument for each option
     from desk.sandbox.server import VenueServer
     from desk.sandbox.venue import Venue
 
+    refuse_together({"--candles": candles, "--seed": seed})
     check_bind(bind)
     check_ports(bind, port=port)
+    opening = _opening(cash) if cash else USUAL_OPENING
     begin = _instant(at)
     now = SystemClock().now() if clock is ClockKind.REAL or begin is None else begin
     ticking: Clock = SystemClock() if clock is ClockKind.REAL else ManualClock(now)
-    source = _source(candles, seed, begin, now)
+    source = _source(candles, DEMO_SEED if seed is None else seed, begin, now)
     if products:
         source = add_many_products(source, products)
     if script is not None:
         source = add_script(source, script, now)
     options = VenueOptions(rate_limits=PUBLISHED_LIMITS if limits else {}, delay_seconds=rtt / 1000)
-    opening = _opening(cash) if cash else USUAL_OPENING
     server = VenueServer(Venue(source, ticking, opening=opening, options=options), host=bind, port=port)
     _introduce(server.url, server.key.file(), key_file)
     server.start()
@@ -120,10 +135,10 @@ def _instant(text: str | None) -> Instant | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"--at {text!r} is no ISO 8601 time") from error
+    except ValueError:
+        raise ConfigError(f"--at: {text!r:.80} is not an instant; allowed is 2026-01-01T00:00:00Z") from None
     if moment.tzinfo is None:
-        raise ConfigError(f"--at {text!r} names no time zone; add Z")
+        raise ConfigError(f"--at: {text!r} names no time zone; allowed is {moment.isoformat()}Z")
     return Instant(int(moment.timestamp()))
 
 
@@ -132,9 +147,12 @@ def _opening(cash: list[str]) -> dict[Asset, Decimal]:
     for each in cash:
         asset, _, amount = each.partition("=")
         try:
-            opening[Asset(asset)] = Decimal(amount)
-        except InvalidOperation as error:
-            raise ConfigError(f"--cash {each!r} must look like USD=10000") from error
+            held = Decimal(amount)
+        except InvalidOperation:
+            held = Decimal("NaN")
+        if not asset.isalnum() or not held.is_finite() or held < 0:
+            raise ConfigError(f"--cash: {each!r:.80} is no amount of an asset; allowed is USD=10000")
+        opening[Asset(asset)] = held
     return opening
 
 
@@ -144,8 +162,11 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     if key_file is None:
         print(json.dumps({"url": url, "key": key}), flush=True)
         return
-    key_file.touch(mode=0o600)
-    key_file.write_text(text + "\n", encoding="utf-8")
+    try:
+        key_file.touch(mode=0o600)
+        key_file.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--key-file {key_file}: {error.strerror}; allowed is a file that can be written") from None
     print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)
 
 
@@ -161,7 +182,7 @@ def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], 
 
 def up(  # noqa: PLR0913 - one argument for each option
     *,
-    mode: Annotated[str, typer.Option(help="DRY_RUN or PAPER, as the stack's parameter.")] = "PAPER",
+    mode: Annotated[StackMode, typer.Option(help="As the stack's parameter.")] = StackMode.PAPER,
     name: Annotated[str, typer.Option(help="Name of the stack.")] = "trader-sandbox",
     bind: Annotated[str, typer.Option(help="Address to listen on: loopback or Docker's bridge.")] = "127.0.0.1",
     aws_port: Annotated[int, typer.Option(help="Port of AWS's stand-in; 0 takes any free one.")] = 5055,
@@ -181,8 +202,14 @@ def up(  # noqa: PLR0913 - one argument for each option
     from desk.sandbox.bridge import check_bind, check_ports
     from desk.sandbox.env_files import clear_env_files
 
+    check_stack_name(name, "--name")
+    check_folder(folder, "--folder")
+    if not template.is_file():
+        raise ConfigError(f"--template {template}: there is no such file; allowed is template.yaml")
     check_bind(bind)
     check_ports(bind, aws_port=aws_port, venue_port=venue_port)
+    if aws_port == venue_port != 0:
+        raise ConfigError(f"--aws-port and --venue-port: both are {aws_port}; allowed are two, or 0 for any free one")
     addresses = Addresses(bind, bind, aws_port, venue_port)
     parameters = {"Mode": mode, "Architecture": find_architecture()}
     parameters |= {"DomainEvents": "ENABLED"} if domain_events else {}

@@ -9,7 +9,7 @@ import typer
 
 from desk.cli.located import choose_system, find_uses
 from desk.cli.options import CONFIG_DIR
-from desk.location import SANDBOX, recall, remember
+from desk.location import SANDBOX, forget, recall, remember
 from trader.errors import ConfigError
 
 _WORDS = {"home": "--home {}", "stack": "--stack {}", "sandbox": "--sandbox"}
@@ -25,18 +25,18 @@ def use(
     home: Annotated[Path | None, typer.Option("--home", help="Folder of its books, as .trader/synthetic-7.")] = None,
     stack: Annotated[str | None, typer.Option("--stack", help="Name of its stack on AWS.")] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="The sandbox that is up (make sandbox).")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Remember nothing.")] = False,
+    is_forgotten: Annotated[bool, typer.Option("--forget", help="Remember nothing.")] = False,
 ) -> None:
     """Remember which system commands are about when nothing else says so; without an option, say which it is.
 
     What is typed, and a stack's parts in the shell's variables, count more than what is remembered.
     """
     file = find_uses()
-    asked = sum((home is not None, stack is not None, sandbox, forget))
+    asked = sum((home is not None, stack is not None, sandbox, is_forgotten))
     if asked > 1:
         raise ConfigError("trader use: allowed is one of --home, --stack, --sandbox and --forget")
-    if forget:
-        file.unlink(missing_ok=True)
+    if is_forgotten:
+        forget(file)
         print("nothing is remembered")
         return
     if asked:

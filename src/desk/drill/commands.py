@@ -184,6 +184,8 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.tries < 1:
+        parser.error(f"--tries {arguments.tries}: allowed are 1 and more")
     tries = run_tries(arguments.tries, arguments.seed, make_settings())
     for each in tries:
         if each.lost or each.twice or each.early:

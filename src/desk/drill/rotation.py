@@ -129,6 +129,8 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=TRIES)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    if given.tries < 1:
+        parser.error(f"--tries {given.tries}: allowed are 1 and more")
     with open_stage(_CONFIG) as stage:
         told = run_drill(plan_tries(given.tries, given.seed), stage)
     print(make_line(told))

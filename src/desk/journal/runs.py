@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from desk.recovery.chain import Break, ChainObject, Recorded, parse_object
 from desk.recovery.evidence import read_stamp
+from trader.errors import MissingData
 from trader.model.cycle_state import RunMark
 from trader.model.events import EventKind
 from trader.model.ids import CycleId, Instant, Scope, is_tick_id, utc_day
@@ -134,6 +135,14 @@ class Journal:
         newest = next(self._list_runs(None, None), None)
         del self.broken[known:]
         return None if newest is None else read_stamp(_name(newest[0])[0])
+
+    def explain_nothing(self, told: str) -> MissingData:
+        """Say that nothing was found, and whether that is because what is there cannot be read."""
+        if self.broken:
+            told += f"; of what is there {len(self.broken)} cannot be read: trader audit verify says more"
+        else:
+            told += "; trader cycle and trader run make some"
+        return MissingData(told)
 
     def _read_runs(self, until: Instant | None, since: Instant | None) -> Iterator[list[ChainObject]]:
         """Read the runs, a few at a time and then more, and some on either side of what is asked for."""

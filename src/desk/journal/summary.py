@@ -12,7 +12,6 @@ from desk.journal.decisions import RecordedDecision, iterate_decisions
 from desk.journal.reasons import SETTINGS, describe_need, find_code, list_limits
 from desk.journal.runs import Journal
 from desk.journal.words import Limit
-from trader.errors import MissingData
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
@@ -66,7 +65,7 @@ def describe_period(journal: Journal, since: Instant, settings: Settings) -> dic
     for decision in iterate_decisions(journal.iterate_runs(since=since)):
         tally.take(decision, settings)
     if tally.first is None or tally.last is None:
-        raise MissingData(f"no cycle of {journal.scope} from {rfc3339(since)} on is on record")
+        raise journal.explain_nothing(f"no cycle of {journal.scope} from {rfc3339(since)} on is on record")
     wanted, ordered = sum(tally.wanted.values()), tally.wanted.pop("ENTERING", 0)
     return {
         "scope": journal.scope,

@@ -39,7 +39,7 @@ def describe_decision(journal: Journal, question: Question, settings: Settings, 
     recent = list(islice(iterate_decisions(journal.iterate_runs(question.at)), LOOK_BACK))
     if not recent:
         when = f" at or before {rfc3339(question.at)}" if question.at is not None else ""
-        raise MissingData(f"no cycle of {journal.scope}{when} is on record; trader cycle and trader run make some")
+        raise journal.explain_nothing(f"no cycle of {journal.scope}{when} is on record")
     decision = recent[0]
     outline = decision.outline(settings)
     product = find_product(question.product, recent)

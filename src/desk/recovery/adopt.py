@@ -27,7 +27,7 @@ from trader.cycle.account import make_view, read_account
 from trader.errors import MissingData
 from trader.model.codec import decode_told
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId
+from trader.model.ids import Asset, ClientOrderId, Instant, TradeId, VenueOrderId, rfc3339
 from trader.model.inputs import AccountListing, AccountView
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, Notional, Price, plain
@@ -86,7 +86,7 @@ def adopt_order(context: AdoptionContext, name: str, chain: Chain, terms: Adopti
     whole = make_view(context.now, AccountListing({}, orders), fills)
     report = next((each for each in whole.orders if each.client_order_id == name), None)
     if report is None:
-        raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {since}")
+        raise MissingData(f"order {name}: the venue lists no order of ours with this client id since {rfc3339(since)}")
     if name in context.ledger.orders:
         raise MissingData(f"order {name} is in the ledger already, {context.ledger.orders[ClientOrderId(name)].status}")
     if ended := context.store.read_finished(context.ledger.scope, [ClientOrderId(name)]):

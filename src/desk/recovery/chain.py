@@ -260,7 +260,10 @@ class FolderAuditReader:
         return self.read_texts([key for day in self.list_days(scope) for key in self.list_keys(scope, day)])
 
     def list_days(self, scope: Scope) -> list[str]:
-        """List the days of which there are objects."""
+        """List the days of which there are objects. Raises: AuditError for what is no folder of them."""
+        for each in (self._folder, self._folder / f"scope={scope}"):
+            if each.exists() and not each.is_dir():
+                raise AuditError(f"{each}: this is no folder of records")
         return sorted(each.name.removeprefix("dt=") for each in (self._folder / f"scope={scope}").glob("dt=*"))
 
     def list_keys(self, scope: Scope, day: str) -> list[str]:

@@ -137,7 +137,7 @@ def _save_commands(text: str) -> dict[str, str]:
 def _load(text: str) -> dict[str, Any]:
     try:
         plain = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return plain if isinstance(plain, dict) else {}
 

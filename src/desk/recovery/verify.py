@@ -53,6 +53,8 @@ def verify_audit(evidence: Evidence) -> Verification:
     known = {finding.key for is_wrong, finding in judged if is_wrong}
     judged += _judge_breaks(chain, known, {was.digest for was in ended.values()}, evidence)
     judged += [*assess_places(chain, evidence), *assess_end(chain, evidence)]
+    if evidence.stored is not None and evidence.stored.problem:
+        judged.append((True, Finding("", None, f"the ledger cannot be read: {evidence.stored.problem}")))
     judged += [(False, Finding(key, None, "owed: it waits beside the ledger to be stored")) for key in evidence.owed]
     judged += [(False, each) for each in _list_days(evidence)]
     bars = list(read_bars(chain))

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from trader.errors import ConfigError
 
 _SECONDS = 20
+_PORT_MAX = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -53,7 +54,7 @@ def find_bridge(docker_host: str = "") -> str:
 def check_bind(address: str) -> None:
     """Refuse to listen where other machines may reach it. Raises: ConfigError naming what is allowed."""
     try:
-        if ip_address(address).is_loopback:
+        if ip_address(address) in ip_network("127.0.0.0/8"):
             return
     except ValueError:
         raise ConfigError(f"--bind {address}: no IP address; allowed are 127.0.0.1 and Docker's bridge") from None
@@ -68,6 +69,9 @@ def check_bind(address: str) -> None:
 def check_ports(address: str, **ports: int) -> None:
     """Refuse a port that somebody listens on. Raises: ConfigError naming the option, which is the keyword."""
     for option, port in ports.items():
+        if not 0 <= port <= _PORT_MAX:
+            name = option.replace("_", "-")
+            raise ConfigError(f"--{name} {port}: allowed are 0, which takes any free one, and 1 to {_PORT_MAX}")
         try:
             # Says in one line what a server says in a traceback; 0 is always free.
             socket.create_server((address, port)).close()

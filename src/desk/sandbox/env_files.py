@@ -49,8 +49,20 @@ def clear_env_files(folder: Path) -> None:
 
 
 def read_env_file(file: Path) -> dict[str, dict[str, str]]:
-    """Read what each function is to be told out of an ``env.json``."""
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    """Read what each function is to be told out of an ``env.json``. Raises: ConfigError for what is no such file."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"invoke: {file}: {error.strerror}; make sandbox writes it") from None
+    except (ValueError, RecursionError):
+        known = None
+    if isinstance(known, dict) and all(_is_told(each) for each in known.values()):
+        return known
+    raise ConfigError(f"invoke: {file} is not what the sandbox writes; make sandbox writes it anew")
+
+
+def _is_told(variables: object) -> bool:
+    return isinstance(variables, dict) and all(isinstance(text, str) for text in variables.values())
 
 
 def read_variables(file: Path, function: str = FUNCTION) -> dict[str, str]:

@@ -14,7 +14,7 @@ from desk.markets.series import CandleSeries
 from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
 from desk.sandbox.market import PriceSource, Print
 from trader.errors import ConfigError
-from trader.model.ids import Asset, Instant, ProductId
+from trader.model.ids import Asset, Instant, ProductId, rfc3339
 from trader.model.market import Candle, Granularity, Product
 
 #: How much history a venue shows, and how far its market goes on by itself.
@@ -59,7 +59,7 @@ def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEA
                 series[name, granularity] = CandleSeries(granularity, [_moved(row, shift) for row in rows])
                 products.append(make_product(name, rows))
     if not products:
-        raise ConfigError(f"{folder}: no candles around {at}")
+        raise ConfigError(f"{folder}: no candles around {rfc3339(at)}")
     return PriceSource(_with_aliases(products), series)
 
 
@@ -78,13 +78,21 @@ def add_script(source: PriceSource, file: Path, start: Instant) -> PriceSource:
     Raises: ConfigError naming the line.
     """
     prints = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; allowed is a file with a JSON object a line") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: this is no text: {error}") from None
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             prints.append(read_print(row, Instant(start + int(row.get("after", 0)))))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
+            raise ConfigError(f"{file}, line {number}: {error} is missing") from error
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ConfigError(f"{file}, line {number}: {error}") from error
     return replace(source, script=sorted([*source.script, *prints], key=lambda each: each.at))
 

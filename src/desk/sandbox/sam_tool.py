@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,9 @@ from trader.errors import ConfigError
 
 # Where `make` puts it, then where a machine may keep it for several checkouts.
 _USUAL = (Path(__file__).parents[3] / ".locker/sam/bin/sam", Path.home() / ".cache/trader-tools/sam/bin/sam")
+
+#: Where an error begins to say what it is.
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception)\b")
 
 
 def find_sam() -> Path | None:
@@ -37,10 +41,17 @@ def translate_template(template: Path, artefact: str, region: str) -> dict[str, 
         check=False,
     )
     if done.returncode:
-        raise ConfigError(f"sandbox: {template} cannot be translated: {done.stderr.strip()[-500:]}")
+        raise ConfigError(f"sandbox: {template} cannot be translated: {_find_reason(done.stderr)}")
     return dict(json.loads(done.stdout))
 
 
 def _interpreter(sam: Path) -> str:
     first = sam.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#!").strip()
+
+
+def _find_reason(said: str) -> str:
+    """Return what a traceback ends with, in one line."""
+    lines = said.strip().splitlines()
+    last = max((number for number, line in enumerate(lines) if _ERROR.match(line)), default=0)
+    return " ".join(" ".join(lines[last:]).split())[-500:]

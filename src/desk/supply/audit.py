@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.supply.lock import read_lock
+from trader.errors import ConfigError
 
 #: What pip-audit says of a lock: on standard output, and on the other.
 Answer = tuple[str, str]
@@ -84,7 +85,11 @@ def main(arguments: Sequence[str] | None = None, ask: Callable[[Path], Answer] =
     """Look every lock up; print the problems, then one line for each lock; 1 if there is any problem."""
     parser = argparse.ArgumentParser(prog="desk.supply.audit", description=__doc__)
     parser.add_argument("locks", type=Path, nargs="+")
-    results = [check_lock(lock, ask) for lock in parser.parse_args(arguments).locks]
+    try:
+        results = [check_lock(lock, ask) for lock in parser.parse_args(arguments).locks]
+    except ConfigError as error:
+        print(f"audit: {error}", file=sys.stderr)
+        return 1
     for each in results:
         for problem in each.problems:
             print(f"audit: {each.lock}: {problem}", file=sys.stderr)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
+from trader.errors import ConfigError
+
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<marker>[^\\]+))?")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -28,9 +30,15 @@ class LockedPackage:
 
 
 def read_lock(path: Path) -> tuple[LockedPackage, ...]:
-    """Read every pin of a lock file, in its order."""
+    """Read every pin of a lock file, in its order. Raises: ConfigError for what is no file of text."""
     pins: list[tuple[re.Match[str], list[str]]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; allowed is a lock file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: this is no text: {error}") from None
+    for line in text.splitlines():
         if pin := _PIN.match(line):
             pins.append((pin, []))
         if found := _HASH.findall(line):

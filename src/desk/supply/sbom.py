@@ -144,8 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    given.file.parent.mkdir(parents=True, exist_ok=True)
-    given.file.write_text(text, encoding="utf-8")
+    try:
+        given.file.parent.mkdir(parents=True, exist_ok=True)
+        given.file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"sbom: {given.file}: {error.strerror}", file=sys.stderr)
+        return 1
     parts = sum(pin.is_for(TARGET) for pin in read_lock(given.lock))
     print(f"sbom={given.file} components={parts}")
     return 0

@@ -171,5 +171,9 @@ def translate_damage(where: object) -> Iterator[None]:
     """Turn what stored text that makes no sense raises inside into LedgerCorrupt naming the place."""
     try:
         yield
-    except (MalformedData, ValueError, TypeError, KeyError) as error:
+    except KeyError as error:
+        raise LedgerCorrupt(f"{where}: {error} is missing") from error
+    except (TypeError, AttributeError) as error:
+        raise LedgerCorrupt(f"{where}: is of another shape than is read: {error}") from error
+    except (MalformedData, ValueError, RecursionError) as error:
         raise LedgerCorrupt(f"{where}: {error}") from error

@@ -96,15 +96,17 @@ def test_show_of_a_damaged_ledger_says_what_is_wrong(home: Path, capsys: pytest.
 
     code = run("show", "--home", str(home))
 
-    assert (0, True) == (code, "no ledger: " in capsys.readouterr().out)
+    told = capsys.readouterr()
+    assert (1, True) == (code, "no ledger: " in told.out)
+    assert "trader ledger rebuild --home" in told.err
 
 
 def test_show_without_a_ledger_names_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And leaves no folder behind."""
-    code = run("show", "--home", str(tmp_path / "none"))
+    code = run("show", "--home", str(tmp_path))
 
     assert (78, "trader ledger rebuild" in capsys.readouterr().err) == (code, True)
-    assert not (tmp_path / "none").exists()
+    assert [] == list(tmp_path.iterdir())
 
 
 # --- rebuild
@@ -212,7 +214,7 @@ def test_folder_that_is_typed_counts_more_than_variables(
     [
         (("rebuild",), "which system? allowed is --home FOLDER"),
         (("rebuild", "--table", "trader"), "--table and --bucket go together"),
-        (("rebuild", "--home", "nowhere"), "nothing of PAPER#main lies there"),
+        (("rebuild", "--home", "nowhere"), "--home nowhere: there is no such folder"),
         (("rebuild", "--home", "HOME", "--conversion", "x"), "must look like ID=VENUE_ID"),
         (("rebuild", "--home", "HOME", "--since", "noon"), "--since: 'noon' is not an instant"),
         (("adopt", "--home", "HOME", "--reason", "x"), "one of --asset, --order, --acknowledge is needed"),

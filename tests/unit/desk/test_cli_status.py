@@ -396,7 +396,7 @@ def test_folder_in_which_nothing_lies_is_refused_and_not_made(
     code = run("status", "--home", str(tmp_path / "none"), "--config", str(CONFIG))
 
     assert (78, False) == (code, (tmp_path / "none").exists())
-    assert "nothing of DRY_RUN#main lies there" in capsys.readouterr().err
+    assert "there is no such folder" in capsys.readouterr().err
 
 
 def test_folder_of_another_mode_is_refused_and_says_whose_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,7 +113,7 @@ def test_forgetting_forgets(homes: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 WRONG: Mapping[str, tuple[list[str], str]] = {
     "two of them": (["use", "--stack", "x", "--sandbox"], "allowed is one of --home, --stack, --sandbox and --forget"),
-    "no books": (["use", "--home", "nowhere"], "--home nowhere: no books lie there"),
+    "no books": (["use", "--home", "nowhere"], "--home nowhere: there is no such folder"),
     "no sandbox": (["use", "--sandbox"], "--sandbox: none is up: var/sandbox/env.sh cannot be read; make sandbox"),
     "folder and sandbox": (["status", "--home", "x", "--sandbox"], "--home x and --sandbox are two systems"),
     "stack and part": (["status", "--stack", "x", "--table", "y"], "--stack x and --table y are two systems"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from trader.errors import ConfigError, TraderError
 
@@ -71,5 +71,8 @@ def translate_errors(what: str, into: Callable[[str], TraderError]) -> Iterator[
         yield
     except ClientError as error:
         raise into(f"{what}: {read_error_code(error)}") from None
+    except NoCredentialsError:
+        raise into(f"{what}: NoCredentialsError: there are no credentials; aws configure keeps some") from None
     except BotoCoreError as error:
-        raise into(f"{what}: {type(error).__name__}") from None
+        where = getattr(error, "kwargs", {}).get("endpoint_url")
+        raise into(f"{what}: {type(error).__name__}{f' ({where})' if where else ''}") from None

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+#: No setting lies deeper than a few; libyaml, composing what is much deeper, would end the process itself.
+_DEPTH_MAX = 32
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
@@ -36,13 +38,12 @@ class Tree:
 
 def read_tree(text: str) -> Tree:
     """Read one YAML document that is a mapping; every problem is a line that starts with its key path."""
-    loader = _Loader(text)
     try:
-        node = loader.get_single_node()
+        if line := _find_too_deep(text):
+            return Tree(problems=(f"line {line}: is nested more than {_DEPTH_MAX} levels deep; no setting is",))
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         return Tree(problems=(_syntax(error),))
-    finally:
-        loader.dispose()
     if not isinstance(node, yaml.MappingNode):
         return Tree(problems=("the file is empty or no mapping; sections with keys are required",))
     problems: list[str] = []
@@ -67,6 +68,20 @@ def join_path(path: str, key: object) -> str:
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if path else str(key)
+
+
+def _find_too_deep(text: str) -> int:
+    """Return the line on which a text nests too deeply, 0 if it does not. Raises: YAMLError."""
+    depth = 0
+    event: Any
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEPTH_MAX:
+            return int(event.start_mark.line) + 1
+    return 0
 
 
 def _value(node: Any, path: str, problems: list[str], above: tuple[int, ...]) -> Any:

@@ -218,8 +218,13 @@ def _order_key(item: dict[str, Any]) -> str:
 
 
 def _lines(path: Path, key_of: KeyOf) -> dict[str, str]:
-    with translate_errors(path), translate_damage(path):
-        return {key_of(json.loads(line)): line.decode() for line in read_lines(path)}
+    with translate_errors(path):
+        lines = read_lines(path)
+    known = {}
+    for number, line in enumerate(lines, start=1):
+        with translate_damage(f"{path} line {number}"):
+            known[key_of(json.loads(line))] = line.decode()
+    return known
 
 
 def _append_new(path: Path, lines: Mapping[str, str], key_of: KeyOf) -> None:
