@@ -7,13 +7,18 @@ import os
 from collections.abc import Mapping
 
 import typer
-from rich.table import Table
 
+from desk.cli.layout import Column, print_table
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console
 from trader.adapters.config.files import LoadedSettings, load_settings
 
 #: Secrets are read elsewhere; here they are named, so that one sees whether they are there, and never shown.
 CREDENTIALS = ("COINBASE_API_KEY", "COINBASE_API_SECRET")
+_SETTINGS = (
+    Column("key", speaks_for_itself=True),
+    Column("value", is_wide=True, speaks_for_itself=True),
+    Column("source", speaks_for_itself=True),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +41,7 @@ def show(config: ConfigDir = CONFIG_DIR, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(_as_json(loaded, os.environ), ensure_ascii=False))
         return
-    open_console().print(_as_table(loaded, os.environ))
+    print_table(open_console(), f"configuration {loaded.digest}", _SETTINGS, _list_rows(loaded, os.environ))
 
 
 def _as_json(loaded: LoadedSettings, environment: Mapping[str, str]) -> dict[str, object]:
@@ -47,13 +52,12 @@ def _as_json(loaded: LoadedSettings, environment: Mapping[str, str]) -> dict[str
     }
 
 
-def _as_table(loaded: LoadedSettings, environment: Mapping[str, str]) -> Table:
-    table = Table("key", "value", "source", title=f"configuration {loaded.digest}", title_justify="left")
-    for path, (value, source) in loaded.sources.items():
-        table.add_row(path, value if isinstance(value, str) else json.dumps(value), source)
-    for name in CREDENTIALS:
-        table.add_row(name, _presence(name, environment), "environment")
-    return table
+def _list_rows(loaded: LoadedSettings, environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    rows = [
+        (path, value if isinstance(value, str) else json.dumps(value), source)
+        for path, (value, source) in loaded.sources.items()
+    ]
+    return rows + [(name, _presence(name, environment), "environment") for name in CREDENTIALS]
 
 
 def _presence(name: str, environment: Mapping[str, str]) -> str:

@@ -51,7 +51,8 @@ def print_table(console: Console, title: str, columns: Sequence[Column], rows: S
                 table.add_row(*(_style(columns[each], row[each], room) for each in kept))
             console.print(table)
             return
-    console.print(Text(title, style="bold"))
+    # A digest in it is left to the terminal, which can copy it whole.
+    console.print(Text(title, style="bold"), soft_wrap=True)
     for row in rows:
         parts = [part for column, cell in zip(columns, row, strict=True) for part in _tell(column, cell)]
         print_text(console, "\n  ".join(pack(parts, console.width - len(_GAP))))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from desk.cli.columns import fold_words
+from desk.cli.layout import Column, print_table
 from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
@@ -20,6 +20,23 @@ from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Side
 
 _SHOWN = 20
+_CHANGES = (Column("what", speaks_for_itself=True), Column("was"), Column("becomes", is_wide=True))
+_CASH = (Column("cash", speaks_for_itself=True), Column("amount", is_wide=True), Column("off by"))
+_LOTS = (
+    Column("product", speaks_for_itself=True),
+    Column("quantity"),
+    Column("cost"),
+    Column("at"),
+    Column("stop"),
+    Column("target"),
+    Column("protected"),
+    Column("strategy", speaks_for_itself=True),
+    Column("lot"),
+)
+_ORDERS = (Column("for", speaks_for_itself=True), Column("what", is_wide=True), Column("doubt"), Column("order"))
+_MEMORY = (Column("memory", speaks_for_itself=True), Column("value", is_wide=True, speaks_for_itself=True))
+
+Rows = list[Sequence[str]]
 
 
 def print_stored(scope: Scope, stored: StoredLedger, now: Instant, console: Console) -> None:
@@ -35,9 +52,14 @@ def print_stored(scope: Scope, stored: StoredLedger, now: Instant, console: Cons
     mark = ledger.last_cycle
     _print(console, f"last cycle {describe(mark)}; audit head {ledger.audit_head or 'none'}")
     _print(console, f"portfolio {ledger.portfolio or 'not told yet'}; {_size(ledger)}")
-    for table in (_cash(ledger), _lots(ledger), _orders(ledger), _rests(ledger)):
-        if table.row_count:
-            console.print(table)
+    for title, columns, rows in (
+        (f"capital {plain(ledger.capital)}", _CASH, _cash(ledger)),
+        ("lots", _LOTS, _lots(ledger)),
+        ("working orders and open conversions", _ORDERS, _orders(ledger)),
+        ("marks and cool-downs", _MEMORY, _rests(ledger)),
+    ):
+        if rows:
+            print_table(console, title, columns, rows)
 
 
 def _size(ledger: Ledger) -> str:
@@ -49,11 +71,9 @@ def _size(ledger: Ledger) -> str:
 
 def print_change(lines: Iterable[Line], console: Console) -> None:
     """Print what would be different, or that nothing would be."""
-    table = Table("what", "was", "becomes", title="differences", title_justify="left")
-    for line in lines:
-        table.add_row(escape(line.what), escape(line.was), escape(line.becomes))
-    if table.row_count:
-        console.print(table)
+    rows = [(line.what, line.was, line.becomes) for line in lines]
+    if rows:
+        print_table(console, "differences", _CHANGES, rows)
     else:
         _print(console, "no difference")
 
@@ -86,34 +106,36 @@ def _fill(fill: Fill) -> str:
     return f"{fill.trade_id}: {fill.side} {plain(fill.quantity)} {fill.product_id} at {plain(fill.price)}"
 
 
-def _cash(ledger: Ledger) -> Table:
-    table = Table("cash", "amount", "off by", title=f"capital {plain(ledger.capital)}", title_justify="left")
+def _cash(ledger: Ledger) -> Rows:
+    rows: Rows = []
     imbalance = cash_imbalance(ledger)
     for asset, amount in sorted(ledger.cash.items()):
-        table.add_row(asset, plain(amount), plain(imbalance.get(asset, ZERO)))
+        rows.append((asset, plain(amount), plain(imbalance.get(asset, ZERO))))
     for strategy, book in sorted(ledger.by_strategy.items()):
-        table.add_row(f"book {strategy}", describe(book), "")
+        rows.append((f"book {strategy}", describe(book), ""))
     for dust in ledger.dust:
-        table.add_row(f"dust of {dust.strategy or 'several'}", describe(dust), "")
-    return table
+        rows.append((f"dust of {dust.strategy or 'several'}", describe(dust), ""))
+    return rows
 
 
-def _lots(ledger: Ledger) -> Table:
-    table = Table("lot", "product", "strategy", "quantity", "cost", "at", "stop", "target", "protected", title="lots")
+def _lots(ledger: Ledger) -> Rows:
+    rows: Rows = []
     for position in ledger.positions():
         for lot in position.lots:
-            table.add_row(
-                lot.lot_id,
-                lot.product_id,
-                lot.strategy,
-                plain(lot.quantity),
-                plain(lot.cost),
-                plain(lot.entry_price) if lot.quantity else "",
-                plain(lot.bracket.stop_price),
-                plain(lot.bracket.target_price) if lot.bracket.target_price is not None else "",
-                _protection(ledger, lot),
+            rows.append(
+                (
+                    lot.product_id,
+                    plain(lot.quantity),
+                    plain(lot.cost),
+                    plain(lot.entry_price) if lot.quantity else "",
+                    plain(lot.bracket.stop_price),
+                    plain(lot.bracket.target_price) if lot.bracket.target_price is not None else "",
+                    _protection(ledger, lot),
+                    lot.strategy,
+                    lot.lot_id,
+                )
             )
-    return table
+    return rows
 
 
 def _protection(ledger: Ledger, lot: Lot) -> str:
@@ -124,14 +146,14 @@ def _protection(ledger: Ledger, lot: Lot) -> str:
     return "by its entry" if any(r.intent.is_entry and r.intent.attach_bracket for r in active) else "NO"
 
 
-def _orders(ledger: Ledger) -> Table:
-    table = Table("order", "what", "for", "doubt", title="working orders and open conversions", title_justify="left")
+def _orders(ledger: Ledger) -> Rows:
+    rows: Rows = []
     for record in ledger.active_orders():
-        table.add_row(record.intent.client_order_id, describe(record), record.intent.product_id, _doubt(record))
+        rows.append((record.intent.product_id, describe(record), _doubt(record), record.intent.client_order_id))
     for name, conversion in sorted(ledger.conversions.items()):
         if conversion.is_open:
-            table.add_row(name, describe(conversion), "conversion", conversion.venue_conversion_id or "not quoted")
-    return table
+            rows.append(("conversion", describe(conversion), conversion.venue_conversion_id or "not quoted", name))
+    return rows
 
 
 def _doubt(record: OrderRecord) -> str:
@@ -140,28 +162,29 @@ def _doubt(record: OrderRecord) -> str:
     return f"in doubt since {rfc3339(record.sent_at or record.intent.decided_at)}"
 
 
-def _rests(ledger: Ledger) -> Table:
-    table = Table("memory", "value", title="marks and cool-downs", title_justify="left")
+def _rests(ledger: Ledger) -> Rows:
+    rows: Rows = []
     if ledger.equity_marks is not None:
-        table.add_row("marks", describe(ledger.equity_marks))
+        rows.append(("marks", describe(ledger.equity_marks)))
     if ledger.unmarked_flow:
-        table.add_row("flow not marked yet", plain(ledger.unmarked_flow))
+        rows.append(("flow not marked yet", plain(ledger.unmarked_flow)))
     if ledger.drawdown_halt:
-        table.add_row("drawdown", "HALTED: no entries")
+        rows.append(("drawdown", "HALTED: no entries"))
     for base, why in sorted(ledger.reduce_only.items()):
-        table.add_row(f"reduce only {base}", why)
+        rows.append((f"reduce only {base}", why))
     for base, cooldown in sorted(ledger.cooldowns.items()):
-        table.add_row(f"cool-down {base}", f"until {rfc3339(cooldown.until)} after {cooldown.reason}")
+        rows.append((f"cool-down {base}", f"until {rfc3339(cooldown.until)} after {cooldown.reason}"))
     if ledger.loss_streak.losses:
-        table.add_row("losses in a row", str(ledger.loss_streak.losses))
+        rows.append(("losses in a row", str(ledger.loss_streak.losses)))
     if ledger.loss_streak.cooldown_until:
-        table.add_row("cool-down after losses", f"until {rfc3339(ledger.loss_streak.cooldown_until)}")
+        rows.append(("cool-down after losses", f"until {rfc3339(ledger.loss_streak.cooldown_until)}"))
     if ledger.failure_streak.failed_cycles:
-        table.add_row("failed cycles", str(ledger.failure_streak.failed_cycles))
-    table.add_row("regime", f"{ledger.regime.current}")
-    table.add_row("trades today", f"{ledger.entry_pacing.trades_today} ({ledger.entry_pacing.day or 'no day yet'})")
-    return table
+        rows.append(("failed cycles", str(ledger.failure_streak.failed_cycles)))
+    rows.append(("regime", f"{ledger.regime.current}"))
+    rows.append(("trades today", f"{ledger.entry_pacing.trades_today} ({ledger.entry_pacing.day or 'no day yet'})"))
+    return rows
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    for line in fold_words(text, console.width, "  "):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

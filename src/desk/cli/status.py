@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -111,6 +112,8 @@ def _watch(look: Callable[[], tuple[dict[str, Any], list[Section]]], every: int)
 def _print(sections: list[Section]) -> None:
     console = Console()
     width, height = (console.width, console.height - 1) if console.is_terminal else (_PIPED_WIDTH, _PIPED_HEIGHT)
+    if os.environ.get("COLUMNS", "").isdigit():
+        width = int(os.environ["COLUMNS"])
     for line in lay_out(sections, width, height):
         # What cannot be broken, as a long path in a command, is left to the terminal, which can copy it whole.
         console.print(line, highlight=False, no_wrap=True, overflow="ignore", crop=False)
