@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,8 @@ def exposed(deployment: Deployment) -> None:
     world = deployment.world
     if is_covered(world):
         (bracket,) = world.stored.active.values()
+        # Somebody at the venue, and no look of ours.
+        world.budget.begin(math.inf)
         world.venue.cancel([bracket.venue_order_id])
     show(world, cancel_only=True)
 

@@ -257,7 +257,8 @@ def test_reduce_only_that_was_looked_at_is_lifted(world: World) -> None:
 
 def test_order_that_a_person_says_is_gone_is_given_up(world: World) -> None:
     """The venue has lost the bracket: acknowledged, it covers nothing any more, in books made anew as well."""
-    world.books.save(replace(world.book(), active={}))
+    before = world.book()
+    world.books.save(replace(before, active={}), replaces=before)
     ledger = world.ledger()
     assert ledger is not None
     (bracket,) = ledger.active_orders()
