@@ -7,7 +7,6 @@ successor is at hand: then the attempt is made with that one, as if the other ha
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -158,8 +157,7 @@ class Transport:
         # Named inside the handler, given back outside: no error of ours drags the request it came from along.
         try:
             exchange = partial(self._exchange, call, min(self.timeouts.answer_seconds, until - now), until)
-            is_bounded = math.isfinite(self.budget.until)
-            answer = self.pool.run_within(exchange, until - now) if is_bounded else exchange()
+            answer = self.pool.run_within(exchange, until - now)
         except TimeoutError:
             failure = Failure(VenueUnavailable(f"{call}: no whole answer within {until - now:.0f} s"))
         except failures.CAUGHT as error:

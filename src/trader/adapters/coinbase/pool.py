@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,7 +20,6 @@ class WorkerPool:
         self._size = size
         self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
-        self._answers: ThreadPoolExecutor | None = None
 
     def run_each(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         """Run tasks, none of which may wait for another one, and return their results in order.
@@ -44,25 +43,21 @@ class WorkerPool:
         """
         if self._size == 1:
             return task()
-        with self._lock:
-            if self._answers is None:
-                # One more than tasks that may wait for theirs, which run in the other threads.
-                self._answers = ThreadPoolExecutor(self._size + 1, thread_name_prefix="coinbase-answer")
-            answers = self._answers
-            answer = answers.submit(task)
-        try:
-            return answer.result(max(seconds, 0))
-        except TimeoutError:
-            # What drips keeps its thread: the next answers get threads of their own.
-            with self._lock:
-                self._answers = None if self._answers is answers else self._answers
-            answers.shutdown(wait=False, cancel_futures=False)
-            raise
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(task())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+                answer.set_exception(error)
+
+        # A daemon: no process that wants to end waits for the end of a drip.
+        threading.Thread(target=run, name="coinbase-answer", daemon=True).start()
+        return answer.result(max(seconds, 0))
 
     def close(self) -> None:
         """End the threads; the next tasks make new ones."""
         with self._lock:
-            pools, self._threads, self._answers = (self._threads, self._answers), None, None
-        for pool in pools:
-            if pool is not None:
-                pool.shutdown()
+            threads, self._threads = self._threads, None
+        if threads is not None:
+            threads.shutdown()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from architecture.tree import ROOT
 from trader.adapters.coinbase.failures import Failure
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.limits import RateLimitGroup
@@ -66,3 +70,29 @@ def test_answer_that_drips_is_given_up_when_the_time_is_over(head: bytes, tail: 
         assert isinstance(found, Failure)
         assert isinstance(found.error, VenueUnavailable)
         assert time.monotonic() - begun < _DRIP_SECONDS / 2
+
+
+def test_venue_that_drips_keeps_no_process_from_ending() -> None:
+    """Not one that no run has given a budget yet, as while a venue is waited for; nor does its thread, at the end."""
+    program = """
+import sys
+from trader.adapters.coinbase.limits import TimeoutPolicy
+from trader.adapters.coinbase.market_data import open_market
+from trader.errors import VenueUnavailable
+try:
+    open_market(sys.argv[1], timeouts=TimeoutPolicy(read_seconds=1)).server_time()
+except VenueUnavailable as error:
+    print(error)
+"""
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" ") as url:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        done = subprocess.run(
+            [sys.executable, "-c", program, url],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
+    assert "GET /time: no whole answer within 1 s\n" == done.stdout
