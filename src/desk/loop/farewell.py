@@ -15,8 +15,8 @@ from trader.settings.app import Mode
 
 _MEANING = {
     Mode.DRY_RUN: "DRY_RUN: nothing was ever sent, so nothing rests anywhere",
-    Mode.PAPER: "PAPER: the venue is simulated in this folder, and nothing fills while nothing looks; the next run "
-    "makes up for it, from the candles of the last 300 minutes at most",
+    Mode.PAPER: "PAPER: the venue is simulated in this folder, and nothing fills while nothing looks; the next "
+    "runs make up for it, two days of candles each",
     Mode.LIVE: "LIVE: the venue goes on working these orders; but no holding time ends, no stop is moved and the kill "
     "switch is not obeyed until the loop runs again",
 }
