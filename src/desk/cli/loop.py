@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from desk.cli.exit_codes import ExitCode
@@ -70,7 +71,7 @@ def run_at_venue(
 
     def open_ports() -> Ports:
         check_venue(url)
-        return build_local_ports(settings, folder, access, clock)
+        return replace(build_local_ports(settings, folder, access, clock), report=telling.tell_alarm)
 
     with lock_folder(folder) as lock, stop.listen():
         _say(f"market: {url}; mode: {settings.app.mode}; folder: {folder}; Ctrl-C ends it after the cycle at work")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from desk.loop.schedule import find_next_tick
@@ -40,6 +40,7 @@ class Telling:
     as_json: bool = False
     _line: str = ""
     _unwritten: int = 0
+    _ringing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def tell(self, request: RunTick | RunWatch | SwitchChanged | Command, report: CycleReport, now: Instant) -> None:
         """Tell how a run ended."""
@@ -67,6 +68,16 @@ class Telling:
         reason = _make_printable(f"{type(error).__name__}: {error}")
         told = {"at": rfc3339(now), "run": name_request(request), "outcome": _ERROR, "reason": reason}
         self._write({**told, **self._describe(None, None, now)}, stays=True)
+
+    def tell_alarm(self, name: str, found: Sequence[str]) -> None:
+        """Tell what rings on AWS under a name, when it is another than before, and when it is over."""
+        before, self._ringing[name] = self._ringing.get(name, ()), tuple(found)
+        if before == tuple(found):
+            return
+        for what in found:
+            self.say(_make_printable(f"{name.upper()}: {what}"))
+        if not found:
+            self.say(f"{name}: over")
 
     def say(self, text: str) -> None:
         """Say something that stays."""

@@ -14,6 +14,7 @@ trades for real or not at all starts without them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from trader import __version__
 from trader.adapters.coinbase.limits import RateLimits
-from trader.errors import ConfigError
+from trader.errors import ConfigError, MalformedData, StoreUnavailable
 from trader.model.ids import Scope
 from trader.model.trading_state import TradingState
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports, TimeBudget
@@ -33,6 +34,7 @@ from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
 
 if TYPE_CHECKING:
+    from trader.adapters.local.files import FileKillSwitch
     from trader.sim.account import SimAccountStore
     from trader.sim.matching import Tape
 
@@ -142,8 +144,9 @@ def why_not_confirmed(word: str) -> str | None:
 def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock: Clock) -> Ports:
     """Put a cycle's world together from files in a folder and a market that is given.
 
-    The folder's kill switch is created before the folder's first ledger, if nobody has set it yet: with HALT in LIVE,
-    where a person lets the first order out, else with RUN. From then on a missing file means that it cannot be read.
+    The folder's kill switch is created before the folder's first ledger, if nobody has set it yet, with RUN. The first
+    books of LIVE begin at HALT also where PAPER has run before: a person lets the first order out. From then on a
+    missing file means that it cannot be read.
     """
     from trader.adapters.local import files  # noqa: PLC0415 - see the module's docstring
     from trader.sim.account import SimAccount  # noqa: PLC0415
@@ -152,8 +155,19 @@ def build_local_ports(settings: Settings, home: Path, access: VenueAccess, clock
     exchange = choose_exchange(settings, access, clock, lambda: files.FileSimAccountStore(path, SimAccount))
     identity = make_identity(settings)
     store, switch = files.FileStateStore(home), files.FileKillSwitch(home / "kill-switch")
-    if not (home / "kill-switch").exists() and not any(home.glob("scope=*")):
-        switch.write(TradingState.HALT if settings.app.mode is Mode.LIVE else TradingState.RUN)
+    _prepare_switch(switch, home, store.folder(identity.scope), settings.app.mode)
     audit = files.FileAuditLog(home / "audit")
     # As on AWS: a venue we have a key for is also read with it, in bulk and on a budget of our own.
     return Ports(exchange or access.market_data, exchange, store, audit, switch, clock, identity, access.budget)
+
+
+def _prepare_switch(switch: FileKillSwitch, home: Path, books: Path, mode: Mode) -> None:
+    is_there = (home / "kill-switch").exists()
+    if mode is Mode.LIVE and not books.exists():
+        # What was said of simulated orders lets no real one out; what allows less than RUN stays.
+        with contextlib.suppress(StoreUnavailable, MalformedData):
+            is_there = is_there and switch.read() is not TradingState.RUN
+        if not is_there:
+            switch.write(TradingState.HALT)
+    elif not is_there and not any(home.glob("scope=*")):
+        switch.write(TradingState.RUN)

@@ -39,7 +39,7 @@ class WrongUse:
     """Words, the world they are typed in, the exit code, and what the line must contain.
 
     ``put`` changes the world first, each path a pattern; ``variables`` are exported; ``busy`` is a folder in which
-    another process works. ``changes`` names what may be changed by it; ``on_screen`` says that the answer is on stdout;
+    another process works. ``on_screen`` says that the answer is on stdout;
     ``lines`` is how many lines it is, as of several problems.
     """
 
@@ -50,7 +50,6 @@ class WrongUse:
     put: Mapping[str, What] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     busy: str = ""
-    changes: tuple[str, ...] = ()
     on_screen: bool = False
     lines: int = 1
 
@@ -329,12 +328,19 @@ _RUNS = [
     ),
 ]
 _CONFIGURATIONS = [
-    _wrong("config-missing", "trader cycle --config missing", "not found in missing", lines=3),
-    _wrong("config-is-a-file", "trader cycle --config nothing.txt", "nothing.txt", lines=3),
-    _wrong("config-empty", "trader config check --config empty", "not found in empty", lines=3),
-    _wrong("config-dangles", "trader config show --config dangling", "not found in dangling", lines=3),
     _wrong(
-        "config-exported", "trader cycle", "not found in missing", lines=3, variables={"TRADER_CONFIG_DIR": "missing"}
+        "config-missing",
+        "trader cycle --config missing",
+        "missing: no configuration is there; allowed is a folder that holds app.yaml",
+    ),
+    _wrong("config-is-a-file", "trader cycle --config nothing.txt", "nothing.txt: no configuration is there"),
+    _wrong("config-empty", "trader config check --config empty", "empty: no configuration is there"),
+    _wrong("config-dangles", "trader config show --config dangling", "dangling: no configuration is there"),
+    _wrong(
+        "config-exported",
+        "trader cycle",
+        "missing: no configuration is there; allowed is a folder that holds app.yaml",
+        variables={"TRADER_CONFIG_DIR": "missing"},
     ),
     _wrong("app-empty", "trader cycle", "app.yaml", "empty", put={"config/app.yaml": ""}),
     _wrong("app-is-folder", "trader cycle", "app.yaml", "Is a directory", put={"config/app.yaml": Put.FOLDER}),

@@ -36,10 +36,23 @@ def test_new_folder_is_given_a_switch_that_says_run(tmp_path: Path) -> None:
 
 def test_new_folder_of_live_says_halt_until_somebody_says_run(tmp_path: Path) -> None:
     """The first order is let out by a person, and what that person said stays."""
-    first = ports_in(tmp_path, "LIVE").kill_switch.read()
+    ports = ports_in(tmp_path, "LIVE")
+    first = ports.kill_switch.read()
+    use(ports)
     (tmp_path / "kill-switch").write_text("RUN")
 
     assert (TradingState.HALT, TradingState.RUN) == (first, ports_in(tmp_path, "LIVE").kill_switch.read())
+
+
+@pytest.mark.parametrize(
+    ("said", "then"), [("RUN", "HALT"), ("HALT", "HALT"), ("REDUCE_ONLY", "REDUCE_ONLY"), ("FLATTEN", "FLATTEN")]
+)
+def test_first_books_of_live_begin_at_halt_where_paper_has_run(said: str, then: str, tmp_path: Path) -> None:
+    """What was said of simulated orders lets no real one out; what allows less stays."""
+    use(ports_in(tmp_path, "PAPER"))
+    (tmp_path / "kill-switch").write_text(said)
+
+    assert then == ports_in(tmp_path, "LIVE").kill_switch.read()
 
 
 @pytest.mark.parametrize("word", [TradingState.HALT, TradingState.REDUCE_ONLY, TradingState.FLATTEN])

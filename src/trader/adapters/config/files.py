@@ -78,6 +78,8 @@ def load_settings(directory: Path, environment: Mapping[str, str]) -> LoadedSett
 
     Raises: ConfigError with every problem there is, each as ``policy.yaml: risk.total_pct_max: 250 is out of range``.
     """
+    if not any((directory / name).exists() for name in FILES):
+        raise ConfigError(f"{directory}: no configuration is there; allowed is a folder that holds {', '.join(FILES)}")
     trees = {name: _read(directory / name) for name in FILES}
     unreadable = [f"{name}: {problem}" for name, tree in trees.items() for problem in tree.problems]
     return parse_settings({name: tree.root for name, tree in trees.items()}, environment, unreadable)

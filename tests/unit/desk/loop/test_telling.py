@@ -196,3 +196,14 @@ def test_words_of_a_venue_stay_in_their_line() -> None:
 
     assert said.count("\n") == 1
     assert "ABSTAINED: ?[2J 2026-11-22T12:15:00Z tick COMPLETED" in said
+
+
+def test_what_rings_on_aws_is_said_once_when_it_begins_and_once_when_it_is_over() -> None:
+    """A line for each thing; what nobody found is not told as over."""
+    out = io.StringIO()
+    telling = Telling(shipped_settings(), out)
+
+    for found in ((), ("lot t247-1 lies open",), ("lot t247-1 lies open",), ()):
+        telling.tell_alarm("Exposed", found)
+
+    assert ["EXPOSED: lot t247-1 lies open", "Exposed: over"] == out.getvalue().splitlines()
