@@ -47,6 +47,9 @@ def use(
         remember(file, {name: str(text) for name, text in used.items()} or {"sandbox": str(SANDBOX.resolve())})
     used_now = recall(file)
     if not used_now:
-        print("nothing is remembered: commands are about what is typed, or about the only folder there is")
+        print(
+            "nothing is remembered: commands are about what is typed, or about the only folder there is, or in which "
+            "something runs"
+        )
     for name, text in used_now.items():
         print(f"commands are about {_WORDS[name].format(text)}; remembered in {file}")
