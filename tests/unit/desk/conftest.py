@@ -13,3 +13,9 @@ def _no_homes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     homes = tmp_path_factory.mktemp("homes")
     monkeypatch.setenv("TRADER_HOME", str(homes))
     return homes
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No width of anybody's terminal: what is piped is as wide as it is."""
+    monkeypatch.delenv("COLUMNS", raising=False)
