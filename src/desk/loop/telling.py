@@ -18,7 +18,6 @@ from trader.cycle import CycleOutcome, CycleReport
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.errors import TraderError
 from trader.model.commands import Command
-from trader.model.decisions import Decision
 from trader.model.events import EventKind
 from trader.model.ids import Instant, rfc3339
 from trader.model.ledger import Ledger
@@ -54,7 +53,7 @@ class Telling:
             "reason": _make_printable(report.reason or report.due),
             "orders_sent": sent,
             "fills": len(report.new_fills),
-            **self._describe(report.after or report.before, report.decision, now),
+            **self._describe(report.after or report.before, now),
         }
         if not did_nothing:
             self._write(told, stays=report.outcome not in _QUIET or sent > 0 or bool(report.new_fills))
@@ -67,7 +66,7 @@ class Telling:
         """Tell that a run could not be made; the next one tries again."""
         reason = _make_printable(f"{type(error).__name__}: {error}")
         told = {"at": rfc3339(now), "run": name_request(request), "outcome": _ERROR, "reason": reason}
-        self._write({**told, **self._describe(None, None, now)}, stays=True)
+        self._write({**told, **self._describe(None, now)}, stays=True)
 
     def tell_alarm(self, name: str, found: Sequence[str]) -> None:
         """Tell what rings on AWS under a name, when it is another than before, and when it is over."""
@@ -100,10 +99,11 @@ class Telling:
             # It is closed.
             return False
 
-    def _describe(self, ledger: Ledger | None, decision: Decision | None, now: Instant) -> dict[str, Any]:
+    def _describe(self, ledger: Ledger | None, now: Instant) -> dict[str, Any]:
         told: dict[str, Any] = {"next": rfc3339(find_next_tick(now, self.settings.cycle))}
         if ledger is not None:
-            equity = decision.equity if decision is not None else assess_equity(ledger)
+            # As the lots: not what was decided with, which is from before the run's own trades.
+            equity = assess_equity(ledger)
             told["equity"] = None if equity is None else f"{equity:.2f}"
             told["lots"] = len(ledger.lots)
         return told

@@ -13,6 +13,7 @@ from desk.controls import FolderControls
 from desk.folder_lock import join_folder
 from desk.loop.trading_loop import open_when_there
 from desk.stop import StopRequest
+from factories import USD
 from simulation.scenarios import FLATTEN
 from simulation.world import SCOPE, START
 from trader.adapters.local.files import FileKillSwitch, FileStateStore
@@ -200,6 +201,16 @@ def test_switch_that_was_turned_is_followed_at_once(tmp_path: Path) -> None:
     assert ["12:11:05"] == of_runs(said, "switch")
     assert "order sent" in said[-1]
     assert not loop.ledger().lots
+
+
+def test_line_of_a_sale_tells_the_equity_after_it(tmp_path: Path) -> None:
+    """It is the cash then, since nothing is held: not what the lot was worth when the sale was decided."""
+    loop = FolderLoop(tmp_path, FLATTEN, seconds=700)
+    loop.plans[Instant(START + 665)] = lambda: FileKillSwitch(tmp_path / "kill-switch").write(TradingState.FLATTEN)
+
+    line = loop.run()[-1]
+
+    assert f"equity {loop.ledger().cash[USD]:.2f} USD · 0 lots" in line
 
 
 def test_switch_file_that_was_written_with_the_same_word_wakes_nobody(tmp_path: Path) -> None:
