@@ -10,6 +10,7 @@ from rich.console import Console
 
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson, open_console
+from desk.counting import write_count
 from desk.recovery.evidence import Finding
 from desk.recovery.locate import locate_evidence
 from desk.recovery.verify import Verification, verify_audit
@@ -50,13 +51,17 @@ def verify(system: System, retention_days: RetentionOption = 3650, as_json: AsJs
     else:
         _print(scope, judged, open_console())
     if judged.found:
-        raise AuditError(f"{scope}: {len(judged.found)} things are not as they were written")
+        changed = write_count(len(judged.found), "thing is not as it was", "things are not as they were")
+        raise AuditError(f"{scope}: {changed} written")
 
 
 def _print(scope: Scope, judged: Verification, console: Console) -> None:
-    counts = f"{judged.objects} objects, {judged.lines} lines, {judged.owed} owed, {judged.days} days written down"
+    counts = (
+        f"{write_count(judged.objects, 'object')}, {write_count(judged.lines, 'line')}, {judged.owed} owed, "
+        f"{write_count(judged.days, 'day')} written down"
+    )
     _say(console, f"{scope}: {counts}")
-    _say(console, f"of {judged.decisions} decisions the bars of {judged.replayable} are on record")
+    _say(console, f"of {write_count(judged.decisions, 'decision')} the bars of {judged.replayable} are on record")
     for each in judged.found:
         _say(console, f"not as it was: {each}")
     _print_explained(judged.explained, console)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from desk.cli.columns import fold_words
 from desk.cli.layout import Column, print_table
+from desk.counting import write_count
 from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
@@ -98,7 +99,9 @@ def describe_foreign(foreign: Foreign) -> list[str]:
     others = [fill for fill in foreign.fills if fill.venue_order_id not in ours]
     lines += [f"foreign, not booked: fill {_fill(fill)} of an order that is not ours" for fill in others[:_SHOWN]]
     if len(others) > _SHOWN:
-        lines.append(f"foreign, not booked: {len(others) - _SHOWN} more fills of orders that are not ours")
+        lines.append(
+            f"foreign, not booked: {write_count(len(others) - _SHOWN, 'more fill')} of orders that are not ours"
+        )
     return lines
 
 

@@ -31,6 +31,7 @@ from desk.cli.market_options import (
 )
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
 from desk.cli.run_tables import make_run_json, print_run
+from desk.counting import write_count
 from desk.markets import MarketSetup, set_up_candles, set_up_synthetic
 from desk.markets.synthetic import DEMO_SEED
 from desk.run import TickRun
@@ -137,7 +138,8 @@ def _run(setup: MarketSetup, folder: RunFolder, instants: list[Instant], *, as_j
     ticks = TickRun(setup, folder.path, instants)
     done, page = len(ticks.journal.records), folder.page
     word = f"resuming after {done} of" if done else "starting"
-    _say(f"{word} {page.ticks} cycles, one every {page.period_seconds} s, from {page.first} to {page.last}")
+    cycles = f"{write_count(page.ticks, 'cycle')}, one every {page.period_seconds} s"
+    _say(f"{word} {cycles}, from {page.first} to {page.last}")
     _say(f"run {folder.name}, in {folder.path}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     stop = StopRequest()
@@ -150,8 +152,9 @@ def _run(setup: MarketSetup, folder: RunFolder, instants: list[Instant], *, as_j
         ticks.run(on_tick, lambda: stop.is_asked)
     summary = ticks.sum_up()
     if not ticks.is_finished:
-        reached = f"{summary.entries} entries, {summary.exits} exits, equity {format_amount(summary.equity_close)}"
-        _say(f"interrupted after {summary.ticks} of {page.ticks} cycles: {reached}")
+        made = f"{write_count(summary.entries, 'entry', 'entries')}, {write_count(summary.exits, 'exit')}"
+        reached = f"{made}, equity {format_amount(summary.equity_close)}"
+        _say(f"interrupted after {summary.ticks} of {write_count(page.ticks, 'cycle')}: {reached}")
         _say(f"the same command resumes: {page.command}")
         raise typer.Exit(ExitCode.INTERRUPTED)
     totals = make_run_json(summary)

@@ -16,6 +16,7 @@ from desk.cli.options import AsJson, open_console
 from desk.cli.run import print_next
 from desk.cli.run_tables import describe_state, make_folder_json, print_run, print_runs
 from desk.cli.screen import measure_width, print_lines
+from desk.counting import write_count
 from desk.errors import NotNow
 from desk.folder_lock import find_worker
 from desk.run_folders import RunFolder, delete_run, find_run, list_runs, locate_run
@@ -61,7 +62,7 @@ def show(name: NameArgument, home: HomeOption = HOME, as_json: AsJson = False) -
     page = folder.page
     told = [
         f"{folder.name}: {page.title}; mode {page.mode}; from {page.first} to {page.last}",
-        f"{describe_state(folder)}, {folder.ticks_done} of {page.ticks} cycles, began {page.started_at}",
+        f"{describe_state(folder)}, {folder.ticks_done} of {write_count(page.ticks, 'cycle')}, began {page.started_at}",
     ]
     print_lines(line for text in told for line in fold_words(text, measure_width(), "  "))
     if not folder.is_finished:
@@ -97,4 +98,4 @@ def _describe(home: Path, name: str) -> str:
         folder = find_run(home, name)
     except LedgerCorrupt as error:
         return f"damaged: {error}"
-    return f"{folder.page.title}, {folder.page.state}, {folder.ticks_done} of {folder.page.ticks} cycles"
+    return f"{folder.page.title}, {folder.page.state}, {folder.ticks_done} of {write_count(folder.page.ticks, 'cycle')}"

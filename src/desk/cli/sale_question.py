@@ -11,6 +11,7 @@ import typer
 from desk.cli.exit_codes import ExitCode
 from desk.cli.layout import format_amount, format_price
 from desk.controls import UNSEEN
+from desk.counting import write_count
 from trader.errors import ConfigError
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
@@ -44,7 +45,7 @@ def ask_to_sell(what: str, ledger: Ledger | None, lots: Sequence[Lot], unseen: s
 
 def _name_question(count: int, worth: Decimal, unpriced: int, asset: str) -> str:
     without = f", {unpriced} of them without a price," if unpriced else ""
-    return f"Sell {count} lot{'s' if count > 1 else ''}{without} worth about {format_amount(worth)} {asset}?"
+    return f"Sell {write_count(count, 'lot')}{without} worth about {format_amount(worth)} {asset}?"
 
 
 def _ask(question: str, *, is_agreed: bool) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from desk.cli.columns import Column, render_table
 from desk.cli.why_screen import fold_words_after
+from desk.counting import write_count
 from desk.journal.words import write_share
 
 _DENIALS_SHOWN = 5
@@ -68,7 +69,8 @@ def _pair_denials(wanted: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     count, ordered = wanted["count"], wanted["ordered"]
     denied = count - ordered
-    yield "", f"a trigger fired {count} times where nothing was held; {ordered} times an order to buy was decided."
+    fired = f"a trigger fired {write_count(count, 'time')} where nothing was held"
+    yield "", f"{fired}; {write_count(ordered, 'time')} an order to buy was decided."
     if denied:
         yield "", f"What denied the other {denied}:"
     for each in wanted["denied"][:_DENIALS_SHOWN]:

@@ -14,6 +14,7 @@ from desk.cli.options import AsJson, read_instant
 from desk.cli.screen import measure_width, print_lines
 from desk.cli.summary_screen import render_summary
 from desk.cli.why_screen import render_answer
+from desk.counting import write_count
 from desk.journal.summary import describe_period
 from desk.journal.why import Question, describe_decision
 from trader.adapters.local.clock import SystemClock
@@ -57,5 +58,5 @@ def why(
         lines = [] if as_json else render_answer(told, width, shows_all=show_all)
     print(json.dumps(told, ensure_ascii=False)) if as_json else print_lines(lines)
     if told["broken"]:
-        print(f"{len(told['broken'])} records cannot be read: trader audit verify", file=sys.stderr)
+        print(f"{write_count(len(told['broken']), 'record')} cannot be read: trader audit verify", file=sys.stderr)
         raise typer.Exit(1)

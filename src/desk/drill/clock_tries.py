@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import product
 from random import Random
 
+from desk.counting import write_count
+
 ANSWERS, TRIES, TRIES_MANY, MANY_LOTS = (0.05, 1.0), 50, 4, 3
 _SEED = 1
 
@@ -33,7 +35,7 @@ class Try:
     seed: int
 
     def __str__(self) -> str:
-        lots = "1 lot" if self.lots == 1 else f"{self.lots} lots"
+        lots = write_count(self.lots, "lot")
         return f"{self.way}, answers after {self.delay:g} s, {lots}, {'a tick runs' if self.runs else 'nothing runs'}"
 
 

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import boto3
 from botocore.config import Config
 
+from desk.counting import write_count
 from desk.drill.function_process import Invoked, invoke_for, open_aws
 from desk.drill.held_lots import PRODUCTS, SCOPE, prepare_config, remember_entries
 from desk.sandbox.auth import ApiKey, make_key
@@ -65,8 +66,7 @@ class Case:
     word: TradingState
 
     def __str__(self) -> str:
-        lots = "1 lot" if self.lots == 1 else f"{self.lots} lots"
-        return f"{self.delay:g} s, {self.delayed}, {lots}, {self.word}"
+        return f"{self.delay:g} s, {self.delayed}, {write_count(self.lots, 'lot')}, {self.word}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from desk.counting import write_count
 from desk.loop.schedule import find_next_tick
 from desk.patient_output import write_at_once
 from trader.cycle import CycleOutcome, CycleReport
@@ -123,19 +124,19 @@ class Telling:
     def _lay_out(self, told: Mapping[str, Any]) -> str:
         parts = [f"{told['at']} {told['run']} {told['outcome']}" + (f": {told['reason']}" if told["reason"] else "")]
         parts += [
-            f"{told[name]} {one if told[name] == 1 else many}"
+            write_count(told[name], one, many)
             for name, one, many in (("orders_sent", "order sent", "orders sent"), ("fills", "fill", "fills"))
             if told.get(name)
         ]
         if "lots" in told:
             parts.append(f"equity {told['equity'] or 'unknown'} {self.settings.app.accounting_asset}")
-            parts.append(_count_lots(told["lots"]))
+            parts.append(write_count(told["lots"], "lot"))
         return " · ".join([*parts, f"next {_clock(told['next'])}"])
 
     def _put(self, line: str) -> None:
         text = f"{_CLEAR_LINE if self._is_terminal else ''}{line}\n"
         if self._unwritten:
-            lost = f"{self._unwritten} lines before this one could not be written"
+            lost = f"{write_count(self._unwritten, 'line')} before this one could not be written"
             text = (json.dumps({"said": lost}) if self.as_json else lost) + "\n" + text
         self._unwritten = 0 if write_at_once(self.out, text) else self._unwritten + 1
 
@@ -143,7 +144,10 @@ class Telling:
         """Lay out what fits into 60 columns: a reason stands in the line above, which stays."""
         parts = [f"{_clock(told['at'])} {told['outcome']}"]
         if "lots" in told:
-            parts += [f"{told['equity'] or 'unknown'} {self.settings.app.accounting_asset}", _count_lots(told["lots"])]
+            parts += [
+                f"{told['equity'] or 'unknown'} {self.settings.app.accounting_asset}",
+                write_count(told["lots"], "lot"),
+            ]
         return " · ".join([*parts, f"next {_short(told['next'])}"])
 
     def _renew(self, *parts: str) -> None:
@@ -170,10 +174,6 @@ def name_request(request: RunTick | RunWatch | SwitchChanged | Command) -> str:
 def _make_printable(text: str) -> str:
     """Make one line of what may quote a venue: nothing in it moves a cursor, or begins a line of its own."""
     return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
-
-
-def _count_lots(count: int) -> str:
-    return "1 lot" if count == 1 else f"{count} lots"
 
 
 def _clock(text: str) -> str:

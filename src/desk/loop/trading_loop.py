@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from desk.counting import write_count
 from desk.folder_lock import FolderLock, keep_visitors_out
 from desk.key_file import KeyFile
 from desk.loop.changes import FolderChanges
@@ -86,7 +87,7 @@ class TradingLoop:
 
     def _tell_missed(self, count: int, now: Instant) -> None:
         if count > 0:
-            ticks = "1 tick was" if count == 1 else f"{count} ticks were"
+            ticks = write_count(count, "tick was", "ticks were")
             self._telling.say(
                 f"{rfc3339(now)} {ticks} missed: the machine slept, its clock was put forward, or a run took that long"
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from desk.counting import write_count
+
 
 def describe_change(before: Sequence[str], after: Sequence[str]) -> tuple[int, str]:
     """Say at which line two unequal texts part, and what happened there.
@@ -17,7 +19,7 @@ def describe_change(before: Sequence[str], after: Sequence[str]) -> tuple[int, s
         return max(at, 1), "the end of the line was changed"
     missing, added = len(before) - len(after), len(after) - len(before)
     if at == len(after):
-        return at + 1, f"{missing} lines are gone from its end"
+        return at + 1, f"{write_count(missing, 'line is', 'lines are')} gone from its end"
     if missing > 0 and _is_within(after, before):
         return at + 1, f"a line is gone, {missing} in all"
     if added > 0 and _is_within(before, after):

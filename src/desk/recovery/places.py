@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from desk.counting import write_count
 from desk.recovery.chain import Chain, ChainObject
 from desk.recovery.evidence import Evidence, Finding, Times, show_when
 from trader.model.ids import rfc3339
@@ -51,7 +52,10 @@ def assess_end(chain: Chain, evidence: Evidence) -> Iterator[Judged]:
         yield False, Finding("", None, "no ledger vouches for the newest object")
         return
     if lost := stored.ledger.unrecorded:
-        what = f"{lost} records were never stored: nobody had room for them, or something lay in their place"
+        what = (
+            f"{write_count(lost, 'record was', 'records were')} never stored: "
+            "there was no room, or something lay in its place"
+        )
         yield False, Finding("", None, what)
     head, digests = stored.ledger.audit_head, [each.digest for each in chain.objects]
     if head in digests:

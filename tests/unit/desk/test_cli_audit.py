@@ -100,7 +100,7 @@ def test_honest_records_end_with_0(stack: Stack, capsys: pytest.CaptureFixture[s
     assert [0, 0] == codes
     assert 2 == output.count("all of it is what was written")
     assert ", 0 days written down" in output
-    assert ", 1 days written down" in output
+    assert ", 1 day written down" in output
 
 
 def test_change_ends_with_1_and_names_object_line_and_deed(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +114,7 @@ def test_change_ends_with_1_and_names_object_line_and_deed(stack: Stack, capsys:
     told = capsys.readouterr()
     assert 1 == code
     assert f"not as it was: {key} line 3: a line is gone, 1 in all; put over " in told.out
-    assert "AuditError: PAPER#main: 1 things are not as they were written" in told.err
+    assert "AuditError: PAPER#main: 1 thing is not as it was written" in told.err
 
 
 def test_object_of_which_no_version_is_left_was_written_down(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

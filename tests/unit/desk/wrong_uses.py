@@ -686,7 +686,7 @@ _BOOKS_READ = [
     _red("verify-nothing", "trader audit verify --home held", "no audit object of PAPER#main"),
     _usage("verify-retention", "trader audit verify --retention-days 0", "--retention-days"),
     _red("verify-half", "trader audit verify", "not as they were written", put={_RECORDS: HALF}),
-    _red("verify-ledger-half", "trader audit verify", "not as they were written", put={f"{_BOOKS}/ledger.json": HALF}),
+    _red("verify-ledger-half", "trader audit verify", "not as it was written", put={f"{_BOOKS}/ledger.json": HALF}),
     _red("verify-audit-is-file", "trader audit verify", "no folder of records", put={f"{RUN}/audit": "mine"}),
 ]
 _KEYS = [

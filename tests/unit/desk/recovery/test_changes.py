@@ -16,6 +16,7 @@ BEFORE = ["a", "b", "c", "d"]
         (["a", "c", "d"], 2, "a line is gone, 1 in all"),
         (["c", "d"], 1, "a line is gone, 2 in all"),
         (["a", "b"], 3, "2 lines are gone from its end"),
+        (["a", "b", "c"], 4, "1 line is gone from its end"),
         ([], 1, "4 lines are gone from its end"),
         (["a", "b", "x", "c", "d"], 3, "a line was put in, 1 in all"),
         (["a", "b", "c", "d", "e"], 5, "a line was put in, 1 in all"),
