@@ -122,8 +122,11 @@ def _print(sections: list[Section]) -> None:
 def _describe(
     controls: Controls, scope: Scope, said: Instant | None, system: System, settings: Settings
 ) -> dict[str, Any]:
-    """Say how things stand; ``ledger_problem`` and ``switch_problem`` say of what is missing why it is."""
-    told: dict[str, Any] = {"scope": scope, "is_local": controls.is_local}
+    """Say how things stand; ``ledger_problem`` and ``switch_problem`` say of what is missing why it is.
+
+    ``worker`` is who acts on what is due: a process of this machine, by its number, or the function; None if nobody.
+    """
+    told: dict[str, Any] = {"scope": scope, "is_local": controls.is_local, "worker": controls.find_worker()}
     reading = StateReading()
     try:
         reading = controls.look(scope)

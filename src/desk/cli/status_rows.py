@@ -115,7 +115,9 @@ def _run_row(told: Told, mends: Mends) -> Row:
     return Row((*parts, *([Part(reason, 5, wraps=True)] if reason else [])))
 
 
-def _due(told: Told) -> list[Part]:
+def _due(told: Told) -> list[str | Part]:
+    if told["worker"] is None:
+        return ["nothing runs here now"]
     if told["next_due"] is None:
         return []
     late = seconds_between(told["next_due"], told["now"])

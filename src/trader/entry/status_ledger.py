@@ -59,13 +59,16 @@ def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[st
 
 
 def _name_next(ledger: Ledger, period_seconds: int) -> str | None:
-    """Name the tick after the last one; where none was, or its name is not that of a tick, nobody knows."""
+    """Name the tick after the last cycle; where none was, or its name is not that of a tick, nobody knows.
+
+    Ticks come at the instants of the period, whatever instant a cycle by hand had.
+    """
     try:
         name = ledger.last_cycle.cycle_id if ledger.last_cycle else ""
         last = datetime.strptime(name, _TICK_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
-    return rfc3339(Instant(int(last.timestamp()) + period_seconds))
+    return rfc3339(Instant((int(last.timestamp()) // period_seconds + 1) * period_seconds))
 
 
 def _describe_run(ledger: Ledger, now: Instant) -> dict[str, Any] | None:

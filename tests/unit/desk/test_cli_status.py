@@ -37,6 +37,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
 from trader.model.schema import SCHEMA
+from unit.desk.attended import occupied
 from unit.desk.operated_folder import (
     LOT,
     NOW,
@@ -103,7 +104,7 @@ def test_status_says_what_is_allowed_how_it_went_and_what_is_held(
     assert "PAPER#main · RUN" == told[0].partition("  ")[0]
     assert told[0].endswith("2026-11-22 12:12:00Z")
     assert told[1:] == [
-        "last cycle 12:10:10 COMPLETED 110 s ago  took 0 s  next due 12:15",
+        "last cycle 12:10:10 COMPLETED 110 s ago  took 0 s  nothing runs here now",
         "equity 9,998.50  day 0.0 % of \N{MINUS SIGN}3 %  week 0.0 % of \N{MINUS SIGN}7 %  "
         "peak 0.0 % of \N{MINUS SIGN}10 %",
         "cash 9,698.59 USD  reserved 0  exposure 3.0 % of 25 %",
@@ -113,6 +114,19 @@ def test_status_says_what_is_allowed_how_it_went_and_what_is_held(
         "entries open, as far as is stored",
         "realized 0.00 since the books were opened  fees 1.50  0 won, 0 lost",
     ]
+
+
+def test_next_tick_is_due_only_where_something_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A loop's tick comes at the instants of the period; in a folder that nobody works in none comes."""
+    idle = run_in(home, "status"), capsys.readouterr().out
+    with occupied(home):
+        busy = run_in(home, "status"), capsys.readouterr().out
+        run_in(home, "status", "--json")
+    worker = json.loads(capsys.readouterr().out)["worker"]
+
+    assert (0, 0, "4711") == (idle[0], busy[0], worker)
+    assert ("nothing runs here now" in idle[1], "next due" in idle[1]) == (True, False)
+    assert ("nothing runs here now" in busy[1], "next due 12:15" in busy[1]) == (False, True)
 
 
 @pytest.mark.parametrize("word", ["HALT", "REDUCE_ONLY", "FLATTEN"])

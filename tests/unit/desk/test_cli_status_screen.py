@@ -102,7 +102,8 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
     switch = draw(st.none() | st.sampled_from(TradingState))
     now = Instant(NOW + draw(st.integers(-100, 100_000)))
     reading = StateReading(draw(ledgers()), commands, draw(st.sampled_from(["", "pid-7"])), Instant(NOW + 99_999))
-    told = {"scope": "PAPER#main", "is_local": True, **describe_state(reading, switch, now, SETTINGS)}
+    told = {"scope": "PAPER#main", "is_local": True, "worker": draw(st.none() | st.just("7"))}
+    told |= describe_state(reading, switch, now, SETTINGS)
     return told | ({"switch_problem": "the switch says 'go', which is no word of it"} if switch is None else {})
 
 

@@ -158,12 +158,14 @@ def test_lot_that_is_sold_out_while_its_entry_may_still_fill_is_told() -> None:
     assert "none: it is sold out, and its entry may still be filled" == told["protection"]
 
 
-@pytest.mark.parametrize("name", ["20261122T101000Z", "20261122T101500Z"])
-def test_next_tick_is_due_a_period_after_the_last(name: str) -> None:
-    """Whether it comes is another matter."""
+@pytest.mark.parametrize(
+    ("name", "due"), [("20261122T101000Z", "10:15"), ("20261122T101500Z", "10:20"), ("20261122T101713Z", "10:20")]
+)
+def test_next_tick_is_due_at_the_next_instant_of_the_period(name: str, due: str) -> None:
+    """Also after a cycle by hand, at an instant of its own; whether it comes is another matter."""
     told = describe(a_ledger(last_cycle=CycleMark(CycleId(name), CyclePhase.FINISHED)))
 
-    assert f"2026-11-22T10:{int(name[11:13]) + 5}:00Z" == told["next_due"]
+    assert f"2026-11-22T{due}:00Z" == told["next_due"]
 
 
 def test_cooldown_that_is_over_is_left_out() -> None:
