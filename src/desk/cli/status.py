@@ -151,7 +151,7 @@ def _describe(
         is_unseen = isinstance(error, StoreUnavailable) and not controls.is_local
     now = said if said is not None else _choose_now(system, reading)
     told |= describe_state(reading, switch, now, settings)
-    told["own_time"] = said is None and _is_run(system)
+    told |= {"own_time": said is None and _is_run(system), "flatten_stands": reading.commands.is_flattening}
     if is_unseen:
         told |= {"trading_state": UNSEEN, "switch": UNSEEN, "why": f"the kill switch: {told['switch_problem']}"}
         told |= {"entries": {"open": None, "unseen": []}} if "entries" in told else {}

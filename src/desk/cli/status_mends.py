@@ -18,12 +18,14 @@ class Mends:
     """The lines that mend something in this very system.
 
     ``system`` is where commands are led to; ``tick`` is what starts a run, ``allow_exits`` what sets the kill switch so
-    that protection may be sent, ``show_switch`` what says why that of a stack cannot be read.
+    that protection may be sent, ``allow_all`` so that everything may be, ``show_switch`` says why that of a stack
+    cannot be read.
     """
 
     system: System
     tick: str
     allow_exits: str
+    allow_all: str
     show_switch: str
 
     @property
@@ -55,7 +57,8 @@ def make_mends(system: System, settings: Settings, controls: Controls) -> Mends:
     """Name what mends things in a system."""
     tick = _name_tick(system, settings) if controls.is_local else f"trader reconcile {system.options()}"
     show_switch = f"aws ssm get-parameter --name {shlex.quote(system.location.switch or '')}"
-    return Mends(system, tick, controls.name_switch_command(TradingState.REDUCE_ONLY), show_switch)
+    allow_exits, allow_all = map(controls.name_switch_command, (TradingState.REDUCE_ONLY, TradingState.RUN))
+    return Mends(system, tick, allow_exits, allow_all, show_switch)
 
 
 def _name_tick(system: System, settings: Settings) -> str:

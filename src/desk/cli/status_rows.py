@@ -25,6 +25,7 @@ from desk.cli.status_words import (
 )
 from desk.controls import UNSEEN
 from trader.cycle import CycleOutcome
+from trader.model.denials import DenialCode
 from trader.model.trading_state import TradingState
 
 Told = Mapping[str, Any]
@@ -34,11 +35,12 @@ _PERIODS_MAX = 3
 #: A clock that is behind the one of the last run by more than this is another clock.
 _BEHIND_SECONDS_MAX = 60
 _DIGEST_SHOWN = 8
+_FLATTEN_STANDS = "a flatten stands"
 
 
 def make_sections(told: Told, mends: Mends) -> list[Section]:
     """Lay out what is told about the state, the worst of each kind first."""
-    sections = [Section((_head(told, mends),)), *_switch_section(told, mends)]
+    sections = [Section((_head(told, mends),)), *_switch_section(told, mends), *_hold_sections(told, mends)]
     if told.get("busy"):
         sections.append(Section((Row((f"a run is at work: {told['busy']}",)),), rank=2))
     if "ledger_problem" in told:
@@ -77,6 +79,16 @@ def _switch_section(told: Told, mends: Mends) -> list[Section]:
         return []
     mend = mends.name("halt") if told["switch"] != UNSEEN else mends.show_switch
     return [Section((Row((f"kill switch: {problem}",), mend),))]
+
+
+def _hold_sections(told: Told, mends: Mends) -> list[Section]:
+    """Say what ends a stop that a person has said: nothing of it is wrong."""
+    switch, sections = told["switch"], []
+    if switch in set(TradingState) - {TradingState.RUN}:
+        sections.append(Section((Row((f"the kill switch says {switch}",), hint=mends.allow_all),)))
+    if told["flatten_stands"]:
+        sections.append(Section((Row((_FLATTEN_STANDS,), hint=mends.name("resume --reason TEXT")),)))
+    return sections
 
 
 def _ledger_row(told: Told, mends: Mends) -> Row:
@@ -180,6 +192,8 @@ def _limits_sections(told: Told, mends: Mends) -> list[Section]:
     if cooling:
         rows = Row((f"cool-downs {cooling[0]}",)), *(Row((f"  {each}",)) for each in cooling[1:])
         sections.append(Section(rows, "cool-down", rank=2))
+    if told["switch"] == TradingState.RUN and entries.get("code") == DenialCode.SWITCH_NOT_RUN:
+        return [*sections, Section((Row((f"entries closed: {_FLATTEN_STANDS}",)),))]
     return [*sections, Section((_entries_row(entries, now),))]
 
 

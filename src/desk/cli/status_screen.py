@@ -34,10 +34,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that is said. A text among the parts must stay. With ``mend`` it is red, and that is what mends it."""
+    """One thing that is said. A text among the parts must stay. With ``mend`` it is red, and that is what mends it.
+
+    A ``hint`` is a command as well, for what is as somebody wanted it.
+    """
 
     parts: tuple[str | Part, ...]
     mend: str = ""
+    hint: str = ""
 
     @property
     def text(self) -> str:
@@ -125,8 +129,8 @@ def _lay_row(row: Row, width: int, *, is_roomy: bool) -> list[Text]:
     while going and cell_len(_GAP.join(each.text for each in parts if each not in wrapping)) > width:
         parts.remove(going.pop())
     lines = _pack([each.text for each in parts], width)
-    if row.mend:
-        lines = _add_mend(lines, row.mend, width)
+    if command := row.mend or row.hint:
+        lines = _add_command(lines, command, width)
     return [Text(line, style="red" if row.mend else "") for line in lines]
 
 
@@ -149,12 +153,12 @@ def _break(part: str, width: int) -> list[str]:
     return [part] if cell_len(_INDENT + part) <= width else part.split()
 
 
-def _add_mend(lines: list[str], mend: str, width: int) -> list[str]:
-    """Add what mends it: behind the text, or below it; over several lines so that a shell reads it as one."""
-    if cell_len(f"{lines[-1]} {_ARROW}{mend}") <= width:
-        return [*lines[:-1], f"{lines[-1]} {_ARROW}{mend}"]
+def _add_command(lines: list[str], command: str, width: int) -> list[str]:
+    """Add what is to be typed: behind the text, or below it; over several lines so that a shell reads it as one."""
+    if cell_len(f"{lines[-1]} {_ARROW}{command}") <= width:
+        return [*lines[:-1], f"{lines[-1]} {_ARROW}{command}"]
     added = [_INDENT + _ARROW]
-    words = _WORD.findall(mend)
+    words = _WORD.findall(command)
     for place, word in enumerate(words, 1):
         gap = " " if added[-1].strip() != _ARROW.strip() else ""
         # Room is kept for the backslash.

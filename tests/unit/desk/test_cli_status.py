@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import shlex
 import signal
@@ -131,14 +132,32 @@ def test_next_tick_is_due_only_where_something_runs(home: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("word", ["HALT", "REDUCE_ONLY", "FLATTEN"])
 def test_halt_on_purpose_is_no_error(word: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing is red, and the screen says why nothing is bought."""
+    """Nothing is red, and the screen says why nothing is bought, and the line that lets it go on."""
     switch_in(home).write_text(f"{word}\n", encoding="utf-8")
 
     code = run_in(home, "status")
 
-    told = capsys.readouterr().out
+    told = unfold(capsys.readouterr().out)
     assert (0, True) == (code, f"· {word}  the kill switch says so" in told)
     assert "entries closed: the kill switch does not say RUN" in told
+    assert re.search(rf"the kill switch says {word}\s+→ echo RUN > {re.escape(str(switch_in(home)))}\n", told)
+
+
+@pytest.mark.parametrize("word", ["RUN", "HALT"])
+def test_flatten_that_stands_is_told_with_what_ends_it(
+    word: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The kill switch is not blamed for it while it says RUN; what both hold up needs both lines."""
+    switch_in(home).write_text(f"{word}\n", encoding="utf-8")
+    give(home, CommandKind.FLATTEN)
+
+    code = run_in(home, "status")
+
+    told = unfold(capsys.readouterr().out)
+    assert 0 == code
+    assert re.search(rf"a flatten stands\s+→ trader resume --reason TEXT --home {re.escape(str(home))}", told)
+    assert ("entries closed: a flatten stands" in told, "does not say RUN" in told) == (word == "RUN", word != "RUN")
+    assert ("echo RUN" in told) == (word != "RUN")
 
 
 def test_commands_are_shown_new_ones_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -346,7 +365,8 @@ def test_what_is_wrong_ends_with_1_and_with_what_mends_it(
     codes.append(run_in(home, "status", "--json"))
     (finding,) = json.loads(capsys.readouterr().out)["findings"]
 
-    assert ([1, 1], 1) == (codes, screen.count("→"))
+    # Under HALT one more says what lets it go on, which is no finding.
+    assert ([1, 1], 1 + screen.count("the kill switch says HALT")) == (codes, screen.count("→"))
     assert (True, True) == (finding["mend"].startswith(mend), told in finding["finding"])
     assert finding["mend"] in unfold(screen)
     if finding["mend"].startswith("trader") and not finding["mend"].startswith("trader cycle"):

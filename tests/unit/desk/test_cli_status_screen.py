@@ -48,7 +48,9 @@ HOMES = st.sampled_from([".trader/synthetic-7", "/srv/trading/books of a long na
 def make_mends(home: str = "h") -> Mends:
     """What mends things in a folder that nobody has to make."""
     system = System(locate_folder(Path(home)), SETTINGS.app.mode, Path("config"))
-    return Mends(system, f"trader cycle --mode PAPER --home '{home}'", f"echo REDUCE_ONLY > '{home}/kill-switch'", "")
+    switch = f"> '{home}/kill-switch'"
+    tick = f"trader cycle --mode PAPER --home '{home}'"
+    return Mends(system, tick, f"echo REDUCE_ONLY {switch}", f"echo RUN {switch}", "")
 
 
 @st.composite
@@ -103,6 +105,7 @@ def states(draw: st.DrawFn) -> dict[str, Any]:
     now = Instant(NOW + draw(st.integers(-100, 100_000)))
     reading = StateReading(draw(ledgers()), commands, draw(st.sampled_from(["", "pid-7"])), Instant(NOW + 99_999))
     told = {"scope": "PAPER#main", "is_local": True, "worker": draw(st.none() | st.just("7"))}
+    told["flatten_stands"] = draw(st.booleans())
     told |= describe_state(reading, switch, now, SETTINGS)
     return told | ({"switch_problem": "the switch says 'go', which is no word of it"} if switch is None else {})
 
@@ -125,6 +128,8 @@ def test_nothing_that_matters_is_cut(told: dict[str, Any], home: str, width: int
         assert lot["lot"] in text
     for finding in list_findings(sections):
         assert f"→ {finding.mend}" in text
+    for row in (row for section in sections for row in section.rows if row.hint):
+        assert f"→ {row.hint}" in text
 
 
 @settings(max_examples=50)
