@@ -97,6 +97,29 @@ class CommandDesk:
         print(f"the kill switch {told}: nothing is bought until it says RUN, which this command does not do for you:")
         print(f"  {self.controls.name_switch_command(TradingState.RUN)}")
 
+    def tell_resumed(self) -> None:
+        """Say what the kill switch still forbids after a resume that is confirmed, perhaps by a run that was HALTED."""
+        try:
+            switch = self.controls.read_switch()
+        except (StoreError, MalformedData):
+            # What was seen of it before the resume is said already.
+            return
+        if switch is not TradingState.RUN:
+            command = self.controls.name_switch_command(TradingState.RUN)
+            print(f"no flatten stands any more; the kill switch still says {switch}; to let it trade: {command}")
+
+    def tell_held_up(self) -> None:
+        """Say, before a sale, that the kill switch holds it up, and the line that lets sales through."""
+        switch = self.sight.switch
+        if switch is TradingState.HALT:
+            told = "says HALT"
+        elif switch is None and self.controls.is_local:
+            told = f"cannot be read, which counts as HALT ({self.sight.switch_unseen})"
+        else:
+            return
+        command = self.controls.name_switch_command(TradingState.REDUCE_ONLY)
+        print(f"the kill switch {told}: nothing is sold until it says something else; to let it sell: {command}")
+
     def _date(self, command: Command, state: StateReading) -> Instant:
         """Choose when it was said: after what it takes the place of, or ends, though that was in this very second."""
         standing = state.commands.slots.get(command.slot)

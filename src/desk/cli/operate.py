@@ -164,6 +164,8 @@ def _give(desk: CommandDesk, kind: CommandKind, fields: dict[str, Any], word: Wo
         tell_interrupted(f"nobody knows whether {kind} is given: {look}")
     if attendance is not None:
         attendance.attend(CommandWord(command), command.slot, pace)
+        if kind is CommandKind.RESUME:
+            desk.tell_resumed()
     elif is_idle:
         tell_idle(look)
     else:
@@ -175,6 +177,8 @@ def _ask(desk: CommandDesk, what: str, lot_id: str | None, *, is_agreed: bool) -
     ledger = desk.sight.state.ledger if desk.sight.state is not None else None
     held = list(ledger.lots.values()) if ledger is not None else []
     lots = [each for each in held if lot_id in (None, each.lot_id)]
+    if lots or desk.sight.unseen:
+        desk.tell_held_up()
     asked = ask_to_sell(what, ledger, lots, desk.sight.unseen, is_agreed=is_agreed)
     return desk.renew() if asked else desk
 

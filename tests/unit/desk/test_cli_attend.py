@@ -133,6 +133,46 @@ def test_what_is_left_under_halt_says_so(runner: Runner, tmp_path: Path, capsys:
     assert "it stands, a run has acted on it, and something is left" in output.err
 
 
+@pytest.mark.parametrize("word", ["RUN", "HALT", "REDUCE_ONLY"])
+def test_resume_that_is_confirmed_says_what_the_switch_still_forbids(
+    word: str, runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A confirmation by a run that is HALTED is a riddle; the last line solves it, with what is to be typed."""
+    switch_in(tmp_path).write_text(f"{word}\n", encoding="utf-8")
+    with working(tmp_path, runner.act):
+        code = run_in(tmp_path, "resume", "--reason", "go on")
+
+    last = capsys.readouterr().out.splitlines()[-1]
+    said = f"no flatten stands any more; the kill switch still says {word}; to let it trade: echo RUN > "
+    assert (0, word != "RUN") == (code, last.startswith(said))
+    assert (": confirmed after" in last) == (word == "RUN")
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("RUN", ""), ("REDUCE_ONLY", ""), ("HALT", "the kill switch says HALT: "), ("off", "the kill switch cannot be ")],
+)
+@pytest.mark.parametrize("command", [["flatten"], ["close", LOT]], ids=["flatten", "close"])
+def test_switch_that_holds_a_sale_up_is_named_before_the_question(
+    command: list[str],
+    word: str,
+    told: str,
+    runner: Runner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With the line that lets sales through, and before anything is said."""
+    switch_in(tmp_path).write_text(f"{word}\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+
+    run_in(tmp_path, *command)
+
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(told or "to be sold: 3 SOL-USD")
+    assert first.endswith(f"to let it sell: echo REDUCE_ONLY > {switch_in(tmp_path)}") == bool(told)
+
+
 def test_no_wait_ends_at_once(runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is claimed of what came of it."""
     with occupied(tmp_path):
