@@ -26,7 +26,7 @@ from desk.cli.market_options import (
     tell_market,
 )
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
-from desk.folder_lock import join_folder
+from desk.folder_lock import find_worker, join_folder
 from desk.in_memory import FixedClock
 from desk.markets import set_up_candles, set_up_synthetic
 from desk.markets.synthetic import DEMO_SEED
@@ -121,6 +121,9 @@ def _run(settings: Settings, folder: Path, access: VenueAccess, clock: Clock, sc
     ports = build_local_ports(settings, folder, access, clock)
     switch = _SwitchSeen(ports.kill_switch)
     tick = make_tick(scheduled, settings, ports.clock.now())
+    if (worker := find_worker(folder)) is not None:
+        told = f"process {worker} works in {folder} as well; the lease keeps its runs and this cycle apart"
+        print(told, file=sys.stderr, flush=True)
     with join_folder(folder):
         report = run_cycle(tick, build_pipeline(settings), replace(ports, kill_switch=switch))
     match report.outcome:

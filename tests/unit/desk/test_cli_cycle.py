@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.cli.cycle import explain_failure
+from desk.folder_lock import lock_folder
 from factories_settings import CONFIG
 from trader.adapters.local.files import FileStateStore
 from trader.model.ids import Instant, Scope
@@ -262,6 +264,17 @@ def test_cycle_without_an_instant_is_one_of_now(tmp_path: Path, capsys: pytest.C
 
     assert code == 0
     assert json.loads(capsys.readouterr().out)["cycle"][:11] in {before, time.strftime("%Y%m%dT%H", time.gmtime())}
+
+
+def test_cycle_beside_a_loop_says_that_somebody_works_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is allowed, and shall not be a surprise; alone there is nothing to say."""
+    alone = cycle(tmp_path), capsys.readouterr().err
+    with lock_folder(folder_in(tmp_path)):
+        beside = cycle(tmp_path), capsys.readouterr().err
+
+    said = f"process {os.getpid()} works in {folder_in(tmp_path)} as well; "
+    assert (0, 0) == (alone[0], beside[0])
+    assert [said in alone[1], said in beside[1]] == [False, True]
 
 
 def test_cycle_is_a_visitor_of_the_folder_while_it_runs(tmp_path: Path) -> None:
