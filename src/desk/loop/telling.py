@@ -61,6 +61,20 @@ class Telling:
         elif self._is_terminal:
             self._renew(self._line or f"waiting · next {_short(told['next'])}", f"looked {_short(rfc3339(now))}")
 
+    def tell_resumed(self, ledger: Ledger, now: Instant) -> None:
+        """Tell what there is when a loop goes on with books: its first run may be minutes away."""
+        equity = assess_equity(ledger)
+        active = ledger.active_orders()
+        doubts = sum(record.is_in_doubt for record in active)
+        parts = [
+            f"equity {'unknown' if equity is None else f'{equity:,.2f}'} {self.settings.app.accounting_asset}",
+            write_count(len(ledger.lots), "lot"),
+            write_count(len(active) - doubts, "open order"),
+        ]
+        parts += [f"{write_count(doubts, 'order')} in doubt"] if doubts else []
+        next_tick = rfc3339(find_next_tick(now, self.settings.cycle))
+        self.say(f"resumed: {', '.join(parts)}; next tick {_clock(next_tick)}")
+
     def tell_failure(
         self, request: RunTick | RunWatch | SwitchChanged | Command, error: TraderError, now: Instant
     ) -> None:

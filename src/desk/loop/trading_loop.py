@@ -71,6 +71,8 @@ class TradingLoop:
             # Whoever begins sees at once what there is; a tick that is this old enters nothing yet.
             seen = begun
             self._perform(RunTick(find_tick(seen, cycle)))
+        elif ledger is not None:
+            self._telling.tell_resumed(ledger, begun)
         while not self._stop.is_asked:
             self._lock.check()
             now = clock.now()

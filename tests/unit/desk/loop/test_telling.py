@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from desk.loop.telling import Telling
+from factories import a_ledger, a_lot, an_intent
 from factories_settings import shipped_settings
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY
@@ -49,6 +50,18 @@ def test_line_of_a_cycle_names_instant_outcome_equity_lots_and_what_comes_next()
         piped(RunTick(AT), a_report())
         == "2026-11-22T12:10:03Z tick COMPLETED · equity 9998.50 USD · 1 lot · next 12:15:00Z\n"
     )
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_order_in_doubt_is_told_apart_when_a_loop_goes_on(as_json: bool) -> None:
+    """Nobody knows whether it is open; what has no price has no equity."""
+    out, ledger = io.StringIO(), a_ledger(working=[an_intent()], lots=[a_lot()])
+
+    Telling(SETTINGS, out, as_json).tell_resumed(ledger, AT)
+
+    line = json.loads(out.getvalue())["said"] if as_json else out.getvalue().rstrip()
+    said = "resumed: equity unknown USD, 1 lot, 0 open orders, 1 order in doubt; next tick 12:15:00Z"
+    assert said == line
 
 
 def test_line_counts_what_was_sent_and_filled() -> None:

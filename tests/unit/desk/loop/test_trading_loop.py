@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from desk.controls import FolderControls
+from desk.counting import write_count
 from desk.folder_lock import join_folder
 from desk.loop.trading_loop import open_when_there
 from desk.stop import StopRequest
@@ -21,6 +22,7 @@ from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable, VenueAut
 from trader.model.commands import Command, CommandKind
 from trader.model.cycle_state import CyclePhase
 from trader.model.ids import Instant, cycle_id_at
+from trader.model.portfolio import assess_equity
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports, StateStore
 from unit.desk.loop.loop_in_folder import FolderLoop, StoppingClock
@@ -64,6 +66,18 @@ def test_books_that_are_just_opened_are_shown_at_once(tmp_path: Path) -> None:
     assert ["12:04:00", "12:05:00"] == of_runs(said, "tick")
     assert "0 lots" in said[0]
     assert ("order" in said[0], "order" in said[1]) == (False, True)
+
+
+def test_loop_that_goes_on_says_at_once_what_there_is(tmp_path: Path) -> None:
+    """Two minutes after its tick was finished nothing is due; a lot is held, and an entry may rest."""
+    FolderLoop(tmp_path, FLATTEN, seconds=640).run()
+    loop = FolderLoop(tmp_path, FLATTEN, begins=Instant(START + 720), seconds=30)
+
+    said = loop.run()
+
+    ledger = loop.ledger()
+    equity, orders = assess_equity(ledger), write_count(len(ledger.active_orders()), "open order")
+    assert [f"resumed: equity {equity:,.2f} USD, 1 lot, {orders}; next tick 12:15:00Z"] == said
 
 
 def test_lease_of_a_dead_process_is_freed_at_the_start(tmp_path: Path) -> None:
