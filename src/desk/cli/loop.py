@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -11,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from desk.cli.exit_codes import ExitCode
-from desk.cli.options import read_settings
+from desk.cli.located import System
+from desk.cli.options import CONFIG_DIR, read_settings
 from desk.controls import FolderControls
 from desk.folder_lock import lock_folder
 from desk.key_file import KeyFile
+from desk.location import locate_folder
 from desk.loop.farewell import describe_rest
 from desk.loop.pace import REAL_PACE, Pace
 from desk.loop.telling import Telling
@@ -56,10 +59,12 @@ def run_at_venue(
     *,
     key_file: Path | None = None,
     as_json: bool = False,
+    config: Path = CONFIG_DIR,
     pace: Pace = REAL_PACE,
 ) -> ExitCode:
     """Run the loop in the venue's folder below *home* until it is told to stop; return how to leave the process.
 
+    *config* is where the settings are from, for the lines that it names.
     Raises: ConfigError, NotNow, and what no later run would mend.
     """
     folder, clock, stop = home / name_folder(url), pace.clock, StopRequest()
@@ -78,6 +83,7 @@ def run_at_venue(
         ports = open_when_there(open_ports, url, clock, stop, _say)
         if ports is not None:
             _tell_switch(ports, folder)
+            _tell_flatten(ports, System(locate_folder(folder), settings.app.mode, config))
             try:
                 TradingLoop(build_pipeline(settings), ports, folder, lock, telling, stop, key, pace.look_seconds).run()
             finally:
@@ -101,6 +107,14 @@ def _tell_switch(ports: Ports, folder: Path) -> None:
     elif ports.identity.scope.startswith(Mode.LIVE):
         command = f"trader halt {FolderControls(folder).options}"
         _say(f"the kill switch says {state}: orders are sent from the first cycle on; to hold them back: {command}")
+
+
+def _tell_flatten(ports: Ports, system: System) -> None:
+    """Say that a flatten stands, and what ends it. What cannot be read, the loop says itself."""
+    with contextlib.suppress(TraderError):
+        if ports.store.look(ports.identity.scope).commands.is_flattening:
+            command = f"trader resume --reason TEXT {system.options()}"
+            _say(f"a flatten stands, under which nothing is bought; to end it: {command}")
 
 
 def _say(text: str) -> None:

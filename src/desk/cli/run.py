@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         for_replays = {"--ticks": ticks, "--from": start, "--to": end, "--candles": candles, "--seed": seed}
         refuse_beside_venue({**for_replays, "--name": name})
         settings = read_loop_settings(config, mode, key)
-        raise typer.Exit(run_at_venue(venue, settings, home, key_file=key, as_json=as_json))
+        raise typer.Exit(run_at_venue(venue, settings, home, key_file=key, as_json=as_json, config=config))
     if key is not None:
         raise ConfigError(f"--key {key} is for --venue, in LIVE")
     settings = read_settings(config, mode)

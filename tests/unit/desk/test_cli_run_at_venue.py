@@ -21,9 +21,10 @@ from desk.folder_lock import lock_folder
 from desk.real_venue import name_folder
 from desk.sandbox.server import VenueServer
 from factories_settings import CONFIG
-from trader.adapters.local.files import FileStateStore
+from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.model.commands import Command, CommandKind
 from trader.model.ids import Instant, Scope
+from trader.model.trading_state import TradingState
 
 ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "http://127.0.0.1:1"
@@ -158,6 +159,28 @@ def test_process_ends_in_order_and_says_how_to_go_on(
     assert errors[0].startswith(f"market: {venue.url}; mode: PAPER; folder: {tmp_path}")
     assert out[-2].startswith("PAPER: ")
     assert out[-1].endswith(" ".join(words))
+
+
+@pytest.mark.parametrize("word", ["RUN", "HALT"])
+def test_flatten_that_stands_is_named_at_the_start_with_what_ends_it(
+    word: str, venue: VenueServer, tmp_path: Path
+) -> None:
+    """A loop that buys nothing must not be a riddle; under HALT there are two lines to be typed."""
+    home = tmp_path / name_folder(venue.url)
+    home.mkdir()
+    FileKillSwitch(home / "kill-switch").write(TradingState(word))
+    flatten = Command(CommandKind.FLATTEN, Instant(int(time.time())), "")
+    FolderControls(home).give(Scope("PAPER#main"), flatten, {})
+    started = Started("--venue", venue.url, "--mode", "PAPER", "--home", str(tmp_path))
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while FileStateStore(home).ledger(Scope("PAPER#main")) is None and time.monotonic() < until:
+        time.sleep(0.05)
+
+    _, _, errors = started.end(signal.SIGTERM)
+
+    told = "a flatten stands, under which nothing is bought; to end it"
+    assert f"{told}: trader resume --reason TEXT --home {home}" in errors
+    assert any(line.startswith("the kill switch says HALT") for line in errors) == (word == "HALT")
 
 
 def test_venue_that_is_away_is_named_and_waited_for(tmp_path: Path) -> None:
