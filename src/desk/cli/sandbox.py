@@ -161,6 +161,7 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     text = json.dumps(key)
     if key_file is None:
         print(json.dumps({"url": url, "key": key}), flush=True)
+        _say_until_when(url)
         return
     try:
         key_file.touch(mode=0o600)
@@ -168,6 +169,12 @@ def _introduce(url: str, key: dict[str, str], key_file: Path | None) -> None:
     except OSError as error:
         raise ConfigError(f"--key-file {key_file}: {error.strerror}; allowed is a file that can be written") from None
     print(json.dumps({"url": url, "key_file": str(key_file)}), flush=True)
+    _say_until_when(url)
+
+
+def _say_until_when(url: str) -> None:
+    told = f"serving a simulated Coinbase at {url} until Ctrl-C; its key is made up and opens nothing"
+    print(told, file=sys.stderr, flush=True)
 
 
 def _invoke_for(event: dict[str, Any], file: Path, environment: dict[str, str], target: str, config: Path) -> None:

@@ -197,10 +197,12 @@ def test_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     words = ["sandbox", "venue", "--port", "0", "--clock", "virtual", "--at", "2026-11-22T12:00:00Z", "--cash", "USD=5"]
     more = ["--script", str(script), "--products", "20", "--key-file", str(key_file)]
     command = [sys.executable, "-c", START_THE_COMMAND, *words, *more]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
+            assert process.stderr is not None
             told = json.loads(process.stdout.readline())
+            said = process.stderr.readline()
             listing = f"{told['url']}/api/v3/brokerage/market/products"
             products = requests.get(listing, timeout=PATIENCE_SECONDS).json()["products"]
             state = control(told["url"], "GET", "state").json()
@@ -209,5 +211,6 @@ def test_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
 
     assert (20, "50000") == (len(products), next(row["price"] for row in products if row["product_id"] == "BTC-USD"))
     assert {"USD": {"available": "5", "hold": "0"}} == state["balances"]
+    assert f"serving a simulated Coinbase at {told['url']} until Ctrl-C; its key is made up and opens nothing\n" == said
     assert {"name", "privateKey"} == set(json.loads(key_file.read_text(encoding="utf-8")))
     assert 0o600 == key_file.stat().st_mode & 0o777
