@@ -82,13 +82,14 @@ def resume(
 def close(
     system: System,
     word: WordOptions,
-    lot: Annotated[str, typer.Argument(help="The lot's id, as trader status prints it.")],
+    lot: Annotated[str, typer.Argument(help="The lot's id, or its product if that has one lot only.")],
     yes: YesOption = False,
     at: AtOption = None,
 ) -> None:
     """Sell one lot; all others stay."""
-    desk, fields = _open_desk(system, at), {"why": word.reason, "lot": lot}
-    _check_lot(lot, desk)
+    desk = _open_desk(system, at)
+    lot = _find_lot(lot, desk)
+    fields = {"why": word.reason, "lot": lot}
     desk.draft(CommandKind.CLOSE, fields)
     _give(_ask(desk, f"close {lot}", lot, is_agreed=yes), CommandKind.CLOSE, fields, word)
 
@@ -183,28 +184,31 @@ def _ask(desk: CommandDesk, what: str, lot_id: str | None, *, is_agreed: bool) -
     return desk.renew() if asked else desk
 
 
-def _check_lot(lot_id: str, desk: CommandDesk) -> None:
-    """Make sure that a lot is held, as far as can be seen; say so if it is being sold already.
+def _find_lot(name: str, desk: CommandDesk) -> str:
+    """Find the id of a lot that is held, as far as can be seen; say so if it is being sold already.
 
-    Raises: CommandRefused naming what is held.
+    The only lot of a product has its name, too. Raises: CommandRefused naming what is held.
     """
     state = desk.sight.state
     if state is None:
-        return
+        return name
     ledger = state.ledger
-    lots = ledger.lots if ledger is not None else {}
-    lot = lots.get(lot_id)  # type: ignore[call-overload]
-    if lot is None:
-        is_sold = ledger is not None and lot_id in ledger.closed_lots
-        there = ", ".join(f"{each.lot_id} ({plain(each.quantity)} {each.product_id})" for each in lots.values())
-        told = "is sold already" if is_sold else "is not held"
+    lots = list(ledger.lots.values()) if ledger is not None else []
+    of_product = [each for each in lots if each.product_id == name.upper()]
+    found = [each for each in lots if each.lot_id == name] or of_product
+    if len(found) != 1:
+        is_sold = ledger is not None and name in ledger.closed_lots
+        there = ", ".join(f"{each.lot_id} ({plain(each.quantity)} {each.product_id})" for each in lots)
+        told = "is sold already" if is_sold else f"may be any of {len(found)}" if found else "is not held"
         raise CommandRefused(
-            f"close: lot {lot_id!r:.80} {told}; " + (f"there are {there}" if there else "nothing is held")
+            f"close: lot {name!r:.80} {told}; " + (f"there are {there}" if there else "nothing is held")
         )
     if state.commands.is_flattening or lot_id in state.commands.closing():
         print("note: that it is to be sold was said before, and still stands")
+    lot_id = found[0].lot_id
 
 
+    return lot_id
 def _check_end(fields: Mapping[str, str], desk: CommandDesk) -> None:
     """Make sure that a pause that is over at once ends one that stands. Raises: ConfigError, CommandRefused."""
     command = make_command(CommandKind.PAUSE, {**fields, "issued_at": rfc3339(desk.now)}, desk.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import pytest
 from desk.cli.command_desk import read_login
 from factories_settings import CONFIG
 from simulation.world import SCOPE
+from trader.adapters.local.atomic_files import replace_text
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileStateStore
+from trader.adapters.local.lease import read_lease_item
+from trader.model.codec import canonical_json
 from trader.model.commands import Command, CommandKind
-from trader.model.ids import Instant
+from trader.model.ids import ClientOrderId, Instant
 from unit.desk.operated_folder import (
     LOT,
     NOW,
@@ -229,6 +233,7 @@ def test_resume_under_run_says_nothing_of_the_switch(home: Path, capsys: pytest.
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
     "unknown lot": (["close", "t247-x", "--yes"], 1, f"lot 't247-x' is not held; there are {LOT} (3 SOL-USD)"),
+    "other product": (["close", "ADA-USD", "--yes"], 1, f"'ADA-USD' is not held; there are {LOT} (3 SOL-USD)"),
     "no id": (["close", "a lot", "--yes"], 1, f"lot 'a lot' is not held; there are {LOT} (3 SOL-USD)"),
     "nobody to ask": (["close", LOT], 78, "nobody can be asked whether to sell, since this is no terminal; allowed"),
     "nobody to ask, all": (["flatten"], 78, "flatten: nobody can be asked whether to sell"),
@@ -275,6 +280,30 @@ def test_bad_instant_of_the_command_itself_is_refused(home: Path, capsys: pytest
     code = run_in(home, "flatten", "--yes", at="noon")
 
     assert (78, True) == (code, "--at: 'noon' is not an instant" in capsys.readouterr().err)
+@pytest.mark.parametrize("name", ["SOL-USD", "sol-usd", LOT])
+def test_only_lot_of_a_product_is_closed_by_its_name(name: str, home: Path) -> None:
+    """The command names the lot, as if its id had been typed."""
+    code = run_in(home, "close", name, "--yes")
+
+    assert (0, LOT) == (code, look(home).commands.slots[f"close {LOT}"].target)
+
+
+def test_product_of_two_lots_is_refused_with_both(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody can know which of them is meant."""
+    item = read_lease_item(ledger_in(home).read_text(encoding="utf-8"), "here")
+    ledger = look(home).ledger
+    assert ledger is not None
+    (lot,) = ledger.lots.values()
+    other = replace(lot, lot_id=ClientOrderId("t247-other"))
+    lots = {**ledger.lots, other.lot_id: other}
+    replace_text(ledger_in(home), replace(item, ledger=canonical_json(replace(ledger, lots=lots))).text())
+
+    code = run_in(home, "close", "SOL-USD", "--yes")
+
+    told = f"lot 'SOL-USD' may be any of 2; there are {LOT} (3 SOL-USD), t247-other (3 SOL-USD)"
+    assert (1, True) == (code, told in capsys.readouterr().err)
+
+
 
 
 @pytest.mark.parametrize("stands", [NOW, NOW + 1])
