@@ -31,6 +31,7 @@ AtOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Sell without asking.")]
 _PRODUCT = re.compile(r"[A-Za-z0-9]{1,32}-[A-Za-z0-9]{1,31}")
+_EXAMPLE_SECONDS = 2 * 3600
 _SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,4})m)?")
 
 
@@ -109,10 +110,11 @@ def pause(
     All products of a base asset are paused together: SOL-USD is SOL-USDC, too.
     """
     desk = _open_desk(system, at)
+    example = rfc3339(Instant(desk.now + _EXAMPLE_SECONDS))
     if (until is None) == (span is None):
         given = "both are given" if until is not None else "neither is given"
-        raise ConfigError(f"pause: {given}; allowed is either --until 2026-11-24T00:00:00Z or --for 2h")
-    end = read_instant(until, "--until") if until is not None else Instant(desk.now + _read_span(span or ""))
+        raise ConfigError(f"pause: {given}; allowed is either --until {example} or --for 2h")
+    end = read_instant(until, "--until", example) if until is not None else Instant(desk.now + _read_span(span or ""))
     fields = {"why": word.reason, **_name_paused(what, desk), "until": rfc3339(end)}
     _check_end(fields, desk)
     _give(desk, CommandKind.PAUSE, fields, word)
@@ -203,12 +205,12 @@ def _find_lot(name: str, desk: CommandDesk) -> str:
         raise CommandRefused(
             f"close: lot {name!r:.80} {told}; " + (f"there are {there}" if there else "nothing is held")
         )
+    lot_id = found[0].lot_id
     if state.commands.is_flattening or lot_id in state.commands.closing():
         print("note: that it is to be sold was said before, and still stands")
-    lot_id = found[0].lot_id
-
-
     return lot_id
+
+
 def _check_end(fields: Mapping[str, str], desk: CommandDesk) -> None:
     """Make sure that a pause that is over at once ends one that stands. Raises: ConfigError, CommandRefused."""
     command = make_command(CommandKind.PAUSE, {**fields, "issued_at": rfc3339(desk.now)}, desk.now)
@@ -222,7 +224,7 @@ def _check_end(fields: Mapping[str, str], desk: CommandDesk) -> None:
 def _read_span(text: str) -> int:
     """Read how long, in seconds."""
     if (found := _SPAN.fullmatch("".join(text.split()).lower())) is None:
-        raise ConfigError(f"--for: {text!r} is no time span; allowed are 30m, 2h, 3d and 1d12h")
+        raise ConfigError(f"--for: {text!r} is no span; allowed are 30m, 2h, 3d, 1d12h, and 0m, which ends a pause")
     days, hours, minutes = (int(each or 0) for each in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60
 

@@ -33,19 +33,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 _SECONDS = re.compile(r"[1-9][0-9]{8,9}")
 
 
-def read_instant(text: str, option: str) -> Instant:
-    """Read RFC 3339, or a day, which begins at midnight UTC. Raises: ConfigError naming the option."""
+def read_instant(text: str, option: str, example: str = "2025-10-10T21:35:00Z") -> Instant:
+    """Read RFC 3339, or a day, which begins at midnight UTC. Raises: ConfigError naming the option, with an example."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        example = _name_example(text)
-        raise ConfigError(f"{option}: {text!r:.80} is not an instant; allowed is {example} or a day") from None
+        # Seconds since 1970, as programs print them: the very instant as it can be typed.
+        meant = rfc3339(Instant(int(text))) if _SECONDS.fullmatch(text) else example
+        raise ConfigError(f"{option}: {text!r:.80} is not an instant; allowed is {meant} or a day") from None
     return Instant(int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()))
-
-
-def _name_example(text: str) -> str:
-    # Seconds since 1970, as programs print them: the very instant as it can be typed.
-    return rfc3339(Instant(int(text))) if _SECONDS.fullmatch(text) else "2025-10-10T21:35:00Z"
 
 
 def read_settings(config: Path, mode: Mode | None) -> Settings:

@@ -101,7 +101,7 @@ def _command(told: Mapping[str, Any], command_id: str, now: Instant) -> Command:
     kind = _kind(told["command"])
     why = _text(told, "why")
     if kind in _EXPLAINED and not why:
-        raise MalformedData(f"{kind}: why is missing; allowed is a line that says the reason")
+        raise MalformedData(f'{kind}: why is missing; allowed is a line that says the reason, as "looked at it"')
     if kind is CommandKind.RESUME and "issued_at" not in told:
         raise MalformedData("resume: issued_at is missing; allowed is the instant at which it was said")
     if unknown := sorted(told.keys() - {"command", "id", "issued_at", "who", "why", *_FIELDS.get(kind, ())}):

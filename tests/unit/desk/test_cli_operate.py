@@ -240,11 +240,16 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "wait or not": (["reconcile", "--no-wait", "--timeout", "9"], 78, "--no-wait and --timeout contradict one another"),
     "no product": (["pause", "SOL", "--for", "2h"], 78, "BASE-QUOTE, as SOL-USD, mean_reversion, rules_engine"),
     "no strategy": (["pause", "rules-engine-", "--for", "2h"], 78, "is no strategy and no product"),
-    "no end": (["pause", "SOL-USD"], 78, "neither is given; allowed is either --until"),
+    "no end": (["pause", "SOL-USD"], 78, "neither is given; allowed is either --until 2026-11-22T14:12:00Z or"),
     "two ends": (["pause", "SOL-USD", "--for", "2h", "--until", "2026-11-23"], 78, "both are given"),
-    "bad instant": (["pause", "SOL-USD", "--until", "tomorrow"], 78, "--until: 'tomorrow' is not an instant"),
-    "bad span": (["pause", "SOL-USD", "--for", "2 hours"], 78, "--for: '2 hours' is no time span; allowed are 30m"),
-    "empty span": (["pause", "SOL-USD", "--for", ""], 78, "--for: '' is no time span"),
+    "bad instant": (
+        ["pause", "SOL-USD", "--until", "tomorrow"],
+        78,
+        "allowed is 2026-11-22T14:12:00Z or",
+    ),
+    "bad span": (["pause", "SOL-USD", "--for", "2 hours"], 78, "--for: '2 hours' is no span; allowed are 30m"),
+    "seconds": (["pause", "SOL-USD", "--for", "0s"], 78, "allowed are 30m, 2h, 3d, 1d12h, and 0m, which ends a pause"),
+    "empty span": (["pause", "SOL-USD", "--for", ""], 78, "--for: '' is no span"),
     "past": (
         ["pause", "sol-usd", "--until", "2026-11-22T12:00:00Z"],
         1,
@@ -252,7 +257,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     ),
     "nothing to end": (["pause", "rules_engine", "--for", "0m"], 1, "pause strategy rules_engine does not stand"),
     "year one": (["pause", "SOL-USD", "--until", "0001-01-01"], 78, "until"),
-    "no reason": (["resume"], 78, "resume: --reason is missing; allowed is a line that says the reason"),
+    "no reason": (["resume"], 78, '--reason is missing; allowed is a line that says the reason, as "looked'),
     "empty reason": (["resume", "--reason", ""], 78, "resume: --reason is missing"),
     "blank reason": (["clear-drawdown", "--reason", "  "], 78, "clear-drawdown: --reason is missing"),
     "long reason": (["flatten", "--yes", "--reason", "x" * 121], 78, "--reason: found 121 characters; allowed is"),
@@ -275,11 +280,6 @@ def test_what_is_no_command_is_refused_in_one_line(case: str, home: Path, capsys
     assert told in output.err
 
 
-def test_bad_instant_of_the_command_itself_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It would be its place in the order of commands."""
-    code = run_in(home, "flatten", "--yes", at="noon")
-
-    assert (78, True) == (code, "--at: 'noon' is not an instant" in capsys.readouterr().err)
 @pytest.mark.parametrize("name", ["SOL-USD", "sol-usd", LOT])
 def test_only_lot_of_a_product_is_closed_by_its_name(name: str, home: Path) -> None:
     """The command names the lot, as if its id had been typed."""
@@ -304,6 +304,11 @@ def test_product_of_two_lots_is_refused_with_both(home: Path, capsys: pytest.Cap
     assert (1, True) == (code, told in capsys.readouterr().err)
 
 
+def test_bad_instant_of_the_command_itself_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be its place in the order of commands."""
+    code = run_in(home, "flatten", "--yes", at="noon")
+
+    assert (78, True) == (code, "--at: 'noon' is not an instant" in capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("stands", [NOW, NOW + 1])
