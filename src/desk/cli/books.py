@@ -16,6 +16,7 @@ from desk.cli.journal_options import SINCE_HELP, open_journal, read_since, read_
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson
 from desk.cli.screen import measure_width, print_lines
+from desk.counting import write_count
 from desk.journal.books import Books, check_sums, compute_gains, describe_fills, describe_trades, read_books
 from desk.journal.cycles import describe_cycles
 from desk.journal.open_lots import describe_lots
@@ -63,21 +64,23 @@ def trades(
     sums, check = compute_gains(rows), check_sums(books)
     more = {"sums": encode(sums), "cash_check": encode(check)}
     foot = [
-        f"{each['trades']} trades, {each['won']} won, {each['lost']} lost · fees {write_money(each['fees'])} · "
-        f"net {write_money(each['net_gain'])} {quote}"
+        f"{write_count(each['trades'], 'trade')}, {each['won']} won, {each['lost']} lost · "
+        f"fees {write_money(each['fees'])} · net {write_money(each['net_gain'])} {quote}"
         for quote, each in sums.items()
     ]
     if len(rows) < len(every):
-        foot.insert(0, _count(rows, every, "trades"))
+        foot.insert(0, _count(rows, every, "trade"))
     if parts := sum(each["left_is"] == "held" for each in rows):
         foot.append(f"{parts} of them in lots of which a part is still held")
     if check.difference or check.unassigned:
         foot.append(
-            f"these do not explain the cash: difference {check.difference:f}, {check.unassigned} fills without a trade "
-            "→ trader audit verify"
+            f"these do not explain the cash: difference {check.difference:f}, "
+            f"{write_count(check.unassigned, 'fill')} without a trade → trader audit verify"
         )
     else:
-        foot.append("all trades and what is held agree with the cash to the last unit")
+        agreeing = "all trades and what is held agree" if every else "what is held agrees"
+        nothing = not every and not books.ledger.lots
+        foot.append("nothing was traded" if nothing else f"{agreeing} with the cash to the last unit")
     _print("trades", books_columns.TRADES, rows, foot, more, as_csv=as_csv, as_json=as_json)
     if check.difference or check.unassigned:
         raise typer.Exit(1)
@@ -98,7 +101,7 @@ def fills(
     rows = _choose(every, "at", books, since, product, limit)
     fees = _sum_by_quote(rows, "fee")
     foot = [
-        " · ".join([_count(rows, every, "fills"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])
+        " · ".join([_count(rows, every, "fill"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])
     ]
     _print("fills", books_columns.FILLS, rows, foot, {}, as_csv=as_csv, as_json=as_json)
 
@@ -148,7 +151,9 @@ def cycles(
     told = describe_cycles(journal, start, settings, product or "")
     rows = list(islice(told, most))
     more = " · there are older ones: --limit, --since" if next(told, None) is not None else ""
-    foot = [f"{len(rows)} runs{more}"] + [f"BROKEN {each.told} → trader audit verify" for each in journal.broken]
+    foot = [f"{write_count(len(rows), 'run')}{more}"] + [
+        f"BROKEN {each.told} → trader audit verify" for each in journal.broken
+    ]
     broken = {"broken": [each.told for each in journal.broken]}
     columns = books_columns.CYCLES if product is None else books_columns.CYCLES_OF_PRODUCT
     _print("cycles", columns, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
@@ -176,7 +181,7 @@ def _choose(
 
 def _count(rows: Sequence[Row], every: Sequence[Row], name: str) -> str:
     """Count what is shown, and of how many it was chosen."""
-    return f"{len(rows)} of {len(every)} {name}" if len(rows) < len(every) else f"{len(rows)} {name}"
+    return f"{len(rows)} of {write_count(len(every), name)}" if len(rows) < len(every) else write_count(len(rows), name)
 
 
 def _sum_by_quote(rows: Iterable[Row], name: str) -> dict[str, Decimal]:

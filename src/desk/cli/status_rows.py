@@ -24,6 +24,7 @@ from desk.cli.status_words import (
     shorten,
 )
 from desk.controls import UNSEEN
+from desk.journal.reasons import list_limits
 from trader.cycle import CycleOutcome
 from trader.model.denials import DenialCode
 from trader.model.trading_state import TradingState
@@ -211,7 +212,8 @@ def _entries_row(entries: Told, now: str) -> Row:
     if "code" not in entries:
         return Row(("entries closed: no strategy is enabled",))
     until = f" until {format_clock(entries['until'], now)}" if "until" in entries else ""
-    numbers = ", ".join(f"{name} {value}" for name, value in entries["details"].items())
+    limits = [each.write() for each in list_limits(entries["code"], entries["details"])]
+    numbers = ", ".join(limits or [f"{name} {value}" for name, value in entries["details"].items()])
     more = [Part(entries["code"], 3), *([Part(numbers, 4)] if numbers else [])]
     return Row((f"entries closed{until}: {entries['why']}", *more))
 

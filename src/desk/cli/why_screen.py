@@ -9,6 +9,7 @@ from desk.cli.columns import fold_words
 from desk.journal.words import NOT_ON_RECORD, read_decimal, write_number, write_span
 
 _LABEL, _CODE = 11, 25
+_AHEAD_SECONDS = 60
 
 
 def render_answer(told: Mapping[str, Any], width: int, *, shows_all: bool) -> list[str]:
@@ -105,13 +106,19 @@ def _describe_market(told: Mapping[str, Any]) -> str:
     parts.append(f"switch {told['trading_state'] or NOT_ON_RECORD}")
     quote = told["quote"]
     if quote:
-        age = f", {quote['age_seconds']} s old" if "age_seconds" in quote else ""
-        parts.append(f"bid {quote['bid']} ask {quote['ask']}{age}")
+        parts.append(f"bid {quote['bid']} ask {quote['ask']}{_describe_age(quote.get('age_seconds'))}")
     else:
         parts.append(f"quote {NOT_ON_RECORD}")
     equity = read_decimal(told["equity"])
     parts.append(f"equity {equity:,.2f}" if equity is not None else f"equity {NOT_ON_RECORD}")
     return " · ".join(parts)
+
+
+def _describe_age(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    # The venue's clock may be a moment ahead of ours.
+    return f", {max(seconds, 0)} s old" if seconds >= -_AHEAD_SECONDS else f", dated {-seconds} s ahead"
 
 
 def _describe_trend(regime: Mapping[str, Any]) -> str:

@@ -78,7 +78,6 @@ SETTINGS: Mapping[str, str] = {
     "CONVICTION_BELOW_MIN": "strategies.<strategy>.settings.conviction_min",
     "EDGE_BELOW_COST": "strategies.<strategy>.settings.edge_multiple",
     "TRADES_EXCEED_MAX": "strategies.<strategy>.trades_per_cycle_max",
-    "TICK_STALE": "cycle.max_tick_age_seconds",
     "DATA_INCOMPLETE": "universe.failures_max_ratio",
     "VENUE_UNHEALTHY": "risk.failed_cooldown_minutes",
     "REGIME_CRASH": "regime.size_multiplier",
@@ -110,6 +109,20 @@ SETTINGS: Mapping[str, str] = {
 _ENDS: Mapping[str, str] = {
     "SWITCH_NOT_RUN": "a kill switch that says RUN, and no standing flatten",
     "LEDGER_NEWER": "the release that wrote the ledger",
+    "TICK_STALE": "the next tick, which is fresh",
+    "NOT_TRADABLE": "the venue to allow its trade again",
+    "BANNED": "the end of its ban",
+    "QUOTE_MISSING": "a best bid and ask of it",
+    "QUOTE_STALE": "a quote that is as new as the clock says",
+    "QUOTE_CROSSED": "a bid below the ask",
+    "DATA_MISSING": "its candles",
+    "DATA_MALFORMED": "candles that make sense",
+    "DATA_GAPPED": "a trade in more of its bars",
+    "DATA_STALE": "its newest closed candle",
+    "HISTORY_TOO_SHORT": "more bars of it",
+    "HYSTERESIS": "to pass the checks in more cycles in a row",
+    "DEPTH_MISSING": "an order book that can be read",
+    "PEG_UNKNOWN": "a price of the stable asset",
     "PRODUCT_PAUSED": "the end of the pause",
     "STRATEGY_PAUSED": "the end of the pause",
     "COMMAND_UNREAD": "a release that knows the command, or the command given again",
@@ -193,7 +206,10 @@ def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
     limits = list_limits(code, details)
     if code == DenialCode.TRIGGER_MISSING and limits:
         return _describe_triggers(limits)
-    wants = [each.write_need() for each in limits if not each.holds]
+    if code == DenialCode.TICK_STALE:
+        return _ENDS[code]
+    # A number may be on record under two names.
+    wants = list(dict.fromkeys(each.write_need() for each in limits if not each.holds))
     if code == DenialCode.DRAWDOWN_EXCEEDS_MAX:
         # It stands until it is cleared, also when the equity is back.
         wants.append(_ENDS[code])
@@ -209,7 +225,7 @@ def describe_need(code: str | None, details: Mapping[str, Any]) -> str:
     if code in _ENDS:
         return _ENDS[code]
     known = find_code(code)
-    return f"that this ends: {known.meaning}" if known is not None else "what this release does not know"
+    return f"an end of this: {known.meaning}" if known is not None else "what this release does not know"
 
 
 def _describe_triggers(limits: Sequence[Limit]) -> str:

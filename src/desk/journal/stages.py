@@ -87,9 +87,7 @@ def _describe_universe(decision: RecordedDecision, product: str, settings: Setti
     lines = []
     membership = decision.membership(product)
     if membership:
-        word = "in the universe" if membership.get("member") else "not in the universe"
-        against = membership.get("disagreeing_cycles")
-        lines.append(word + (f"; the checks have said otherwise for {against} cycles" if against else ""))
+        lines.append(_describe_membership(bool(membership.get("member")), membership.get("disagreeing_cycles")))
     spread = decision.quote(product).get("spread_bps")
     if spread is not None:
         limit = ""
@@ -98,6 +96,14 @@ def _describe_universe(decision: RecordedDecision, product: str, settings: Setti
             limit = f" of {write_number(tier.spread_bps_max)} allowed"
         lines.append(f"spread {write_number(spread, 3)} bps{limit}")
     return lines
+
+
+def _describe_membership(is_member: bool, against: Any) -> str:
+    if not isinstance(against, int) or against <= 0:
+        return "in the universe" if is_member else "not in the universe"
+    when = "in this cycle" if against == 1 else f"in {against} cycles in a row"
+    known = f"still in the universe, though it failed the checks {when}"
+    return known if is_member else f"not in the universe yet, though it passed the checks {when}"
 
 
 def _describe_trigger(trigger: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from desk.journal.runs import STANDINGS, Journal
 from desk.journal.stages import describe_stages
 from trader.errors import ConfigError, MissingData
 from trader.model.codec import encode
+from trader.model.denials import DenialCode
 from trader.model.events import EventKind
 from trader.model.ids import Instant, rfc3339
 from trader.settings import Settings
@@ -94,9 +95,21 @@ def _explain_verdict(
             {"code": each.code, "state": each.state, "numbers": each.numbers}
             for each in list_checks(decision, product, verdict, settings)
         ],
-        "would_need": describe_need(code, details),
+        "would_need": _describe_next_tick(decision, code, settings) or describe_need(code, details),
         "next": choose_next(product, str(verdict.get("outcome")), code),
     }
+
+
+def _describe_next_tick(decision: RecordedDecision, code: str | None, settings: Settings | None) -> str:
+    # No setting mends that the run of a tick began too late for it, as the first one of a loop does.
+    now, tick = decision.inputs.get("now"), decision.inputs.get("scheduled_at")
+    if code != DenialCode.TICK_STALE or not isinstance(now, int) or not isinstance(tick, int):
+        return ""
+    at = ""
+    if settings is not None:
+        period = settings.cycle.period_seconds
+        at = f" at {rfc3339(Instant(now - (now - tick) % period + period))}"
+    return f"the next tick{at}, which is fresh: this run started {now - tick} s after its own"
 
 
 def find_product(asked: str, recent: Sequence[RecordedDecision]) -> str:

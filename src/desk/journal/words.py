@@ -15,6 +15,7 @@ _PRICE_DIGITS = 8
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 #: What a numbered detail is a limit of, by the end of its name.
 _LEAST, _MOST = "_min", "_max"
+_SECONDS = "seconds"
 #: Details that may be of either sign: only how large they are counts.
 _SIZES = frozenset({"short_move_pct", "long_move_pct", "momentum_pct", "move_pct"})
 
@@ -112,8 +113,9 @@ class Limit(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name in words."""
-        return self.name.replace("_", " ")
+        """The name in words; a unit in it stands behind the number."""
+        bare = self.name.removesuffix(_SECONDS).removesuffix("_")
+        return bare.replace("_", " ") or "passed"
 
     def write(self) -> str:
         """Write both, and how far the one is from the other."""
@@ -123,13 +125,22 @@ class Limit(NamedTuple):
         if self.is_size:
             return f"{self.title} {write_number(self.value)} of ±{write_number(self.limit)}{far}"
         sign = self._sign if self.holds else {"≥": "<", "≤": ">", ">": "≤", "<": "≥"}[self._sign]
-        return f"{self.title} {write_number(self.value)} {sign} {write_number(self.limit)}{far}"
+        unit = " s" if self.name.endswith(_SECONDS) else ""
+        return f"{self.title} {write_number(self.value)}{unit} {sign} {self._write_limit()}{far}"
 
     def write_need(self) -> str:
         """Write what would have been on the right side."""
         if self.is_size:
             return f"{self.title} {'beyond' if self.is_least else 'within'} ±{write_number(self.limit)}"
-        return f"{self.title} {self._sign} {write_number(self.limit)}"
+        return f"{self.title} {self._sign} {self._write_limit()}"
+
+    def _write_limit(self) -> str:
+        limit = write_number(self.limit)
+        if not self.name.endswith(_SECONDS):
+            return limit
+        # Settings name such a limit in seconds or in minutes.
+        minutes = self.limit / _MINUTE
+        return f"{limit} s" + (f" = {write_number(minutes)} min" if minutes > 2 and minutes == int(minutes) else "")
 
     @property
     def _sign(self) -> str:

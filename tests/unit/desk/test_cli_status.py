@@ -199,6 +199,18 @@ def test_cool_downs_say_until_when_and_why(home: Path, capsys: pytest.CaptureFix
     assert "entries closed until 12:32: too many cycles failed in a row; cooling down" in told
 
 
+def test_entry_that_is_too_soon_names_the_units_of_its_numbers(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much has passed, and how much must."""
+    monkeypatch.setenv("COLUMNS", "200")
+    change_ledger(home, entry_pacing=EntryPacing(entries=(Instant(NOW - 17),)))
+
+    run_in(home, "status")
+
+    assert "ENTRY_TOO_SOON  passed 17 s < 90 s (19 %)" in unfold(capsys.readouterr().out)
+
+
 def test_order_that_opens_a_lot_says_its_price_and_when_it_dies(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And what it may take is reserved."""
     entry = an_intent("buy", notional="250", decided_at=NOW, expires_at=Instant(NOW + 600))

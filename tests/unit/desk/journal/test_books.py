@@ -419,6 +419,27 @@ def test_last_run_is_told_as_the_ledger_remembers_it(tmp_path: Path, capsys: pyt
     assert (ledger.last_run.run_id, "ABORTED") == (told["cycles"][0]["run"], told["cycles"][0]["outcome"])
 
 
+@pytest.mark.parametrize(
+    ("ticks", "told"),
+    [
+        (0, ["no trades", "nothing was traded"]),
+        (2, ["no trades", "what is held agrees with the cash to the last unit"]),
+    ],
+)
+def test_books_without_a_trade_claim_none(
+    ticks: int, told: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What agrees with the cash is what there is: nothing, or what is held."""
+    write_world(tmp_path, after_tick(ENTRY, ticks))
+
+    assert 0 == run_in(tmp_path, "trades")
+    text = capsys.readouterr().out
+    assert 0 == run_in(tmp_path, "cycles", "--limit", "1")
+
+    assert told == [line for line in text.splitlines() if line][:2]
+    assert "\n1 run" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("file", ["fills.jsonl", "orders.jsonl", "ledger.json"])
 def test_broken_books_are_one_line(file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sums over the rest would be wrong."""

@@ -295,7 +295,17 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
         ("EQUITY_UNKNOWN", {"SOL": "implausible"}, "a person who has looked at what was booked of SOL"),
         ("PRODUCT_COOLING", {"after": "stop", "seconds_left": 3600}, "to wait 1 h 0 min"),
         ("REFUSAL_RECENT", {"reason": "x", "count": 1, "seconds": 60}, "to wait 60 s"),
-        ("PRODUCT_ENTRY_TOO_SOON", {"seconds": 600, "limit": 900}, "seconds ≥ 900"),
+        ("PRODUCT_ENTRY_TOO_SOON", {"seconds": 600, "limit": 900}, "passed ≥ 900 s = 15 min"),
+        ("ENTRY_TOO_SOON", {"seconds": 17, "limit": 90}, "passed ≥ 90 s"),
+        ("TICK_STALE", {"age_seconds": 195, "limit": 120}, "the next tick, which is fresh"),
+        ("QUOTE_MISSING", {"cause": "timeout"}, "a best bid and ask of it"),
+        (
+            "QUOTE_STALE",
+            {"age_seconds": 40, "age_seconds_max": 30, "denied_age_seconds": 41, "denied_age_seconds_max": 30},
+            "age ≤ 30 s",
+        ),
+        ("BANNED", {"until": "2027-01-01"}, "the end of its ban"),
+        ("STABLE_BASE", {}, "an end of this: the asset is a stable coin"),
         ("MOVE_BELOW_MIN", {"z": -1.2, "z_max": -2.5}, "z ≤ -2.5"),
         ("MOVE_BELOW_MIN", {"move_pct": -2.0, "move_pct_min": 3.0}, "move pct beyond ±3"),
         ("TRIGGER_MISSING", {"above_high_pct": -1.2}, "one of: above high pct > 0 (the nearest)"),
@@ -304,6 +314,67 @@ def test_code_of_a_newer_release_is_told_as_it_is(tmp_path: Path) -> None:
 def test_need_is_the_number_that_would_decide_otherwise(code: str, details: dict[str, Any], need: str) -> None:
     """Of every form that limits have."""
     assert need == describe_need(code, details)
+
+
+def test_limit_of_seconds_names_its_unit() -> None:
+    """And how many minutes that is, as the setting may be in minutes."""
+    (limit,) = list_limits("PRODUCT_ENTRY_TOO_SOON", {"seconds": 600, "limit": 900})
+    (age,) = list_limits("TICK_STALE", {"age_seconds": 195, "limit": 120})
+
+    assert "passed 600 s < 900 s = 15 min (67 %)" == limit.write()
+    assert "age 195 s > 120 s (162 %)" == age.write()
+
+
+@pytest.mark.parametrize("knows_limits", [True, False])
+def test_stale_tick_is_told_with_the_next_one_and_advises_no_setting(knows_limits: bool, tmp_path: Path) -> None:
+    """Of the first run of a loop that began in the middle of a period: the limit is as it should be."""
+    note, verdict = refused("TICK_STALE", "risk", age_seconds=195, limit=120)
+    config = SETTINGS.digest if knows_limits else "another"
+    body = {**note.body, "now": FIRST + 195, "scheduled_at": FIRST, "config": config}
+
+    notes = [note._replace(body=body), verdict]
+    told = ask(tmp_path, "SOL", notes)
+    journal = Journal(CountingReader(tmp_path), SCOPE, head=make_chain([notes])[1])
+    summary = describe_period(journal, Instant(0), SETTINGS)
+    (denied,) = summary["wanted"]["denied"]
+
+    at = f" at {rfc3339(Instant(FIRST + SETTINGS.cycle.period_seconds))}" if knows_limits else ""
+    assert f"the next tick{at}, which is fresh: this run started 195 s after its own" == told["would_need"]
+    assert (None, "the next tick, which is fresh") == (denied["setting"], denied["would_need"])
+
+
+@pytest.mark.parametrize(
+    ("membership", "line"),
+    [
+        ({"member": True, "disagreeing_cycles": 0}, "in the universe"),
+        ({"member": True, "disagreeing_cycles": 1}, "still in the universe, though it failed the checks in this cycle"),
+        (
+            {"member": True, "disagreeing_cycles": 3},
+            "still in the universe, though it failed the checks in 3 cycles in a row",
+        ),
+        (
+            {"member": False, "disagreeing_cycles": 1},
+            "not in the universe yet, though it passed the checks in this cycle",
+        ),
+        ({"member": False}, "not in the universe"),
+    ],
+)
+def test_membership_says_what_the_checks_found(membership: dict[str, Any], line: str, tmp_path: Path) -> None:
+    """Whether they were passed or failed, and how often."""
+    universe = AuditNote(EventKind.UNIVERSE_SELECTED, "universe", {"membership": {"SOL-USD": membership}})
+    told = ask(tmp_path, "SOL", [*refused("POSITIONS_EXCEED_MAX", "risk", positions=8, limit=8), universe])
+
+    assert line == stage_of(told, "universe")["lines"][0]
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(-5, "5 s old"), (0, "0 s old"), (1, "0 s old"), (61, "dated 61 s ahead")])
+def test_quote_of_a_clock_a_moment_ahead_is_new(ahead: int, told: str, tmp_path: Path) -> None:
+    """No quote is less than nothing old; one that is far ahead is said to be so."""
+    note, verdict = refused("QUOTE_STALE", "universe", age_seconds=-ahead)
+    quote = {"product_id": "SOL-USD", "bid": "1", "ask": "2", "time": FIRST + ahead}
+    answer = ask(tmp_path, "SOL", [note._replace(body={**note.body, "now": FIRST, "quotes": [quote]}), verdict])
+
+    assert f"ask 2, {told}" in " ".join(render_answer(answer, 200, shows_all=False))
 
 
 def test_checks_of_risk_are_listed_as_they_are_made() -> None:
