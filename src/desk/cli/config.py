@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import typer
 
 from desk.cli.layout import Column, print_table
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
 from trader.adapters.config.files import LoadedSettings, load_settings
 
 #: Secrets are read elsewhere; here they are named, so that one sees whether they are there, and never shown.
@@ -29,10 +29,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="config")
 
 
-def check(config: ConfigDir = CONFIG_DIR) -> None:
-    """Say OK with the hash, or name every problem and end with 78. Contradictions between keys are problems."""
-    loaded = load_settings(config, os.environ)
-    print(f"OK {loaded.digest}")
+def check(config: ConfigDir = CONFIG_DIR, mode: ModeOption = None) -> None:
+    """Say OK with the hash, which each mode has its own of, or name every problem and end with 78.
+
+    Contradictions between keys are problems.
+    """
+    settings = read_settings(config, mode)
+    print(f"OK {settings.digest} in mode {settings.app.mode}")
 
 
 def show(config: ConfigDir = CONFIG_DIR, as_json: AsJson = False) -> None:

@@ -48,7 +48,17 @@ def test_check_of_a_sound_configuration_says_ok_with_its_hash(capsys: pytest.Cap
     code = run("config", "check", "--config", str(CONFIG))
 
     output = capsys.readouterr()
-    assert (0, f"OK {load_settings(CONFIG, {}).digest}\n", "") == (code, output.out, output.err)
+    assert (0, f"OK {load_settings(CONFIG, {}).digest} in mode DRY_RUN\n", "") == (code, output.out, output.err)
+
+
+def test_check_in_a_mode_says_the_hash_that_its_records_have(capsys: pytest.CaptureFixture[str]) -> None:
+    """What PAPER writes down is another hash than that of the mode in the file."""
+    assert 0 == run("config", "check", "--config", str(CONFIG), "--mode", "PAPER")
+    told = capsys.readouterr().out
+    paper = load_settings(CONFIG, {"TRADER_MODE": "PAPER"})
+
+    assert f"OK {paper.settings.digest} in mode PAPER\n" == told
+    assert load_settings(CONFIG, {}).digest not in told
 
 
 def test_check_names_every_problem_and_ends_with_78(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
