@@ -106,7 +106,8 @@ class FolderControls:
         if self._store.folder(scope).exists():
             return
         there = sorted(each.name.removeprefix("scope=") for each in self._home.glob("scope=*"))
-        elsewhere = sorted(str(each.parent) for each in self._home.glob(f"*/scope={scope}"))
+        below = [each for pattern in ("*/scope=*", "runs/*/scope=*") for each in self._home.glob(pattern)]
+        elsewhere = sorted(f"{each.parent} ({each.name.removeprefix('scope=')})" for each in below)
         hint = f"; there is {', '.join(there)}: see --mode" if there else ""
         hint = hint or (f"; allowed are {', '.join(elsewhere)}" if elsewhere else "")
         raise ConfigError(f"--home {self._home}: nothing of {scope} lies there{hint}")
@@ -129,7 +130,8 @@ class FolderControls:
     def write_switch(self, state: TradingState) -> None:
         # In a folder that nothing runs in, a switch would be one that nobody reads.
         if not (self._home / "kill-switch").exists() and not any(self._home.glob("scope=*")):
-            markets = sorted(str(each.parent) for each in self._home.glob("*/kill-switch"))
+            below = [each for pattern in ("*/kill-switch", "runs/*/kill-switch") for each in self._home.glob(pattern)]
+            markets = sorted(str(each.parent) for each in below)
             hint = f"; allowed are {', '.join(markets)}" if markets else ""
             raise ConfigError(f"--home {self._home}: nothing that trades keeps its state there{hint}")
         self._switch.write(state)

@@ -48,9 +48,16 @@ def list_command(home: HomeOption = HOME, as_json: AsJson = False) -> None:
     elif runs:
         print_runs(runs, open_console(160))
     elif not damaged:
-        print(f"no runs in {home / 'runs'}; trader run makes one")
+        print(f"no runs in {home / 'runs'}; {_tell_loops(home)}")
     if damaged:
         raise LedgerCorrupt("; ".join(damaged))
+
+
+def _tell_loops(home: Path) -> str:
+    """Say where else something may lie that a person takes for a run."""
+    loops = sorted({str(each.parent) for each in home.glob("venue-*/scope=*")})
+    kept = f"trader run --venue keeps its books in {', '.join(loops)}: trader status"
+    return kept if loops else "trader run makes one"
 
 
 def show(name: NameArgument, home: HomeOption = HOME, as_json: AsJson = False) -> None:

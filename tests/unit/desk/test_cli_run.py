@@ -193,6 +193,19 @@ def test_runs_are_listed_with_how_far_they_are(tmp_path: Path, capsys: pytest.Ca
         assert word in table
 
 
+def test_list_without_runs_says_where_a_loop_keeps_its_books(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever has left a loop running looks for it among the runs."""
+    assert 0 == trader("runs", "list", "--home", tmp_path)
+    assert "trader run makes one" in capsys.readouterr().out
+    (tmp_path / "venue-one" / "scope=PAPER#main").mkdir(parents=True)
+
+    assert 0 == trader("runs", "list", "--home", tmp_path)
+    told = f"trader run --venue keeps its books in {tmp_path / 'venue-one'}: trader status"
+    assert told in capsys.readouterr().out
+
+
 def test_run_that_cannot_be_read_keeps_no_other_from_being_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

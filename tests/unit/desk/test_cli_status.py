@@ -445,6 +445,18 @@ def test_folder_in_which_nothing_lies_is_refused_and_not_made(
     assert "there is no such folder" in capsys.readouterr().err
 
 
+def test_folder_above_all_markets_names_the_books_of_every_mode(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of runs, too, and not only those of the mode that is configured."""
+    venue, named = (make_folder(tmp_path / each) for each in ("venue-one", "runs/first"))
+
+    code = run("status", "--home", str(tmp_path), "--config", str(CONFIG))
+
+    told = f"allowed are {named} (PAPER#main), {venue} (PAPER#main)"
+    assert (78, True) == (code, told in capsys.readouterr().err)
+
+
 def test_folder_of_another_mode_is_refused_and_says_whose_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is there is named."""
     code = run("status", "--home", str(home), "--mode", "DRY_RUN", "--config", str(CONFIG))
