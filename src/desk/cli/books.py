@@ -58,7 +58,7 @@ def trades(
 
     Below them the sums, and whether they agree with the ledger's cash. Ends with 1 if not.
     """
-    books, _ = _read(system)
+    books, settings = _read(system)
     every = list(describe_trades(books))
     rows = _choose(every, "sold_at", books, since, product, limit)
     sums, check = compute_gains(rows), check_sums(books)
@@ -81,7 +81,16 @@ def trades(
         agreeing = "all trades and what is held agree" if every else "what is held agrees"
         nothing = not every and not books.ledger.lots
         foot.append("nothing was traded" if nothing else f"{agreeing} with the cash to the last unit")
-    _print("trades", books_columns.TRADES, rows, foot, more, as_csv=as_csv, as_json=as_json)
+    _print(
+        "trades",
+        books_columns.TRADES,
+        rows,
+        foot,
+        more,
+        place=_name_place(system, settings),
+        as_csv=as_csv,
+        as_json=as_json,
+    )
     if check.difference or check.unassigned:
         raise typer.Exit(1)
 
@@ -96,14 +105,23 @@ def fills(
     as_json: AsJson = False,
 ) -> None:
     """List executions as they were booked, oldest first, with the order and the lot they belong to."""
-    books, _ = _read(system)
+    books, settings = _read(system)
     every = list(describe_fills(books))
     rows = _choose(every, "at", books, since, product, limit)
     fees = _sum_by_quote(rows, "fee")
     foot = [
         " · ".join([_count(rows, every, "fill"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])
     ]
-    _print("fills", books_columns.FILLS, rows, foot, {}, as_csv=as_csv, as_json=as_json)
+    _print(
+        "fills",
+        books_columns.FILLS,
+        rows,
+        foot,
+        {},
+        place=_name_place(system, settings),
+        as_csv=as_csv,
+        as_json=as_json,
+    )
 
 
 @with_system("table", "bucket")
@@ -126,7 +144,16 @@ def lots(
         foot.append(f"gains are of the price alone: {fees} of entry fees are paid, those of the sales are to come")
     bare = [each for each in rows if each["protection"] != "in place" or each["protection_seen_at"] is None]
     foot += [f"{each['product']} {each['lot']} protection {_tell_protection(each)} → trader status" for each in bare]
-    _print("lots", books_columns.LOTS, rows, foot, {"as_of": rfc3339(now)}, as_csv=as_csv, as_json=as_json)
+    _print(
+        "lots",
+        books_columns.LOTS,
+        rows,
+        foot,
+        {"as_of": rfc3339(now)},
+        place=_name_place(system, settings),
+        as_csv=as_csv,
+        as_json=as_json,
+    )
 
 
 @with_system("table", "bucket")
@@ -156,7 +183,7 @@ def cycles(
     ]
     broken = {"broken": [each.told for each in journal.broken]}
     columns = books_columns.CYCLES if product is None else books_columns.CYCLES_OF_PRODUCT
-    _print("cycles", columns, rows, foot, broken, as_csv=as_csv, as_json=as_json, reasons=True)
+    _print("cycles", columns, rows, foot, broken, place=_name_place(system, settings), as_csv=as_csv, as_json=as_json)
     if journal.broken:
         raise typer.Exit(1)
 
@@ -164,6 +191,12 @@ def cycles(
 def _read(system: System) -> tuple[Books, Settings]:
     settings = system.settings()
     return read_books(locate_items(system.location), make_scope(settings)), settings
+
+
+def _name_place(system: System, settings: Settings) -> list[str]:
+    """Say whose books a table is of, where they lie, and whose others lie there."""
+    scope = make_scope(settings)
+    return [each for each in (system.name_books(scope), system.name_other_books(scope)) if each]
 
 
 def _choose(
@@ -213,11 +246,11 @@ def _print(
     foot: Sequence[str],
     more: Mapping[str, Any],
     *,
+    place: Sequence[str],
     as_csv: bool,
     as_json: bool,
-    reasons: bool = False,
 ) -> None:
-    """Print rows in the form that is asked for; in a table with *reasons* each row's stands below it, in full."""
+    """Print rows in the form that is asked for; in a table of cycles each one's reason stands below it, in full."""
     if as_csv and as_json:
         raise ConfigError("--csv and --json are two forms; allowed is one of them")
     if as_json:
@@ -231,9 +264,10 @@ def _print(
     head, rule, *body = render_table(columns, rows, width) if rows else [f"no {name}", ""]
     lines = [head, *([rule] if rule else [])]
     for line, row in zip(body, rows, strict=True):
-        reason = str(row.get("reason") or "") if reasons else ""
+        reason = str(row.get("reason") or "") if name == "cycles" else ""
         lines += [line, *(f"  {each}" for each in fold_words(reason, width - 2, "") if each)]
     shown = choose_columns(columns, rows, width)
     left_out = [column.head for column in columns if column not in shown] if rows else []
     hint = [f"no room for {', '.join(left_out)}: --json and --csv have them"] if left_out else []
-    print_lines([*lines, *(line for text in (*foot, *hint) for line in fold_words(text, width, "  "))])
+    # Where it lies is left to the terminal, which can copy it whole.
+    print_lines([*lines, *(line for text in (*foot, *hint) for line in fold_words(text, width, "  ")), *place])

@@ -36,6 +36,7 @@ from desk.location import (
 from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
+from trader.model.ids import Scope
 from trader.model.market import Granularity
 from trader.settings import Settings
 from trader.settings.app import Mode
@@ -64,11 +65,15 @@ _DEFAULTS: dict[str, Any] = {"home": None, "stack": None, "sandbox": False, "mod
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """What a command is about. ``settings()`` is read when it is asked for: some commands must work without it."""
+    """What a command is about. ``settings()`` is read when it is asked for: some commands must work without it.
+
+    ``is_typed`` tells that its place was, and is not remembered or the only one there is.
+    """
 
     location: StoreLocation
     mode: Mode | None
     config: Path
+    is_typed: bool = False
 
     def settings(self) -> Settings:
         """Read the configuration in the mode of these books, if they are of one. Raises: ConfigError.
@@ -91,6 +96,21 @@ class System:
         return f"{self.location.options}{more}" + (
             f" --config {shlex.quote(str(self.config))}" if self.config != CONFIG_DIR else ""
         )
+
+    def name_typed_options(self) -> str:
+        """Return those of them that the next command needs: a place that was not typed now need not be then."""
+        return self.options().removeprefix("" if self.is_typed else self.location.options).strip()
+
+    def name_books(self, scope: Scope) -> str:
+        """Say whose books a command has told of, and where they lie."""
+        return f"{scope} · {self.location.home or self.location.options.removeprefix('--')}"
+
+    def name_other_books(self, scope: Scope) -> str:
+        """Say whose other books lie in the same folder, and what leads there; nothing if none do."""
+        home, mine = self.location.home, scope.partition("#")[0]
+        found = {each.name.removeprefix("scope=").partition("#")[0] for each in home.glob("scope=*")} if home else set()
+        others = sorted(found & {mode.value for mode in Mode} - {mine})
+        return f"also here: {', '.join(f'{each} (--mode {each})' for each in others)}" if others else ""
 
 
 def _fit(settings: Settings, home: Path | None) -> Settings:
@@ -146,7 +166,7 @@ def choose_system(chosen: dict[str, Any], parts: tuple[str, ...]) -> System:
     if len(typed) > 1:
         raise ConfigError(f"{' and '.join(typed)} are two systems; allowed is one of them")
     location = _locate(chosen, named, parts)
-    return System(location, chosen["mode"], chosen["config"])
+    return System(location, chosen["mode"], chosen["config"], is_typed=bool(typed))
 
 
 def _locate(chosen: dict[str, Any], named: dict[str, str], parts: tuple[str, ...]) -> StoreLocation:

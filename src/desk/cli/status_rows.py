@@ -67,11 +67,12 @@ def list_findings(sections: Sequence[Section]) -> list[Row]:
 def _head(told: Told, mends: Mends) -> Row:
     clock = told["now"].replace("T", " ")
     where = mends.system.location.options.removeprefix("--")
+    others = mends.system.name_other_books(told["scope"])
     why: list[str | Part] = [Part(told["why"], 5)] if told["trading_state"] == TradingState.RUN else [told["why"]]
     own = [Part("the time of the run's own market", 1)] if told.get("own_time") else []
     release = Part(f"config {told['config'][:_DIGEST_SHOWN]} · code {told['code']}", 3)
     scope = f"{told['scope']} · {told['trading_state']}"
-    return Row((scope, *why, Part(where, 2), release, clock, *own))
+    return Row((scope, *why, Part(where, 2), *([Part(others, 2)] if others else []), release, clock, *own))
 
 
 def _switch_section(told: Told, mends: Mends) -> list[Section]:

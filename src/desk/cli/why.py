@@ -55,6 +55,7 @@ def why(
     else:
         question = Question(product, read_instant(at, "--at") if at is not None else None)
         told = describe_decision(journal, question, settings, SystemClock().now())
+        told["next"] = f"{told['next']} {system.name_typed_options()}".rstrip()
         lines = [] if as_json else render_answer(told, width, shows_all=show_all)
     print(json.dumps(told, ensure_ascii=False)) if as_json else print_lines(lines)
     if told["broken"]:

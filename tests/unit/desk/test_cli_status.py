@@ -445,6 +445,17 @@ def test_folder_in_which_nothing_lies_is_refused_and_not_made(
     assert "there is no such folder" in capsys.readouterr().err
 
 
+def test_status_names_the_other_books_of_the_folder(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a mode that has run there, too."""
+    monkeypatch.setenv("COLUMNS", "300")
+    (home / "scope=DRY_RUN#main").mkdir()
+
+    assert 0 == run_in(home, "status")
+    assert "also here: DRY_RUN (--mode DRY_RUN)" in capsys.readouterr().out
+
+
 def test_folder_above_all_markets_names_the_books_of_every_mode(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,14 +34,18 @@ def print_screens(page: str, answer: Callable[[str], str]) -> str:
 
 
 def answer_from(home: Path) -> Callable[[str], str]:
-    """How the commands answer about a folder, unless they name another."""
+    """How the commands answer about a run that is the only one there is, unless they name another folder."""
 
     def answer(words: str) -> str:
-        place = [] if "--home" in words else ["--home", str(home)]
         out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
-            run_command(build(), [*shlex.split(words), *place])
-        return out.getvalue()
+        before, os.environ["TRADER_HOME"] = os.environ.get("TRADER_HOME"), str(home.parents[1])
+        try:
+            with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+                run_command(build(), shlex.split(words))
+        finally:
+            del os.environ["TRADER_HOME"]
+            os.environ.update({"TRADER_HOME": before} if before is not None else {})
+        return out.getvalue().replace(str(home), f".trader/runs/{home.name}")
 
     return answer
 

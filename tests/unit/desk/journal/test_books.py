@@ -179,12 +179,34 @@ def test_table_fits_and_nothing_is_cut(
         assert 0 == run_in(home, command)
         lines = capsys.readouterr().out.splitlines()
 
-        assert not [line for line in lines if cell_len(line) > width]
+        place = f"PAPER#main · {home}"
+        assert not [line for line in lines if cell_len(line) > width and line != place]
         assert "…" not in "".join(lines)
         if lines[0] != f"no {command}":
             columns = {"trades": books_columns.TRADES, "fills": books_columns.FILLS, "lots": books_columns.LOTS}
             kept = [each.head for each in columns.get(command, books_columns.CYCLES) if each.rank == 0]
             assert all(head in lines[0] for head in kept), lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_books_say_whose_they_are_and_which_others_are_there(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever sees no trades may look at the books of another mode; what machines read stays as it was."""
+    write_world(tmp_path, after_tick(ENTRY, 2))
+
+    assert 0 == run_in(tmp_path, command)
+    alone = capsys.readouterr().out
+    for mode in ("DRY_RUN", "LIVE"):
+        (tmp_path / f"scope={mode}#main").mkdir()
+    assert 0 == run_in(tmp_path, command)
+    beside = capsys.readouterr().out
+    assert 0 == run_in(tmp_path, command, "--csv")
+
+    assert f"PAPER#main · {tmp_path}" == alone.splitlines()[-1]
+    others = "also here: DRY_RUN (--mode DRY_RUN), LIVE (--mode LIVE)"
+    assert [f"PAPER#main · {tmp_path}", others] == beside.splitlines()[-2:]
+    assert "PAPER#main" not in capsys.readouterr().out
 
 
 def test_whole_numbers_stand_in_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -456,7 +456,7 @@ def test_all_checks_fit_every_screen(
     assert 0 == run_in(synthetic_home, "why", "XLM-USD", "--all", "--at", "2025-12-31T23:40:00Z")
     text = capsys.readouterr().out
 
-    assert not [line for line in text.splitlines() if cell_len(line) > width]
+    assert not [line for line in text.splitlines() if cell_len(line) > width and str(synthetic_home) not in line]
     rows = {line.split()[0]: line for line in text.splitlines() if line[:1].isupper()}
 
     assert "refused" in rows["HOUR_ENTRIES_EXCEED_MAX"]
@@ -715,6 +715,24 @@ def test_summary_since_a_span_ends_with_the_newest_record(
     assert ("2025-12-31T22:55:00Z", "2025-12-31T23:55:00Z") == (told["from"], told["to"])
     assert {"COMPLETED": 13} == told["cycles"]
     assert told["objects_read"] < 40
+
+
+def test_next_leads_to_the_place_that_was_typed(
+    synthetic_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed as it stands, it answers about the same system; what was not typed need not be typed then."""
+    words = ["why", "XLM-USD", "--at", "2025-12-31T23:40:00Z", "--json"]
+    assert 0 == run(*words, "--home", str(synthetic_home))
+    typed: Any = read_json(capsys)
+    monkeypatch.setenv("TRADER_HOME", str(synthetic_home.parents[1]))
+    assert 0 == run(*words)
+    alone: Any = read_json(capsys)
+    assert 0 == run(*words, "--mode", "PAPER", "--config", str(ROOT / "config"))
+    configured: Any = read_json(capsys)
+
+    assert f"{alone['next']} --home {synthetic_home}" == typed["next"]
+    assert "trader why --summary --since 7d" == alone["next"]
+    assert f"{alone['next']} --config {ROOT / 'config'}" == configured["next"]
 
 
 def test_examples_of_the_help_are_commands(capsys: pytest.CaptureFixture[str]) -> None:
