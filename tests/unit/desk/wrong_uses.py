@@ -575,7 +575,7 @@ _ORDERS = [
     _red("flatten-ledger-half", "trader flatten --home held --yes", "ledger.json", put={_LEDGER: HALF}),
     _usage("close-nothing", "trader close --home held", "lot"),
     _red("close-unknown", "trader close nope --home held --yes", "'nope'", LOT),
-    _red("close-a-product", "trader close SOL-USD --home held --yes", "'SOL-USD'", LOT),
+    _red("close-another-product", "trader close ADA-USD --home held --yes", "'ADA-USD'", LOT),
     _red("close-wrong-case", f"trader close {LOT.upper()} --home held --yes", "is not held", LOT),
     _red("close-a-path", "trader close ../x --home held --yes", "'../x'", LOT),
     _wrong("close-unasked", f"trader close {LOT} --home held", "no terminal", "--yes"),
