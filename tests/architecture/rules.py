@@ -31,6 +31,8 @@ CORE = tuple(
 REPORTS_EVERYTHING = ("src/trader/entry/", "src/desk/cli/")
 #: The one function below the edge that may: what comes out of a strategy must not stop the exits of the others.
 CONTAINS_STRATEGIES = ("src/trader/stages/proposals/answers.py", "ask_strategy")
+#: Gives what a thread raised to whoever waits for its answer.
+HANDS_ON = ("src/trader/adapters/coinbase/pool.py", "run_within")
 KNOWS_THE_MODE = ("src/trader/entry/", "src/trader/settings/app.py", "src/trader/adapters/config/files.py")
 
 VAGUE_NAMES = frozenset({"common", "helper", "helpers", "misc", "tools", "util", "utils"})
@@ -99,14 +101,15 @@ def modules_are_named_for_what_they_hold(source: Source) -> list[str]:
 def broad_excepts_stand_at_the_edge(source: Source) -> list[str]:
     """Only an entry point or a command may catch everything: anywhere else that would hide our own bugs.
 
-    A strategy's bug is not hidden but contained, in the one function that asks it.
+    A strategy's bug is not hidden but contained, in the one function that asks it; what a thread raised is not hidden
+    but raised where its answer is waited for.
     """
     if source.path.startswith(REPORTS_EVERYTHING):
         return []
     caught: list[tuple[ast.AST, ast.expr | None]] = []
-    allowed = _handler_around_strategies(source)
+    allowed = {_first_handler(source, *CONTAINS_STRATEGIES), _first_handler(source, *HANDS_ON)}
     for node in source.nodes:
-        if isinstance(node, ast.ExceptHandler) and node is not allowed:
+        if isinstance(node, ast.ExceptHandler) and node not in allowed:
             caught.append((node, node.type))
         elif isinstance(node, ast.Call) and _last_name(node.func) == "suppress":
             caught.extend((node, argument) for argument in node.args)
@@ -179,9 +182,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _handler_around_strategies(source: Source) -> ast.AST | None:
-    path, name = CONTAINS_STRATEGIES
-    functions = (node for node in source.tree.body if isinstance(node, Function) and node.name == name)
+def _first_handler(source: Source, path: str, name: str) -> ast.AST | None:
+    functions = (node for node in source.nodes if isinstance(node, Function) and node.name == name)
     handlers = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ExceptHandler))
     return next(handlers, None) if source.path == path else None
 

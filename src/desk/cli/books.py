@@ -138,7 +138,7 @@ def lots(
     now = books.as_of if books.as_of is not None else SystemClock().now()
     every = list(describe_lots(books, settings, now))
     rows = _choose(every, "opened_at", books, since, product, limit)
-    foot = [f"{_count(rows, every, 'lots')} · as of {rfc3339(now)}, {_name_instant(books)}"]
+    foot = [f"{_count(rows, every, 'lot')} · as of {rfc3339(now)}, {_name_instant(books)}"]
     if rows:
         fees = ", ".join(f"{write_money(paid)} {quote}" for quote, paid in _sum_by_quote(rows, "entry_fees").items())
         foot.append(f"gains are of the price alone: {fees} of entry fees are paid, those of the sales are to come")
