@@ -32,7 +32,7 @@ REPORTS_EVERYTHING = ("src/trader/entry/", "src/desk/cli/")
 #: The one function below the edge that may: what comes out of a strategy must not stop the exits of the others.
 CONTAINS_STRATEGIES = ("src/trader/stages/proposals/answers.py", "ask_strategy")
 #: Gives what a thread raised to whoever waits for its answer.
-HANDS_ON = ("src/trader/adapters/coinbase/pool.py", "run_within")
+HANDS_ON = ("src/trader/adapters/coinbase/pool.py", "WorkerPool.run_within")
 KNOWS_THE_MODE = ("src/trader/entry/", "src/trader/settings/app.py", "src/trader/adapters/config/files.py")
 
 VAGUE_NAMES = frozenset({"common", "helper", "helpers", "misc", "tools", "util", "utils"})
@@ -183,8 +183,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def _first_handler(source: Source, path: str, name: str) -> ast.AST | None:
-    functions = (node for node in source.nodes if isinstance(node, Function) and node.name == name)
-    handlers = (node for function in functions for node in ast.walk(function) if isinstance(node, ast.ExceptHandler))
+    """Find the handler of a function, or of a method that is named with its class."""
+    owner, _, function = name.rpartition(".")
+    classes = (node for node in source.tree.body if isinstance(node, ast.ClassDef) and node.name == owner)
+    bodies = [node.body for node in classes] if owner else [source.tree.body]
+    functions = (node for body in bodies for node in body if isinstance(node, Function) and node.name == function)
+    handlers = (node for each in functions for node in ast.walk(each) if isinstance(node, ast.ExceptHandler))
     return next(handlers, None) if source.path == path else None
 
 

@@ -350,6 +350,7 @@ def test_choice_says_of_how_many(
     assert is_cut or (command, words[0]) == ("lots", "--since")
     assert is_cut is (f"{len(chosen[command])} of {len(every[command])} {name}" in text)
     assert f"of {len(every[command])} {name}" not in whole
+    assert f"{len(every[command])} {name}s" not in whole
 
 
 def test_cycles_say_that_there_are_older_ones(capsys: pytest.CaptureFixture[str]) -> None:
