@@ -45,7 +45,12 @@ AGAINST_SALES = {DenialCode.SWITCH_NOT_RUN, DenialCode.POSITION_MISSING, DenialC
 
 
 def to_come(record: OrderRecord) -> Decimal:
-    """What of an order may still fill: all that is not booked, or once it is over all that was claimed and is not."""
+    """What of an order may still fill: all that is not booked, or once it is over all that was claimed and is not.
+
+    Nothing of one that is contingent on a sale: it has certainly not left, and only protection ever is.
+    """
+    if record.status is OrderStatus.CONTINGENT:
+        return ZERO
     booked = sum((fill.quantity for fill in record.fills), ZERO)
     whole = record.reported_filled if record.status in OVER else record.intent.quantity
     return max(whole - booked, ZERO)
