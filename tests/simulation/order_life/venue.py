@@ -204,7 +204,10 @@ class LifeVenue:
         )
         self.server = VenueServer(self.venue)
         time = _Stillness()
-        timing = Timing(monotonic=time.monotonic, sleep=time.sleep, uniform=lambda low, _: low)
+        # One time for both sides: a clock that is compared stays compared, however far it is advanced.
+        timing = Timing(
+            monotonic=time.monotonic, wall=lambda: float(self.clock.now()), sleep=time.sleep, uniform=lambda low, _: low
+        )
         clock = ServerClock(timing.wall)
         signer = choose_signer(Credentials(_key().name, _key().secret), clock.now)
         transport = Transport(self.server.url, signer, limits=RateLimits(10**6, 10**6, 10**6), timing=timing)
