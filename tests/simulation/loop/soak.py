@@ -35,7 +35,7 @@ from simulation.loop.folder_world import FolderWorld, Snapshot
 from simulation.loop.markets import begin_of, make_scenario, make_settings, make_venue
 from simulation.loop.process import start
 from simulation.soak.market import SoakScenario
-from trader.adapters.local.files import FileKillSwitch
+from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.entry.wiring import make_scope
 from trader.model.ids import Asset
 from trader.model.money import ZERO
@@ -102,13 +102,13 @@ class LoopSoak:
         with VenueServer(venue) as server, log.open("w", encoding="utf-8") as out:
             self.home = self.folder / name_folder(server.url)
             self.home.mkdir()
-            self._turn_switch(TradingState.RUN)
             fast = {"origin": clock.origin, "began": clock.began, "factor": clock.factor}
             told = {"url": server.url, "home": str(self.folder), "seed": self.seed, "mode": "LIVE", "fast": fast}
             told["key_file"] = str(key_file)
             self._start = lambda: start(told, out)
             self.world = FolderWorld(self.scenario, self.home, make_scope(self.settings), venue)
             self._process = self._start()
+            self._let_trade()
             self._play(venue)
             last = self.world.take()
             self.found += [*violations(last), *unsettled(last), *compare_sums(self.scenario, last)]
@@ -146,6 +146,13 @@ class LoopSoak:
             self._look()
             time.sleep(_LOOK_SECONDS)
         self._stop()
+
+    def _let_trade(self) -> None:
+        """The first books of LIVE begin at HALT: once there are any, a person lets orders out."""
+        books, until = FileStateStore(self.home).folder(make_scope(self.settings)), time.monotonic() + _STOP_SECONDS
+        while not books.exists() and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+        self._turn_switch(TradingState.RUN)
 
     def _turn_switch(self, word: TradingState) -> None:
         FileKillSwitch(self.home / "kill-switch").write(word)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from desk.in_memory import ManualClock
 from desk.sandbox.auth import ApiKey, make_key
@@ -63,8 +63,9 @@ class Player:
         told = {"home": str(home), "seed": self.seed, "mode": self.mode.value, "key_file": str(key_file)}
         log = home / "said.txt"
         with VenueServer(venue) as server, log.open("w", encoding="utf-8") as out:
+            if self.mode is Mode.LIVE:
+                _let_trade(told | {"url": server.url, "until": begin + _PERIOD // 2}, out)
             told |= {"url": server.url, "until": begin + (self.ticks - 1) * _PERIOD + _PERIOD // 2}  # type: ignore[dict-item]
-            _let_trade(home, server.url, self.mode)
             ends = []
             for count, pause in (*kills, (sys.maxsize, 0.0)):
                 process, until = start(told, out), time.monotonic() + _PATIENCE_SECONDS
@@ -82,13 +83,12 @@ def _count(venue: Venue) -> int:
     return sum(venue.traffic.totals().values())
 
 
-def _let_trade(home: Path, url: str, mode: Mode) -> None:
-    """In LIVE a person lets the first order out."""
-    if mode is Mode.LIVE:
-        from desk.real_venue import name_folder  # noqa: PLC0415 - only here
-
-        (home / name_folder(url)).mkdir(parents=True)
-        (home / name_folder(url) / "kill-switch").write_text("RUN\n", encoding="utf-8")
+def _let_trade(told: dict[str, Any], out: IO[str]) -> None:
+    """The first books of LIVE begin at HALT: after the first tick a person lets orders out."""
+    if start(told, out).wait(_PATIENCE_SECONDS):
+        return
+    (switch,) = Path(told["home"]).glob("venue-*/kill-switch")
+    switch.write_text("RUN\n", encoding="utf-8")
 
 
 def read_folder(folder: Path, mode: Mode) -> dict[str, Any]:
@@ -116,9 +116,13 @@ def read_account(venue: Venue) -> dict[str, Any]:
     }
 
 
-def draw_kills(chance: random.Random, requests: int, kills: int) -> list[tuple[int, float]]:
-    """Draw after how many requests, and how much later, the process dies."""
-    counts = sorted(chance.sample(range(2, max(int(requests * 0.97), kills + 3)), kills))
+def draw_kills(chance: random.Random, requests: int, kills: int, ticks: int) -> list[tuple[int, float]]:
+    """Draw after how many requests, and how much later, the process dies.
+
+    The last two ticks are left in peace: what a kill leaves to do, such as bars to put on record, the next tick does.
+    """
+    last = max(int(requests * (1 - 2 / ticks)), kills + 3)
+    counts = sorted(chance.sample(range(2, last), kills))
     return [(count, chance.choice((0.0, chance.uniform(0, 0.004), chance.uniform(0, 0.08)))) for count in counts]
 
 
@@ -131,7 +135,7 @@ def compare(alone: Played, killed: Played) -> list[str]:
 def play_both(player: Player, kills: int) -> tuple[Played, Played]:
     """Play one that is left alone, and one that is killed so often."""
     alone = player.play(f"{player.mode}-alone")
-    moments = draw_kills(random.Random(f"{player.seed}/{player.mode}"), alone.requests, kills)
+    moments = draw_kills(random.Random(f"{player.seed}/{player.mode}"), alone.requests, kills, player.ticks)
     return alone, player.play(f"{player.mode}-killed", moments)
 
 
