@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from factories_venue import (
@@ -255,6 +255,16 @@ def test_bracket_protects_what_its_parent_bought(script: Script) -> None:
             assert state.filled_quantity < state.quantity or parent.status.is_final
 
 
+@example(
+    # What one product sells in the first bar, another buys in the second: one look finds the purchase first.
+    script=Script(
+        bars=(Bar(low=98.5), Bar(low=99.74), *[Bar()] * 7),
+        model=FillModel.NEUTRAL,
+        lag_seconds=0,
+        deeds=((3, 4, 113), (0, 0, 0), (0, 0, 0), (0, 157, 5), (8, 350, 1)),
+    ),
+    pauses=[2, 6, 148, 300],
+)
 @given(scripts(), st.lists(st.integers(1, STEP), max_size=12))
 def test_looking_more_often_changes_nothing(script: Script, pauses: list[int]) -> None:
     """The same clock in smaller steps, with a look after each: the same fills, orders and balances."""

@@ -12,7 +12,7 @@ The archive is asked only for what the account cannot answer. What reads it rais
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -126,7 +126,7 @@ def list_orders(
 
 
 def list_fills(account: SimAccount, accounts: SimAccountStore, since: Instant) -> tuple[Fill, ...]:
-    """List the fills since an instant."""
+    """List the fills since an instant, by their time, whenever they were found."""
     return _list_between(account, accounts, since, account.complete_since)
 
 
@@ -144,7 +144,7 @@ def list_order_fills(
         for fill in _list_between(account, accounts, order.created_at, min(until, account.complete_since)):
             if fill.venue_order_id == venue_order_id:
                 found[fill.trade_id] = fill
-    return tuple(sorted(found.values(), key=lambda fill: fill.time))
+    return _in_order(found.values())
 
 
 def find_conversion(account: SimAccount, accounts: SimAccountStore, venue_conversion_id: str) -> SimConversion | None:
@@ -198,11 +198,16 @@ def _list_between(account: SimAccount, accounts: SimAccountStore, since: Instant
     """List the account's fills since an instant, and the archive's up to and without another."""
     recent = tuple(fill for fill in account.fills if fill.time >= since)
     if since >= until:
-        return recent
+        return _in_order(recent)
     # One that was archived by a save that broke off is in the account as well.
     archived = accounts.list_archived(_fill_key(since), _fill_key(until), Fill)
     found = {fill.trade_id: fill for fill in (*archived.values(), *recent)}
-    return tuple(sorted(found.values(), key=lambda fill: fill.time))
+    return _in_order(found.values())
+
+
+def _in_order(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    # A look matches one product after the other: of two at one instant the order must not tell how often was looked.
+    return tuple(sorted(fills, key=lambda fill: (fill.time, fill.product_id)))
 
 
 def _fill_key(time: Instant, trade_id: str = "") -> str:
