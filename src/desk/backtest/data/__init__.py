@@ -1,0 +1,1 @@
+"""Recorded markets: where candles come from, and the columns they are kept in."""
