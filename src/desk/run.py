@@ -14,7 +14,7 @@ from desk.in_memory import ManualClock
 from desk.markets import MarketSetup
 from desk.run_journal import RunJournal, TickRecord, make_record, recall_decision
 from desk.same_disk import AccountOnSameDisk, AuditOnSameDisk, DiskFailed
-from trader.adapters.local.files import FileSimAccountStore, FileStateStore
+from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
 from trader.cycle import run_cycle
 from trader.entry.wiring import (
     VenueAccess,
@@ -109,7 +109,8 @@ class TickRun:
         ports = build_local_ports(settings, self._folder, access, self._clock)
         accounts = FileSimAccountStore(name_account(self._folder, settings), SimAccount)
         exchange = choose_exchange(settings, access, self._clock, lambda: AccountOnSameDisk(accounts))
-        return replace(ports, audit=AuditOnSameDisk(ports.audit), exchange=exchange)
+        audit = AuditOnSameDisk(FileAuditLog(self._folder / "audit"))
+        return replace(ports, audit=audit, exchange=exchange)
 
     def _run_tick(self, at: Instant, pipeline: Pipeline, ports: Ports) -> TickRecord:
         """Run a tick. One that was finished or decided before a death is not decided again, and told by the audit."""

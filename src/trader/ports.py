@@ -235,7 +235,7 @@ class StateStore(Protocol):
 
 
 class AuditLog(Protocol):
-    """Where the record goes. Written once, never changed."""
+    """Where the record goes, written once, never changed. Without one, as in a backtest, none is made and none owed."""
 
     def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:
         """Store one object and return its digest, which the next object carries.
@@ -286,7 +286,7 @@ class Ports:
     market: MarketData
     exchange: ExchangeAdapter | None
     store: StateStore
-    audit: AuditLog
+    audit: AuditLog | None
     kill_switch: KillSwitch
     clock: Clock
     identity: Identity

@@ -16,7 +16,7 @@ from trader.model.codec import sha256_hex
 from trader.model.events import AuditNote, AuditObject, EventKind, OwedRecord
 from trader.model.ids import CycleId
 from trader.model.ledger import Ledger
-from trader.ports import LeaseGrant, Ports, name_audit_object
+from trader.ports import AuditLog, LeaseGrant, Ports, name_audit_object
 from trader.stages.audit_record import stamp_notes
 
 #: More records than this are not kept, only counted.
@@ -56,17 +56,21 @@ class Records:
     def write(self, ledger: Ledger, part: str, notes: Sequence[AuditNote], *, urgent: bool, may_owe: bool) -> Ledger:
         """Store one object, or owe it if it *may* be owed; returns the ledger that names it as the head of the chain.
 
-        Unless it is *urgent*, what is owed of before is stored first, in order.
+        Unless it is *urgent*, what is owed of before is stored first, in order. Where nobody keeps a record,
+        none is made.
         Raises: StoreUnavailable if that cannot be read, AuditError for an object that may not be owed.
         """
+        audit = self.ports.audit
+        if audit is None:
+            return ledger
         if not urgent and not self.is_owing:
-            ledger, notes = self._repay(ledger, notes)
+            ledger, notes = self._repay(audit, ledger, notes)
         named = self.grant.scope, self.cycle_id, self.grant.epoch
         events = stamp_notes(notes, self.cycle_id, self.ports.clock.now())
         record = AuditObject(name_audit_object(*named, part), ledger.audit_head, events)
         if not self.is_owing:
             try:
-                return replace(ledger, audit_head=self.ports.audit.write(record, urgent=urgent))
+                return replace(ledger, audit_head=audit.write(record, urgent=urgent))
             except AuditError as error:
                 self.trouble = str(error)
         if not may_owe:
@@ -83,14 +87,14 @@ class Records:
         self.owed, self.repaid = [], []
         return taken
 
-    def _repay(self, ledger: Ledger, notes: Sequence[AuditNote]) -> tuple[Ledger, Sequence[AuditNote]]:
+    def _repay(self, audit: AuditLog, ledger: Ledger, notes: Sequence[AuditNote]) -> tuple[Ledger, Sequence[AuditNote]]:
         """Store what is owed, up to the first that cannot be stored, as long as the run has time to spare."""
         for key in ledger.owed[:_REPAID_MAX]:
             if not self.time.has_time(_SPARE_SECONDS):
                 break
             try:
                 for record in self.ports.store.read_owed(self.grant.scope, (key,)):
-                    self.ports.audit.write(record, urgent=True)
+                    audit.write(record, urgent=True)
             except (AuditConflict, LedgerCorrupt) as error:
                 # It can never be stored, and must not keep those after it waiting.
                 notes = (*notes, AuditNote(EventKind.MISMATCH_FOUND, key, {"reason": str(error)}))

@@ -38,7 +38,7 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import open_day, record_decision, record_unlisted
+from trader.stages.audit_record import open_day, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline, count_failure
 from trader.stages.reconcile.doubts import find_resendable
@@ -170,12 +170,8 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     partial = pipeline.propose(inputs, screen)
     with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
         inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
-    run.decision = pipeline.conclude(partial, inputs)
     run.notes += record_unlisted(run.ledger.products, inputs.ledger.products)
-    run.notes += record_decision(inputs, run.decision, pipeline.settings.digest, ports.identity.code_version)
-    if run.tick.decides:
-        run.inputs = inputs
-    run.ledger = run.decision.ledger
+    run.decide(inputs, pipeline.conclude(partial, inputs))
 
 
 def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:

@@ -19,7 +19,7 @@ from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.ports import LeaseGrant, Ports
-from trader.stages.audit_record import record_bars
+from trader.stages.audit_record import record_bars, record_decision
 from trader.stages.commands import find_over, mark_applied
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.account import Reconciled
@@ -70,6 +70,17 @@ class RunState:
         self.all_fills += done.new_fills
         self.finished += done.finished
 
+    def decide(self, inputs: CycleInputs, decision: Decision) -> None:
+        """Adopt a decision, and note what it was made from where somebody keeps that."""
+        self.decision, self.ledger = decision, decision.ledger
+        if self.tick.decides:
+            self.inputs = inputs
+        if self.ports.audit is None:
+            self.notes += decision.notes
+        else:
+            digest, version = self.pipeline.settings.digest, self.ports.identity.code_version
+            self.notes += record_decision(inputs, decision, digest, version)
+
     def write_audit(self, part: str, *, urgent: bool = False, may_owe: bool = True) -> None:
         """Store what was noted since the last time as one audit object, or owe it, and make it the head of the chain.
 
@@ -80,7 +91,7 @@ class RunState:
 
     def note_bars(self) -> None:
         """Note the bars that a tick decided on: last of all, so that nothing that is sent waits for so many of them."""
-        if self.inputs is not None:
+        if self.inputs is not None and self.ports.audit is not None:
             notes, on_record = record_bars(self.inputs, self.before)
             self.notes += notes
             self.ledger = replace(self.ledger, bars_on_record=on_record)

@@ -11,13 +11,14 @@ import pytest
 from accidents.one_account import DIP, SOL, USD, Bar, World, a_path, a_world, answering, down, with_settings
 from factories import SCOPE, Scripted, a_proposal, scripted
 from factories_venue import START
-from trader.cycle import CycleOutcome
+from trader.cycle import CycleOutcome, run_cycle
 from trader.errors import AuditError, StoreUnavailable, VersionConflict
 from trader.model.codec import sha256_hex
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.denials import DenialCode
 from trader.model.events import EventKind
 from trader.model.ids import Instant, cycle_id_at
+from trader.model.inputs import Tick
 from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
 from trader.model.trading_state import TradingState
@@ -407,6 +408,22 @@ def test_same_world_gives_the_same_books() -> None:
     assert worlds[0].store.texts == worlds[1].store.texts
     assert worlds[0].audit.texts == worlds[1].audit.texts
     assert worlds[0].ledger.closed_lots
+
+
+def test_what_nobody_keeps_a_record_of_is_decided_and_sent_all_the_same() -> None:
+    """The same story with an audit log and without one: the same orders, fills and books but for the log's head."""
+    kept, unkept = (eager(paths={SOL: a_path(DIP, Bar(93), *QUIET)}) for _ in range(2))
+    kept.cycles(8)
+    for _ in range(8):
+        tick = Tick(cycle_id_at(unkept.clock.now()), unkept.clock.now(), Instant(unkept.clock.now() + 210))
+        report = run_cycle(tick, unkept.pipeline, replace(unkept.ports(), audit=None))
+        assert (CycleOutcome.COMPLETED, "") == (report.outcome, report.reason)
+        unkept.pass_bars()
+
+    assert replace(kept.ledger, audit_head="", bars_on_record={}) == unkept.ledger
+    assert kept.stored == unkept.stored
+    assert unkept.ledger.closed_lots
+    assert not unkept.audit.texts
 
 
 def test_answer_of_the_venue_that_means_nothing_to_us_changes_nothing() -> None:
