@@ -19,11 +19,12 @@ from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import SCOPE, Scripted, a_proposal, once
 from factories_venue import START
 from trader.cycle import CycleOutcome, CycleReport
+from trader.errors import DataError, MissingData
 from trader.model.decisions import Outcome, Verdict
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.ledger import Ledger
-from trader.model.market import Quote
+from trader.model.market import Candle, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
@@ -31,7 +32,7 @@ from trader.model.trading_state import TradingState
 DAY = 86_400
 QUIET = [Bar()] * 24
 OTHER_COIN = ProductId("NEW-USD")
-Spoil = Callable[[Quote], Quote]
+Spoil = Callable[[Quote], Quote | DataError]
 
 
 def quoted(bid: str, ask: str, *, age: int = 0) -> Spoil:
@@ -67,10 +68,10 @@ low = pytest.mark.parametrize(("spoil", "code"), LOW.values(), ids=LOW)
 high = pytest.mark.parametrize(("spoil", "code"), HIGH.values(), ids=HIGH)
 
 
-def holding(product_id: ProductId = SOL, **over: Any) -> World:
+def holding(product_id: ProductId = SOL, more: Mapping[ProductId, list[Candle]] | None = None, **over: Any) -> World:
     """Three coins bought at about 100 for an hour, stop at 94, target at 112, protected; one good look at them."""
     wish = a_proposal(product_id, max_hold_hours=1)
-    world = a_world(strategy=once(wish), paths={product_id: a_path(DIP, *QUIET)}, **over)
+    world = a_world(strategy=once(wish), paths={product_id: a_path(DIP, *QUIET), **(more or {})}, **over)
     world.cycles(2)
     world.cycle()
     world.pass_bars()
@@ -82,7 +83,7 @@ def holding(product_id: ProductId = SOL, **over: Any) -> World:
 def spoilt(world: World, spoil: Spoil, product_id: ProductId = SOL) -> None:
     """From now on the quotes of one product are spoilt."""
 
-    def quotes(original: Callable[..., Mapping[ProductId, Quote]], names: Any) -> Mapping[ProductId, Quote]:
+    def quotes(original: Callable[..., Mapping[ProductId, Quote]], names: Any) -> Mapping[ProductId, Quote | DataError]:
         return {each: spoil(quote) if each == product_id else quote for each, quote in original(names).items()}
 
     world.meddlers["market.quotes"] = quotes
@@ -294,6 +295,40 @@ def test_absurd_quote_of_a_stable_coin_makes_nobody_rich_or_poor(spoil: Spoil) -
 
     assert report.decision is not None
     assert (None, before, False) == (report.decision.equity, world.ledger.equity_marks, world.ledger.drawdown_halt)
+
+
+@pytest.mark.parametrize(
+    ("pair", "spoil"),
+    [
+        ("USDT-USD", quoted("1e25", "1.0001e25")),
+        ("USDT-USD", quoted("2.5", "2.5001")),
+        ("USDT-USDC", quoted("1e-25", "1.0001e-25")),
+        ("USDT-USDC", quoted("1e25", "1.0001e25")),
+        ("USDT-USDC", lambda _: MissingData("gone")),
+    ],
+    ids=["huge", "high", "divided by next to nothing", "worth nothing", "missing"],
+)
+def test_no_price_of_cash_keeps_a_due_sale_waiting(pair: str, spoil: Spoil) -> None:
+    """48: a dollar of another kind that is worth a septillion ended every cycle before it could sell."""
+    pairs = (ProductId("USDT-USD"), ProductId("USDT-USDC"))
+    world = holding(
+        more={each: a_path(*[Bar(1.0)] * 24, price=1.0) for each in pairs},
+        products=[listed(each, price_increment=Price("0.0001")) for each in pairs],
+    )
+    grant = world.store.acquire(SCOPE, "hand", world.clock.now(), 10)
+    half = Notional(world.ledger.cash[USD] / 2)
+    mixed = replace(world.ledger, cash={USD: half, USDC: half}, converted={USD: Notional(-half), USDC: half})
+    world.store.commit(grant, mixed, fills=(), finished=(), release=True)
+    peak = world.ledger.equity_marks
+    assert peak is not None
+    world.pass_bars(12)
+    spoilt(world, spoil, ProductId(pair))
+
+    world.cycle()
+
+    assert {} == world.ledger.lots
+    assert world.ledger.equity_marks is not None
+    assert world.ledger.equity_marks.peak_equity <= peak.peak_equity
 
 
 # --- other tiers

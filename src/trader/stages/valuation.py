@@ -21,6 +21,8 @@ from trader.settings.policy import RiskSettings
 
 #: To so many decimals the price of a stablecoin is kept.
 _PEG_DECIMALS = 6
+#: A stablecoin may lose everything. None has been worth twice what it stands for: then a quote on its path is wrong.
+_PEG_MAX = Decimal(2)
 
 
 def accept_marks(
@@ -62,8 +64,8 @@ def price_pegs(
 ) -> Mapping[Asset, Decimal]:
     """Price each stable quote asset: the mid of the first product on its path, divided by those that follow.
 
-    An asset with a missing or crossed quote on its path has no price here; nobody assumes it is worth 1. *quotes* are
-    believed ones.
+    An asset with a missing or crossed quote on its path, or with a price that no stable asset has, has none here;
+    nobody assumes it is worth 1. *quotes* are believed ones.
     """
     prices: dict[Asset, Decimal] = {}
     for asset, path in paths.items():
@@ -73,7 +75,8 @@ def price_pegs(
         price = Decimal(found[0].mid)
         for quote in found[1:]:
             price /= quote.mid
-        prices[asset] = price
+        if price <= _PEG_MAX:
+            prices[asset] = price
     return prices
 
 

@@ -69,6 +69,14 @@ def test_stable_coin_with_a_hole_in_its_path_has_no_price(second: Quote | None) 
     assert {USDT: Decimal(1)} == price_pegs(quotes, PATHS)
 
 
+@pytest.mark.parametrize(("ask", "is_priced"), [("2.01", True), ("2.03", False), ("1e25", False)])
+def test_stable_coin_worth_more_than_twice_its_peg_has_no_price(ask: str, is_priced: bool) -> None:
+    """It would be a peak that no later equity comes up to, and a number that cannot be kept."""
+    quotes = some_quotes(a_quote("USDT-USD", bid="1.99", ask=ask))
+
+    assert is_priced is (USDT in price_pegs(quotes, PATHS))
+
+
 def test_stable_coin_without_a_path_has_no_price() -> None:
     """A path of nothing leads nowhere."""
     assert {} == price_pegs({}, {USDC: ()})
