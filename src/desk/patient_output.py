@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import select
+from collections.abc import Iterator
 from typing import TextIO
 
 #: A pipe that has room at all has room for so much.
@@ -45,5 +46,20 @@ def _write_pieces(file: int, data: bytes) -> bool:
     while data:
         if not poll.poll(_PATIENCE_MS):
             return False
-        data = data[os.write(file, data[:_PIECE_BYTES]) :]
+        with _unblocked(file):
+            data = data[os.write(file, data[:_PIECE_BYTES]) :]
     return True
+
+
+@contextlib.contextmanager
+def _unblocked(file: int) -> Iterator[None]:
+    """Let a write take what there is room for. A terminal has room as soon as there is any, and waits for the rest.
+
+    For this write only: whoever shares the file, such as the shell of a terminal, does not expect that of it.
+    """
+    before = os.get_blocking(file)
+    os.set_blocking(file, False)
+    try:
+        yield
+    finally:
+        os.set_blocking(file, before)

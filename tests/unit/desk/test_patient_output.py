@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import pty
+import threading
 import time
 from pathlib import Path
 from typing import TextIO
@@ -48,6 +50,25 @@ def test_reader_who_reads_no_more_is_not_waited_for() -> None:
     assert time.monotonic() - begun < 5
     os.close(reading)
     out.close()
+
+
+def test_terminal_that_nobody_reads_is_not_waited_for() -> None:
+    """As that of a connection that hangs: it has room for less than a line, and a sale must not wait for the rest."""
+    reading, writing = pty.openpty()
+    out = os.fdopen(writing, "w", encoding="utf-8")
+    written: list[bool] = []
+
+    def write() -> None:
+        while all(written):
+            written.append(write_at_once(out, "x" * 177 + "\n"))
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    thread.join(20)
+
+    assert not thread.is_alive()
+    assert os.get_blocking(writing)
+    os.close(reading)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
