@@ -94,8 +94,15 @@ class LeaseHeld(StoreError):
     def __init__(self, owner: str, expires_at: int) -> None:
         self.owner = owner
         self.expires_at = expires_at
-        until = datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        super().__init__(f"lease held by {owner} until {until}")
+        super().__init__(f"lease held by {owner} until {describe_end(expires_at)}")
+
+
+def describe_end(expires_at: int) -> str:
+    """Write when a lease ends: as a date, or in seconds where no date is so late, as a wrong clock may have made it."""
+    try:
+        return datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{expires_at} s after 1970, which is no date"
 
 
 class VersionConflict(StoreError):

@@ -12,6 +12,7 @@ from desk.counting import write_count
 from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
+from trader.errors import describe_end
 from trader.model.codec import canonical_json
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.model.ledger import Ledger, cash_imbalance
@@ -45,7 +46,9 @@ def print_stored(scope: Scope, stored: StoredLedger, now: Instant, console: Cons
     ledger = stored.ledger
     lease = "free"
     if stored.owner:
-        lease = f"{'held' if stored.is_held(now) else 'run out'}: {stored.owner} until {rfc3339(stored.expires_at)}"
+        lease = (
+            f"{'held' if stored.is_held(now) else 'run out'}: {stored.owner} until {describe_end(stored.expires_at)}"
+        )
     _print(console, f"{scope}: lease {lease}; epoch {stored.epoch}, version {stored.version}")
     if ledger is None:
         _print(console, f"no ledger: {stored.problem or 'none was committed yet'}")

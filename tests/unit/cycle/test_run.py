@@ -190,6 +190,21 @@ def test_tick_under_somebody_elses_lease_is_skipped() -> None:
     assert "another" in report.reason
 
 
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [(10**11, "until 5138-11-16T09:46:40Z"), (10**15, f"until {10**15} s after 1970, which is no date")],
+)
+def test_lease_without_end_is_told_as_any_other(end: int, told: str) -> None:
+    """As a wrong clock left it: whoever cannot say when it ends has not to die of that."""
+    world = eager()
+    world.store.acquire(SCOPE, "another", Instant(end - 60), 60)
+
+    report = world.cycle()
+
+    assert CycleOutcome.SKIPPED is report.outcome
+    assert report.reason.endswith(told)
+
+
 @pytest.mark.parametrize("ago", [0, 300])
 def test_tick_that_was_finished_before_is_skipped(ago: int) -> None:
     """Redelivered, or older than the last one: nothing is decided twice, and the lease is free again."""
