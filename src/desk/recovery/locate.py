@@ -22,7 +22,7 @@ from desk.recovery.store import RecoveryStores
 from desk.recovery.stored import check_location, locate_items
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
-from trader.entry.wiring import VenueAccess, choose_exchange, make_scope
+from trader.entry.wiring import VenueAccess, choose_exchange, make_scope, name_account
 from trader.errors import ConfigError
 from trader.model.ids import Instant, Scope, rfc3339
 from trader.ports import Clock
@@ -68,9 +68,7 @@ def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, write
         hint = f"; allowed are {', '.join(there)}" if there else ""
         raise ConfigError(f"--home {home}: nothing of {scope} lies there{hint}")
     clock = _clock_in_folder(location, reader, settings, writes=writes)
-    accounts: FileSimAccountStore[SimAccount] = FileSimAccountStore(
-        home / f"venue-{settings.app.account}.json", SimAccount
-    )
+    accounts: FileSimAccountStore[SimAccount] = FileSimAccountStore(name_account(home, settings), SimAccount)
     access = _http(location.venue, settings) if location.venue is not None else _closed(settings, clock)
     access.budget.begin(math.inf, only_looks=not writes)
     return RecoveryStores(
