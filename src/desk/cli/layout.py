@@ -17,7 +17,6 @@ from trader.model.money import plain
 #: A cell: text, or parts that are kept whole and may stand on several lines.
 Cell = str | tuple[str, ...]
 
-_CENT = Decimal("0.01")
 _DIGITS, _PRICE_DIGITS, _QUANTITY_DIGITS = 6, 8, 14
 #: A column takes so much more than its text, a table one more.
 _FRAME, _GAP = 3, "  "
@@ -83,7 +82,7 @@ def format_number(value: Decimal | float | str) -> str:
 
 def format_amount(value: Decimal | str | None) -> str:
     """Write an amount of a quote asset, in hundredths; where there is none, that it is unknown."""
-    return "unknown" if value is None else format(Decimal(value).quantize(_CENT), "f")
+    return "unknown" if value is None else format(Decimal(value), ".2f")
 
 
 def format_price(value: Decimal | str | None) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from trader.model.commands import CommandKind
 from trader.model.ids import Instant, rfc3339
 from trader.model.money import plain
 
-_CENT, _TENTH = Decimal("0.01"), Decimal("0.1")
+_CENT = Decimal("0.01")
 _REASON_MAX, _LISTED = 100, 3
 MINUS = "\N{MINUS SIGN}"
 
 
 def format_money(amount: str, *, signed: bool = False) -> str:
     """Write an amount in hundredths, by thousands."""
-    value = Decimal(amount).quantize(_CENT, ROUND_HALF_EVEN)
+    value = Decimal(format(Decimal(amount), ".2f"))
     text = f"{abs(value):,.2f}"
     return f"{_sign(value, signed=signed)}{text}"
 
@@ -41,7 +41,7 @@ def format_pct(value: Decimal, most: Decimal | None = None) -> str:
 
 def _round(value: Decimal, limit: Decimal | None) -> Decimal:
     """Round to a tenth; what is only near its limit is not written as if it had reached it, nor what is beyond."""
-    rounded = value.quantize(_TENTH, ROUND_HALF_EVEN)
+    rounded = Decimal(format(value, ".1f"))
     if limit is None or rounded != limit or value == limit:
         return rounded
     return value.quantize(_CENT, ROUND_FLOOR if value < limit else ROUND_CEILING)

@@ -137,6 +137,7 @@ def test_parts_are_kept_whole_unless_one_is_longer_than_a_line() -> None:
     [
         (format_amount(Decimal("6.226806343142")), "6.23"),
         (format_amount("-0.004"), "-0.00"),
+        (format_amount("1E+30"), f"1{'0' * 30}.00"),
         (format_amount(None), "unknown"),
         (format_price(Decimal("97512.34")), "97512.34"),
         (format_price("0.00001234"), "0.00001234"),
