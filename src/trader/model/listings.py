@@ -51,14 +51,15 @@ def _find_nonsense(product: Product) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in _NUMBERS:
         value = getattr(product, name)
-        if value is not None and (not _is_in_reach(value) or value < 0):
+        if value is not None and (not is_in_reach(value) or value < 0):
             found[name] = f"{name}: {value} must be a number from 0 up that can be computed with"
         elif value == 0 and name in _INCREMENTS:
             found[name] = f"{name}: {value} must be above 0"
     return found
 
 
-def _is_in_reach(value: Decimal) -> bool:
+def is_in_reach(value: Decimal) -> bool:
+    """Whether a number may be meant, and can be computed with: what is beyond overflows, or has too many digits."""
     return value.is_finite() and abs(value.adjusted()) <= (_PLACES_MAX if value else 2 * _PLACES_MAX)
 
 

@@ -158,6 +158,27 @@ def test_quote_without_a_time_is_refused(time: Any) -> None:
         market.read_quote(a_book(time=time))
 
 
+@pytest.mark.parametrize("price", ["9e999999", "1e19", "1e-19", "1e-999999", "9" * 300])
+@pytest.mark.parametrize("side", ["bids", "asks"])
+def test_price_that_cannot_be_computed_with_is_that_products_trouble(side: str, price: str) -> None:
+    """Comparing bid and ask raised, and no exit of any product was decided in that cycle."""
+    row = a_book(**{side: [{"price": price, "size": "1"}]})
+    ticker = {"trades": [{"time": "2026-11-22T12:00:01Z"}], "best_bid": "99.9", "best_ask": "100.1"}
+
+    with pytest.raises(VenueProtocol, match=rf"^{side}\.0\.price: "):
+        market.read_quote(row)
+    with pytest.raises(VenueProtocol, match=rf"^pricebook\.{side}\.0\.price: "):
+        market.read_depth({"pricebook": row}, Decimal(20))
+    with pytest.raises(VenueProtocol, match=rf"^best_{side[:-1]}: "):
+        market.read_ticker({**ticker, f"best_{side[:-1]}": price}, ProductId("SOL-USD"))
+
+
+def test_size_that_cannot_be_computed_with_is_that_books_trouble() -> None:
+    """An order book is read only where somebody wants to buy; no sale beside it has to know."""
+    with pytest.raises(VenueProtocol, match=r"^pricebook\.asks\.0\.size: "):
+        market.read_depth({"pricebook": a_book(asks=[{"price": "100.1", "size": "9e999999"}])}, Decimal(20))
+
+
 def test_depth_is_what_rests_within_the_band() -> None:
     """20 bps around 100 reach from 99.80 to 100.20, both included."""
     expected = Depth(ProductId("SOL-USD"), Notional("1498.00"), Notional("200.20"))
@@ -211,6 +232,13 @@ def test_fee_rates_are_fractions() -> None:
     assert FeeRates(Decimal("0.0035"), Decimal("0.0075")) == market.read_fee_rates(raw)
     with pytest.raises(VenueProtocol, match=r"fee_tier\.maker_fee_rate"):
         market.read_fee_rates({"fee_tier": {"maker_fee_rate": "", "taker_fee_rate": "0.1"}})
+
+
+@pytest.mark.parametrize("rate", ["1", "-1", "9e999999"])
+def test_fee_rate_of_everything_or_more_is_none(rate: str) -> None:
+    """An order's cost is divided by one more than it."""
+    with pytest.raises(VenueProtocol, match=r"^fee rates: fee_tier\.taker_fee_rate: "):
+        market.read_fee_rates({"fee_tier": {"maker_fee_rate": "0.001", "taker_fee_rate": rate}})
 
 
 @pytest.mark.parametrize("millis", ["1e400", "-5", "0", "99999999999999999"])

@@ -12,10 +12,25 @@ from pydantic_core import SchemaValidator, core_schema
 from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
 from trader.errors import MissingData, VenueProtocol
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.listings import find_flaw
+from trader.model.listings import find_flaw, is_in_reach
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
-from trader.model.money import BPS, ZERO, Notional, Price, Quantity, notional
+from trader.model.money import BPS, ONE, ZERO, Notional, Price, Quantity, notional
 
+
+def _bound(value: Decimal) -> Decimal:
+    if not is_in_reach(value):
+        raise ValueError("cannot be computed with")
+    return value
+
+
+def _bound_rate(value: Decimal) -> Decimal:
+    if not -ONE < value < ONE:
+        raise ValueError("must be between -1 and 1")
+    return value
+
+
+_Bounded = Annotated[Number, AfterValidator(_bound)]
+_Rate = Annotated[Number, AfterValidator(_bound_rate)]
 _Quantity = Annotated[Number, AfterValidator(Quantity)]
 _Price = Annotated[Number, AfterValidator(Price)]
 _Notional = Annotated[Number, AfterValidator(Notional)]
@@ -98,8 +113,8 @@ def read_product(raw: Any) -> Product:
 
 
 class _Level(WireModel):
-    price: Number
-    size: Number
+    price: _Bounded
+    size: _Bounded
 
 
 class _Book(WireModel):
@@ -149,8 +164,8 @@ class _Trade(WireModel):
 
 class _Ticker(WireModel):
     trades: list[_Trade]
-    best_bid: Number | None = None
-    best_ask: Number | None = None
+    best_bid: _Bounded | None = None
+    best_ask: _Bounded | None = None
 
 
 def read_ticker(raw: Any, product_id: ProductId) -> Quote:
@@ -195,8 +210,8 @@ def read_candles(raw: Any) -> list[Candle]:
 
 
 class _Tier(WireModel):
-    maker_fee_rate: Number
-    taker_fee_rate: Number
+    maker_fee_rate: _Rate
+    taker_fee_rate: _Rate
 
 
 class _Summary(WireModel):
