@@ -118,6 +118,10 @@ class InMemorySimAccountStore(Generic[AccountT]):
         self.archive.add(ended)
         self._account = account
 
+    def put(self, account: AccountT) -> None:
+        """Set the account to what it is known to have become."""
+        self._account = account
+
     def read_archived(self, key: str, kind: type[KindT]) -> KindT | None:
         value = self.archive.get(key)
         assert value is None or isinstance(value, kind), f"{key} is no {kind.__name__}: {value}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from desk.markets.series import CandleSeries
+from desk.markets.series import CandleSeries, Series
 from trader.errors import DataError, MissingData
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
@@ -31,24 +31,23 @@ class CandleMarket:
     """MarketData and Tape over candle series. A product reads the series of its alias if it has none of its own.
 
     Products are metadata as of today, as they are at the real venue; their 24 h volume and price are as of now.
-    A ``CandleSeries`` may be shared by many markets; plain candles are indexed here.
+    A series may be shared by many markets; plain candles are indexed here.
     """
 
     def __init__(
         self,
         products: Sequence[Product],
-        series: Mapping[SeriesKey, Sequence[Candle] | CandleSeries],
+        series: Mapping[SeriesKey, Sequence[Candle] | Series],
         settings: SimulationSettings,
         clock: Clock,
     ) -> None:
         self._products = {product.product_id: product for product in products}
         self._settings = settings
         self._clock = clock
-        self._series = {
-            key: given if isinstance(given, CandleSeries) else CandleSeries(key[1], given)
-            for key, given in series.items()
+        self._series: dict[SeriesKey, Series] = {
+            key: CandleSeries(key[1], given) if isinstance(given, Sequence) else given for key, given in series.items()
         }
-        self._finest: dict[ProductId, CandleSeries] = {}
+        self._finest: dict[ProductId, Series] = {}
         for (product_id, granularity), each in self._series.items():
             best = self._finest.get(product_id)
             if best is None or granularity.seconds < best.granularity.seconds:
@@ -90,11 +89,13 @@ class CandleMarket:
         series = self._finest_of(product_id)
         step = series.granularity.seconds
         # What is not in a series did not trade; of a product without one nothing is known.
-        return Traded(step, series.between(since, until), Instant(until // step * step) if series.starts else since)
+        return Traded(
+            step, series.between(since, until), Instant(until // step * step) if series.has_candles else since
+        )
 
     # --- inside
 
-    def _finest_of(self, product_id: ProductId) -> CandleSeries:
+    def _finest_of(self, product_id: ProductId) -> Series:
         found = self._finest.get(product_id)
         if found is None:
             product = self._products.get(product_id)
@@ -103,7 +104,7 @@ class CandleMarket:
             self._finest[product_id] = found
         return found
 
-    def _series_of(self, product_id: ProductId, granularity: Granularity) -> CandleSeries | None:
+    def _series_of(self, product_id: ProductId, granularity: Granularity) -> Series | None:
         own = self._series.get((product_id, granularity))
         if own is not None:
             return own
@@ -111,9 +112,9 @@ class CandleMarket:
         if product is not None and product.alias is not None and (product.alias, granularity) in self._series:
             return self._series[product.alias, granularity]
         finest = self._finest_of(product_id)
-        if finest.starts and granularity.seconds % finest.granularity.seconds:
+        if finest.has_candles and granularity.seconds % finest.granularity.seconds:
             return None
-        longer = finest.aggregate(granularity) if finest.starts else CandleSeries(granularity, ())
+        longer = finest.aggregate(granularity) if finest.has_candles else CandleSeries(granularity, ())
         self._series[product_id, granularity] = longer
         return longer
 

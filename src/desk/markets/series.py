@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
 from operator import attrgetter, le, lt
+from typing import Protocol
 
 from trader.errors import ConfigError
 from trader.model.ids import Instant
@@ -14,6 +15,36 @@ from trader.model.market import Bars, Candle, Granularity, bars_from_candles, ex
 
 #: A market is quoted for this long after its last trade, or for two bars if those are longer.
 QUIET_SECONDS_MAX = 3600
+
+
+class Series(Protocol):
+    """One product's candles of one granularity. Nothing at or after *now* is looked at, except where it says so."""
+
+    @property
+    def granularity(self) -> Granularity:
+        """How long a bar is."""
+
+    @property
+    def has_candles(self) -> bool:
+        """Whether there is any candle."""
+
+    def bars(self, count: int, now: Instant) -> Bars:
+        """Return *count* closed bars, exactly as ``bars_from_candles`` would. Raises: DataError."""
+
+    def last_closed(self, now: Instant) -> Candle | None:
+        """Return the newest closed candle, unless it is so old that the market must be taken for shut."""
+
+    def running_open(self, now: Instant) -> float | None:
+        """Return the first price of the bar that runs at *now*: what an order sent now meets. Never for a decision."""
+
+    def between(self, since: Instant, until: Instant) -> tuple[Candle, ...]:
+        """Return the candles that closed after *since* and not after *until*."""
+
+    def day_notional(self, now: Instant) -> float:
+        """Sum close × volume over the bars that lie entirely within the 24 hours before *now*."""
+
+    def aggregate(self, granularity: Granularity) -> Series:
+        """Put the candles into longer bars. Raises: ConfigError if they are not a multiple of these."""
 
 
 class CandleSeries:
@@ -30,6 +61,11 @@ class CandleSeries:
             by_start = {candle.start: candle for candle in self.candles}
             self.candles = tuple(sorted(by_start.values(), key=attrgetter("start")))
             self.starts = tuple(candle.start for candle in self.candles)
+
+    @property
+    def has_candles(self) -> bool:
+        """Whether there is any candle."""
+        return bool(self.starts)
 
     def bars(self, count: int, now: Instant) -> Bars:
         """Return *count* closed bars, exactly as ``bars_from_candles`` would. Raises: DataError."""

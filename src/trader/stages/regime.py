@@ -24,13 +24,22 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     as the memory's candidate and is resumed with the next reading: an outage is neither evidence for a change nor a
     way round the confirmation.
     """
-    before = _resumed(state)
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
-        return RegimeReading(Regime.UNKNOWN, None, None, _state(state, Regime.UNKNOWN, before.current))
+        return RegimeReading(Regime.UNKNOWN, None, None, lose_sight(state))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
     volatility_pct = indicators.annualized_volatility(benchmark, len(benchmark) - 1) * 100
     raw = classify(trend_pct, volatility_pct, settings)
-    return RegimeReading(raw, trend_pct, volatility_pct, _next(before, raw, settings.confirm_cycles))
+    return RegimeReading(raw, trend_pct, volatility_pct, advance_memory(state, raw, settings))
+
+
+def lose_sight(state: RegimeState) -> RegimeState:
+    """Remember the regime in force while there is no reading."""
+    return _state(state, Regime.UNKNOWN, _resumed(state).current)
+
+
+def advance_memory(state: RegimeState, raw: Regime, settings: RegimeSettings) -> RegimeState:
+    """Take one more reading into the memory."""
+    return _next(_resumed(state), raw, settings.confirm_cycles)
 
 
 def keep(state: RegimeState) -> RegimeReading:

@@ -1,0 +1,163 @@
+"""What the screens foresee of a run, and from where the books stand: the next tick that may be anything but quiet."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+
+from desk.backtest.data.columns import Integers
+from desk.backtest.grid import Flags, MarketGrid
+from desk.backtest.next_due import next_due
+from desk.backtest.quiet import is_calm
+from desk.backtest.screen.codes import ABSENT, MAYBE, number_of
+from desk.backtest.screen.exits import ExitScreen, equity_path
+from desk.backtest.screen.regime import RegimeScreen
+from desk.backtest.screen.strategies import Answers, Screens
+from desk.backtest.screen.universe import UniverseScreen
+from desk.backtest.screen.venue import VenueScreen
+from desk.backtest.screen.watch import Watch
+from trader.model.cycle_state import Regime
+from trader.model.ids import ProductId, StrategyId
+from trader.model.ledger import Ledger
+from trader.sim.account import SimAccount
+from trader.stages.pipeline import Pipeline
+from trader.stages.universe.checks import DATA_FAILURES
+
+_FAILING = [number_of(each.value) for each in DATA_FAILURES]
+
+
+class Foresight:
+    """The screens of a run, bound to what the books were last seen to hold."""
+
+    def __init__(self, grid: MarketGrid, pipeline: Pipeline, screens: Screens) -> None:
+        self.grid, self.settings = grid, grid.settings
+        self.fetches: Integers = _list_fetches(grid, self.settings.universe.products_cache_minutes * 60)
+        self.universe = UniverseScreen(grid, pipeline, self.fetches)
+        self.regime = RegimeScreen(grid)
+        watch, believed = Watch(), {each: self.universe.believed(each) for each in grid.products}
+        self._exits, self._venue = ExitScreen(grid, believed, watch), VenueScreen(grid, watch)
+        self._screens = screens
+        self.answers: dict[StrategyId, dict[ProductId, Answers]] = {}
+
+    def begin(self, ledger: Ledger) -> None:
+        """Foresee all ticks after the first, from the books that it left."""
+        self._follow_membership(1, ledger)
+        self.regime.follow(1, ledger.regime)
+        regimes = [state.current for state in self.regime.states]
+        for strategy_id, section in sorted(self.settings.strategies.items()):
+            if section.enabled:
+                screen = self._screens.get(strategy_id)
+                self.answers[strategy_id] = {
+                    each: Answers.unknown(len(self.grid))
+                    if screen is None
+                    else screen(self.grid, section.settings, each, regimes)
+                    for each in self.grid.products
+                }
+        self._plan()
+
+    def check(self, tick: int, ledger: Ledger) -> None:
+        """Foresee anew what came otherwise, as after a tick of which the screens could not tell."""
+        is_other = self.regime.states[tick] != ledger.regime
+        if is_other:
+            self.regime.follow(tick + 1, ledger.regime)
+        if self.universe.membership(tick) != ledger.membership:
+            self._follow_membership(tick + 1, ledger)
+            is_other = True
+        if is_other:
+            self._plan()
+
+    def next_tick(self, begin: int, ledger: Ledger, account: SimAccount | None) -> int:
+        """Return the next tick from *begin* on that has to be run; the count of ticks after the last."""
+        count = len(self.grid)
+        if begin >= count or account is None or not is_calm(ledger, account, self.settings):
+            return begin
+        due = next_due(ledger, self.grid.at(begin - 1))
+        found = min(_first_from(self._turns, begin, count), self.grid.find(due))
+        for lot in ledger.lots.values():
+            found = min(found, self._exits.next_tick(lot, begin, self._crash))
+        for order in account.active.values():
+            found = min(found, self._venue.next_tick(order, begin))
+        for strategy_id in self.answers:
+            found = self._next_wish(strategy_id, begin, found, ledger)
+        return self._next_halt(begin, max(found, begin), ledger)
+
+    # --- inside
+
+    def _follow_membership(self, begin: int, ledger: Ledger) -> None:
+        for product_id in self.grid.products:
+            self.universe.follow(product_id, begin, ledger.membership.get(product_id))
+
+    def _plan(self) -> None:
+        """List the ticks that are run whatever is held, and for each strategy those at which it may want something."""
+        days = self.grid.ticks // 86_400
+        turns = self.regime.turns | self.regime.unsure | ~self._is_complete()
+        turns[1:] |= days[1:] != days[:-1]
+        turns[-1] = True
+        for product_id, codes in self.universe.codes.items():
+            turns |= (codes == MAYBE) | self.universe.standing[product_id].turns
+        self._turns: list[int] = np.flatnonzero(turns).tolist()
+        self._crash = np.array([state.current is Regime.CRASH for state in self.regime.states], dtype=np.bool_)
+        self._wants = {
+            strategy_id: {
+                each: np.flatnonzero(answer.proposes & self.universe.is_candidate(each)).tolist()
+                for each, answer in answers.items()
+            }
+            for strategy_id, answers in self.answers.items()
+        }
+        self._sells = {
+            strategy_id: {each: np.flatnonzero(answer.sells).tolist() for each, answer in answers.items()}
+            for strategy_id, answers in self.answers.items()
+        }
+
+    def _is_complete(self) -> Flags:
+        """Where so few data fail that entries are possible at all."""
+        failed, known = (np.zeros(len(self.grid), dtype=np.int64) for _ in range(2))
+        for codes in self.universe.codes.values():
+            failed += np.isin(codes, _FAILING)
+            known += codes != ABSENT
+        is_complete: Flags = failed <= self.settings.universe.failures_max_ratio * np.maximum(known, 1)
+        return is_complete
+
+    def _next_wish(self, strategy_id: StrategyId, begin: int, end: int, ledger: Ledger) -> int:
+        """Return the first tick before *end* at which a strategy is asked and may want something, else *end*."""
+        held = {lot.product_id for lot in ledger.lots.values() if lot.strategy == strategy_id}
+        wants, sells = self._wants[strategy_id], self._sells[strategy_id]
+        pace, last = self.settings.strategies[strategy_id].every_minutes * 60, ledger.strategy_runs.get(strategy_id)
+        place = begin
+        while place < end:
+            if pace and last is not None:
+                place = max(place, self.grid.find(last + pace))
+            wishes = [_first_from(sells[each] if each in held else ticks, place, end) for each, ticks in wants.items()]
+            wish = min(wishes, default=end)
+            if not pace or wish in (place, end):
+                return wish
+            # It is asked here and says nothing; the next time is at its own pace.
+            last, place = self.grid.at(place), place + 1
+        return end
+
+    def _next_halt(self, begin: int, end: int, ledger: Ledger) -> int:
+        """Return the first tick at which the drawdown may reach its limit."""
+        marks, limit = ledger.equity_marks, float(self.settings.risk.drawdown_pct_max) / 100
+        if not ledger.lots or ledger.drawdown_halt or marks is None or begin >= end:
+            return end
+        path = equity_path(self.grid, ledger, begin, end)
+        peak = np.maximum.accumulate(np.maximum(path, float(marks.peak_equity)))
+        hits = (peak - path) >= peak * limit * (1 - 1e-6)
+        at = int(hits.argmax())
+        return begin + at if hits[at] else end
+
+
+def _first_from(places: Sequence[int], begin: int, end: int) -> int:
+    at = bisect_left(places, begin)
+    return min(places[at], end) if at < len(places) else end
+
+
+def _list_fetches(grid: MarketGrid, seconds: int) -> Integers:
+    """List the ticks at which the list of products is read: the first, and each that finds it too old."""
+    places, place = [], 0
+    while place < len(grid):
+        places.append(place)
+        place = max(grid.find(grid.at(place) + seconds), place + 1)
+    return np.array(places, dtype=np.int64)

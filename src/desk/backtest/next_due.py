@@ -1,0 +1,76 @@
+"""The next instant at which the ledger itself may change something, whatever the market does.
+
+Every field that holds an instant is named here: as one that is due, as one that whoever looks next clears away just as
+well, or as history that nothing waits for. A test finds those that are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trader.model.ids import Instant
+from trader.model.ledger import Ledger
+
+_DAY = 86_400
+
+#: Fields at whose instant something changes: the tick at or after it is run exactly.
+DUE = frozenset({"Lot.max_hold_until", "OrderIntent.expires_at"})
+#: Fields that end something which matters to purchases only, or which leave the ledger some time after their instant:
+#: a purchase is never decided by a screen, and what is old is dropped by the next exact tick as by any before it.
+CLEARED_LATER = frozenset(
+    {
+        "Cooldown.until",
+        "FailureStreak.cooldown_until",
+        "LossStreak.cooldown_until",
+        "Ledger.depegged",
+        "EntryPacing.entries",
+        "EntryPacing.last_entry",
+        "OrderRecord.final_at",
+        "OrderTally.touched_at",
+        "OrderTally.tried_at",
+        "OrderTally.waits_until",
+        "Ledger.strategy_runs",
+        "ProductCache.fetched_at",
+        "FeeCache.fetched_at",
+    }
+)
+#: Fields that say when something was, and are read by nobody who waits.
+HISTORY = frozenset(
+    {
+        "AcceptedMark.at",
+        "AlarmState.ringing",
+        "CarriedFills.until",
+        "CommandMark.issued_at",
+        "ConversionIntent.decided_at",
+        "EquityMark.at",
+        "Fill.time",
+        "Ledger.bars_on_record",
+        "Ledger.fills_known_until",
+        "Ledger.unbelieved",
+        "Lot.opened_at",
+        "OrderIntent.decided_at",
+        "OrderIntent.max_hold_until",
+        "OrderRecord.missing_since",
+        "OrderRecord.sender_until",
+        "OrderRecord.sent_at",
+        "Product.listed_at",
+        "RunMark.began_at",
+        "RunMark.ended_at",
+    }
+)
+
+
+def next_due(ledger: Ledger, now: Instant) -> Instant:
+    """Return the earliest instant after *now* at which something of the ledger falls due; at the latest midnight UTC.
+
+    A day begins with its own marks, so its first tick is never skipped; a week begins with a day.
+    """
+    return Instant(min((now // _DAY + 1) * _DAY, *(max(at, now + 1) for at in _list_due(ledger)), now + _DAY))
+
+
+def _list_due(ledger: Ledger) -> Iterator[int]:
+    for lot in ledger.lots.values():
+        yield lot.max_hold_until
+    for record in ledger.orders.values():
+        if record.is_active and record.intent.expires_at is not None:
+            yield record.intent.expires_at

@@ -1,0 +1,88 @@
+"""``trader.stages.regime`` in columns: the regime in force after every tick, and where it turns or cannot be told.
+
+The benchmark's reading changes with its bars only, so it is taken once a bar; the memory is followed tick by tick over
+the stretches of one reading.
+"""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+
+from desk.backtest.data.columns import Floats
+from desk.backtest.grid import MARGIN, Flags, MarketGrid
+from trader.indicators import SECONDS_PER_YEAR
+from trader.model.cycle_state import Regime, RegimeState
+from trader.model.ids import ProductId
+from trader.settings.policy import RegimeSettings
+from trader.stages.regime import advance_memory, classify, lose_sight
+
+_BARS_MIN = 3
+
+
+class RegimeScreen:
+    """The state after each tick, as far as no reading comes near a threshold."""
+
+    def __init__(self, grid: MarketGrid) -> None:
+        self._grid, self._settings = grid, grid.settings.regime
+        trend, volatility = self._read()
+        self.readings = [self._classify(*each) for each in zip(trend.tolist(), volatility.tolist(), strict=True)]
+        self.unsure: Flags = _is_near(trend, volatility, self._settings)
+        self.states: list[RegimeState] = [RegimeState()] * len(grid)
+        self.turns: Flags = np.zeros(len(grid), dtype=np.bool_)
+
+    def _classify(self, trend: float, volatility: float) -> Regime:
+        return Regime.UNKNOWN if isnan(trend) else classify(trend, volatility, self._settings)
+
+    def follow(self, begin: int, before: RegimeState) -> None:
+        """Carry the memory on from a tick, given what it was before that one."""
+        state = before
+        for tick in range(begin, len(self._grid)):
+            reading = self.readings[tick]
+            is_blind = reading is Regime.UNKNOWN
+            new = lose_sight(state) if is_blind else advance_memory(state, reading, self._settings)
+            self.turns[tick] = new.current is not state.current
+            # One object for what is equal, so that a run of a year does not hold a state a tick.
+            state = self.states[tick] = state if new == state else new
+
+    def _read(self) -> tuple[Floats, Floats]:
+        """Return trend and volatility per tick, in percent; NaN where the benchmark cannot be read."""
+        grid, wanted = self._grid, self._grid.settings.bars
+        nothing = np.full(len(grid), np.nan)
+        series = grid.series(ProductId(wanted.benchmark), wanted.benchmark_granularity)
+        if series is None or not series.has_candles:
+            return nothing, nothing.copy()
+        step, start, close = series.granularity.seconds, series.columns.start, series.columns.close
+        bars = np.arange(start[0], start[-1] + 1, step)
+        filled = close[np.searchsorted(start, bars, side="right") - 1]
+        last = grid.ticks // step * step - step
+        place = (last - start[0]) // step
+        found = np.searchsorted(start, last, side="right") - 1
+        is_fresh = (place >= 0) & (place < len(bars)) & (start[np.maximum(found, 0)] == last)
+        # A window begins with its first recorded bar: a hole at its edge is no bar.
+        oldest = np.searchsorted(start, last - (wanted.benchmark_count - 1) * step, side="left")
+        first = (start[np.minimum(oldest, len(start) - 1)] - start[0]) // step
+        is_fresh &= place - first + 1 >= _BARS_MIN
+        trend, volatility = nothing, nothing.copy()
+        pairs, inverse = np.unique(np.column_stack((first[is_fresh], place[is_fresh])), axis=0, return_inverse=True)
+        read = np.array([_measure(filled[low : high + 1], step) for low, high in pairs.tolist()]).reshape(-1, 2)
+        if len(pairs):
+            trend[is_fresh], volatility[is_fresh] = read[inverse.ravel(), 0], read[inverse.ravel(), 1]
+        return trend, volatility
+
+
+def _measure(close: Floats, step: int) -> tuple[float, float]:
+    returns = np.diff(np.log(close))
+    return float(close[-1] / close[0] - 1) * 100, float(returns.std(ddof=1)) * (SECONDS_PER_YEAR / step) ** 0.5 * 100
+
+
+def _is_near(trend: Floats, volatility: Floats, settings: RegimeSettings) -> Flags:
+    """Whether a reading lies so near a threshold that a float summed in another order might lie beyond it."""
+    near = np.zeros(len(trend), dtype=np.bool_)
+    with np.errstate(invalid="ignore"):
+        for limit in (-settings.crash_trend_pct, settings.bull_trend_pct, -settings.bear_trend_pct):
+            near |= np.abs(trend - limit) <= MARGIN * (100 + abs(limit))
+        for limit in (settings.crash_volatility_pct, settings.bull_volatility_pct):
+            near |= np.abs(volatility - limit) <= MARGIN * (100 + abs(limit))
+    return near

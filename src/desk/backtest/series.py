@@ -1,0 +1,174 @@
+"""One product's candles in columns, read at any instant without touching what lies after it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from desk.backtest.data.columns import Columns, Floats
+from desk.markets.series import QUIET_SECONDS_MAX
+from trader.errors import ConfigError, MissingData, StaleData
+from trader.model.ids import Instant
+from trader.model.market import Bars, Candle, Granularity, expected_last_start
+
+_NAMES = ("open", "high", "low", "close", "volume")
+
+
+class WindowBars(Bars):
+    """Bars that make a column out of the arrays when somebody asks for it; equal to the same bars made at once."""
+
+    def __init__(self, columns: Columns, low: int, high: int) -> None:
+        own: dict[str, Any] = self.__dict__
+        own.update(granularity=columns.granularity, filled=0, _columns=columns, _window=slice(low, high))
+
+    def __len__(self) -> int:
+        window: slice = self.__dict__["_window"]
+        return int(window.stop - window.start)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for what is not there yet.
+        if name not in _NAMES and name != "start":
+            raise AttributeError(name)
+        own = self.__dict__
+        column = own[name] = tuple(getattr(own["_columns"], name)[own["_window"]].tolist())
+        return column
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bars) and _as_tuple(self) == _as_tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(_as_tuple(self))
+
+
+def _as_tuple(bars: Bars) -> tuple[object, ...]:
+    return bars.granularity, bars.filled, bars.start, *(getattr(bars, name) for name in _NAMES)
+
+
+class ColumnSeries:
+    """What ``desk.markets.series.CandleSeries`` answers, from arrays. A bucket without a trade is absent."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.granularity = columns.granularity
+        self._step = columns.granularity.seconds
+        self._first = int(columns.start[0]) if len(columns) else 0
+        # On a full grid a place is a division; otherwise it is searched.
+        self._is_full = bool(len(columns)) and int(columns.start[-1]) - self._first == (len(columns) - 1) * self._step
+
+    @property
+    def has_candles(self) -> bool:
+        """Whether there is any candle."""
+        return len(self.columns) > 0
+
+    def count_until(self, instant: int) -> int:
+        """Count the candles that start at or before an instant."""
+        if self._is_full:
+            return min(max((instant - self._first) // self._step + 1, 0), len(self.columns))
+        return int(np.searchsorted(self.columns.start, instant, side="right"))
+
+    def bars(self, count: int, now: Instant) -> Bars:
+        """Return *count* closed bars on a full grid; holes hold the close before. Raises: DataError."""
+        step, columns = self._step, self.columns
+        last = expected_last_start(self.granularity, now)
+        high = self.count_until(last)
+        low = self.count_until(last - count * step)
+        if high == low:
+            first = last - (count - 1) * step
+            raise MissingData(f"no closed {self.granularity} candle between {first} and {last}")
+        newest = int(columns.start[high - 1])
+        if newest != last:
+            raise StaleData(f"newest closed {self.granularity} candle starts at {newest}, expected {last}", newest)
+        oldest = int(columns.start[low])
+        if newest - oldest == (high - low - 1) * step:
+            return WindowBars(columns, low, high)
+        return _fill(columns, low, high, step)
+
+    def last_closed(self, now: Instant) -> Candle | None:
+        """Return the newest closed candle, unless it is so old that the market must be taken for shut."""
+        index = self.count_until(now - self._step) - 1
+        if index < 0 or self.columns.start[index] + self._step < now - max(QUIET_SECONDS_MAX, 2 * self._step):
+            return None
+        return self._candle(index)
+
+    def running_open(self, now: Instant) -> float | None:
+        """Return the first price of the bar that runs at *now*: what an order sent now meets. Never for a decision."""
+        index = self.count_until(now) - 1
+        if index < 0 or self.columns.start[index] + self._step <= now:
+            return None
+        return float(self.columns.open[index])
+
+    def between(self, since: Instant, until: Instant) -> tuple[Candle, ...]:
+        """Return the candles that closed after *since* and not after *until*."""
+        low, high = self.count_until(since - self._step), self.count_until(until - self._step)
+        return tuple(self._candle(index) for index in range(low, high))
+
+    def day_notional(self, now: Instant) -> float:
+        """Sum close × volume over the bars that lie entirely within the 24 hours before *now*."""
+        low, high = self.count_until(now - 86_400 - 1), self.count_until(now - self._step)
+        return float(self._notional_until[high] - self._notional_until[low]) if low < high else 0.0
+
+    def aggregate(self, granularity: Granularity) -> ColumnSeries:
+        """Put the candles into longer bars; a bar lacks what its candles lack.
+
+        Raises: ConfigError if the longer bar is not a multiple of this one.
+        """
+        step = granularity.seconds
+        if step % self._step:
+            raise ConfigError(f"{self.granularity} candles cannot be put into {granularity} bars")
+        columns = self.columns
+        buckets = columns.start // step * step
+        first = np.flatnonzero(np.concatenate(([True], buckets[1:] != buckets[:-1]))) if len(columns) else np.array([])
+        if not len(first):
+            return ColumnSeries(Columns.from_candles(granularity, ()))
+        last = np.concatenate((first[1:], [len(columns)])) - 1
+        # Added up one after the other, as Python does it, not pairwise: to the last bit the same as candle by candle.
+        volume = np.array([_sum(columns.volume[low : high + 1]) for low, high in zip(first, last, strict=True)])
+        return ColumnSeries(
+            Columns(
+                granularity,
+                buckets[first],
+                columns.open[first],
+                np.maximum.reduceat(columns.high, first),
+                np.minimum.reduceat(columns.low, first),
+                columns.close[last],
+                volume,
+            )
+        )
+
+    def _candle(self, index: int) -> Candle:
+        columns = self.columns
+        return Candle(
+            int(columns.start[index]),
+            float(columns.open[index]),
+            float(columns.high[index]),
+            float(columns.low[index]),
+            float(columns.close[index]),
+            float(columns.volume[index]),
+        )
+
+    @cached_property
+    def _notional_until(self) -> Floats:
+        # cumsum adds one after the other, as accumulate does.
+        return np.concatenate(([0.0], np.cumsum(self.columns.close * self.columns.volume)))
+
+
+def _sum(values: Floats) -> float:
+    return float(np.cumsum(values)[-1])
+
+
+def _fill(columns: Columns, low: int, high: int, step: int) -> Bars:
+    """Lay a window with holes on its grid: a hole holds the close before it, and no volume."""
+    start = columns.start[low:high]
+    grid = np.arange(start[0], start[-1] + 1, step)
+    place = np.searchsorted(start, grid, side="right") - 1
+    is_hole = start[place] != grid
+    close = columns.close[low:high][place]
+    prices = [np.where(is_hole, close, getattr(columns, name)[low:high][place]) for name in ("open", "high", "low")]
+    volume = np.where(is_hole, 0.0, columns.volume[low:high][place])
+    laid = (tuple(each.tolist()) for each in (*prices, close, volume))
+    opens, highs, lows, closes, volumes = laid
+    return Bars(
+        columns.granularity, tuple(grid.tolist()), opens, highs, lows, closes, volumes, filled=int(is_hole.sum())
+    )

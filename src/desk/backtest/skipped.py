@@ -1,0 +1,81 @@
+"""The ticks that were not run: which they were, what was held meanwhile, and what would have been said of products."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from desk.backtest.foresight import Foresight
+from desk.backtest.grid import Codes, Flags
+from desk.backtest.screen.codes import ABSENT, COUNT, PASS, number_of, word_of
+from trader.model.decisions import Outcome
+from trader.model.denials import DenialCode
+from trader.model.ids import Instant, ProductId, StrategyId
+from trader.model.ledger import Ledger
+
+KeyT = TypeVar("KeyT")
+
+_HYSTERESIS = number_of(DenialCode.HYSTERESIS)
+_HELD, _REFUSED = number_of(Outcome.HELD), number_of(Outcome.REFUSED)
+
+
+class SkippedTicks:
+    """Stretch after stretch of quiet ticks; counted once, at the end."""
+
+    def __init__(self, foresight: Foresight) -> None:
+        self._foresight, self._grid = foresight, foresight.grid
+        self.flags: Flags = np.zeros(len(self._grid), dtype=np.bool_)
+        self._held: dict[tuple[StrategyId, ProductId], Flags] = {}
+        self._asked: dict[StrategyId, Flags] = {}
+
+    def add(self, ledger: Ledger, begin: int, end: int) -> Mapping[StrategyId, Instant]:
+        """Add a stretch; returns when each strategy was asked last at its end."""
+        self.flags[begin:end] = True
+        for lot in ledger.lots.values():
+            self._column(self._held, (lot.strategy, lot.product_id))[begin:end] = True
+        asked = {each: self._ask(each, ledger, begin, end) for each in self._foresight.answers}
+        return {**ledger.strategy_runs, **asked}
+
+    def _ask(self, strategy_id: StrategyId, ledger: Ledger, begin: int, end: int) -> Instant:
+        asked, grid = self._column(self._asked, strategy_id), self._grid
+        pace = grid.settings.strategies[strategy_id].every_minutes * 60
+        last = ledger.strategy_runs.get(strategy_id, grid.at(begin))
+        if not pace:
+            asked[begin:end] = True
+            return grid.at(end - 1)
+        place = begin if strategy_id not in ledger.strategy_runs else max(begin, grid.find(last + pace))
+        while place < end:
+            asked[place], last = True, grid.at(place)
+            place = max(place + 1, grid.find(last + pace))
+        return last
+
+    def _column(self, columns: dict[KeyT, Flags], key: KeyT) -> Flags:
+        if key not in columns:
+            columns[key] = np.zeros(len(self._grid), dtype=np.bool_)
+        return columns[key]
+
+    def count_verdicts(self) -> Counter[str]:
+        """Count outcome or denial code of every product over all of these ticks."""
+        counts = np.zeros(COUNT, dtype=np.int64)
+        for product_id in self._grid.products:
+            codes = self._say(product_id)[self.flags]
+            counts += np.bincount(codes[codes != ABSENT], minlength=COUNT)
+        return Counter({word_of(number): int(counts[number]) for number in np.flatnonzero(counts).tolist()})
+
+    def _say(self, product_id: ProductId) -> Codes:
+        """Return what is said of a product: the last denial in the order of the chain."""
+        universe = self._foresight.universe
+        said, is_held = np.full(len(self._grid), PASS, dtype=np.int8), np.zeros(len(self._grid), dtype=np.bool_)
+        for strategy_id, answers in self._foresight.answers.items():
+            answer, own = answers[product_id], self._held.get((strategy_id, product_id))
+            code = answer.free if own is None else np.where(own, answer.held, answer.free)
+            is_held |= False if own is None else own
+            said = np.where(self._column(self._asked, strategy_id) & (code != ABSENT), code, said)
+        codes = universe.codes[product_id]
+        codes = np.where((codes == PASS) & ~universe.standing[product_id].is_member, _HYSTERESIS, codes)
+        codes = np.where(codes == PASS, said, codes)
+        nothing: Codes = np.where(codes == PASS, np.where(is_held, _HELD, _REFUSED), codes).astype(np.int8)
+        return nothing

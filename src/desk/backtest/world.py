@@ -1,0 +1,95 @@
+"""A cycle's whole world in memory: a market of columns, the simulated venue, a ledger that stays a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from desk.backtest.data.columns import Columns
+from desk.backtest.series import ColumnSeries
+from desk.backtest.store import ObjectStore
+from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore, ManualClock
+from desk.markets.candle_market import CandleMarket, SeriesKey
+from trader import __version__
+from trader.cycle import run_cycle
+from trader.cycle.report import CycleReport
+from trader.entry.wiring import make_scope
+from trader.model.ids import Instant, ProductId, StrategyId, cycle_id_at
+from trader.model.inputs import Tick
+from trader.model.ledger import Ledger
+from trader.model.market import Granularity, Product
+from trader.ports import Identity, Ports
+from trader.settings import Settings
+from trader.sim.account import SimAccount
+from trader.sim.exchange import SimulatedExchange
+from trader.stages.pipeline import Pipeline
+from trader.strategies import registry
+from trader.strategies.base import Strategy
+
+#: The series of a product that nobody has recorded.
+NO_CANDLES = ColumnSeries(Columns.from_candles(Granularity.ONE_MINUTE, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded market: the products, their series, and the settings and strategies that trade on it."""
+
+    settings: Settings
+    products: Sequence[Product]
+    series: Mapping[SeriesKey, ColumnSeries]
+    strategies: Mapping[StrategyId, Strategy] | None = None
+
+
+def choose_finest(recorded: Recorded, product_id: ProductId) -> ColumnSeries:
+    """Return a product's finest candles; none at all where nothing was recorded."""
+    own = [series for (each, _), series in recorded.series.items() if each == product_id]
+    return min(own, key=lambda each: each.granularity.seconds) if own else NO_CANDLES
+
+
+def make_series(recorded: Recorded, product_id: ProductId, granularity: Granularity) -> ColumnSeries | None:
+    """Return a product's bars of a length as the market of candles does: recorded ones, or made of the finest."""
+    if (product_id, granularity) in recorded.series:
+        return recorded.series[product_id, granularity]
+    finest = choose_finest(recorded, product_id)
+    if not finest.has_candles or granularity.seconds % finest.granularity.seconds:
+        return None
+    return finest.aggregate(granularity)
+
+
+class World:
+    """One run's clock, books and venue. ``run`` is one production cycle at an instant."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        settings = recorded.settings
+        strategies = recorded.strategies
+        self.settings = settings
+        self.pipeline = Pipeline.build(
+            settings, registry.build(settings.strategies) if strategies is None else strategies
+        )
+        self.clock = ManualClock(Instant(0))
+        self.market = CandleMarket(recorded.products, recorded.series, settings.simulation, self.clock)
+        self.store = ObjectStore()
+        self.accounts: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
+        exchange = SimulatedExchange(
+            self.market,
+            self.market,
+            settings.simulation,
+            self.clock,
+            self.accounts,
+            opening={settings.app.accounting_asset: settings.app.capital},
+            order_prefix=settings.execution.order_prefix,
+        )
+        identity = Identity(make_scope(settings), "backtest", __version__)
+        # Nobody keeps a record of a backtest: the report of each cycle has all of it as values.
+        self.ports = Ports(self.market, exchange, self.store, None, InMemoryKillSwitch(), self.clock, identity)
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The books as they are."""
+        return self.store.ledger
+
+    def run(self, at: Instant) -> CycleReport:
+        """Run the tick that is scheduled for an instant, at that instant."""
+        self.clock.set(at)
+        deadline = Instant(at + self.settings.cycle.run_seconds)
+        return run_cycle(Tick(cycle_id_at(at), at, deadline), self.pipeline, self.ports)
