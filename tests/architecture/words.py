@@ -171,7 +171,7 @@ VERBS = frozenset(
     give handle hide index insert invoke iterate join keep leave lift list load locate lock make mark match measure
     merge name note obey open parse perform place plan play prepare preview price print propose read rebuild recall
     reconcile record reduce refuse register remember reorder replace reply resolve rewind roll round run seal set
-    settle show split stamp sweep transform translate truncate upgrade verify withhold write
+    screen settle show split stamp sweep transform translate truncate upgrade verify withhold write
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 QUESTIONS = frozenset({"awaits", "exceeds", "has", "is", "may", "permits", "why", "would"})

@@ -13,7 +13,7 @@ import numpy as np
 from desk.backtest.data.columns import Floats
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MARGIN
-from desk.backtest.screen.exits import equity_path
+from desk.backtest.screen.exits import compute_equities
 from desk.backtest.world import World
 from trader.cycle.products import list_holdings, load_products
 from trader.cycle.report import CycleOutcome
@@ -106,7 +106,7 @@ class Advancer:
         ledger = replace(ledger, lots={key: self._raise_peak(lot, begin, end) for key, lot in ledger.lots.items()})
         marks = ledger.equity_marks
         assert marks is not None
-        path = equity_path(self._grid, ledger, begin, end)
+        path = compute_equities(self._grid, ledger, begin, end)
         peak = float(path.max())
         near = float(marks.peak_equity) * (1 - MARGIN) - self._coarseness(ledger)
         if peak > near:

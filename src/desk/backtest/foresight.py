@@ -9,10 +9,10 @@ import numpy as np
 
 from desk.backtest.data.columns import Integers
 from desk.backtest.grid import Flags, MarketGrid
-from desk.backtest.next_due import next_due
+from desk.backtest.next_due import find_next_due
 from desk.backtest.quiet import is_calm
-from desk.backtest.screen.codes import ABSENT, MAYBE, number_of
-from desk.backtest.screen.exits import ExitScreen, equity_path
+from desk.backtest.screen.codes import ABSENT, MAYBE, encode_verdict
+from desk.backtest.screen.exits import ExitScreen, compute_equities
 from desk.backtest.screen.regime import RegimeScreen
 from desk.backtest.screen.strategies import Answers, Screens
 from desk.backtest.screen.universe import UniverseScreen
@@ -25,7 +25,7 @@ from trader.sim.account import SimAccount
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.checks import DATA_FAILURES
 
-_FAILING = [number_of(each.value) for each in DATA_FAILURES]
+_FAILING = [encode_verdict(each.value) for each in DATA_FAILURES]
 
 
 class Foresight:
@@ -73,7 +73,7 @@ class Foresight:
         count = len(self.grid)
         if begin >= count or account is None or not is_calm(ledger, account, self.settings):
             return begin
-        due = next_due(ledger, self.grid.at(begin - 1))
+        due = find_next_due(ledger, self.grid.at(begin - 1))
         found = min(_first_from(self._turns, begin, count), self.grid.find(due))
         for lot in ledger.lots.values():
             found = min(found, self._exits.next_tick(lot, begin, self._crash))
@@ -129,8 +129,8 @@ class Foresight:
         while place < end:
             if pace and last is not None:
                 place = max(place, self.grid.find(last + pace))
-            wishes = [_first_from(sells[each] if each in held else ticks, place, end) for each, ticks in wants.items()]
-            wish = min(wishes, default=end)
+            found = [_first_from(sells[each] if each in held else ticks, place, end) for each, ticks in wants.items()]
+            wish = min(found, default=end)
             if not pace or wish in (place, end):
                 return wish
             # It is asked here and says nothing; the next time is at its own pace.
@@ -142,7 +142,7 @@ class Foresight:
         marks, limit = ledger.equity_marks, float(self.settings.risk.drawdown_pct_max) / 100
         if not ledger.lots or ledger.drawdown_halt or marks is None or begin >= end:
             return end
-        path = equity_path(self.grid, ledger, begin, end)
+        path = compute_equities(self.grid, ledger, begin, end)
         peak = np.maximum.accumulate(np.maximum(path, float(marks.peak_equity)))
         hits = (peak - path) >= peak * limit * (1 - 1e-6)
         at = int(hits.argmax())

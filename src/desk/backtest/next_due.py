@@ -60,7 +60,7 @@ HISTORY = frozenset(
 )
 
 
-def next_due(ledger: Ledger, now: Instant) -> Instant:
+def find_next_due(ledger: Ledger, now: Instant) -> Instant:
     """Return the earliest instant after *now* at which something of the ledger falls due; at the latest midnight UTC.
 
     A day begins with its own marks, so its first tick is never skipped; a week begins with a day.

@@ -10,7 +10,7 @@ import numpy as np
 
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import Codes, Flags
-from desk.backtest.screen.codes import ABSENT, COUNT, PASS, number_of, word_of
+from desk.backtest.screen.codes import ABSENT, COUNT, PASS, encode_verdict, decode_verdict
 from trader.model.decisions import Outcome
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, ProductId, StrategyId
@@ -18,8 +18,8 @@ from trader.model.ledger import Ledger
 
 KeyT = TypeVar("KeyT")
 
-_HYSTERESIS = number_of(DenialCode.HYSTERESIS)
-_HELD, _REFUSED = number_of(Outcome.HELD), number_of(Outcome.REFUSED)
+_HYSTERESIS = encode_verdict(DenialCode.HYSTERESIS)
+_HELD, _REFUSED = encode_verdict(Outcome.HELD), encode_verdict(Outcome.REFUSED)
 
 
 class SkippedTicks:
@@ -63,7 +63,7 @@ class SkippedTicks:
         for product_id in self._grid.products:
             codes = self._say(product_id)[self.flags]
             counts += np.bincount(codes[codes != ABSENT], minlength=COUNT)
-        return Counter({word_of(number): int(counts[number]) for number in np.flatnonzero(counts).tolist()})
+        return Counter({decode_verdict(number): int(counts[number]) for number in np.flatnonzero(counts).tolist()})
 
     def _say(self, product_id: ProductId) -> Codes:
         """Return what is said of a product: the last denial in the order of the chain."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, MarketGrid
-from desk.backtest.screen.codes import number_of
+from desk.backtest.screen.codes import encode_verdict
 from desk.backtest.screen.strategies import Answers
 from desk.bench.breakout import BreakoutTerms
 from trader.model.cycle_state import Regime
@@ -33,8 +33,8 @@ def screen(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId, regime
     return Answers(
         proposes,
         np.zeros(count, dtype=np.bool_),
-        np.full(count, number_of(DenialCode.MOVE_BELOW_MIN), dtype=np.int8),
-        np.full(count, number_of(DenialCode.POSITION_HELD), dtype=np.int8),
+        np.full(count, encode_verdict(DenialCode.MOVE_BELOW_MIN), dtype=np.int8),
+        np.full(count, encode_verdict(DenialCode.POSITION_HELD), dtype=np.int8),
     )
 
 

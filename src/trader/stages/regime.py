@@ -25,14 +25,14 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     way round the confirmation.
     """
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
-        return RegimeReading(Regime.UNKNOWN, None, None, lose_sight(state))
+        return RegimeReading(Regime.UNKNOWN, None, None, await_reading(state))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
     volatility_pct = indicators.annualized_volatility(benchmark, len(benchmark) - 1) * 100
     raw = classify(trend_pct, volatility_pct, settings)
     return RegimeReading(raw, trend_pct, volatility_pct, advance_memory(state, raw, settings))
 
 
-def lose_sight(state: RegimeState) -> RegimeState:
+def await_reading(state: RegimeState) -> RegimeState:
     """Remember the regime in force while there is no reading."""
     return _state(state, Regime.UNKNOWN, _resumed(state).current)
 

@@ -18,11 +18,11 @@ _NUMBERS = {word: number for number, word in enumerate(_WORDS, start=_FIRST)}
 COUNT = _FIRST + len(_WORDS)
 
 
-def number_of(word: str) -> int:
+def encode_verdict(word: str) -> int:
     """Return the number of a denial code or an outcome."""
     return _NUMBERS[word]
 
 
-def word_of(number: int) -> str:
+def decode_verdict(number: int) -> str:
     """Return the denial code or outcome of a number."""
     return _WORDS[number - _FIRST]

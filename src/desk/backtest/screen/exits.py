@@ -63,7 +63,7 @@ def may_be_dust(lot: Lot, settings: Settings) -> bool:
     return lot.cost <= settings.exits.dust_value_max
 
 
-def equity_path(grid: MarketGrid, ledger: Ledger, begin: int, end: int) -> Floats:
+def compute_equities(grid: MarketGrid, ledger: Ledger, begin: int, end: int) -> Floats:
     """Return the equity at each of some ticks as floats: the cash in the accounting asset, and every lot at its bid."""
     total = np.full(end - begin, float(ledger.cash.get(ledger.accounting_asset, 0)))
     for lot in ledger.lots.values():

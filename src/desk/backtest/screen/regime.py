@@ -16,7 +16,7 @@ from trader.indicators import SECONDS_PER_YEAR
 from trader.model.cycle_state import Regime, RegimeState
 from trader.model.ids import ProductId
 from trader.settings.policy import RegimeSettings
-from trader.stages.regime import advance_memory, classify, lose_sight
+from trader.stages.regime import advance_memory, classify, await_reading
 
 _BARS_MIN = 3
 
@@ -41,7 +41,7 @@ class RegimeScreen:
         for tick in range(begin, len(self._grid)):
             reading = self.readings[tick]
             is_blind = reading is Regime.UNKNOWN
-            new = lose_sight(state) if is_blind else advance_memory(state, reading, self._settings)
+            new = await_reading(state) if is_blind else advance_memory(state, reading, self._settings)
             self.turns[tick] = new.current is not state.current
             # One object for what is equal, so that a run of a year does not hold a state a tick.
             state = self.states[tick] = state if new == state else new

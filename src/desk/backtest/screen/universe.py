@@ -12,7 +12,7 @@ import numpy as np
 
 from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
-from desk.backtest.screen.codes import ABSENT, MAYBE, PASS, number_of
+from desk.backtest.screen.codes import ABSENT, MAYBE, PASS, encode_verdict
 from trader.model.cycle_state import Membership
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
@@ -21,8 +21,8 @@ from trader.settings.universe import TierSettings, UniverseSettings
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.checks import check_metadata
 
-_MISSING = number_of(DenialCode.DATA_MISSING)
-_STALE = number_of(DenialCode.DATA_STALE)
+_MISSING = encode_verdict(DenialCode.DATA_MISSING)
+_STALE = encode_verdict(DenialCode.DATA_STALE)
 #: By these a product that no tier lists is not even found.
 _UNDISCOVERED = (DenialCode.VOLUME_BELOW_MIN, DenialCode.PRICE_BELOW_MIN)
 
@@ -68,7 +68,7 @@ class UniverseScreen:
             # A ban may end in the course of the run; anything else holds for all of it.
             codes = np.full_like(codes, MAYBE)
         elif metadata is not None:
-            codes = np.full_like(codes, number_of(metadata[0]))
+            codes = np.full_like(codes, encode_verdict(metadata[0]))
         return codes.astype(np.int8)
 
     def _find_tier(self, product: Product) -> TierSettings | None:
@@ -90,7 +90,7 @@ class UniverseScreen:
         rivals = sum(not self._is_listed(each) and self._find_tier(each) is not None for each in columns)
         if rivals > tier.discover_max:
             return np.full(len(codes), MAYBE, dtype=np.int8)
-        is_hidden = np.isin(codes, [number_of(code) for code in _UNDISCOVERED])
+        is_hidden = np.isin(codes, [encode_verdict(code) for code in _UNDISCOVERED])
         return np.where(is_hidden, ABSENT, codes)
 
     def _check_market(self, product: Product, tier: TierSettings) -> Codes:
@@ -99,12 +99,12 @@ class UniverseScreen:
         price = grid.products[product.product_id].price
         now = np.full(len(grid), PASS, dtype=np.int8)
         least = float(tier.volume_24h_min)
-        now[turnover < least] = number_of(DenialCode.VOLUME_BELOW_MIN)
+        now[turnover < least] = encode_verdict(DenialCode.VOLUME_BELOW_MIN)
         # The cents that a turnover is cut to, and a sum in another order.
         now[np.abs(turnover - least) <= 0.01 + MARGIN * least] = MAYBE if least else PASS
         if tier.price_min > 0:
             lowest = float(tier.price_min)
-            now[~(price >= lowest)] = number_of(DenialCode.PRICE_BELOW_MIN)
+            now[~(price >= lowest)] = encode_verdict(DenialCode.PRICE_BELOW_MIN)
             now[np.abs(price - lowest) <= MARGIN * lowest] = MAYBE
         read = self._fetches[np.maximum(np.searchsorted(self._fetches, np.arange(len(grid)), side="right") - 1, 0)]
         codes = now[read]
@@ -112,7 +112,7 @@ class UniverseScreen:
         codes[changed != changed[read]] = MAYBE
         if product.listed_at is not None:
             young = grid.ticks - product.listed_at < self._settings.listing_age_days_min * 86_400
-            codes[young & (codes == PASS)] = number_of(DenialCode.LISTING_TOO_NEW)
+            codes[young & (codes == PASS)] = encode_verdict(DenialCode.LISTING_TOO_NEW)
         return codes
 
     def _turnover(self, product: Product) -> Floats:
@@ -129,10 +129,10 @@ class UniverseScreen:
         spread = (columns.ask - columns.bid) / (columns.ask + columns.bid) * 2e4
         limit = float(tier.spread_bps_max)
         with np.errstate(invalid="ignore"):
-            codes[spread > limit] = number_of(DenialCode.SPREAD_EXCEEDS_MAX)
+            codes[spread > limit] = encode_verdict(DenialCode.SPREAD_EXCEEDS_MAX)
             codes[np.abs(spread - limit) <= MARGIN * max(limit, 1.0)] = MAYBE
         codes[~(columns.bid > 0)] = MAYBE
-        codes[~columns.has_quote] = number_of(DenialCode.QUOTE_MISSING)
+        codes[~columns.has_quote] = encode_verdict(DenialCode.QUOTE_MISSING)
         return codes
 
     def is_candidate(self, product_id: ProductId) -> Flags:
@@ -165,9 +165,9 @@ class UniverseScreen:
         length = (newest - oldest) // step + 1
         filled = length - (high - low)
         count_min = self._pipeline.triggers.bars_needed()
-        codes[length < count_min] = number_of(DenialCode.HISTORY_TOO_SHORT)
+        codes[length < count_min] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
         gapped = filled / np.maximum(length, 1) > self._pipeline.settings.triggers.max_gap_ratio
-        codes[gapped] = number_of(DenialCode.DATA_GAPPED)
+        codes[gapped] = encode_verdict(DenialCode.DATA_GAPPED)
         codes[newest != last] = _STALE
         codes[high <= low] = _MISSING
         return codes
