@@ -10,7 +10,7 @@ import numpy as np
 
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import Codes, Flags
-from desk.backtest.screen.codes import ABSENT, COUNT, PASS, encode_verdict, decode_verdict
+from desk.backtest.screen.codes import ABSENT, COUNT, PASS, decode_verdict, encode_verdict
 from trader.model.decisions import Outcome
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, ProductId, StrategyId

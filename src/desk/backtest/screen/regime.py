@@ -16,7 +16,7 @@ from trader.indicators import SECONDS_PER_YEAR
 from trader.model.cycle_state import Regime, RegimeState
 from trader.model.ids import ProductId
 from trader.settings.policy import RegimeSettings
-from trader.stages.regime import advance_memory, classify, await_reading
+from trader.stages.regime import advance_memory, await_reading, classify
 
 _BARS_MIN = 3
 
