@@ -83,7 +83,7 @@ class ColumnSeries:
         oldest = int(columns.start[low])
         if newest - oldest == (high - low - 1) * step:
             return WindowBars(columns, low, high)
-        return _fill(columns, low, high, step)
+        return _fill(columns, low, high)
 
     def last_closed(self, now: Instant) -> Candle | None:
         """Return the newest closed candle, unless it is so old that the market must be taken for shut."""
@@ -158,17 +158,23 @@ def _sum(values: Floats) -> float:
     return float(np.cumsum(values)[-1])
 
 
-def _fill(columns: Columns, low: int, high: int, step: int) -> Bars:
-    """Lay a window with holes on its grid: a hole holds the close before it, and no volume."""
-    start = columns.start[low:high]
+def fill_holes(columns: Columns) -> Columns:
+    """Lay candles on their whole grid: a bucket without a trade holds the close before it, and no volume."""
+    step, start = columns.granularity.seconds, columns.start
+    if not len(start) or int(start[-1]) - int(start[0]) == (len(start) - 1) * step:
+        return columns
     grid = np.arange(start[0], start[-1] + 1, step)
     place = np.searchsorted(start, grid, side="right") - 1
     is_hole = start[place] != grid
-    close = columns.close[low:high][place]
-    prices = [np.where(is_hole, close, getattr(columns, name)[low:high][place]) for name in ("open", "high", "low")]
-    volume = np.where(is_hole, 0.0, columns.volume[low:high][place])
-    laid = (tuple(each.tolist()) for each in (*prices, close, volume))
-    opens, highs, lows, closes, volumes = laid
-    return Bars(
-        columns.granularity, tuple(grid.tolist()), opens, highs, lows, closes, volumes, filled=int(is_hole.sum())
-    )
+    close = columns.close[place]
+    opened, high, low = (np.where(is_hole, close, getattr(columns, name)[place]) for name in ("open", "high", "low"))
+    volume = np.where(is_hole, 0.0, columns.volume[place])
+    return Columns(columns.granularity, grid, opened, high, low, close, volume)
+
+
+def _fill(columns: Columns, low: int, high: int) -> Bars:
+    window = [getattr(columns, name)[low:high] for name in ("start", *_NAMES)]
+    laid = fill_holes(Columns(columns.granularity, *window))
+    bars = WindowBars(laid, 0, len(laid))
+    bars.__dict__["filled"] = len(laid) - (high - low)
+    return bars

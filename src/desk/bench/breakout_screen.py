@@ -8,6 +8,7 @@ from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, MarketGrid
 from desk.backtest.screen.codes import encode_verdict
 from desk.backtest.screen.strategies import Answers
+from desk.backtest.series import fill_holes
 from desk.bench.breakout import BreakoutTerms
 from trader.model.cycle_state import Regime
 from trader.model.denials import DenialCode
@@ -18,18 +19,24 @@ def screen(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId, regime
     """Say where a close may lie above every close before it on enough volume."""
     count = len(grid)
     series = grid.series(product_id, grid.settings.bars.granularity)
-    assert series is not None
-    close, volume = series.columns.close, series.columns.volume
+    if series is None or not series.has_candles:
+        return Answers.unknown(count)
+    bars = fill_holes(series.columns)
+    close, volume = bars.close, bars.volume
     look = terms.lookback_bars
     fires = np.zeros(len(close), dtype=np.bool_)
     if len(close) > look:
         highest = _rolling_max(close, look)
         total = np.concatenate(([0.0], np.cumsum(volume)))
         mean = (total[look:] - total[:-look]) / look
-        limit = terms.volume_ratio * mean[1:] * (1 - MARGIN) - MARGIN * total[-1] / len(total)
+        # What a running sum of so many numbers may have lost is less than a million millionth of it.
+        limit = terms.volume_ratio * (mean[1:] * (1 - MARGIN) - 1e-12 * total[-1])
         fires[look:] = (close[look:] > highest[: len(close) - look] * (1 - MARGIN)) & (volume[look:] > limit)
-    place = grid.places(series) - 1
-    proposes = np.where(place >= 0, fires[np.maximum(place, 0)], True)
+    # A tick without its newest bar has no candidate: what is said of it here counts for nothing.
+    place = (
+        grid.ticks // bars.granularity.seconds * bars.granularity.seconds - bars.start[0]
+    ) // bars.granularity.seconds
+    proposes = fires[np.clip(place - 1, 0, len(close) - 1)]
     return Answers(
         proposes,
         np.zeros(count, dtype=np.bool_),

@@ -1,0 +1,62 @@
+"""Runs a market by both engines and names what differs: books, fills, orders, verdicts, ticks that were told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+
+from desk.backtest.advance import MADE_ANEW
+from desk.backtest.engines import Tally, run_exhaustive, run_screened
+from desk.backtest.screen.strategies import Screens, StrategyScreen
+from desk.backtest.world import Recorded, World
+from desk.bench import breakout_screen
+from trader.cycle.report import CycleReport
+from trader.model.ids import Instant
+from trader.model.ledger import Ledger
+
+SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.screen}
+
+
+@dataclass
+class Played:
+    """One engine's run: its world, its counts, and the books before and after each tick it told of."""
+
+    world: World
+    tally: Tally = field(default_factory=Tally)
+    books: dict[int, tuple[Ledger | None, Ledger | None]] = field(default_factory=dict)
+
+    def note(self, tick: int, report: CycleReport) -> None:
+        """Keep what a tick found and left."""
+        self.books[tick] = report.before, report.after
+
+
+def play(recorded: Recorded, ticks: Sequence[Instant], screens: Screens | None) -> Played:
+    """Run one engine: the screened one with these screens, the exhaustive one without any."""
+    played = Played(World(recorded))
+    if screens is None:
+        played.tally = run_exhaustive(played.world, ticks, played.note)
+    else:
+        played.tally = run_screened(played.world, recorded, ticks, screens, played.note)
+    return played
+
+
+def find_differences(truth: Played, other: Played) -> list[str]:
+    """Name everything by which a run differs from that of every tick."""
+    found = [] if truth.tally.verdicts == other.tally.verdicts else ["verdicts"]
+    found += [] if truth.tally.ticks == other.tally.ticks else ["ticks"]
+    found += [f"tick {tick} was told of by one" for tick in sorted(truth.books.keys() ^ other.books.keys())]
+    for name in ("fills", "finished", "epoch", "version"):
+        if getattr(truth.world.store, name) != getattr(other.world.store, name):
+            found.append(name)
+    for tick in sorted(truth.books.keys() & other.books.keys()):
+        for when, ours, theirs in zip(("before", "after"), truth.books[tick], other.books[tick], strict=True):
+            found += [f"{name} {when} tick {tick}" for name in compare_books(ours, theirs)]
+    last = compare_books(truth.world.ledger, other.world.ledger)
+    return [*found, *(f"{name} at the end" for name in last)]
+
+
+def compare_books(ours: Ledger | None, theirs: Ledger | None) -> Iterator[str]:
+    """Name the fields in which two ledgers differ, but for those that every tick writes anew."""
+    for each in fields(Ledger):
+        if each.name not in MADE_ANEW and getattr(ours, each.name, None) != getattr(theirs, each.name, None):
+            yield each.name

@@ -1,0 +1,182 @@
+"""Each screen, rule and due instant of the backtest, made a little wrong: the comparison of both engines finds it.
+
+The table of ``SABOTAGES`` says which piece is damaged, how, and on which market it is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from desk.backtest import foresight, next_due, skipped
+from desk.backtest.advance import Advancer
+from desk.backtest.screen.exits import ExitScreen
+from desk.backtest.screen.regime import RegimeScreen
+from desk.backtest.screen.strategies import Answers
+from desk.backtest.screen.universe import UniverseScreen
+from desk.backtest.screen.venue import VenueScreen
+from desk.bench import breakout_screen
+from simulation.backtest.comparison import SCREENS, Played, find_differences, play
+from simulation.backtest.markets import Market
+from simulation.test_backtest import CASES
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """A damage, and the case of ``test_backtest.CASES`` on which it must be found."""
+
+    case: str
+    damage: Callable[[Patch], None]
+
+
+def skip_rule(name: str) -> Callable[[Patch], None]:
+    """Leave a rule of the advance out: the ledger comes back as it went in."""
+    return lambda patch: patch.setattr(Advancer, name, lambda self, ledger, *_: ledger)
+
+
+def change_method(owner: Any, name: str, change: Callable[[Any], Any]) -> Callable[[Patch], None]:
+    """Change what a method or function returns."""
+
+    def damage(patch: Patch) -> None:
+        honest = getattr(owner, name)
+        patch.setattr(owner, name, lambda *given, **named: change(honest(*given, **named)))
+
+    return damage
+
+
+def never(patch: Patch, owner: Any, name: str) -> None:
+    """Let a screen see nothing until the end of the run."""
+    patch.setattr(owner, name, lambda self, *_: len(self._grid))
+
+
+def forget_hold_times(patch: Patch) -> None:
+    """Let no lot's time fall due."""
+    patch.setattr(next_due, "_list_due", lambda _: iter(()))
+
+
+def shorten_by_one(found: Any) -> Any:
+    """Judge each tick by what the one before it saw."""
+    return replace(found, proposes=np.roll(found.proposes, 1))
+
+
+def keep_turns(patch: Patch) -> None:
+    """Let no turn of the regime be run."""
+    honest = RegimeScreen.follow
+
+    def follow(self: RegimeScreen, begin: int, before: Any) -> None:
+        honest(self, begin, before)
+        self.turns[:] = False
+
+    patch.setattr(RegimeScreen, "follow", follow)
+
+
+def keep_members(patch: Patch) -> None:
+    """Let no turn of a membership be run."""
+    honest = UniverseScreen.follow
+
+    def follow(self: UniverseScreen, product_id: Any, begin: int, before: Any) -> None:
+        honest(self, product_id, begin, before)
+        self.standing[product_id].turns[:] = False
+
+    patch.setattr(UniverseScreen, "follow", follow)
+
+
+def count_as_held(patch: Patch) -> None:
+    """Count of a product that is held what is said of one that is not."""
+    honest = breakout_screen.screen
+
+    def screen(*given: Any) -> Answers:
+        found = honest(*given)
+        return replace(found, held=found.free)
+
+    patch.setitem(SCREENS, "breakout", screen)  # type: ignore[arg-type]
+
+
+def see_late(patch: Patch) -> None:
+    """Let the strategy's screen see each signal a tick late."""
+    honest = breakout_screen.screen
+    patch.setitem(SCREENS, "breakout", lambda *given: shorten_by_one(honest(*given)))  # type: ignore[arg-type]
+
+
+SABOTAGES: dict[str, Sabotage] = {
+    "marks and peaks are not advanced": Sabotage("plain", skip_rule("value")),
+    "the peak of a lot is not raised": Sabotage(
+        "trailing", lambda p: p.setattr(Advancer, "_raise_peak", lambda _, lot, *__: lot)
+    ),
+    "the highest equity on the way is not marked": Sabotage(
+        "plain", lambda p: p.setattr(Advancer, "_mark_highest", lambda _, ledger, *__: ledger)
+    ),
+    "what is over is not forgotten": Sabotage("plain", skip_rule("forget")),
+    "held products are not renewed": Sabotage("plain", skip_rule("renew_held")),
+    "the list of products is not fetched": Sabotage("plain", skip_rule("fetch")),
+    "fees are not renewed": Sabotage("plain", skip_rule("renew_fees")),
+    "the last run is not marked": Sabotage("plain", skip_rule("mark_run")),
+    "the last run is marked one tick early": Sabotage(
+        "plain",
+        lambda p: p.setattr(Advancer, "mark_run", _one_early(Advancer.mark_run)),
+    ),
+    "the venue has read the tape a tick too far": Sabotage(
+        "plain", lambda p: p.setattr(Advancer, "match", _one_late(Advancer.match))
+    ),
+    "time limits do not fall due": Sabotage("plain", forget_hold_times),
+    "days do not begin with their own marks": Sabotage(
+        "plain", change_method(foresight, "find_next_due", lambda at: at + 86_400)
+    ),
+    "nothing of a lot is seen": Sabotage("trailing", lambda p: never(p, ExitScreen, "next_tick")),
+    "no order is seen": Sabotage("plain", lambda p: never(p, VenueScreen, "next_tick")),
+    "orders are seen a tick late": Sabotage("plain", change_method(VenueScreen, "next_tick", lambda at: at + 1)),
+    "turns of the regime are skipped": Sabotage("regimes", keep_turns),
+    "turns of a membership are skipped": Sabotage("holes", keep_members),
+    "signals are seen a tick late": Sabotage("plain", see_late),
+    "held products are counted as free": Sabotage("plain", count_as_held),
+    "the pace of a strategy is not kept": Sabotage(
+        "slow strategy", change_method(skipped.SkippedTicks, "_ask", lambda at: at - 300)
+    ),
+    "the drawdown's limit is not seen": Sabotage(
+        "drawdown", lambda p: p.setattr(foresight.Foresight, "_next_halt", lambda _, __, end, ___: end)
+    ),
+}
+
+
+def _one_early(honest: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, ledger, tick: honest(self, ledger, tick - 1)
+
+
+def _one_late(honest: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, tick: honest(self, min(tick + 1, len(self._grid) - 1))
+
+
+@lru_cache(maxsize=8)
+def truth_of(case: str) -> tuple[Market, Played]:
+    """Run every tick of a case, once."""
+    market = CASES[case][0]
+    return market, play(market.record(), market.ticks(), None)
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_sabotage_is_found(name: str, monkeypatch: Patch) -> None:
+    """By a difference, or because the run cannot go on."""
+    sabotage = SABOTAGES[name]
+    market, truth = truth_of(sabotage.case)
+    sabotage.damage(monkeypatch)
+
+    try:
+        found = find_differences(truth, play(market.record(), market.ticks(), SCREENS))
+    except AssertionError as error:
+        found = [f"it broke off: {error}"]
+
+    assert found, f"{name} is not noticed on {sabotage.case}"
+
+
+def test_without_sabotage_nothing_is_found() -> None:
+    """So that what is found above is the sabotage."""
+    for case in {each.case for each in SABOTAGES.values()}:
+        market, truth = truth_of(case)
+        assert find_differences(truth, play(market.record(), market.ticks(), SCREENS)) == []
