@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from desk.markets.candle_folder import HEADER, CandleFolder
+from desk.markets.candle_files import HEADER
+from desk.markets.candle_folder import CandleFolder
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity
