@@ -61,10 +61,10 @@ def name_candles(product_id: ProductId, granularity: Granularity) -> str:
     return f"{product_id}-{_SUFFIX_OF[granularity]}"
 
 
-def read_rows(file: Path) -> bytes:
-    """Read the rows below the header, a newline between them and none at the end; empty if there are none.
+def read_plain(file: Path) -> bytes:
+    """Read a file of text, unpacked if its name says that it is packed, with lines that end in a newline.
 
-    Raises: DataError for a file that cannot be read or unpacked; MalformedData for another header.
+    Raises: DataError for a file that cannot be read or unpacked, or that holds other than ASCII.
     """
     try:
         packed = file.read_bytes()
@@ -73,8 +73,15 @@ def read_rows(file: Path) -> bytes:
         raise DataError(f"{file}: {error}") from error
     if not content.isascii():
         raise DataError(f"{file}: not all of it is plain text (ASCII)")
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n")
+    return content.replace(b"\r\n", b"\n") if b"\r" in content else content
+
+
+def read_rows(file: Path) -> bytes:
+    """Read the rows below the header, a newline between them and none at the end; empty if there are none.
+
+    Raises: DataError for a file that cannot be read or unpacked; MalformedData for another header.
+    """
+    content = read_plain(file)
     first = content.find(b"\n") if b"\n" in content else len(content)
     header, end = content[:first].decode(), len(content)
     if header != HEADER:

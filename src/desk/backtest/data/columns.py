@@ -47,6 +47,10 @@ class Columns:
 class CandleSource(Protocol):
     """Where recorded candles come from."""
 
+    @property
+    def has_only_closes(self) -> bool:
+        """Whether open, high and low are the close and volumes are zero: no stop can be judged by such bars."""
+
     def granularities(self, product_id: ProductId) -> tuple[Granularity, ...]:
         """Return the lengths of bar there are for a product, finest first; none for one that is not known."""
 

@@ -24,6 +24,8 @@ _ROW = np.dtype([(name, np.int64 if name == "start" else np.float64) for name in
 class CandleFolderSource:
     """CandleSource over a folder: a product is read when it is asked for, and kept. Other files are left alone."""
 
+    has_only_closes = False
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._files = list_candle_files(path, (*TEXT_ENDINGS, _PARQUET))
