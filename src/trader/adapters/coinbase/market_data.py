@@ -100,6 +100,19 @@ class CoinbaseMarket:
             found |= self._bars(late, granularity, count, now)
         return found
 
+    def candles(
+        self, product_id: ProductId, granularity: Granularity, windows: Sequence[tuple[int, int]]
+    ) -> list[list[Candle]]:
+        """Return what the venue has in each window of a first and a last start, as it tells it: nothing is filled in.
+
+        Raises: VenueError if one of the windows, of at most ``BUCKETS_MAX``, was not answered, or not with candles.
+        """
+        calls = [_candles_call(product_id, granularity, *window) for window in windows]
+        answers = self._transport.read_each(calls)
+        for problem in (each for each in answers if isinstance(each, VenueError)):
+            raise problem
+        return [read_answer(call, read_candles, raw) for call, raw in zip(calls, answers, strict=True)]
+
     def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
         """Return what rests near the mid."""
         calls = {product_id: _book_call(product_id) for product_id in product_ids}

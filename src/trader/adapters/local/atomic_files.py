@@ -37,7 +37,12 @@ def read_lines(path: Path, start: int = 0) -> list[bytes]:
 
 def replace_text(path: Path, text: str) -> None:
     """Replace the content of a file in one step."""
-    written = _written_beside(path, text)
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Replace the content of a file in one step; a crash before it may leave a file beside it, ``.NAME.`` and more."""
+    written = _written_beside(path, content)
     try:
         written.replace(path)
     except OSError:
@@ -48,7 +53,7 @@ def replace_text(path: Path, text: str) -> None:
 
 def create_text(path: Path, text: str) -> None:
     """Create a file with all its content in one step. Raises: FileExistsError if there is one already."""
-    written = _written_beside(path, text)
+    written = _written_beside(path, text.encode())
     try:
         # A link, unlike a rename, refuses to replace what is there.
         path.hardlink_to(written)
@@ -89,12 +94,12 @@ def translate_errors(path: Path, into: Callable[[str], TraderError] = StoreUnava
         raise into(f"{path}: {error}") from error
 
 
-def _written_beside(path: Path, text: str) -> Path:
+def _written_beside(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
     except OSError:

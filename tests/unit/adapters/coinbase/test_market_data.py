@@ -520,6 +520,41 @@ def test_no_call_asks_for_more_buckets_than_the_venue_gives(venue: Stub, count: 
     assert count == sum(sizes)
 
 
+def test_candles_are_told_as_they_are(venue: Stub) -> None:
+    """Window by window, oldest first, the running bucket and the holes as the venue has them."""
+
+    def odd_candles(request: Request) -> Reply:
+        first = int(dict(request.query)["start"])
+        return Reply({"candles": [a_row(start) for start in range(first + 1200, first - 1, -600)]})
+
+    venue.on("GET", candles_at("SOL-USD"), odd_candles)
+
+    pages = a_market(venue).candles(SOL, FIVE, [(START - 3000, START - 1800), (START - 1500, START)])
+
+    firsts = (START - 3000, START - 1500)
+    assert [[first, first + 600, first + 1200] for first in firsts] == [[each.start for each in page] for page in pages]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(HTML, 502), VenueUnavailable),
+        (Reply({"candles": [{"start": "soon"}]}), VenueProtocol),
+        (Reply({}), VenueProtocol),
+    ],
+)
+def test_candles_are_all_of_them_or_an_error(venue: Stub, reply: Reply, error: type[VenueError]) -> None:
+    """Some without the others would look like a hole."""
+
+    def sometimes(request: Request) -> Reply:
+        return reply if dict(request.query)["start"] == "0" else every_candle(request)
+
+    venue.on("GET", candles_at("SOL-USD"), sometimes)
+
+    with pytest.raises(error, match="SOL-USD/candles"):
+        a_market(venue).candles(SOL, FIVE, [(START - 600, START - 300), (0, 300)])
+
+
 def test_every_product_is_answered(venue: Stub) -> None:
     """With its bars or with the reason, each its own."""
     venue.on("GET", candles_at("SOL-USD"), every_candle)
