@@ -1,7 +1,7 @@
 # The words people type. `make` alone lists them.
 #
 # Each environment is a stamp file inside .venv that is newer than what it was made from, so a second run costs
-# nothing. Both stamps share one .venv: the two locks agree on every version, which tests/architecture proves.
+# nothing. All stamps share one .venv: the locks agree on every version, which tests/architecture proves.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -38,15 +38,24 @@ help: ## list these targets
 	$(BIN)/python -m pip check --quiet
 	@touch $@
 
-# The full set holds the small one, so it leaves both stamps.
-.venv/.dev: .venv/.made requirements/dev.txt requirements/desk.txt pyproject.toml
+# What the backtest needs beside the desk; the demo is as light without it as before.
+.venv/.research: .venv/.run requirements/research.txt
+	$(PIP_LOCKED) -r requirements/research.txt
+	$(BIN)/python -m pip check --quiet
+	@touch $@
+
+# The full set holds the small ones, so it leaves all stamps.
+.venv/.dev: .venv/.made requirements/dev.txt requirements/desk.txt requirements/research.txt pyproject.toml
 	$(PIP_LOCKED) -r requirements/dev.txt
 	$(PIP_PROJECT) --editable .
 	$(BIN)/python -m pip check --quiet
-	@touch .venv/.run $@
+	@touch .venv/.run .venv/.research $@
 
 .PHONY: setup
 setup: .venv/.dev ## make .venv with everything needed to run, check and test
+
+.PHONY: research
+research: .venv/.research ## install what the backtest needs
 
 # --- run ---------------------------------------------------------------------------------------------------------
 
@@ -357,6 +366,7 @@ lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade t
 	$(COMPILE) requirements/dev.in --output-file requirements/dev.txt
 	$(COMPILE) requirements/desk.in requirements/build.in --constraint requirements/dev.txt \
 	  --output-file requirements/desk.txt
+	$(COMPILE) requirements/research.in --constraint requirements/dev.txt --output-file requirements/research.txt
 	$(COMPILE) layers/dependencies/requirements.in --constraint requirements/dev.txt \
 	  --output-file layers/dependencies/requirements.txt
 	$(COMPILE) requirements/sam.in --output-file requirements/sam.txt

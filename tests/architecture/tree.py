@@ -6,7 +6,12 @@ from pathlib import Path
 from architecture.rules import Source
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("layers/dependencies/requirements.txt", "requirements/desk.txt", "requirements/dev.txt")
+LOCKS = (
+    "layers/dependencies/requirements.txt",
+    "requirements/desk.txt",
+    "requirements/dev.txt",
+    "requirements/research.txt",
+)
 
 
 def sources(root: Path = ROOT) -> list[Source]:

@@ -71,7 +71,7 @@ class PartialCandles:
         if self.asked is None and self.file.exists() and not self._parts.exists():
             raise ConfigError(f"{self.file} is no download that could be gone on with; allowed is another folder")
 
-    def pieces(self, wanted: Stretch, buckets: int) -> tuple[Stretch, ...]:
+    def plan(self, wanted: Stretch, buckets: int) -> tuple[Stretch, ...]:
         """Return what has to be there, kept already or not, before the file can hold all that is wanted.
 
         It holds one stretch without a hole in what was asked for, so what lies between is wanted as well.

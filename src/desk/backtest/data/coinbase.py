@@ -129,7 +129,7 @@ class _Job:
         self.product_id = product_id
         self.candles = PartialCandles(download.folder, product_id, granularity, download.replace)
         self._market, self._granularity = download.market, granularity
-        self._pieces = self.candles.pieces(stretch, download.parallel * BUCKETS_MAX)
+        self._pieces = self.candles.plan(stretch, download.parallel * BUCKETS_MAX)
 
     @property
     def buckets(self) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from desk.backtest.data.checks import check_columns, is_sound
 from desk.backtest.data.columns import Columns
+from desk.backtest.requirements import check_installed
 from desk.markets.candle_files import NAMES, TEXT_ENDINGS, list_candle_files, parse_rows, read_rows
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import ProductId
@@ -55,7 +56,10 @@ class CandleFolderSource:
 
 
 def read_candle_file(file: Path, granularity: Granularity) -> Columns:
-    """Read one file, by its ending. Raises: DataError; MalformedData naming file, line (or row) and value."""
+    """Read one file, by its ending.
+
+    Raises: ConfigError without DuckDB for Parquet; DataError; MalformedData naming file, line (or row) and value.
+    """
     columns = _read_parquet(file, granularity) if file.suffix == _PARQUET else _read_text(file, granularity)
     if not len(columns):
         raise MalformedData(f"{file}: no candles")
@@ -88,7 +92,8 @@ def _parse(rows: bytes, granularity: Granularity) -> Columns | None:
 
 
 def _read_parquet(file: Path, granularity: Granularity) -> Columns:
-    # The library takes as long to load as ten files of text take to be read.
+    check_installed("duckdb")
+    # Loaded for Parquet alone: it takes as much memory as all the candles together.
     import duckdb  # noqa: PLC0415
 
     prices = ", ".join(f'CAST("{name}" AS DOUBLE) AS "{name}"' for name in NAMES[1:])
