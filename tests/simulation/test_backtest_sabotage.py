@@ -61,6 +61,11 @@ def forget_hold_times(patch: Patch) -> None:
     patch.setattr(next_due, "_list_due", lambda _: iter(()))
 
 
+def skip_days(patch: Patch) -> None:
+    """Value a stretch as if it lay within one day."""
+    patch.setattr(Advancer, "value", Advancer._value_day)
+
+
 def shorten_by_one(found: Any) -> Any:
     """Judge each tick by what the one before it saw."""
     return replace(found, proposes=np.roll(found.proposes, 1))
@@ -126,9 +131,7 @@ SABOTAGES: dict[str, Sabotage] = {
         "plain", lambda p: p.setattr(Advancer, "match", _one_late(Advancer.match))
     ),
     "time limits do not fall due": Sabotage("plain", forget_hold_times),
-    "days do not begin with their own marks": Sabotage(
-        "plain", change_method(foresight, "find_next_due", lambda at: at + 86_400)
-    ),
+    "days do not begin with their own marks": Sabotage("plain", skip_days),
     "nothing of a lot is seen": Sabotage("trailing", lambda p: never(p, ExitScreen, "next_tick")),
     "no order is seen": Sabotage("plain", lambda p: never(p, VenueScreen, "next_tick")),
     "orders are seen a tick late": Sabotage("plain", change_method(VenueScreen, "next_tick", lambda at: at + 1)),

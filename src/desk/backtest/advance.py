@@ -7,6 +7,7 @@ Money is computed by the stages' own functions, at the few ticks of the stretch 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -80,6 +81,9 @@ ADVANCED = frozenset(
 )
 
 
+_DAY = 86_400
+
+
 class Advancer:
     """Carries the books of a world over a stretch of quiet ticks."""
 
@@ -94,12 +98,22 @@ class Advancer:
         ledger = self.renew_held(self.forget(ledger, last), last)
         ledger = self.renew_fees(self.value(ledger, begin, end), begin, end)
         membership = foresight.universe.membership(last)
-        ledger = replace(ledger, regime=foresight.regime.states[last], membership=membership)
+        ledger = replace(ledger, regime=foresight.regime.state(last), membership=membership)
         self.match(last)
         self._world.store.skip(self.mark_run(ledger, last), end - begin)
 
     def value(self, ledger: Ledger, begin: int, end: int) -> Ledger:
-        """Mark what is held: peaks of lots, marks and equity as of the last tick, and the highest equity on the way."""
+        """Mark what is held: peaks of lots, marks and equity as of the last tick, and the highest equity on the way.
+
+        Day by day, since a day and a week begin with the last equity before them.
+        """
+        days = self._grid.ticks[begin:end] // _DAY
+        edges = (np.flatnonzero(days[1:] != days[:-1]) + begin + 1).tolist()
+        for low, high in pairwise((begin, *edges, end)):
+            ledger = self._value_day(ledger, low, high)
+        return ledger
+
+    def _value_day(self, ledger: Ledger, begin: int, end: int) -> Ledger:
         if not ledger.lots:
             ledger = accept_marks(ledger, {}) if ledger.accepted_marks else ledger
             return advance_equity_marks(ledger, equity_of(ledger, {}), self._grid.at(end - 1))
@@ -108,8 +122,7 @@ class Advancer:
         assert marks is not None
         path = compute_equities(self._grid, ledger, begin, end)
         peak = float(path.max())
-        near = float(marks.peak_equity) * (1 - MARGIN) - self._coarseness(ledger)
-        if peak > near:
+        if peak > float(marks.peak_equity) * (1 - MARGIN) - self._coarseness(ledger):
             ledger = self._mark_highest(ledger, begin, path, peak)
         return self._mark(ledger, end - 1)
 

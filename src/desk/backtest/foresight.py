@@ -18,7 +18,6 @@ from desk.backtest.screen.strategies import Answers, Screens
 from desk.backtest.screen.universe import UniverseScreen
 from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
-from trader.model.cycle_state import Regime
 from trader.model.ids import ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.sim.account import SimAccount
@@ -45,7 +44,7 @@ class Foresight:
         """Foresee all ticks after the first, from the books that it left."""
         self._follow_membership(1, ledger)
         self.regime.follow(1, ledger.regime)
-        regimes = [state.current for state in self.regime.states]
+        regimes = self.regime.current()
         for strategy_id, section in sorted(self.settings.strategies.items()):
             if section.enabled:
                 screen = self._screens.get(strategy_id)
@@ -59,7 +58,7 @@ class Foresight:
 
     def check(self, tick: int, ledger: Ledger) -> None:
         """Foresee anew what came otherwise, as after a tick of which the screens could not tell."""
-        is_other = self.regime.states[tick] != ledger.regime
+        is_other = self.regime.state(tick) != ledger.regime
         if is_other:
             self.regime.follow(tick + 1, ledger.regime)
         if self.universe.membership(tick) != ledger.membership:
@@ -91,14 +90,12 @@ class Foresight:
 
     def _plan(self) -> None:
         """List the ticks that are run whatever is held, and for each strategy those at which it may want something."""
-        days = self.grid.ticks // 86_400
         turns = self.regime.turns | self.regime.unsure | ~self._is_complete()
-        turns[1:] |= days[1:] != days[:-1]
         turns[-1] = True
         for product_id, codes in self.universe.codes.items():
             turns |= (codes == MAYBE) | self.universe.standing[product_id].turns
         self._turns: list[int] = np.flatnonzero(turns).tolist()
-        self._crash = np.array([state.current is Regime.CRASH for state in self.regime.states], dtype=np.bool_)
+        self._crash = self.regime.is_crash()
         self._wants = {
             strategy_id: {
                 each: np.flatnonzero(answer.proposes & self.universe.is_candidate(each)).tolist()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,22 +31,19 @@ MARGIN = 1e-9
 class ProductColumns:
     """One product at every tick.
 
-    ``price`` is the last close, as far as the market is not shut; NaN where there is none. ``bid`` and ``ask`` are
-    rounded to the increment as the market's are, one increment apart at most. ``low`` and ``high`` are the extremes of
-    what closed since the tick before; infinite where nothing did.
+    ``bid`` is rounded to the increment as the market's is, one increment off at most; NaN where the market is shut.
+    ``low`` and ``high`` are the extremes of what closed since the tick before; infinite where nothing did.
     """
 
     product: Product
-    price: Floats
     bid: Floats
-    ask: Floats
     low: Floats
     high: Floats
 
-    @cached_property
+    @property
     def has_quote(self) -> Flags:
         """Where there is a market."""
-        return ~np.isnan(self.price)
+        return ~np.isnan(self.bid)
 
 
 class MarketGrid:
@@ -85,32 +81,46 @@ class MarketGrid:
         """Return, per tick, how many candles of a series have closed."""
         return np.searchsorted(series.columns.start, self.ticks - series.granularity.seconds, side="right")
 
-    def _columns(self, product: Product, series: ColumnSeries) -> ProductColumns:
+    def prices(self, product_id: ProductId) -> Floats:
+        """Return the last close at each tick; NaN where the market is shut."""
+        series = self.finest(product_id)
         columns, step = series.columns, series.granularity.seconds
+        if not len(columns):
+            return np.full(len(self), np.nan)
         closed = self.places(series)
         last = np.maximum(closed - 1, 0)
-        if len(columns):
-            is_open = (closed > 0) & (columns.start[last] + step >= self.ticks - max(QUIET_SECONDS_MAX, 2 * step))
-            price = np.where(is_open, columns.close[last], np.nan)
-            before = np.concatenate(([0], closed[:-1]))
-            low = _extremes(np.minimum, columns.low, before, closed, np.inf)
-            high = _extremes(np.maximum, columns.high, before, closed, -np.inf)
-        else:
-            price = np.full(len(self), np.nan)
-            low, high = np.full(len(self), np.inf), np.full(len(self), -np.inf)
-        increment = float(product.price_increment)
-        half = float(self.settings.simulation.spread_bps / BPS / 2)
+        is_open = (closed > 0) & (columns.start[last] + step >= self.ticks - max(QUIET_SECONDS_MAX, 2 * step))
+        return np.where(is_open, columns.close[last], np.nan)
+
+    def spreads(self, product_id: ProductId) -> Floats:
+        """Return the spread at each tick. Units: basis points of the mid; an increment off at most."""
+        product = self.products[product_id].product
+        bid, increment = self.products[product_id].bid, float(product.price_increment)
         # A hundred-thousandth of an increment: what a float lacks to the whole number it stands for is far less.
-        bid = np.floor(price * (1 - half) / increment + 1e-5) * increment
-        ask = np.maximum(np.ceil(price * (1 + half) / increment - 1e-5) * increment, bid + increment)
-        return ProductColumns(product, price, bid, ask, low, high)
+        ask = np.ceil(self.prices(product_id) * (1 + self._half) / increment - 1e-5) * increment
+        ask = np.maximum(ask, bid + increment)
+        return (ask - bid) / (ask + bid) * 2e4
+
+    @property
+    def _half(self) -> float:
+        return float(self.settings.simulation.spread_bps / BPS / 2)
+
+    def _columns(self, product: Product, series: ColumnSeries) -> ProductColumns:
+        increment, columns = float(product.price_increment), series.columns
+        bid = np.floor(self.prices(product.product_id) * (1 - self._half) / increment + 1e-5) * increment
+        closed = self.places(series)
+        before = np.concatenate(([0], closed[:-1]))
+        low = _extremes(np.minimum, columns.low, before, closed, np.inf)
+        high = _extremes(np.maximum, columns.high, before, closed, -np.inf)
+        return ProductColumns(product, bid, low, high)
 
 
 def _extremes(take: np.ufunc, values: Floats, low: Integers, high: Integers, nothing: float) -> Floats:
     """Take the extreme of values[low:high] for each pair; *nothing* where that is empty."""
+    if len(low) and np.array_equal(high, low + 1):
+        # One candle a tick: the column itself.
+        return values[low[0] : high[-1]]
     found = np.full(len(low), nothing)
-    if np.array_equal(high, low + 1):
-        return values[low]
     some = np.flatnonzero(high > low)
     if not len(some):
         return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 
-_DAY = 86_400
+_NEVER = 1 << 62
 
 #: Fields at whose instant something changes: the tick at or after it is run exactly.
 DUE = frozenset({"Lot.max_hold_until", "OrderIntent.expires_at"})
@@ -62,11 +62,11 @@ HISTORY = frozenset(
 
 
 def find_next_due(ledger: Ledger, now: Instant) -> Instant:
-    """Return the earliest instant after *now* at which something of the ledger falls due; at the latest midnight UTC.
+    """Return the earliest instant after *now* at which something of the ledger falls due; a far one if nothing does.
 
-    A day begins with its own marks, so its first tick is never skipped; a week begins with a day.
+    Days and weeks need no tick of their own: their marks are carried over midnight, see ``advance``.
     """
-    return Instant(min((now // _DAY + 1) * _DAY, *(max(at, now + 1) for at in _list_due(ledger)), now + _DAY))
+    return Instant(max(min(_list_due(ledger), default=_NEVER), now + 1))
 
 
 def _list_due(ledger: Ledger) -> Iterator[int]:

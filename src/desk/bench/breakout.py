@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import fsum
+from typing import ClassVar
 
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
@@ -34,7 +35,7 @@ class BreakoutTerms:
 class Breakout:
     """Close above every close of the look-back before it, on more than so many times its mean volume."""
 
-    reads_triggers = False
+    reads_triggers: ClassVar[bool] = False
 
     strategy_id: StrategyId
     settings: BreakoutTerms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, MarketGrid
@@ -10,12 +11,11 @@ from desk.backtest.screen.codes import encode_verdict
 from desk.backtest.screen.strategies import Answers
 from desk.backtest.series import fill_holes
 from desk.bench.breakout import BreakoutTerms
-from trader.model.cycle_state import Regime
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
 
 
-def screen(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId, regimes: list[Regime]) -> Answers:  # noqa: ARG001 - it minds no regime
+def screen(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId, regimes: NDArray[np.object_]) -> Answers:  # noqa: ARG001 - it minds no regime
     """Say where a close may lie above every close before it on enough volume."""
     count = len(grid)
     series = grid.series(product_id, grid.settings.bars.granularity)

@@ -6,45 +6,70 @@ the stretches of one reading.
 
 from __future__ import annotations
 
-from math import isnan
-
 import numpy as np
+from numpy.typing import NDArray
 
 from desk.backtest.data.columns import Floats
-from desk.backtest.grid import MARGIN, Flags, MarketGrid
+from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
 from trader.indicators import SECONDS_PER_YEAR
 from trader.model.cycle_state import Regime, RegimeState
 from trader.model.ids import ProductId
 from trader.settings.policy import RegimeSettings
-from trader.stages.regime import advance_memory, await_reading, classify
+from trader.stages.regime import advance_memory, await_reading
 
 _BARS_MIN = 3
 
 
+_REGIMES = (Regime.UNKNOWN, Regime.CRASH, Regime.BULL, Regime.BEAR, Regime.CHOP)
+
+
 class RegimeScreen:
-    """The state after each tick, as far as no reading comes near a threshold."""
+    """The memory after each tick, as far as no reading comes near a threshold."""
 
     def __init__(self, grid: MarketGrid) -> None:
         self._grid, self._settings = grid, grid.settings.regime
         trend, volatility = self._read()
-        self.readings = [self._classify(*each) for each in zip(trend.tolist(), volatility.tolist(), strict=True)]
         self.unsure: Flags = _is_near(trend, volatility, self._settings)
-        self.states: list[RegimeState] = [RegimeState()] * len(grid)
+        self._readings = _classify(trend, volatility, self._settings)
+        self._states: list[RegimeState] = [RegimeState()]
+        self._places = np.zeros(len(grid), dtype=np.int32)
         self.turns: Flags = np.zeros(len(grid), dtype=np.bool_)
 
-    def _classify(self, trend: float, volatility: float) -> Regime:
-        return Regime.UNKNOWN if isnan(trend) else classify(trend, volatility, self._settings)
+    def state(self, tick: int) -> RegimeState:
+        """Return the memory after a tick."""
+        return self._states[int(self._places[tick])]
+
+    def current(self) -> NDArray[np.object_]:
+        """Return the regime in force after each tick."""
+        return np.array([state.current for state in self._states], dtype=object)[self._places]
+
+    def is_crash(self) -> Flags:
+        """Where a crash is in force."""
+        return np.array([state.current is Regime.CRASH for state in self._states], dtype=np.bool_)[self._places]
 
     def follow(self, begin: int, before: RegimeState) -> None:
         """Carry the memory on from a tick, given what it was before that one."""
-        state = before
-        for tick in range(begin, len(self._grid)):
-            reading = self.readings[tick]
-            is_blind = reading is Regime.UNKNOWN
-            new = await_reading(state) if is_blind else advance_memory(state, reading, self._settings)
-            self.turns[tick] = new.current is not state.current
-            # One object for what is equal, so that a run of a year does not hold a state a tick.
-            state = self.states[tick] = state if new == state else new
+        known = {before: len(self._states)}
+        self._states.append(before)
+        state, readings = before, self._readings[begin:]
+        self.turns[begin:] = False
+        edges = np.concatenate(([0], np.flatnonzero(readings[1:] != readings[:-1]) + 1, [len(readings)]))
+        for low, high in zip((edges[:-1] + begin).tolist(), (edges[1:] + begin).tolist(), strict=True):
+            reading = _REGIMES[self._readings[low]] if low < high else Regime.UNKNOWN
+            for tick in range(low, high):
+                new = self._advance(state, reading)
+                self.turns[tick] = new.current is not state.current
+                is_settled, state = new == state, new
+                self._places[tick] = known.setdefault(state, len(self._states))
+                if known[state] == len(self._states):
+                    self._states.append(state)
+                if is_settled:
+                    # The same reading changes nothing more.
+                    self._places[tick:high] = known[state]
+                    break
+
+    def _advance(self, state: RegimeState, reading: Regime) -> RegimeState:
+        return await_reading(state) if reading is Regime.UNKNOWN else advance_memory(state, reading, self._settings)
 
     def _read(self) -> tuple[Floats, Floats]:
         """Return trend and volatility per tick, in percent; NaN where the benchmark cannot be read."""
@@ -70,6 +95,22 @@ class RegimeScreen:
         if len(pairs):
             trend[is_fresh], volatility[is_fresh] = read[inverse.ravel(), 0], read[inverse.ravel(), 1]
         return trend, volatility
+
+
+def _classify(trend: Floats, volatility: Floats, settings: RegimeSettings) -> Codes:
+    """Name the regime of each reading, as ``trader.stages.regime.classify`` does."""
+    with np.errstate(invalid="ignore"):
+        found = np.select(
+            [
+                np.isnan(trend),
+                (trend < -settings.crash_trend_pct) | (volatility > settings.crash_volatility_pct),
+                (trend >= settings.bull_trend_pct) & (volatility < settings.bull_volatility_pct),
+                trend <= -settings.bear_trend_pct,
+            ],
+            range(4),
+            4,
+        )
+    return found.astype(np.int8)
 
 
 def _measure(close: Floats, step: int) -> tuple[float, float]:

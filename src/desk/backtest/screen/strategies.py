@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from desk.backtest.grid import Codes, Flags, MarketGrid
 from desk.backtest.screen.codes import ABSENT
-from trader.model.cycle_state import Regime
 from trader.model.ids import ProductId
 
 
@@ -38,7 +38,7 @@ class Answers:
 
 
 #: Looks at one product of a grid: the grid, the strategy's settings, the product, the regime in force at each tick.
-StrategyScreen = Callable[[MarketGrid, Any, ProductId, "list[Regime]"], Answers]
+StrategyScreen = Callable[[MarketGrid, Any, ProductId, NDArray[np.object_]], Answers]
 
 #: Screens by strategy.
 Screens = Mapping[str, StrategyScreen]

@@ -96,7 +96,7 @@ class UniverseScreen:
     def _check_market(self, product: Product, tier: TierSettings) -> Codes:
         """Judge volume and price as of the last reading of the list; "maybe" where one since then would differ."""
         grid, turnover = self._grid, self._turnover(product)
-        price = grid.products[product.product_id].price
+        price = grid.prices(product.product_id)
         now = np.full(len(grid), PASS, dtype=np.int8)
         least = float(tier.volume_24h_min)
         now[turnover < least] = encode_verdict(DenialCode.VOLUME_BELOW_MIN)
@@ -126,8 +126,7 @@ class UniverseScreen:
     def _check_quote(self, product: Product, tier: TierSettings) -> Codes:
         columns = self._grid.products[product.product_id]
         codes = np.full(len(self._grid), PASS, dtype=np.int8)
-        spread = (columns.ask - columns.bid) / (columns.ask + columns.bid) * 2e4
-        limit = float(tier.spread_bps_max)
+        spread, limit = self._grid.spreads(product.product_id), float(tier.spread_bps_max)
         with np.errstate(invalid="ignore"):
             codes[spread > limit] = encode_verdict(DenialCode.SPREAD_EXCEEDS_MAX)
             codes[np.abs(spread - limit) <= MARGIN * max(limit, 1.0)] = MAYBE
@@ -147,8 +146,7 @@ class UniverseScreen:
         columns = self._grid.products[product_id]
         limit = float(tier.spread_bps_max * self._grid.settings.exits.spread_multiple_max) * (1 - MARGIN)
         with np.errstate(invalid="ignore"):
-            spread = (columns.ask - columns.bid) / (columns.ask + columns.bid) * 2e4
-            return columns.has_quote & (columns.bid > 0) & (spread < limit)
+            return columns.has_quote & (columns.bid > 0) & (self._grid.spreads(product_id) < limit)
 
     def _check_bars(self, product: Product) -> Codes:
         grid, wanted = self._grid, self._grid.settings.bars
