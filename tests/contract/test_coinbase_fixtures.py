@@ -67,7 +67,7 @@ def test_product_recorded_live() -> None:
     assert (Notional(1), Notional(150_000_000)) == (product.quote_size_min, product.quote_size_max)
     assert (Price("83306.04"), Notional("385375332.57")) == (product.price, product.volume_24h)
     assert Instant(1672531200) == product.listed_at
-    assert () == product.trading_restrictions()
+    assert () == product.trading_restrictions
     assert (False, False) == (product.limit_only, product.post_only)
 
 
@@ -79,7 +79,7 @@ def test_product_recorded_with_a_key() -> None:
         product.product_id,
         product.price,
         product.volume_24h,
-        product.trading_restrictions(),
+        product.trading_restrictions,
     )
 
 
@@ -119,7 +119,7 @@ def test_nine_spot_products_recorded() -> None:
     assert Quantity("11988060.178198761161369") == products[ProductId("XRP-USDT")].base_size_max
     assert Notional("2809244.1843") == products[ProductId("DOGE-USDT")].volume_24h
     assert Instant(1689277680) == products[ProductId("XRP-USDT")].listed_at
-    assert all(() == product.trading_restrictions() for product in products.values())
+    assert all(() == product.trading_restrictions for product in products.values())
 
 
 # --- market

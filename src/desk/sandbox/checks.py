@@ -29,7 +29,7 @@ def why_reject(
 
 def find_restriction(product: Product) -> str | None:
     """Return why nothing at all can be placed on a product."""
-    closed = product.trading_restrictions()
+    closed = product.trading_restrictions
     if not closed:
         return None
     return "TRADING_DISABLED" if "trading_disabled" in closed else "ORDER_ENTRY_DISABLED"

@@ -42,6 +42,8 @@ def give_report(ports: Ports, name: str, found: Sequence[str] = ()) -> None:
 def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
     """Count a run that could not read the switch; one that could ends the row."""
     unread = ledger.alarms.unread_switches + 1 if switch is None else 0
+    if unread == ledger.alarms.unread_switches:
+        return ledger
     return replace(ledger, alarms=replace(ledger.alarms, unread_switches=unread))
 
 
@@ -73,7 +75,8 @@ def note_zeros(run: RunState, found: Found, *, is_blind: bool) -> None:
         give_report(run.ports, name)
     ringing = {name: at for name, at in alarms.ringing.items() if name not in over or now - at < _APART_SECONDS}
     ringing |= {name: now for name in _NAMES if found[name]}
-    run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
+    if ringing != alarms.ringing:
+        run.ledger = replace(run.ledger, alarms=replace(alarms, ringing=ringing))
 
 
 def note_ringing(run: RunState, name: str) -> None:

@@ -82,7 +82,7 @@ class RestCover:
         """Offer the rest at the ask of now, if since the flags were read the book has come to take makers only."""
         hands, sale = self.hands, self.sale
         product = read_product(hands, sale.product_id)
-        if isinstance(product, str) or not product.post_only or product.trading_restrictions():
+        if isinstance(product, str) or not product.post_only or product.trading_restrictions:
             return None
         quote = read_quote(hands, product)
         if quote is None or quote.is_crossed:

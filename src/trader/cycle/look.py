@@ -59,7 +59,7 @@ def read_product(hands: Executor, product_id: ProductId, *, enters: bool = False
     except VenueError as error:
         return f"its flags could not be read: {error}"
     known = hands.ledger.products or ProductCache(Instant(0), ())
-    product, cause = merge_row(answers[product_id], known.by_id().get(product_id))
+    product, cause = merge_row(answers[product_id], known.by_id.get(product_id))
     hands.ledger = replace(hands.ledger, products=known.renew(answers))
     if product is None:
         return f"its flags could not be read: {cause}"

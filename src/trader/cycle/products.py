@@ -38,7 +38,7 @@ def load_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: I
 
 def _covers(cache: ProductCache, ours: Mapping[ProductId, Asset], pipeline: Pipeline) -> bool:
     """Tell whether it is known, of all that is ours or configured, that it is listed, why not, or that it is not."""
-    rows, products = pipeline.universe.rows, cache.by_id()
+    rows, products = pipeline.universe.rows, cache.by_id
     bases = {each.base for each in products.values()}.union(cache.unlisted)
     wanted = rows.name_bases(frozenset(ours.values()))
     return ours.keys() <= products.keys() | cache.causes.keys() and all(

@@ -77,7 +77,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         ports.identity.scope, settings.app.accounting_asset, Notional(settings.app.capital)
     )
     if ledger.products is not None:
-        ledger = replace(ledger, products=ledger.products.drop_unusable())
+        ledger = ledger.with_products(ledger.products.drop_unusable())
     mark = ledger.last_cycle
     if mark is not None and tick.decides and (blocker := why_not_now(mark, tick, now)) is not None:
         _give_back(ports, grant)
@@ -113,7 +113,8 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
         _decide(run, state, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
     resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
-    run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
+    if plan.cancels:
+        run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))
     is_due = bool(plan.intents or plan.conversions or resent or run.ledger.cancels)
     if run.ports.exchange is None or not (is_due or _lies_open(run, state)):
         return _finish(run, state, "decision")
@@ -168,8 +169,9 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time, run.commands)
     inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
     partial = pipeline.propose(inputs, screen)
-    with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
-        inputs = add_depth(inputs, partial.products_to_buy(), pipeline.settings, ports.market)
+    if wanted := partial.products_to_buy():
+        with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
+            inputs = add_depth(inputs, wanted, pipeline.settings, ports.market)
     run.notes += record_unlisted(run.ledger.products, inputs.ledger.products)
     run.decide(inputs, pipeline.conclude(partial, inputs))
 

@@ -64,9 +64,10 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     sale bears an earlier time than its buy.
     """
     lot, records = ledger.lots[lot_id], ledger.orders_of(lot_id)
-    old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
-    if not any(each.fills for each in old) or any(ledger.awaits_listing(each) for each in records):
+    has_old = any(fill.time <= until for each in records for fill in each.fills)
+    if not has_old or any(ledger.awaits_listing(each) for each in records):
         return ledger
+    old = [replace(each, fills=tuple(fill for fill in each.fills if fill.time <= until)) for each in records]
     taken = build_lot(old, lot)
     if taken is None:
         return ledger

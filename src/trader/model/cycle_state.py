@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from trader.errors import DataError, MissingData
 from trader.model.ids import Asset, CycleId, Instant, ProductId
-from trader.model.listings import find_flaw, remember_row
+from trader.model.listings import remember_row
 from trader.model.market import FeeRates, Product
 from trader.model.money import Notional, Price
 from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
@@ -125,7 +126,7 @@ class Membership:
     unknown: UnknownFields = NONE_UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProductCache:
     """Metadata of the products that can matter, as of one instant: the last of each that made sense.
 
@@ -140,8 +141,9 @@ class ProductCache:
     unlisted: tuple[Asset, ...] = ()
     unknown: UnknownFields = NONE_UNKNOWN
 
-    def by_id(self) -> dict[ProductId, Product]:
-        """Return the products by their id."""
+    @cached_property
+    def by_id(self) -> Mapping[ProductId, Product]:
+        """The products by their id."""
         return {product.product_id: product for product in self.products}
 
     def renew(self, answers: Mapping[ProductId, Product | DataError]) -> ProductCache:
@@ -149,7 +151,7 @@ class ProductCache:
 
         What was not answered stays as it is known. Of a row that makes no sense see ``remember_row``.
         """
-        products, causes = self.by_id(), dict(self.causes)
+        products, causes = dict(self.by_id), dict(self.causes)
         for product_id, answer in answers.items():
             product, cause = remember_row(answer, products.get(product_id))
             if product is not None:
@@ -162,7 +164,7 @@ class ProductCache:
 
     def drop_unusable(self) -> ProductCache:
         """Leave out the products by which no order can be made, as an older release may have stored them."""
-        flaws = {each.product_id: flaw for each in self.products if (flaw := find_flaw(each)) is not None}
+        flaws = {each.product_id: flaw for each in self.products if (flaw := each.flaw) is not None}
         if not flaws:
             return self
         kept = tuple(each for each in self.products if each.product_id not in flaws)

@@ -5,9 +5,10 @@ Every change returns a new ledger. Nothing here reads a market: marking with quo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 
 from trader.model.commands import CommandMark
 from trader.model.conversions import ConversionRecord
@@ -52,7 +53,7 @@ class SubLedger:
     unknown: UnknownFields = NONE_UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
     """Everything one scope remembers.
 
@@ -109,9 +110,9 @@ class Ledger:
     unknown: UnknownFields = NONE_UNKNOWN
 
     @property
-    def known_products(self) -> dict[ProductId, Product]:
+    def known_products(self) -> Mapping[ProductId, Product]:
         """What is known of products, by their ids."""
-        return self.products.by_id() if self.products is not None else {}
+        return self.products.by_id if self.products is not None else {}
 
     def positions(self) -> tuple[Position, ...]:
         """Group the lots by strategy and product, in a stable order."""
@@ -126,6 +127,18 @@ class Ledger:
         """Return the orders that may still change something, in the order they were decided."""
         active = (record for record in self.orders.values() if record.is_active)
         return tuple(sorted(active, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
+
+    @cached_property
+    def orders_by_lot(self) -> Mapping[ClientOrderId, Sequence[OrderRecord]]:
+        """Every remembered order, by the lot that it opened, closes or protects."""
+        by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
+        for record in self.orders.values():
+            by_lot.setdefault(record.intent.lot_id, []).append(record)
+        return by_lot
+
+    def with_products(self, products: ProductCache | None) -> Ledger:
+        """Take over what is known of products by now."""
+        return self if products is self.products else replace(self, products=products)
 
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""
@@ -175,9 +188,9 @@ class Ledger:
         """Return the base assets of every open lot."""
         return frozenset(lot.base for lot in self.lots.values())
 
-    def orders_of(self, lot_id: ClientOrderId) -> tuple[OrderRecord, ...]:
+    def orders_of(self, lot_id: ClientOrderId) -> Sequence[OrderRecord]:
         """Return every remembered order that opened, closes or protects this lot."""
-        return tuple(record for record in self.orders.values() if record.intent.lot_id == lot_id)
+        return self.orders_by_lot.get(lot_id, ())
 
     def quantity_withheld(self, lot_id: ClientOrderId) -> Quantity:
         """Return what of a lot is left to orders of a newer release: all that they may still sell."""
@@ -208,7 +221,9 @@ class Ledger:
 
     def without(self, lot_ids: Iterable[ClientOrderId], order_ids: Iterable[ClientOrderId]) -> Ledger:
         """Forget closed lots and finished orders."""
-        lots, orders = set(lot_ids), set(order_ids)
+        lots, orders = self.closed_lots.keys() & set(lot_ids), self.orders.keys() & set(order_ids)
+        if not lots and not orders:
+            return self
         return replace(
             self,
             closed_lots={key: lot for key, lot in self.closed_lots.items() if key not in lots},

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from trader.errors import DataError, MalformedData, MissingData, StaleData
+from trader.model.flaws import find_flaw
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import BPS, Notional, Price, Quantity
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
@@ -64,7 +65,7 @@ _SECONDS: Mapping[Granularity, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Product:
     """One spot market of the venue, as its metadata describe it today.
 
@@ -101,8 +102,14 @@ class Product:
         """The product whose book this is."""
         return self.alias or self.product_id
 
+    @cached_property
+    def flaw(self) -> str | None:
+        """What makes no sense about its numbers, see ``find_flaw``; None if they do."""
+        return find_flaw(self)
+
+    @cached_property
     def trading_restrictions(self) -> tuple[str, ...]:
-        """Name every flag that forbids opening a position here; empty if none does.
+        """Every flag that forbids opening a position here; empty if none does.
 
         ``post_only`` is not among them (entries are post-only), ``limit_only`` neither (we send limits only).
         """
@@ -121,7 +128,7 @@ class Product:
         return tuple(restrictions)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quote:
     """Best bid and ask, with the venue's own timestamp."""
 
@@ -135,12 +142,12 @@ class Quote:
         """Whether this is not a market: a side missing, or the bid above or at the ask."""
         return self.bid <= 0 or self.bid >= self.ask
 
-    @property
+    @cached_property
     def mid(self) -> Price:
         """Middle of bid and ask."""
         return Price((self.bid + self.ask) / 2)
 
-    @property
+    @cached_property
     def spread_bps(self) -> Decimal:
         """Distance of ask and bid in basis points of the mid."""
         return (self.ask - self.bid) / self.mid * BPS

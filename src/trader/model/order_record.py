@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from trader.model.carried import CarriedFills
 from trader.model.ids import Instant, VenueOrderId
@@ -16,7 +17,7 @@ from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 _REPORT_TOLERANCE = Decimal("1e-12")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrderRecord:
     """What the ledger remembers of one order, from before it was sent until nothing about it can change.
 
@@ -24,6 +25,7 @@ class OrderRecord:
     usable answer, ``sent_at`` is when it was last sent, or about to be sent again, and ``sender_until`` the last
     instant at which its sender could send it; ``repeats`` is how often it was about to be sent again. ``final_at`` is
     when we first saw it final, ``missing_since`` when the venue, asked for it by its id, first left it out.
+    What follows from all that is worked out once: most records are the same in the next cycle.
     """
 
     intent: OrderIntent
@@ -46,13 +48,13 @@ class OrderRecord:
         """Whether this release may work it: send, cancel or replace it. One of a newer release it only watches."""
         return self.status.is_known and self.intent.is_understood
 
-    @property
+    @cached_property
     def filled(self) -> Quantity:
         """Base units booked so far."""
         carried = self.carried.quantity if self.carried is not None else ZERO
         return Quantity(sum((fill.quantity for fill in self.fills), carried))
 
-    @property
+    @cached_property
     def spent(self) -> Notional:
         """Price times quantity of what was booked so far."""
         carried = self.carried.notional if self.carried is not None else ZERO
@@ -63,14 +65,14 @@ class OrderRecord:
         is_carried = self.carried is not None and fill.time <= self.carried.until
         return is_carried or any(known.trade_id == fill.trade_id for known in self.fills)
 
-    @property
+    @cached_property
     def remaining(self) -> Quantity:
         """Base units that can still fill; zero once the order is final and every reported fill is booked."""
         if self.status.is_final:
             return self.unreported_quantity
         return Quantity(max(self.intent.quantity - self.filled, ZERO))
 
-    @property
+    @cached_property
     def unreported_quantity(self) -> Quantity:
         """Base units that the venue says were filled, and no fill of which it has listed; its rounding is none."""
         missing = self.reported_filled - self.filled
@@ -81,7 +83,7 @@ class OrderRecord:
         """Whether it certainly has not left, and does only if the sale it is contingent on sells less than its lot."""
         return self.status is OrderStatus.CONTINGENT
 
-    @property
+    @cached_property
     def is_active(self) -> bool:
         """Whether it may still change the position: neither final nor contingent, or final with fills still to come."""
         return (not self.status.is_final and not self.is_contingent) or self.unreported_quantity > 0

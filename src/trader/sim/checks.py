@@ -26,7 +26,7 @@ def why_reject(intent: OrderIntent, product: Product, touch: Quote | None, now: 
 
 
 def _gate(intent: OrderIntent, product: Product) -> str | None:
-    closed = product.trading_restrictions()
+    closed = product.trading_restrictions
     if "trading_disabled" in closed:
         return "TRADING_DISABLED"
     if closed:

@@ -41,12 +41,12 @@ class ExitEngine:
 
     def raise_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
         """Remember the best bid each lot has seen; trailing stops hang from it."""
-        lots = dict(ledger.lots)
+        raised: dict[ClientOrderId, Lot] = {}
         for lot_id, lot in ledger.lots.items():
             quote = quotes.get(lot.product_id)
             if quote is not None and quote.bid > lot.peak_price:
-                lots[lot_id] = replace(lot, peak_price=quote.bid)
-        return replace(ledger, lots=lots)
+                raised[lot_id] = replace(lot, peak_price=quote.bid)
+        return replace(ledger, lots={**ledger.lots, **raised}) if raised else ledger
 
     def propose(
         self,

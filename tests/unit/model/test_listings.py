@@ -11,8 +11,9 @@ import pytest
 from factories_market import NOW, a_product
 from trader.errors import DataError, MalformedData, MissingData
 from trader.model.cycle_state import ProductCache
+from trader.model.flaws import find_flaw
 from trader.model.ids import Asset, ProductId
-from trader.model.listings import UnusableSizes, find_flaw, list_books, merge_row, remember_row
+from trader.model.listings import UnusableSizes, list_books, merge_row, remember_row
 from trader.model.market import Product
 
 BTC = ProductId("BTC-USD")

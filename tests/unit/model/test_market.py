@@ -32,19 +32,19 @@ def lay(*candles: Candle, count: int = 3, now: int = NOW, settled_after: int = 0
 
 def test_open_product_closes_no_gate() -> None:
     """Post only and limit only forbid nothing that we send."""
-    assert () == a_product(post_only=True, limit_only=True).trading_restrictions()
+    assert () == a_product(post_only=True, limit_only=True).trading_restrictions
 
 
 @pytest.mark.parametrize("flag", ["is_disabled", "trading_disabled", "cancel_only", "in_auction", "view_only"])
 def test_every_flag_that_forbids_an_entry_is_read(flag: str) -> None:
     """Accident 14: each of them alone closes the product, by its name."""
-    assert (flag,) == a_product(**{flag: True}).trading_restrictions()
+    assert (flag,) == a_product(**{flag: True}).trading_restrictions
 
 
 @pytest.mark.parametrize(("status", "gate"), [("delisted", "status=delisted"), ("", "status=empty")])
 def test_status_other_than_online_closes_a_product(status: str, gate: str) -> None:
     """An empty word is not online."""
-    assert (gate,) == a_product(status=status).trading_restrictions()
+    assert (gate,) == a_product(status=status).trading_restrictions
 
 
 def test_alias_is_another_door_to_the_same_book() -> None:

@@ -31,7 +31,7 @@ class ExecutionContext:
 
 def name_restrictions(product: Product, configuration: OrderConfiguration) -> tuple[str, ...]:
     """Name every flag for which the venue takes no order of this kind now; empty if none stands."""
-    closed = product.trading_restrictions()
+    closed = product.trading_restrictions
     crosses = configuration in (OrderConfiguration.LIMIT_IOC, OrderConfiguration.LIMIT_GTC)
     return (*closed, "post_only") if product.post_only and crosses else closed
 

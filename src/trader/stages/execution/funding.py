@@ -55,7 +55,7 @@ class BuyingPower:
             listing
             for asset in self.rules.preferred_quotes
             for listing in listings
-            if listing.quote == asset and not listing.trading_restrictions() and self._holds_peg(asset)
+            if listing.quote == asset and not listing.trading_restrictions and self._holds_peg(asset)
         ]
         for listing in usable:
             if self.free[listing.quote] >= cost:

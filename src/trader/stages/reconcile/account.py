@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from trader.model.booking import book_fill, exceeds_intent, has_no_lot, would_oversell
 from trader.model.events import AuditNote, EventKind
@@ -151,23 +152,21 @@ def _observe(
     notes: list[AuditNote],
 ) -> Ledger:
     status = report.status if may_follow(record.status, report.status) else record.status
-    seen = replace(
-        record,
-        status=status,
-        venue_order_id=report.venue_order_id,
-        attached_order_id=report.attached_order_id or record.attached_order_id,
-        reported_filled=Quantity(max(record.reported_filled, report.filled_quantity)),
-        sent_at=None,
-        sender_until=None,
-        repeats=0,
-        missing_since=None,
-        note="" if record.note == VANISHED else record.note,
-        final_at=record.final_at or (now if status.is_final else None),
-    )
-    if not status.is_final:
-        seen = replace(seen, final_at=None)
-    if seen == record:
+    told: dict[str, Any] = {
+        "status": status,
+        "venue_order_id": report.venue_order_id,
+        "attached_order_id": report.attached_order_id or record.attached_order_id,
+        "reported_filled": Quantity(max(record.reported_filled, report.filled_quantity)),
+        "sent_at": None,
+        "sender_until": None,
+        "repeats": 0,
+        "missing_since": None,
+        "note": "" if record.note == VANISHED else record.note,
+        "final_at": (record.final_at or now) if status.is_final else None,
+    }
+    if all(getattr(record, name) == value for name, value in told.items()):
         return ledger
+    seen = replace(record, **told)
     if status is not record.status:
         body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "report": report}
         notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
@@ -267,4 +266,4 @@ def _check_balances(
         reduce_only.setdefault(base, f"{MISSING}: ledger {quantity}, venue {found}")
         body = {"reason": MISSING, "base": base, "ledger": quantity, "venue": found}
         notes.append(AuditNote(EventKind.MISMATCH_FOUND, f"balance|{base}", body))
-    return replace(ledger, reduce_only=reduce_only)
+    return ledger if reduce_only == ledger.reduce_only else replace(ledger, reduce_only=reduce_only)

@@ -58,6 +58,8 @@ def accept_rounding(ledger: Ledger, now: Instant, settings: Settings, notes: lis
     """
     memory_seconds, quiet_seconds = settings.cycle.order_memory_seconds, settings.cycle.quiet_period_seconds
     for key, record in sorted(ledger.orders.items()):
+        if not record.unreported_quantity and record.note != UNLISTED:
+            continue
         body = {
             "order": key,
             "reported": record.reported_filled,

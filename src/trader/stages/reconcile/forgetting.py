@@ -5,10 +5,11 @@ An order leaves once it is long over and all it reports is booked, its lot open 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from trader.model.booking import carry_fills
-from trader.model.ids import ClientOrderId, Instant
+from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.tallies import OrderTally, name_parent
@@ -22,11 +23,8 @@ def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Le
     """Take orders out that are long over, and closed lots with the last of their orders; return them as they ended."""
     for lot_id in ledger.lots:
         ledger = carry_fills(ledger, lot_id, Instant(now - memory_seconds))
-    by_lot: dict[ClientOrderId, list[OrderRecord]] = {}
-    for record in ledger.orders.values():
-        by_lot.setdefault(record.intent.lot_id, []).append(record)
     gone: list[OrderRecord] = []
-    for lot_id, records in by_lot.items():
+    for lot_id, records in ledger.orders_by_lot.items():
         old = [each for each in records if _is_long_over(each, now, memory_seconds)]
         if lot_id in ledger.lots:
             gone += _leave_open_lot(records, old)
@@ -34,11 +32,10 @@ def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Le
             gone += old
     finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
     ledger = ledger.without((), (each.intent.client_order_id for each in finished))
-    lots = {each.intent.lot_id for each in ledger.orders.values()}
-    return ledger.without((each for each in ledger.closed_lots if each not in lots), ()), finished
+    return ledger.without(ledger.closed_lots.keys() - ledger.orders_by_lot.keys(), ()), finished
 
 
-def _leave_open_lot(records: list[OrderRecord], old: list[OrderRecord]) -> list[OrderRecord]:
+def _leave_open_lot(records: Sequence[OrderRecord], old: Sequence[OrderRecord]) -> list[OrderRecord]:
     """Choose the old orders of an open lot that may leave it: those of which the lot carries every fill.
 
     An entry stays until the bracket that came with it was seen, and a bracket as long as its entry: by the one the

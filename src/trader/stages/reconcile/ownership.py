@@ -86,7 +86,10 @@ def remember_look(ledger: Ledger, view: AccountView) -> Ledger:
     )
     known_until = Instant(max(before, min((view.read_at, *waiting))))
     told = min(view.portfolios) if len(view.portfolios) == 1 and _shows_ours(ledger, view) else ""
-    return replace(ledger, fills_known_until=known_until, portfolio=ledger.portfolio or told)
+    portfolio = ledger.portfolio or told
+    if (known_until, portfolio) == (before, ledger.portfolio):
+        return ledger
+    return replace(ledger, fills_known_until=known_until, portfolio=portfolio)
 
 
 def _shows_ours(ledger: Ledger, view: AccountView) -> bool:
@@ -110,7 +113,8 @@ def find_late_orders(
             continue
         new = (each.quantity for each in listed.get(name, {}).values() if not record.has_booked(each))
         told = max(record.reported_filled, reported.get(name, record.reported_filled))
-        if replace(record, reported_filled=told).unreported_quantity > sum(new, ZERO):
+        seen = record if told == record.reported_filled else replace(record, reported_filled=told)
+        if seen.unreported_quantity > sum(new, ZERO):
             late.append(name)
     return tuple(late)
 

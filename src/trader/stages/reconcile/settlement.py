@@ -87,6 +87,8 @@ def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, 
     for as long as the order it pays for may be sent. One that was quoted stays open until the venue says how it ended,
     or its quote is long dead: only then is it certain that nothing moved.
     """
+    if not ledger.conversions:
+        return ledger
     told = {report.venue_conversion_id: report for report in view.conversions}
     kept: dict[str, ConversionRecord] = {}
     for key, record in sorted(ledger.conversions.items()):

@@ -49,7 +49,7 @@ def note_missing(ledger: Ledger, view: AccountView, settings: Settings, notes: l
 def _reduce_vanished(ledger: Ledger) -> Ledger:
     gone = [record for _, record in sorted(ledger.orders.items()) if record.is_at_venue and record.note == VANISHED]
     lifted = {base: why for base, why in ledger.reduce_only.items() if not why.startswith(VANISHED)}
-    reduced = replace(ledger, reduce_only=lifted)
+    reduced = ledger if lifted == ledger.reduce_only else replace(ledger, reduce_only=lifted)
     for record in gone:
         name, intent = record.venue_order_id, record.intent
         why = f"{VANISHED}: {intent.client_order_id} ({name}), {record.status} when it was last seen"

@@ -7,7 +7,7 @@ next look decides.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from decimal import Decimal
 
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import BelievedQuotes
@@ -15,7 +15,7 @@ from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.settings import Settings
 from trader.settings.policy import ExitsSettings
-from trader.settings.universe import TierSettings, UniverseSettings
+from trader.settings.universe import UniverseSettings
 from trader.stages.universe.checks import NOT_READ, Refusal, check_quote
 
 
@@ -35,8 +35,8 @@ def believe_quotes(
     believed: dict[ProductId, Quote] = {}
     refusals: dict[ProductId, Refusal] = {}
     for product_id, base in sorted({(lot.product_id, lot.base) for lot in ledger.lots.values()}):
-        quote, limits = quotes.get(product_id), _limits_of(base, universe, exits)
-        refusal = check_quote(quote, causes.get(product_id, NOT_READ), limits, universe, now)
+        quote, widest_bps = quotes.get(product_id), _widest_bps(base, universe, exits)
+        refusal = check_quote(quote, causes.get(product_id, NOT_READ), widest_bps, universe, now)
         if refusal is not None:
             refusals[product_id] = refusal
         elif quote is not None:
@@ -51,15 +51,12 @@ def believe_pegs(quotes: Mapping[ProductId, Quote], now: Instant, settings: Sett
     """
     believed: dict[ProductId, Quote] = {}
     for product_id in sorted({each for path in settings.risk.pegs.values() for each in path}):
-        quote, limits = (
-            quotes.get(product_id),
-            _limits_of(Asset(product_id.partition("-")[0]), settings.universe, settings.exits),
-        )
-        if quote is not None and check_quote(quote, NOT_READ, limits, settings.universe, now) is None:
+        quote, base = quotes.get(product_id), Asset(product_id.partition("-")[0])
+        widest_bps = _widest_bps(base, settings.universe, settings.exits)
+        if quote is not None and check_quote(quote, NOT_READ, widest_bps, settings.universe, now) is None:
             believed[product_id] = quote
     return believed
 
 
-def _limits_of(base: Asset, universe: UniverseSettings, exits: ExitsSettings) -> TierSettings:
-    tier = universe.find_tier(base)
-    return replace(tier, spread_bps_max=tier.spread_bps_max * exits.spread_multiple_max)
+def _widest_bps(base: Asset, universe: UniverseSettings, exits: ExitsSettings) -> Decimal:
+    return universe.find_tier(base).spread_bps_max * exits.spread_multiple_max

@@ -6,6 +6,7 @@ Metadata first, then the market's size and age, then the quote, then the bars: w
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from trader.errors import DataError, MissingData, StaleData
 from trader.model.decisions import Denial, Details
@@ -44,7 +45,7 @@ def check_metadata(product: Product, settings: UniverseSettings, now: Instant) -
 
     A ban ends at the start of its date, UTC.
     """
-    if restrictions := product.trading_restrictions():
+    if restrictions := product.trading_restrictions:
         return DenialCode.NOT_TRADABLE, {"trading_restrictions": ", ".join(restrictions)}
     if product.base in settings.never_trade:
         return DenialCode.EXCLUDED, {"base": product.base}
@@ -79,7 +80,7 @@ def check_market(product: Product, tier: TierSettings, settings: UniverseSetting
 
 
 def check_quote(
-    quote: Quote | None, cause: str, tier: TierSettings, settings: UniverseSettings, now: Instant
+    quote: Quote | None, cause: str, spread_bps_max: Decimal, settings: UniverseSettings, now: Instant
 ) -> Refusal | None:
     """Refuse a quote that is no market to trade on: QUOTE_MISSING, _STALE, _CROSSED, SPREAD_EXCEEDS_MAX.
 
@@ -93,8 +94,8 @@ def check_quote(
     if quote.is_crossed:
         return DenialCode.QUOTE_CROSSED, {"bid": quote.bid, "ask": quote.ask}
     spread_bps = quote.spread_bps
-    if spread_bps > tier.spread_bps_max:
-        return DenialCode.SPREAD_EXCEEDS_MAX, {"spread_bps": spread_bps, "spread_bps_max": tier.spread_bps_max}
+    if spread_bps > spread_bps_max:
+        return DenialCode.SPREAD_EXCEEDS_MAX, {"spread_bps": spread_bps, "spread_bps_max": spread_bps_max}
     return None
 
 

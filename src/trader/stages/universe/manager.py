@@ -206,7 +206,7 @@ class UniverseManager:
         return (
             checks.check_metadata(product, self.settings, now)
             or checks.check_market(product, tier, self.settings, now)
-            or checks.check_quote(quotes.get(row.product_id), cause, tier, self.settings, now)
+            or checks.check_quote(quotes.get(row.product_id), cause, tier.spread_bps_max, self.settings, now)
         )
 
     def _standing(
@@ -231,7 +231,7 @@ class UniverseManager:
 
     def _next(self, before: Membership, passed: bool) -> Membership:
         if passed is before.member:
-            return replace(before, disagreeing_cycles=0)
+            return replace(before, disagreeing_cycles=0) if before.disagreeing_cycles else before
         needed = self.settings.leave_after_cycles if before.member else self.settings.enter_after_cycles
         disagreeing = before.disagreeing_cycles + 1
         if disagreeing >= needed:

@@ -92,7 +92,7 @@ class RowChoice:
             key=lambda each: (
                 each.quote not in self.preferred_quotes,
                 each.product_id in flawed,
-                bool(each.trading_restrictions()),
+                bool(each.trading_restrictions),
                 each.canonical_id != each.product_id,
                 self._rank(each),
                 each.product_id,
@@ -122,7 +122,7 @@ class RowChoice:
             and product.volume_24h >= limits.volume_24h_min
             and product.price is not None
             and product.price >= limits.price_min
-            and not product.trading_restrictions()
+            and not product.trading_restrictions
         )
         ranked = sorted(found, key=lambda product: (-product.volume_24h, product.product_id))
         return tuple(product.base for product in ranked[: limits.discover_max])

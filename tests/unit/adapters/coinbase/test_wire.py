@@ -53,7 +53,7 @@ def test_every_gate_of_a_product_is_read(theirs: str, ours: str) -> None:
     closed = market.read_product(a_wire_product(**{theirs: True}))
 
     assert getattr(closed, ours) is True
-    assert a_product().trading_restrictions() == market.read_product(a_wire_product()).trading_restrictions()
+    assert a_product().trading_restrictions == market.read_product(a_wire_product()).trading_restrictions
     with pytest.raises(VenueProtocol, match=f"^{theirs}: "):
         market.read_product({key: value for key, value in a_wire_product().items() if key != theirs})
 
@@ -63,7 +63,7 @@ def test_product_that_is_not_online_is_closed(status: str | None) -> None:
     """Empty is what dead products send."""
     closed = market.read_product(a_wire_product(status=status))
 
-    assert [f"status={status or 'empty'}"] == list(closed.trading_restrictions())
+    assert [f"status={status or 'empty'}"] == list(closed.trading_restrictions)
 
 
 def test_what_a_product_does_not_tell_is_not_made_up() -> None:

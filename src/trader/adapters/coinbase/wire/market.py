@@ -11,8 +11,8 @@ from pydantic_core import SchemaValidator, core_schema
 
 from trader.adapters.coinbase.wire.base import Number, Timestamp, WireModel, describe_misfits, fit
 from trader.errors import MissingData, VenueProtocol
+from trader.model.flaws import find_flaw, is_in_reach
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.listings import find_flaw, is_in_reach
 from trader.model.market import Candle, Depth, FeeRates, Product, Quote
 from trader.model.money import BPS, ONE, ZERO, Notional, Price, Quantity, notional
 
