@@ -175,10 +175,11 @@ class _Reading:
         A book that gives no quote under that name, as it may where it is view-only, is asked for under its other names.
         """
         products = self.inputs.products
-        books = list_books(products.values())
+        wanted = {products[each].canonical_id for each in product_ids if each in products}
+        books = list_books(each for each in products.values() if each.canonical_id in wanted)
         names = {each: books[products[each].canonical_id] if each in products else (each,) for each in product_ids}
         for part in (slice(1), slice(1, None)):
-            unquoted = [book for book in names.values() if not self.inputs.quotes.keys() & set(book)]
+            unquoted = [book for book in names.values() if self.inputs.quotes.keys().isdisjoint(book)]
             asked = tuple(dict.fromkeys(name for book in unquoted for name in book[part]))
             if asked:
                 answered, missing = split_answers(self.market.quotes(asked))
@@ -189,7 +190,7 @@ class _Reading:
             quote = next((quotes[name] for name in book if name in quotes), None)
             cause = next((causes[name] for name in book if name in causes), None)
             if quote is not None:
-                quotes[each] = replace(quote, product_id=each)
+                quotes[each] = quote if quote.product_id == each else replace(quote, product_id=each)
                 causes.pop(each, None)
             elif cause is not None:
                 causes[each] = cause

@@ -51,7 +51,8 @@ def _protects(record: OrderRecord) -> bool:
 
 
 def _sells_at(intent: OrderIntent, bid: Price) -> bool:
-    return intent.stop_price is not None and _limit_of(intent, intent.stop_price) <= bid <= intent.stop_price
+    stop_price = intent.stop_price
+    return stop_price is not None and bid <= stop_price and _limit_of(intent, stop_price) <= bid
 
 
 def _limit_of(intent: OrderIntent, stop_price: Price) -> Price:

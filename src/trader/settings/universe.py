@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from trader.model.ids import Asset
 from trader.settings.bounds import Amount, AssetName, AtLeastOne, BarCount, Bps, Count, Day, FloatRatio, Pct, Seconds
@@ -33,7 +34,7 @@ class ClusterSettings:
     allocation_max_pct: Pct
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UniverseSettings:
     """Which products may be traded."""
 
@@ -52,7 +53,7 @@ class UniverseSettings:
     bans: Mapping[AssetName, Day]
     clusters: Mapping[str, ClusterSettings]
 
-    @property
+    @cached_property
     def dynamic_tier(self) -> str:
         """Tier of what no tier lists: the first that discovers products, or the last where none does."""
         tiers = sorted(self.tiers)
@@ -60,5 +61,9 @@ class UniverseSettings:
 
     def find_tier(self, base: Asset) -> TierSettings:
         """Return the limits that hold for an asset, whatever the venue lists: its tier's, or the dynamic one's."""
-        listed = (tier for _, tier in sorted(self.tiers.items()) if base in tier.bases)
-        return next(listed, self.tiers[self.dynamic_tier])
+        return self._tiers_by_base.get(base, self.tiers[self.dynamic_tier])
+
+    @cached_property
+    def _tiers_by_base(self) -> Mapping[Asset, TierSettings]:
+        # The first tier that lists an asset counts.
+        return {base: tier for _, tier in sorted(self.tiers.items(), reverse=True) for base in tier.bases}

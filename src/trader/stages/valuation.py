@@ -35,7 +35,8 @@ def accept_marks(
     cash = {asset for asset, amount in ledger.cash.items() if amount and asset != ledger.accounting_asset}
     held = (quotes[lot.product_id] for lot in ledger.lots.values() if lot.product_id in quotes)
     new = {quote.product_id: AcceptedMark(quote.bid, quote.time) for quote in held}
-    marks = {base: mark for base, mark in ledger.accepted_marks.items() if base in ledger.held_bases() | cash}
+    wanted = ledger.held_bases() | cash
+    marks = {base: mark for base, mark in ledger.accepted_marks.items() if base in wanted}
     marks |= {asset: mark for asset, mark in pegs.items() if asset in cash}
     marks |= {lot.base: new[lot.product_id] for lot in ledger.lots.values() if lot.product_id in new}
     return replace(ledger, accepted_marks=marks)
@@ -127,4 +128,6 @@ def mark_equity(
         and ledger.equity_marks is not None
         and loss_pct(ledger.equity_marks.peak_equity, equity) >= risk.drawdown_pct_max
     )
-    return replace(ledger, depegged=rested, drawdown_halt=halted), equity
+    if (rested, halted) != (ledger.depegged, ledger.drawdown_halt):
+        ledger = replace(ledger, depegged=rested, drawdown_halt=halted)
+    return ledger, equity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from trader import indicators
 from trader.model.cycle_state import Regime
@@ -17,6 +17,7 @@ from trader.stages.triggers import signals
 from trader.stages.triggers.signals import Features, Signal
 
 STAGE = "triggers"
+_FEATURES = tuple(each.name for each in fields(Features))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class TriggerEngine:
             confidence=best.confidence,
             move=best.move,
             confirmations=signs or indicators.confirmations(bars, self.settings.confirmations),
-            features={name: float(value) for name, value in asdict(features).items()},
+            features={name: float(getattr(features, name)) for name in _FEATURES},
         )
 
     def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:

@@ -19,6 +19,7 @@ from trader.stages.universe.checks import Refusal
 from trader.stages.universe.rows import RowChoice, UniverseRow
 
 STAGE = "universe"
+_STRANGER = Membership(member=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +224,10 @@ class UniverseManager:
             return {product_id: Membership(passed) for product_id, passed in passes.items()}
         standing: dict[ProductId, Membership] = {}
         for row in rows:
-            book = {each.canonical_id for each in row.listings} | {each.product_id for each in row.listings}
-            names = (row.product_id, *sorted(book))
-            before = next((membership[name] for name in names if name in membership), Membership(member=False))
+            before = membership.get(row.product_id)
+            if before is None:
+                book = {each.canonical_id for each in row.listings} | {each.product_id for each in row.listings}
+                before = next((membership[name] for name in sorted(book) if name in membership), _STRANGER)
             standing[row.product_id] = self._next(before, passes[row.product_id])
         return standing
 
