@@ -126,12 +126,12 @@ class _Reading:
                 self._set_ledger(_with_fees(self.inputs.ledger, settings, self.exchange, now))
         return self.inputs, screen
 
-    def _unknown_products(self) -> list[ProductId]:
-        """Name the products for which the list is read, one for each base of which nothing is known."""
+    def _unknown_products(self) -> Iterator[ProductId]:
+        """Name the products for which the list is read, one for each base of which nothing is known, if asked."""
         rows, ledger = self.pipeline.universe.rows, self.inputs.ledger
         known = {each.base for each in self.inputs.products.values()}
         known |= set(ledger.products.unlisted if ledger.products is not None else ())
-        return [rows.name_listings(base)[0] for base in rows.name_bases(ledger.held_bases()) if base not in known]
+        yield from (rows.name_listings(base)[0] for base in rows.name_bases(ledger.held_bases()) if base not in known)
 
     @contextmanager
     def _failing(
@@ -157,6 +157,8 @@ class _Reading:
             )
 
     def _set_ledger(self, ledger: Ledger) -> None:
+        if ledger is self.inputs.ledger:
+            return
         products = ledger.known_products
         found = products.keys() - self.inputs.products.keys()
         missing = ledger.products.causes if ledger.products else {}
@@ -200,7 +202,7 @@ class _Reading:
         """Renew what the ledger remembers of these products: the venue may have closed them a minute ago."""
         ledger, answers = self.inputs.ledger, self.market.products(product_ids)
         known = ledger.products or ProductCache(Instant(0), ())
-        self._set_ledger(replace(ledger, products=known.renew(answers)))
+        self._set_ledger(ledger.with_products(known.renew(answers)))
         _, missing = split_answers(answers)
         self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
 

@@ -126,7 +126,11 @@ class RunState:
         """Remember this run as the last that finished, and how."""
         ended_at = self.ports.clock.now()
         mark = RunMark(self.tick.cycle_id, self.began_at, ended_at, outcome.value, reason[:_REASON_MAX])
-        self.ledger = replace(self.ledger, last_run=mark)
+        self.ledger = replace(self.ledger, last_run=mark, last_cycle=self._mark(CyclePhase.FINISHED))
+
+    def _mark(self, phase: CyclePhase) -> CycleMark | None:
+        # Only a tick decides; the mark of the last one stays.
+        return CycleMark(self.tick.cycle_id, phase) if self.tick.decides else self.ledger.last_cycle
 
     def renew_commands(self) -> None:
         """Read the commands once more, before anything is sent; those that are known stand if that fails."""
@@ -135,8 +139,9 @@ class RunState:
 
     def commit(self, *, phase: CyclePhase, release: bool = False) -> None:
         """Store the ledger under our lease. Raises: VersionConflict, StoreUnavailable."""
-        if self.tick.decides:
-            self.ledger = replace(self.ledger, last_cycle=CycleMark(self.tick.cycle_id, phase))
+        mark = self._mark(phase)
+        if mark != self.ledger.last_cycle:
+            self.ledger = replace(self.ledger, last_cycle=mark)
         owed, repaid = self.records.take()
         self.grant = self.ports.store.commit(
             self.grant,

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import partial
 from json.encoder import encode_basestring
+from math import isfinite
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -118,6 +118,12 @@ def _write_sequence(value: Sequence[Any]) -> str:
     return f"[{','.join([_WRITERS[type(item)](item) for item in value])}]"
 
 
+def _write_float(value: float) -> str:
+    if not isfinite(value):
+        raise ValueError(f"{value} is no number that JSON knows")
+    return float.__repr__(value)
+
+
 #: The first base that fits decides: an Enum may be a str, and a bool is an int.
 _WRITERS_OF: tuple[tuple[Any, Callable[[type], Writer]], ...] = (
     (Enum, _enum_writer),
@@ -129,7 +135,7 @@ _WRITERS_OF: tuple[tuple[Any, Callable[[type], Writer]], ...] = (
     (str, lambda _: encode_basestring),
     (bool | None, lambda _: {True: "true", False: "false", None: "null"}.__getitem__),
     (int, lambda _: int.__repr__),
-    (float, lambda _: partial(json.dumps, allow_nan=False)),
+    (float, lambda _: _write_float),
     (Exception, lambda _: lambda value: encode_basestring(f"{type(value).__name__}: {value}")),
 )
 

@@ -43,7 +43,7 @@ def is_tick_id(cycle_id: CycleId) -> bool:
 
 def utc_day(at: Instant) -> str:
     """Return the UTC calendar day, as ``2026-11-22``."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def utc_week(at: Instant) -> str:

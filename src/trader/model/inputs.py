@@ -175,8 +175,10 @@ class BelievedQuotes:
     quotes: Mapping[ProductId, Quote] = field(default_factory=dict)
     refusals: Mapping[ProductId, tuple[DenialCode, Details]] = field(default_factory=dict)
 
-    def filter(self, quotes: Mapping[ProductId, Quote]) -> dict[ProductId, Quote]:
+    def filter(self, quotes: Mapping[ProductId, Quote]) -> Mapping[ProductId, Quote]:
         """Leave out what is held and not believed; what is not held is for the universe to judge."""
+        if not self.refusals:
+            return quotes
         return {product_id: quote for product_id, quote in quotes.items() if product_id not in self.refusals}
 
     def describe(self, product_id: ProductId) -> Details:

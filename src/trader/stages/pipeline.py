@@ -148,7 +148,7 @@ class Pipeline:
         due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
-        shown = replace(inputs, quotes=believed.filter(inputs.quotes))
+        shown = replace(inputs, quotes=believed.filter(inputs.quotes)) if believed.refusals else inputs
         contexts = make_contexts(due, shown, ledger, regime, selection, detection, settings)
         answers = leave_to_venue(ask_strategies(self.strategies, contexts), ledger, believed.quotes)
         failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0
@@ -293,7 +293,7 @@ class Pipeline:
 def count_failure(streak: FailureStreak, risk: RiskSettings, now: Instant, *, data_complete: bool) -> FailureStreak:
     """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
     if data_complete:
-        return replace(streak, failed_cycles=0)
+        return replace(streak, failed_cycles=0) if streak.failed_cycles else streak
     failed = streak.failed_cycles + 1
     if failed < risk.failed_cycles_max:
         return replace(streak, failed_cycles=failed)

@@ -103,12 +103,15 @@ class LeaseItem:
         return f"{{{','.join([f'{canonical_json(name)}:{texts[name]}' for name in sorted(texts)])}}}"
 
 
-def read_lease_item(text: str, where: str) -> LeaseItem:
-    """Read an item back, all but the ledger in it. Raises: LedgerCorrupt naming the place, for what is not an item."""
+def read_lease_item(text: str, where: str, known: str = "") -> LeaseItem:
+    """Read an item back, all but the ledger in it, whose text may be *known*.
+
+    Raises: LedgerCorrupt naming the place, for what is not an item.
+    """
     with translate_damage(where):
         found = _ITEM.fullmatch(text)
         # What a newer release keeps beside the ledger may stand behind it.
-        if found is not None and _DECODER.raw_decode(text, found.start(4))[1] == found.end(4):
+        if found is not None and (found[4] == known or _DECODER.raw_decode(text, found.start(4))[1] == found.end(4)):
             commands, epoch, expires_at, ledger, owner, version = found.groups()
             slots = json.loads(commands) if commands else {}
             return LeaseItem(json.loads(owner), int(epoch), int(version), Instant(int(expires_at)), ledger, slots)
@@ -234,7 +237,7 @@ class LeasedStore(ABC):
 
     def _item(self, scope: Scope) -> LeaseItem:
         text = self._read(scope)
-        return LeaseItem() if text is None else read_lease_item(text, self._where(scope, Kept.LEDGER))
+        return LeaseItem() if text is None else read_lease_item(text, self._where(scope, Kept.LEDGER), self._known[0])
 
     def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
         # The same text is the same ledger, so that one that nobody else has changed is not decoded again.

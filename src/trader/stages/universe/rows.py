@@ -86,6 +86,8 @@ class RowChoice:
         return UniverseRow(base, tier, product.product_id, product, tuple(listings))
 
     def _find_first(self, products: Sequence[Product], flawed: Collection[ProductId]) -> Product | None:
+        if len(products) == 1:
+            return products[0]
         # An alias stands in where its canonical product has no quote asset we use; so does, last, any product at all.
         return min(
             products,
