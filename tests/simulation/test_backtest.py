@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from desk.backtest.disturbances import Trouble
 from simulation.backtest.comparison import SCREENS, find_differences, play
 from simulation.backtest.markets import Market
 from trader.settings.app import FillModel
 
+TRAILING = {"exits": {"trailing": True, "trailing_arm_pct": Decimal(1), "trailing_giveback_pct": Decimal("0.5")}}
 #: Of each name: the market, and how many entries it has at least.
 CASES: dict[str, tuple[Market, int]] = {
     "plain": (Market(), 5),
@@ -18,9 +20,7 @@ CASES: dict[str, tuple[Market, int]] = {
     "trailing": (
         Market(
             seed=4,
-            changes={
-                "exits": {"trailing": True, "trailing_arm_pct": Decimal(1), "trailing_giveback_pct": Decimal("0.5")}
-            },
+            changes=TRAILING,
         ),
         5,
     ),
@@ -44,6 +44,21 @@ CASES: dict[str, tuple[Market, int]] = {
     "slow strategy": (Market(seed=11, every_minutes=20), 1),
     "no brackets": (Market(seed=12, changes={"execution": {"attach_brackets": False}}), 3),
     "thin": (Market(seed=13, changes={"simulation": {"volume_share_ratio": Decimal("0.001")}}), 3),
+    "late and missed": (Market(seed=15, late={90: 30, 91: 200, 300: 250}, missed=(100, 101, 102, 400)), 3),
+    "outage": (Market(seed=16, troubles=((Trouble.OUTAGE, 150, 190), (Trouble.OUTAGE, 400, 403))), 3),
+    "lost answers": (Market(seed=17, troubles=((Trouble.LOST_ANSWERS, 60, 600),)), 3),
+    "refusals": (Market(seed=18, troubles=((Trouble.REFUSALS, 60, 300),)), 1),
+    "watched": (Market(seed=19, bars=300, is_watched=True, sigma=0.006), 3),
+    "watched and trailing": (
+        Market(
+            seed=20,
+            bars=300,
+            is_watched=True,
+            sigma=0.006,
+            changes=TRAILING,
+        ),
+        2,
+    ),
     "short memory": (Market(seed=14, changes={"cycle": {"order_memory_seconds": 600}}), 3),
 }
 
@@ -52,23 +67,24 @@ CASES: dict[str, tuple[Market, int]] = {
 def test_screened_run_equals_one_of_every_tick(name: str) -> None:
     """All fields, fills, orders, verdicts, and the same ticks are told of."""
     market, entries_min = CASES[name]
-    recorded, ticks = market.record(), market.ticks()
+    recorded, schedule = market.record(), market.schedule()
 
-    truth = play(recorded, ticks, None)
-    screened = play(recorded, ticks, SCREENS)
+    truth = play(recorded, schedule, None, market.disturbances())
+    screened = play(recorded, schedule, SCREENS, market.disturbances())
 
     entries = {fill.venue_order_id for fill in truth.world.store.fills.values() if fill.side == "BUY"}
     assert find_differences(truth, screened)[:10] == []
     assert len(entries) >= entries_min
     assert screened.tally.exact < truth.tally.exact or name == "gapped"
+    assert truth.tally.watches or not market.is_watched
 
 
 def test_strategy_without_a_screen_is_asked_wherever_there_is_a_candidate() -> None:
     """Slow, never wrong."""
     market = Market(seed=20, bars=200)
-    recorded, ticks = market.record(), market.ticks()
+    recorded, schedule = market.record(), market.schedule()
 
-    truth, screened = play(recorded, ticks, None), play(recorded, ticks, {})
+    truth, screened = play(recorded, schedule, None), play(recorded, schedule, {})
 
     assert find_differences(truth, screened) == []
-    assert screened.tally.exact > len(ticks) * 3 // 4
+    assert screened.tally.exact > len(schedule.ticks) * 3 // 4

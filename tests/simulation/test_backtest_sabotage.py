@@ -160,7 +160,7 @@ def _one_late(honest: Callable[..., Any]) -> Callable[..., Any]:
 def truth_of(case: str) -> tuple[Market, Played]:
     """Run every tick of a case, once."""
     market = CASES[case][0]
-    return market, play(market.record(), market.ticks(), None)
+    return market, play(market.record(), market.schedule(), None)
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
@@ -171,7 +171,7 @@ def test_sabotage_is_found(name: str, monkeypatch: Patch) -> None:
     sabotage.damage(monkeypatch)
 
     try:
-        found = find_differences(truth, play(market.record(), market.ticks(), SCREENS))
+        found = find_differences(truth, play(market.record(), market.schedule(), SCREENS))
     except AssertionError as error:
         found = [f"it broke off: {error}"]
 
@@ -182,4 +182,4 @@ def test_without_sabotage_nothing_is_found() -> None:
     """So that what is found above is the sabotage."""
     for case in {each.case for each in SABOTAGES.values()}:
         market, truth = truth_of(case)
-        assert find_differences(truth, play(market.record(), market.ticks(), SCREENS)) == []
+        assert find_differences(truth, play(market.record(), market.schedule(), SCREENS)) == []

@@ -7,27 +7,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from desk.backtest.advance import Advancer
+from desk.backtest.disturbances import Disturbance
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MarketGrid
 from desk.backtest.quiet import is_quiet
+from desk.backtest.schedule import Schedule
 from desk.backtest.screen.strategies import Screens
 from desk.backtest.skipped import SkippedTicks
+from desk.backtest.watches import ScreenedWatches, Watches
 from desk.backtest.world import Recorded, World
 from trader.cycle.report import CycleReport
-from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 
-#: Told of each tick that was not quiet: its number, and what its cycle did.
+#: Told of each tick that was not quiet, and of each look that found something due: the number of the tick, or of the
+#: one before the look, and what its cycle did.
 OnNotable = Callable[[int, CycleReport], None]
 
 
 @dataclass
 class Tally:
-    """How many ticks there were, how many were run, how many of them were not quiet; what was said of the products."""
+    """How many ticks there were, how many were run, how many of them were not quiet; what was said of the products.
+
+    ``watches`` counts the looks between ticks that found something due.
+    """
 
     ticks: int = 0
     exact: int = 0
     notable: int = 0
+    watches: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
 
     def add(self, report: CycleReport) -> bool:
@@ -40,41 +47,81 @@ class Tally:
         return is_notable
 
 
-def run_exhaustive(world: World, ticks: Sequence[Instant], on_notable: OnNotable) -> Tally:
-    """Run every tick: the truth."""
-    tally = Tally()
-    for number, at in enumerate(ticks):
-        report = world.run(at)
+def run_exhaustive(world: World, schedule: Schedule, on_notable: OnNotable) -> Tally:
+    """Run every tick, and every look between them: the truth."""
+    tally, watches = Tally(), Watches(world, schedule.watches, on_notable)
+    for number, (tick, start) in enumerate(zip(schedule.ticks, schedule.starts, strict=True)):
+        watches.run_before(start, number - 1)
+        report = world.run(tick, start)
         if tally.add(report):
             on_notable(number, report)
+    tally.watches = watches.count
     return tally
 
 
 def run_screened(
-    world: World, recorded: Recorded, ticks: Sequence[Instant], screens: Screens, on_notable: OnNotable
+    world: World,
+    recorded: Recorded,
+    schedule: Schedule,
+    screens: Screens,
+    on_notable: OnNotable,
+    disturbances: Sequence[Disturbance] = (),
 ) -> Tally:
-    """Run the ticks that may matter, the first and the last among them, and carry the books over the others."""
-    grid = MarketGrid(recorded, ticks)
+    """Run the ticks that may matter, the first and the last among them, and carry the books over the others.
+
+    *disturbances* are those of the world: while one lasts, every tick is run.
+    """
+    grid = MarketGrid(recorded, schedule.starts, _list_exact(schedule, world, disturbances))
     foresight = Foresight(grid, world.pipeline, screens)
     advancer, skipped = Advancer(world, foresight), SkippedTicks(foresight)
+    watches = ScreenedWatches(world, recorded, schedule.watches, on_notable)
     tally, tick = Tally(), 0
-    while tick < len(ticks):
-        report = world.run(ticks[tick])
+    while tick < len(grid):
+        report = world.run(schedule.ticks[tick], schedule.starts[tick])
         if tally.add(report):
             on_notable(tick, report)
-        ledger = _books_of(world)
         if tick:
-            foresight.check(tick, ledger)
+            foresight.check(tick, _books_of(world))
         else:
-            foresight.begin(ledger)
-        following = foresight.next_tick(tick + 1, ledger, world.accounts.load())
-        if following > tick + 1:
-            runs = skipped.add(ledger, tick + 1, following)
-            advancer.advance(replace(ledger, strategy_runs=runs), tick + 1, following)
-        tick = following
+            foresight.begin(_books_of(world))
+        tick = _go_on(world, foresight, watches, advancer, skipped, tick + 1)
     tally.ticks += int(skipped.flags.sum())
     tally.verdicts += skipped.count_verdicts()
+    tally.watches = watches.count
     return tally
+
+
+def _go_on(
+    world: World,
+    foresight: Foresight,
+    watches: ScreenedWatches,
+    advancer: Advancer,
+    skipped: SkippedTicks,
+    begin: int,
+) -> int:
+    """Carry the books over quiet ticks, run the looks on the way that may matter; return the next tick to run."""
+    while True:
+        ledger = _books_of(world)
+        following = foresight.next_tick(begin, ledger, world.accounts.load())
+        look = watches.next_watch(foresight.grid.ticks, begin, following, ledger)
+        stop = following if look is None else foresight.grid.find(look)
+        if stop > begin:
+            runs = skipped.add(ledger, begin, stop)
+            advancer.advance(replace(ledger, strategy_runs=runs), begin, stop)
+        if look is None:
+            return following
+        watches.run(look, stop - 1)
+        begin = stop
+
+
+def _list_exact(schedule: Schedule, world: World, disturbances: Sequence[Disturbance]) -> list[int]:
+    """List the ticks that are run whatever the market does: odd ones, and those while something is wrong."""
+    period = world.settings.cycle.period_seconds
+    return [
+        number
+        for number, start in enumerate(schedule.starts)
+        if schedule.is_odd(number, period) or any(each.covers(start) for each in disturbances)
+    ]
 
 
 def _books_of(world: World) -> Ledger:

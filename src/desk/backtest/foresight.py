@@ -15,10 +15,10 @@ from desk.backtest.screen.codes import ABSENT, MAYBE, encode_verdict
 from desk.backtest.screen.exits import ExitScreen, compute_equities
 from desk.backtest.screen.regime import RegimeScreen
 from desk.backtest.screen.strategies import Answers, Screens
-from desk.backtest.screen.universe import UniverseScreen
+from desk.backtest.screen.universe import UniverseScreen, find_believed
 from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
-from trader.model.ids import ProductId, StrategyId
+from trader.model.ids import Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
 from trader.sim.account import SimAccount
 from trader.stages.pipeline import Pipeline
@@ -32,10 +32,11 @@ class Foresight:
 
     def __init__(self, grid: MarketGrid, pipeline: Pipeline, screens: Screens) -> None:
         self.grid, self.settings = grid, grid.settings
-        self.fetches: Integers = _list_fetches(grid, self.settings.universe.products_cache_minutes * 60)
+        self._fetch_seconds = self.settings.universe.products_cache_minutes * 60
+        self.fetches: Integers = _list_fetches(grid, self._fetch_seconds)
         self.universe = UniverseScreen(grid, pipeline, self.fetches)
         self.regime = RegimeScreen(grid)
-        watch, believed = Watch(), {each: self.universe.believed(each) for each in grid.products}
+        watch, believed = Watch(), {each: find_believed(grid, each) for each in grid.products}
         self._exits, self._venue = ExitScreen(grid, believed, watch), VenueScreen(grid, watch)
         self._screens = screens
         self.answers: dict[StrategyId, dict[ProductId, Answers]] = {}
@@ -61,6 +62,13 @@ class Foresight:
         is_other = self.regime.state(tick) != ledger.regime
         if is_other:
             self.regime.follow(tick + 1, ledger.regime)
+        if ledger.products is not None and ledger.products.fetched_at != self._last_fetch(tick):
+            before = self.fetches[: int(np.searchsorted(self.fetches, tick, side="right"))]
+            after = _list_fetches(self.grid, self._fetch_seconds, tick + 1, ledger.products.fetched_at)
+            self.fetches = np.concatenate((before, after))
+            self.universe.fetch_anew(self.fetches, tick + 1)
+            self._follow_membership(tick + 1, ledger)
+            is_other = True
         if self.universe.membership(tick) != ledger.membership:
             self._follow_membership(tick + 1, ledger)
             is_other = True
@@ -84,14 +92,16 @@ class Foresight:
 
     # --- inside
 
+    def _last_fetch(self, tick: int) -> Instant:
+        return self.grid.at(int(self.fetches[int(np.searchsorted(self.fetches, tick, side="right")) - 1]))
+
     def _follow_membership(self, begin: int, ledger: Ledger) -> None:
         for product_id in self.grid.products:
             self.universe.follow(product_id, begin, ledger.membership.get(product_id))
 
     def _plan(self) -> None:
         """List the ticks that are run whatever is held, and for each strategy those at which it may want something."""
-        turns = self.regime.turns | self.regime.unsure | ~self._is_complete()
-        turns[-1] = True
+        turns = self.grid.exact | self.regime.turns | self.regime.unsure | ~self._is_complete()
         for product_id, codes in self.universe.codes.items():
             turns |= (codes == MAYBE) | self.universe.standing[product_id].turns
         self._turns: list[int] = np.flatnonzero(turns).tolist()
@@ -151,9 +161,9 @@ def _first_from(places: Sequence[int], begin: int, end: int) -> int:
     return min(places[at], end) if at < len(places) else end
 
 
-def _list_fetches(grid: MarketGrid, seconds: int) -> Integers:
-    """List the ticks at which the list of products is read: the first, and each that finds it too old."""
-    places, place = [], 0
+def _list_fetches(grid: MarketGrid, seconds: int, begin: int = 0, last: Instant | None = None) -> Integers:
+    """List the ticks from *begin* on at which the list of products is read: each that finds the *last* one too old."""
+    places, place = [], begin if last is None else max(grid.find(last + seconds), begin)
     while place < len(grid):
         places.append(place)
         place = max(grid.find(grid.at(place) + seconds), place + 1)

@@ -47,12 +47,17 @@ class ProductColumns:
 
 
 class MarketGrid:
-    """All products of a recorded market at the instants of a run. Shape: every column has one row a tick."""
+    """All products of a recorded market at the instants of a run. Shape: every column has one row a tick.
 
-    def __init__(self, recorded: Recorded, ticks: Sequence[Instant]) -> None:
+    A row is what is seen when its tick begins; *exact* are the rows that are run whatever is seen there.
+    """
+
+    def __init__(self, recorded: Recorded, ticks: Sequence[Instant], exact: Sequence[int] = ()) -> None:
         self.recorded = recorded
         self.settings: Settings = recorded.settings
         self.ticks: Integers = np.array(ticks, dtype=np.int64)
+        self.exact = np.zeros(len(ticks), dtype=np.bool_)
+        self.exact[[*exact, *([len(ticks) - 1] if ticks else [])]] = True
         self.products: dict[ProductId, ProductColumns] = {
             product.product_id: self._columns(product, choose_finest(recorded, product.product_id))
             for product in recorded.products

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 from desk.backtest.data.columns import Columns
+from desk.backtest.disturbances import Disturbance, DisturbedExchange
 from desk.backtest.series import ColumnSeries
 from desk.backtest.store import ObjectStore
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore, ManualClock
@@ -13,12 +15,13 @@ from desk.markets.candle_market import CandleMarket, SeriesKey
 from trader import __version__
 from trader.cycle import run_cycle
 from trader.cycle.report import CycleReport
+from trader.cycle.watch import make_watch_tick, run_watch
 from trader.entry.wiring import make_scope
 from trader.model.ids import Instant, ProductId, StrategyId, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Granularity, Product
-from trader.ports import Identity, Ports
+from trader.ports import ExchangeAdapter, Identity, Ports
 from trader.settings import Settings
 from trader.sim.account import SimAccount
 from trader.sim.exchange import SimulatedExchange
@@ -59,7 +62,7 @@ def make_series(recorded: Recorded, product_id: ProductId, granularity: Granular
 class World:
     """One run's clock, books and venue. ``run`` is one production cycle at an instant."""
 
-    def __init__(self, recorded: Recorded) -> None:
+    def __init__(self, recorded: Recorded, disturbances: Sequence[Disturbance] = ()) -> None:
         settings = recorded.settings
         strategies = recorded.strategies
         self.settings = settings
@@ -70,7 +73,7 @@ class World:
         self.market = CandleMarket(recorded.products, recorded.series, settings.simulation, self.clock)
         self.store = ObjectStore()
         self.accounts: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
-        exchange = SimulatedExchange(
+        venue = SimulatedExchange(
             self.market,
             self.market,
             settings.simulation,
@@ -79,17 +82,26 @@ class World:
             opening={settings.app.accounting_asset: settings.app.capital},
             order_prefix=settings.execution.order_prefix,
         )
-        identity = Identity(make_scope(settings), "backtest", __version__)
         # Nobody keeps a record of a backtest: the report of each cycle has all of it as values.
-        self.ports = Ports(self.market, exchange, self.store, None, InMemoryKillSwitch(), self.clock, identity)
+        identity, switch = Identity(make_scope(settings), "backtest", __version__), InMemoryKillSwitch()
+        self.ports = Ports(self.market, venue, self.store, None, switch, self.clock, identity)
+        if disturbances:
+            disturbed = cast(ExchangeAdapter, DisturbedExchange(venue, self.clock, disturbances))
+            self.ports = replace(self.ports, market=disturbed, exchange=disturbed)
 
     @property
     def ledger(self) -> Ledger | None:
         """The books as they are."""
         return self.store.ledger
 
-    def run(self, at: Instant) -> CycleReport:
-        """Run the tick that is scheduled for an instant, at that instant."""
+    def run(self, scheduled: Instant, start: Instant | None = None) -> CycleReport:
+        """Run the tick that was scheduled for an instant; it begins at another if it is late."""
+        now = scheduled if start is None else start
+        self.clock.set(now)
+        deadline = Instant(now + self.settings.cycle.run_seconds)
+        return run_cycle(Tick(cycle_id_at(scheduled), scheduled, deadline), self.pipeline, self.ports)
+
+    def watch(self, at: Instant) -> CycleReport:
+        """Look at an instant between two ticks, and run if something is due."""
         self.clock.set(at)
-        deadline = Instant(at + self.settings.cycle.run_seconds)
-        return run_cycle(Tick(cycle_id_at(at), at, deadline), self.pipeline, self.ports)
+        return run_watch(make_watch_tick(at, at, self.settings.cycle.period_seconds), self.pipeline, self.ports)

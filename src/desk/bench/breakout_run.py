@@ -19,6 +19,7 @@ import numpy as np
 
 from desk.backtest.data.columns import Columns
 from desk.backtest.engines import Tally, run_exhaustive, run_screened
+from desk.backtest.schedule import Schedule
 from desk.backtest.series import ColumnSeries
 from desk.backtest.world import Recorded, World
 from desk.bench import breakout_screen
@@ -121,20 +122,20 @@ class TimedWorld(World):
 
     seconds = 0.0
 
-    def run(self, at: Instant) -> CycleReport:
+    def run(self, scheduled: Instant, start: Instant | None = None) -> CycleReport:
         """Run a cycle by the watch."""
         begun = time.process_time()
-        report = super().run(at)
+        report = super().run(scheduled, start)
         self.seconds += time.process_time() - begun
         return report
 
 
-def run_engine(recorded: Recorded, ticks: list[Instant], *, is_screened: bool) -> tuple[TimedWorld, Tally]:
+def run_engine(recorded: Recorded, schedule: Schedule, *, is_screened: bool) -> tuple[TimedWorld, Tally]:
     """Run one of both engines."""
     world = TimedWorld(recorded)
     if not is_screened:
-        return world, run_exhaustive(world, ticks, lambda *_: None)
-    return world, run_screened(world, recorded, ticks, {STRATEGY: breakout_screen.screen}, lambda *_: None)
+        return world, run_exhaustive(world, schedule, lambda *_: None)
+    return world, run_screened(world, recorded, schedule, {STRATEGY: breakout_screen.screen}, lambda *_: None)
 
 
 def main() -> None:
@@ -148,9 +149,9 @@ def main() -> None:
     terms = replace(BreakoutTerms(), volume_ratio=40.0) if told.sparse else BreakoutTerms()
     recorded = read_market(told.data, terms)
     start = next(iter(recorded.series.values())).columns.start
-    ticks = [Instant(at + _STEP) for at in start[: told.ticks or None].tolist()]
+    schedule = Schedule.on_time([Instant(at + _STEP) for at in start[: told.ticks or None].tolist()])
     begun = time.process_time()
-    world, tally = run_engine(recorded, ticks, is_screened=told.engine == "screened")
+    world, tally = run_engine(recorded, schedule, is_screened=told.engine == "screened")
     engine = time.process_time() - begun
     bought = {fill.venue_order_id for fill in world.store.fills.values() if fill.side is Side.BUY}
     found = {

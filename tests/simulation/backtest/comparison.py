@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 from desk.backtest.advance import MADE_ANEW
+from desk.backtest.disturbances import Disturbance
 from desk.backtest.engines import Tally, run_exhaustive, run_screened
+from desk.backtest.schedule import Schedule
 from desk.backtest.screen.strategies import Screens, StrategyScreen
 from desk.backtest.world import Recorded, World
 from desk.bench import breakout_screen
 from trader.cycle.report import CycleReport
-from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 
 SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.screen}
@@ -23,27 +24,29 @@ class Played:
 
     world: World
     tally: Tally = field(default_factory=Tally)
-    books: dict[int, tuple[Ledger | None, Ledger | None]] = field(default_factory=dict)
+    books: dict[str, tuple[Ledger | None, Ledger | None]] = field(default_factory=dict)
 
-    def note(self, tick: int, report: CycleReport) -> None:
-        """Keep what a tick found and left."""
-        self.books[tick] = report.before, report.after
+    def note(self, _: int, report: CycleReport) -> None:
+        """Keep what a tick, or a look, found and left."""
+        self.books[report.tick.cycle_id] = report.before, report.after
 
 
-def play(recorded: Recorded, ticks: Sequence[Instant], screens: Screens | None) -> Played:
+def play(
+    recorded: Recorded, schedule: Schedule, screens: Screens | None, disturbances: Sequence[Disturbance] = ()
+) -> Played:
     """Run one engine: the screened one with these screens, the exhaustive one without any."""
-    played = Played(World(recorded))
+    played = Played(World(recorded, disturbances))
     if screens is None:
-        played.tally = run_exhaustive(played.world, ticks, played.note)
+        played.tally = run_exhaustive(played.world, schedule, played.note)
     else:
-        played.tally = run_screened(played.world, recorded, ticks, screens, played.note)
+        played.tally = run_screened(played.world, recorded, schedule, screens, played.note, disturbances)
     return played
 
 
 def find_differences(truth: Played, other: Played) -> list[str]:
     """Name everything by which a run differs from that of every tick."""
     found = [] if truth.tally.verdicts == other.tally.verdicts else ["verdicts"]
-    found += [] if truth.tally.ticks == other.tally.ticks else ["ticks"]
+    found += [name for name in ("ticks", "watches") if getattr(truth.tally, name) != getattr(other.tally, name)]
     found += [f"tick {tick} was told of by one" for tick in sorted(truth.books.keys() ^ other.books.keys())]
     for name in ("fills", "finished", "epoch", "version"):
         if getattr(truth.world.store, name) != getattr(other.world.store, name):

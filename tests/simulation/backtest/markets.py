@@ -11,6 +11,8 @@ import numpy as np
 
 from architecture.tree import ROOT
 from desk.backtest.data.columns import Columns
+from desk.backtest.disturbances import Disturbance, Trouble
+from desk.backtest.schedule import Schedule, plan_schedule
 from desk.backtest.series import ColumnSeries
 from desk.backtest.world import Recorded
 from desk.bench.breakout import Breakout, BreakoutTerms
@@ -42,19 +44,34 @@ class Market:
     bases: tuple[str, ...] = BASES
     terms: BreakoutTerms = TERMS
     every_minutes: int = 0
+    is_watched: bool = False
+    late: Mapping[int, int] = field(default_factory=dict)
+    missed: tuple[int, ...] = ()
+    troubles: tuple[tuple[Trouble, int, int], ...] = ()
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def ticks(self) -> list[Instant]:
-        """One at each close but the first."""
-        return [Instant(BEGIN + number * STEP) for number in range(1, self.bars)]
+    def schedule(self) -> Schedule:
+        """A tick at each close; *late* and *missed* name bars."""
+        first, last = Instant(BEGIN + STEP), Instant(BEGIN + (self.bars - 1) * STEP)
+        late = {Instant(BEGIN + bar * STEP): seconds for bar, seconds in self.late.items()}
+        missed = [Instant(BEGIN + bar * STEP) for bar in self.missed]
+        return plan_schedule(first, last, STEP, watches=self.is_watched, late=late, missed=missed)
+
+    def disturbances(self) -> list[Disturbance]:
+        """What is wrong with the venue, from bar to bar."""
+        return [
+            Disturbance(trouble, Instant(BEGIN + begin * STEP), Instant(BEGIN + end * STEP))
+            for trouble, begin, end in self.troubles
+        ]
 
     def record(self) -> Recorded:
         """Draw it."""
         series, products = {}, []
         for number, base in enumerate(self.bases):
-            columns = self._draw(np.random.default_rng([self.seed, number]), 100.0 / (number + 1))
+            length = Granularity.ONE_MINUTE if self.is_watched else Granularity.FIVE_MINUTE
+            columns = self._draw(np.random.default_rng([self.seed, number]), 100.0 / (number + 1), length)
             product_id = ProductId(f"{base}-USD")
-            series[product_id, Granularity.FIVE_MINUTE] = ColumnSeries(columns)
+            series[product_id, length] = ColumnSeries(columns)
             newest = [
                 Candle(int(start), *(float(getattr(columns, name)[row]) for name in _PRICES))
                 for row, start in enumerate(columns.start[:200])
@@ -63,21 +80,23 @@ class Market:
         strategies = {BREAKOUT: Breakout(BREAKOUT, self.terms)}
         return Recorded(self.settings(), products, series, strategies)
 
-    def _draw(self, chance: np.random.Generator, price: float) -> Columns:
+    def _draw(self, chance: np.random.Generator, price: float, length: Granularity) -> Columns:
         # Calm and wild hours, and now and then a jump.
-        wild = np.repeat(chance.choice((0.4, 1.0, 2.5), self.bars // 24 + 1), 24)[: self.bars]
-        steps = chance.standard_normal(self.bars) * self.sigma * wild
-        steps += (chance.random(self.bars) < 0.01) * chance.standard_normal(self.bars) * self.sigma * 8
+        count = self.bars * STEP // length.seconds
+        sigma = self.sigma * (length.seconds / STEP) ** 0.5
+        wild = np.repeat(chance.choice((0.4, 1.0, 2.5), count // 24 + 1), 24)[:count]
+        steps = chance.standard_normal(count) * sigma * wild
+        steps += (chance.random(count) < 0.01) * chance.standard_normal(count) * sigma * 8
         close = np.round(price * np.exp(np.cumsum(steps)), 4)
         opened = np.concatenate(([close[0]], close[:-1]))
-        reach = np.abs(chance.standard_normal((2, self.bars))) * self.sigma * 0.5
+        reach = np.abs(chance.standard_normal((2, count))) * sigma * 0.5
         high = np.round(np.maximum(opened, close) * (1 + reach[0]), 4)
         low = np.round(np.minimum(opened, close) * (1 - reach[1]), 4)
-        volume = np.round(np.exp(chance.standard_normal(self.bars) * 0.6) * 1e6 / price, 3)
-        start = BEGIN + np.arange(self.bars, dtype=np.int64) * STEP
-        kept = chance.random(self.bars) >= self.holes
+        volume = np.round(np.exp(chance.standard_normal(count) * 0.6) * 1e6 / price, 3)
+        start = BEGIN + np.arange(count, dtype=np.int64) * length.seconds
+        kept = chance.random(count) >= self.holes
         kept[0] = True
-        return Columns(Granularity.FIVE_MINUTE, *(each[kept] for each in (start, opened, high, low, close, volume)))
+        return Columns(length, *(each[kept] for each in (start, opened, high, low, close, volume)))
 
     def settings(self) -> Settings:
         """Trade what is shown, at once and often; then the changes, section by section."""

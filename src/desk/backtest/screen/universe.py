@@ -53,6 +53,12 @@ class UniverseScreen:
             self.codes[product_id] = self._judge(columns.product)
         self.standing = {product_id: Standing.blank(len(grid)) for product_id in grid.products}
 
+    def fetch_anew(self, fetches: Integers, begin: int) -> None:
+        """Judge all ticks from one on by other readings of the list than were foreseen."""
+        self._fetches = fetches
+        for product_id, columns in self._grid.products.items():
+            self.codes[product_id][begin:] = self._judge(columns.product)[begin:]
+
     def _judge(self, product: Product) -> Codes:
         tier = self._find_tier(product)
         if tier is None:
@@ -139,15 +145,6 @@ class UniverseScreen:
         found: Flags = (self.codes[product_id] == PASS) & self.standing[product_id].is_member
         return found
 
-    def believed(self, product_id: ProductId) -> Flags:
-        """Where the quote of a held product is surely believed."""
-        product = self._grid.products[product_id].product
-        tier = self._settings.find_tier(product.base)
-        columns = self._grid.products[product_id]
-        limit = float(tier.spread_bps_max * self._grid.settings.exits.spread_multiple_max) * (1 - MARGIN)
-        with np.errstate(invalid="ignore"):
-            return columns.has_quote & (columns.bid > 0) & (self._grid.spreads(product_id) < limit)
-
     def _check_bars(self, product: Product) -> Codes:
         grid, wanted = self._grid, self._grid.settings.bars
         series = grid.series(product.product_id, wanted.granularity)
@@ -207,3 +204,13 @@ class UniverseScreen:
             for product_id, each in self.standing.items()
             if self.codes[product_id][tick] != ABSENT
         }
+
+
+def find_believed(grid: MarketGrid, product_id: ProductId) -> Flags:
+    """Return where the quote of a held product is surely believed."""
+    columns = grid.products[product_id]
+    limit = grid.settings.universe.find_tier(columns.product.base).spread_bps_max
+    surely = float(limit * grid.settings.exits.spread_multiple_max) * (1 - MARGIN)
+    with np.errstate(invalid="ignore"):
+        found: Flags = columns.has_quote & (columns.bid > 0) & (grid.spreads(product_id) < surely)
+    return found

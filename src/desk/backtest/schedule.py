@@ -1,0 +1,55 @@
+"""When a run's cycles come: ticks on time, late or not at all, and looks between them if asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from trader.model.ids import Instant
+
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The instants of a run, in order.
+
+    Shape: ``ticks`` are the instants that ticks are scheduled for, ``starts`` when each of them begins, as many;
+    ``watches`` are the instants of the looks, none of them that of a tick.
+    """
+
+    ticks: Sequence[Instant]
+    starts: Sequence[Instant]
+    watches: Sequence[Instant] = ()
+
+    @classmethod
+    def on_time(cls, ticks: Sequence[Instant]) -> Schedule:
+        """Every tick begins at its instant, and nobody looks in between."""
+        return cls(tuple(ticks), tuple(ticks))
+
+    def is_odd(self, number: int, period_seconds: int) -> bool:
+        """Whether a tick is late, or the one before it is missing: such a one is no quiet tick."""
+        is_late = self.starts[number] != self.ticks[number]
+        return is_late or (number > 0 and self.ticks[number] - self.ticks[number - 1] > period_seconds)
+
+
+def plan_schedule(
+    start: Instant,
+    end: Instant,
+    period_seconds: int,
+    *,
+    watches: bool = False,
+    late: Mapping[Instant, int] | None = None,
+    missed: Collection[Instant] = (),
+) -> Schedule:
+    """Plan a tick every period from *start* up to and with *end*.
+
+    *late* says by how many seconds some of them are, *missed* which do not come. With *watches* there is a look at
+    every other whole minute, as the stack has it.
+    """
+    delays = late or {}
+    ticks = [Instant(at) for at in range(start, end + 1, period_seconds) if at not in missed]
+    looks: Sequence[Instant] = ()
+    if watches:
+        looks = [Instant(at) for at in range(start, end + 1, _MINUTE) if at % period_seconds]
+    return Schedule(ticks, [Instant(at + delays.get(at, 0)) for at in ticks], looks)

@@ -1,0 +1,94 @@
+"""The looks between ticks: all of them, or those at which a lot or an order may need something.
+
+A look at which nothing is due changes nothing at all, so there is nothing to carry on for one that is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from desk.backtest.data.columns import Integers
+from desk.backtest.grid import MarketGrid
+from desk.backtest.quiet import is_calm
+from desk.backtest.screen.exits import ExitScreen
+from desk.backtest.screen.universe import find_believed
+from desk.backtest.screen.venue import VenueScreen
+from desk.backtest.screen.watch import Watch
+from desk.backtest.world import Recorded, World
+from trader.cycle.report import CycleOutcome, CycleReport
+from trader.model.ids import Instant
+from trader.model.ledger import Ledger
+
+OnNotable = Callable[[int, CycleReport], None]
+
+
+class Watches:
+    """Looks, one after the other. ``count`` is how many found something due."""
+
+    def __init__(self, world: World, looks: Sequence[Instant], on_notable: OnNotable) -> None:
+        self.count = 0
+        self._world, self._looks, self._on_notable = world, looks, on_notable
+        self._next = 0
+
+    def run_before(self, start: Instant, number: int) -> None:
+        """Look at each instant before a tick begins; *number* is that of the tick before. None before the first."""
+        while self._next < len(self._looks) and self._looks[self._next] < start:
+            if number >= 0:
+                self.run(self._looks[self._next], number)
+            self._next += 1
+
+    def run(self, at: Instant, number: int) -> None:
+        """Look at an instant."""
+        report = self._world.watch(at)
+        if report.outcome is not CycleOutcome.SKIPPED:
+            self.count += 1
+            self._on_notable(number, report)
+
+
+class ScreenedWatches(Watches):
+    """Looks only where the market reaches something, or an instant of the books is there."""
+
+    def __init__(self, world: World, recorded: Recorded, looks: Sequence[Instant], on_notable: OnNotable) -> None:
+        super().__init__(world, looks, on_notable)
+        self._done = -1
+        if not looks:
+            return
+        self._grid = grid = MarketGrid(recorded, looks)
+        watch = Watch()
+        self._exits = ExitScreen(grid, {each: find_believed(grid, each) for each in grid.products}, watch)
+        self._venue = VenueScreen(grid, watch)
+        self._never = np.zeros(len(grid), dtype=np.bool_)
+
+    def next_watch(self, ticks: Integers, begin: int, following: int, ledger: Ledger) -> Instant | None:
+        """Return the next look between the ticks *begin* - 1 and *following* that has to be done; None if none has.
+
+        A crash tightens stops: then every look is done while something is held.
+        """
+        if not self._looks:
+            return None
+        first = max(self._grid.find(int(ticks[begin - 1])), self._done + 1)
+        end = self._grid.find(int(ticks[following])) if following < len(ticks) else len(self._grid)
+        if first >= end or not (ledger.lots or ledger.active_orders()):
+            return None
+        found = self._find(first, end, ledger)
+        if found >= end:
+            return None
+        self._done = found
+        return self._grid.at(found)
+
+    def _find(self, first: int, end: int, ledger: Ledger) -> int:
+        account = self._world.accounts.load()
+        if (
+            account is None
+            or not is_calm(ledger, account, self._world.settings)
+            or ledger.regime.current.value == "crash"
+        ):
+            return first
+        found = end
+        for lot in ledger.lots.values():
+            found = min(found, self._grid.find(lot.max_hold_until), self._exits.next_tick(lot, first, self._never))
+        for order in account.active.values():
+            found = min(found, self._venue.next_tick(order, first))
+        return max(found, first)
