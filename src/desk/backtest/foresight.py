@@ -59,6 +59,8 @@ class Foresight:
 
     def check(self, tick: int, ledger: Ledger) -> None:
         """Foresee anew what came otherwise, as after a tick of which the screens could not tell."""
+        if tick + 1 == len(self.grid):
+            return
         is_other = self.regime.state(tick) != ledger.regime
         if is_other:
             self.regime.follow(tick + 1, ledger.regime)
