@@ -116,7 +116,7 @@ def _sum_up(fills: list[Fill], orders: Mapping[VenueOrderId, OrderRecord]) -> tu
 
 def list_buying(ledger: Ledger) -> tuple[OrderRecord, ...]:
     """List our orders that buy, or may still buy."""
-    return tuple(each for each in ledger.active_orders() if each.intent.is_entry)
+    return tuple(each for each in ledger.active_orders if each.intent.is_entry)
 
 
 def why_unsold(ledger: Ledger, lot: Lot, state: TradingState, now: Instant) -> str:

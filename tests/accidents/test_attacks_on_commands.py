@@ -73,7 +73,7 @@ def test_command_is_not_done_while_an_entry_that_it_forbids_still_buys(
     second = obey(world, command)
 
     assert (CycleOutcome.ABORTED, f"{command.slot} stands") == (first.outcome, first.reason[: len(command.slot) + 7])
-    assert (CycleOutcome.COMPLETED, ()) == (second.outcome, world.ledger.active_orders())
+    assert (CycleOutcome.COMPLETED, ()) == (second.outcome, world.ledger.active_orders)
 
 
 def test_flatten_is_not_done_while_an_entry_is_in_doubt() -> None:
@@ -98,7 +98,7 @@ def test_pause_that_was_taken_back_is_done_while_an_entry_rests() -> None:
 
     report = obey(world, a_command(world, CommandKind.PAUSE, 0, 2, target="product SOL", until=now))
 
-    assert (CycleOutcome.COMPLETED, 1) == (report.outcome, len(world.ledger.active_orders()))
+    assert (CycleOutcome.COMPLETED, 1) == (report.outcome, len(world.ledger.active_orders))
 
 
 def test_flatten_that_sold_everything_is_done_though_the_flags_could_not_be_read() -> None:

@@ -158,7 +158,7 @@ def test_fills_of_one_order_that_cannot_be_read_keep_no_other_lot() -> None:
     world = a_world(strategy=once(*proposals), paths={SOL: a_path(DIP, *QUIET), ETH: a_path(DIP, *QUIET)})
     world.cycles(3)
     world.clock.advance(3600)
-    bracket = next(each for each in world.ledger.active_orders() if each.intent.base == "ETH")
+    bracket = next(each for each in world.ledger.active_orders if each.intent.base == "ETH")
 
     def grown(original: Callable[..., Any], *asked: Any) -> list[Any]:
         return [

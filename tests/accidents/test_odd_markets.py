@@ -310,7 +310,7 @@ def test_lot_on_either_listing_is_sold_and_protected_by_the_quote_of_the_other(
 
     world.meddlers["market.quotes"] = quotes
     if why == "bare":
-        world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+        world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders if each.venue_order_id])
         world.cycle()
         assert is_covered(world)
     world.kill_switch.word = TradingState.FLATTEN if why == "flatten" else TradingState.RUN
@@ -329,7 +329,7 @@ def test_lot_is_sold_where_it_was_bought_when_the_other_listing_closes(held: Pro
     world.cycles(2)
     close(world, SOL if held == SOL_USDC else SOL_USDC, closed)
     world = with_strategy(world, Scripted())
-    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders if each.venue_order_id])
     world.cycle()
     assert ({held}, True) == (lots(world), is_covered(world))
     world.clock.advance(3600)
@@ -360,7 +360,7 @@ def test_rest_is_offered_at_the_ask_that_the_open_listing_is_quoted_with() -> No
     world.cycles(2)
     assert {SOL_USDC} == lots(world)
     world = with_strategy(world, Scripted())
-    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders if each.venue_order_id])
     world.meddlers["market.quotes"] = lambda original, names: {
         **original(names),
         **dict.fromkeys({SOL}.intersection(names), MissingData("none")),
@@ -375,7 +375,7 @@ def test_rest_is_offered_at_the_ask_that_the_open_listing_is_quoted_with() -> No
     world.cycle()
 
     assert is_covered(world)
-    assert [OrderConfiguration.POST_ONLY_GTC] == [each.intent.configuration for each in world.ledger.active_orders()]
+    assert [OrderConfiguration.POST_ONLY_GTC] == [each.intent.configuration for each in world.ledger.active_orders]
 
 
 # --- 42: not held
@@ -467,7 +467,7 @@ def test_held_product_whose_numbers_stop_making_sense_is_sold_by_the_last_that_d
 def test_held_product_whose_numbers_stop_making_sense_is_protected_by_the_last_that_did(row: dict[str, Any]) -> None:
     """42: its bracket was lost; the new one is in the increments of before, and the verdict says what is wrong."""
     world = holding_due(hours=48)
-    (bracket,) = [each.venue_order_id for each in world.ledger.active_orders()]
+    (bracket,) = [each.venue_order_id for each in world.ledger.active_orders]
     spoil(world, spoilt(row), SOL)
     world.venue.cancel((bracket,))  # type: ignore[arg-type]
 
@@ -530,7 +530,7 @@ def test_limits_that_contradict_each_other_take_no_bracket_away(row: dict[str, A
 
     assert (0, True) == (world.sent("cancel"), is_covered(world))
     assert (CycleOutcome.ABORTED, 1) == (report.outcome, len(report.withheld_exits))
-    (bracket,) = [each.venue_order_id for each in world.ledger.active_orders() if each.is_at_venue]
+    (bracket,) = [each.venue_order_id for each in world.ledger.active_orders if each.is_at_venue]
     world.venue.cancel((bracket,))  # type: ignore[arg-type]
     world.pass_bars()
     world.cycles(2)

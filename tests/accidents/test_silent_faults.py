@@ -137,7 +137,7 @@ def test_order_that_the_venue_shows_no_longer_rings_and_nothing_takes_its_place(
     """It may have filled: it stays what it was, its asset is in reduce-only, and every cycle rings."""
     world = make()
     world.cycles(1)
-    (lost,) = world.ledger.active_orders()
+    (lost,) = world.ledger.active_orders
     sent = world.sent()
     unlisting(world, found=False)
 
@@ -158,7 +158,7 @@ def test_order_that_listings_leave_out_is_found_by_itself() -> None:
     """Its own page counts for more than a list: nothing rings, and its end is seen."""
     world = with_one_entry()
     world.cycles(1)
-    (order,) = world.ledger.active_orders()
+    (order,) = world.ledger.active_orders
     unlisting(world, found=True)
 
     rang = [heard(world)[1] for _ in range(6) if not world.pass_bars()]

@@ -154,7 +154,7 @@ def _protection(ledger: Ledger, lot: Lot) -> str:
 
 def _orders(ledger: Ledger) -> Rows:
     rows: Rows = []
-    for record in ledger.active_orders():
+    for record in ledger.active_orders:
         rows.append((record.intent.product_id, describe(record), _doubt(record), record.intent.client_order_id))
     for name, conversion in sorted(ledger.conversions.items()):
         if conversion.is_open:

@@ -201,5 +201,5 @@ def _ledger_rows(before: Ledger, after: Ledger) -> Iterable[tuple[str, str, str]
         name = next(f"lot {lot.product_id} ({lot.strategy})" for lot in lots if lot is not None)
         was, becomes = ("" if lot is None else format_quantity(lot.quantity) for lot in lots)
         yield name, was, becomes
-    was, becomes = (str(len(each.active_orders())) for each in (before, after))
+    was, becomes = (str(len(each.active_orders)) for each in (before, after))
     yield "active orders", was, becomes

@@ -100,7 +100,7 @@ class ReleaseWorld(GrowthWorld):
         self.store.commit(grant, ledger, release=True)
         for period in range(SET_UP):
             self.play(period)
-        covered = [each for each in self.ledger().active_orders() if each.intent.is_protection and each.is_at_venue]
+        covered = [each for each in self.ledger().active_orders if each.intent.is_protection and each.is_at_venue]
         if len(covered) != len(FREE):
             raise RuntimeError(f"{len(self.ledger().lots)} lots and {len(covered)} brackets were set up")
 

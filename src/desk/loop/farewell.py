@@ -33,7 +33,7 @@ def describe_rest(ledger: Ledger | None, settings: Settings, now: Instant, comma
 def _describe_ledger(ledger: Ledger, now: Instant) -> Iterator[str]:
     for lot in sorted(ledger.lots.values(), key=lambda each: (each.product_id, each.lot_id)):
         yield _describe_lot(ledger, lot)
-    for record in ledger.active_orders():
+    for record in ledger.active_orders:
         if record.is_in_doubt:
             yield f"{_name(record)}: in doubt, nobody knows whether the venue has it; the next run asks"
         elif record.intent.is_entry:

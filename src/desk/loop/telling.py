@@ -64,7 +64,7 @@ class Telling:
     def tell_resumed(self, ledger: Ledger, now: Instant) -> None:
         """Tell what there is when a loop goes on with books: its first run may be minutes away."""
         equity = assess_equity(ledger)
-        active = ledger.active_orders()
+        active = ledger.active_orders
         doubts = sum(record.is_in_doubt for record in active)
         parts = [
             f"equity {'unknown' if equity is None else f'{equity:,.2f}'} {self.settings.app.accounting_asset}",

@@ -136,7 +136,7 @@ def forget_last_cycle(ledger: Ledger, reason: str) -> Change:
 def find_over_covered(ledger: Ledger) -> list[str]:
     """Name the active sell orders that would sell more than what is left of their lot."""
     found = []
-    for record in ledger.active_orders():
+    for record in ledger.active_orders:
         lot = ledger.lots.get(record.intent.lot_id)
         held = lot.quantity if lot is not None else ZERO
         if record.intent.side is Side.SELL and record.remaining > held:

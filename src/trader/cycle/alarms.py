@@ -104,7 +104,7 @@ def _is_zero(run: RunState, name: str, found: Found) -> bool:
 
 def _list_doubts(run: RunState) -> Iterator[str]:
     now = run.ports.clock.now()
-    for record in run.ledger.active_orders():
+    for record in run.ledger.active_orders:
         intent, age = record.intent, now - record.intent.decided_at
         if record.is_in_doubt and age > _DOUBT_SECONDS:
             yield f"order {intent.client_order_id} of {intent.product_id} is in doubt for {age} s: {record.note}"

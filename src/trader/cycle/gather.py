@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 from trader.cycle.products import list_holdings, load_products
 from trader.cycle.run_time import RunTime
@@ -23,6 +24,8 @@ from trader.ports import ExchangeAdapter, MarketData, Ports
 from trader.settings import Settings
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.manager import UniverseScreen
+
+T = TypeVar("T")
 
 
 def read_switch(ports: Ports) -> TradingState | None:
@@ -189,8 +192,7 @@ class _Reading:
                 self.inputs = replace(self.inputs, quotes=quotes, causes=causes)
         quotes, causes = {**self.inputs.quotes}, {**self.inputs.causes}
         for each, book in names.items():
-            quote = next((quotes[name] for name in book if name in quotes), None)
-            cause = next((causes[name] for name in book if name in causes), None)
+            quote, cause = _find_first(book, quotes), _find_first(book, causes)
             if quote is not None:
                 quotes[each] = quote if quote.product_id == each else replace(quote, product_id=each)
                 causes.pop(each, None)
@@ -203,8 +205,15 @@ class _Reading:
         ledger, answers = self.inputs.ledger, self.market.products(product_ids)
         known = ledger.products or ProductCache(Instant(0), ())
         self._set_ledger(ledger.with_products(known.renew(answers)))
-        _, missing = split_answers(answers)
-        self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
+        if missing := split_answers(answers)[1]:
+            self.inputs = replace(self.inputs, causes={**missing, **self.inputs.causes})
+
+
+def _find_first(names: Iterable[ProductId], values: Mapping[ProductId, T]) -> T | None:
+    for name in names:
+        if name in values:
+            return values[name]
+    return None
 
 
 def add_depth(

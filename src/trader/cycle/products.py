@@ -21,7 +21,7 @@ from trader.stages.universe.checks import UNLISTED
 def list_holdings(ledger: Ledger) -> Iterator[Lot | OrderIntent]:
     """Name what we hold, and what works for us at the venue."""
     yield from ledger.lots.values()
-    yield from (record.intent for record in ledger.active_orders())
+    yield from (record.intent for record in ledger.active_orders)
 
 
 def load_products(ledger: Ledger, pipeline: Pipeline, market: MarketData, now: Instant) -> Ledger:

@@ -167,7 +167,8 @@ def _decide(run: RunState, state: TradingState, view: AccountView | None) -> Non
     pipeline, ports = run.pipeline, run.ports
     balances = view.balances if view is not None else None
     inputs, screen = gather_inputs(run.tick, run.ledger, balances, state, pipeline, ports, run.time, run.commands)
-    inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
+    if run.grant.size_bytes or run.grant.size_max:
+        inputs = replace(inputs, ledger_bytes=run.grant.size_bytes, ledger_bytes_max=run.grant.size_max // 2)
     partial = pipeline.propose(inputs, screen)
     if wanted := partial.products_to_buy():
         with ports.budget.limited(run.time.entries_until(pipeline.count_turns(inputs))):
@@ -200,7 +201,7 @@ def _act(run: RunState, plan: Plan, resent: Sequence[ClientOrderId]) -> None:
     )
     executor.execute(plan, resent)
     run.ledger = replace(executor.ledger, cancels=())
-    for record in run.ledger.active_orders():
+    for record in run.ledger.active_orders:
         intent = record.intent
         if record.is_in_doubt and intent.side is Side.SELL and intent.lot_id in run.ledger.lots:
             run.withheld_exits.setdefault(intent.client_order_id, f"in doubt: {record.note}")

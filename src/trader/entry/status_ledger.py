@@ -28,7 +28,7 @@ _COMPLETED = "COMPLETED"
 def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[str, Any]:
     """Say what the ledger holds, as plain JSON. Units: as ``describe_state``."""
     equity = assess_equity(ledger)
-    active, newer = ledger.active_orders(), why_newer(ledger)
+    active, newer = ledger.active_orders, why_newer(ledger)
     return {
         "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
         "next_due": _name_next(ledger, settings.cycle.period_seconds),
@@ -118,7 +118,7 @@ def _describe_losses(ledger: Ledger, equity: Notional | None, now: Instant, risk
 
 def _sum_reserved(ledger: Ledger) -> dict[Asset, Decimal]:
     """Sum by quote asset what open buys, and open conversions, may still take."""
-    taken = [(each.intent.quote, each.open_cost) for each in ledger.active_orders()]
+    taken = [(each.intent.quote, each.open_cost) for each in ledger.active_orders]
     taken += [(each.intent.source, each.intent.amount) for each in ledger.conversions.values() if each.is_open]
     sums: dict[Asset, Decimal] = {}
     for asset, amount in taken:

@@ -74,10 +74,9 @@ class AuditEvent:
         return sha256_hex(f"{self.cycle_id}|{self.kind}|{self.subject}")[:24]
 
     def line(self) -> str:
-        """Write the event as one line of JSON."""
-        return canonical_json(
-            {"event": self.kind, "id": self.event_id, "cycle": self.cycle_id, "at": self.at, "body": self.body}
-        )
+        """Write the event as one line of canonical JSON: the names in their order."""
+        body, cycle, event = map(canonical_json, (self.body, self.cycle_id, self.kind))
+        return f'{{"at":{self.at},"body":{body},"cycle":{cycle},"event":{event},"id":"{self.event_id}"}}'
 
 
 @dataclass(frozen=True, slots=True)

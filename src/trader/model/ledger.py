@@ -123,8 +123,9 @@ class Ledger:
             Position(strategy, product_id, lots[0].base, tuple(lots)) for (strategy, product_id), lots in groups.items()
         )
 
+    @cached_property
     def active_orders(self) -> tuple[OrderRecord, ...]:
-        """Return the orders that may still change something, in the order they were decided."""
+        """The orders that may still change something, in the order they were decided."""
         active = (record for record in self.orders.values() if record.is_active)
         return tuple(sorted(active, key=lambda record: (record.intent.decided_at, record.intent.client_order_id)))
 

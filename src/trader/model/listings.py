@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,12 +61,12 @@ def list_books(products: Iterable[Product]) -> Mapping[ProductId, tuple[ProductI
     books: dict[ProductId, list[Product]] = {}
     for product in products:
         books.setdefault(product.canonical_id, []).append(product)
-    return {
-        book: tuple(
-            each.product_id
-            for each in sorted(
-                listings, key=lambda each: (bool(each.trading_restrictions), each.product_id != book, each.product_id)
-            )
+    return {book: _name_in_order(book, listings) for book, listings in books.items()}
+
+
+def _name_in_order(book: ProductId, listings: Sequence[Product]) -> tuple[ProductId, ...]:
+    if len(listings) > 1:
+        listings = sorted(
+            listings, key=lambda each: (bool(each.trading_restrictions), each.product_id != book, each.product_id)
         )
-        for book, listings in books.items()
-    }
+    return tuple(each.product_id for each in listings)

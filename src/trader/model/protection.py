@@ -22,7 +22,7 @@ def find_venue_sale(ledger: Ledger, lot: Lot, bid: Price) -> OrderRecord | None:
     An order sells from its stop price down to its own limit; below that it rests and fills nothing. Where all that
     sell cover only a part of the lot, none is returned: the rest would be left to itself.
     """
-    records = [each for each in ledger.orders_of(lot.lot_id) if _protects(each) and _sells_at(each.intent, bid)]
+    records = [each for each in ledger.orders_of(lot.lot_id) if _sells_at(each.intent, bid) and _protects(each)]
     covered = sum((record.remaining for record in records), ZERO)
     return records[0] if records and covered >= lot.quantity else None
 

@@ -72,7 +72,7 @@ def is_done(command: Command, ledger: Ledger, commands: StandingCommands, now: I
     """
     if command.is_newer(ledger.applied_commands.get(command.slot)):
         return False
-    buying = [each.intent for each in ledger.active_orders() if each.intent.is_entry]
+    buying = [each.intent for each in ledger.active_orders if each.intent.is_entry]
     match command.kind:
         case CommandKind.FLATTEN:
             return not (commands.is_flattening and (ledger.lots or buying))

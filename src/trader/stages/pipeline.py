@@ -123,7 +123,7 @@ class Pipeline:
         exits = self.exits.propose(ledger, quotes, regime, state, inputs.now, closing)
         lots = {proposal.lot_id for proposal in exits}
         lots |= set(find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds))
-        lots |= {r.intent.lot_id for r in ledger.active_orders() if r.is_in_doubt and r.intent.side is Side.SELL}
+        lots |= {r.intent.lot_id for r in ledger.active_orders if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
 
     def _believe(self, inputs: CycleInputs) -> BelievedQuotes:

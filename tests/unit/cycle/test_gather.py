@@ -165,7 +165,7 @@ def test_product_with_nothing_but_an_open_order_stays_listed_off_the_universe() 
     """Nothing of it is held yet; what the order buys must find its increments, or it could not be protected."""
     world = a_world(strategy=scripted(a_proposal("SOL-USD")))
     world.cycle()
-    assert ({}, 1) == (world.ledger.lots, len(world.ledger.active_orders()))
+    assert ({}, 1) == (world.ledger.lots, len(world.ledger.active_orders))
     listless = with_settings(
         world,
         Scripted(),

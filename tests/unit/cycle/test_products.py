@@ -203,7 +203,7 @@ def test_bare_lot_of_a_base_that_is_no_longer_listed_rings(state: TradingState) 
     world.cycles(3)
     (lot,) = world.ledger.lots.values()
     del world.market._products[SOL]
-    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders() if each.venue_order_id])
+    world.venue.cancel([each.venue_order_id for each in world.ledger.active_orders if each.venue_order_id])
     world.kill_switch.word = state
     world.clock.advance(3600)
 

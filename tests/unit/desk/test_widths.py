@@ -108,7 +108,7 @@ def test_ledger_show_has_every_number_of_a_lot_and_its_orders(width: int, capsys
     numbers = (lot.quantity, lot.cost, lot.entry_price, bracket.stop_price, bracket.target_price)
     assert [] == [plain(each) for each in numbers if plain(each) not in text]
     assert [] == [name for name in (LOT, lot.product_id, lot.strategy) if name not in text]
-    orders = [each.intent.client_order_id for each in ledger.active_orders()]
+    orders = [each.intent.client_order_id for each in ledger.active_orders]
     assert [] == [name for name in orders if name not in text]
     assert [] == [plain(amount) for amount in ledger.cash.values() if plain(amount) not in text]
 

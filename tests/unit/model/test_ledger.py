@@ -63,7 +63,7 @@ def test_live_orders_come_in_the_order_they_were_decided() -> None:
         an_order_record(an_intent("y", decided_at=Instant(1)), OrderStatus.CANCELLED),
     ]
 
-    live = a_ledger(working=orders).active_orders()
+    live = a_ledger(working=orders).active_orders
 
     assert ["t247-z", "t247-a", "t247-b"] == [record.intent.client_order_id for record in live]
 

@@ -31,7 +31,7 @@ def find_stale_orders(
     """
     return [
         record.intent.client_order_id
-        for record in ledger.active_orders()
+        for record in ledger.active_orders
         if record.venue_order_id is not None
         and record.is_understood
         and not record.status.is_final

@@ -50,9 +50,7 @@ def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> 
 def find_resendable(ledger: Ledger, now: Instant, settings: Settings) -> tuple[ClientOrderId, ...]:
     """Name the remembered intents that are to be sent once more."""
     return tuple(
-        record.intent.client_order_id
-        for record in ledger.active_orders()
-        if is_resendable(ledger, record, now, settings)
+        record.intent.client_order_id for record in ledger.active_orders if is_resendable(ledger, record, now, settings)
     )
 
 

@@ -76,7 +76,7 @@ def test_loop_that_goes_on_says_at_once_what_there_is(tmp_path: Path) -> None:
     said = loop.run()
 
     ledger = loop.ledger()
-    equity, orders = assess_equity(ledger), write_count(len(ledger.active_orders()), "open order")
+    equity, orders = assess_equity(ledger), write_count(len(ledger.active_orders), "open order")
     assert [f"resumed: equity {equity:,.2f} USD, 1 lot, {orders}; next tick 12:15:00Z"] == said
 
 

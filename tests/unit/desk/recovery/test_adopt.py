@@ -261,7 +261,7 @@ def test_order_that_a_person_says_is_gone_is_given_up(world: World) -> None:
     world.books.save(replace(before, active={}), replaces=before)
     ledger = world.ledger()
     assert ledger is not None
-    (bracket,) = ledger.active_orders()
+    (bracket,) = ledger.active_orders
     lost = ledger.with_order(replace(bracket, note=VANISHED, missing_since=Instant(1)))
     lost = replace(lost, reduce_only={SOL: f"{VANISHED}: the bracket"})
 
@@ -278,7 +278,7 @@ def test_order_that_the_venue_shows_after_all_is_not_given_up(world: World) -> N
     """What is at the venue counts for more than what a person says of it."""
     ledger = world.ledger()
     assert ledger is not None
-    (bracket,) = ledger.active_orders()
+    (bracket,) = ledger.active_orders
     lost = ledger.with_order(replace(bracket, note=VANISHED, missing_since=Instant(1)))
 
     change = acknowledge_mismatch(books_of(world, replace(lost, reduce_only={SOL: f"{VANISHED}: it"})), ["SOL"], "gone")

@@ -410,7 +410,7 @@ def test_empty_listing_closes_nothing_and_opens_nothing() -> None:
     soon, later = (look(ledger, at=NOW + seconds) for seconds in (120, 100_000))
 
     assert Reconciled(ledger) == soon
-    assert ledger.active_orders() == later.ledger.active_orders()
+    assert ledger.active_orders == later.ledger.active_orders
     assert [lot.quantity for lot in ledger.lots.values()] == [lot.quantity for lot in later.ledger.lots.values()]
 
 
