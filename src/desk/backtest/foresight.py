@@ -149,9 +149,10 @@ class Foresight:
     def _next_halt(self, begin: int, end: int, ledger: Ledger) -> int:
         """Return the first tick at which the drawdown may reach its limit."""
         marks, limit = ledger.equity_marks, float(self.settings.risk.drawdown_pct_max) / 100
-        if not ledger.lots or ledger.drawdown_halt or marks is None or begin >= end:
+        if ledger.drawdown_halt or marks is None or begin >= end:
             return end
-        path = compute_equities(self.grid, ledger, begin, end)
+        # Without lots the equity stays; but the last tick was valued before it acted.
+        path = compute_equities(self.grid, ledger, begin, end if ledger.lots else begin + 1)
         peak = np.maximum.accumulate(np.maximum(path, float(marks.peak_equity)))
         hits = (peak - path) >= peak * limit * (1 - 1e-6)
         at = int(hits.argmax())

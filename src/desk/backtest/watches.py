@@ -57,7 +57,8 @@ class ScreenedWatches(Watches):
             return
         self._grid = grid = MarketGrid(recorded, looks)
         watch = Watch()
-        self._exits = ExitScreen(grid, {each: find_believed(grid, each) for each in grid.products}, watch)
+        believed = {each: find_believed(grid, each) for each in grid.products}
+        self._exits = ExitScreen(grid, believed, watch, between_ticks=True)
         self._venue = VenueScreen(grid, watch)
         self._never = np.zeros(len(grid), dtype=np.bool_)
 
@@ -70,7 +71,7 @@ class ScreenedWatches(Watches):
             return None
         first = max(self._grid.find(int(ticks[begin - 1])), self._done + 1)
         end = self._grid.find(int(ticks[following])) if following < len(ticks) else len(self._grid)
-        if first >= end or not (ledger.lots or ledger.active_orders()):
+        if first >= end or not (ledger.lots or ledger.active_orders):
             return None
         found = self._find(first, end, ledger)
         if found >= end:

@@ -14,10 +14,16 @@ from trader.settings import Settings
 
 
 class ExitScreen:
-    """Where the bid reaches what a lot is sold at. *believed* says where its quote is believed, *crash* the regime."""
+    """Where the bid reaches what a lot is sold at. *believed* says where its quote is believed, *crash* the regime.
 
-    def __init__(self, grid: MarketGrid, believed: dict[ProductId, Flags], watch: Watch) -> None:
-        self._grid, self._settings, self._watch = grid, grid.settings, watch
+    Peaks are raised by ticks. Where the rows of the grid are others (*between_ticks*), a peak may be as high as
+    anything was traded at before.
+    """
+
+    def __init__(
+        self, grid: MarketGrid, believed: dict[ProductId, Flags], watch: Watch, *, between_ticks: bool = False
+    ) -> None:
+        self._grid, self._settings, self._watch, self._between_ticks = grid, grid.settings, watch, between_ticks
         self._unbelieved = {each: np.flatnonzero(~flags) for each, flags in believed.items()}
 
     def next_tick(self, lot: Lot, begin: int, crash: Flags) -> int:
@@ -33,7 +39,8 @@ class ExitScreen:
             found = min(found, self._watch.first_at_or_above(key, columns.bid, target, begin))
         if crash[begin:found].any():
             found = min(found, self._next_in_crash(lot, columns.bid, increment, begin, crash))
-        return min(found, self._next_trailing(lot, columns.bid, increment, begin, found))
+        raised = columns.high if self._between_ticks else columns.bid
+        return min(found, self._next_trailing(lot, columns.bid, raised, increment, (begin, found)))
 
     def _next_unbelieved(self, product_id: ProductId, begin: int) -> int:
         flags = self._unbelieved[product_id]
@@ -46,11 +53,11 @@ class ExitScreen:
         hits = np.flatnonzero(crash[begin:] & (bid[begin:] <= _above(tightened, increment)))
         return begin + int(hits[0]) if len(hits) else len(self._grid)
 
-    def _next_trailing(self, lot: Lot, bid: Floats, increment: float, begin: int, end: int) -> int:
-        exits = self._settings.exits
+    def _next_trailing(self, lot: Lot, bid: Floats, raised: Floats, increment: float, within: tuple[int, int]) -> int:
+        exits, (begin, end) = self._settings.exits, within
         if not exits.trailing or begin >= end:
             return end
-        peak = np.maximum.accumulate(np.concatenate(([float(lot.peak_price)], bid[begin:end])))[1:]
+        peak = np.maximum.accumulate(np.concatenate(([float(lot.peak_price)], raised[begin:end])))[1:]
         armed_at = float(lot.entry_price) * (1 + float(exits.trailing_arm_pct) / 100)
         gives_back = 1 - float(exits.trailing_giveback_pct) / 100
         is_armed = peak >= _below(armed_at, increment)
