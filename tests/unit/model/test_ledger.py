@@ -128,6 +128,14 @@ def test_forgetting_leaves_everything_else_alone() -> None:
     assert ([lots[1].lot_id], [], [PREFIX + "b"]) == (list(less.lots), list(less.closed_lots), list(less.orders))
 
 
+def test_forgetting_nothing_leaves_the_very_same_books() -> None:
+    """A quiet tick forgets nothing, and copies nothing."""
+    ledger = a_ledger(working=[an_intent()])
+
+    assert ledger is ledger.without((ClientOrderId("never a lot"),), (ClientOrderId("never an order"),))
+    assert ledger is ledger.with_products(ledger.products)
+
+
 def test_entry_price_is_the_average_without_fees() -> None:
     """150 for 1.5 units is 100 each."""
     lot = a_lot(quantity=Quantity("1.5"), cost=Notional(150), base=Asset("BTC"))
