@@ -6,7 +6,6 @@ Money is computed by the stages' own functions, at the few ticks of the stretch 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +18,7 @@ from desk.backtest.world import World
 from trader.cycle.products import list_holdings, load_products
 from trader.cycle.report import CycleOutcome
 from trader.model.cycle_state import CycleMark, CyclePhase, FeeCache, RunMark
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot

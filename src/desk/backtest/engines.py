@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from desk.backtest.advance import Advancer
 from desk.backtest.disturbances import Disturbance
@@ -17,6 +17,7 @@ from desk.backtest.skipped import SkippedTicks
 from desk.backtest.watches import ScreenedWatches, Watches
 from desk.backtest.world import Recorded, World
 from trader.cycle.report import CycleReport
+from trader.model.frozen import replace
 from trader.model.ledger import Ledger
 
 #: Told of each tick that was not quiet, and of each look that found something due: the number of the tick, or of the

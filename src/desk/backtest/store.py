@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from trader.errors import LeaseHeld, VersionConflict
 from trader.model.commands import NO_COMMANDS, Command, read_commands
 from trader.model.events import OwedRecord
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from desk.backtest.data.columns import Columns
@@ -17,6 +17,7 @@ from trader.cycle import run_cycle
 from trader.cycle.report import CycleReport
 from trader.cycle.watch import make_watch_tick, run_watch
 from trader.entry.wiring import make_scope
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, StrategyId, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger

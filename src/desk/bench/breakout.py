@@ -49,10 +49,14 @@ class Breakout:
         terms, bars = self.settings, candidate.bars
         if candidate.product.base in held:
             return Denial(product_id, DenialCode.POSITION_HELD, STAGE, {}, self.strategy_id)
-        count, close, volume = terms.lookback_bars, bars.close, bars.volume
-        usual = fsum(volume[-count:]) / count
-        if not (close[-1] > max(close[-count - 1 : -1]) and volume[-1] > terms.volume_ratio * usual):
-            return Denial(product_id, DenialCode.MOVE_BELOW_MIN, STAGE, {"volume_ratio": volume[-1] / usual})
+        count, close = terms.lookback_bars, bars.close
+        highest = max(close[-count - 1 : -1])
+        if close[-1] <= highest:
+            return Denial(product_id, DenialCode.MOVE_BELOW_MIN, STAGE, {"close": close[-1], "highest": highest})
+        # Only here, since most bars are no new high: a mean of 288 volumes is the dearest part of an answer.
+        volume_ratio = bars.volume[-1] / (fsum(bars.volume[-count:]) / count)
+        if volume_ratio <= terms.volume_ratio:
+            return Denial(product_id, DenialCode.MOVE_BELOW_MIN, STAGE, {"volume_ratio": volume_ratio})
         return TradeProposal(
             strategy=self.strategy_id,
             product_id=product_id,

@@ -8,11 +8,11 @@ neither.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from desk.markets.series import CandleSeries, Series
 from trader.errors import DataError, MissingData
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote
 from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
@@ -48,6 +48,7 @@ class CandleMarket:
             key: CandleSeries(key[1], given) if isinstance(given, Sequence) else given for key, given in series.items()
         }
         self._finest: dict[ProductId, Series] = {}
+        self._known: dict[ProductId, tuple[Instant, Product]] = {}
         for (product_id, granularity), each in self._series.items():
             best = self._finest.get(product_id)
             if best is None or granularity.seconds < best.granularity.seconds:
@@ -128,8 +129,15 @@ class CandleMarket:
             return error
 
     def _product(self, product_id: ProductId) -> Product | DataError:
-        product = self._products.get(product_id)
-        return _missing(product_id) if product is None else self._as_of(product, self._clock.now())
+        product, now = self._products.get(product_id), self._clock.now()
+        if product is None:
+            return _missing(product_id)
+        # One cycle asks for the same product several times.
+        at, known = self._known.get(product_id, (None, product))
+        if at != now:
+            known = self._as_of(product, now)
+            self._known[product_id] = now, known
+        return known
 
     def _quote_of(self, product_id: ProductId) -> Quote | DataError:
         now = self._clock.now()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from trader.errors import StoreError, VenueAuth, VenueError, VenueUnavailable
 from trader.model.conversions import ConversionReport
 from trader.model.events import AuditNote
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, VenueOrderId
 from trader.model.inputs import AccountListing, AccountView, OddRow
 from trader.model.ledger import Ledger

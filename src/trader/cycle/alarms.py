@@ -7,10 +7,10 @@ process may die in between, and an alarm that was never told that it is over wou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from trader.cycle.run_state import RunState
 from trader.model.events import EventKind
+from trader.model.frozen import replace
 from trader.model.ids import Instant, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.portfolio import find_unbelieved

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trader.errors import VenueAuth, VenueError, VenueProtocol
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass

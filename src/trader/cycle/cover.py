@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trader.cycle.look import await_free, read_product, read_quote
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.lots import Lot
 from trader.model.market import Product

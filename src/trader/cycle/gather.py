@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from trader.cycle.run_time import RunTime
 from trader.errors import DataError, MissingData, TraderError, VenueError
 from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.cycle_state import FeeCache, ProductCache
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger

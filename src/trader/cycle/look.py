@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from trader.errors import DataError, VenueError
 from trader.model.cycle_state import ProductCache
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.listings import list_books, merge_row
 from trader.model.market import Product, Quote

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from trader.errors import DataError, MissingData
 from trader.model.cycle_state import ProductCache
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.listings import UNNAMED, remember_row

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from trader.cycle.run_time import RunTime
 from trader.errors import AuditConflict, AuditError, LedgerCorrupt
 from trader.model.codec import sha256_hex
 from trader.model.events import AuditNote, AuditObject, EventKind, OwedRecord
+from trader.model.frozen import replace
 from trader.model.ids import CycleId
 from trader.model.ledger import Ledger
 from trader.ports import AuditLog, LeaseGrant, Ports, name_audit_object

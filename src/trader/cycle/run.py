@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 from trader.cycle.account import reconcile_account
 from trader.cycle.act import Executor
@@ -30,6 +29,7 @@ from trader.model.cycle_state import CyclePhase
 from trader.model.decisions import Plan
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
 from trader.model.ledger import Ledger, open_ledger

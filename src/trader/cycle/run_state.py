@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -13,6 +13,7 @@ from trader.model.commands import StandingCommands
 from trader.model.cycle_state import CycleMark, CyclePhase, RunMark
 from trader.model.decisions import Decision
 from trader.model.events import AuditNote
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger

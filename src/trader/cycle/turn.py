@@ -16,11 +16,12 @@ long as HALT lasts. Lots are sold one after the other, so no lot waits uncovered
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trader.cycle.cover import NO_TIME, RestCover
 from trader.cycle.look import await_final, await_free, read_product
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.market import Product
 from trader.model.money import Price, Quantity, ceil_to

@@ -7,7 +7,6 @@ what follows is an ordinary run, by whoever gets the lease first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from trader.cycle.alarms import ATTENTION, give_report
 from trader.cycle.gather import read_trading_state
@@ -15,6 +14,7 @@ from trader.cycle.report import CycleOutcome, CycleReport
 from trader.cycle.run import run_cycle
 from trader.errors import CommandRefused, LeaseHeld
 from trader.model.commands import Command
+from trader.model.frozen import replace
 from trader.model.ids import Instant, run_id_at
 from trader.model.inputs import Tick
 from trader.ports import Ports, StateReading

@@ -5,8 +5,6 @@ Nothing that was read without the lease is used after it: the run reads everythi
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from trader.cycle.account import reconcile_account
 from trader.cycle.gather import gather_inputs, read_trading_state
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -14,6 +12,7 @@ from trader.cycle.run import run_cycle
 from trader.cycle.run_time import RunTime
 from trader.cycle.wake import run_next
 from trader.errors import VenueError
+from trader.model.frozen import replace
 from trader.model.ids import Instant, run_id_at
 from trader.model.inputs import Tick
 from trader.model.orders import OrderPurpose

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from trader.cycle import CycleOutcome, CycleReport
 from trader.cycle.wake import follow_switch, obey_command, run_tick
 from trader.cycle.watch import make_watch_tick, run_watch
 from trader.entry.events import RunTick, RunWatch, SwitchChanged
 from trader.model.commands import Command
+from trader.model.frozen import replace
 from trader.model.ids import Instant, cycle_id_at, run_id_at
 from trader.model.inputs import Tick
 from trader.ports import Ports

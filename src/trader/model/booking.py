@@ -7,11 +7,11 @@ begins with what the lot carries of older ones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 from trader.errors import InvariantViolation
 from trader.model.carried import CarriedFills, CarriedLot
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, SubLedger
 from trader.model.lots import Dust, Lot

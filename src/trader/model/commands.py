@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from trader.errors import MalformedData
 from trader.model.codec import canonical_json, decode
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, StrategyId
 from trader.model.trading_state import TradingState
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields

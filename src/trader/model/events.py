@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from trader.model.codec import canonical_json, sha256_hex
+from trader.model.frozen import replace
 from trader.model.ids import CycleId, Instant
 from trader.model.schema import SCHEMA
 

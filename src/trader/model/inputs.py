@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.errors import DataError
@@ -12,6 +12,7 @@ from trader.model.conversions import ConversionReport
 from trader.model.cycle_state import Membership, Regime
 from trader.model.decisions import Denial, Details, Trigger
 from trader.model.denials import DenialCode
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, VenueOrderId, is_tick_id
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot

@@ -6,7 +6,7 @@ Every change returns a new ledger. Nothing here reads a market: marking with quo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
@@ -27,6 +27,7 @@ from trader.model.cycle_state import (
     RegimeState,
     RunMark,
 )
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
 from trader.model.lots import Dust, Lot, Position
 from trader.model.market import Product

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from trader.errors import DataError, MalformedData
 from trader.model.flaws import NUMBERS, find_coarse, find_nonsense
+from trader.model.frozen import replace
 from trader.model.ids import ProductId
 from trader.model.market import Product
 

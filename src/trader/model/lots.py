@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from trader.model.carried import CarriedLot
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side

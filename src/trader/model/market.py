@@ -196,7 +196,7 @@ class Bars:
     @property
     def filled_ratio(self) -> float:
         """Share of bars that had no trade."""
-        return self.filled / len(self.start) if self.start else 1.0
+        return self.filled / len(self) if len(self) else 1.0
 
     @cached_property
     def digest(self) -> str:

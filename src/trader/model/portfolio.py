@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.cycle_state import EquityMark, EquityMarks, RegimeReading
 from trader.model.fill_bounds import IMPLAUSIBLE
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot

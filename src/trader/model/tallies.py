@@ -7,8 +7,9 @@ the market was followed, and a refusal that is no try is waited out, longer each
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass

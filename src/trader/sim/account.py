@@ -7,11 +7,12 @@ as the business that is open: what has ended moves to the archive of its store, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.market import Balance
 from trader.model.money import ZERO, Notional, Quantity, notional

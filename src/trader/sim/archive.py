@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from types import MappingProxyType
 
 from trader.errors import StoreError, VenueProtocol, VenueUnavailable
 from trader.model.codec import sha256_hex
 from trader.model.conversions import ConversionIntent
+from trader.model.frozen import replace
 from trader.model.ids import Instant, VenueOrderId
 from trader.model.money import ZERO
 from trader.model.orders import Fill

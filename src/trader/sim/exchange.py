@@ -8,13 +8,13 @@ public half is passed on to the market it was given.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from trader.errors import DataError, VenueError, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport, ConversionStatus
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId
 from trader.model.inputs import AccountListing
 from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote

@@ -14,9 +14,9 @@ A candle's floats become prices by way of their shortest text, which is the text
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from trader.model.frozen import replace
 from trader.model.ids import Instant
 from trader.model.market import Candle, Quote
 from trader.model.money import BPS, ZERO, Notional, Price, Quantity, ceil_to, floor_to

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.codec import sha256_hex
 from trader.model.conversions import ConversionStatus
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop, notional
 from trader.model.order_life import OrderStatus

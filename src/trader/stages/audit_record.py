@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from trader.errors import DataError
 from trader.model.cycle_state import ProductCache
 from trader.model.decisions import Decision
 from trader.model.events import AuditEvent, AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import Asset, CycleId, Instant, utc_day
 from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from trader.model.commands import Command, CommandKind, CommandMark, StandingCommands
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import CycleId, Instant, StrategyId
 from trader.model.ledger import Ledger
 from trader.model.money import Notional

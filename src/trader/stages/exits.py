@@ -8,11 +8,12 @@ judged by price: no price is invented for it, its order at the venue stays.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot

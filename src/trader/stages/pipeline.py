@@ -7,12 +7,13 @@ products that have a proposal: ``propose`` finds those, ``conclude`` decides abo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.cycle_state import FailureStreak, Regime, RegimeReading
 from trader.model.decisions import Decision, Denial, Plan, RiskReview, TradeProposal
 from trader.model.events import AuditNote
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import BelievedQuotes, CycleInputs, Detection, UniverseSelection
 from trader.model.ledger import Ledger

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Regime, RegimeReading, RegimeState
+from trader.model.frozen import replace
 from trader.model.market import Bars
 from trader.settings.policy import RegimeSettings
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus

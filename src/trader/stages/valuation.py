@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
 from trader.model.booking import book_dust
 from trader.model.cycle_state import AcceptedMark
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs
 from trader.model.ledger import Ledger

@@ -6,7 +6,7 @@ Increments, sizes and flags change, and nobody has those of the past: what is re
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from desk.backtest.data.columns import CandleSource, Columns
 from desk.markets.candle_market import make_product
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.codec import decode, encode
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Product
 

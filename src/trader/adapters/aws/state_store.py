@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from trader.adapters.aws.clients import translate_errors
@@ -41,6 +40,7 @@ from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, StoreErr
 from trader.model.codec import canonical_json, read_stored
 from trader.model.commands import Command
 from trader.model.events import OwedRecord
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord

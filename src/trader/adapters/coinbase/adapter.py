@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -41,6 +40,7 @@ from trader.adapters.coinbase.wire.orders import (
 )
 from trader.errors import ConfigError, DataError, InvariantViolation, VenueError, VenueProtocol
 from trader.model.conversions import ConversionIntent, ConversionReport
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, VenueOrderId
 from trader.model.inputs import AccountListing, OddRow
 from trader.model.market import Balance, FeeRates

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ from trader.adapters.coinbase.renewal import RenewableKey
 from trader.adapters.coinbase.session import Signed, make_headers, open_session, read_retry_after
 from trader.adapters.coinbase.wire.base import load_json
 from trader.errors import VenueAuth, VenueError, VenueThrottled, VenueUnavailable
+from trader.model.frozen import replace
 from trader.ports import TimeBudget
 
 BASE_URL = "https://api.coinbase.com"

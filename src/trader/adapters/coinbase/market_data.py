@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from trader.adapters.coinbase.wire.market import (
     read_ticker,
 )
 from trader.errors import DataError, StaleData, VenueError, VenueProtocol
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId
 from trader.model.listings import UNNAMED
 from trader.model.market import Bars, Candle, Depth, Granularity, Product, Quote, bars_from_candles, expected_last_start

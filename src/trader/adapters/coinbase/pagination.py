@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from trader.adapters.coinbase.http import Call, Transport
 from trader.adapters.coinbase.limits import RateLimitGroup
 from trader.adapters.coinbase.wire.base import read_answer, read_page
 from trader.errors import VenueProtocol, VenueUnavailable
+from trader.model.frozen import replace
 from trader.model.ids import Instant, VenueOrderId, rfc3339
 
 _PAGES_MAX = 400

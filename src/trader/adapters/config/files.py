@@ -7,7 +7,7 @@ with a single problem is not used: all problems are reported at once, one line e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from trader.adapters.config.strict_yaml import Tree, iterate_leaves, join_path, 
 from trader.adapters.config.validation import describe_unknown_key, fit
 from trader.errors import ConfigError
 from trader.model.codec import digest_of, encode
+from trader.model.frozen import replace
 from trader.settings import Settings
 from trader.settings.app import Mode
 from trader.settings.checks import find_contradictions

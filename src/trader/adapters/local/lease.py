@@ -13,13 +13,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from trader.errors import InvariantViolation, LeaseHeld, LedgerCorrupt, VersionConflict
 from trader.model.codec import canonical_json, decode, read_stored, translate_damage
 from trader.model.commands import Command, read_commands
 from trader.model.events import OwedRecord
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.conversions import ConversionIntent
 from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
 from trader.model.decisions import Approval, Denial, TradeProposal, Trim
 from trader.model.denials import DenialCode
+from trader.model.frozen import replace
 from trader.model.ids import Instant, client_order_id
 from trader.model.inputs import Candidate
 from trader.model.ledger import Ledger

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from traceback import TracebackException
 
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import ProductId, StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.ledger import Ledger

@@ -6,7 +6,6 @@ Building a proposal never raises: what is wrong with it is found here, where it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from trader.model.codec import canonical_json
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.frozen import replace
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.money import Price, floor_to

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from trader.model.costs import round_trip_ratio
 from trader.model.cycle_state import Regime
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import CycleInputs, Detection, HeldProduct, StrategyContext, UniverseSelection
 from trader.model.ledger import Ledger

@@ -7,13 +7,14 @@ nothing of it was seen; an empty or failed listing closes nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from trader.model.booking import book_fill, exceeds_intent, has_no_lot, would_oversell
 from trader.model.events import AuditNote, EventKind
 from trader.model.fill_bounds import IMPLAUSIBLE, why_implausible
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId, client_order_id, name_attached
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger

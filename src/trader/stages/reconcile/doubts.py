@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger

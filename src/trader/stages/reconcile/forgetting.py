@@ -6,9 +6,9 @@ An order leaves once it is long over and all it reports is booked, its lot open 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from trader.model.booking import carry_fills
+from trader.model.frozen import replace
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord

@@ -7,9 +7,9 @@ read keeps its product from being bought until it can be, or until a person has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, OddRow
 from trader.model.ledger import Ledger

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.cycle_state import Cooldown
 from trader.model.events import AuditNote, EventKind
 from trader.model.fill_bounds import IMPLAUSIBLE, why_implausible_conversion
+from trader.model.frozen import replace
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from trader.model.booking import seal_fills
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, name_attached
 from trader.model.ledger import Ledger
 from trader.model.order_life import may_follow

@@ -8,9 +8,9 @@ it is found, or a person says that it is gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from trader.model.events import AuditNote, EventKind
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, VenueOrderId
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger

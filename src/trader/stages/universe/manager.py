@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Membership, ProductCache
 from trader.model.decisions import Denial, Details
 from trader.model.denials import DenialCode
+from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import Candidate, UniverseSelection
 from trader.model.market import Bars, Depth, Product, Quote
