@@ -9,6 +9,7 @@ import pytest
 from desk.backtest.disturbances import Trouble
 from simulation.backtest.comparison import SCREENS, find_differences, play
 from simulation.backtest.markets import Market
+from simulation.backtest.random_markets import compare_market
 from trader.settings.app import FillModel
 
 TRAILING = {"exits": {"trailing": True, "trailing_arm_pct": Decimal(1), "trailing_giveback_pct": Decimal("0.5")}}
@@ -88,3 +89,12 @@ def test_strategy_without_a_screen_is_asked_wherever_there_is_a_candidate() -> N
 
     assert find_differences(truth, screened) == []
     assert screened.tally.exact > len(schedule.ticks) * 3 // 4
+
+
+@pytest.mark.parametrize("seed", [1008, 1074, 1272, *range(1, 9)])
+def test_random_market_is_the_same_both_ways(seed: int) -> None:
+    """Those that once found something, and a few more; ``make backtest-equal`` plays hundreds."""
+    different, counts = compare_market(seed)
+
+    assert different == []
+    assert counts["exact"] < counts["ticks"]

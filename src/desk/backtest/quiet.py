@@ -42,10 +42,13 @@ def _latches(ledger: Ledger) -> tuple[object, ...]:
 def is_calm(ledger: Ledger, account: SimAccount, settings: Settings) -> bool:
     """Whether only the market, or an instant that falls due, can make the next tick anything but quiet.
 
-    Nothing is in doubt, on its way or missing; every lot is covered by an order that rests at the venue.
+    The last run saw all there is to see; nothing is in doubt, on its way or missing; every lot is covered by an order
+    that rests at the venue.
     """
     if (
-        ledger.alarms.ringing
+        ledger.last_run is None
+        or ledger.last_run.outcome != CycleOutcome.COMPLETED
+        or ledger.alarms.ringing
         or ledger.alarms.unread_switches
         or ledger.owed
         or ledger.cancels
