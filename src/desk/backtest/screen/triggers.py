@@ -1,0 +1,295 @@
+"""``trader.stages.triggers`` in columns: the trigger of one product at every tick, or the code of its denial.
+
+Returns, extremes and shares are computed as the stage does, to the last bit; what rests on a sum is right within
+``grid.MARGIN``. Wherever that margin could decide, the tick is unsure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.backtest.data.columns import Floats
+from desk.backtest.grid import MARGIN, Codes, Flags
+from desk.backtest.screen.codes import PASS, number_of
+from desk.backtest.windows import TickBars, roll_count, roll_max, roll_min, roll_sum
+from trader.model.cycle_state import Regime
+from trader.model.decisions import TriggerKind
+from trader.model.denials import DenialCode
+from trader.settings.policy import ByRegime, ConfirmationSettings, TriggersSettings
+from trader.stages.triggers.engine import TriggerEngine
+
+#: The kinds in their order of preference; a column of kinds holds their places here, -1 where there is none.
+KINDS = (
+    TriggerKind.PRICE_MOVE,
+    TriggerKind.VOLUME_SPIKE,
+    TriggerKind.BREAKOUT,
+    TriggerKind.REVERSAL,
+    TriggerKind.MOMENTUM,
+)
+NO_KIND = -1
+#: So many rows of true ranges are held at once to find their middle.
+_CHUNK = 16_384
+
+Regimes = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The four confirmations at every tick; ``near`` is where one may be either."""
+
+    above_vwap: Flags
+    higher_low: Flags
+    rsi_crossed_up: Flags
+    bounced: Flags
+    near: Flags
+    count: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class TriggerColumns:
+    """The trigger of one product at every tick. ``codes`` is PASS where there is one; ``kind`` is a place in KINDS.
+
+    ``unsure``: anything may be true of this tick. What is not a code means nothing where there is no trigger.
+    """
+
+    codes: Codes
+    unsure: Flags
+    kind: NDArray[np.int8]
+    is_up: Flags
+    strength: Floats
+    confidence: Floats
+    move: Floats
+    signs: Signs
+
+    @property
+    def has_trigger(self) -> Flags:
+        """Where there may be a trigger."""
+        found: Flags = (self.codes == PASS) | self.unsure
+        return found
+
+
+def index_regimes(regimes: Sequence[Regime]) -> Regimes:
+    """Return which of three thresholds each regime asks for, as ``ByRegime`` orders them."""
+    places = dict.fromkeys(Regime, 0) | {Regime.BULL: 1, Regime.BEAR: 2, Regime.CRASH: 2}
+    return np.array([places[each] for each in regimes], dtype=np.int8)
+
+
+def detect_triggers(bars: TickBars, settings: TriggersSettings, regimes: Regimes) -> TriggerColumns:
+    """Find the best trigger of one product at every tick."""
+    found = _Detector(bars, settings, regimes)
+    needed = TriggerEngine(settings).bars_needed()
+    is_long = bars.length >= needed
+    if needed > bars.before or not is_long.any():
+        return found.nothing(DenialCode.HISTORY_TOO_SHORT)
+    columns = found.find()
+    columns.codes[~is_long] = number_of(DenialCode.HISTORY_TOO_SHORT)
+    columns.unsure[~is_long] = False
+    return columns
+
+
+class _Best:
+    """The strongest signal so far; the first of equals. ``near`` is where another may be."""
+
+    def __init__(self, count: int) -> None:
+        self.kind = np.full(count, NO_KIND, dtype=np.int8)
+        self.score = np.full(count, -1.0)
+        self.strength, self.confidence, self.move = (np.zeros(count) for _ in range(3))
+        self.is_rounded, self.near, self.surely = (np.zeros(count, dtype=np.bool_) for _ in range(3))
+
+    def add(
+        self,
+        kind: TriggerKind,
+        fires: Flags,
+        near: Flags | bool,
+        signal: tuple[Floats | float, Floats | float, Floats],
+        is_rounded: Flags | bool,
+    ) -> None:
+        """Take a signal where it fires and is stronger; *is_rounded* says where its score rests on a sum."""
+        strength, confidence, move = signal
+        score = strength * confidence
+        is_close = np.abs(score - self.score) <= MARGIN * np.abs(score)
+        self.near |= near | (fires & is_close & (self.is_rounded | is_rounded))
+        self.surely |= fires & ~np.asarray(near)
+        takes = fires & (score > self.score)
+        self.kind[takes] = KINDS.index(kind)
+        pairs = (self.score, score), (self.strength, strength), (self.confidence, confidence), (self.move, move)
+        for column, values in pairs:
+            np.copyto(column, values, where=takes)
+        np.copyto(self.is_rounded, is_rounded, where=takes)
+
+
+class _Detector:
+    """One product's bars, the settings, and the thresholds in force."""
+
+    def __init__(self, bars: TickBars, settings: TriggersSettings, regimes: Regimes) -> None:
+        self._bars, self._settings, self._regimes = bars, settings, regimes
+        self._close = bars.at(bars.close)
+
+    def nothing(self, code: DenialCode) -> TriggerColumns:
+        """Say one thing of every tick."""
+        count = len(self._bars.last)
+        false, zeros = np.zeros(count, np.bool_), np.zeros(count)
+        signs = Signs(false, false, false, false, false, np.zeros(count, np.int8))
+        kind = np.full(count, NO_KIND, np.int8)
+        codes = np.full(count, number_of(code), np.int8)
+        return TriggerColumns(codes, false.copy(), kind, false, zeros, zeros, zeros, signs)
+
+    def find(self) -> TriggerColumns:
+        """Judge every tick as if it had bars enough."""
+        bars, settings, best = self._bars, self._settings, _Best(len(self._bars.last))
+        long = self._measure_return(settings.price_move.long_bars)
+        signs = read_signs(bars, settings.confirmations)
+        ranges = roll_sum(_measure_reach(bars), settings.atr_bars) / settings.atr_bars
+        self._add_price_move(best, long)
+        self._add_volume_spike(best, long)
+        self._add_breakout(best, bars.at(ranges))
+        self._add_reversal(best, signs)
+        self._add_momentum(best)
+        is_outlier, near_outlier = self._find_outliers()
+        is_low, near_low = self._find_low_volatility(ranges)
+        has_signal = best.kind != NO_KIND
+        unsure = best.near & ~(best.surely & is_low & ~near_low)
+        unsure |= has_signal & (near_low | (~is_low & signs.near))
+        codes = np.full(len(bars.last), PASS, dtype=np.int8)
+        codes[is_low] = number_of(DenialCode.VOLATILITY_TOO_LOW)
+        codes[~has_signal] = number_of(DenialCode.TRIGGER_MISSING)
+        codes[is_outlier] = number_of(DenialCode.PRICE_OUTLIER)
+        unsure = near_outlier | (unsure & ~is_outlier)
+        return TriggerColumns(codes, unsure, best.kind, best.move > 0, best.strength, best.confidence, best.move, signs)
+
+    def _at_regime(self, limits: ByRegime) -> Floats:
+        values = np.array([limits.chop, limits.bull, limits.bear])
+        return values[self._regimes]
+
+    def _measure_return(self, count: int) -> Floats:
+        return self._close / self._bars.at(self._bars.close, count) - 1
+
+    def _add_price_move(self, best: _Best, long: Floats) -> None:
+        own = self._settings.price_move
+        short = self._measure_return(own.short_bars)
+        is_short = np.abs(short) * 100 >= self._at_regime(own.short_pct)
+        is_long = np.abs(long) * 100 >= self._at_regime(own.long_pct)
+        both = is_long & is_short & ((short > 0) == (long > 0))
+        move = np.where(is_long, long, short)
+        strength = np.where(both, own.strength_both, np.where(is_long, own.strength_long, own.strength_short))
+        confidence = np.where(both, own.confidence_both, np.where(is_long, own.confidence_long, own.confidence_short))
+        fires = (is_long | is_short) & (move != 0)
+        best.add(TriggerKind.PRICE_MOVE, fires, near=False, signal=(strength, confidence, move), is_rounded=False)
+
+    def _add_volume_spike(self, best: _Best, long: Floats) -> None:
+        own, bars = self._settings.volume_spike, self._bars
+        window = own.window_bars
+        # What a tick is not shown is no volume, as long as the history reaches no further than the bars may.
+        history = min(own.history_bars, bars.before - window)
+        count = np.maximum(np.minimum(bars.length - window, history), 1)
+        usual = bars.at(roll_sum(bars.volume, history), window) / count * window
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(usual > 0, bars.at(roll_sum(bars.volume, window)) / usual, 0.0)
+        limit = self._at_regime(own.ratio)
+        moves = (np.abs(long) * 100 >= own.move_min_pct) & (long != 0)
+        strength = np.minimum(np.maximum(ratio - 1, 0.0) / own.strength_span, 1.0)
+        confidence = np.minimum(ratio / own.confidence_span, 1.0)
+        is_full = (ratio > (own.strength_span + 1) * (1 + MARGIN)) & (ratio > own.confidence_span * (1 + MARGIN))
+        near = moves & (np.abs(ratio - limit) <= MARGIN * limit) & (ratio > 0)
+        fires = moves & (ratio >= limit)
+        best.add(TriggerKind.VOLUME_SPIKE, fires, near, (strength, confidence, long), ~(is_full | (ratio == 0)))
+
+    def _add_breakout(self, best: _Best, atr: Floats) -> None:
+        own, bars = self._settings.breakout, self._bars
+        high = bars.at(roll_max(bars.high, own.lookback_bars), 1)
+        distance = self._close - high
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(atr > 0, distance / atr, np.inf)
+        is_rounded = (share > own.strength_min * (1 - MARGIN)) & (share < 1 + MARGIN)
+        strength = np.maximum(np.minimum(share, 1.0), own.strength_min)
+        signal = strength, own.confidence, distance / high
+        best.add(TriggerKind.BREAKOUT, distance > 0, near=False, signal=signal, is_rounded=is_rounded)
+
+    def _add_reversal(self, best: _Best, signs: Signs) -> None:
+        own, bars = self._settings.reversal, self._bars
+        low = bars.at(roll_min(bars.low, own.lookback_bars))
+        newest = bars.at(roll_min(bars.low, min(own.low_age_bars_min, own.lookback_bars)))
+        bounce = self._close / low - 1
+        # The newest lowest low is old enough if none of the bars since then is as low.
+        is_bouncing = (newest > low) & (bounce * 100 >= own.bounce_pct_min)
+        # Two of the four signs rest on sums.
+        least, most = signs.count - 2 * signs.near, signs.count + 2 * signs.near
+        near = is_bouncing & (least < own.confirmations_min) & (most >= own.confirmations_min)
+        fires = is_bouncing & (signs.count >= own.confirmations_min)
+        strength = np.minimum(bounce * 100 / own.strength_span_pct, 1.0)
+        best.add(TriggerKind.REVERSAL, fires, near, (strength, own.confidence, bounce), is_rounded=False)
+
+    def _add_momentum(self, best: _Best) -> None:
+        own, bars = self._settings.momentum, self._bars
+        move = self._measure_return(own.lookback_bars)
+        change = np.diff(bars.close, prepend=bars.close[:1])
+        rises, falls = (bars.at(roll_count(each, own.share_bars)) for each in (change > 0, change < 0))
+        share = np.where(move > 0, rises, falls) / own.share_bars
+        strength = np.minimum(np.abs(move) * 100 / own.strength_span_pct, 1.0)
+        fires = (np.abs(move) * 100 >= own.move_min_pct) & (move != 0)
+        best.add(TriggerKind.MOMENTUM, fires, near=False, signal=(strength, share, move), is_rounded=False)
+
+    def _find_outliers(self) -> tuple[Flags, Flags]:
+        """Return where the last close is an outlier, and where it may be one or not."""
+        own, bars = self._settings, self._bars
+        usual = bars.at(roll_sum(bars.close, own.outlier_bars), 1) / own.outlier_bars
+        away = np.abs(self._close / usual - 1) * 100
+        volume = bars.at(bars.volume)
+        limit = own.outlier_volume_ratio * (bars.at(roll_sum(bars.volume, own.outlier_bars), 1) / own.outlier_bars)
+        room = MARGIN * (100 + away)
+        may_be = (away > own.outlier_move_pct - room) & (volume < limit * (1 + MARGIN))
+        must_be = (away > own.outlier_move_pct + room) & (volume < limit * (1 - MARGIN))
+        return must_be, may_be & ~must_be
+
+    def _find_low_volatility(self, ranges: Floats) -> tuple[Flags, Flags]:
+        """Return where the market is too quiet, and where it may be or not."""
+        own, bars = self._settings, self._bars
+        last = bars.at(ranges)
+        windows = [bars.at(ranges, back * own.atr_bars) for back in range(own.atr_windows)]
+        limit = np.empty(len(last))
+        for low in range(0, len(limit), _CHUNK):
+            limit[low : low + _CHUNK] = np.median([each[low : low + _CHUNK] for each in windows], axis=0)
+        limit *= own.atr_ratio_min
+        is_low = (last < limit) | (last <= 0)
+        near = (np.abs(last - limit) <= MARGIN * limit) & (last > 0)
+        return is_low, near
+
+
+def read_signs(bars: TickBars, settings: ConfirmationSettings) -> Signs:
+    """Say which signs there are at every tick that a fall has turned."""
+    close = bars.at(bars.close)
+    typical = (bars.high + bars.low + bars.close) / 3.0
+    traded = bars.at(roll_sum(bars.volume, settings.vwap_bars))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        average = bars.at(roll_sum(typical * bars.volume, settings.vwap_bars)) / traded
+        above_vwap = (traded > 0) & (close > average)
+        near = (traded > 0) & (np.abs(close - average) <= MARGIN * close)
+    lows = roll_min(bars.low, settings.low_bars)
+    higher_low = bars.at(lows) > bars.at(lows, settings.low_bars)
+    strength, near_level = _measure_rsi(bars.close, settings)
+    rsi_crossed_up = (bars.at(strength) >= settings.rsi_level) & (bars.at(strength, 1) < settings.rsi_level)
+    near |= bars.at(near_level) | bars.at(near_level, 1)
+    bounce = close / bars.at(roll_min(bars.low, settings.bounce_bars)) - 1
+    bounced = bounce * 100 >= settings.bounce_pct_min
+    count: NDArray[np.int8] = np.array(above_vwap, dtype=np.int8) + higher_low + rsi_crossed_up + bounced
+    return Signs(above_vwap, higher_low, rsi_crossed_up, bounced, near, count)
+
+
+def _measure_rsi(close: Floats, settings: ConfirmationSettings) -> tuple[Floats, Flags]:
+    """Return the relative strength index at every bar, and where it comes near its level."""
+    change = np.diff(close, prepend=close[:1])
+    rises = roll_sum(np.maximum(change, 0.0), settings.rsi_bars)
+    total = rises + roll_sum(np.maximum(-change, 0.0), settings.rsi_bars)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        index = np.where(total > 0, 100 * rises / total, 50.0)
+    return index, (total > 0) & (np.abs(index - settings.rsi_level) <= MARGIN * 100)
+
+
+def _measure_reach(bars: TickBars) -> Floats:
+    last = np.concatenate((bars.close[:1], bars.close[:-1]))
+    reach: Floats = np.maximum(bars.high, last) - np.minimum(bars.low, last)
+    return reach
