@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.backtest.screen.codes import PASS, word_of
+from desk.backtest.screen.codes import PASS, decode_verdict
 from desk.backtest.screen.triggers import KINDS, TriggerColumns, detect_triggers, index_regimes
 from desk.backtest.series import ColumnSeries
 from desk.backtest.windows import fill_series
@@ -104,7 +104,7 @@ def see_exactly(series: ColumnSeries, now: int, count: int, settings: TriggersSe
 def describe_row(columns: TriggerColumns, row: int) -> object:
     """Say of one tick what the screen says, in the words of the stage."""
     if columns.codes[row] != PASS:
-        return word_of(int(columns.codes[row]))
+        return decode_verdict(int(columns.codes[row]))
     signs = columns.signs
     return (
         KINDS[columns.kind[row]],

@@ -95,19 +95,22 @@ def keep_members(patch: Patch) -> None:
 
 def count_as_held(patch: Patch) -> None:
     """Count of a product that is held what is said of one that is not."""
-    honest = breakout_screen.screen
+    honest = breakout_screen.assess
 
-    def screen(*given: Any) -> Answers:
-        found = honest(*given)
-        return replace(found, held=found.free)
+    def assess(*given: Any) -> dict[ProductId, Answers]:
+        return {name: replace(found, held=found.free) for name, found in honest(*given).items()}
 
-    patch.setitem(SCREENS, "breakout", screen)  # type: ignore[arg-type]
+    patch.setitem(SCREENS, "breakout", assess)
 
 
 def see_late(patch: Patch) -> None:
     """Let the strategy's screen see each signal a tick late."""
-    honest = breakout_screen.screen
-    patch.setitem(SCREENS, "breakout", lambda *given: shorten_by_one(honest(*given)))  # type: ignore[arg-type]
+    honest = breakout_screen.assess
+
+    def assess(*given: Any) -> dict[ProductId, Answers]:
+        return {name: shorten_by_one(found) for name, found in honest(*given).items()}
+
+    patch.setitem(SCREENS, "breakout", assess)
 
 
 SABOTAGES: dict[str, Sabotage] = {

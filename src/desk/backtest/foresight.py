@@ -14,7 +14,7 @@ from desk.backtest.quiet import is_calm
 from desk.backtest.screen.codes import ABSENT, MAYBE, encode_verdict
 from desk.backtest.screen.exits import ExitScreen, compute_equities
 from desk.backtest.screen.regime import RegimeScreen
-from desk.backtest.screen.strategies import Answers, Screens
+from desk.backtest.screen.strategies import Answers, Screens, StrategyScreen, find_screen
 from desk.backtest.screen.universe import UniverseScreen, find_believed
 from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
@@ -38,7 +38,8 @@ class Foresight:
         self.regime = RegimeScreen(grid)
         watch, believed = Watch(), {each: find_believed(grid, each) for each in grid.products}
         self._exits, self._venue = ExitScreen(grid, believed, watch), VenueScreen(grid, watch)
-        self._screens = screens
+        shipped = {str(each): find_screen(strategy) for each, strategy in pipeline.strategies.items()}
+        self._screens: dict[str, StrategyScreen | None] = shipped | dict(screens)
         self.answers: dict[StrategyId, dict[ProductId, Answers]] = {}
 
     def begin(self, ledger: Ledger) -> None:
@@ -48,13 +49,12 @@ class Foresight:
         regimes = self.regime.current()
         for strategy_id, section in sorted(self.settings.strategies.items()):
             if section.enabled:
-                screen = self._screens.get(strategy_id)
-                self.answers[strategy_id] = {
-                    each: Answers.unknown(len(self.grid))
-                    if screen is None
-                    else screen(self.grid, section.settings, each, regimes)
-                    for each in self.grid.products
-                }
+                assess = self._screens.get(strategy_id)
+                self.answers[strategy_id] = (
+                    {each: Answers.unknown(len(self.grid)) for each in self.grid.products}
+                    if assess is None
+                    else dict(assess(self.grid, section.settings, regimes))
+                )
         self._plan()
 
     def check(self, tick: int, ledger: Ledger) -> None:

@@ -67,15 +67,25 @@ class SkippedTicks:
 
     def _say(self, product_id: ProductId) -> Codes:
         """Return what is said of a product: the last denial in the order of the chain."""
-        universe = self._foresight.universe
-        said, is_held = np.full(len(self._grid), PASS, dtype=np.int8), np.zeros(len(self._grid), dtype=np.bool_)
+        universe, count = self._foresight.universe, len(self._grid)
+        detected, said = (np.full(count, PASS, dtype=np.int8) for _ in range(2))
+        loyal, is_held = np.full(count, PASS, dtype=np.int8), np.zeros(count, dtype=np.bool_)
         for strategy_id, answers in self._foresight.answers.items():
             answer, own = answers[product_id], self._held.get((strategy_id, product_id))
+            asked = self._column(self._asked, strategy_id)
+            if answer.detected is not None:
+                detected = np.where(asked & (answer.detected != ABSENT), answer.detected, detected)
             code = answer.free if own is None else np.where(own, answer.held, answer.free)
-            is_held |= False if own is None else own
-            said = np.where(self._column(self._asked, strategy_id) & (code != ABSENT), code, said)
+            said = np.where(asked & (code != ABSENT), code, said)
+            if own is not None:
+                is_held |= own
+                if answer.is_loyal:
+                    loyal = np.where(asked & own & (answer.held != ABSENT), answer.held, loyal)
         codes = universe.codes[product_id]
         codes = np.where((codes == PASS) & ~universe.standing[product_id].is_member, _HYSTERESIS, codes)
-        codes = np.where(codes == PASS, said, codes)
+        is_candidate = codes == PASS
+        for found in (detected, said):
+            codes = np.where(is_candidate & (found != PASS), found, codes)
+        codes = np.where(~is_candidate & (loyal != PASS), loyal, codes)
         nothing: Codes = np.where(codes == PASS, np.where(is_held, _HELD, _REFUSED), codes).astype(np.int8)
         return nothing

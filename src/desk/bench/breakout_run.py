@@ -135,7 +135,7 @@ def run_engine(recorded: Recorded, schedule: Schedule, *, is_screened: bool) -> 
     world = TimedWorld(recorded)
     if not is_screened:
         return world, run_exhaustive(world, schedule, lambda *_: None)
-    return world, run_screened(world, recorded, schedule, {STRATEGY: breakout_screen.screen}, lambda *_: None)
+    return world, run_screened(world, recorded, schedule, {STRATEGY: breakout_screen.assess}, lambda *_: None)
 
 
 def main() -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-from numpy.typing import NDArray
 
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, MarketGrid
 from desk.backtest.screen.codes import encode_verdict
-from desk.backtest.screen.strategies import Answers
+from desk.backtest.screen.strategies import Answers, Regimes
 from desk.backtest.series import fill_holes
 from desk.bench.breakout import BreakoutTerms
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
 
 
-def screen(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId, regimes: NDArray[np.object_]) -> Answers:  # noqa: ARG001 - it minds no regime
+def assess(grid: MarketGrid, terms: BreakoutTerms, regimes: Regimes) -> Mapping[ProductId, Answers]:  # noqa: ARG001 - it minds no regime
     """Say where a close may lie above every close before it on enough volume."""
+    return {product_id: _answer(grid, terms, product_id) for product_id in grid.products}
+
+
+def _answer(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId) -> Answers:
     count = len(grid)
     series = grid.series(product_id, grid.settings.bars.granularity)
     if series is None or not series.has_candles:

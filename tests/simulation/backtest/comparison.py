@@ -15,7 +15,7 @@ from desk.bench import breakout_screen
 from trader.cycle.report import CycleReport
 from trader.model.ledger import Ledger
 
-SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.screen}
+SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.assess}
 
 
 @dataclass

@@ -6,7 +6,7 @@ Returns, extremes and shares are computed as the stage does, to the last bit; wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, Codes, Flags
-from desk.backtest.screen.codes import PASS, number_of
+from desk.backtest.screen.codes import PASS, encode_verdict
 from desk.backtest.windows import TickBars, roll_count, roll_max, roll_min, roll_sum
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TriggerKind
@@ -34,7 +34,8 @@ NO_KIND = -1
 #: So many rows of true ranges are held at once to find their middle.
 _CHUNK = 16_384
 
-Regimes = NDArray[np.int8]
+#: Which of the thresholds of ``ByRegime`` is in force at each tick.
+Places = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class TriggerColumns:
         return found
 
 
-def index_regimes(regimes: Sequence[Regime]) -> Regimes:
+def index_regimes(regimes: Iterable[Regime]) -> Places:
     """Return which of three thresholds each regime asks for, as ``ByRegime`` orders them."""
     places = dict.fromkeys(Regime, 0) | {Regime.BULL: 1, Regime.BEAR: 2, Regime.CRASH: 2}
     return np.array([places[each] for each in regimes], dtype=np.int8)
 
 
-def detect_triggers(bars: TickBars, settings: TriggersSettings, regimes: Regimes) -> TriggerColumns:
+def detect_triggers(bars: TickBars, settings: TriggersSettings, regimes: Places) -> TriggerColumns:
     """Find the best trigger of one product at every tick."""
     found = _Detector(bars, settings, regimes)
     needed = TriggerEngine(settings).bars_needed()
@@ -86,7 +87,7 @@ def detect_triggers(bars: TickBars, settings: TriggersSettings, regimes: Regimes
     if needed > bars.before or not is_long.any():
         return found.nothing(DenialCode.HISTORY_TOO_SHORT)
     columns = found.find()
-    columns.codes[~is_long] = number_of(DenialCode.HISTORY_TOO_SHORT)
+    columns.codes[~is_long] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
     columns.unsure[~is_long] = False
     return columns
 
@@ -125,7 +126,7 @@ class _Best:
 class _Detector:
     """One product's bars, the settings, and the thresholds in force."""
 
-    def __init__(self, bars: TickBars, settings: TriggersSettings, regimes: Regimes) -> None:
+    def __init__(self, bars: TickBars, settings: TriggersSettings, regimes: Places) -> None:
         self._bars, self._settings, self._regimes = bars, settings, regimes
         self._close = bars.at(bars.close)
 
@@ -135,7 +136,7 @@ class _Detector:
         false, zeros = np.zeros(count, np.bool_), np.zeros(count)
         signs = Signs(false, false, false, false, false, np.zeros(count, np.int8))
         kind = np.full(count, NO_KIND, np.int8)
-        codes = np.full(count, number_of(code), np.int8)
+        codes = np.full(count, encode_verdict(code), np.int8)
         return TriggerColumns(codes, false.copy(), kind, false, zeros, zeros, zeros, signs)
 
     def find(self) -> TriggerColumns:
@@ -155,9 +156,9 @@ class _Detector:
         unsure = best.near & ~(best.surely & is_low & ~near_low)
         unsure |= has_signal & (near_low | (~is_low & signs.near))
         codes = np.full(len(bars.last), PASS, dtype=np.int8)
-        codes[is_low] = number_of(DenialCode.VOLATILITY_TOO_LOW)
-        codes[~has_signal] = number_of(DenialCode.TRIGGER_MISSING)
-        codes[is_outlier] = number_of(DenialCode.PRICE_OUTLIER)
+        codes[is_low] = encode_verdict(DenialCode.VOLATILITY_TOO_LOW)
+        codes[~has_signal] = encode_verdict(DenialCode.TRIGGER_MISSING)
+        codes[is_outlier] = encode_verdict(DenialCode.PRICE_OUTLIER)
         unsure = near_outlier | (unsure & ~is_outlier)
         return TriggerColumns(codes, unsure, best.kind, best.move > 0, best.strength, best.confidence, best.move, signs)
 
