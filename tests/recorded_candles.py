@@ -68,4 +68,6 @@ def make_random_series(weather: Weather, granularity: Granularity = Granularity.
     kept = ~happens(weather.holes)
     kept[0] = True
     start = BEGIN + np.arange(count, dtype=np.int64) * granularity.seconds
-    return ColumnSeries(Columns(granularity, start[kept], *(each[kept] for each in (opened, high, low, close, volume))))
+    # As they would be written down: the sixth digit of a price is no 0.300000000000000004.
+    prices = (np.round(each[kept], max(weather.digits - weather.scale, 0)) for each in (opened, high, low, close))
+    return ColumnSeries(Columns(granularity, start[kept], *prices, volume[kept]))

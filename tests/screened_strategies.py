@@ -20,7 +20,8 @@ from trader.model.ids import Instant, ProductId
 from trader.model.inputs import Candidate, HeldProduct, StrategyContext
 from trader.model.market import Bars, FeeRates, Quote
 from trader.stages.triggers.engine import TriggerEngine
-from trader.strategies.base import Strategy
+from trader.strategies.mean_reversion import MeanReversion
+from trader.strategies.rules_engine import RulesEngine
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Asked:
     """A strategy, the market, and whether it holds a lot of every product."""
 
     recorded: Recorded
-    strategy: Strategy
+    strategy: RulesEngine | MeanReversion
     is_held: bool
 
     def show(self, at: Instant, regime: Regime) -> tuple[StrategyContext, dict[ProductId, str]]:
@@ -79,7 +80,7 @@ def assert_screened(asked: Asked, ticks: Sequence[Instant], regimes: list[Regime
     grid = MarketGrid(recorded, ticks)
     assess = find_screen(strategy)
     assert assess is not None
-    answers = assess(grid, strategy.settings, regimes)  # type: ignore[attr-defined]
+    answers = assess(grid, strategy.settings, regimes)
     expected = 0
     for row, (at, regime) in enumerate(zip(ticks, regimes, strict=True)):
         context, undetected = asked.show(at, regime)

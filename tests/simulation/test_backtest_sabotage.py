@@ -24,6 +24,7 @@ from desk.bench import breakout_screen
 from simulation.backtest.comparison import SCREENS, Played, find_differences, play
 from simulation.backtest.markets import Market
 from simulation.test_backtest import CASES
+from trader.model.ids import ProductId
 
 Patch = pytest.MonkeyPatch
 

@@ -6,7 +6,7 @@ products, which is read now and then, and anew of what is held; where both would
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from desk.backtest.screen.codes import ABSENT, MAYBE, PASS, encode_verdict
 from trader.model.cycle_state import Membership
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
+from trader.model.listings import find_flaw
 from trader.model.market import Product
 from trader.settings.universe import TierSettings, UniverseSettings
+from trader.sim.fills import to_price
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.checks import check_metadata
 
@@ -48,6 +50,9 @@ class UniverseScreen:
         self._grid, self._pipeline = grid, pipeline
         self._settings: UniverseSettings = grid.settings.universe
         self._fetches = fetches
+        products = [columns.product for columns in grid.products.values()]
+        self._odd = {product.base for product in products if self._may_be_flawed(product)}
+        self._looked_at = self._choose_listings()
         self.codes: dict[ProductId, Codes] = {}
         for product_id, columns in grid.products.items():
             self.codes[product_id] = self._judge(columns.product)
@@ -59,10 +64,29 @@ class UniverseScreen:
         for product_id, columns in self._grid.products.items():
             self.codes[product_id][begin:] = self._judge(columns.product)[begin:]
 
+    def _choose_listings(self) -> set[ProductId]:
+        """Name the product that each base is looked at through, and all those of a base that is odd."""
+        products = [columns.product for columns in self._grid.products.values()]
+        rows = self._pipeline.universe.rows.choose(products, frozenset(product.base for product in products))
+        chosen = {row.product_id for row in rows}
+        return {each.product_id for each in products if each.product_id in chosen or each.base in self._odd}
+
+    def _may_be_flawed(self, product: Product) -> bool:
+        """Whether the list of products may at some time hold numbers of it that no order could keep."""
+        prices = self._grid.prices(product.product_id)
+        prices = prices[~np.isnan(prices)]
+        ends = (None,) if not len(prices) else (None, float(prices.min()), float(prices.max()))
+        # Each limit of a price is a lowest or a highest one.
+        listed = (replace(product, price=each if each is None else to_price(each)) for each in ends)
+        return any(find_flaw(each) is not None for each in listed)
+
     def _judge(self, product: Product) -> Codes:
         tier = self._find_tier(product)
-        if tier is None:
+        if tier is None or product.product_id not in self._looked_at:
             return np.full(len(self._grid), ABSENT, dtype=np.int8)
+        if product.base in self._odd:
+            # A row of the list that makes no sense may leave the base to another one.
+            return np.full(len(self._grid), MAYBE, dtype=np.int8)
         codes = self._check_bars(product)
         market = self._check_market(product, tier)
         if not self._is_listed(product):
