@@ -46,15 +46,7 @@ class Foresight:
         """Foresee all ticks after the first, from the books that it left."""
         self._follow_membership(1, ledger)
         self.regime.follow(1, ledger.regime)
-        regimes = self.regime.current()
-        for strategy_id, section in sorted(self.settings.strategies.items()):
-            if section.enabled:
-                assess = self._screens.get(strategy_id)
-                self.answers[strategy_id] = (
-                    {each: Answers.unknown(len(self.grid)) for each in self.grid.products}
-                    if assess is None
-                    else dict(assess(self.grid, section.settings, regimes))
-                )
+        self._ask()
         self._plan()
 
     def check(self, tick: int, ledger: Ledger) -> None:
@@ -64,6 +56,8 @@ class Foresight:
         is_other = self.regime.state(tick) != ledger.regime
         if is_other:
             self.regime.follow(tick + 1, ledger.regime)
+            if not np.array_equal(self.regime.current()[tick + 1 :], self._regimes[tick + 1 :]):
+                self._ask()
         if ledger.products is not None and ledger.products.fetched_at != self._last_fetch(tick):
             before = self.fetches[: int(np.searchsorted(self.fetches, tick, side="right"))]
             after = _list_fetches(self.grid, self._fetch_seconds, tick + 1, ledger.products.fetched_at)
@@ -100,6 +94,18 @@ class Foresight:
     def _follow_membership(self, begin: int, ledger: Ledger) -> None:
         for product_id in self.grid.products:
             self.universe.follow(product_id, begin, ledger.membership.get(product_id))
+
+    def _ask(self) -> None:
+        """Ask the screens of the strategies, which may mind the regime in force at a tick."""
+        self._regimes = self.regime.current()
+        for strategy_id, section in sorted(self.settings.strategies.items()):
+            if section.enabled:
+                assess = self._screens.get(strategy_id)
+                self.answers[strategy_id] = (
+                    {each: Answers.unknown(len(self.grid)) for each in self.grid.products}
+                    if assess is None
+                    else dict(assess(self.grid, section.settings, self._regimes))
+                )
 
     def _plan(self) -> None:
         """List the ticks that are run whatever is held, and for each strategy those at which it may want something."""

@@ -15,8 +15,8 @@ from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
 from desk.backtest.screen.codes import ABSENT, MAYBE, PASS, encode_verdict
 from trader.model.cycle_state import Membership
 from trader.model.denials import DenialCode
+from trader.model.flaws import find_flaw
 from trader.model.ids import ProductId
-from trader.model.listings import find_flaw
 from trader.model.market import Product
 from trader.settings.universe import TierSettings, UniverseSettings
 from trader.sim.fills import to_price
