@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from desk.backtest.data.columns import Floats
+from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Flags, MarketGrid
 from trader.model.costs import expected_edge_pct
 from trader.model.ids import ProductId
@@ -32,8 +32,10 @@ class Hurdle:
         needed = (fees + spread + slippage) * 100 * multiple
         return cls(needed - room * 100 * multiple, needed + room * 100 * multiple)
 
-    def compare(self, target_pct: Decimal, stop_pct: Decimal, hit_ratio: Decimal) -> tuple[Flags, Flags]:
-        """Return where some terms do not exceed it, and where that cannot be said."""
+    def compare(
+        self, target_pct: Decimal, stop_pct: Decimal, hit_ratio: Decimal, rows: Integers | slice = slice(None)
+    ) -> tuple[Flags, Flags]:
+        """Return at which ticks, or *rows* of them, some terms do not exceed it, and where that cannot be said."""
         edge = float(expected_edge_pct(target_pct, stop_pct, hit_ratio))
-        fails = edge <= self.low
-        return fails, ~fails & (edge <= self.high)
+        fails = edge <= self.low[rows]
+        return fails, ~fails & (edge <= self.high[rows])

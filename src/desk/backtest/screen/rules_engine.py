@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from desk.backtest.data.columns import Floats
+from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
 from desk.backtest.screen.codes import ABSENT, PASS, encode_verdict
 from desk.backtest.screen.costs import Hurdle
@@ -61,7 +61,6 @@ class _Table:
         tier = universe.find_tier(grid.products[product_id].product.base)
         self._is_core = tier is next(iter(universe.tiers.values()))
         self._hurdle = Hurdle.of(grid, product_id, settings.edge_multiple)
-        self._conviction = self._measure_conviction()
 
     def answer(self) -> Answers:
         """Answer every trigger by its row, or for want of one."""
@@ -72,38 +71,38 @@ class _Table:
         free[is_there] = held[is_there] = encode_verdict(DenialCode.RULE_MISSING)
         for rule in self._settings.rules:
             mine = is_there & (triggers.kind == KINDS.index(rule.trigger))
-            mine &= triggers.is_up == (rule.direction is Direction.UP)
-            code, near = self._check(rule)
-            free[mine], held[mine] = code[mine], encode_verdict(DenialCode.POSITION_HELD)
-            unsure[mine] |= near[mine]
+            rows = np.flatnonzero(mine & (triggers.is_up == (rule.direction is Direction.UP)))
+            code, near = self._check(rule, rows)
+            free[rows], held[rows] = code, encode_verdict(DenialCode.POSITION_HELD)
+            unsure[rows] |= near
         detected = np.where(is_there, ABSENT, triggers.codes).astype(np.int8)
         proposes = (free == PASS) | unsure
         # It never sells; what is held makes a difference to nothing but whether there is a trigger and a row for it.
         return Answers(proposes, triggers.unsure.copy(), free, held, detected)
 
-    def _check(self, rule: RuleSettings) -> tuple[Codes, Flags]:
+    def _check(self, rule: RuleSettings, rows: Integers) -> tuple[Codes, Flags]:
         """Return the first condition that a trigger fails by a row, and where that cannot be said."""
         triggers, settings = self._triggers, self._settings
-        codes = np.full(len(triggers.codes), PASS, dtype=np.int8)
-        codes[self._bars.length <= settings.volatility_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
-        fails, near = self._hurdle.compare(rule.target_pct, rule.stop_pct, rule.hit_ratio)
+        codes = np.full(len(rows), PASS, dtype=np.int8)
+        codes[self._bars.length[rows] <= settings.volatility_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
+        fails, near = self._hurdle.compare(rule.target_pct, rule.stop_pct, rule.hit_ratio, rows)
         codes[fails] = encode_verdict(DenialCode.EDGE_BELOW_COST)
-        room = np.abs(self._conviction - settings.conviction_min) <= MARGIN
-        is_weak = self._conviction < settings.conviction_min
+        conviction = self._measure_conviction(rows)
+        is_weak = conviction < settings.conviction_min
         codes[is_weak] = encode_verdict(DenialCode.CONVICTION_BELOW_MIN)
-        near = (near & ~is_weak) | room
+        near = (near & ~is_weak) | (np.abs(conviction - settings.conviction_min) <= MARGIN)
         for failing, code in (
-            (np.abs(triggers.move) * 100 < rule.move_pct_min, DenialCode.MOVE_BELOW_MIN),
-            (triggers.signs.count < rule.confirmations_min, DenialCode.CONFIRMATIONS_BELOW_MIN),
+            (np.abs(triggers.move[rows]) * 100 < rule.move_pct_min, DenialCode.MOVE_BELOW_MIN),
+            (triggers.signs.count[rows] < rule.confirmations_min, DenialCode.CONFIRMATIONS_BELOW_MIN),
         ):
             codes[failing] = encode_verdict(code)
             near &= ~failing
         return codes, near
 
-    def _measure_conviction(self) -> Floats:
+    def _measure_conviction(self, rows: Integers) -> Floats:
         own, triggers, signs = self._settings, self._triggers, self._triggers.signs
-        total = own.strength_weight * triggers.strength + own.confidence_weight * triggers.confidence
-        total += own.boost_above_vwap * signs.above_vwap + own.boost_higher_low * signs.higher_low
-        total += own.boost_rsi * signs.rsi_crossed_up + own.boost_bounce * signs.bounced
+        total = own.strength_weight * triggers.strength[rows] + own.confidence_weight * triggers.confidence[rows]
+        total += own.boost_above_vwap * signs.above_vwap[rows] + own.boost_higher_low * signs.higher_low[rows]
+        total += own.boost_rsi * signs.rsi_crossed_up[rows] + own.boost_bounce * signs.bounced[rows]
         found: Floats = np.minimum(total + own.boost_core * self._is_core, 1.0)
         return found
