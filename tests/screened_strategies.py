@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from desk.backtest.grid import MarketGrid
-from desk.backtest.screen.codes import ABSENT, word_of
+from desk.backtest.screen.codes import ABSENT, decode_verdict
 from desk.backtest.screen.strategies import Answers, find_screen
 from desk.backtest.world import Recorded
 from desk.in_memory import ManualClock
@@ -103,6 +103,6 @@ def _say(answer: Answers, row: int, *, is_held: bool) -> tuple[set[str], str | N
     code = (answer.held if is_held else answer.free)[row]
     detected = ABSENT if answer.detected is None else answer.detected[row]
     return (
-        set() if code == ABSENT else {word_of(int(code))},
-        None if detected == ABSENT else word_of(int(detected)),
+        set() if code == ABSENT else {decode_verdict(int(code))},
+        None if detected == ABSENT else decode_verdict(int(detected)),
     )
