@@ -176,6 +176,23 @@ bench-account: .venv/.dev ## count and time a look at the account over a lot of 
 bench-why: .venv/.dev ## time trader why as a process over 10,000 recorded cycles; fails above 1 s of CPU time
 	$(BIN)/python -m desk.bench.why
 
+# The peers' scripts, and where their environments and data are: `run_all.sh` beside the scripts makes them.
+PEERS ?= ../shared/bench/peers
+PEERS_HOME ?= $(HOME)/.cache/peers
+ROUNDS ?= 3
+
+.PHONY: bench-backtest
+bench-backtest: .venv/.dev ## our backtest beside the peers that are installed, CPU seconds of fresh processes; PEERS, PEERS_HOME, ROUNDS
+	$(BIN)/python -m desk.bench.backtest --peers $(PEERS) --home $(PEERS_HOME) --rounds $(ROUNDS)
+
+# `make backtest-equal MARKETS=500 FIRST=1001` draws others, and more.
+MARKETS ?= 500
+FIRST ?= 1
+
+.PHONY: backtest-equal
+backtest-equal: .venv/.dev ## screened backtests of random markets against those of every tick, every field; MARKETS, FIRST
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.random_markets --markets $(MARKETS) --first $(FIRST)
+
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather

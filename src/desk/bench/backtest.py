@@ -98,7 +98,7 @@ def measure(contenders: Mapping[str, tuple[list[str], Mapping[str, str]]], round
     return {name: each for name, each in samples.items() if each.cpu}
 
 
-def judge(samples: Mapping[str, Samples]) -> tuple[str, list[str]]:
+def assess(samples: Mapping[str, Samples]) -> tuple[str, list[str]]:
     """Return the line for machines, and what misses its limit."""
     ours, sparse = samples["screened"], samples["sparse"]
     cpu, exact_ms = median(ours.cpu), median(ours.exact_ms)
@@ -143,7 +143,7 @@ def main() -> int:
     for name, each in sorted(samples.items(), key=lambda pair: median(pair[1].cpu)):
         exact = f"{each.said['exact']:>13}{median(each.exact_ms):>9.2f}" if each.exact_ms else ""
         print(f"{name:<18}{median(each.cpu):>8.2f}{each.said['trades']:>8}{max(each.peak_mb):>9.0f}{exact}")
-    line, missed = judge(samples)
+    line, missed = assess(samples)
     for what in missed:
         print(f"MISSED {what}")
     print(line)

@@ -27,6 +27,7 @@ _MODULES = (
     "cycle",
     "run",
     "runs",
+    "backtest",
     "use",
     "status",
     "why",

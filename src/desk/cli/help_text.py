@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "runs list": ("trader runs list",),
     "runs show": ("trader runs show paper-synthetic-7-1",),
     "runs remove": ("trader runs remove paper-synthetic-7-1 --yes",),
+    "backtest": (
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02",
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fills all --json",
+    ),
     "use": ("trader use --home .trader/synthetic-7", "trader use", "trader use --forget"),
     "status": (
         "trader status",

@@ -212,6 +212,33 @@ _MARKETS = [
     _red("venue-hangs-up", "trader cycle --venue {silent}", "ABSTAINED", "products", on_screen=True),
 ]
 _RUNS = [
+    _usage("backtest-without-candles", "trader backtest --from 2025-10-01 --to 2025-10-02", "--candles"),
+    _usage("backtest-without-end", "trader backtest --candles DIR --from 2025-10-01", "--to"),
+    _usage(
+        "backtest-odd-fills", "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fills kind", "--fills"
+    ),
+    _usage(
+        "backtest-odd-engine", "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --engine v8", "--engine"
+    ),
+    _wrong(
+        "backtest-backwards", "trader backtest --candles DIR --from 2025-10-02 --to 2025-10-01", "must be before --to"
+    ),
+    _wrong("backtest-odd-day", "trader backtest --candles DIR --from 2025-13-02 --to 2025-10-01", "--from", *_INSTANT),
+    _wrong(
+        "backtest-no-folder", "trader backtest --candles nope --from 2025-10-01 --to 2025-10-02", "nope is not there"
+    ),
+    _wrong(
+        "backtest-odd-length",
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --granularity 7m",
+        "--granularity: '7m'",
+        "allowed is one of 1m",
+    ),
+    _wrong(
+        "backtest-before-the-candles",
+        "trader backtest --candles DIR --from 2001-10-01 --to 2001-10-02",
+        "no ",
+        "2001-10-01T00:00:00Z",
+    ),
     _usage("no-ticks", "trader run --ticks 0", "--ticks"),
     _usage("negative-ticks", "trader run --ticks -5", "--ticks"),
     _usage("float-ticks", "trader run --ticks 1e3", "--ticks"),

@@ -1,0 +1,144 @@
+"""``trader backtest``: the trading cycle itself on recorded candles, years in seconds or minutes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from desk.backtest.requirements import check_installed
+from desk.cli.layout import Column, format_amount, print_table
+from desk.cli.market_options import read_market_instant
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console, read_settings
+from trader.errors import ConfigError
+from trader.model.codec import encode
+from trader.model.ids import Instant, rfc3339
+from trader.model.market import Granularity
+from trader.settings.app import FillModel, Mode
+
+if TYPE_CHECKING:
+    from desk.backtest.result import BacktestResult
+    from desk.backtest.run import Backtest
+
+_FIGURES = ("ticks", "exact", "entries", "exits", "fees", "equity_open", "equity_close", "return_pct")
+_COUNTS = (Column("verdict", speaks_for_itself=True), Column("product-cycles", speaks_for_itself=True))
+_LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
+#: More ticks than forty years of five minutes are a mistake.
+_TICKS_MAX = 5_000_000
+
+
+class Engine(StrEnum):
+    """How a run is done: only ticks that may matter, or all of them."""
+
+    SCREENED = "screened"
+    EXHAUSTIVE = "exhaustive"
+
+
+class Fills(StrEnum):
+    """How kind the simulated venue is; all is one run of each."""
+
+    NEUTRAL = "neutral"
+    OPTIMISTIC = "optimistic"
+    PESSIMISTIC = "pessimistic"
+    ALL = "all"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``trader backtest``."""
+    app.command("backtest")(backtest)
+
+
+def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
+    candles: Annotated[Path, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz or .parquet.")],
+    start: Annotated[str, typer.Option("--from", help="First tick, a day or an instant.")],
+    end: Annotated[str, typer.Option("--to", help="Last tick, a day or an instant.")],
+    granularity: Annotated[str | None, typer.Option("--granularity", help=f"Bars: {', '.join(_LENGTHS)}.")] = None,
+    fills: Annotated[Fills | None, typer.Option("--fills", help="How kind the simulated venue is.")] = None,
+    engine: Annotated[Engine, typer.Option("--engine", help="Only ticks that may matter, or all.")] = Engine.SCREENED,
+    watches: Annotated[bool, typer.Option("--watches", help="Look between ticks, on candles of a minute.")] = False,
+    config: ConfigDir = CONFIG_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Run the trading cycle on recorded candles, in PAPER, and print what it came to.
+
+    It decides and fills on the bars it is given: results of the past, on candles that know no order book, are no
+    promise. Both engines give the same; the exhaustive one runs every tick.
+    """
+    check_installed()
+    begun, ended = read_market_instant(start, "--from"), read_market_instant(end, "--to")
+    if begun >= ended:
+        raise ConfigError(f"--from {start} must be before --to {end}")
+    prepared = _prepare(candles, begun, ended, granularity, engine, config, watches=watches)
+    results = prepared.run(_choose_models(fills))
+    if as_json:
+        typer.echo(json.dumps({model.value: _make_json(each) for model, each in results.items()}))
+    else:
+        _print_results(results, open_console())
+
+
+def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:
+    if fills is None:
+        return ()
+    return tuple(FillModel) if fills is Fills.ALL else (FillModel(fills.value),)
+
+
+def _prepare(
+    candles: Path,
+    begun: Instant,
+    ended: Instant,
+    granularity: str | None,
+    engine: Engine,
+    config: Path,
+    *,
+    watches: bool,
+) -> Backtest:
+    # What needs NumPy is imported once it is known to be there.
+    from desk.backtest.data.folder import CandleFolderSource
+    from desk.backtest.run import Backtest
+    from desk.backtest.schedule import plan_schedule
+    from desk.backtest.setup import record_market
+
+    if granularity is not None and granularity not in _LENGTHS:
+        raise ConfigError(f"--granularity: {granularity!r:.80}; allowed is one of {', '.join(_LENGTHS)}")
+    length = None if granularity is None else Granularity(_LENGTHS[granularity])
+    settings, source = read_settings(config, Mode.PAPER), CandleFolderSource(candles)
+    recorded = record_market(settings, source, begun, ended, granularity=length, metadata=candles)
+    period = recorded.settings.cycle.period_seconds
+    if (ended - begun) // period > _TICKS_MAX:
+        raise ConfigError(f"--from and --to: {(ended - begun) // period} ticks; allowed are {_TICKS_MAX}")
+    print(
+        f"{len(recorded.products)} products, {recorded.settings.bars.granularity}, a tick every "
+        f"{timedelta(seconds=period)}, from {rfc3339(begun)} to {rfc3339(ended)}",
+        file=sys.stderr,
+    )
+    schedule = plan_schedule(begun, ended, period, watches=watches)
+    return Backtest(recorded, schedule, is_exhaustive=engine is Engine.EXHAUSTIVE)
+
+
+def _make_json(result: BacktestResult) -> dict[str, Any]:
+    return {**encode(result), "return_pct": encode(result.return_pct)}
+
+
+def _print_results(results: Mapping[FillModel, BacktestResult], console: Console) -> None:
+    models = (Column("figure", speaks_for_itself=True), *(Column(model.value) for model in results))
+    rows: list[Sequence[str]] = [(name, *(_tell(name, each) for each in results.values())) for name in _FIGURES]
+    print_table(console, "backtest", models, rows)
+    for model, result in results.items():
+        counts = sorted(result.verdicts.items(), key=lambda each: (-each[1], each[0]))
+        print_table(console, f"verdicts, {model}", _COUNTS, [(code, str(count)) for code, count in counts])
+        if result.cash_difference:
+            raise ConfigError(f"the cash differs from what the fills make of it by {result.cash_difference}")
+
+
+def _tell(name: str, result: BacktestResult) -> str:
+    value = getattr(result, name)
+    if value is None:
+        return "unknown"
+    return str(value) if isinstance(value, int) else format_amount(value)
