@@ -63,6 +63,8 @@ def test_bars_made_of_finer_candles_are_screened() -> None:
 def test_ticks_need_not_come_once_a_bar(pace: int) -> None:
     """Four ticks a bar, and one every second bar."""
     recorded = record_market(["BTC-USD", "ADA-USD", "LTC-USD"], HOUR, BOTH)
+    cycle = replace(recorded.settings.cycle, period_seconds=pace)
+    recorded = replace(recorded, settings=replace(recorded.settings, cycle=cycle))
 
     exact, screened = run_both(recorded, list_ticks(JANUARY_15, 200, pace))
 
