@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest_worlds import list_differences, run_both
+from backtest_worlds import run_both
 from random_markets import make_random_run
+from simulation.backtest.comparison import find_differences
 
 
 @settings(max_examples=12)
@@ -17,4 +18,4 @@ def test_screened_run_leaves_what_every_tick_leaves(seed: int) -> None:
 
     exact, screened = run_both(recorded, ticks)
 
-    assert list_differences(exact, screened) == []
+    assert find_differences(exact, screened) == []

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from backtest_worlds import list_differences, list_ticks, record_market, run_both
+from backtest_worlds import list_ticks, record_market, run_both
+from simulation.backtest.comparison import find_differences
 from trader.model.ids import ProductId
 from trader.model.market import Granularity
 
@@ -43,7 +44,7 @@ def test_screened_run_leaves_what_every_tick_leaves(
 
     exact, screened = run_both(recorded, list_ticks(begin, count, granularity.seconds))
 
-    assert list_differences(exact, screened) == []
+    assert find_differences(exact, screened) == []
     assert len(exact.world.store.fills) > 10
     assert screened.tally.exact < count * 3 // 4
 
@@ -56,7 +57,7 @@ def test_bars_made_of_finer_candles_are_screened() -> None:
 
     exact, screened = run_both(recorded, list_ticks(DECEMBER_5, 300, 300))
 
-    assert list_differences(exact, screened) == []
+    assert find_differences(exact, screened) == []
 
 
 @pytest.mark.parametrize("pace", [900, 7200])
@@ -68,7 +69,7 @@ def test_ticks_need_not_come_once_a_bar(pace: int) -> None:
 
     exact, screened = run_both(recorded, list_ticks(JANUARY_15, 200, pace))
 
-    assert list_differences(exact, screened) == []
+    assert find_differences(exact, screened) == []
 
 
 def test_two_listings_of_a_base_are_one_asset() -> None:
@@ -79,5 +80,5 @@ def test_two_listings_of_a_base_are_one_asset() -> None:
 
     exact, screened = run_both(recorded, list_ticks(JANUARY_15, 200, 3600))
 
-    assert list_differences(exact, screened) == []
+    assert find_differences(exact, screened) == []
     assert screened.tally.exact < 100
