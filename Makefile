@@ -193,6 +193,12 @@ FIRST ?= 1
 backtest-equal: .venv/.dev ## screened backtests of random markets against those of every tick, every field; MARKETS, FIRST
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.random_markets --markets $(MARKETS) --first $(FIRST)
 
+CASE ?=
+
+.PHONY: backtest-real
+backtest-real: .venv/.dev ## the same on recorded markets, all of eleven windows or one CASE; a quarter of an hour
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.real_markets $(if $(CASE),--case "$(CASE)")
+
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather
