@@ -6,6 +6,7 @@ Money is computed by the stages' own functions, at the few ticks of the stretch 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -82,13 +83,16 @@ ADVANCED = frozenset(
 
 
 _DAY = 86_400
+#: Told of the last tick of each day in a stretch, and of the books as they are valued then.
+OnDay = Callable[[Instant, Ledger], None]
 
 
 class Advancer:
     """Carries the books of a world over a stretch of quiet ticks."""
 
-    def __init__(self, world: World, foresight: Foresight) -> None:
+    def __init__(self, world: World, foresight: Foresight, on_day: OnDay) -> None:
         self._world, self._foresight, self._grid = world, foresight, foresight.grid
+        self._on_day = on_day
         self._fee_seconds = world.settings.exchange.fee_cache_hours * 3600
 
     def advance(self, ledger: Ledger, begin: int, end: int) -> None:
@@ -111,6 +115,7 @@ class Advancer:
         edges = (np.flatnonzero(days[1:] != days[:-1]) + begin + 1).tolist()
         for low, high in pairwise((begin, *edges, end)):
             ledger = self._value_day(ledger, low, high)
+            self._on_day(self._grid.at(high - 1), ledger)
         return ledger
 
     def _value_day(self, ledger: Ledger, begin: int, end: int) -> Ledger:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from desk.backtest.advance import Advancer
 from desk.backtest.disturbances import Disturbance
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MarketGrid
-from desk.backtest.quiet import is_quiet
 from desk.backtest.schedule import Schedule
 from desk.backtest.screen.strategies import Screens
 from desk.backtest.skipped import SkippedTicks
+from desk.backtest.tally import Tally
 from desk.backtest.watches import ScreenedWatches, Watches
 from desk.backtest.world import Recorded, World
 from trader.cycle.report import CycleReport
@@ -23,29 +21,6 @@ from trader.model.ledger import Ledger
 #: Told of each tick that was not quiet, and of each look that found something due: the number of the tick, or of the
 #: one before the look, and what its cycle did.
 OnNotable = Callable[[int, CycleReport], None]
-
-
-@dataclass
-class Tally:
-    """How many ticks there were, how many were run, how many of them were not quiet; what was said of the products.
-
-    ``watches`` counts the looks between ticks that found something due.
-    """
-
-    ticks: int = 0
-    exact: int = 0
-    notable: int = 0
-    watches: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, report: CycleReport) -> bool:
-        """Count a tick that was run; returns whether it was anything but quiet."""
-        self.ticks, self.exact = self.ticks + 1, self.exact + 1
-        if report.decision is not None:
-            self.verdicts.update((each.code or each.outcome).value for each in report.decision.verdicts)
-        is_notable = not is_quiet(report)
-        self.notable += is_notable
-        return is_notable
 
 
 def run_exhaustive(world: World, schedule: Schedule, on_notable: OnNotable) -> Tally:
@@ -74,9 +49,9 @@ def run_screened(
     """
     grid = MarketGrid(recorded, schedule.starts, _list_exact(schedule, world, disturbances))
     foresight = Foresight(grid, world.pipeline, screens)
-    advancer, skipped = Advancer(world, foresight), SkippedTicks(foresight)
-    watches = ScreenedWatches(world, recorded, schedule.watches, on_notable)
     tally, tick = Tally(), 0
+    advancer, skipped = Advancer(world, foresight, tally.note_equity), SkippedTicks(foresight)
+    watches = ScreenedWatches(world, recorded, schedule.watches, on_notable)
     while tick < len(grid):
         report = world.run(schedule.ticks[tick], schedule.starts[tick])
         if tally.add(report):
@@ -86,8 +61,7 @@ def run_screened(
         else:
             foresight.begin(_books_of(world))
         tick = _go_on(world, foresight, watches, advancer, skipped, tick + 1)
-    tally.ticks += int(skipped.flags.sum())
-    tally.verdicts += skipped.count_verdicts()
+    tally.add_skipped(int(skipped.flags.sum()), skipped.count_verdicts())
     tally.watches = watches.count
     return tally
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from desk.backtest.engines import Tally
+from desk.backtest.tally import Tally
 from desk.backtest.world import World
 from desk.run import check_cash
 from trader.model.ids import Instant

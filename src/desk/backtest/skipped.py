@@ -11,6 +11,7 @@ import numpy as np
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import Codes, Flags
 from desk.backtest.screen.codes import ABSENT, COUNT, PASS, decode_verdict, encode_verdict
+from desk.backtest.tally import DAY_SECONDS
 from trader.model.decisions import Outcome
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, ProductId, StrategyId
@@ -57,13 +58,23 @@ class SkippedTicks:
             columns[key] = np.zeros(len(self._grid), dtype=np.bool_)
         return columns[key]
 
-    def count_verdicts(self) -> Counter[str]:
-        """Count outcome or denial code of every product over all of these ticks."""
-        counts = np.zeros(COUNT, dtype=np.int64)
+    def count_verdicts(self) -> dict[int, Counter[str]]:
+        """Count outcome or denial code of every product over these ticks, by the day of the tick since 1970."""
+        ticks = np.flatnonzero(self.flags)
+        if not len(ticks):
+            return {}
+        days = self._grid.ticks[ticks] // DAY_SECONDS
+        first = int(days[0])
+        counts = np.zeros((int(days[-1]) - first + 1) * COUNT, dtype=np.int64)
         for product_id in self._grid.products:
-            codes = self._say(product_id)[self.flags]
-            counts += np.bincount(codes[codes != ABSENT], minlength=COUNT)
-        return Counter({decode_verdict(number): int(counts[number]) for number in np.flatnonzero(counts).tolist()})
+            codes = self._say(product_id)[ticks]
+            is_said = codes != ABSENT
+            counts += np.bincount((days[is_said] - first) * COUNT + codes[is_said], minlength=len(counts))
+        found: dict[int, Counter[str]] = {}
+        for place in np.flatnonzero(counts).tolist():
+            day, number = divmod(place, COUNT)
+            found.setdefault(first + day, Counter())[decode_verdict(number)] = int(counts[place])
+        return found
 
     def _say(self, product_id: ProductId) -> Codes:
         """Return what is said of a product: the last denial in the order of the chain."""

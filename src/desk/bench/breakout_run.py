@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from desk.backtest.data.columns import Columns
-from desk.backtest.engines import Tally, run_exhaustive, run_screened
+from desk.backtest.engines import run_exhaustive, run_screened
 from desk.backtest.schedule import Schedule
 from desk.backtest.series import ColumnSeries
+from desk.backtest.tally import Tally
 from desk.backtest.world import Recorded, World
 from desk.bench import breakout_screen
 from desk.bench.breakout import Breakout, BreakoutTerms

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields
 
 from desk.backtest.advance import MADE_ANEW
 from desk.backtest.disturbances import Disturbance
-from desk.backtest.engines import Tally, run_exhaustive, run_screened
+from desk.backtest.engines import run_exhaustive, run_screened
 from desk.backtest.schedule import Schedule
 from desk.backtest.screen.strategies import Screens, StrategyScreen
+from desk.backtest.tally import Tally
 from desk.backtest.world import Recorded, World
 from desk.bench import breakout_screen
 from trader.cycle.report import CycleReport
@@ -45,15 +46,16 @@ def play(
 
 def find_differences(truth: Played, other: Played) -> list[str]:
     """Name everything by which a run differs from that of every tick."""
-    found = [] if truth.tally.verdicts == other.tally.verdicts else ["verdicts"]
+    theirs = other.tally.by_date()
+    found = [f"day {day}" for day, line in truth.tally.by_date().items() if theirs.get(day) != line]
     found += [name for name in ("ticks", "watches") if getattr(truth.tally, name) != getattr(other.tally, name)]
     found += [f"tick {tick} was told of by one" for tick in sorted(truth.books.keys() ^ other.books.keys())]
     for name in ("fills", "finished", "epoch", "version"):
         if getattr(truth.world.store, name) != getattr(other.world.store, name):
             found.append(name)
     for tick in sorted(truth.books.keys() & other.books.keys()):
-        for when, ours, theirs in zip(("before", "after"), truth.books[tick], other.books[tick], strict=True):
-            found += [f"{name} {when} tick {tick}" for name in compare_books(ours, theirs)]
+        for when, one, another in zip(("before", "after"), truth.books[tick], other.books[tick], strict=True):
+            found += [f"{name} {when} tick {tick}" for name in compare_books(one, another)]
     last = compare_books(truth.world.ledger, other.world.ledger)
     return [*found, *(f"{name} at the end" for name in last)]
 

@@ -68,7 +68,7 @@ def test_flags_and_figures_of_today_are_not_those_of_then(tmp_path: Path) -> Non
     )
 
     assert a_product(BTC) == recorded.as_traded()
-    assert () == recorded.as_traded().trading_restrictions()
+    assert () == recorded.as_traded().trading_restrictions
 
 
 @pytest.mark.parametrize(
