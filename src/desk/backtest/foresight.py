@@ -65,7 +65,9 @@ class Foresight:
             self.universe.fetch_anew(self.fetches, tick + 1)
             self._follow_membership(tick + 1, ledger)
             is_other = True
-        if self.universe.membership(tick) != ledger.membership:
+        strays = self._list_strays(tick, ledger)
+        known = {each: standing for each, standing in ledger.membership.items() if each not in strays}
+        if self.universe.membership(tick) != known:
             self._follow_membership(tick + 1, ledger)
             is_other = True
         if is_other:
@@ -75,6 +77,8 @@ class Foresight:
         """Return the next tick from *begin* on that has to be run; the count of ticks after the last."""
         count = len(self.grid)
         if begin >= count or account is None or not is_calm(ledger, account, self.settings):
+            return begin
+        if self._list_strays(begin - 1, ledger) or self._list_strays(begin, ledger):
             return begin
         due = find_next_due(ledger, self.grid.at(begin - 1))
         found = min(_first_from(self._turns, begin, count), self.grid.find(due))
@@ -90,6 +94,11 @@ class Foresight:
 
     def _last_fetch(self, tick: int) -> Instant:
         return self.grid.at(int(self.fetches[int(np.searchsorted(self.fetches, tick, side="right")) - 1]))
+
+    def _list_strays(self, tick: int, ledger: Ledger) -> set[ProductId]:
+        """Name what is considered only because it is held, or was a tick ago: screens do not know of it."""
+        codes = self.universe.codes
+        return {each for each in ledger.membership if each in codes and codes[each][tick] == ABSENT}
 
     def _follow_membership(self, begin: int, ledger: Ledger) -> None:
         for product_id in self.grid.products:

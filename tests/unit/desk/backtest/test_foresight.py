@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from backtest_worlds import list_ticks, record_market
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MarketGrid
+from desk.backtest.screen.codes import ABSENT
 from desk.backtest.world import World
 from recorded_candles import BEGIN, Weather, make_random_series
 from trader.model.cycle_state import Membership, Regime, RegimeState
@@ -66,3 +69,19 @@ def test_nothing_is_foreseen_after_the_last_tick() -> None:
     foresight.check(19, replace(ledger, membership={BTC: Membership(member=False, disagreeing_cycles=7)}))
 
     assert foresight.universe.membership(18) == {BTC: Membership(member=True)}
+
+
+def test_what_is_considered_only_while_it_is_held_is_looked_at_by_every_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no verdict of a screen: ticks are run one by one until it is gone, and nothing is planned anew for it."""
+    foresight, world = a_foresight(40)
+    ledger, account = world.ledger, world.accounts.load()
+    assert ledger is not None
+    before = foresight.next_tick(10, ledger, account)
+    foresight.universe.codes[BTC][5:20] = ABSENT
+    monkeypatch.setattr(foresight, "_plan", None)
+
+    foresight.check(8, ledger)
+
+    assert before > 10
+    assert [foresight.next_tick(begin, ledger, account) for begin in (5, 8, 20)] == [5, 8, 20]
+    assert foresight.next_tick(21, ledger, account) > 21
