@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trader.model.ids import Instant
@@ -23,9 +23,10 @@ class Schedule:
     watches: Sequence[Instant] = ()
 
     @classmethod
-    def on_time(cls, ticks: Sequence[Instant]) -> Schedule:
+    def on_time(cls, ticks: Iterable[Instant]) -> Schedule:
         """Every tick begins at its instant, and nobody looks in between."""
-        return cls(tuple(ticks), tuple(ticks))
+        instants = tuple(ticks)
+        return cls(instants, instants)
 
     def is_odd(self, number: int, period_seconds: int) -> bool:
         """Whether a tick is late, or the one before it is missing: such a one is no quiet tick."""

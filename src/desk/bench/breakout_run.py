@@ -150,7 +150,7 @@ def main() -> None:
     terms = replace(BreakoutTerms(), volume_ratio=40.0) if told.sparse else BreakoutTerms()
     recorded = read_market(told.data, terms)
     start = next(iter(recorded.series.values())).columns.start
-    schedule = Schedule.on_time([Instant(at + _STEP) for at in start[: told.ticks or None].tolist()])
+    schedule = Schedule.on_time(Instant(at + _STEP) for at in start[: told.ticks or None].tolist())
     begun = time.process_time()
     world, tally = run_engine(recorded, schedule, is_screened=told.engine == "screened")
     engine = time.process_time() - begun

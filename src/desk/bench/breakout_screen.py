@@ -15,6 +15,9 @@ from desk.bench.breakout import BreakoutTerms
 from trader.model.denials import DenialCode
 from trader.model.ids import ProductId
 
+_MOVE_BELOW_MIN = np.int8(encode_verdict(DenialCode.MOVE_BELOW_MIN))
+_POSITION_HELD = np.int8(encode_verdict(DenialCode.POSITION_HELD))
+
 
 def assess(grid: MarketGrid, terms: BreakoutTerms, regimes: Regimes) -> Mapping[ProductId, Answers]:  # noqa: ARG001 - it minds no regime
     """Say where a close may lie above every close before it on enough volume."""
@@ -44,9 +47,9 @@ def _answer(grid: MarketGrid, terms: BreakoutTerms, product_id: ProductId) -> An
     proposes = fires[np.clip(place - 1, 0, len(close) - 1)]
     return Answers(
         proposes,
-        np.zeros(count, dtype=np.bool_),
-        np.full(count, encode_verdict(DenialCode.MOVE_BELOW_MIN), dtype=np.int8),
-        np.full(count, encode_verdict(DenialCode.POSITION_HELD), dtype=np.int8),
+        np.broadcast_to(np.bool_(False), count),
+        np.broadcast_to(_MOVE_BELOW_MIN, count),
+        np.broadcast_to(_POSITION_HELD, count),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
@@ -34,13 +35,13 @@ class Standing:
     """Whether a product is a member after each tick, for how many ticks the checks say otherwise, where that turns."""
 
     is_member: Flags
-    disagreeing: Integers
+    disagreeing: NDArray[np.int32]
     turns: Flags
 
     @classmethod
     def blank(cls, count: int) -> Standing:
         """Nobody is a member yet."""
-        return cls(np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+        return cls(np.zeros(count, np.bool_), np.zeros(count, np.int32), np.zeros(count, np.bool_))
 
 
 class UniverseScreen:
