@@ -52,5 +52,6 @@ def plan_schedule(
     ticks = [Instant(at) for at in range(start, end + 1, period_seconds) if at not in missed]
     looks: Sequence[Instant] = ()
     if watches:
-        looks = [Instant(at) for at in range(start, end + 1, _MINUTE) if at % period_seconds]
+        planned = range(start, end + 1, period_seconds)
+        looks = [Instant(at) for at in range(-(-start // _MINUTE) * _MINUTE, end + 1, _MINUTE) if at not in planned]
     return Schedule(ticks, [Instant(at + delays.get(at, 0)) for at in ticks], looks)

@@ -121,8 +121,7 @@ class Pipeline:
         """Count the lots that must go or are bare, and the sales in doubt, as far as the quotes read so far tell."""
         ledger, regime, state = inputs.ledger, inputs.ledger.regime.current, inputs.trading_state
         quotes, closing = self._believe(inputs).quotes, inputs.commands.closing()
-        exits = self.exits.propose(ledger, quotes, regime, state, inputs.now, closing)
-        lots = {proposal.lot_id for proposal in exits}
+        lots = {each.lot_id for each in self.exits.propose(ledger, quotes, regime, state, inputs.now, closing)}
         lots |= set(find_exposed(ledger, inputs.now, self.settings.cycle.quiet_period_seconds))
         lots |= {r.intent.lot_id for r in ledger.active_orders if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
