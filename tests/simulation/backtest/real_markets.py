@@ -58,6 +58,15 @@ class Case:
             name: replace(each, enabled=name in self.strategies) for name, each in settings.strategies.items()
         }
         settings = replace(settings, strategies=strategies, app=replace(settings.app, mode=Mode.PAPER))
+        if self.is_daily:
+            # Closes alone know no volume; what would need one is off.
+            tiers = {
+                name: replace(
+                    tier, volume_24h_min=Decimal(0), depth_min=Decimal(0), discover_max=50 if tier.discover_max else 0
+                )
+                for name, tier in settings.universe.tiers.items()
+            }
+            settings = replace(settings, universe=replace(settings.universe, tiers=tiers))
         return replace(
             settings, **{name: replace(getattr(settings, name), **values) for name, values in self.changes.items()}
         )

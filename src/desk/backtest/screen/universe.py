@@ -133,7 +133,8 @@ class UniverseScreen:
         now[turnover < least] = encode_verdict(DenialCode.VOLUME_BELOW_MIN)
         # The cents that a turnover is cut to, and a sum in another order.
         now[np.abs(turnover - least) <= 0.01 + MARGIN * least] = MAYBE if least else PASS
-        if tier.price_min > 0:
+        if tier.price_min > 0 or not self._is_listed(product):
+            # What is found needs a price, however low it may be.
             lowest = float(tier.price_min)
             now[~(price >= lowest)] = encode_verdict(DenialCode.PRICE_BELOW_MIN)
             now[np.abs(price - lowest) <= MARGIN * lowest] = MAYBE
