@@ -17,6 +17,7 @@ from desk.backtest.requirements import check_installed
 from desk.cli.layout import Column, format_amount, print_table
 from desk.cli.market_options import read_market_instant
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console, read_settings
+from desk.counting import write_count
 from trader.errors import ConfigError
 from trader.model.codec import encode
 from trader.model.ids import Instant, rfc3339
@@ -114,7 +115,7 @@ def _prepare(
     if (ended - begun) // period > _TICKS_MAX:
         raise ConfigError(f"--from and --to: {(ended - begun) // period} ticks; allowed are {_TICKS_MAX}")
     print(
-        f"{len(recorded.products)} products, {recorded.settings.bars.granularity}, a tick every "
+        f"{write_count(len(recorded.products), 'product')}, {recorded.settings.bars.granularity}, a tick every "
         f"{timedelta(seconds=period)}, from {rfc3339(begun)} to {rfc3339(ended)}",
         file=sys.stderr,
     )
