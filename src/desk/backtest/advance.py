@@ -229,7 +229,6 @@ class Advancer:
         if account is None or not account.matched_until:
             return
         at = self._grid.at(tick)
-        for product_id in account.matched_until:
-            step = self._grid.finest(product_id).granularity.seconds
-            account = account.with_matched_until(product_id, Instant(at // step * step))
-        self._world.accounts.put(account)
+        steps = {each: self._grid.finest(each).granularity.seconds for each in account.matched_until}
+        matched = {each: Instant(at // step * step) for each, step in steps.items()}
+        self._world.accounts.put(replace(account, matched_until=matched))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ else:
         plan = _plan_copy(type(value))
         if plan is None:
             return dataclasses.replace(value, **changes)
-        copy = plan.create(type(value))
-        if plan.names:
-            fields = value.__dict__
-            kept = {name: fields[name] for name in plan.names}
-            kept.update(changes)
-            if len(kept) != len(plan.names):
+        copy = _create(type(value))
+        if plan.slots is None:
+            kept = {**value.__dict__, **changes}
+            for name in plan.derived:
+                kept.pop(name, None)
+            if len(kept) != len(plan.setters):
                 raise TypeError(f"{type(value).__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
-            copy.__dict__.update(kept)
+            _fill(copy, "__dict__", kept)
             return copy
         for get, put in plan.slots:
             put(copy, get(value))
@@ -39,12 +40,14 @@ else:
         return copy
 
 
-class _Plan(NamedTuple):
-    """How a class is copied: by its slots, or, where it has none, by the names in its ``__dict__``."""
+_create, _fill = object.__new__, object.__setattr__
 
-    create: Callable[[type], Any]
-    slots: tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], None]], ...]
-    names: tuple[str, ...]
+
+class _Plan(NamedTuple):
+    """How a class is copied: slot by slot, or, where it has none, all of its ``__dict__`` but what is *derived*."""
+
+    slots: tuple[tuple[Callable[[Any], Any], Callable[[Any, Any], None]], ...] | None
+    derived: tuple[str, ...]
     setters: Mapping[str, Any]
 
 
@@ -55,8 +58,9 @@ def _plan_copy(kind: type) -> _Plan | None:
     if hasattr(kind, "__post_init__") or not all(each.init for each in fields):
         return None
     names = tuple(each.name for each in fields)
-    if not kind.__dictoffset__:
-        slots = [getattr(kind, name) for name in names]
-        pairs = tuple((slot.__get__, slot.__set__) for slot in slots)
-        return _Plan(object.__new__, pairs, (), {name: slot.__set__ for name, slot in zip(names, slots, strict=True)})
-    return _Plan(object.__new__, (), names, dict.fromkeys(names))
+    if kind.__dictoffset__:
+        derived = tuple(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
+        return _Plan(None, derived, dict.fromkeys(names))
+    slots = [getattr(kind, name) for name in names]
+    pairs = tuple((slot.__get__, slot.__set__) for slot in slots)
+    return _Plan(pairs, (), {name: slot.__set__ for name, slot in zip(names, slots, strict=True)})

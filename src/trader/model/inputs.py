@@ -65,7 +65,7 @@ class AccountListing:
     portfolios: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccountView:
     """What the venue says about us, and about the owner of the account.
 
@@ -89,7 +89,7 @@ class AccountView:
     portfolios: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CycleInputs:
     """The world as one cycle read it, the ledger already reconciled with the venue.
 

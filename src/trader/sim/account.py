@@ -33,7 +33,7 @@ from trader.sim.orders import (
 KindT = TypeVar("KindT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SimAccount:
     """Money, active orders, and the orders, fills and conversions that ended a short while ago.
 
@@ -95,7 +95,7 @@ class SimAccount:
 
     def with_matched_until(self, product_id: ProductId, until: Instant) -> SimAccount:
         """Note how far the tape was read, as long as anything of the product is active."""
-        if product_id not in self.matched_until:
+        if self.matched_until.get(product_id, until) == until:
             return self
         return replace(self, matched_until={**self.matched_until, product_id: until})
 

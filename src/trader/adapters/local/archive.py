@@ -25,8 +25,10 @@ class SortedValues(Generic[ValueT]):
         self._keys = sorted(values)
 
     def add(self, values: Mapping[str, ValueT]) -> None:
-        for key in values.keys() - self._values.keys():
-            insort(self._keys, key)
+        # Not by the difference of both keys, for which Python looks at every key there is.
+        for key in values:
+            if key not in self._values:
+                insort(self._keys, key)
         self._values |= values
 
     def get(self, key: str) -> ValueT | None:
