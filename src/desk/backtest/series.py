@@ -15,25 +15,27 @@ from trader.model.market import Bars, Candle, Granularity
 
 _NAMES = ("open", "high", "low", "close", "volume")
 _COLUMNS = ("start", *_NAMES)
+#: So many numbers of a column are made at once: a window moves by a bar a tick.
+_BLOCK = 2048
 
 
 class WindowBars(Bars):
-    """Bars that make a column out of the arrays when somebody asks for it; equal to the same bars made at once."""
+    """Bars that read a column of a series when somebody asks for it; equal to the same bars made at once."""
 
-    def __init__(self, columns: Columns, low: int, high: int) -> None:
+    def __init__(self, series: ColumnSeries, low: int, high: int, filled: int = 0) -> None:
         own: dict[str, Any] = self.__dict__
-        own.update(granularity=columns.granularity, filled=0, _columns=columns, _window=slice(low, high))
+        own.update(granularity=series.granularity, filled=filled, _series=series, _low=low, _high=high)
 
     def __len__(self) -> int:
-        window: slice = self.__dict__["_window"]
-        return int(window.stop - window.start)
+        own = self.__dict__
+        return int(own["_high"] - own["_low"])
 
     def __getattr__(self, name: str) -> Any:
         # Only asked for what is not there yet.
-        if name not in _NAMES and name != "start":
+        if name not in _COLUMNS:
             raise AttributeError(name)
         own = self.__dict__
-        column = own[name] = tuple(getattr(own["_columns"], name)[own["_window"]].tolist())
+        column = own[name] = own["_series"].read(name, own["_low"], own["_high"])
         return column
 
     def __eq__(self, other: object) -> bool:
@@ -59,8 +61,9 @@ class ColumnSeries:
         # On a full grid a place is a division; otherwise it is searched.
         self._is_full = bool(count) and int(columns.start[-1]) - self._first == (count - 1) * self._step
         # A single number is read twice as fast from here as from an array, and is Python's own.
-        self._start, *self._prices = (memoryview(np.ascontiguousarray(getattr(columns, name))) for name in _COLUMNS)
+        self._start, *self._prices = (memoryview(getattr(columns, name)) for name in _COLUMNS)
         self._newest_window: tuple[int, int, Bars] | None = None
+        self._blocks: dict[str, tuple[int, tuple[float, ...]]] = {}
 
     @property
     def has_candles(self) -> bool:
@@ -93,8 +96,20 @@ class ColumnSeries:
         return known[2]
 
     def _make_bars(self, low: int, high: int) -> Bars:
-        has_holes = self._start[high - 1] - self._start[low] != (high - low - 1) * self._step
-        return _fill(self.columns, low, high) if has_holes else WindowBars(self.columns, low, high)
+        if self._start[high - 1] - self._start[low] == (high - low - 1) * self._step:
+            return WindowBars(self, low, high)
+        window = [getattr(self.columns, name)[low:high] for name in _COLUMNS]
+        laid = fill_holes(Columns(self.granularity, *window))
+        return WindowBars(ColumnSeries(laid), 0, len(laid), len(laid) - (high - low))
+
+    def read(self, name: str, low: int, high: int) -> tuple[float, ...]:
+        """Return a part of a column. Neighboring parts share their numbers, which are made a block at a time."""
+        begin, block = self._blocks.get(name, (0, ()))
+        if low < begin or high > begin + len(block):
+            begin, values = low, getattr(self.columns, name)[low : max(low + _BLOCK, high)]
+            block = tuple(values.tolist())
+            self._blocks[name] = begin, block
+        return block[low - begin : high - begin]
 
     def last_closed(self, now: Instant) -> Candle | None:
         """Return the newest closed candle, unless it is so old that the market must be taken for shut."""
@@ -174,11 +189,3 @@ def fill_holes(columns: Columns) -> Columns:
     opened, high, low = (np.where(is_hole, close, getattr(columns, name)[place]) for name in ("open", "high", "low"))
     volume = np.where(is_hole, 0.0, columns.volume[place])
     return Columns(columns.granularity, grid, opened, high, low, close, volume)
-
-
-def _fill(columns: Columns, low: int, high: int) -> Bars:
-    window = [getattr(columns, name)[low:high] for name in ("start", *_NAMES)]
-    laid = fill_holes(Columns(columns.granularity, *window))
-    bars = WindowBars(laid, 0, len(laid))
-    bars.__dict__["filled"] = len(laid) - (high - low)
-    return bars

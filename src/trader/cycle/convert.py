@@ -8,7 +8,6 @@ from trader.errors import VenueAuth, VenueError, VenueProtocol
 from trader.model.conversions import ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
 from trader.model.frozen import replace
-from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Rejected
 from trader.model.refusals import RefusalClass
 from trader.stages.submission import refuse_conversion
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def convert_all(hands: Executor) -> None:
     """Quote, remember the venue's id, then commit: committing is not idempotent, so it happens at most once."""
-    is_newer = why_newer(hands.ledger) is not None
+    is_newer = hands.ledger.newer is not None
     for record in tuple(hands.ledger.conversions.values()):
         if record.status is not ConversionStatus.INTENDED or not hands.is_recorded or is_newer:
             continue

@@ -11,7 +11,6 @@ from trader.model.ids import Asset, Instant, rfc3339, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, plain
-from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
 from trader.model.portfolio import Portfolio, advance_equity_marks, assess_equity, loss_pct
@@ -28,7 +27,7 @@ _COMPLETED = "COMPLETED"
 def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[str, Any]:
     """Say what the ledger holds, as plain JSON. Units: as ``describe_state``."""
     equity = assess_equity(ledger)
-    active, newer = ledger.active_orders, why_newer(ledger)
+    active, newer = ledger.active_orders, ledger.newer
     return {
         "last_cycle": ledger.last_cycle.cycle_id if ledger.last_cycle else None,
         "next_due": _name_next(ledger, settings.cycle.period_seconds),

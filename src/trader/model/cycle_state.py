@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from trader.errors import DataError, MissingData
-from trader.model.frozen import replace
+from trader.model.frozen import cached_property, replace
 from trader.model.ids import Asset, CycleId, Instant, ProductId
 from trader.model.listings import remember_row
 from trader.model.market import FeeRates, Product

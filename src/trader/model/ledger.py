@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 
 from trader.model.commands import CommandMark
 from trader.model.conversions import ConversionRecord
@@ -27,11 +26,12 @@ from trader.model.cycle_state import (
     RegimeState,
     RunMark,
 )
-from trader.model.frozen import replace
+from trader.model.frozen import cached_property, replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, Scope, StrategyId
 from trader.model.lots import Dust, Lot, Position
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, Quantity
+from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderIntent, OrderPurpose, Side
 from trader.model.schema import SCHEMA
@@ -137,6 +137,11 @@ class Ledger:
         for record in self.orders.values():
             by_lot.setdefault(record.intent.lot_id, []).append(record)
         return by_lot
+
+    @cached_property
+    def newer(self) -> Mapping[str, str | int] | None:
+        """By which field and value a newer release keeps this one from entering; None if nothing does."""
+        return why_newer(self)
 
     def with_products(self, products: ProductCache | None) -> Ledger:
         """Take over what is known of products by now."""

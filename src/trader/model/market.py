@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from trader.errors import DataError, MalformedData, MissingData, StaleData
 from trader.model.flaws import find_flaw
+from trader.model.frozen import cached_property
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.money import BPS, Notional, Price, Quantity
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields

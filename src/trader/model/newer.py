@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from trader.model.ledger import Ledger
 from trader.model.parse import split_hint
 from trader.model.schema import READER, SCHEMA
 from trader.model.unknown import OpenEnum
+
+if TYPE_CHECKING:
+    from trader.model.ledger import Ledger
 
 #: A field of the ledger that this release never writes: what a reader must be able to understand, as a number.
 MIN_READER = "min_reader"

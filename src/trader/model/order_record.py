@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 
 from trader.model.carried import CarriedFills
+from trader.model.frozen import cached_property
 from trader.model.ids import Instant, VenueOrderId
 from trader.model.money import ZERO, Notional, Quantity, notional
 from trader.model.order_life import OrderStatus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 
+from trader.model.frozen import cached_property
 from trader.model.ids import Asset
 from trader.settings.bounds import Amount, AssetName, AtLeastOne, BarCount, Bps, Count, Day, FloatRatio, Pct, Seconds
 

@@ -61,13 +61,13 @@ class VenueAccounts:
             return self._accounts.list_archived(first, last, kind)
 
 
-def is_worth_saving(account: SimAccount, stored: SimAccount | None) -> bool:
+def is_worth_saving(account: SimAccount, stored: SimAccount) -> bool:
     """Whether an account says more than the stored one, or has been matched for long without being saved.
 
     That nothing happened in a few bars is found again by whoever looks next.
     """
-    if stored is None or account is stored:
-        return stored is None
+    if account is stored:
+        return False
     if account.matched_until.keys() != stored.matched_until.keys():
         return True
     moved = max((account.matched_until[each] - at for each, at in stored.matched_until.items()), default=0)

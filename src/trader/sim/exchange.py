@@ -49,7 +49,7 @@ from trader.sim.archive import (
 from trader.sim.checks import POST_ONLY, why_reject
 from trader.sim.fills import fill_marketable
 from trader.sim.matching import Tape, book_execution, match_all
-from trader.sim.orders import SimConversion, SimOrder, derive_venue_id
+from trader.sim.orders import SimConversion, SimOrder, derive_venue_id, make_order
 
 #: The one conversion the venue offers, one to one and free.
 CONVERTIBLE = frozenset({Asset("USD"), Asset("USDC")})
@@ -89,6 +89,8 @@ class SimulatedExchange:
         self._prefix = order_prefix
         self._budget = budget or TimeBudget()
         self._stored: SimAccount | None = None
+        #: An instant, the account as it was stored, and what that had become by then: nothing worth saving.
+        self._unsaved: tuple[Instant, SimAccount, SimAccount] | None = None
 
     # --- the public half
 
@@ -219,7 +221,9 @@ class SimulatedExchange:
         reason = why_reject(intent, product, touch, now)
         if reason is not None:
             return Rejected(reason)
-        order = self._order(intent, product, now)
+        rates = self._settings
+        fee_rate = rates.maker_fee_ratio if intent.configuration in POST_ONLY else rates.taker_fee_ratio
+        order = make_order(intent, product, fee_rate, now)
         asset, hold = order.hold
         if hold > account.available(asset):
             return Rejected("INSUFFICIENT_FUND")
@@ -246,32 +250,6 @@ class SimulatedExchange:
             account = account.end_order(order.venue_order_id, OrderStatus.CANCELLED, now)
         return account
 
-    def _order(self, intent: OrderIntent, product: Product, now: Instant) -> SimOrder:
-        is_dated = intent.configuration is OrderConfiguration.POST_ONLY_GTD
-        attached = intent.bracket if intent.attach_bracket else None
-        return SimOrder(
-            venue_order_id=derive_venue_id(intent.client_order_id, 0),
-            client_order_id=intent.client_order_id,
-            root=intent.client_order_id,
-            product_id=intent.product_id,
-            base=product.base,
-            quote=product.quote,
-            side=intent.side,
-            configuration=intent.configuration,
-            quantity=intent.quantity,
-            limit_price=intent.limit_price,
-            created_at=now,
-            price_increment=product.price_increment,
-            base_increment=product.base_increment,
-            fee_rate=self._settings.maker_fee_ratio
-            if intent.configuration in POST_ONLY
-            else self._settings.taker_fee_ratio,
-            stop_price=intent.stop_price,
-            expires_at=intent.expires_at if is_dated else None,
-            bracket=attached,
-            child=derive_venue_id(intent.client_order_id, 1) if attached is not None else None,
-        )
-
     def _visible(self) -> SimAccount:
         lag = self._settings.visibility_lag_seconds
         account = self._advanced()
@@ -280,6 +258,8 @@ class SimulatedExchange:
     def _advanced(self) -> SimAccount:
         now = self._clock.now()
         stored = self._stored = self._accounts.load()
+        if self._unsaved is not None and self._unsaved[0] == now and self._unsaved[1] is stored:
+            return self._unsaved[2]
         opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
         if self._budget.only_looks:
             return match_all(opened, self._tape, self._settings, now)
@@ -287,8 +267,11 @@ class SimulatedExchange:
         oldest = Instant(now - self._settings.visibility_lag_seconds - self.recent_seconds)
         recent, ended = split_ended(opened, oldest)
         account = match_all(recent, self._tape, self._settings, now)
-        if is_worth_saving(account, stored):
+        if stored is None or is_worth_saving(account, stored):
             self._save(account, ended)
+        elif account is not stored:
+            # The tape was read on: whoever looks once more at this instant finds the same.
+            self._unsaved = now, stored, account
         return account
 
     def _save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:

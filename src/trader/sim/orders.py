@@ -10,9 +10,10 @@ from trader.model.codec import sha256_hex
 from trader.model.conversions import ConversionStatus
 from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, TradeId, VenueOrderId
+from trader.model.market import Product
 from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, limit_of_stop, notional
 from trader.model.order_life import OrderStatus
-from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderStatusReport, Side
+from trader.model.orders import Bracket, Fill, Liquidity, OrderConfiguration, OrderIntent, OrderStatusReport, Side
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: Fees are rounded up to this; the venue charges fractions of a cent.
@@ -140,6 +141,32 @@ class SimConversion:
     def is_open(self) -> bool:
         """Whether it may still be committed."""
         return self.status is ConversionStatus.QUOTED
+
+
+def make_order(intent: OrderIntent, product: Product, fee_rate: Decimal, at: Instant) -> SimOrder:
+    """Make the order that the venue keeps of an intent."""
+    is_dated = intent.configuration is OrderConfiguration.POST_ONLY_GTD
+    attached = intent.bracket if intent.attach_bracket else None
+    return SimOrder(
+        venue_order_id=derive_venue_id(intent.client_order_id, 0),
+        client_order_id=intent.client_order_id,
+        root=intent.client_order_id,
+        product_id=intent.product_id,
+        base=product.base,
+        quote=product.quote,
+        side=intent.side,
+        configuration=intent.configuration,
+        quantity=intent.quantity,
+        limit_price=intent.limit_price,
+        created_at=at,
+        price_increment=product.price_increment,
+        base_increment=product.base_increment,
+        fee_rate=fee_rate,
+        stop_price=intent.stop_price,
+        expires_at=intent.expires_at if is_dated else None,
+        bracket=attached,
+        child=derive_venue_id(intent.client_order_id, 1) if attached is not None else None,
+    )
 
 
 def derive_venue_id(client_order_id: ClientOrderId, number: int) -> VenueOrderId:

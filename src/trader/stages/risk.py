@@ -11,7 +11,6 @@ from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeP
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, Instant, StrategyId, utc_day
 from trader.model.money import ONE, ZERO, Notional, Quantity, ceil_to, share
-from trader.model.newer import why_newer
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import UNBELIEVED_SECONDS_MAX, Portfolio, find_implausible, find_unbelieved, loss_pct
 from trader.settings.policy import RiskSettings, StrategySettings
@@ -125,7 +124,7 @@ class RiskManager:
         state = portfolio.trading_state
         if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
-        if (newer := why_newer(portfolio.ledger)) is not None:
+        if (newer := portfolio.ledger.newer) is not None:
             return DenialCode.LEDGER_NEWER, newer
         size, size_max = portfolio.ledger_bytes, portfolio.ledger_bytes_max
         if 0 < size_max <= size:

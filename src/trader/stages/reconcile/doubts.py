@@ -7,7 +7,6 @@ from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.newer import why_newer
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
@@ -34,7 +33,7 @@ def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: S
         settled = Instant(now - settings.cycle.quiet_period_seconds)
         return record.repeats < _REPEATS_MAX and _is_there_to_sell(ledger, record, settled)
     # A clock that was put back makes no order young.
-    return 0 <= age <= settings.cycle.max_tick_age_seconds and why_newer(ledger) is None
+    return 0 <= age <= settings.cycle.max_tick_age_seconds and ledger.newer is None
 
 
 def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
