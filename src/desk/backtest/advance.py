@@ -171,7 +171,7 @@ class Advancer:
     def fetch(self, ledger: Ledger, begin: int, end: int) -> Ledger:
         """Read the list of products at the last tick of a stretch at which it was due, as that tick would have."""
         fetches = self._foresight.fetches
-        place = int(np.searchsorted(fetches, end)) - 1
+        place = int(fetches.searchsorted(end)) - 1
         if place < 0 or fetches[place] < begin:
             return ledger
         at = self._grid.at(int(fetches[place]))

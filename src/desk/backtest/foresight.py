@@ -93,7 +93,7 @@ class Foresight:
     # --- inside
 
     def _last_fetch(self, tick: int) -> Instant:
-        return self.grid.at(int(self.fetches[int(np.searchsorted(self.fetches, tick, side="right")) - 1]))
+        return self.grid.at(self.fetches.item(int(self.fetches.searchsorted(tick, side="right")) - 1))
 
     def _list_strays(self, tick: int, ledger: Ledger) -> set[ProductId]:
         """Name what is considered only because it is held, or was a tick ago: screens do not know of it."""

@@ -68,11 +68,11 @@ class MarketGrid:
 
     def at(self, tick: int) -> Instant:
         """Return the instant of a tick."""
-        return Instant(int(self.ticks[tick]))
+        return Instant(self.ticks.item(tick))
 
     def find(self, instant: int) -> int:
         """Return the first tick at or after an instant; the count of ticks if there is none."""
-        return int(np.searchsorted(self.ticks, instant, side="left"))
+        return int(self.ticks.searchsorted(instant, side="left"))
 
     def finest(self, product_id: ProductId) -> ColumnSeries:
         """Return a product's finest candles."""

@@ -56,6 +56,7 @@ class ColumnSeries:
         self.columns = columns
         self.granularity = columns.granularity
         self._step = columns.granularity.seconds
+        self._quiet_seconds = max(QUIET_SECONDS_MAX, 2 * self._step)
         self._count = count = len(columns)
         self._first = int(columns.start[0]) if count else 0
         # On a full grid a place is a division; otherwise it is searched.
@@ -114,7 +115,7 @@ class ColumnSeries:
     def last_closed(self, now: Instant) -> Candle | None:
         """Return the newest closed candle, unless it is so old that the market must be taken for shut."""
         index = self.count_until(now - self._step) - 1
-        if index < 0 or self._start[index] + self._step < now - max(QUIET_SECONDS_MAX, 2 * self._step):
+        if index < 0 or self._start[index] + self._step < now - self._quiet_seconds:
             return None
         return self._candle(index)
 

@@ -40,7 +40,10 @@ def find_nonsense(product: Product) -> Mapping[str, str]:
     """Name the numbers that cannot be meant, with what they must be."""
     found: dict[str, str] = {}
     for name, value in zip(NUMBERS, _read_numbers(product), strict=True):
-        if value is not None and (not is_in_reach(value) or value < 0):
+        # Said first, because nearly every number is such: the list of products has nine of each.
+        if value is None or (value.is_finite() and -_PLACES_MAX <= value.adjusted() <= _PLACES_MAX and value > 0):
+            continue
+        if not is_in_reach(value) or value < 0:
             found[name] = f"{name}: {value} must be a number from 0 up that can be computed with"
         elif value == 0 and name in _INCREMENTS:
             found[name] = f"{name}: {value} must be above 0"

@@ -33,23 +33,25 @@ else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """Copy a frozen value with these fields changed. Raises: TypeError for a field that it does not have."""
-        plan = _plan_copy(type(value))
+        kind = type(value)
+        plan = _plan_copy(kind)
         if plan is None:
             return dataclasses.replace(value, **changes)
-        copy = _create(type(value))
+        copy = _create(kind)
         if plan.read is None:
-            kept = {**value.__dict__, **changes}
-            for name in plan.derived:
-                kept.pop(name, None)
-            if len(kept) != len(plan.setters):
-                raise TypeError(f"{type(value).__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
+            kept = value.__dict__ | changes
+            if len(kept) != plan.count:
+                for name in plan.derived & kept.keys():
+                    del kept[name]
+                if len(kept) != plan.count:
+                    raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
             _fill(copy, "__dict__", kept)
             return copy
         for put, field in zip(plan.setters.values(), plan.read(value), strict=True):
             put(copy, field)
         for name, change in changes.items():
             if name not in plan.setters:
-                raise TypeError(f"{type(value).__name__} has no field {name}")
+                raise TypeError(f"{kind.__name__} has no field {name}")
             plan.setters[name](copy, change)
         return copy
 
@@ -60,8 +62,9 @@ _create, _fill = object.__new__, object.__setattr__
 class _Plan(NamedTuple):
     """How a class is copied: slot by slot, or, where it has none, all of its ``__dict__`` but what is *derived*."""
 
+    count: int
     read: Callable[[Any], tuple[Any, ...]] | None
-    derived: tuple[str, ...]
+    derived: frozenset[str]
     setters: Mapping[str, Any]
 
 
@@ -74,6 +77,6 @@ def _plan_copy(kind: type) -> _Plan | None:
         return None
     names = tuple(each.name for each in fields)
     if kind.__dictoffset__:
-        derived = tuple(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
-        return _Plan(None, derived, dict.fromkeys(names))
-    return _Plan(attrgetter(*names), (), {name: getattr(kind, name).__set__ for name in names})
+        derived = frozenset(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
+        return _Plan(len(names), None, derived, dict.fromkeys(names))
+    return _Plan(len(names), attrgetter(*names), frozenset(), {name: getattr(kind, name).__set__ for name in names})

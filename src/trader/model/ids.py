@@ -48,7 +48,8 @@ def utc_day(at: Instant) -> str:
 
 def utc_week(at: Instant) -> str:
     """Return the ISO week in UTC, as ``2026-W47``."""
-    return datetime.fromtimestamp(at, UTC).strftime("%G-W%V")
+    year, week, _ = datetime.fromtimestamp(at, UTC).isocalendar()
+    return f"{year}-W{week:02d}"
 
 
 def rfc3339(at: Instant) -> str:

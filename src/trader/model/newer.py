@@ -38,17 +38,18 @@ def find_unknown_words(value: Any, path: str = "") -> Iterator[tuple[str, OpenEn
     if isinstance(value, OpenEnum):
         if not value.is_known:
             yield path, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from find_unknown_words(key, path)
-            yield from find_unknown_words(each, f"{path}.{key}")
-    elif isinstance(value, tuple):
-        for place, each in enumerate(value):
-            yield from find_unknown_words(each, f"{path}.{place}")
     elif is_dataclass(value):
         kind: Any = type(value)
         for name in _list_leading(kind):
             yield from find_unknown_words(getattr(value, name), f"{path}.{name}")
+    elif isinstance(value, tuple):
+        for place, each in enumerate(value):
+            yield from find_unknown_words(each, f"{path}.{place}")
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            if isinstance(key, OpenEnum):
+                yield from find_unknown_words(key, path)
+            yield from find_unknown_words(each, f"{path}.{key}")
 
 
 @cache

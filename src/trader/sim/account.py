@@ -57,19 +57,16 @@ class SimAccount:
 
     def balances(self) -> Mapping[Asset, Balance]:
         """Split what is owned into what is free and what active orders hold."""
-        holds: dict[Asset, Decimal] = {}
+        holds: dict[Asset, Decimal] = dict.fromkeys(self.totals, ZERO)
         for order in self.active.values():
             asset, amount = order.hold
             holds[asset] = holds.get(asset, ZERO) + amount
-        return {
-            asset: Balance(asset, total - holds.get(asset, ZERO), holds.get(asset, ZERO))
-            for asset, total in self.totals.items()
-        }
+        return {asset: Balance(asset, total - holds[asset], holds[asset]) for asset, total in self.totals.items()}
 
     def available(self, asset: Asset) -> Decimal:
         """Return what of an asset is free to spend."""
-        balance = self.balances().get(asset)
-        return balance.available if balance is not None else ZERO
+        holds = (order.hold for order in self.active.values())
+        return self.totals.get(asset, ZERO) - sum((amount for held, amount in holds if held == asset), ZERO)
 
     def with_change(self, asset: Asset, change: Decimal) -> SimAccount:
         """Add to what is owned of an asset."""

@@ -226,9 +226,9 @@ class UniverseScreen:
     def membership(self, tick: int) -> dict[ProductId, Membership]:
         """Return what the ledger holds of it after a tick, in the order of the list of products."""
         return {
-            product_id: Membership(bool(each.is_member[tick]), int(each.disagreeing[tick]))
+            product_id: Membership(each.is_member.item(tick), each.disagreeing.item(tick))
             for product_id, each in self.standing.items()
-            if self.codes[product_id][tick] != ABSENT
+            if self.codes[product_id].item(tick) != ABSENT
         }
 
 

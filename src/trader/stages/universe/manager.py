@@ -68,9 +68,10 @@ class UniverseManager:
         """
         listed = tuple(products)
         rows = self.rows.choose(listed, held)
-        chosen = {product for row in rows for product in (row.product, *row.listings) if product is not None}
-        chosen.update(product for product in listed if product.base in held)
-        return tuple(sorted(chosen, key=lambda product: product.product_id))
+        found = (each for row in rows for each in (row.product, *row.listings) if each is not None)
+        chosen = {each.product_id: each for each in found}
+        chosen |= {each.product_id: each for each in listed if each.base in held}
+        return tuple(chosen[product_id] for product_id in sorted(chosen))
 
     def screen(
         self,
