@@ -39,12 +39,13 @@ else:
             return dataclasses.replace(value, **changes)
         copy = _create(kind)
         if plan.read is None:
-            kept = value.__dict__ | changes
-            if len(kept) != plan.count:
+            kept = {**value.__dict__}
+            if len(kept) != plan.size:
                 for name in plan.derived & kept.keys():
                     del kept[name]
-                if len(kept) != plan.count:
-                    raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
+            kept.update(changes)
+            if len(kept) != plan.size:
+                raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
             _fill(copy, "__dict__", kept)
             return copy
         for put, field in zip(plan.setters.values(), plan.read(value), strict=True):
@@ -62,7 +63,7 @@ _create, _fill = object.__new__, object.__setattr__
 class _Plan(NamedTuple):
     """How a class is copied: slot by slot, or, where it has none, all of its ``__dict__`` but what is *derived*."""
 
-    count: int
+    size: int
     read: Callable[[Any], tuple[Any, ...]] | None
     derived: frozenset[str]
     setters: Mapping[str, Any]
