@@ -134,7 +134,8 @@ class ColumnSeries:
     def day_notional(self, now: Instant) -> float:
         """Sum close × volume over the bars that lie entirely within the 24 hours before *now*."""
         low, high = self.count_until(now - 86_400 - 1), self.count_until(now - self._step)
-        return float(self._notional_until[high] - self._notional_until[low]) if low < high else 0.0
+        until = self._notional_until
+        return until.item(high) - until.item(low) if low < high else 0.0
 
     def aggregate(self, granularity: Granularity) -> ColumnSeries:
         """Put the candles into longer bars; a bar lacks what its candles lack.

@@ -22,6 +22,7 @@ from trader.settings.bounds import HOLD_HOURS_LIMIT
 from trader.strategies.base import STAGE
 
 _TEXT_MAX = 200
+_NUMBERS = frozenset((float, Decimal))
 _PLACES_MAX = 30
 #: Percentages and multiples beyond this are no wish, and a few powers further on they cannot be computed with.
 _MOST = 1_000_000
@@ -114,8 +115,17 @@ def _require_storable(denial: Denial) -> Denial:
     for value, kind in ((denial.product_id, str), (denial.code, DenialCode)):
         if not isinstance(value, kind):
             raise TypeError(f"a denial has a product and a code, not {value!r}")
-    canonical_json((denial.product_id, denial.stage, denial.details)).encode()
+    if not _is_plain(denial):
+        canonical_json((denial.product_id, denial.stage, denial.details)).encode()
     return denial
+
+
+def _is_plain(denial: Denial) -> bool:
+    """Whether there is nothing in a denial but finite numbers under plain names, as in nearly every one."""
+    texts = denial.product_id, denial.stage, *denial.details
+    return all(type(text) is str and text.isascii() for text in texts) and all(
+        type(value) in _NUMBERS for value in denial.details.values()
+    )
 
 
 def _find_unreadable(proposal: TradeProposal) -> Fault | None:

@@ -82,7 +82,8 @@ class RowChoice:
             and each.quote in self.preferred_quotes
             and each.product_id not in flawed
         ]
-        listings.sort(key=lambda each: (self._rank(each), each.product_id))
+        if len(listings) > 1:
+            listings.sort(key=lambda each: (self._rank(each), each.product_id))
         return UniverseRow(base, tier, product.product_id, product, tuple(listings))
 
     def _find_first(self, products: Sequence[Product], flawed: Collection[ProductId]) -> Product | None:
