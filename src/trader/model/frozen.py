@@ -39,10 +39,11 @@ else:
             return dataclasses.replace(value, **changes)
         copy = _create(kind)
         if plan.read is None:
-            kept = {**value.__dict__}
+            # A dict's own copy is one of memory, even where something was taken out of it once.
+            kept = value.__dict__.copy()
             if len(kept) != plan.size:
-                for name in plan.derived & kept.keys():
-                    del kept[name]
+                for name in plan.derived:
+                    kept.pop(name, None)
             kept.update(changes)
             if len(kept) != plan.size:
                 raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
@@ -65,7 +66,7 @@ class _Plan(NamedTuple):
 
     size: int
     read: Callable[[Any], tuple[Any, ...]] | None
-    derived: frozenset[str]
+    derived: tuple[str, ...]
     setters: Mapping[str, Any]
 
 
@@ -78,6 +79,6 @@ def _plan_copy(kind: type) -> _Plan | None:
         return None
     names = tuple(each.name for each in fields)
     if kind.__dictoffset__:
-        derived = frozenset(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
+        derived = tuple(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
         return _Plan(len(names), None, derived, dict.fromkeys(names))
-    return _Plan(len(names), attrgetter(*names), frozenset(), {name: getattr(kind, name).__set__ for name in names})
+    return _Plan(len(names), attrgetter(*names), (), {name: getattr(kind, name).__set__ for name in names})

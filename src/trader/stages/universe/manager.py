@@ -160,15 +160,18 @@ class UniverseManager:
             asset: {name for name, cluster in self.settings.clusters.items() if asset in cluster.bases}
             for asset in sorted({*proposed, *held})
         }
+        # To move with an asset that is in no cluster adds none.
+        clustered = {asset for asset in held if listed[asset]}
+        compared = {*proposed, *clustered} if clustered else set()
         count = self.settings.correlation_bars
         profiles = {
             candidate.product.base: indicators.return_profile(candidate.bars.close, count)
             for candidate in candidates.values()
-            if candidate.product.base in listed and len(candidate.bars) > count
+            if candidate.product.base in compared and len(candidate.bars) > count
         }
         joined = {asset: set(names) for asset, names in listed.items()}
         for asset in set(proposed):
-            for other in set(held) - {asset}:
+            for other in clustered - {asset}:
                 if self._moves_with(profiles.get(asset), profiles.get(other)):
                     joined[asset] |= listed[other]
         return {asset: tuple(sorted(names)) for asset, names in joined.items()}
