@@ -48,7 +48,7 @@ class CandleMarket:
             key: CandleSeries(key[1], given) if isinstance(given, Sequence) else given for key, given in series.items()
         }
         self._finest: dict[ProductId, Series] = {}
-        self._known: dict[ProductId, tuple[Instant, Product]] = {}
+        self._known: dict[ProductId, tuple[Instant, Product, Product]] = {}
         for (product_id, granularity), each in self._series.items():
             best = self._finest.get(product_id)
             if best is None or granularity.seconds < best.granularity.seconds:
@@ -132,11 +132,11 @@ class CandleMarket:
         product, now = self._products.get(product_id), self._clock.now()
         if product is None:
             return _missing(product_id)
-        # One cycle asks for the same product several times.
-        at, known = self._known.get(product_id, (None, product))
-        if at != now:
+        # One cycle asks for the same product several times; its metadata may change in between.
+        at, source, known = self._known.get(product_id, (None, None, product))
+        if at != now or source is not product:
             known = self._as_of(product, now)
-            self._known[product_id] = now, known
+            self._known[product_id] = now, product, known
         return known
 
     def _quote_of(self, product_id: ProductId) -> Quote | DataError:
