@@ -148,5 +148,8 @@ def test_examples_that_stay_end_with_ctrl_c(words: str, place: Path) -> None:
     ports = ["--port", "0"] if words == "sandbox venue" else ["--aws-port", "0", "--venue-port", "0"]
     for example in EXAMPLES[words]:
         code, said = run_and_interrupt([*shlex.split(example)[1:], *ports])
+        if "no sam found" in said:
+            # It has ended by itself: the signal met an interpreter that was going anyway.
+            pytest.skip("no SAM anywhere")
 
         assert (True, False) == (code in {0, 130}, "Traceback" in said), said
