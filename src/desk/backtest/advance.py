@@ -15,6 +15,7 @@ from desk.backtest.data.columns import Floats
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MARGIN
 from desk.backtest.screen.exits import compute_equities
+from desk.backtest.tally import DAY_SECONDS
 from desk.backtest.world import World
 from trader.cycle.products import list_holdings, load_products
 from trader.cycle.report import CycleOutcome
@@ -82,7 +83,6 @@ ADVANCED = frozenset(
 )
 
 
-_DAY = 86_400
 #: Told of the last tick of each day in a stretch, and of the books as they are valued then.
 OnDay = Callable[[Instant, Ledger], None]
 
@@ -111,7 +111,7 @@ class Advancer:
 
         Day by day, since a day and a week begin with the last equity before them.
         """
-        days = self._grid.ticks[begin:end] // _DAY
+        days = self._grid.ticks[begin:end] // DAY_SECONDS
         edges = (np.flatnonzero(days[1:] != days[:-1]) + begin + 1).tolist()
         for low, high in pairwise((begin, *edges, end)):
             ledger = self._value_day(ledger, low, high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from desk.backtest.advance import Advancer
 from desk.backtest.disturbances import Disturbance
@@ -12,15 +12,10 @@ from desk.backtest.schedule import Schedule
 from desk.backtest.screen.strategies import Screens
 from desk.backtest.skipped import SkippedTicks
 from desk.backtest.tally import Tally
-from desk.backtest.watches import ScreenedWatches, Watches
+from desk.backtest.watches import OnNotable, ScreenedWatches, Watches
 from desk.backtest.world import Recorded, World
-from trader.cycle.report import CycleReport
 from trader.model.frozen import replace
 from trader.model.ledger import Ledger
-
-#: Told of each tick that was not quiet, and of each look that found something due: the number of the tick, or of the
-#: one before the look, and what its cycle did.
-OnNotable = Callable[[int, CycleReport], None]
 
 
 def run_exhaustive(world: World, schedule: Schedule, on_notable: OnNotable) -> Tally:

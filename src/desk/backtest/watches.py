@@ -21,6 +21,8 @@ from trader.cycle.report import CycleOutcome, CycleReport
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 
+#: Told of each tick that was not quiet, and of each look that found something due: the number of the tick, or of the
+#: one before the look, and what its cycle did.
 OnNotable = Callable[[int, CycleReport], None]
 
 
