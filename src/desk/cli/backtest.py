@@ -18,7 +18,7 @@ from desk.cli.layout import Column, format_amount, print_table
 from desk.cli.market_options import read_market_instant
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console, read_settings
 from desk.counting import write_count
-from trader.errors import ConfigError
+from trader.errors import ConfigError, LedgerCorrupt
 from trader.model.codec import encode
 from trader.model.ids import Instant, rfc3339
 from trader.model.market import Granularity
@@ -82,6 +82,9 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
         typer.echo(json.dumps({model.value: _make_json(each) for model, each in results.items()}))
     else:
         _print_results(results, open_console())
+    for model, each in results.items():
+        if each.cash_difference:
+            raise LedgerCorrupt(f"{model}: the cash differs from what the fills make of it by {each.cash_difference}")
 
 
 def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:
@@ -134,8 +137,6 @@ def _print_results(results: Mapping[FillModel, BacktestResult], console: Console
     for model, result in results.items():
         counts = sorted(result.verdicts.items(), key=lambda each: (-each[1], each[0]))
         print_table(console, f"verdicts, {model}", _COUNTS, [(code, str(count)) for code, count in counts])
-        if result.cash_difference:
-            raise ConfigError(f"the cash differs from what the fills make of it by {result.cash_difference}")
 
 
 def _tell(name: str, result: BacktestResult) -> str:

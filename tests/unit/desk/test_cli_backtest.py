@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.cli.exit_codes import ExitCode
 from desk.markets.candle_files import HEADER
+from desk.run import CashCheck
 from factories_settings import CONFIG
 
 FIRST = 1_767_225_600
@@ -76,3 +78,19 @@ def test_the_one_command_is_said_where_numpy_is_missing(
 
     assert code == ExitCode.CONFIG
     assert capsys.readouterr().err == "the backtest needs numpy; make research installs what is missing\n"
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_books_that_their_fills_do_not_explain_end_in_error(
+    words: tuple[str, ...], candles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the result was told, whether to people or to machines."""
+    off = CashCheck(Decimal(1), Decimal(2), Decimal(1))
+    monkeypatch.setattr("desk.backtest.result.check_cash", lambda *_: off)
+
+    code = trader(candles, *words)
+    told = capsys.readouterr()
+
+    assert code == ExitCode.WRONG
+    assert "equity_close" in told.out
+    assert "neutral: the cash differs from what the fills make of it by 1" in told.err
