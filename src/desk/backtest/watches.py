@@ -18,6 +18,7 @@ from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
 from desk.backtest.world import Recorded, World
 from trader.cycle.report import CycleOutcome, CycleReport
+from trader.model.cycle_state import Regime
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 
@@ -83,11 +84,8 @@ class ScreenedWatches(Watches):
 
     def _find(self, first: int, end: int, ledger: Ledger) -> int:
         account = self._world.accounts.load()
-        if (
-            account is None
-            or not is_calm(ledger, account, self._world.settings)
-            or ledger.regime.current.value == "crash"
-        ):
+        is_crash = ledger.regime.current is Regime.CRASH
+        if account is None or is_crash or not is_calm(ledger, account, self._world.settings):
             return first
         found = end
         for lot in ledger.lots.values():
