@@ -141,7 +141,8 @@ class Foresight:
         for codes in self.universe.codes.values():
             failed += np.isin(codes, _FAILING)
             known += codes != ABSENT
-        is_complete: Flags = failed <= self.settings.universe.failures_max_ratio * np.maximum(known, 1)
+        # The stage's own division: a product might round to the other side of the limit.
+        is_complete: Flags = failed / np.maximum(known, 1) <= self.settings.universe.failures_max_ratio
         return is_complete
 
     def _next_wish(self, strategy_id: StrategyId, begin: int, end: int, ledger: Ledger) -> int:
