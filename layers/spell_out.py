@@ -99,6 +99,7 @@ def _write_into(node: ast.ClassDef, call: ast.Call, members: Sequence[Member]) -
         "__init__": _init(members, has_post_init="__post_init__" in own),
         "__repr__": _repr(members) if is_shown else None,
         "__eq__": _eq(members),
+        "__copy__": _copy(members) if _has_slots(call) and "__post_init__" not in own else None,
         "__hash__": f"def __hash__(self):\n return hash(({''.join(f'self.{each.name},' for each in members)}))",
     }
     for name, text in texts.items():
@@ -124,6 +125,16 @@ def _init(members: Sequence[Member], *, has_post_init: bool) -> str:
         lines.append(f" object.__setattr__(self, {each.name!r}, {value})")
     lines += [" self.__post_init__()"] if has_post_init else []
     return "\n".join([f"def __init__({', '.join(parameters)}):", *(lines or [" pass"])])
+
+
+def _has_slots(call: ast.Call) -> bool:
+    return any(each.arg == "slots" and getattr(each.value, "value", None) is True for each in call.keywords)
+
+
+def _copy(members: Sequence[Member]) -> str:
+    # What `trader.model.frozen` would write at its first copy of a value of this class.
+    lines = (f" object.__setattr__(copy, {each.name!r}, self.{each.name})" for each in members)
+    return "\n".join(("def __copy__(self):", " copy = object.__new__(self.__class__)", *lines, " return copy"))
 
 
 def _repr(members: Sequence[Member]) -> str:

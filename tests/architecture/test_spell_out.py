@@ -16,7 +16,7 @@ SPELL_OUT = ROOT / "layers/spell_out.py"
 
 # Runs where it is told to find `trader`: describes every dataclass by what it has and by what its instances do.
 DESCRIBE = """
-import dataclasses, importlib, inspect, json, pickle, pkgutil, re, sys
+import copy, dataclasses, importlib, inspect, json, pickle, pkgutil, re, sys
 import trader
 
 def told(value):
@@ -52,6 +52,7 @@ def described(kind):
         "hash": outcome(lambda: (hash(one) == hash(same), hash(one) == hash(other))),
         "equal": (one == one, one == same, one == other, one == object(), one != other),
         "replaced": outcome(lambda: dataclasses.replace(one, **{first: "new"})),
+        "copied": outcome(lambda: (copy.copy(one) == one, copy.copy(one) is one)),
         "set": outcome(lambda: setattr(same, first, "new")),
         "deleted": outcome(lambda: delattr(same, first)),
         "added": outcome(lambda: setattr(other, "stranger", 1)),
@@ -203,6 +204,7 @@ def test_class_in_an_unknown_form_is_left_alone(tmp_path: Path) -> None:
         ("if {each.name} is ... else", "if True else"),
         ("if each.shown", "if True"),
         ("self.__post_init__()", "pass"),
+        ("object.__setattr__(copy, {each.name!r}, self.{each.name})", "object.__setattr__(copy, {each.name!r}, 1)"),
     ],
 )
 def test_method_spelled_out_wrongly_is_noticed(tmp_path: Path, right: str, wrong: str) -> None:

@@ -7,10 +7,9 @@ where the standard library reads each by its name and hands it to the constructo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from inspect import getattr_static
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -37,48 +36,61 @@ else:
         plan = _plan_copy(kind)
         if plan is None:
             return dataclasses.replace(value, **changes)
-        copy = _create(kind)
-        if plan.read is None:
-            # A dict's own copy is one of memory, even where something was taken out of it once.
-            kept = value.__dict__.copy()
-            if len(kept) != plan.size:
-                for name in plan.derived:
-                    kept.pop(name, None)
-            kept.update(changes)
-            if len(kept) != plan.size:
-                raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - plan.setters))}")
-            _fill(copy, "__dict__", kept)
+        if plan.copy is not None:
+            copy = plan.copy(value)
+            try:
+                for name, change in changes.items():
+                    _put(copy, name, change)
+            except AttributeError as error:
+                raise TypeError(f"{kind.__name__} has no field {name}") from error
             return copy
-        for put, field in zip(plan.setters.values(), plan.read(value), strict=True):
-            put(copy, field)
-        for name, change in changes.items():
-            if name not in plan.setters:
-                raise TypeError(f"{kind.__name__} has no field {name}")
-            plan.setters[name](copy, change)
+        # A dict's own copy is one of memory, even where something was taken out of it once.
+        kept = value.__dict__.copy()
+        if len(kept) != plan.size:
+            for name in plan.derived:
+                kept.pop(name, None)
+        kept.update(changes)
+        if len(kept) != plan.size:
+            names = {each.name for each in dataclasses.fields(kind)}
+            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(kept.keys() - names))}")
+        copy = _create(kind)
+        _put(copy, "__dict__", kept)
         return copy
 
 
-_create, _fill = object.__new__, object.__setattr__
+_create, _put = object.__new__, object.__setattr__
 
 
 class _Plan(NamedTuple):
     """How a class is copied: slot by slot, or, where it has none, all of its ``__dict__`` but what is *derived*."""
 
     size: int
-    read: Callable[[Any], tuple[Any, ...]] | None
+    copy: Callable[[Any], Any] | None
     derived: tuple[str, ...]
-    setters: Mapping[str, Any]
 
 
 @cache
 def _plan_copy(kind: type) -> _Plan | None:
     """Plan the copies of a class; None for one that does something when it is made, or keeps more than its fields."""
     fields = dataclasses.fields(kind)
-    # One field is read by itself, not as a tuple of one.
-    if len(fields) < 2 or hasattr(kind, "__post_init__") or not all(each.init for each in fields):
+    if not fields or hasattr(kind, "__post_init__") or not all(each.init for each in fields):
         return None
-    names = tuple(each.name for each in fields)
     if kind.__dictoffset__:
         derived = tuple(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
-        return _Plan(len(names), None, derived, dict.fromkeys(names))
-    return _Plan(len(names), attrgetter(*names), (), {name: getattr(kind, name).__set__ for name in names})
+        return _Plan(len(fields), None, derived)
+    return _Plan(len(fields), getattr(kind, "__copy__", None) or _write_copy(kind), ())
+
+
+def _write_copy(kind: type) -> Callable[[Any], Any]:
+    """Write the method that copies a class's slots one by one, as ``dataclasses`` writes its own.
+
+    A class that the build has spelled out brings one, see layers/spell_out.py.
+    """
+    names = [each.name for each in dataclasses.fields(kind)]
+    lines = [f" put_{name}(copy, value.{name})" for name in names]
+    text = "\n".join(("def copy(value):", " copy = create(kind)", *lines, " return copy"))
+    made: dict[str, Any] = {"create": _create, "kind": kind}
+    made |= {f"put_{name}": getattr(kind, name).__set__ for name in names}
+    exec(text, made)  # noqa: S102 - the names are fields of our own classes
+    copy: Callable[[Any], Any] = made["copy"]
+    return copy
