@@ -124,8 +124,16 @@ def annualized_volatility(bars: Bars, count: int) -> float:
     """
     _require(count, 2)
     _require(len(bars), count + 1)
-    logs = tuple(map(log, bars.close[-count - 1 :]))
-    return stdev(tuple(map(sub, logs[1:], logs))) * sqrt(SECONDS_PER_YEAR / bars.granularity.seconds)
+    return annualize_volatility(bars.close[-count - 1 :], bars.granularity.seconds)
+
+
+def annualize_volatility(close: Sequence[float], seconds: int) -> float:
+    """Return the standard deviation of the log returns of closes so many *seconds* apart, scaled to 365 days.
+
+    Raises: MissingData for fewer than three closes.
+    """
+    logs = tuple(map(log, close))
+    return stdev(tuple(map(sub, logs[1:], logs))) * sqrt(SECONDS_PER_YEAR / seconds)
 
 
 def stdev(values: Sequence[float]) -> float:

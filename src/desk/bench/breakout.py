@@ -50,6 +50,9 @@ class Breakout:
         if candidate.product.base in held:
             return Denial(product_id, DenialCode.POSITION_HELD, STAGE, {}, self.strategy_id)
         count, close = terms.lookback_bars, bars.close
+        # First, since every second bar closes below the one before it.
+        if close[-1] <= close[-2]:
+            return Denial(product_id, DenialCode.MOVE_BELOW_MIN, STAGE, {"close": close[-1], "before": close[-2]})
         highest = max(close[-count - 1 : -1])
         if close[-1] <= highest:
             return Denial(product_id, DenialCode.MOVE_BELOW_MIN, STAGE, {"close": close[-1], "highest": highest})

@@ -24,6 +24,7 @@ NUMBERS = (
 _read_numbers = attrgetter(*NUMBERS)
 #: No asset is divided further, and no order is larger.
 _PLACES_MAX = 18
+_LEAST, _BEYOND = Decimal(f"1e-{_PLACES_MAX}"), Decimal(f"1e{_PLACES_MAX + 1}")
 
 
 def find_flaw(product: Product) -> str | None:
@@ -41,7 +42,7 @@ def find_nonsense(product: Product) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in zip(NUMBERS, _read_numbers(product), strict=True):
         # Said first, because nearly every number is such: the list of products has nine of each.
-        if value is None or (value.is_finite() and -_PLACES_MAX <= value.adjusted() <= _PLACES_MAX and value > 0):
+        if value is None or (value.is_finite() and _LEAST <= value < _BEYOND):
             continue
         if not is_in_reach(value) or value < 0:
             found[name] = f"{name}: {value} must be a number from 0 up that can be computed with"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType
 
 Asset = NewType("Asset", str)
@@ -22,6 +23,7 @@ _CYCLE_ID_FORMAT = "%Y%m%dT%H%M%SZ"
 _ID_HEX_DIGITS = 28
 
 
+@lru_cache(maxsize=8)
 def cycle_id_at(scheduled: Instant) -> CycleId:
     """Name the cycle that was scheduled for this instant, as ``20261122T101500Z``."""
     return CycleId(datetime.fromtimestamp(scheduled, UTC).strftime(_CYCLE_ID_FORMAT))
@@ -43,13 +45,20 @@ def is_tick_id(cycle_id: CycleId) -> bool:
 
 def utc_day(at: Instant) -> str:
     """Return the UTC calendar day, as ``2026-11-22``."""
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+    return _day_and_week(at // 86_400)[0]
 
 
 def utc_week(at: Instant) -> str:
     """Return the ISO week in UTC, as ``2026-W47``."""
-    year, week, _ = datetime.fromtimestamp(at, UTC).isocalendar()
-    return f"{year}-W{week:02d}"
+    return _day_and_week(at // 86_400)[1]
+
+
+@lru_cache(maxsize=8)
+def _day_and_week(days: int) -> tuple[str, str]:
+    # Asked for several times a run, always about the same few days.
+    day = datetime.fromtimestamp(days * 86_400, UTC).date()
+    year, week, _ = day.isocalendar()
+    return day.isoformat(), f"{year}-W{week:02d}"
 
 
 def rfc3339(at: Instant) -> str:

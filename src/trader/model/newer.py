@@ -30,7 +30,22 @@ def why_newer(ledger: Ledger) -> Mapping[str, str | int] | None:
     # What is no number asks for a reader that nobody knows.
     if least is not None and not (least.isdecimal() and int(least) <= READER):
         return {"field": MIN_READER, "value": least, "reads": READER}
+    if not _has_unknown_words(ledger):
+        return None
     return next(({"field": path[1:], "value": word.value} for path, word in find_unknown_words(ledger)), None)
+
+
+def _has_unknown_words(value: Any) -> bool:
+    """Whether ``find_unknown_words`` finds any. Every cycle asks and hardly ever has one: no way is written down."""
+    if isinstance(value, OpenEnum):
+        return not value.is_known
+    if isinstance(value, tuple):
+        return any(map(_has_unknown_words, value))
+    if isinstance(value, Mapping):
+        return any(map(_has_unknown_words, value)) or any(map(_has_unknown_words, value.values()))
+    kind: Any = type(value)
+    names = _list_leading(kind)
+    return any(_has_unknown_words(getattr(value, name)) for name in names)
 
 
 def find_unknown_words(value: Any, path: str = "") -> Iterator[tuple[str, OpenEnum]]:
@@ -55,6 +70,8 @@ def find_unknown_words(value: Any, path: str = "") -> Iterator[tuple[str, OpenEn
 @cache
 def _list_leading(kind: Any) -> tuple[str, ...]:
     """List the fields below which a word of an open enum may stand: a walk through the rest would find nothing."""
+    if not is_dataclass(kind):
+        return ()
     hints = get_type_hints(kind, include_extras=True)
     return tuple(each.name for each in fields(kind) if _leads_to_word(hints[each.name]))
 

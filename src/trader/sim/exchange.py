@@ -89,8 +89,8 @@ class SimulatedExchange:
         self._prefix = order_prefix
         self._budget = budget or TimeBudget()
         self._stored: SimAccount | None = None
-        #: An instant, the account as it was stored, and what that had become by then: nothing worth saving.
-        self._unsaved: tuple[Instant, SimAccount, SimAccount] | None = None
+        #: An instant, the account as it is stored, and what that has become by then: the same, or hardly more.
+        self._matched: tuple[Instant, SimAccount, SimAccount] | None = None
 
     # --- the public half
 
@@ -258,8 +258,8 @@ class SimulatedExchange:
     def _advanced(self) -> SimAccount:
         now = self._clock.now()
         stored = self._stored = self._accounts.load()
-        if self._unsaved is not None and self._unsaved[0] == now and self._unsaved[1] is stored:
-            return self._unsaved[2]
+        if self._matched is not None and self._matched[0] == now and self._matched[1] is stored:
+            return self._matched[2]
         opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
         if self._budget.only_looks:
             return match_all(opened, self._tape, self._settings, now)
@@ -269,9 +269,9 @@ class SimulatedExchange:
         account = match_all(recent, self._tape, self._settings, now)
         if stored is None or is_worth_saving(account, stored):
             self._save(account, ended)
-        elif account is not stored:
-            # The tape was read on: whoever looks once more at this instant finds the same.
-            self._unsaved = now, stored, account
+        elif account is not stored or all(until >= now for until in account.matched_until.values()):
+            # There was something to read, or there is no more: whoever looks once more at this instant finds the same.
+            self._matched = now, stored, account
         return account
 
     def _save(self, account: SimAccount, ended: Mapping[str, Any] = MappingProxyType({})) -> None:

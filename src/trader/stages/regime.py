@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Regime, RegimeReading, RegimeState
@@ -26,9 +28,15 @@ def assess(benchmark: Bars | DataError, state: RegimeState, settings: RegimeSett
     if isinstance(benchmark, DataError) or len(benchmark) < _BARS_MIN:
         return RegimeReading(Regime.UNKNOWN, None, None, await_reading(state))
     trend_pct = (benchmark.close[-1] / benchmark.close[0] - 1) * 100
-    volatility_pct = indicators.annualized_volatility(benchmark, len(benchmark) - 1) * 100
+    volatility_pct = _measure_volatility(benchmark.close, benchmark.granularity.seconds)
     raw = classify(trend_pct, volatility_pct, settings)
     return RegimeReading(raw, trend_pct, volatility_pct, advance_memory(state, raw, settings))
+
+
+@lru_cache(maxsize=1)
+def _measure_volatility(close: tuple[float, ...], seconds: int) -> float:
+    # The benchmark's newest bar is the same at many ticks.
+    return indicators.annualize_volatility(close, seconds) * 100
 
 
 def await_reading(state: RegimeState) -> RegimeState:

@@ -44,8 +44,8 @@ class ExitScreen:
 
     def _next_unbelieved(self, product_id: ProductId, begin: int) -> int:
         flags = self._unbelieved[product_id]
-        place = int(np.searchsorted(flags, begin))
-        return int(flags[place]) if place < len(flags) else len(self._grid)
+        place = int(flags.searchsorted(begin))
+        return flags.item(place) if place < len(flags) else len(self._grid)
 
     def _next_in_crash(self, lot: Lot, bid: Floats, increment: float, begin: int, crash: Flags) -> int:
         distance = float(lot.entry_price - lot.bracket.stop_price)

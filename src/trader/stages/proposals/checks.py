@@ -122,10 +122,10 @@ def _require_storable(denial: Denial) -> Denial:
 
 def _is_plain(denial: Denial) -> bool:
     """Whether there is nothing in a denial but finite numbers under plain names, as in nearly every one."""
-    texts = denial.product_id, denial.stage, *denial.details
-    return all(type(text) is str and text.isascii() for text in texts) and all(
-        type(value) in _NUMBERS for value in denial.details.values()
-    )
+    for text in (denial.product_id, denial.stage, *denial.details):
+        if type(text) is not str or not text.isascii():
+            return False
+    return _NUMBERS.issuperset(map(type, denial.details.values()))
 
 
 def _find_unreadable(proposal: TradeProposal) -> Fault | None:
