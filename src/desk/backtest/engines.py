@@ -86,12 +86,10 @@ def _go_on(
 
 def _list_exact(schedule: Schedule, world: World, disturbances: Sequence[Disturbance]) -> list[int]:
     """List the ticks that are run whatever the market does: odd ones, and those while something is wrong."""
-    period = world.settings.cycle.period_seconds
-    return [
-        number
-        for number, start in enumerate(schedule.starts)
-        if schedule.is_odd(number, period) or any(each.covers(start) for each in disturbances)
-    ]
+    odd = schedule.list_odd(world.settings.cycle.period_seconds)
+    if disturbances:
+        odd += [at for at, start in enumerate(schedule.starts) if any(each.covers(start) for each in disturbances)]
+    return odd
 
 
 def _books_of(world: World) -> Ledger:

@@ -58,6 +58,8 @@ class MarketGrid:
         self.ticks: Integers = np.array(ticks, dtype=np.int64)
         self.exact = np.zeros(len(ticks), dtype=np.bool_)
         self.exact[[*exact, *([len(ticks) - 1] if ticks else [])]] = True
+        self._newest_places: tuple[ColumnSeries, Integers] | None = None
+        self._newest_prices: tuple[ProductId, Floats] | None = None
         self.products: dict[ProductId, ProductColumns] = {
             product.product_id: self._columns(product, choose_finest(recorded, product.product_id))
             for product in recorded.products
@@ -84,11 +86,19 @@ class MarketGrid:
 
     def places(self, series: ColumnSeries) -> Integers:
         """Return, per tick, how many candles of a series have closed."""
-        return np.searchsorted(series.columns.start, self.ticks - series.granularity.seconds, side="right")
+        # One product's screens ask one after the other; a column of each would be much to keep.
+        if self._newest_places is None or self._newest_places[0] is not series:
+            end = self.ticks - series.granularity.seconds
+            self._newest_places = series, series.columns.start.searchsorted(end, side="right")
+        return self._newest_places[1]
 
     def prices(self, product_id: ProductId) -> Floats:
         """Return the last close at each tick; NaN where the market is shut."""
-        series = self.finest(product_id)
+        if self._newest_prices is None or self._newest_prices[0] != product_id:
+            self._newest_prices = product_id, self._find_prices(self.finest(product_id))
+        return self._newest_prices[1]
+
+    def _find_prices(self, series: ColumnSeries) -> Floats:
         columns, step = series.columns, series.granularity.seconds
         if not len(columns):
             return np.full(len(self), np.nan)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from trader.model.ids import Instant
 
 _MINUTE = 60
@@ -28,10 +30,13 @@ class Schedule:
         instants = tuple(ticks)
         return cls(instants, instants)
 
-    def is_odd(self, number: int, period_seconds: int) -> bool:
-        """Whether a tick is late, or the one before it is missing: such a one is no quiet tick."""
-        is_late = self.starts[number] != self.ticks[number]
-        return is_late or (number > 0 and self.ticks[number] - self.ticks[number - 1] > period_seconds)
+    def list_odd(self, period_seconds: int) -> list[int]:
+        """List the ticks that are late, or before which one is missing: such a one is no quiet tick."""
+        ticks = np.array(self.ticks, dtype=np.int64)
+        is_odd = ticks != np.array(self.starts, dtype=np.int64)
+        is_odd[1:] |= np.diff(ticks) > period_seconds
+        odd: list[int] = np.flatnonzero(is_odd).tolist()
+        return odd
 
 
 def plan_schedule(

@@ -65,6 +65,7 @@ class ColumnSeries:
         self._start, *self._prices = (memoryview(getattr(columns, name)) for name in _COLUMNS)
         self._newest_window: tuple[int, int, Bars] | None = None
         self._blocks: dict[str, tuple[int, tuple[float, ...]]] = {}
+        self._longer: dict[Granularity, ColumnSeries] = {}
 
     @property
     def has_candles(self) -> bool:
@@ -142,6 +143,12 @@ class ColumnSeries:
 
         Raises: ConfigError if the longer bar is not a multiple of this one.
         """
+        longer = self._longer.get(granularity)
+        if longer is None:
+            longer = self._longer[granularity] = self._aggregate(granularity)
+        return longer
+
+    def _aggregate(self, granularity: Granularity) -> ColumnSeries:
         step = granularity.seconds
         if step % self._step:
             raise ConfigError(f"{self.granularity} candles cannot be put into {granularity} bars")

@@ -7,9 +7,10 @@ the stretches of one reading.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from desk.backtest.data.columns import Floats
+from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
 from trader.indicators import SECONDS_PER_YEAR
 from trader.model.cycle_state import Regime, RegimeState
@@ -18,6 +19,8 @@ from trader.settings.policy import RegimeSettings
 from trader.stages.regime import advance_memory, await_reading
 
 _BARS_MIN = 3
+#: So many windows are measured at once: more would take memory that nothing else needs.
+_WINDOWS = 512
 
 
 _REGIMES = (Regime.UNKNOWN, Regime.CRASH, Regime.BULL, Regime.BEAR, Regime.CHOP)
@@ -90,10 +93,13 @@ class RegimeScreen:
         first = (start[np.minimum(oldest, len(start) - 1)] - start[0]) // step
         is_fresh &= place - first + 1 >= _BARS_MIN
         trend, volatility = nothing, nothing.copy()
-        pairs, inverse = np.unique(np.column_stack((first[is_fresh], place[is_fresh])), axis=0, return_inverse=True)
-        read = np.array([_measure(filled[low : high + 1], step) for low, high in pairs.tolist()]).reshape(-1, 2)
+        pairs = np.column_stack((first[is_fresh], place[is_fresh]))
         if len(pairs):
-            trend[is_fresh], volatility[is_fresh] = read[inverse.ravel(), 0], read[inverse.ravel(), 1]
+            # A window is that of many ticks, one after the other.
+            is_new = np.concatenate(([True], (pairs[1:] != pairs[:-1]).any(axis=1)))
+            pairs, read = pairs[is_new], np.cumsum(is_new) - 1
+            trend[is_fresh] = (filled[pairs[:, 1]] / filled[pairs[:, 0]] - 1)[read] * 100
+            volatility[is_fresh] = _measure_volatility(filled, pairs, step)[read]
         return trend, volatility
 
 
@@ -113,9 +119,18 @@ def _classify(trend: Floats, volatility: Floats, settings: RegimeSettings) -> Co
     return found.astype(np.int8)
 
 
-def _measure(close: Floats, step: int) -> tuple[float, float]:
-    returns = np.diff(np.log(close))
-    return float(close[-1] / close[0] - 1) * 100, float(returns.std(ddof=1)) * (SECONDS_PER_YEAR / step) ** 0.5 * 100
+def _measure_volatility(close: Floats, pairs: Integers, step: int) -> Floats:
+    """Return the annualized volatility between the first and the last close of each pair of places, in percent."""
+    returns, (first, last) = np.diff(np.log(close)), (pairs[:, 0], pairs[:, 1])
+    found = np.empty(len(pairs))
+    for length in np.unique(last - first).tolist():
+        places = np.flatnonzero(last - first == length)
+        windows = sliding_window_view(returns, length)
+        for begin in range(0, len(places), _WINDOWS):
+            some = places[begin : begin + _WINDOWS]
+            found[some] = windows[first[some]].std(axis=1, ddof=1)
+    found *= (SECONDS_PER_YEAR / step) ** 0.5 * 100
+    return found
 
 
 def _is_near(trend: Floats, volatility: Floats, settings: RegimeSettings) -> Flags:

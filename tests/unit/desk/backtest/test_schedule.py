@@ -30,7 +30,7 @@ def test_late_and_missed_ticks_are_odd() -> None:
 
     assert [0, 300, 600, 1200, 1500] == list(found.ticks)
     assert [0, 300, 645, 1200, 1500] == list(found.starts)
-    assert [False, False, True, True, False] == [found.is_odd(number, 300) for number in range(5)]
+    assert [2, 3] == found.list_odd(300)
 
 
 def test_ticks_on_time_begin_at_their_instants() -> None:
