@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from desk.backtest.advance import Advancer
 from desk.backtest.disturbances import Disturbance
@@ -18,11 +18,19 @@ from trader.model.frozen import replace
 from trader.model.ledger import Ledger
 
 
-def run_exhaustive(world: World, schedule: Schedule, on_notable: OnNotable) -> Tally:
-    """Run every tick, and every look between them: the truth."""
+#: Told of how many ticks are done before the next one is run; says whether to go on.
+GoesOn = Callable[[int], bool]
+
+
+def run_exhaustive(
+    world: World, schedule: Schedule, on_notable: OnNotable, goes_on: GoesOn = lambda _done: True
+) -> Tally:
+    """Run every tick, and every look between them: the truth. One tick is run at least, whatever is asked."""
     tally, watches = Tally(), Watches(world, schedule.watches, on_notable)
     for number, (tick, start) in enumerate(zip(schedule.ticks, schedule.starts, strict=True)):
         watches.run_before(start, number - 1)
+        if number and not goes_on(number):
+            break
         report = world.run(tick, start)
         if tally.add(report):
             on_notable(number, report)
@@ -37,17 +45,19 @@ def run_screened(
     screens: Screens,
     on_notable: OnNotable,
     disturbances: Sequence[Disturbance] = (),
+    goes_on: GoesOn = lambda _done: True,
 ) -> Tally:
     """Run the ticks that may matter, the first and the last among them, and carry the books over the others.
 
-    *disturbances* are those of the world: while one lasts, every tick is run.
+    *disturbances* are those of the world: while one lasts, every tick is run. Where it is told to go on no further, the
+    books and the tally are those of all ticks up to there.
     """
     grid = MarketGrid(recorded, schedule.starts, _list_exact(schedule, world, disturbances))
     foresight = Foresight(grid, world.pipeline, screens)
     tally, tick = Tally(), 0
     advancer, skipped = Advancer(world, foresight, tally.note_equity), SkippedTicks(foresight)
     watches = ScreenedWatches(world, recorded, schedule.watches, on_notable)
-    while tick < len(grid):
+    while tick < len(grid) and (not tick or goes_on(tick)):
         report = world.run(schedule.ticks[tick], schedule.starts[tick])
         if tally.add(report):
             on_notable(tick, report)

@@ -30,6 +30,13 @@ class Schedule:
         instants = tuple(ticks)
         return cls(instants, instants)
 
+    def cut_to(self, count: int) -> Schedule:
+        """Return so many ticks from the beginning, and the looks before the next one."""
+        if count >= len(self.ticks):
+            return self
+        looks = [at for at in self.watches if at < self.starts[count]]
+        return Schedule(self.ticks[:count], self.starts[:count], looks)
+
     def list_odd(self, period_seconds: int) -> list[int]:
         """List the ticks that are late, or before which one is missing: such a one is no quiet tick."""
         ticks = np.array(self.ticks, dtype=np.int64)
