@@ -185,6 +185,11 @@ ROUNDS ?= 3
 bench-backtest: .venv/.dev ## our backtest beside the peers that are installed, CPU seconds of fresh processes; PEERS, PEERS_HOME, ROUNDS
 	$(BIN)/python -m desk.bench.backtest --peers $(PEERS) --home $(PEERS_HOME) --rounds $(ROUNDS)
 
+# The tests compare with what is written there, and need none of the three.
+.PHONY: oracles
+oracles: .locker/oracles/.made ## ask quantstats, empyrical and ffn for the figures of 62 curves; writes the fixture the tests compare with
+	PYTHONPATH=tests PYTHONWARNINGS=ignore .locker/oracles/bin/python -m oracles.write tests/fixtures/oracles/figures.json
+
 # `make backtest-equal MARKETS=500 FIRST=1001` draws others, and more.
 MARKETS ?= 500
 FIRST ?= 1
@@ -293,7 +298,7 @@ endif
 ARCHITECTURE ?= $(shell $(PYTHON) layers/build.py architecture $(PROFILE))
 HOST_ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 
-.locker/sam/.made .locker/checkov/.made .locker/mutation/.made: .locker/%/.made: requirements/%.txt
+.locker/sam/.made .locker/checkov/.made .locker/mutation/.made .locker/oracles/.made: .locker/%/.made: requirements/%.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(patsubst $(BIN)/%,$(@D)/bin/%,$(PIP_LOCKED)) --requirement $<
 	@touch $@
@@ -395,6 +400,7 @@ lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade t
 	$(COMPILE) requirements/sam.in --output-file requirements/sam.txt
 	$(COMPILE) requirements/checkov.in --output-file requirements/checkov.txt
 	$(COMPILE) requirements/mutation.in --output-file requirements/mutation.txt
+	$(COMPILE) requirements/oracles.in --output-file requirements/oracles.txt
 
 .PHONY: clean
 clean: ## remove everything that make made

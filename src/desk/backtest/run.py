@@ -40,4 +40,4 @@ class Backtest:
             tally = run_exhaustive(world, schedule, lambda *_: None)
         else:
             tally = run_screened(world, recorded, schedule, self.screens or {}, lambda *_: None, self.disturbances)
-        return measure_result(world, tally, schedule.ticks[0], schedule.ticks[-1])
+        return measure_result(world, recorded, schedule, tally)

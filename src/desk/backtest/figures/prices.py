@@ -1,0 +1,39 @@
+"""Recorded prices by product and instant, as the figures need them: mids, and how far a price went in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from desk.backtest.data.columns import Columns
+from trader.model.ids import Instant, ProductId
+from trader.model.money import Price
+from trader.sim.fills import to_price
+
+
+class PriceHistory:
+    """The finest candles of each product. A close is the mid: the simulated venue lays its spread around it."""
+
+    def __init__(self, columns: Mapping[ProductId, Columns]) -> None:
+        self._columns = {product_id: each for product_id, each in columns.items() if len(each)}
+
+    def find_mid(self, product_id: ProductId, at: Instant) -> Price | None:
+        """Return the close of the newest candle that was over by an instant; None before the first.
+
+        A product whose candles have ended stays at its last close.
+        """
+        columns = self._columns.get(product_id)
+        if columns is None:
+            return None
+        place = int(columns.start.searchsorted(at - columns.granularity.seconds, side="right")) - 1
+        return to_price(float(columns.close[place])) if place >= 0 else None
+
+    def find_extremes(self, product_id: ProductId, since: Instant, until: Instant) -> tuple[float, float] | None:
+        """Return highest high and lowest low of the candles that lie wholly between two instants; None without any."""
+        columns = self._columns.get(product_id)
+        if columns is None:
+            return None
+        low = int(columns.start.searchsorted(since, side="left"))
+        high = int(columns.start.searchsorted(until - columns.granularity.seconds, side="right"))
+        if low >= high:
+            return None
+        return float(columns.high[low:high].max()), float(columns.low[low:high].min())
