@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from desk.backtest.figures import conventions
 from desk.cli.exit_codes import MEANINGS
 from desk.environment import VARIABLES
 from trader.model.denials import DenialCode
@@ -19,6 +20,7 @@ def write_tables() -> Mapping[str, str]:
         "order-life.md": _order_life(),
         "exit-codes.md": _exit_codes(),
         "environment.md": _environment(),
+        "backtest-figures.md": _backtest_figures(),
     }
 
 
@@ -90,6 +92,31 @@ def _environment() -> str:
             "| variable | read by | set by the stack | says |",
             "|---|---|---|---|",
             *rows,
+            "",
+        ]
+    )
+
+
+def _backtest_figures() -> str:
+    rows = [
+        f"| `{section}` | `{name}` | {each.unit} | {each.sentence} |"
+        for section, figures in conventions.SECTIONS.items()
+        for name, each in figures.items()
+    ]
+    notes = [f"- `{section}`: {sentence}" for section, sentence in conventions.NOTES.items()]
+    return "\n".join(
+        [
+            "# Every figure of a backtest",
+            "",
+            "Generated from `src/desk/backtest/figures/conventions.py` by `make docs`. The same sentence stands beside",
+            "each value in the JSON, whose fields [backtest-result.md](backtest-result.md) lists. Undefined is null,",
+            "never 0.",
+            "",
+            "| of | figure | unit | convention |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            *notes,
             "",
         ]
     )

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from desk.backtest.requirements import check_installed
-from desk.cli.layout import Column, format_amount, print_table
+from desk.cli.backtest_screen import render_summary
 from desk.cli.market_options import read_market_instant
-from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console, read_settings
+from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, read_settings
+from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
 from trader.errors import ConfigError, LedgerCorrupt
-from trader.model.codec import encode
+from trader.model.codec import canonical_json
 from trader.model.ids import Instant, rfc3339
 from trader.model.market import Granularity
 from trader.settings.app import FillModel, Mode
 
 if TYPE_CHECKING:
-    from desk.backtest.result import BacktestResult
+    from desk.backtest.figures.summary import BacktestSummary
     from desk.backtest.run import Backtest
 
-_FIGURES = ("ticks", "exact", "entries", "exits", "fees", "equity_open", "equity_close", "return_pct")
-_COUNTS = (Column("verdict", speaks_for_itself=True), Column("product-cycles", speaks_for_itself=True))
 _LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
 #: More ticks than forty years of five minutes are a mistake.
 _TICKS_MAX = 5_000_000
+#: Prose is read in lines of this width at most, piped or not.
+_WIDTH_MAX = 100
 
 
 class Engine(StrEnum):
@@ -73,15 +72,22 @@ def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
     promise. Both engines give the same; the exhaustive one runs every tick.
     """
     check_installed()
+    # What needs NumPy is imported once it is known to be there.
+    from desk.backtest.figures.document import build_document
+    from desk.backtest.figures.summary import summarize_backtest
+    from desk.backtest.result import read_prices
+
     begun, ended = read_market_instant(start, "--from"), read_market_instant(end, "--to")
     if begun >= ended:
         raise ConfigError(f"--from {start} must be before --to {end}")
     prepared = _prepare(candles, begun, ended, granularity, engine, config, watches=watches)
     results = prepared.run(_choose_models(fills))
+    prices = read_prices(prepared.recorded)
+    summaries = {model: summarize_backtest(each.record, prices) for model, each in results.items()}
     if as_json:
-        typer.echo(json.dumps({model.value: _make_json(each) for model, each in results.items()}))
+        typer.echo(canonical_json({model: build_document(summaries[model], results[model].exact) for model in results}))
     else:
-        _print_results(results, open_console())
+        _print_summaries(list(summaries.values()))
     for model, each in results.items():
         if each.cash_difference:
             raise LedgerCorrupt(f"{model}: the cash differs from what the fills make of it by {each.cash_difference}")
@@ -126,21 +132,7 @@ def _prepare(
     return Backtest(recorded, schedule, is_exhaustive=engine is Engine.EXHAUSTIVE)
 
 
-def _make_json(result: BacktestResult) -> dict[str, Any]:
-    return {**encode(result), "return_pct": encode(result.return_pct)}
-
-
-def _print_results(results: Mapping[FillModel, BacktestResult], console: Console) -> None:
-    models = (Column("figure", speaks_for_itself=True), *(Column(model.value) for model in results))
-    rows: list[Sequence[str]] = [(name, *(_tell(name, each) for each in results.values())) for name in _FIGURES]
-    print_table(console, "backtest", models, rows)
-    for model, result in results.items():
-        counts = sorted(result.verdicts.items(), key=lambda each: (-each[1], each[0]))
-        print_table(console, f"verdicts, {model}", _COUNTS, [(code, str(count)) for code, count in counts])
-
-
-def _tell(name: str, result: BacktestResult) -> str:
-    value = getattr(result, name)
-    if value is None:
-        return "unknown"
-    return str(value) if isinstance(value, int) else format_amount(value)
+def _print_summaries(summaries: Sequence[BacktestSummary]) -> None:
+    width = min(measure_width(), _WIDTH_MAX)
+    for number, summary in enumerate(summaries):
+        print_lines([*([""] if number else []), *render_summary(summary, width)])

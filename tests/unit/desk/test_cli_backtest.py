@@ -1,9 +1,10 @@
-"""``trader backtest``: tables for people, one object for machines, one line where something is missing."""
+"""``trader backtest``: a screen for people, one object for machines, one line where something is missing."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from desk.cli.exit_codes import ExitCode
 from desk.markets.candle_files import HEADER
 from desk.run import CashCheck
 from factories_settings import CONFIG
+from trader.model.codec import digest_of
 
 FIRST = 1_767_225_600
 
@@ -45,27 +47,65 @@ def trader(candles: Path, *words: str) -> int:
     return int(left.value.code or 0)
 
 
-def test_result_is_told_as_tables(candles: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What it came to, what was said of the products, and on stderr on what it ran."""
+def test_result_is_told_on_a_screen(
+    candles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Conventions, losses beside what holding lost, open lots and refusals; on stderr on what it ran."""
+    monkeypatch.setenv("COLUMNS", "80")
     code = trader(candles)
     told = capsys.readouterr()
+    lines = told.out.splitlines()
 
     assert code == 0
     assert "1 product, ONE_HOUR, a tick every 1:00:00" in told.err
-    assert "equity_close" in told.out
-    assert "VOLUME_BELOW_MIN" in told.out
+    assert max(map(len, lines)) <= 80
+    assert "backtest, neutral fills, 2026-01-01 to 2026-01-02: 2 days, 37 ticks, 1 product" in lines
+    assert "equity 10,000.00 → 10,000.00 USD" in lines
+    assert "365 days a year" in told.out
+    assert ["deepest", "drawdown", "0.0", "%"] == row_of(lines, "deepest drawdown").split()[:4]
+    assert "BTC held" in told.out
+    assert "open lots: none" in lines
+    assert "refusals by code: SPREAD_EXCEEDS_MAX 35, VOLUME_BELOW_MIN 2" in lines
+    assert told.out.index("deepest drawdown") < told.out.index("total return") < told.out.index("costs: gross")
+
+
+def row_of(lines: list[str], name: str) -> str:
+    """The row of the table with this name."""
+    return next(each for each in lines if each.startswith(name))
+
+
+def test_each_fill_model_has_a_screen(candles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One below the other."""
+    code = trader(candles, "--fills", "all")
+    told = capsys.readouterr().out
+
+    assert code == 0
+    assert ["neutral", "optimistic", "pessimistic"] == sorted(re.findall(r"^backtest, (\w+) fills", told, re.MULTILINE))
 
 
 def test_result_is_told_as_one_object(candles: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of each fill model, every number in full."""
+    """Of each fill model, every number in full, under a digest of its content."""
     code = trader(candles, "--fills", "all", "--json", "--engine", "exhaustive")
     told = json.loads(capsys.readouterr().out)
+    neutral = told["neutral"]["content"]
 
     assert code == 0
     assert {"neutral", "optimistic", "pessimistic"} == set(told)
-    assert told["neutral"]["ticks"] == told["neutral"]["exact"] == 37
-    assert told["neutral"]["equity_open"] == told["neutral"]["equity_close"] == "10000"
-    assert sum(told["neutral"]["verdicts"].values()) == 37
+    assert neutral["run"]["ticks"] == told["neutral"]["ticks_run"] == 37
+    assert neutral["run"]["capital"] == neutral["run"]["equity"] == "10000"
+    assert {"SPREAD_EXCEEDS_MAX": 35, "VOLUME_BELOW_MIN": 2} == neutral["refusals"]["by_code"]
+    assert None is neutral["performance"]["sharpe"]["value"]
+    assert digest_of(neutral) == told["neutral"]["digest"]
+
+
+def test_both_engines_tell_the_same(candles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """To the last byte, but for how many ticks were run."""
+    texts = []
+    for engine in ("screened", "exhaustive"):
+        trader(candles, "--json", "--engine", engine)
+        texts.append(re.sub(r'"ticks_run":\d+', "", capsys.readouterr().out))
+
+    assert texts[0] == texts[1]
 
 
 def test_the_one_command_is_said_where_numpy_is_missing(
@@ -92,5 +132,5 @@ def test_books_that_their_fills_do_not_explain_end_in_error(
     told = capsys.readouterr()
 
     assert code == ExitCode.WRONG
-    assert "equity_close" in told.out
+    assert "10000" in told.out.replace(",", "")
     assert "neutral: the cash differs from what the fills make of it by 1" in told.err

@@ -43,7 +43,7 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run beside its benchmarks; one is None where there was no price at the first tick."""
+    """A run beside its benchmarks; one is None where there was no price on the first day."""
 
     held_btc: Benchmark | None
     held_equal: Benchmark | None
@@ -75,10 +75,12 @@ def hold_products(
 ) -> Benchmark | None:
     """Buy equal parts at the first tick as a taker, and mark them at the bid at the end of each day.
 
-    What has no price at the first tick is left out; None if nothing has one. Nothing is sold at the end, as open lots
+    What has no price at the first tick is bought at its first close of that day; what has none on it is left out, and
+    without any product there is no benchmark. Nothing is sold at the end, as open lots
     are not. Rounding: quantities not at all, amounts half even to eight decimals.
     """
-    found = [(each, mid) for each in products if (mid := prices.find_mid(each, start)) is not None]
+    opening = ((each, prices.find_opening_mid(each, start, instants[0])) for each in products)
+    found = [(each, mid) for each, mid in opening if mid is not None]
     if not found:
         return None
     worse, part = rates.half_spread_ratio + rates.impact_bps / BPS, capital / len(found)

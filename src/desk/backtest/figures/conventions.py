@@ -107,7 +107,7 @@ AGAINST: Mapping[str, Convention] = {
 }
 BENCHMARK = (
     "Bought at the first tick as a taker, with fee, half the spread and impact; marked at the bid, never sold; "
-    "what has no price at the first tick is left out, what ends stays at its last close."
+    "what has no price yet is bought at its first close of that day or left out, what ends stays at its last close."
 )
 REFUSALS = "How often each reason was the last word on a product in a tick."
 EXCURSIONS = (
@@ -117,3 +117,22 @@ EXCURSIONS = (
 OPEN_LOTS = "Held at the end: marked at the last bid, the fee and spread of their sale not yet paid."
 ATTRIBUTION = "Rows add up to net and fees to the last unit; open lots at their marks; months by the marked equity."
 CURVE = "A payment buys units at the end of its day and moves no return; an unmarked day stands where the last stood."
+
+#: The figures of each section, and what is said of a section as a whole, under the names that they have in the JSON.
+SECTIONS: Mapping[str, Mapping[str, Convention]] = {
+    "performance": PERFORMANCE,
+    "intervals": INTERVALS,
+    "costs": COSTS,
+    "activity": ACTIVITY,
+    "trades": TRADES,
+    "entries": ENTRIES,
+    "against_btc": AGAINST,
+}
+NOTES: Mapping[str, str] = {
+    "curve": CURVE,
+    "round_trips": EXCURSIONS,
+    "open_lots": OPEN_LOTS,
+    "attribution": ATTRIBUTION,
+    "benchmarks": BENCHMARK,
+    "refusals": REFUSALS,
+}

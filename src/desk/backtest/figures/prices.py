@@ -27,6 +27,13 @@ class PriceHistory:
         place = int(columns.start.searchsorted(at - columns.granularity.seconds, side="right")) - 1
         return to_price(float(columns.close[place])) if place >= 0 else None
 
+    def find_opening_mid(self, product_id: ProductId, at: Instant, until: Instant) -> Price | None:
+        """Return the mid at an instant or, where a product has none yet, its first close until another; else None."""
+        mid, columns = self.find_mid(product_id, at), self._columns.get(product_id)
+        if mid is not None or columns is None or columns.start[0] + columns.granularity.seconds > until:
+            return mid
+        return to_price(float(columns.close[0]))
+
     def find_extremes(self, product_id: ProductId, since: Instant, until: Instant) -> tuple[float, float] | None:
         """Return highest high and lowest low of the candles that lie wholly between two instants; None without any."""
         columns = self._columns.get(product_id)

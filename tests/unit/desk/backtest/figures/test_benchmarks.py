@@ -50,13 +50,22 @@ def test_equal_weights_are_those_of_the_first_tick() -> None:
     assert [Decimal(750), Decimal(1250)] == equities(hold(BTC, ETH))
 
 
-def test_what_has_no_price_at_the_first_tick_is_left_out() -> None:
+def test_what_has_no_price_on_the_first_day_is_left_out() -> None:
     """And where nothing has one there is no benchmark."""
     held = hold(BTC, LATE)
 
     assert held is not None
     assert (BTC,) == held.products
     assert hold(LATE) is None
+
+
+def test_candles_that_begin_with_the_run_are_bought_at_their_first_close() -> None:
+    """The run begins an hour before any candle is over; 1000 at 100 are 2000 at 200."""
+    held = hold_products("held", (BTC,), Decimal(1000), PRICES, FREE, Instant(MIDNIGHT - HOUR), INSTANTS)
+    late = hold_products("held", (BTC,), Decimal(1000), PRICES, FREE, Instant(0), [Instant(MIDNIGHT - 1)])
+
+    assert [Decimal(1000), Decimal(2000)] == equities(held)
+    assert late is None
 
 
 def a_curve(returns: list[float]) -> Curve:
