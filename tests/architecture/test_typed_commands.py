@@ -48,6 +48,8 @@ def find_problem(typed: str) -> str:
             # A list of words, as in `trader trades | fills`, or the name of a group.
             return f"no command {word}"
         command = command.commands[word]
+    if words and hasattr(command, "default_name"):
+        command = command.commands[command.default_name]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help"}
     wrong = [each for each in words if each.startswith("--") and each.partition("=")[0] not in known]
     return f"{command.name} has no option {wrong[0].partition('=')[0]}" if wrong else ""

@@ -17,7 +17,6 @@ from desk.backtest.world import Recorded, World
 from trader.model.frozen import replace
 from trader.model.ledger import Ledger
 
-
 #: Told of how many ticks are done before the next one is run; says whether to go on.
 GoesOn = Callable[[int], bool]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from desk.backtest.data.columns import CandleSource
@@ -26,18 +25,24 @@ def record_market(
     *,
     granularity: Granularity | None = None,
     metadata: Path | None = None,
+    only: Collection[ProductId] = (),
 ) -> Recorded:
     """Set up everything that is quoted in the accounting asset and has bars of one length between two instants.
 
-    Without a *granularity* the configured one is used where at least half as many products have it as the best one,
-    else the finest of which that can be said. A product enters and leaves when its data do. The benchmark is read from
-    bars of its own length where there are any, else it is made of the others. What is known of products beside their
-    candles lies in the folder *metadata*.
+    Without a *granularity* the configured one is used where at least half as many products have it over half of that
+    time as the best one, else the finest of which that can be said. A product enters and leaves when its data do. The
+    benchmark is read from bars of its own length where there are any, else it is made of the others, also where *only*
+    other products are traded. What is known of products beside their candles lies in the folder *metadata*.
     Raises: ConfigError if nothing is there; DataError.
     """
     names = [each for each in source.products() if each.endswith(f"-{settings.app.accounting_asset}")]
-    length = granularity or _choose_granularity(settings, source, names)
+    length = granularity or _choose_granularity(settings, source, names, (start, end))
     found = [each for each in names if length in source.granularities(each)]
+    for each in only:
+        if each not in found:
+            there = ", ".join(found)
+            raise ConfigError(f"--products {each!r:.80}: there are no {length} candles of it; there are {there}")
+    found = [each for each in found if not only or each in only]
     series: dict[SeriesKey, ColumnSeries] = {}
     products: list[Product] = []
     for product_id in found:
@@ -48,18 +53,32 @@ def record_market(
     if not products:
         asset = settings.app.accounting_asset
         raise ConfigError(f"no {length} candles in {asset} from {rfc3339(start)} to {rfc3339(end)}")
-    wanted = ProductId(settings.bars.benchmark), settings.bars.benchmark_granularity
-    if wanted not in series and wanted[1] in source.granularities(wanted[0]):
-        series[wanted] = ColumnSeries(source.load(*wanted))
+    benchmark = ProductId(settings.bars.benchmark)
+    for wanted in (settings.bars.benchmark_granularity, length):
+        if (benchmark, wanted) not in series and wanted in source.granularities(benchmark):
+            series[benchmark, wanted] = ColumnSeries(source.load(benchmark, wanted))
     return Recorded(fit_settings(settings, length), products, series)
 
 
-def _choose_granularity(settings: Settings, source: CandleSource, names: Sequence[ProductId]) -> Granularity:
-    counts = Counter(length for each in names for length in source.granularities(each))
-    if not counts:
+def _choose_granularity(
+    settings: Settings, source: CandleSource, names: Sequence[ProductId], window: tuple[Instant, Instant]
+) -> Granularity:
+    """Choose the configured length, else the finest, of those that at least half as many products have as the best."""
+    lengths = sorted({length for each in names for length in source.granularities(each)}, key=lambda each: each.seconds)
+    if not lengths:
         raise ConfigError(f"there are no candles quoted in {settings.app.accounting_asset}")
-    enough = max(counts.values())
-    if counts[settings.bars.granularity] * 2 >= enough:
-        return settings.bars.granularity
-    lengths = sorted(counts, key=lambda each: each.seconds)
-    return next(each for each in lengths if counts[each] * 2 >= enough)
+    having = {length: [each for each in names if length in source.granularities(each)] for length in lengths}
+    counts = {length: sum(_covers(source, each, length, window) for each in having[length]) for length in lengths}
+    wanted, enough = settings.bars.granularity, max(counts.values())
+    # Finest first; but what is configured comes before all.
+    ordered = sorted(lengths, key=lambda each: (each is not wanted, each.seconds))
+    return next(each for each in ordered if counts[each] * 2 >= enough)
+
+
+def _covers(source: CandleSource, product_id: ProductId, length: Granularity, window: tuple[Instant, Instant]) -> bool:
+    """Whether there are candles of a product over half of a window at least."""
+    columns, (start, end) = source.load(product_id, length), window
+    if not len(columns):
+        return False
+    first, last = int(columns.start[0]), int(columns.start[-1]) + length.seconds
+    return 2 * (min(last, end) - max(first, start)) >= end - start

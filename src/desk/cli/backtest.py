@@ -1,4 +1,4 @@
-"""``trader backtest``: the trading cycle itself on recorded candles, years in seconds or minutes."""
+"""``trader backtest …``: the trading cycle itself on recorded candles, years in minutes; and what is kept of it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,32 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from desk.backtest.requirements import check_installed
+from desk.cli.backtest_options import read_fees, read_granularity, read_names
+from desk.cli.backtest_progress import ProgressBar
+from desk.cli.backtest_results import diff, list_command, show
 from desk.cli.backtest_screen import render_summary
-from desk.cli.market_options import read_market_instant
+from desk.cli.exit_codes import ExitCode
+from desk.cli.market_options import HOME, HomeOption, read_market_instant
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, read_settings
 from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
-from trader.errors import ConfigError, LedgerCorrupt
+from desk.stop import StopRequest
+from trader.errors import LedgerCorrupt
 from trader.model.codec import canonical_json
-from trader.model.ids import Instant, rfc3339
-from trader.model.market import Granularity
+from trader.model.ids import ProductId, StrategyId, rfc3339
 from trader.settings.app import FillModel, Mode
 
 if TYPE_CHECKING:
     from desk.backtest.figures.summary import BacktestSummary
+    from desk.backtest.request import BacktestRequest
     from desk.backtest.run import Backtest
 
-_LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
-#: More ticks than forty years of five minutes are a mistake.
-_TICKS_MAX = 5_000_000
 #: Prose is read in lines of this width at most, piped or not.
 _WIDTH_MAX = 100
 
@@ -50,47 +53,138 @@ class Fills(StrEnum):
     ALL = "all"
 
 
+class _RunsByDefault(TyperGroup):
+    """Options without a command are those of ``run``."""
+
+    default_name = "run"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in that was not typed."""
+        is_run = bool(args) and args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)
+        return super().parse_args(ctx, [self.default_name, *args] if is_run else args)
+
+
 def register(app: typer.Typer) -> None:
-    """Add ``trader backtest``."""
-    app.command("backtest")(backtest)
+    """Add ``trader backtest …``."""
+    group = typer.Typer(
+        cls=_RunsByDefault, help="Run the trading cycle on recorded candles; list, show and compare what came of it.",
+        no_args_is_help=True,
+    )  # fmt: skip
+    group.command("run")(run)
+    group.command("list")(list_command)
+    group.command("show")(show)
+    group.command("diff")(diff)
+    app.add_typer(group, name="backtest")
 
 
-def backtest(  # noqa: PLR0913, PLR0917 - the options of a command
+def run(  # noqa: PLR0913, PLR0917 - the options of a command
     candles: Annotated[Path, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz or .parquet.")],
     start: Annotated[str, typer.Option("--from", help="First tick, a day or an instant.")],
     end: Annotated[str, typer.Option("--to", help="Last tick, a day or an instant.")],
-    granularity: Annotated[str | None, typer.Option("--granularity", help=f"Bars: {', '.join(_LENGTHS)}.")] = None,
+    granularity: Annotated[str | None, typer.Option("--granularity", help="Bars: 1m, 5m, 15m, 1h, 1d.")] = None,
+    products: Annotated[str | None, typer.Option("--products", help="These only, as BTC-USD,ETH-USD.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="These only, as rules_engine,…")] = None,
+    fee: Annotated[
+        str | None, typer.Option("--fee", help="Maker and taker, as 0.004,0.006; account: what it is assumed to pay.")
+    ] = None,
     fills: Annotated[Fills | None, typer.Option("--fills", help="How kind the simulated venue is.")] = None,
     engine: Annotated[Engine, typer.Option("--engine", help="Only ticks that may matter, or all.")] = Engine.SCREENED,
     watches: Annotated[bool, typer.Option("--watches", help="Look between ticks, on candles of a minute.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the days of the bootstrap's samples.")] = 1,
+    is_resumed: Annotated[bool, typer.Option("--resume", help="Run no fill model again that is finished.")] = False,
+    home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Run the trading cycle on recorded candles, in PAPER, and print what it came to.
+    """Run the trading cycle on recorded candles, in PAPER, print what it came to, and keep it.
 
     It decides and fills on the bars it is given: results of the past, on candles that know no order book, are no
-    promise. Both engines give the same; the exhaustive one runs every tick.
+    promise. Both engines give the same; the exhaustive one runs every tick. Ctrl-C ends it between two ticks: what was
+    run until then is printed and kept.
     """
     check_installed()
     # What needs NumPy is imported once it is known to be there.
+    from desk.backtest.request import BacktestRequest, prepare_backtest
+
+    settings = read_settings(config, Mode.PAPER)
+    request = BacktestRequest(
+        candles=candles,
+        start=read_market_instant(start, "--from"),
+        end=read_market_instant(end, "--to"),
+        granularity=read_granularity(granularity),
+        products=tuple(map(ProductId, read_names(products, "--products"))),
+        strategies=tuple(map(StrategyId, read_names(strategy, "--strategy"))),
+        fees=read_fees(fee, settings),
+        models=_choose_models(fills),
+        watches=watches,
+        is_exhaustive=engine is Engine.EXHAUSTIVE,
+        seed=seed,
+    )
+    prepared = prepare_backtest(request, settings)
+    tell_market(prepared)
+    _run(prepared, request, home, is_resumed=is_resumed, as_json=as_json)
+
+
+def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed: bool, as_json: bool) -> None:
+    from desk.backtest.archive import FINISHED, Archive
     from desk.backtest.figures.document import build_document
     from desk.backtest.figures.summary import summarize_backtest
+    from desk.backtest.identity import identify_backtest
     from desk.backtest.result import read_prices
 
-    begun, ended = read_market_instant(start, "--from"), read_market_instant(end, "--to")
-    if begun >= ended:
-        raise ConfigError(f"--from {start} must be before --to {end}")
-    prepared = _prepare(candles, begun, ended, granularity, engine, config, watches=watches)
-    results = prepared.run(_choose_models(fills))
-    prices = read_prices(prepared.recorded)
-    summaries = {model: summarize_backtest(each.record, prices) for model, each in results.items()}
+    settings, count = prepared.recorded.settings, len(prepared.schedule.ticks)
+    archive, identity = Archive(home), identify_backtest(prepared, request)
+    stored = archive.open(identity, settings, describe_backtest(prepared))
+    prices, summaries, differences = read_prices(prepared.recorded), [], {}
+    stop = StopRequest()
+    models = request.models or (settings.simulation.fills,)
+    for model in models:
+        if is_resumed and stored.page["done"][model.value] == count:
+            _say(f"{model}: finished before, in {stored.path}")
+            continue
+        with stop.listen(), ProgressBar(model.value, count) as bar:
+            result = prepared.run_model(model, lambda done: bar.show(done) and not stop.is_asked)
+        summary = summarize_backtest(result.record, prices, request.seed)
+        stored = archive.keep(stored, model.value, build_document(summary, result.exact), result.ticks)
+        summaries.append(summary)
+        differences[model] = result.cash_difference
+        if stop.is_asked:
+            _say(f"interrupted after {result.ticks} of {write_count(count, 'tick')}: what follows is of those")
+            break
     if as_json:
-        typer.echo(canonical_json({model: build_document(summaries[model], results[model].exact) for model in results}))
+        typer.echo(canonical_json(stored.documents))
     else:
-        _print_summaries(list(summaries.values()))
-    for model, each in results.items():
-        if each.cash_difference:
-            raise LedgerCorrupt(f"{model}: the cash differs from what the fills make of it by {each.cash_difference}")
+        _print_summaries(summaries)
+    _say(f"kept as {stored.name}: trader backtest show {stored.name}")
+    for model, difference in differences.items():
+        if difference:
+            raise LedgerCorrupt(f"{model}: the cash differs from what the fills make of it by {difference}")
+    if stored.state != FINISHED:
+        _say("the same command with --resume runs what is missing, each fill model from its beginning")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def describe_backtest(prepared: Backtest) -> dict[str, Any]:
+    """Say of a backtest what a list of them shows."""
+    recorded, schedule = prepared.recorded, prepared.schedule
+    return {
+        "from": rfc3339(schedule.ticks[0]),
+        "to": rfc3339(schedule.ticks[-1]),
+        "ticks": len(schedule.ticks),
+        "granularity": recorded.settings.bars.granularity.value,
+        "products": sorted(each.product_id for each in recorded.products),
+        "strategies": sorted(name for name, each in recorded.settings.strategies.items() if each.enabled),
+    }
+
+
+def tell_market(prepared: Backtest) -> None:
+    """Say on stderr what is run."""
+    recorded, schedule = prepared.recorded, prepared.schedule
+    period = timedelta(seconds=recorded.settings.cycle.period_seconds)
+    _say(
+        f"{write_count(len(recorded.products), 'product')}, {recorded.settings.bars.granularity}, a tick every "
+        f"{period}, from {rfc3339(schedule.ticks[0])} to {rfc3339(schedule.ticks[-1])}"
+    )
 
 
 def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:
@@ -99,40 +193,11 @@ def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:
     return tuple(FillModel) if fills is Fills.ALL else (FillModel(fills.value),)
 
 
-def _prepare(
-    candles: Path,
-    begun: Instant,
-    ended: Instant,
-    granularity: str | None,
-    engine: Engine,
-    config: Path,
-    *,
-    watches: bool,
-) -> Backtest:
-    # What needs NumPy is imported once it is known to be there.
-    from desk.backtest.data.folder import CandleFolderSource
-    from desk.backtest.run import Backtest
-    from desk.backtest.schedule import plan_schedule
-    from desk.backtest.setup import record_market
-
-    if granularity is not None and granularity not in _LENGTHS:
-        raise ConfigError(f"--granularity: {granularity!r:.80}; allowed is one of {', '.join(_LENGTHS)}")
-    length = None if granularity is None else Granularity(_LENGTHS[granularity])
-    settings, source = read_settings(config, Mode.PAPER), CandleFolderSource(candles)
-    recorded = record_market(settings, source, begun, ended, granularity=length, metadata=candles)
-    period = recorded.settings.cycle.period_seconds
-    if (ended - begun) // period > _TICKS_MAX:
-        raise ConfigError(f"--from and --to: {(ended - begun) // period} ticks; allowed are {_TICKS_MAX}")
-    print(
-        f"{write_count(len(recorded.products), 'product')}, {recorded.settings.bars.granularity}, a tick every "
-        f"{timedelta(seconds=period)}, from {rfc3339(begun)} to {rfc3339(ended)}",
-        file=sys.stderr,
-    )
-    schedule = plan_schedule(begun, ended, period, watches=watches)
-    return Backtest(recorded, schedule, is_exhaustive=engine is Engine.EXHAUSTIVE)
-
-
 def _print_summaries(summaries: Sequence[BacktestSummary]) -> None:
     width = min(measure_width(), _WIDTH_MAX)
     for number, summary in enumerate(summaries):
         print_lines([*([""] if number else []), *render_summary(summary, width)])
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -23,10 +23,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "runs list": ("trader runs list",),
     "runs show": ("trader runs show paper-synthetic-7-1",),
     "runs remove": ("trader runs remove paper-synthetic-7-1 --yes",),
-    "backtest": (
+    "backtest run": (
         "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02",
-        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fills all --json",
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fee 0.004,0.006 --fills all --json",
     ),
+    "backtest list": ("trader backtest list", "trader backtest list --json"),
+    "backtest show": ("trader backtest show NAME", "trader backtest show NAME --json"),
+    "backtest diff": ("trader backtest diff NAME NAME",),
     "use": ("trader use --home .trader/synthetic-7", "trader use", "trader use --forget"),
     "status": (
         "trader status",

@@ -41,7 +41,8 @@ def candles(tmp_path: Path) -> Path:
 
 def trader(candles: Path, *words: str) -> int:
     """The code that the command leaves the process with."""
-    window = ["--candles", str(candles), "--from", "2026-01-01", "--to", "2026-01-02T12:00:00Z"]
+    kept = candles.parent / "home"
+    window = ["--candles", str(candles), "--home", str(kept), "--from", "2026-01-01", "--to", "2026-01-02T12:00:00Z"]
     with pytest.raises(SystemExit) as left:
         run_command(build(), ["backtest", *window, *words])
     return int(left.value.code or 0)

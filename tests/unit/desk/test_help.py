@@ -108,6 +108,13 @@ def find_lot() -> str:
     return next(iter(ledger.lots))
 
 
+def find_backtest() -> str:
+    """A backtest that is kept there."""
+    if not Path(".trader/backtests").exists():
+        assert run(*shlex.split(EXAMPLES["backtest run"][0])[1:]) == 0
+    return next(Path(".trader/backtests").iterdir()).name
+
+
 def run_and_interrupt(words: list[str]) -> tuple[int, str]:
     """Type a command that stays, and end it with Ctrl-C as soon as it has said something."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "80"}
@@ -131,7 +138,8 @@ def test_examples_do_what_they_say(
 ) -> None:
     """Or answer in a line what is not there to be done; none is refused as a wrong word."""
     for example in EXAMPLES[words]:
-        typed = shlex.split(example.replace("https://api.coinbase.com", venue.url).replace("LOT", find_lot()))
+        told = example.replace("https://api.coinbase.com", venue.url).replace("LOT", find_lot())
+        typed = shlex.split(told.replace("NAME", find_backtest()) if "NAME" in told else told)
         if words == "run" and "--venue" in typed:
             code, said = run_and_interrupt(typed[1:])
             assert (130, False) == (code, "Traceback" in said), said

@@ -23,7 +23,7 @@ from desk.backtest.figures.attribution import (
     split_net,
 )
 from desk.backtest.figures.benchmarks import Comparison, compare_with_held
-from desk.backtest.figures.bootstrap import Intervals, compute_intervals
+from desk.backtest.figures.bootstrap import SEED, Intervals, compute_intervals
 from desk.backtest.figures.curve import Curve, build_curve
 from desk.backtest.figures.performance import Performance, measure_performance
 from desk.backtest.figures.prices import PriceHistory
@@ -53,7 +53,7 @@ class BacktestSummary:
     largest_products: tuple[Share | None, Share | None]
 
 
-def summarize_backtest(record: RunRecord, prices: PriceHistory) -> BacktestSummary:
+def summarize_backtest(record: RunRecord, prices: PriceHistory, seed: int = SEED) -> BacktestSummary:
     """Compute every figure of a finished run. It takes a second or two for a year; nothing of it is kept anywhere."""
     curve, trips = build_curve(record.capital, record.days), list_round_trips(record, prices)
     costs, fills = measure_costs(record, trips), record.books.fills
@@ -62,7 +62,7 @@ def summarize_backtest(record: RunRecord, prices: PriceHistory) -> BacktestSumma
         record=record,
         curve=curve,
         performance=measure_performance(curve),
-        intervals=compute_intervals(curve.returns),
+        intervals=compute_intervals(curve.returns, seed=seed),
         costs=costs,
         activity=measure_activity(record, curve, trips, costs),
         trades=measure_trades(trips),

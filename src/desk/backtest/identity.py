@@ -1,0 +1,77 @@
+"""Which backtest it is: the code, the configuration, the candles and the instants that its result follows from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trader import __version__
+from trader.model.codec import canonical_json, digest_of, encode
+from trader.model.ids import rfc3339
+
+if TYPE_CHECKING:
+    from desk.backtest.request import BacktestRequest
+    from desk.backtest.run import Backtest
+    from desk.backtest.world import Recorded
+
+_NAME_DIGITS = 12
+#: What is asked of a run beside its code, its settings and its candles.
+Asked = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestIdentity:
+    """Four digests and one name for all of them: the same name is the same result, to the byte.
+
+    ``data`` has one digest for each series. The engine is in none of them: both give the same.
+    """
+
+    code: str
+    config: str
+    data: Mapping[str, str]
+    asked: Asked
+
+    @property
+    def name(self) -> str:
+        """Twelve hexadecimal digits."""
+        return digest_of(self)[:_NAME_DIGITS]
+
+
+def identify_backtest(backtest: Backtest, request: BacktestRequest) -> BacktestIdentity:
+    """Name a backtest that was prepared for a request."""
+    settings, schedule = backtest.recorded.settings, backtest.schedule
+    asked = {
+        "from": rfc3339(schedule.ticks[0]),
+        "to": rfc3339(schedule.ticks[-1]),
+        "period_seconds": settings.cycle.period_seconds,
+        "watches": bool(schedule.watches),
+        "fills": [each.value for each in request.models or (settings.simulation.fills,)],
+        "seed": request.seed,
+    }
+    return BacktestIdentity(compute_code_digest(), settings.digest, _digest_data(backtest.recorded), asked)
+
+
+@cache
+def compute_code_digest() -> str:
+    """SHA-256 of every source that a result can depend on: the trader, and the desk's backtest and markets."""
+    root, total = Path(__file__).parents[2], hashlib.sha256(__version__.encode())
+    for part in ("trader", "desk/backtest", "desk/markets"):
+        for file in sorted((root / part).rglob("*.py")):
+            total.update(file.relative_to(root).as_posix().encode())
+            total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def _digest_data(recorded: Recorded) -> dict[str, str]:
+    """SHA-256 of each series, and of what is known of the products."""
+    found = {"products": hashlib.sha256(canonical_json(encode(tuple(recorded.products))).encode()).hexdigest()}
+    for (product_id, granularity), series in sorted(recorded.series.items()):
+        columns, total = series.columns, hashlib.sha256()
+        for name in ("start", "open", "high", "low", "close", "volume"):
+            total.update(getattr(columns, name).tobytes())
+        found[f"{product_id} {granularity.value}"] = total.hexdigest()
+    return found

@@ -1,0 +1,53 @@
+"""How the words of ``trader backtest`` are read, each with one line that says what is allowed."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from trader.errors import ConfigError
+from trader.model.market import FeeRates, Granularity
+from trader.settings import Settings
+
+_LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
+_FEE_MAX = Decimal("0.05")
+_ACCOUNT = "account"
+
+
+def read_granularity(text: str | None) -> Granularity | None:
+    """Read the length of a bar. Raises: ConfigError."""
+    if text is None:
+        return None
+    if text not in _LENGTHS:
+        raise ConfigError(f"--granularity: {text!r:.80}; allowed is one of {', '.join(_LENGTHS)}")
+    return Granularity(_LENGTHS[text])
+
+
+def read_names(text: str | None, option: str) -> tuple[str, ...]:
+    """Read names with commas between them, each once. Raises: ConfigError for one that is empty."""
+    if text is None:
+        return ()
+    names = [each.strip() for each in text.split(",")]
+    if not all(names):
+        raise ConfigError(f"{option}: {text!r:.80}; allowed are names with one comma between them")
+    return tuple(dict.fromkeys(names))
+
+
+def read_fees(text: str | None, settings: Settings) -> FeeRates | None:
+    """Read the fee rates of makers and takers, as ratios. Raises: ConfigError.
+
+    One number stands for both. The account's are those that the configuration assumes of it.
+    """
+    if text is None:
+        return None
+    if text == _ACCOUNT:
+        return FeeRates(settings.exchange.assumed_maker_fee_ratio, settings.exchange.assumed_taker_fee_ratio)
+    parts = text.split(",")
+    try:
+        rates = [Decimal(each.strip()) for each in parts]
+        is_sound = len(rates) <= 2 and all(0 <= each <= _FEE_MAX for each in rates)
+    except InvalidOperation:
+        is_sound = False
+    if not is_sound:
+        told = "a maker's and a taker's rate from 0 to 0.05, as 0.004,0.006, or the word account"
+        raise ConfigError(f"--fee: {text!r:.80}; allowed are {told}")
+    return FeeRates(rates[0], rates[-1])
