@@ -400,7 +400,8 @@ lock: $(UV) ## rewrite the lock files from the .in files; LOCK_FLAGS=--upgrade t
 	$(COMPILE) requirements/sam.in --output-file requirements/sam.txt
 	$(COMPILE) requirements/checkov.in --output-file requirements/checkov.txt
 	$(COMPILE) requirements/mutation.in --output-file requirements/mutation.txt
-	$(COMPILE) requirements/oracles.in --output-file requirements/oracles.txt
+	$(COMPILE) requirements/oracles.in --only-binary :all: --override requirements/oracles-override.in \
+	  --output-file requirements/oracles.txt
 
 .PHONY: clean
 clean: ## remove everything that make made

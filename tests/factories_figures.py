@@ -165,7 +165,7 @@ class BooksMaker:
             quantity=Quantity(quantity),
             limit_price=Price(price),
             lot_id=ClientOrderId(lot),
-            decided_at=at,
+            decided_at=Instant(MIDNIGHT + changes.get("decided", hour) * HOUR),
             stop_price=changes.get("stop_price"),
             bracket=Bracket(Price(changes.get("stop", "90")), None) if is_entry else None,
             max_hold_until=Instant(at + 100 * DAY) if is_entry else None,

@@ -10,6 +10,7 @@ from desk.backtest.figures.document import build_document
 from desk.backtest.figures.summary import BacktestSummary, summarize_backtest
 from desk.backtest.result import BacktestResult, read_prices
 from desk.backtest.run import Backtest
+from desk.backtest.schedule import Schedule
 from simulation.backtest.comparison import SCREENS
 from simulation.backtest.markets import Market
 from trader.settings.app import FillModel
@@ -78,3 +79,16 @@ def test_benchmarks_are_of_the_same_days() -> None:
     assert held.costs > 0
     assert summary.comparison.held_equal is not None
     assert len(summary.comparison.held_equal.products) == 4
+
+
+def test_last_day_ends_with_the_books_as_they_are() -> None:
+    """Here a lot is sold in the last tick: the marks of that tick do not know what it fetched."""
+    market = Market(seed=2, bars=900)
+    recorded, schedule = market.record(), market.schedule()
+    short = Schedule.on_time(schedule.ticks[:129])
+    (result,) = Backtest(recorded, short, is_exhaustive=True).run().values()
+    marks = result.record.books.ledger.equity_marks
+
+    assert marks is not None
+    assert marks.last is not None
+    assert marks.last.equity != result.equity_close == result.record.days[-1].equity

@@ -77,13 +77,13 @@ def a_curve(returns: list[float]) -> Curve:
 
 
 def test_alpha_and_beta_by_hand() -> None:
-    """Returns x of -1, 0 and 1 %, y of 0, 0 and 3 %: slope 1.5, intercept 1 %, residuals 0.5, -1 and 0.5 %."""
-    found = compare_curves(a_curve([0.0, 0.0, 0.03]), a_curve([-0.01, 0.0, 0.01]))
+    """Returns x of 0, 1 and 2 %, y of 0, 0 and 3 %: slope 1.5, intercept -0.5 %, residuals 0.5, -1 and 0.5 %."""
+    found = compare_curves(a_curve([0.0, 0.0, 0.03]), a_curve([0.0, 0.01, 0.02]))
     deviation = (1.5e-4 / 1) ** 0.5
 
     assert found.beta == pytest.approx(1.5)
-    assert found.alpha == pytest.approx(0.01 * 365)
-    assert found.t_alpha == pytest.approx(0.01 / (deviation * (1 / 3) ** 0.5))
+    assert found.alpha == pytest.approx(-0.005 * 365)
+    assert found.t_alpha == pytest.approx(-0.005 / (deviation * (1 / 3 + 1e-4 / 2e-4) ** 0.5))
     assert found.t_beta == pytest.approx(1.5 / (deviation / 2e-4**0.5))
     assert found.correlation == pytest.approx(3e-4 / (2e-4 * 6e-4) ** 0.5)
 
@@ -121,3 +121,14 @@ def test_price_before_the_first_candle_is_over_is_unknown() -> None:
     assert PRICES.find_mid(BTC, Instant(MIDNIGHT)) == Decimal(100)
     assert PRICES.find_mid(LATE, Instant(MIDNIGHT)) is None
     assert PRICES.find_extremes(LATE, Instant(0), Instant(MIDNIGHT)) is None
+
+
+def test_extremes_are_those_of_candles_that_lie_wholly_between() -> None:
+    """From 01:00 to 03:00 there are two, of 100 and of 200 with 1 around; a second less on either side and one is."""
+    prices = hourly_prices(BTC=[500, 500, 100, 200, 500])
+    first, last = MIDNIGHT + HOUR, MIDNIGHT + 3 * HOUR
+
+    assert (201.0, 99.0) == prices.find_extremes(BTC, Instant(first), Instant(last))
+    assert (201.0, 199.0) == prices.find_extremes(BTC, Instant(first + 1), Instant(last))
+    assert (101.0, 99.0) == prices.find_extremes(BTC, Instant(first), Instant(last - 1))
+    assert prices.find_extremes(BTC, Instant(first + 1), Instant(last - 1)) is None

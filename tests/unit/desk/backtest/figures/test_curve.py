@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from desk.backtest.figures.attribution import LargestDay, find_largest_days, list_day_gains
 from desk.backtest.figures.bootstrap import compute_intervals
 from desk.backtest.figures.curve import Curve, DayEquity, build_curve
 from desk.backtest.figures.drawdowns import Drawdown
@@ -120,6 +121,31 @@ def test_day_nobody_marked_stands_where_the_day_before_stood() -> None:
     assert measure_performance(curve).days_unmarked == 3
 
 
+def test_payment_into_a_day_nobody_marked_is_there_all_the_same() -> None:
+    """500 come in on a day without a mark; the next day earns 10 % of 1500."""
+    curve = a_curve(None, "1650", flows={0: "500"})
+
+    assert curve.returns == pytest.approx((0.0, 0.1))
+    assert Decimal(1500) == curve.points[0].equity
+
+
+def test_same_return_every_day_has_no_sharpe() -> None:
+    """What floats leave over of its deviation is none."""
+    equities = [str(1000 * Decimal("1.001") ** day) for day in range(1, 25)]
+    figures = measure_performance(a_curve(*equities))
+
+    assert (0.0, None, None) == (figures.volatility, figures.sharpe, figures.kurtosis)
+
+
+def test_gains_of_days_leave_payments_out() -> None:
+    """+50, then nothing although 500 came in, then -10."""
+    curve = a_curve("1050", "1550", "1540", flows={1: "500"})
+    best, worst = find_largest_days(curve)
+
+    assert [Decimal(50), Decimal(0), Decimal(-10)] == [each.net for each in list_day_gains(curve)]
+    assert (LargestDay("2026-01-01", Decimal(50)), LargestDay("2026-01-03", Decimal(-10))) == (best, worst)
+
+
 @pytest.mark.parametrize("days", [["2026-01-02", "2026-01-01"], ["2026-01-02", "2026-01-02"]])
 def test_days_that_do_not_ascend_are_refused(days: list[str]) -> None:
     """Nor is a day given twice."""
@@ -166,6 +192,15 @@ def test_blocks_keep_neighbors_together() -> None:
     assert blocks is not None
     assert singles is not None
     assert (singles.high - singles.low) > 3 * (blocks.high - blocks.low)
+
+
+def test_drawdown_of_a_sample_counts_from_the_opening() -> None:
+    """A loss of 1 % on each of 50 days, in whatever order they are drawn."""
+    found = compute_intervals((-0.01,) * 50).max_drawdown
+
+    assert found is not None
+    assert found.low == pytest.approx(0.99**50 - 1)
+    assert found.high == pytest.approx(0.99**50 - 1)
 
 
 def test_intervals_of_few_days_or_of_none_are_undefined() -> None:

@@ -12,6 +12,7 @@ from desk.backtest.figures.attribution import UNASSIGNED, find_largest_days, fin
 from desk.backtest.figures.curve import build_curve
 from desk.backtest.figures.round_trips import list_round_trips
 from factories_figures import DAY, FREE, HOUR, MIDNIGHT, BooksMaker, hourly_prices
+from trader.model.ids import TradeId
 from trader.model.money import Price
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Liquidity, OrderConfiguration
@@ -96,6 +97,42 @@ def test_excursions_within_one_candle_are_those_of_its_fills() -> None:
     (trip,) = list_round_trips(books.record(), PRICES)
 
     assert (pytest.approx(0.01), 0.0) == (trip.mfe, trip.mae)
+
+
+def test_lot_that_only_fell_has_no_best_price_above_its_entry() -> None:
+    """Zero, not less; and the other way around above."""
+    books = BooksMaker()
+    books.buy("lot", "100", "1", 1)
+    books.sell("lot", "98", "1", 1)
+    (trip,) = list_round_trips(books.record(), PRICES)
+
+    assert (0.0, pytest.approx(-0.02)) == (trip.mfe, trip.mae)
+
+
+def test_slippage_counts_from_the_decision_not_from_the_fill() -> None:
+    """Decided at a mid of 100, filled at 01:00 at 102, when the mid was 100 still, and at 03:00 at 108."""
+    books = BooksMaker(rates=FREE)
+    books.buy("one", "102", "1", 1, decided=0)
+    books.buy("two", "108", "1", 3, decided=0)
+    trips = list_round_trips(books.record({"BTC": "108"}), PRICES)
+
+    assert [Decimal(2), Decimal(8)] == [each.slippage for each in trips]
+
+
+def test_lot_bought_and_sold_in_an_instant_was_held_for_none() -> None:
+    """Whichever of both trades has the lower id."""
+    books = BooksMaker(rates=FREE)
+    books.buy("one", "100", "10", 1)
+    books.sell("one", "100", "10", 1)
+    record = books.record()
+    swapped = tuple(
+        replace(each, trade_id=TradeId(f"trade{9 - number}")) for number, each in enumerate(record.books.fills)
+    )
+    record = replace(record, books=replace(record.books, fills=swapped))
+    curve, trips = build_curve(record.capital, record.days), list_round_trips(record, PRICES)
+    activity = measure_activity(record, curve, trips, measure_costs(record, trips))
+
+    assert (0.0, 0.0) == (activity.exposure, activity.time_in_market)
 
 
 def test_open_lot_is_marked_and_listed() -> None:
