@@ -10,7 +10,7 @@ from desk.backtest.figures.attribution import LargestDay, find_largest_days, lis
 from desk.backtest.figures.bootstrap import compute_intervals
 from desk.backtest.figures.curve import Curve, DayEquity, build_curve
 from desk.backtest.figures.drawdowns import Drawdown
-from desk.backtest.figures.performance import measure_performance
+from desk.backtest.figures.performance import compute_sharpe, compute_volatility, measure_performance
 
 
 def a_curve(*equities: str | None, flows: dict[int, str] | None = None, opening: str = "1000") -> Curve:
@@ -130,11 +130,11 @@ def test_payment_into_a_day_nobody_marked_is_there_all_the_same() -> None:
 
 
 def test_same_return_every_day_has_no_sharpe() -> None:
-    """What floats leave over of its deviation is none."""
-    equities = [str(1000 * Decimal("1.001") ** day) for day in range(1, 25)]
-    figures = measure_performance(a_curve(*equities))
+    """What floats leave over of its deviation is none, as the difference of 0.3 and 0.1 + 0.2."""
+    figures = measure_performance(a_curve(*(str(1000 * Decimal("1.001") ** day) for day in range(1, 25))))
 
     assert (0.0, None, None) == (figures.volatility, figures.sharpe, figures.kurtosis)
+    assert (0.0, None) == (compute_volatility((0.3, 0.1 + 0.2)), compute_sharpe((0.3, 0.1 + 0.2)))
 
 
 def test_gains_of_days_leave_payments_out() -> None:
