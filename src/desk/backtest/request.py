@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.figures.bootstrap import SEED
 from desk.backtest.run import Backtest
 from desk.backtest.schedule import plan_schedule
@@ -48,8 +47,8 @@ class BacktestRequest:
     seed: int = SEED
 
 
-def prepare_backtest(request: BacktestRequest, settings: Settings, source: CandleSource | None = None) -> Backtest:
-    """Set a backtest up under the settings; *source* is where the candles are kept between several of them.
+def prepare_backtest(request: BacktestRequest, settings: Settings, source: CandleSource) -> Backtest:
+    """Set a backtest up under the settings; *source* has the candles of its folder.
 
     Raises: ConfigError naming the option; DataError for candles that cannot be read.
     """
@@ -57,7 +56,7 @@ def prepare_backtest(request: BacktestRequest, settings: Settings, source: Candl
         raise ConfigError(f"--from {rfc3339(request.start)} must be before --to {rfc3339(request.end)}")
     recorded = record_market(
         fit_to_request(settings, request),
-        source or CandleFolderSource(request.candles),
+        source,
         request.start,
         request.end,
         granularity=request.granularity,

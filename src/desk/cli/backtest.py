@@ -13,16 +13,17 @@ import typer
 from typer.core import TyperGroup
 
 from desk.backtest.requirements import check_installed
-from desk.cli.backtest_options import read_fees, read_granularity, read_names
+from desk.cli.backtest_options import read_fees, read_names
 from desk.cli.backtest_progress import ProgressBar
 from desk.cli.backtest_results import diff, list_command, show
 from desk.cli.backtest_screen import render_summary
 from desk.cli.exit_codes import ExitCode
-from desk.cli.market_options import HOME, HomeOption, read_market_instant
+from desk.cli.market_options import HOME, GranularityOption, HomeOption, read_length, read_market_instant
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, read_settings
 from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
 from desk.stop import StopRequest
+from trader.adapters.local.clock import SystemClock
 from trader.errors import LedgerCorrupt
 from trader.model.codec import canonical_json
 from trader.model.ids import ProductId, StrategyId, rfc3339
@@ -81,7 +82,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     candles: Annotated[Path, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz or .parquet.")],
     start: Annotated[str, typer.Option("--from", help="First tick, a day or an instant.")],
     end: Annotated[str, typer.Option("--to", help="Last tick, a day or an instant.")],
-    granularity: Annotated[str | None, typer.Option("--granularity", help="Bars: 1m, 5m, 15m, 1h, 1d.")] = None,
+    granularity: GranularityOption = None,
     products: Annotated[str | None, typer.Option("--products", help="These only, as BTC-USD,ETH-USD.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="These only, as rules_engine,…")] = None,
     fee: Annotated[
@@ -104,6 +105,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     """
     check_installed()
     # What needs NumPy is imported once it is known to be there.
+    from desk.backtest.data.folder import CandleFolderSource
     from desk.backtest.request import BacktestRequest, prepare_backtest
 
     settings = read_settings(config, Mode.PAPER)
@@ -111,7 +113,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         candles=candles,
         start=read_market_instant(start, "--from"),
         end=read_market_instant(end, "--to"),
-        granularity=read_granularity(granularity),
+        granularity=read_length(granularity),
         products=tuple(map(ProductId, read_names(products, "--products"))),
         strategies=tuple(map(StrategyId, read_names(strategy, "--strategy"))),
         fees=read_fees(fee, settings),
@@ -120,7 +122,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         is_exhaustive=engine is Engine.EXHAUSTIVE,
         seed=seed,
     )
-    prepared = prepare_backtest(request, settings)
+    prepared = prepare_backtest(request, settings, CandleFolderSource(candles, SystemClock().now()))
     tell_market(prepared)
     _run(prepared, request, home, is_resumed=is_resumed, as_json=as_json)
 

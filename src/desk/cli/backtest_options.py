@@ -5,21 +5,11 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from trader.errors import ConfigError
-from trader.model.market import FeeRates, Granularity
+from trader.model.market import FeeRates
 from trader.settings import Settings
 
-_LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
 _FEE_MAX = Decimal("0.05")
 _ACCOUNT = "account"
-
-
-def read_granularity(text: str | None) -> Granularity | None:
-    """Read the length of a bar. Raises: ConfigError."""
-    if text is None:
-        return None
-    if text not in _LENGTHS:
-        raise ConfigError(f"--granularity: {text!r:.80}; allowed is one of {', '.join(_LENGTHS)}")
-    return Granularity(_LENGTHS[text])
 
 
 def read_names(text: str | None, option: str) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ def _run(settings: Settings, folder: Path, access: VenueAccess, clock: Clock, sc
 
 def _run_on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> _Done:
     setup = (
-        set_up_candles(settings, candles, now, now)
+        set_up_candles(settings, candles, now, now, SystemClock().now())
         if candles is not None
         else set_up_synthetic(settings, now, SYNTHETIC_HOURS, seed)
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from desk.cli.cycle import explain_failure
-from desk.cli.market_options import check_address, name_origin
+from desk.cli.market_options import AskedVenueOption
 from desk.key_file import read_key_file
 from trader.adapters.coinbase.adapter import list_key_problems, open_exchange
 from trader.adapters.coinbase.auth import Credentials, choose_signer
@@ -26,14 +26,6 @@ _SHAPES = {
 }
 
 
-_VENUE_VARIABLE = "TRADER_VENUE_URL"
-
-
-def _check_venue(context: typer.Context, venue: str) -> str:
-    check_address(venue, name_origin(context, "venue", _VENUE_VARIABLE))
-    return venue
-
-
 def register(app: typer.Typer) -> None:
     """Add ``trader key check``."""
     group = typer.Typer(help="Look at an API key of the venue without showing it.", no_args_is_help=True)
@@ -45,9 +37,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The key file as it was downloaded.")] = None,
     secret: Annotated[str, typer.Option("--secret", help="Id of a secret of Secrets Manager that holds it.")] = "",
     parameter: Annotated[str, typer.Option("--parameter", help="Name of a SecureString parameter that holds it.")] = "",
-    venue: Annotated[
-        str, typer.Option("--venue", envvar=_VENUE_VARIABLE, help="Address of the venue.", callback=_check_venue)
-    ] = BASE_URL,
+    venue: AskedVenueOption = BASE_URL,
 ) -> None:
     """Say of a key in which shape it is, what it may do and in which portfolio, as the venue answers it.
 

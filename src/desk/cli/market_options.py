@@ -15,6 +15,7 @@ from desk.location import check_folder
 from desk.markets import MarketSetup
 from trader.errors import ConfigError
 from trader.model.ids import Instant, rfc3339
+from trader.model.market import Granularity
 
 CandlesOption = Annotated[
     Path | None, typer.Option("--candles", help="Folder of <PRODUCT>-<granularity>.csv.gz; synthetic without it.")
@@ -36,8 +37,26 @@ HomeOption = Annotated[
     Path,
     typer.Option("--home", envvar="TRADER_HOME", help="Where state and audit are kept.", callback=_check_home),
 ]
+LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h": "ONE_HOUR", "1d": "ONE_DAY"}
+GranularityOption = Annotated[
+    str | None, typer.Option("--granularity", help=f"Bars: {', '.join(LENGTHS)}; the configured ones without it.")
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the synthetic market; 7 without it.")]
 HOME = Path(".trader")
+
+
+_VENUE_VARIABLE = "TRADER_VENUE_URL"
+
+
+def _check_venue(context: typer.Context, venue: str) -> str:
+    check_address(venue, name_origin(context, "venue", _VENUE_VARIABLE))
+    return venue
+
+
+#: Of a command that only asks the venue.
+AskedVenueOption = Annotated[
+    str, typer.Option("--venue", envvar=_VENUE_VARIABLE, help="Address of the venue.", callback=_check_venue)
+]
 
 #: So much of the synthetic market there is before the first tick: enough for every average.
 SYNTHETIC_HOURS = 170
@@ -58,6 +77,13 @@ def read_market_instant(text: str, option: str) -> Instant:
     if not _EARLIEST <= at < _LATEST:
         raise ConfigError(f"{option}: {text!r}; allowed are instants from {rfc3339(_EARLIEST)} to {rfc3339(_LATEST)}")
     return at
+
+
+def read_length(text: str | None) -> Granularity | None:
+    """Read the length of bars as it is typed; None where none was. Raises: ConfigError."""
+    if text is not None and text not in LENGTHS:
+        raise ConfigError(f"--granularity: {text!r:.80}; allowed is one of {', '.join(LENGTHS)}")
+    return None if text is None else Granularity(LENGTHS[text])
 
 
 def check_address(url: str, name: str = "--venue") -> None:

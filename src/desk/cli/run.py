@@ -38,6 +38,7 @@ from desk.run import TickRun
 from desk.run_folders import RunFolder, RunPage, check_name, open_run
 from desk.run_journal import TickRecord
 from desk.stop import StopRequest
+from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError, StoreUnavailable
 from trader.model.codec import digest_of
 from trader.model.ids import Instant, rfc3339
@@ -183,7 +184,7 @@ def _set_up(
     if candles is not None:
         if first is None or (last is None and ticks is None):
             raise ConfigError("with --candles, run needs --from, and --to or --ticks")
-        setup = set_up_candles(settings, candles, first, last or Instant(first + 1))
+        setup = set_up_candles(settings, candles, first, last or Instant(first + 1), SystemClock().now())
         return setup, _list_instants(first, last, ticks, setup.settings.cycle.period_seconds)
     period = settings.cycle.period_seconds
     if first is None:

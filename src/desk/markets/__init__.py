@@ -40,13 +40,16 @@ def set_up_synthetic(settings: Settings, until: Instant, hours: int, seed: int =
     return MarketSetup(f"synthetic-{seed}", f"synthetic market, seed {seed}", settings, made.products, made.series)
 
 
-def set_up_candles(settings: Settings, folder: Path, start: Instant, end: Instant) -> MarketSetup:
+def set_up_candles(
+    settings: Settings, folder: Path, start: Instant, end: Instant, now: Instant | None = None
+) -> MarketSetup:
     """Set up a market from a folder of candles that cover a window.
 
     The configured granularity is used where the folder has it for enough products, else the finest that it has; the
-    period of a cycle is then at least one bar. Raises: ConfigError if the folder does not cover the window.
+    period of a cycle is then at least one bar. With *now* no candle may still be open then. Raises: ConfigError if the
+    folder does not cover the window; DataError.
     """
-    candles = CandleFolder(folder)
+    candles = CandleFolder(folder, now)
     granularity = candles.choose_granularity(settings.bars.granularity, start, end)
     settings = fit_settings(settings, granularity)
     accounting = settings.app.accounting_asset

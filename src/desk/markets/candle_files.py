@@ -1,15 +1,16 @@
-"""Files of candles: what they are called, their header, and what may be wrong with a row, for all who read them."""
+"""Files of candles: what they are called, and their header, for all who read them."""
 
 from __future__ import annotations
 
 import gzip
 import re
 import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import ProductId
-from trader.model.market import Candle, Granularity
+from trader.model.market import Granularity
 
 SUFFIXES = {
     "1m": Granularity.ONE_MINUTE,
@@ -27,11 +28,53 @@ HEADER = "start,open,high,low,close,volume"
 NAMES = tuple(HEADER.split(","))
 COLUMNS = len(NAMES)
 
-#: How files of text end.
+#: How files of text end, and all files of candles.
 TEXT_ENDINGS = (".csv", ".csv.gz")
+PARQUET = ".parquet"
+ENDINGS = (*TEXT_ENDINGS, PARQUET)
 
 _NAME = re.compile(rf"([A-Z0-9]+-(?:{'|'.join(QUOTES)}))-({'|'.join(SUFFIXES)})((?:\.[a-z]+)+)")
+# Not those that begin with a dot: what a writer that was killed leaves is nobody's.
+_LIKE_CANDLES = re.compile(r"^[^.].*\.(csv|parquet)(\.\w+)?$", re.IGNORECASE)
 _SUFFIX_OF = {granularity: suffix for suffix, granularity in SUFFIXES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class CandleFile:
+    """A file of candles, as its name tells."""
+
+    path: Path
+    product_id: ProductId
+    granularity: Granularity
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContent:
+    """Files of candles by name, what is wrong with two of the same candles, and files that look like candles only."""
+
+    files: list[CandleFile] = field(default_factory=list)
+    doubles: list[str] = field(default_factory=list)
+    odd: list[Path] = field(default_factory=list)
+
+
+def look_into(folder: Path, endings: tuple[str, ...] = TEXT_ENDINGS) -> FolderContent:
+    """Look which files of candles there are. Raises: ConfigError if it is no folder."""
+    if not folder.is_dir():
+        found = "no folder" if folder.exists() else "not there"
+        raise ConfigError(f"{folder} is {found}; allowed is a folder of candles")
+    content = FolderContent()
+    named: dict[str, str] = {}
+    for file in sorted(folder.iterdir()):
+        match = _NAME.fullmatch(file.name)
+        if match is None or match[3] not in endings:
+            if _LIKE_CANDLES.search(file.name):
+                content.odd.append(file)
+            continue
+        first = named.setdefault(f"{match[1]}-{match[2]}", file.name)
+        if first != file.name:
+            content.doubles.append(f"{folder}: {first} and {file.name} are the same; leave one of them")
+        content.files.append(CandleFile(file, ProductId(match[1]), SUFFIXES[match[2]]))
+    return content
 
 
 def list_candle_files(
@@ -41,19 +84,18 @@ def list_candle_files(
 
     Raises: ConfigError if it is no folder, or if two files hold the same candles in two formats.
     """
-    if not folder.is_dir():
-        found = "no folder" if folder.exists() else "not there"
-        raise ConfigError(f"{folder} is {found}; allowed is a folder of candles")
+    content = look_into(folder, endings)
+    if content.doubles:
+        raise ConfigError(content.doubles[0])
     files: dict[Granularity, dict[ProductId, Path]] = {}
-    for file in sorted(folder.iterdir()):
-        match = _NAME.fullmatch(file.name)
-        if match is None or match[3] not in endings:
-            continue
-        product_id, of_length = ProductId(match[1]), files.setdefault(SUFFIXES[match[2]], {})
-        if product_id in of_length:
-            raise ConfigError(f"{folder}: {of_length[product_id].name} and {file.name} are the same; leave one of them")
-        of_length[product_id] = file
+    for each in content.files:
+        files.setdefault(each.granularity, {})[each.product_id] = each.path
     return files
+
+
+def is_readable(product_id: str) -> bool:
+    """Tell whether files of a product's candles are found by their names: of some quote assets they are not."""
+    return _NAME.fullmatch(f"{product_id}-1m.csv") is not None
 
 
 def name_candles(product_id: ProductId, granularity: Granularity) -> str:
@@ -90,49 +132,3 @@ def read_rows(file: Path) -> bytes:
         end -= 1
     # Once: what is copied here is as long as the file.
     return content[first + 1 : end]
-
-
-def parse_row(file: Path, number: int, row: str) -> Candle:
-    """Read the row of a line. Raises: MalformedData naming file, line and value."""
-    place = f"{file}, line {number}"
-    cells = row.split(",")
-    if len(cells) != COLUMNS:
-        raise MalformedData(f"{place}: {len(cells)} cells instead of {COLUMNS}: {row!r}")
-    values = []
-    for name, cell in zip(NAMES[1:], cells[1:], strict=True):
-        try:
-            values.append(float(cell))
-        except ValueError as error:
-            raise MalformedData(f"{place}: {name} {cell!r} is not a number") from error
-    try:
-        candle = Candle(int(cells[0]), *values)
-    except ValueError as error:
-        raise MalformedData(f"{place}: start {cells[0]!r} is not a whole number") from error
-    check_values(place, candle, repr(row))
-    return candle
-
-
-def check_values(place: str, candle: Candle, shown: str) -> None:
-    """Refuse numbers that make no candle. Raises: MalformedData naming the place, and the row as it is shown."""
-    # Every comparison with what is not a number is false.
-    in_range = 0 < candle.low <= candle.open <= candle.high and candle.low <= candle.close <= candle.high
-    if not (in_range and candle.high < float("inf") and 0 <= candle.volume < float("inf")):
-        raise MalformedData(f"{place}: {shown} is no candle")
-
-
-def check_start(place: str, start: int, previous: int, step: int) -> None:
-    """Refuse a start off the grid, or one that does not ascend. Raises: MalformedData naming the place."""
-    if start % step:
-        raise MalformedData(f"{place}: start {start} is not a multiple of {step}")
-    if start <= previous:
-        raise MalformedData(f"{place}: start {start} does not follow {previous}")
-
-
-def parse_rows(file: Path, rows: bytes, step: int) -> list[Candle]:
-    """Read rows one by one, to find the first that is wrong. Raises: MalformedData naming file, line and value."""
-    candles: list[Candle] = []
-    for number, row in enumerate(rows.decode().split("\n") if rows else (), start=2):
-        candle = parse_row(file, number, row)
-        check_start(f"{file}, line {number}", candle.start, candles[-1].start if candles else -1, step)
-        candles.append(candle)
-    return candles

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import repeat
-from operator import le, lt
 from pathlib import Path
 
-from desk.markets.candle_files import COLUMNS, list_candle_files, parse_row, parse_rows, read_rows
+from desk.markets.candle_files import list_candle_files, read_rows
+from desk.markets.candle_rows import parse_candles, parse_row
 from trader.errors import ConfigError, MalformedData
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Granularity
 
 
 class CandleFolder:
-    """Which candles there are, and the candles. Files of other names are left alone."""
+    """Which candles there are, and the candles. Files of other names are left alone.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    With *now* no candle may still be open then: what it says may change.
+    """
+
+    def __init__(self, path: Path, now: Instant | None = None) -> None:
+        self._path, self._now = path, now
         self._files = list_candle_files(path)
         self._candles: dict[Path, list[Candle]] = {}
         self._spans: dict[Path, tuple[int, int]] = {}
@@ -55,7 +57,7 @@ class CandleFolder:
         if file is None:
             raise ConfigError(f"{self._path}: there are no {granularity} candles of {product_id}")
         if file not in self._candles:
-            self._candles[file] = _parse(file, read_rows(file), granularity.seconds)
+            self._candles[file] = parse_candles(file, read_rows(file), granularity.seconds, self._now)
         return self._candles[file]
 
     def span(self, product_id: ProductId, granularity: Granularity) -> tuple[Instant, Instant]:
@@ -85,33 +87,3 @@ class CandleFolder:
             count = rows.count(b"\n") + 1
             self._spans[file] = parse_row(file, 2, first).start, parse_row(file, count + 1, last).start
         return self._spans[file]
-
-
-def _parse(file: Path, body: bytes, step: int) -> list[Candle]:
-    """Turn a whole file into candles, column by column; only a file with a fault is read row by row, to find it."""
-    rows = body.count(b"\n") + 1 if body else 0
-    cells = body.decode().replace("\n", ",").split(",") if body else []
-    try:
-        if len(cells) != rows * COLUMNS:
-            raise ValueError
-        starts = list(map(int, cells[0::COLUMNS]))
-        opens, highs, lows, closes, volumes = (list(map(float, cells[at::COLUMNS])) for at in range(1, COLUMNS))
-        is_sound = (
-            all(map(lt, starts, starts[1:]))
-            and not any(start % step for start in starts)
-            and all(map(lt, repeat(0.0), lows))
-            and all(map(le, lows, opens))
-            and all(map(le, opens, highs))
-            and all(map(le, lows, closes))
-            and all(map(le, closes, highs))
-            and all(map(lt, highs, repeat(float("inf"))))
-            and all(map(le, repeat(0.0), volumes))
-            and all(map(lt, volumes, repeat(float("inf"))))
-        )
-    except ValueError:
-        is_sound = False
-    if not is_sound:
-        return parse_rows(file, body, step)
-    # The tuple's own constructor: Candle's would take most of the time of the whole function.
-    rows_of_values = zip(starts, opens, highs, lows, closes, volumes, strict=True)
-    return list(map(tuple.__new__, repeat(Candle), rows_of_values))

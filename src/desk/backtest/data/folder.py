@@ -13,23 +13,26 @@ from numpy.typing import NDArray
 from desk.backtest.data.checks import check_columns, is_sound
 from desk.backtest.data.columns import Columns
 from desk.backtest.requirements import check_installed
-from desk.markets.candle_files import NAMES, TEXT_ENDINGS, list_candle_files, parse_rows, read_rows
+from desk.markets.candle_files import ENDINGS, NAMES, PARQUET, list_candle_files, read_rows
+from desk.markets.candle_rows import parse_candles
 from trader.errors import ConfigError, DataError, MalformedData
-from trader.model.ids import ProductId
+from trader.model.ids import Instant, ProductId
 from trader.model.market import Granularity
 
-_PARQUET = ".parquet"
 _ROW = np.dtype([(name, np.int64 if name == "start" else np.float64) for name in NAMES])
 
 
 class CandleFolderSource:
-    """CandleSource over a folder: a product is read when it is asked for, and kept. Other files are left alone."""
+    """CandleSource over a folder: a product is read when it is asked for, and kept. Other files are left alone.
+
+    With *now* no candle may still be open then: what it says may change.
+    """
 
     has_only_closes = False
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._files = list_candle_files(path, (*TEXT_ENDINGS, _PARQUET))
+    def __init__(self, path: Path, now: Instant | None = None) -> None:
+        self.path, self._now = path, now
+        self._files = list_candle_files(path, ENDINGS)
         self._kept: dict[Path, Columns] = {}
 
     def products(self) -> tuple[ProductId, ...]:
@@ -51,34 +54,33 @@ class CandleFolderSource:
         if file is None:
             raise ConfigError(f"{self.path}: there are no {granularity} candles of {product_id}")
         if file not in self._kept:
-            self._kept[file] = read_candle_file(file, granularity)
+            self._kept[file] = read_candle_file(file, granularity, self._now)
         return self._kept[file]
 
 
-def read_candle_file(file: Path, granularity: Granularity) -> Columns:
+def read_candle_file(file: Path, granularity: Granularity, now: Instant | None = None) -> Columns:
     """Read one file, by its ending.
 
     Raises: ConfigError without DuckDB for Parquet; DataError; MalformedData naming file, line (or row) and value.
     """
-    columns = _read_parquet(file, granularity) if file.suffix == _PARQUET else _read_text(file, granularity)
-    if not len(columns):
-        raise MalformedData(f"{file}: no candles")
+    if file.suffix != PARQUET:
+        return _read_text(file, granularity, now)
+    columns = read_parquet(file, granularity)
+    check_columns(str(file), columns, now)
     return columns
 
 
-def _read_text(file: Path, granularity: Granularity) -> Columns:
+def _read_text(file: Path, granularity: Granularity, now: Instant | None) -> Columns:
     rows = read_rows(file)
-    columns = _parse(rows, granularity)
+    columns = _parse(rows, granularity, now) if rows else None
     if columns is None:
-        # Row by row, to find the fault, or what Python takes for a number and NumPy does not.
-        return Columns.from_candles(granularity, parse_rows(file, rows, granularity.seconds))
+        # By the reader that makes tuples: it finds the fault, or takes what Python takes for a number.
+        return Columns.from_candles(granularity, parse_candles(file, rows, granularity.seconds, now))
     return columns
 
 
-def _parse(rows: bytes, granularity: Granularity) -> Columns | None:
+def _parse(rows: bytes, granularity: Granularity, now: Instant | None) -> Columns | None:
     """Read all rows at once; None if any of them is not as it should be."""
-    if not rows:
-        return Columns.from_candles(granularity, ())
     try:
         with warnings.catch_warnings():
             # Such as that a start is no whole number.
@@ -88,10 +90,11 @@ def _parse(rows: bytes, granularity: Granularity) -> Columns | None:
         return None
     columns = _split(granularity, {name: table[name] for name in NAMES})
     # Empty lines were passed over.
-    return columns if len(columns) == rows.count(b"\n") + 1 and is_sound(columns) else None
+    return columns if len(columns) == rows.count(b"\n") + 1 and is_sound(columns, now) else None
 
 
-def _read_parquet(file: Path, granularity: Granularity) -> Columns:
+def read_parquet(file: Path, granularity: Granularity) -> Columns:
+    """Read a file of Parquet as it is: what its numbers say is not looked at. Raises: ConfigError; DataError."""
     check_installed("duckdb")
     # Loaded for Parquet alone: it takes as much memory as all the candles together.
     import duckdb  # noqa: PLC0415
@@ -109,9 +112,7 @@ def _read_parquet(file: Path, granularity: Granularity) -> Columns:
             raise MalformedData(f"{file}, row {at + 1}: {name} is empty")
     if table["start"].dtype.kind not in "iu":
         raise MalformedData(f"{file}: start is {table['start'].dtype}; allowed are whole seconds")
-    columns = _split(granularity, table)
-    check_columns(str(file), columns)
-    return columns
+    return _split(granularity, table)
 
 
 def _split(granularity: Granularity, table: dict[str, NDArray[Any]]) -> Columns:

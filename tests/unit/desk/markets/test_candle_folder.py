@@ -153,6 +153,7 @@ def test_file_without_rows_spans_nothing(tmp_path: Path) -> None:
     """It is reported rather than skipped."""
     put(tmp_path, "BTC-USD-1h")
 
-    assert [] == CandleFolder(tmp_path).load(BTC, HOUR)
+    with pytest.raises(MalformedData, match="no candles"):
+        CandleFolder(tmp_path).load(BTC, HOUR)
     with pytest.raises(MalformedData, match="no candles"):
         CandleFolder(tmp_path).products(HOUR, Instant(0), Instant(1))
