@@ -1,28 +1,35 @@
 """Candles from Coinbase's public API into a folder; asked again, it goes on where it was, and asks for nothing twice.
 
 The trading system's own client asks: its time-outs, its repetitions and its budget of requests hold here too. What is
-not closed for a minute is not taken, since the venue may still change it.
+not closed for a minute is not taken, since the venue may still change it. An answer that makes no sense is never kept.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from desk.backtest.data.cache import PartialCandles, Replace, Stretch, sweep_left_overs
-from desk.backtest.data.checks import check_columns
-from desk.backtest.data.columns import Columns
+from desk.backtest.data.cache import KeptRows, PartialCandles, Replace, Stretch, sweep_left_overs
 from desk.backtest.data.gaps import Gap, find_gaps
 from desk.backtest.data.metadata import RecordedProduct, format_metadata, name_metadata
 from desk.folder_lock import lock_folder
+from desk.markets.candle_rows import check_start, check_values
+from trader.adapters.coinbase.failures import InvalidArgument, NotFound
 from trader.adapters.coinbase.market_data import BUCKETS_MAX, CoinbaseMarket
 from trader.adapters.local.atomic_files import replace_bytes, translate_errors
-from trader.errors import ConfigError, DataError, TraderError, VenueProtocol
+from trader.errors import ConfigError, DataError, TraderError, VenueProtocol, VenueThrottled, VenueUnavailable
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Granularity
 
 _SETTLED_SECONDS = 60
+# How soon a wait hears that it is to end.
+_SLICE_SECONDS = 0.2
+
+
+class Interrupted(TraderError):
+    """Somebody asked the download to end; what was kept is there, and the same download goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a download is. Units: buckets, of all its products together; what was there before counts as done."""
+    """How far a download is. Units: buckets, of all its products together.
+
+    What was there before counts as done; ``asked`` is how many of those done this run has asked for.
+    """
 
     product_id: ProductId
     done: int
     total: int
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +71,31 @@ class Downloaded:
     without_metadata: DataError | None = None
 
 
-def _say_nothing(_progress: Progress) -> None:
+def _say_nothing(*_: object) -> None:
     pass
+
+
+def _go_on() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class CoinbaseDownload:
     """A way from a market into a folder. ``on_progress`` is called after each piece that was kept.
 
-    A piece is what ``parallel`` requests, under way together, answer; a kill loses the answers of one piece.
+    A piece is what ``parallel`` requests, under way together, answer; a kill loses the answers of one piece. Where
+    there was no answer, or one without sense, the piece is asked for again after each of ``pauses``, in seconds, and
+    ``on_trouble`` is told why and how long the pause is. ``is_stopped`` is asked before each piece.
     """
 
     market: CoinbaseMarket
     folder: Path
     on_progress: Callable[[Progress], None] = _say_nothing
     parallel: int = 8
+    pauses: Sequence[float] = ()
+    on_trouble: Callable[[TraderError, float], None] = _say_nothing
+    is_stopped: Callable[[], bool] = _go_on
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     replace: Replace = field(default=replace_bytes, repr=False)
 
     def run(self, wanted: Wanted) -> tuple[Downloaded, ...]:
@@ -82,7 +103,8 @@ class CoinbaseDownload:
 
         A product that the venue does not know, or of which it tells nonsense, stops no other.
         Raises: ConfigError for a window without a closed bucket or a file of others; VenueError if the venue does not
-        answer; NotNow if another process works in the folder; DataError for a file that cannot be read or written.
+        answer; NotNow if another process works in the folder; DataError for a file that cannot be read or written;
+        Interrupted.
         """
         with lock_folder(self.folder), translate_errors(self.folder, DataError):
             sweep_left_overs(self.folder)
@@ -94,9 +116,9 @@ class CoinbaseDownload:
             found = []
             for job in jobs:
                 problem = job.fill(count)
-                columns = job.finish() if problem is None else job.candles.load()
-                gaps = find_gaps(columns, wanted.gap_buckets)
-                found.append(Downloaded(job.product_id, len(columns), gaps, problem, causes.get(job.product_id)))
+                starts = (job.finish() if problem is None else job.candles.load()).starts
+                gaps = find_gaps(wanted.granularity, starts, wanted.gap_buckets)
+                found.append(Downloaded(job.product_id, len(starts), gaps, problem, causes.get(job.product_id)))
             return tuple(found)
 
     def _record_products(self, product_ids: Sequence[ProductId], now: Instant) -> dict[ProductId, DataError]:
@@ -113,11 +135,12 @@ class _Count:
     """Counts buckets and tells whoever shows them."""
 
     def __init__(self, tell: Callable[[Progress], None], total: int) -> None:
-        self._tell, self._total, self._done = tell, total, 0
+        self._tell, self._total, self._done, self._asked = tell, total, 0, 0
 
-    def add(self, product_id: ProductId, buckets: int) -> None:
+    def add(self, product_id: ProductId, buckets: int, *, is_asked: bool) -> None:
         self._done += buckets
-        self._tell(Progress(product_id, self._done, self._total))
+        self._asked += buckets if is_asked else 0
+        self._tell(Progress(product_id, self._done, self._total, self._asked))
 
 
 class _Job:
@@ -128,7 +151,7 @@ class _Job:
     ) -> None:
         self.product_id = product_id
         self.candles = PartialCandles(download.folder, product_id, granularity, download.replace)
-        self._market, self._granularity = download.market, granularity
+        self._download, self._granularity = download, granularity
         self._pieces = self.candles.plan(stretch, download.parallel * BUCKETS_MAX)
 
     @property
@@ -136,41 +159,76 @@ class _Job:
         return sum(map(self._count, self._pieces))
 
     def fill(self, count: _Count) -> TraderError | None:
-        """Keep every piece; return why one cannot be had. Raises: VenueError if there is no answer at all."""
+        """Keep every piece; return why one cannot be had.
+
+        Raises: VenueError if there is no answer at all; Interrupted.
+        """
         left = self.buckets
         for piece in self._pieces:
-            if not self.candles.has(piece):
+            self._heed_stop()
+            is_asked = not self.candles.has(piece)
+            if is_asked:
                 try:
-                    columns = self._ask(piece)
+                    candles = self._ask_until_answered(piece)
                 except (VenueProtocol, DataError) as error:
-                    count.add(self.product_id, left)
+                    count.add(self.product_id, left, is_asked=False)
                     return error
-                self.candles.keep(piece, columns)
+                self.candles.keep(piece, candles)
             left -= self._count(piece)
-            count.add(self.product_id, self._count(piece))
+            count.add(self.product_id, self._count(piece), is_asked=is_asked)
         return None
 
-    def finish(self) -> Columns:
+    def finish(self) -> KeptRows:
         return self.candles.finish(self._pieces)
 
     def _count(self, piece: Stretch) -> int:
         return (piece.end - piece.start) // self._granularity.seconds
 
-    def _ask(self, piece: Stretch) -> Columns:
+    def _ask_until_answered(self, piece: Stretch) -> list[Candle]:
+        for pause in self._download.pauses:
+            try:
+                return self._ask(piece)
+            except (NotFound, InvalidArgument):
+                # That is an answer, and stays the same.
+                raise
+            except (VenueUnavailable, VenueThrottled, VenueProtocol, DataError) as error:
+                self._download.on_trouble(error, pause)
+            left = pause
+            while left > 0:
+                self._heed_stop()
+                self._download.sleep(min(left, _SLICE_SECONDS))
+                left -= _SLICE_SECONDS
+        return self._ask(piece)
+
+    def _heed_stop(self) -> None:
+        if self._download.is_stopped():
+            raise Interrupted(f"{self.product_id}: somebody asked the download to end")
+
+    def _ask(self, piece: Stretch) -> list[Candle]:
         step = self._granularity.seconds
         windows = [(each.start, each.end - step) for each in piece.split(BUCKETS_MAX * step)]
-        pages = self._market.candles(self.product_id, self._granularity, windows)
+        pages = self._download.market.candles(self.product_id, self._granularity, windows)
         place = f"{self.product_id}, {self._granularity}"
         rows: list[Candle] = []
         for (first, last), page in zip(windows, pages, strict=True):
-            inside = {candle.start: candle for candle in page if first <= candle.start <= last}
-            if page and not inside:
+            # A bucket too many at an end is left out. Any other that was not asked for may stand where one of ours did.
+            odd = next((each.start for each in page if not first - step <= each.start <= last + step), None)
+            if odd is not None:
                 asked = f"{rfc3339(Instant(first))} to {rfc3339(Instant(last))}"
-                raise VenueProtocol(f"{place}: none of {len(page)} candles is from {asked}, as was asked for")
-            rows += (inside[start] for start in sorted(inside))
-        columns = Columns.from_candles(self._granularity, rows)
-        check_columns(place, columns)
-        return columns
+                raise VenueProtocol(f"{place}: a candle of start {odd} is not from {asked}, as was asked for")
+            # The same twice is no harm; one start with two prices is, and shows below.
+            rows += sorted({candle for candle in page if first <= candle.start <= last})
+        _check_candles(place, rows, step)
+        return rows
+
+
+def _check_candles(place: str, candles: Sequence[Candle], step: int) -> None:
+    previous = -1
+    for candle in candles:
+        at = f"{place}, {rfc3339(Instant(candle.start))}"
+        check_values(at, candle, repr(tuple(candle)))
+        check_start(at, candle.start, previous, step)
+        previous = candle.start
 
 
 def _cut_to_closed(wanted: Wanted, now: Instant) -> Stretch:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-import numpy as np
-
-from desk.backtest.data.columns import Columns
 from trader.model.ids import Instant, rfc3339
 from trader.model.market import Granularity
 
@@ -28,11 +27,17 @@ class Gap:
         return f"{rfc3339(self.start)} to {rfc3339(self.end)}: {self.buckets} {self.granularity} buckets"
 
 
-def find_gaps(columns: Columns, longer_than: int = 0) -> tuple[Gap, ...]:
-    """Find the holes of more than so many buckets, oldest first; before the first candle and after the last is none."""
-    step = columns.granularity.seconds
-    missing = np.diff(columns.start) // step - 1
+def find_gaps(granularity: Granularity, starts: Sequence[int], longer_than: int = 0) -> tuple[Gap, ...]:
+    """Find the holes of more than so many buckets, oldest first; before the first candle and after the last is none.
+
+    Shape: *starts* ascend on the grid of the granularity. Units: epoch seconds.
+    """
+    step = granularity.seconds
+    if starts and starts[-1] - starts[0] == (len(starts) - 1) * step:
+        return ()
+    reach = (longer_than + 1) * step
     return tuple(
-        Gap(columns.granularity, Instant(int(columns.start[at]) + step), int(missing[at]))
-        for at in np.flatnonzero(missing > longer_than)
+        Gap(granularity, Instant(one + step), (other - one) // step - 1)
+        for one, other in pairwise(starts)
+        if other - one > reach
     )

@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from desk.backtest.data.columns import CandleSource, Columns
 from desk.markets.candle_market import make_product
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.codec import decode, encode
@@ -18,6 +18,11 @@ from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Product
 
+if TYPE_CHECKING:
+    # A download records metadata where there is no NumPy.
+    from desk.backtest.data.columns import CandleSource, Columns
+
+METADATA_ENDING = ".product.json"
 # As many as the increments are guessed by.
 _NEWEST = 500
 
@@ -51,7 +56,7 @@ class RecordedProduct:
 
 def name_metadata(folder: Path, product_id: ProductId) -> Path:
     """Name the file of a product's metadata: ``BTC-USD.product.json``, one for all lengths of bar."""
-    return folder / f"{product_id}.product.json"
+    return folder / f"{product_id}{METADATA_ENDING}"
 
 
 def format_metadata(recorded: RecordedProduct) -> bytes:

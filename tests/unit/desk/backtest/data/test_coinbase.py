@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import re
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from desk.backtest.data.coinbase import CoinbaseDownload, Downloaded, Progress, Wanted
+from desk.backtest.data.coinbase import CoinbaseDownload, Downloaded, Interrupted, Progress, Wanted
 from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.data.metadata import read_metadata
 from desk.errors import NotNow
@@ -22,6 +23,7 @@ from desk.sandbox.market import PriceSource
 from desk.sandbox.server import VenueServer
 from desk.sandbox.venue import Venue
 from factories_venue import SOL, START, a_product, a_simulation
+from trader.adapters.coinbase.failures import NotFound
 from trader.adapters.coinbase.limits import RateLimits, TimeoutPolicy, Timing
 from trader.adapters.coinbase.market_data import BUCKETS_MAX, CoinbaseMarket, open_market
 from trader.adapters.local.atomic_files import replace_bytes
@@ -185,7 +187,7 @@ def test_progress_is_told_after_each_piece(world: World, tmp_path: Path) -> None
     world.download(tmp_path / "a", on_progress=told.append)
 
     assert [each.done for each in told] == sorted(each.done for each in told)
-    assert Progress(BTC, 2 * BUCKETS, 2 * BUCKETS) == told[-1]
+    assert Progress(BTC, 2 * BUCKETS, 2 * BUCKETS, 2 * BUCKETS) == told[-1]
 
 
 def test_bucket_that_may_still_change_is_not_taken(world: World, tmp_path: Path) -> None:
@@ -333,7 +335,7 @@ def test_product_that_is_not_known_stops_no_other(world: World, tmp_path: Path) 
     [
         (Candle(FIRST + 1, 1, 1, 1, 1, 1), "start .* is not a multiple of 300"),
         (Candle(FIRST, 1, 1, 2, 1, 1), "is no candle"),
-        (Candle(0, 1, 1, 1, 1, 1), "none of 1 candles is from 2026-11-20T10:00:00Z"),
+        (Candle(0, 1, 1, 1, 1, 1), "a candle of start 0 is not from 2026-11-20T10:00:00Z"),
     ],
 )
 def test_nonsense_is_not_stored(world: World, tmp_path: Path, candle: Candle, complaint: str) -> None:
@@ -350,6 +352,103 @@ def test_nonsense_is_not_stored(world: World, tmp_path: Path, candle: Candle, co
     assert re.search(complaint, str(sol.problem))
     assert btc.problem is None
     assert (BTC,) == CandleFolderSource(tmp_path).products()
+
+
+class Twice(Counted):
+    """Says some candles of each page twice, the second time perhaps with another price, and one too many."""
+
+    factor = 1.0
+
+    def candles(self, product_id: ProductId, granularity: Granularity, windows: Any) -> list[list[Candle]]:
+        pages = super().candles(product_id, granularity, windows)
+        after = [Candle(last + 300, 1, 1, 1, 1, 1) for _, last in windows]
+        doubled = [[each._replace(volume=each.volume * self.factor) for each in page[:3]] for page in pages]
+        return [[*page, *twice, more] for page, twice, more in zip(pages, doubled, after, strict=True)]
+
+
+def test_candle_that_is_told_twice_is_kept_once(world: World, tmp_path: Path) -> None:
+    """And a bucket beside those that were asked for is left out."""
+    world.download(tmp_path / "once")
+    world.download(tmp_path / "twice", market=Twice(world.market.market))
+
+    assert look(tmp_path / "once") == look(tmp_path / "twice")
+
+
+def test_candle_that_is_told_in_two_ways_is_not_stored(world: World, tmp_path: Path) -> None:
+    """Nobody knows which one is true."""
+    market = Twice(world.market.market)
+    market.factor = 2
+
+    for found in world.download(tmp_path, market=market):
+        assert "does not follow" in str(found.problem)
+
+    assert [] == list(tmp_path.glob("*.csv.gz"))
+
+
+def test_what_goes_wrong_for_a_while_is_asked_for_again(world: World, tmp_path: Path) -> None:
+    """An outage, and an answer without sense; who waits is told why and how long, and what is not known stays so."""
+    world.download(tmp_path / "calm")
+    told: list[tuple[str, float]] = []
+    slept: list[float] = []
+    world.venue.faults.add("unavailable", "GET", "/market/products/SOL-USD", count=8)
+
+    class Odd(Counted):
+        def candles(self, product_id: ProductId, granularity: Granularity, windows: Any) -> list[list[Candle]]:
+            pages = super().candles(product_id, granularity, windows)
+            odd = product_id == BTC and len(told) < 3
+            return [[each._replace(low=each.high + 1) for each in page] for page in pages] if odd else pages
+
+    changes: dict[str, Any] = {"pauses": (0.3, 5, 10), "sleep": slept.append}
+    found = world.download(
+        tmp_path / "rough",
+        replace(WANTED, product_ids=(SOL, BTC, DEAD)),
+        market=Odd(world.market.market),
+        on_trouble=lambda error, pause: told.append((type(error).__name__, pause)),
+        **changes,
+    )
+
+    assert [("VenueUnavailable", 0.3), ("VenueUnavailable", 5), ("MalformedData", 0.3)] == told
+    assert pytest.approx(5.6) == sum(slept)
+    assert max(slept) <= 0.2
+    assert [None, None, NotFound] == [each.problem and type(each.problem) for each in found]
+    assert look(tmp_path / "calm") == look(tmp_path / "rough")
+
+
+def test_download_ends_before_the_next_piece_when_it_is_asked_to(world: World, tmp_path: Path) -> None:
+    """Also while it waits; what was kept is not asked for again."""
+    world.download(tmp_path / "whole")
+    told: list[Progress] = []
+    with pytest.raises(Interrupted):
+        world.download(tmp_path / "ended", on_progress=told.append, is_stopped=lambda: len(told) == 1)
+    world.venue.faults.add("unavailable", "GET", "/market/products/SOL-USD", count=4)
+    slept: list[float] = []
+    with pytest.raises(Interrupted):
+        world.download(tmp_path / "ended", pauses=(60,), sleep=slept.append, is_stopped=lambda: len(slept) >= 2)
+    world.download(tmp_path / "ended", on_progress=told.append)
+
+    assert 0 < told[0].asked < told[0].total
+    assert told[-1].done == told[-1].total > told[-1].asked
+    assert look(tmp_path / "whole") == look(tmp_path / "ended")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_same_candles_in_another_file_are_refused(world: World, tmp_path: Path, ending: str) -> None:
+    """Or there would be two of them, which no reader takes."""
+    (tmp_path / f"SOL-USD-5m.{ending}").write_bytes(b"precious")
+
+    with pytest.raises(ConfigError, match=rf"SOL-USD-5m\.{ending} has the same candles"):
+        world.download(tmp_path)
+
+
+def test_download_that_lost_candles_is_named(world: World, tmp_path: Path) -> None:
+    """Rather than gone on with as if nothing had traded."""
+    world.download(tmp_path, INNER)
+    file = tmp_path / "SOL-USD-5m.csv.gz"
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    file.write_bytes(gzip.compress(b"".join(lines[:50] + lines[51:])))
+
+    with pytest.raises(MalformedData, match=r"SOL-USD-5m.csv.gz: \d+ candles of the stretch that was asked for, but"):
+        world.download(tmp_path)
 
 
 def test_window_without_a_trade_leaves_no_file(world: World, tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def test_holes_are_found_by_their_length() -> None:
     starts = (600, 1200, 2400, 2700)
     columns = Columns.from_candles(FIVE, [Candle(start, 1, 1, 1, 1, 1) for start in starts])
 
-    assert [(900, 1, 1200), (1500, 3, 2400)] == [(each.start, each.buckets, each.end) for each in find_gaps(columns)]
-    assert [3] == [each.buckets for each in find_gaps(columns, longer_than=1)]
-    assert () == find_gaps(columns, longer_than=3)
-    assert () == find_gaps(Columns.from_candles(FIVE, []))
+    assert [(900, 1, 1200), (1500, 3, 2400)] == [
+        (each.start, each.buckets, each.end) for each in find_gaps(FIVE, columns.start.tolist())
+    ]
+    assert [3] == [each.buckets for each in find_gaps(FIVE, columns.start.tolist(), longer_than=1)]
+    assert () == find_gaps(FIVE, columns.start.tolist(), longer_than=3)
+    assert () == find_gaps(FIVE, [])
