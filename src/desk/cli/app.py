@@ -28,6 +28,7 @@ _MODULES = (
     "run",
     "runs",
     "backtest",
+    "data",
     "use",
     "status",
     "why",

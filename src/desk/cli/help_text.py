@@ -30,6 +30,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "backtest list": ("trader backtest list", "trader backtest list --json"),
     "backtest show": ("trader backtest show NAME", "trader backtest show NAME --json"),
     "backtest diff": ("trader backtest diff NAME NAME",),
+    "data download": (
+        "trader data download --out CANDLES --products BTC-USD,ETH-USD --from 2025-10-01 --to 2025-10-02",
+        "trader data download --out CANDLES --products SOL-USD --granularity 1h --from 2025-10-01 --to 2025-10-12",
+    ),
+    "data list": ("trader data list DIR", "trader data list DIR --json"),
+    "data check": ("trader data check DIR", "trader data check DIR --max-gap 12"),
     "use": ("trader use --home .trader/synthetic-7", "trader use", "trader use --forget"),
     "status": (
         "trader status",

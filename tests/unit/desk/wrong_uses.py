@@ -354,6 +354,105 @@ _RUNS = [
         "remove-busy", "trader runs remove paper-synthetic-7-1 --yes", "works there", code=ExitCode.NOT_NOW, busy=RUN
     ),
 ]
+_DATA = [
+    _usage("data-without-word", "trader data lst", "lst", "list"),
+    _usage("download-without-folder", "trader data download --from 2026-01-01", "--out"),
+    _usage("download-without-start", "trader data download --out new", "--from"),
+    _usage("data-list-without-folder", "trader data list", "FOLDER"),
+    _usage("data-check-odd-gap", "trader data check DIR --max-gap -1", "--max-gap"),
+    _wrong("download-odd-day", "trader data download --out new --from 2026-13-01", "--from", "'2026-13-01'", *_INSTANT),
+    _wrong(
+        "download-backwards",
+        "trader data download --out new --from 2026-01-02 --to 2026-01-01",
+        "--from 2026-01-02 must be before --to 2026-01-01",
+    ),
+    _wrong("download-the-future", "trader data download --out new --from 2990-01-01", "must be before --to"),
+    _wrong(
+        "download-odd-product",
+        "trader data download --out new --from 2026-01-01 --products 'BTC-USD,bitcoin'",
+        "--products: 'BITCOIN' is no product",
+        "BTC-USD,ETH-USD",
+    ),
+    _wrong(
+        "download-other-quote",
+        "trader data download --out new --from 2026-01-01 --products BTC-EUR",
+        "'BTC-EUR'",
+        "quoted in USD, USDC, USDT",
+    ),
+    _wrong("download-no-product", "trader data download --out new --from 2026-01-01 --products ''", "--products: ''"),
+    _wrong(
+        "download-odd-length",
+        "trader data download --out new --from 2026-01-01 --granularity 7m",
+        "--granularity: '7m'",
+        "allowed is one of 1m",
+    ),
+    _wrong(
+        "download-into-a-file",
+        "trader data download --out nothing.txt --from 2026-01-01",
+        "--out nothing.txt",
+        "no folder",
+    ),
+    _wrong(
+        "download-into-nowhere", "trader data download --out dangling --from 2026-01-01", "dangling", "leads nowhere"
+    ),
+    _wrong(
+        "download-venue-no-address",
+        "trader data download --out new --from 2026-01-01 --venue nowhere",
+        "--venue",
+        "'nowhere'",
+    ),
+    _wrong(
+        "download-without-configuration",
+        "trader data download --out new --from 2026-01-01 --config missing",
+        "missing: no configuration is there",
+    ),
+    _red(
+        "download-venue-dead",
+        "trader data download --out new --from 2026-01-01 --products BTC-USD --granularity 1d --venue http://127.0.0.1:1",
+        "http://127.0.0.1:1 cannot be reached",
+        "the same command goes on: trader data download --out new",
+    ),
+    _red(
+        "download-venue-answers-html",
+        "trader data download --out new --from 2026-01-01 --products BTC-USD --granularity 1d --venue {html}",
+        "GET /time",
+    ),
+    _wrong(
+        "download-while-another-works",
+        "trader data download --out DIR --from 2026-01-01 --products BTC-USD --granularity 1d --venue http://127.0.0.1:1",
+        "DIR: process",
+        "works there already",
+        code=ExitCode.NOT_NOW,
+        busy="DIR",
+    ),
+    _wrong("data-list-missing", "trader data list missing", "missing is not there", "allowed is a folder"),
+    _wrong("data-list-a-file", "trader data list nothing.txt", "nothing.txt is no folder"),
+    _wrong("data-list-empty", "trader data list empty", "empty: no files of candles"),
+    _red("data-list-junk", "trader data list DIR", "BTC-USD-15m.csv.gz", "Not a gzip", put={"DIR/BTC-*": "junk"}),
+    _wrong("data-check-missing", "trader data check missing", "missing is not there"),
+    _wrong("data-check-empty", "trader data check empty", "empty: no files of candles"),
+    _red(
+        "data-check-junk",
+        "trader data check DIR",
+        "DIR/BTC-USD-15m.csv.gz: Not a gzip",
+        put={"DIR/BTC-*": "junk"},
+        on_screen=True,
+    ),
+    _red(
+        "data-check-milliseconds",
+        "trader data check DIR",
+        "DIR/BTC-USD-1h.csv, line 2: start 1767225600000 is no instant in seconds",
+        "2026-01-01T00:00:00Z",
+        put={"DIR/BTC-USD-1h.csv": "start,open,high,low,close,volume\n1767225600000,10,12,9,11,5\n"},
+        on_screen=True,
+    ),
+    _red(
+        "backtest-milliseconds",
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --granularity 1h",
+        "DIR/BTC-USD-1h.csv, line 2: start 1767225600000 is no instant in seconds",
+        put={"DIR/BTC-USD-1h.csv": "start,open,high,low,close,volume\n1767225600000,10,12,9,11,5\n"},
+    ),
+]
 _CONFIGURATIONS = [
     _wrong(
         "config-missing",
@@ -821,7 +920,7 @@ _MODULES = [
     _usage("drill-negative-tries", "desk.drill.rotation --tries -3", "--tries -3", "1 and more"),
 ]
 WRONG_USES = (
-    *_WORDS, *_EVENTS, *_INSTANTS, *_MARKETS, *_RUNS, *_CONFIGURATIONS, *_BROKEN_HOMES, *_SYSTEMS, *_ORDERS,
+    *_WORDS, *_EVENTS, *_INSTANTS, *_MARKETS, *_RUNS, *_DATA, *_CONFIGURATIONS, *_BROKEN_HOMES, *_SYSTEMS, *_ORDERS,
     *_BOOKS_READ, *_KEYS, *_SANDBOXES, *_MODULES,
 )  # fmt: skip
 
