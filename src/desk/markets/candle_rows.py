@@ -69,6 +69,11 @@ def find_faults(file: Path, rows: bytes, step: int, now: Instant | None = None) 
     return starts, faults
 
 
+def is_numeric(rows: bytes) -> bool:
+    """Tell whether there is nothing in rows that no number has: what libraries make of the rest differs."""
+    return not rows.translate(None, _OF_NUMBERS)
+
+
 def parse_row(file: Path, number: int, row: str) -> Candle:
     """Read the row of a line. Raises: MalformedData naming file, line and value."""
     place = f"{file}, line {number}"
@@ -141,7 +146,7 @@ def _cut(rows: bytes) -> Iterator[bytes]:
 
 def _parse(some: bytes, step: int, previous: int, now: Instant | None) -> _Columns | None:
     """Read rows at once; None if any of them is not as it should be."""
-    if some.translate(None, _OF_NUMBERS):
+    if not is_numeric(some):
         return None
     try:
         # A mark after each row: a row with a cell too many or too few brings it out of step.

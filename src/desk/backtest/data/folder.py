@@ -14,7 +14,7 @@ from desk.backtest.data.checks import check_columns, is_sound
 from desk.backtest.data.columns import Columns
 from desk.backtest.requirements import check_installed
 from desk.markets.candle_files import ENDINGS, NAMES, PARQUET, list_candle_files, read_rows
-from desk.markets.candle_rows import parse_candles
+from desk.markets.candle_rows import is_numeric, parse_candles
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Granularity
@@ -81,6 +81,8 @@ def _read_text(file: Path, granularity: Granularity, now: Instant | None) -> Col
 
 def _parse(rows: bytes, granularity: Granularity, now: Instant | None) -> Columns | None:
     """Read all rows at once; None if any of them is not as it should be."""
+    if not is_numeric(rows):
+        return None
     try:
         with warnings.catch_warnings():
             # Such as that a start is no whole number.

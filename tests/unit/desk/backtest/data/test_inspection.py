@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import random
 from pathlib import Path
 
 import pytest
 
 from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.data.inspection import check_folder, list_folder
+from desk.markets.candle_files import HEADER, NAMES
 from desk.markets.candle_folder import CandleFolder
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant
@@ -99,6 +101,42 @@ def test_every_fault_is_named_once(tmp_path: Path) -> None:
     lines = [fault.removeprefix(f"{file}, ").split(":")[0] for fault in checked.faults]
     assert ["line 7003", "line 12347", "line 20001"] == lines
     assert 19_997 == checked.candles
+
+
+def spoil(text: str, chance: random.Random) -> str:
+    """Put in, replace or take away a character or two."""
+    for _ in range(chance.randint(1, 2)):
+        at, way = chance.randrange(len(text)), chance.randrange(3)
+        odd = "" if way == 2 else chance.choice("0123456789.,+-eE_ \t\r\nnaif#\"'x;\x0b\x0c\x1c\x00")
+        text = text[:at] + odd + text[at + (way > 0) :]
+    return text
+
+
+def read_by(source: CandleFolder | CandleFolderSource) -> list[tuple[float, ...]] | str:
+    """The candles, or why there are none."""
+    try:
+        found = source.load(BTC, HOUR)
+    except DataError as error:
+        return str(error)
+    if isinstance(found, list):
+        return [tuple(map(float, each)) for each in found]
+    return list(zip(*(map(float, getattr(found, name)) for name in NAMES), strict=True))
+
+
+def test_readers_and_check_agree_on_whatever_a_file_may_say(tmp_path: Path) -> None:
+    """Files with a character or two spoilt: both readers take the same numbers, or both refuse as check says."""
+    chance, taken = random.Random(20261130), 0
+    for _ in range(1_000):
+        text = spoil("\n".join(f"{at * 3600},10,12,9,{11 + chance.random()},5" for at in range(1, 5)), chance)
+        (tmp_path / "BTC-USD-1h.csv").write_bytes(f"{HEADER}\n{text}\n".encode())
+
+        theirs, ours = read_by(CandleFolder(tmp_path, NOW)), read_by(CandleFolderSource(tmp_path, NOW))
+        faults = check_folder(tmp_path, NOW).faults
+
+        assert theirs == ours, repr(text)
+        assert faults[:1] == ((theirs,) if isinstance(theirs, str) else ()), repr(text)
+        taken += not faults
+    assert 100 < taken < 900
 
 
 @pytest.mark.parametrize(
