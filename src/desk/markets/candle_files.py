@@ -57,7 +57,7 @@ class FolderContent:
     odd: list[Path] = field(default_factory=list)
 
 
-def look_into(folder: Path, endings: tuple[str, ...] = TEXT_ENDINGS) -> FolderContent:
+def read_folder(folder: Path, endings: tuple[str, ...] = TEXT_ENDINGS) -> FolderContent:
     """Look which files of candles there are. Raises: ConfigError if it is no folder."""
     if not folder.is_dir():
         found = "no folder" if folder.exists() else "not there"
@@ -84,7 +84,7 @@ def list_candle_files(
 
     Raises: ConfigError if it is no folder, or if two files hold the same candles in two formats.
     """
-    content = look_into(folder, endings)
+    content = read_folder(folder, endings)
     if content.doubles:
         raise ConfigError(content.doubles[0])
     files: dict[Granularity, dict[ProductId, Path]] = {}

@@ -18,7 +18,7 @@ from desk.backtest.data.cache import check_count, list_unfinished, name_asked, r
 from desk.backtest.data.gaps import Gap, find_gaps
 from desk.backtest.data.metadata import METADATA_ENDING, read_metadata
 from desk.backtest.requirements import check_installed
-from desk.markets.candle_files import ENDINGS, PARQUET, CandleFile, look_into, read_rows
+from desk.markets.candle_files import ENDINGS, PARQUET, CandleFile, read_folder, read_rows
 from desk.markets.candle_rows import find_faults
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
@@ -83,7 +83,7 @@ def check_folder(folder: Path, now: Instant, gap_buckets: int | None = None) -> 
     No candle may be open at *now*; a gap of more than *gap_buckets* is a fault as well.
     Raises: ConfigError if it is no folder, or there are none; or without DuckDB for Parquet.
     """
-    content = look_into(folder, ENDINGS)
+    content = read_folder(folder, ENDINGS)
     faults = [*content.doubles, *(_tell_odd(each) for each in content.odd)]
     gaps: dict[Path, tuple[Gap, ...]] = {}
     count = 0
@@ -102,7 +102,7 @@ def check_folder(folder: Path, now: Instant, gap_buckets: int | None = None) -> 
 
 
 def _find_files(folder: Path) -> list[CandleFile]:
-    content = look_into(folder, ENDINGS)
+    content = read_folder(folder, ENDINGS)
     if not content.files and not content.odd:
         raise ConfigError(f"{folder}: no files of candles; they are called as BTC-USD-5m.csv.gz is")
     return content.files
