@@ -204,6 +204,10 @@ CASE ?=
 backtest-real: .venv/.dev ## the same on recorded markets, all of eleven windows or one CASE; a quarter of an hour
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.real_markets $(if $(CASE),--case "$(CASE)")
 
+.PHONY: bench-sweep
+bench-sweep: .venv/.dev .venv/.research ## sweep 50 sets of settings, killed three times on the way; fails if it comes to anything else
+	$(BIN)/python -m desk.bench.sweep --sets 50 --kills 3
+
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desk.backtest.figures.bootstrap import SEED
 from desk.backtest.run import Backtest
@@ -69,6 +69,19 @@ def prepare_backtest(request: BacktestRequest, settings: Settings, source: Candl
         raise ConfigError(f"--from and --to: {count} ticks; allowed are {_TICKS_MAX}")
     schedule = plan_schedule(request.start, request.end, period, watches=request.watches)
     return Backtest(recorded, schedule, is_exhaustive=request.is_exhaustive)
+
+
+def describe_backtest(backtest: Backtest) -> dict[str, Any]:
+    """Say of a backtest what a list of them shows."""
+    recorded, schedule = backtest.recorded, backtest.schedule
+    return {
+        "from": rfc3339(schedule.ticks[0]),
+        "to": rfc3339(schedule.ticks[-1]),
+        "ticks": len(schedule.ticks),
+        "granularity": recorded.settings.bars.granularity.value,
+        "products": sorted(each.product_id for each in recorded.products),
+        "strategies": sorted(name for name, each in recorded.settings.strategies.items() if each.enabled),
+    }
 
 
 def fit_to_request(settings: Settings, request: BacktestRequest) -> Settings:

@@ -17,6 +17,7 @@ from desk.cli.backtest_options import read_fees, read_names
 from desk.cli.backtest_progress import ProgressBar
 from desk.cli.backtest_results import diff, list_command, show
 from desk.cli.backtest_screen import render_summary
+from desk.cli.backtest_sweep import run_sweep_file
 from desk.cli.exit_codes import ExitCode
 from desk.cli.market_options import HOME, GranularityOption, HomeOption, read_length, read_market_instant
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, read_settings
@@ -24,7 +25,7 @@ from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
 from desk.stop import StopRequest
 from trader.adapters.local.clock import SystemClock
-from trader.errors import LedgerCorrupt
+from trader.errors import ConfigError, LedgerCorrupt
 from trader.model.codec import canonical_json
 from trader.model.ids import ProductId, StrategyId, rfc3339
 from trader.settings.app import FillModel, Mode
@@ -92,6 +93,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     engine: Annotated[Engine, typer.Option("--engine", help="Only ticks that may matter, or all.")] = Engine.SCREENED,
     watches: Annotated[bool, typer.Option("--watches", help="Look between ticks, on candles of a minute.")] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the days of the bootstrap's samples.")] = 1,
+    sweep: Annotated[Path | None, typer.Option("--sweep", help="File of settings to try, one backtest each.")] = None,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="So many of them at a time.")] = 1,
     is_resumed: Annotated[bool, typer.Option("--resume", help="Run no fill model again that is finished.")] = False,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
@@ -122,6 +125,11 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         is_exhaustive=engine is Engine.EXHAUSTIVE,
         seed=seed,
     )
+    if sweep is not None:
+        run_sweep_file(sweep, request, config, home, jobs, as_json=as_json)
+        return
+    if jobs != 1:
+        raise ConfigError(f"-j {jobs} is for --sweep")
     prepared = prepare_backtest(request, settings, CandleFolderSource(candles, SystemClock().now()))
     tell_market(prepared)
     _run(prepared, request, home, is_resumed=is_resumed, as_json=as_json)
@@ -132,6 +140,7 @@ def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed
     from desk.backtest.figures.document import build_document
     from desk.backtest.figures.summary import summarize_backtest
     from desk.backtest.identity import identify_backtest
+    from desk.backtest.request import describe_backtest
     from desk.backtest.result import read_prices
 
     settings, count = prepared.recorded.settings, len(prepared.schedule.ticks)
@@ -164,19 +173,6 @@ def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed
     if stored.state != FINISHED:
         _say("the same command with --resume runs what is missing, each fill model from its beginning")
         raise typer.Exit(ExitCode.INTERRUPTED)
-
-
-def describe_backtest(prepared: Backtest) -> dict[str, Any]:
-    """Say of a backtest what a list of them shows."""
-    recorded, schedule = prepared.recorded, prepared.schedule
-    return {
-        "from": rfc3339(schedule.ticks[0]),
-        "to": rfc3339(schedule.ticks[-1]),
-        "ticks": len(schedule.ticks),
-        "granularity": recorded.settings.bars.granularity.value,
-        "products": sorted(each.product_id for each in recorded.products),
-        "strategies": sorted(name for name, each in recorded.settings.strategies.items() if each.enabled),
-    }
 
 
 def tell_market(prepared: Backtest) -> None:

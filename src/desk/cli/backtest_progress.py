@@ -1,4 +1,4 @@
-"""A bar on a terminal: how many ticks are done, how fast, and how long it still takes. Nothing where nobody watches."""
+"""A bar on a terminal: how much is done, how fast, and how long it still takes. Nothing where nobody watches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STEPS = 500
 class ProgressBar:
     """The bar of one run, on stderr; gone when it is over."""
 
-    def __init__(self, name: str, total: int) -> None:
+    def __init__(self, name: str, total: int, unit: str = "ticks") -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -26,6 +26,7 @@ class ProgressBar:
         )
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(name, total=total, pace="")
+        self._unit = unit
         self._step, self._next, self._begun = max(total // _STEPS, 1), 0, time.monotonic()
 
     def show(self, done: int) -> bool:
@@ -33,7 +34,7 @@ class ProgressBar:
         if done >= self._next:
             self._next = done + self._step
             pace = done / max(time.monotonic() - self._begun, 1e-3)
-            self._bar.update(self._task, completed=done, pace=f"{pace:,.0f} ticks/s")
+            self._bar.update(self._task, completed=done, pace=f"{pace:,.1f} {self._unit}/s")
         return True
 
     def __enter__(self) -> Self:

@@ -22,7 +22,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name, or 
 _UNKNOWN = "–"
 _SECTIONS = ("performance", "costs", "activity", "trades", "entries")
 #: Of each backtest in the list, by section and name of the figure.
-_HEADLINES = {
+HEADLINES = {
     "return %": ("performance", "total_return"),
     "drawdown %": ("performance", "max_drawdown"),
     "trades": ("trades", "trades"),
@@ -134,7 +134,7 @@ def _list_columns() -> list[Column]:
     def column(head: str, rank: int, *, is_number: bool = False) -> Column:
         return Column(head, lambda row: str(row[head]), rank, is_number=is_number)
 
-    heads = (column(head, rank + 1, is_number=True) for rank, head in enumerate(_HEADLINES))
+    heads = (column(head, rank + 1, is_number=True) for rank, head in enumerate(HEADLINES))
     return [column("name", 0), column("from", 0), column("to", 0), column("strategies", 6), column("fills", 0), *heads]
 
 
@@ -150,10 +150,11 @@ def _list_rows(kept: Sequence[StoredBacktest]) -> Iterator[Row]:
         for model, count in page["done"].items():
             document = stored.documents.get(model)
             state = model if count == page["ticks"] else f"{model}, {count} of {page['ticks']}"
-            yield {**shared, "fills": state, **{head: _headline(document, *at) for head, at in _HEADLINES.items()}}
+            yield {**shared, "fills": state, **{head: tell_headline(document, *at) for head, at in HEADLINES.items()}}
 
 
-def _headline(document: Mapping[str, Any] | None, section: str, name: str) -> str:
+def tell_headline(document: Mapping[str, Any] | None, section: str, name: str) -> str:
+    """Write one figure of a document for a column of a list."""
     if document is None:
         return _UNKNOWN
     figure = document["content"][section][name]

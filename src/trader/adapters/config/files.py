@@ -6,6 +6,7 @@ with a single problem is not used: all problems are reported at once, one line e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,10 @@ class LoadedSettings:
         return self.settings.digest
 
 
-def load_settings(directory: Path, environment: Mapping[str, str]) -> LoadedSettings:
-    """Read the three files of a directory, overruled by the environment.
+def load_settings(
+    directory: Path, environment: Mapping[str, str], changes: Mapping[str, Any] | None = None
+) -> LoadedSettings:
+    """Read the three files of a directory, overruled by *changes* at key paths, and both by the environment.
 
     Raises: ConfigError with every problem there is, each as ``policy.yaml: risk.total_pct_max: 250 is out of range``.
     """
@@ -83,7 +86,10 @@ def load_settings(directory: Path, environment: Mapping[str, str]) -> LoadedSett
         raise ConfigError(f"{directory}: no configuration is there; allowed is a folder that holds {', '.join(FILES)}")
     trees = {name: _read(directory / name) for name in FILES}
     unreadable = [f"{name}: {problem}" for name, tree in trees.items() for problem in tree.problems]
-    return parse_settings({name: tree.root for name, tree in trees.items()}, environment, unreadable)
+    roots = {name: tree.root for name, tree in trees.items()}
+    for path, value in (changes or {}).items():
+        unreadable += _put_at(roots.get(find_file(path), {}), path, value)
+    return parse_settings(roots, environment, unreadable)
 
 
 def parse_settings(
@@ -129,6 +135,24 @@ def _read(file: Path) -> Tree:
         return Tree(problems=(f"not found in {file.parent}; all of {', '.join(FILES)} are required",))
     except (OSError, UnicodeDecodeError) as error:
         return Tree(problems=(f"cannot be read: {error}",))
+
+
+def _put_at(root: dict[str, Any], path: str, value: Any) -> list[str]:
+    """Put a value at a key path, as ``risk.drawdown_pct_max`` or ``universe.tiers.tier_1_core.bases[0]``.
+
+    A key that may be left out need not be there; whether there is such a key is said by the validation.
+    """
+    *way, last = (int(each) if each.isdigit() else each for each in re.split(r"[.[]", path.replace("]", "")))
+    place: Any = root
+    try:
+        for step in way:
+            place = place[step]
+        if isinstance(place, list) and not (isinstance(last, int) and last < len(place)):
+            raise IndexError(last)
+        place[last] = value
+    except (LookupError, TypeError):
+        return [f"{find_file(path)}: {path}: there is nothing of that kind; trader config show has every key path"]
+    return []
 
 
 def _misplaced(trees: Trees) -> Iterator[str]:
