@@ -109,7 +109,23 @@ def make_random_run(seed: int) -> tuple[Recorded, list[Instant]]:
     }
     settings = replace(settings, strategies=strategies, bars=replace(settings.bars, count=60))
     begin = BEGIN + random.choice([0, 62, 290]) * 300
-    return replace(recorded, settings=settings), list_ticks(begin, 150, pace)
+    recorded = replace(recorded, settings=settings)
+    if seed % 3 == 2:
+        products = {key: _cut_ends(Random(f"{seed} {key[0]}"), each) for key, each in recorded.series.items()}
+        recorded = replace(recorded, series=products, absence_seconds=0)
+    return recorded, list_ticks(begin, 150, pace)
+
+
+def _cut_ends(random: Random, series: ColumnSeries) -> ColumnSeries:
+    """Let a product begin late, or end early, or have been away."""
+    columns = series.columns
+    number = (columns.start - BEGIN) // 300
+    begin, end = random.choice([0, 0, random.randrange(350)]), random.choice([500, random.randrange(350, 480)])
+    gone, length = random.randrange(begin, end), random.choice([0, 0, random.randrange(10, 40)])
+    kept = (number >= begin) & (number < end) & ((number < gone) | (number >= gone + length))
+    kept[-1] |= not kept.any()
+    names = ("start", "open", "high", "low", "close", "volume")
+    return ColumnSeries(Columns(FIVE, *(getattr(columns, name)[kept] for name in names)))
 
 
 def _make_series(random: Random, seed: int) -> ColumnSeries:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from desk.backtest.disturbances import Trouble
 from simulation.backtest.comparison import SCREENS, find_differences, play
-from simulation.backtest.markets import Market
+from simulation.backtest.markets import TERMS, Market
 from simulation.backtest.random_markets import compare_market
 from trader.settings.app import FillModel
 
@@ -60,6 +61,38 @@ CASES: dict[str, tuple[Market, int]] = {
         ),
         2,
     ),
+    "late and early": (
+        Market(
+            seed=42,
+            bars=500,
+            terms=replace(TERMS, hold_hours=9, target_pct=Decimal(9), stop_pct=Decimal(4)),
+            spans={"ETH": ((0, 250),), "SOL": ((120, 500),), "ADA": ((0, 180), (230, 500))},
+            absence_seconds=0,
+        ),
+        3,
+    ),
+    "come and gone": (
+        Market(
+            seed=43,
+            bars=500,
+            spans={"ETH": ((0, 250),), "SOL": ((150, 500),), "ADA": ((0, 180), (230, 500))},
+            absence_seconds=0,
+            # However many data fail, ticks may be quiet.
+            changes={"universe": {"failures_max_ratio": 0.9}},
+        ),
+        3,
+    ),
+    "resting when it goes": (
+        Market(
+            seed=77,
+            bars=260,
+            sigma=0.008,
+            spans={"ETH": ((0, 150), (200, 260)), "SOL": ((0, 157), (205, 260)), "ADA": ((0, 164), (210, 260))},
+            absence_seconds=0,
+            changes={"execution": {"entry_ttl_cycles": 40}, "simulation": {"fills": FillModel.PESSIMISTIC}},
+        ),
+        3,
+    ),
     "short memory": (Market(seed=14, changes={"cycle": {"order_memory_seconds": 600}}), 3),
 }
 
@@ -78,6 +111,18 @@ def test_screened_run_equals_one_of_every_tick(name: str) -> None:
     assert len(entries) >= entries_min
     assert screened.tally.exact < truth.tally.exact or name == "gapped"
     assert truth.tally.watches or not market.is_watched
+
+
+@pytest.mark.parametrize("ticks", [1, 2])
+def test_run_may_be_a_tick_or_two(ticks: int) -> None:
+    """There is nothing to carry the books over."""
+    market = Market(seed=1, bars=ticks + 1)
+    recorded, schedule = market.record(), market.schedule()
+
+    truth, screened = play(recorded, schedule, None), play(recorded, schedule, SCREENS)
+
+    assert find_differences(truth, screened) == []
+    assert screened.tally.ticks == ticks
 
 
 def test_strategy_without_a_screen_is_asked_wherever_there_is_a_candidate() -> None:

@@ -33,12 +33,14 @@ class ProductColumns:
 
     ``bid`` is rounded to the increment as the market's is, one increment off at most; NaN where the market is shut.
     ``low`` and ``high`` are the extremes of what closed since the tick before; infinite where nothing did.
+    ``is_listed``: where the venue has the product on its list.
     """
 
     product: Product
     bid: Floats
     low: Floats
     high: Floats
+    is_listed: Flags
 
     @property
     def has_quote(self) -> Flags:
@@ -60,6 +62,7 @@ class MarketGrid:
         self.exact[[*exact, *([len(ticks) - 1] if ticks else [])]] = True
         self._newest_places: tuple[ColumnSeries, Integers] | None = None
         self._newest_prices: tuple[ProductId, Floats] | None = None
+        self._universe = recorded.list_universe()
         self.products: dict[ProductId, ProductColumns] = {
             product.product_id: self._columns(product, choose_finest(recorded, product.product_id))
             for product in recorded.products
@@ -127,7 +130,8 @@ class MarketGrid:
         before = np.concatenate(([0], closed[:-1]))
         low = _extremes(np.minimum, columns.low, before, closed, np.inf)
         high = _extremes(np.maximum, columns.high, before, closed, -np.inf)
-        return ProductColumns(product, bid, low, high)
+        is_listed = self._universe.listings[product.product_id].find_listed(self.ticks)
+        return ProductColumns(product, bid, low, high, is_listed)
 
 
 def _extremes(take: np.ufunc, values: Floats, low: Integers, high: Integers, nothing: float) -> Floats:

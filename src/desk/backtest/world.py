@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from desk.backtest.data.columns import Columns
+from desk.backtest.data.universe import ABSENCE_SECONDS, PointInTimeUniverse, make_universe
 from desk.backtest.disturbances import Disturbance, DisturbedExchange
+from desk.backtest.listed_market import ListedMarket
 from desk.backtest.series import ColumnSeries
 from desk.backtest.store import ObjectStore
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore, ManualClock
-from desk.markets.candle_market import CandleMarket, SeriesKey
+from desk.markets.candle_market import SeriesKey
 from trader import __version__
 from trader.cycle import run_cycle
 from trader.cycle.report import CycleReport
@@ -36,12 +38,26 @@ NO_CANDLES = ColumnSeries(Columns.from_candles(Granularity.ONE_MINUTE, ()))
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recorded market: the products, their series, and the settings and strategies that trade on it."""
+    """A recorded market: the products, their series, and the settings and strategies that trade on it.
+
+    A product whose candles stay away for longer than ``absence_seconds`` is taken for delisted.
+    """
 
     settings: Settings
     products: Sequence[Product]
     series: Mapping[SeriesKey, ColumnSeries]
     strategies: Mapping[StrategyId, Strategy] | None = None
+    absence_seconds: int = ABSENCE_SECONDS
+
+    def list_universe(self) -> PointInTimeUniverse:
+        """Find out when each product came and went, from its candles or those of the product it is an alias of."""
+        own = {product_id for product_id, _ in self.series}
+        names = {
+            each.product_id: each.product_id if each.product_id in own else each.canonical_id for each in self.products
+        }
+        return make_universe(
+            ((each, choose_finest(self, name).columns) for each, name in names.items()), self.absence_seconds
+        )
 
 
 def choose_finest(recorded: Recorded, product_id: ProductId) -> ColumnSeries:
@@ -71,10 +87,12 @@ class World:
             settings, registry.build(settings.strategies) if strategies is None else strategies
         )
         self.clock = ManualClock(Instant(0))
-        self.market = CandleMarket(recorded.products, recorded.series, settings.simulation, self.clock)
+        self.market = ListedMarket(
+            recorded.list_universe(), recorded.products, recorded.series, settings.simulation, self.clock
+        )
         self.store = ObjectStore()
         self.accounts: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
-        venue = SimulatedExchange(
+        venue = self._venue = SimulatedExchange(
             self.market,
             self.market,
             settings.simulation,
@@ -98,11 +116,21 @@ class World:
     def run(self, scheduled: Instant, start: Instant | None = None) -> CycleReport:
         """Run the tick that was scheduled for an instant; it begins at another if it is late."""
         now = scheduled if start is None else start
-        self.clock.set(now)
+        self._begin(now)
         deadline = Instant(now + self.settings.cycle.run_seconds)
         return run_cycle(Tick(cycle_id_at(scheduled), scheduled, deadline), self.pipeline, self.ports)
 
     def watch(self, at: Instant) -> CycleReport:
         """Look at an instant between two ticks, and run if something is due."""
-        self.clock.set(at)
+        self._begin(at)
         return run_watch(make_watch_tick(at, at, self.settings.cycle.period_seconds), self.pipeline, self.ports)
+
+    def _begin(self, now: Instant) -> None:
+        """Set the clock; the venue cancels what is open of a product that it lists no more."""
+        self.clock.set(now)
+        account = self.accounts.load()
+        if account is None or not account.active:
+            return
+        gone = [key for key, each in account.active.items() if not self.market.is_listed(each.product_id)]
+        if gone:
+            self._venue.cancel(gone)

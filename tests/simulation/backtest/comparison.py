@@ -14,6 +14,7 @@ from desk.backtest.tally import Tally
 from desk.backtest.world import Recorded, World
 from desk.bench import breakout_screen
 from trader.cycle.report import CycleReport
+from trader.model.decisions import Decision
 from trader.model.ledger import Ledger
 
 SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.assess}
@@ -21,15 +22,17 @@ SCREENS: dict[str, StrategyScreen] = {"breakout": breakout_screen.assess}
 
 @dataclass
 class Played:
-    """One engine's run: its world, its counts, and the books before and after each tick it told of."""
+    """One engine's run: its world, its counts, and of each tick it told of books and decision."""
 
     world: World
     tally: Tally = field(default_factory=Tally)
     books: dict[str, tuple[Ledger | None, Ledger | None]] = field(default_factory=dict)
+    decisions: dict[str, Decision | None] = field(default_factory=dict)
 
     def note(self, _: int, report: CycleReport) -> None:
-        """Keep what a tick, or a look, found and left."""
+        """Keep what a tick, or a look, found, decided and left."""
         self.books[report.tick.cycle_id] = report.before, report.after
+        self.decisions[report.tick.cycle_id] = report.decision
 
 
 def play(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from architecture.tree import ROOT
 from desk.backtest.data.columns import Columns
+from desk.backtest.data.universe import ABSENCE_SECONDS
 from desk.backtest.disturbances import Disturbance, Trouble
 from desk.backtest.schedule import Schedule, plan_schedule
 from desk.backtest.series import ColumnSeries
@@ -35,7 +36,11 @@ TERMS = BreakoutTerms(lookback_bars=24, volume_ratio=1.2, size_pct=Decimal(8), h
 
 @dataclass(frozen=True)
 class Market:
-    """What is drawn: a seed, how many bars, how wild, which share is missing; sections of settings to change."""
+    """What is drawn: a seed, how many bars, how wild, which share is missing; sections of settings to change.
+
+    ``spans`` are, by base, the stretches of bars that were recorded, from and to; ``absence_seconds`` as they are of a
+    recorded market.
+    """
 
     seed: int = 1
     bars: int = 700
@@ -48,6 +53,8 @@ class Market:
     late: Mapping[int, int] = field(default_factory=dict)
     missed: tuple[int, ...] = ()
     troubles: tuple[tuple[Trouble, int, int], ...] = ()
+    spans: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    absence_seconds: int = ABSENCE_SECONDS
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def schedule(self) -> Schedule:
@@ -70,6 +77,8 @@ class Market:
         for number, base in enumerate(self.bases):
             length = Granularity.ONE_MINUTE if self.is_watched else Granularity.FIVE_MINUTE
             columns = self._draw(np.random.default_rng([self.seed, number]), 100.0 / (number + 1), length)
+            if base in self.spans:
+                columns = keep_spans(columns, self.spans[base])
             product_id = ProductId(f"{base}-USD")
             series[product_id, length] = ColumnSeries(columns)
             newest = [
@@ -78,7 +87,7 @@ class Market:
             ]
             products.append(make_product(product_id, newest))
         strategies = {BREAKOUT: Breakout(BREAKOUT, self.terms)}
-        return Recorded(self.settings(), products, series, strategies)
+        return Recorded(self.settings(), products, series, strategies, self.absence_seconds)
 
     def _draw(self, chance: np.random.Generator, price: float, length: Granularity) -> Columns:
         # Calm and wild hours, and now and then a jump.
@@ -159,6 +168,15 @@ class Market:
                 settings, **{name: replace(getattr(settings, name), **values) for name, values in part.items()}
             )
         return settings
+
+
+def keep_spans(columns: Columns, spans: Sequence[tuple[int, int]]) -> Columns:
+    """Keep the candles that begin within one of these stretches of five minutes: from, and up to and without."""
+    start = columns.start
+    kept = np.zeros(len(start), dtype=np.bool_)
+    for begin, end in spans:
+        kept |= (start >= BEGIN + begin * STEP) & (start < BEGIN + end * STEP)
+    return Columns(columns.granularity, start[kept], *(getattr(columns, name)[kept] for name in _PRICES))
 
 
 _PRICES = ("open", "high", "low", "close", "volume")

@@ -40,8 +40,21 @@ def draw_market(seed: int) -> Market:
         late={} if is_watched else late,
         missed=missed,
         troubles=tuple(troubles),
+        spans=_draw_spans(seed),
+        absence_seconds=0,
         changes=_draw_changes(chance),
     )
+
+
+def _draw_spans(seed: int) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Let products of every second market begin late, end early, or go and come back."""
+    chance, spans = random.Random(f"spans {seed}"), {}
+    for base in BASES if seed % 2 else ():
+        begin, end = chance.choice((0, 0, chance.randrange(120))), chance.choice((_BARS, chance.randrange(120, _BARS)))
+        gone = chance.randrange(begin, end)
+        back = chance.choice((gone, gone, gone + chance.randrange(5, 60)))
+        spans[base] = (begin, gone), (back, max(end, back + 1))
+    return spans
 
 
 def _draw_terms(chance: random.Random) -> Any:
@@ -89,6 +102,7 @@ def compare_market(seed: int) -> tuple[list[str], Counter[str]]:
     truth, screened = play(recorded, schedule, None, troubles), play(recorded, schedule, SCREENS, troubles)
     tally = screened.tally
     counts = Counter(ticks=tally.ticks, exact=tally.exact, watches=tally.watches, fills=len(truth.world.store.fills))
+    counts["listings"] = sum(schedule.ticks[0] < at < schedule.ticks[-1] for at in recorded.list_universe().changes())
     return find_differences(truth, screened), counts
 
 
@@ -107,7 +121,7 @@ def main() -> int:
             print(f"DIFFERENT market {seed}: {'; '.join(found[:5])}", flush=True)
     print(
         f"markets={told.markets} first={told.first} ticks={counts['ticks']} exact={counts['exact']} "
-        f"watches={counts['watches']} fills={counts['fills']} different={different} "
+        f"watches={counts['watches']} fills={counts['fills']} listings={counts['listings']} different={different} "
         f"cpu_seconds={time.process_time() - begun:.0f}"
     )
     return int(bool(different) or not counts["fills"])

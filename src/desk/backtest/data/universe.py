@@ -1,56 +1,90 @@
-"""The point-in-time universe: which products there were at an instant, as far as their data tell."""
+"""The point-in-time universe: which products there were at an instant, as far as was known by then.
+
+Candles do not tell a product that is gone from one in which nothing trades. So a product is listed from the close of
+its first candle on, is taken for gone when candles have stayed away for a while, and is back with the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from desk.backtest.data.columns import CandleSource
+import numpy as np
+from numpy.typing import NDArray
+
+from desk.backtest.data.columns import Columns, Integers
+from desk.markets.series import QUIET_SECONDS_MAX
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Granularity
+
+#: Candles that stay away for longer than this were those of a product that is gone, unless its bars are very long.
+ABSENCE_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A product, and from when on and before when it has data. Units: epoch seconds; *end* is its last bar's close."""
+    """When a product came and when it went.
 
-    product_id: ProductId
-    start: Instant
-    end: Instant
+    Shape: it enters first, then leaves and enters by turns. Units: epoch seconds; it is listed at an instant at which
+    it enters, and not at one at which it leaves.
+    """
+
+    enters: tuple[Instant, ...] = ()
+    leaves: tuple[Instant, ...] = ()
+
+    def is_listed(self, at: Instant) -> bool:
+        """Whether it is listed at an instant."""
+        return bisect_right(self.enters, at) > bisect_right(self.leaves, at)
+
+    def find_listed(self, ticks: Integers) -> NDArray[np.bool_]:
+        """Return at which of these instants it is listed."""
+        entered = np.searchsorted(np.array(self.enters, dtype=np.int64), ticks, side="right")
+        left = np.searchsorted(np.array(self.leaves, dtype=np.int64), ticks, side="right")
+        found: NDArray[np.bool_] = entered > left
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class PointInTimeUniverse:
-    """Every product of a source with its data's beginning and end.
+    """Every product with its comings and goings.
 
-    A product enters when its data begin and leaves when they end; a hole in between is a hole, no absence. What is in
-    no file at all, such as coins that died before the files were made, is missing: results flatter.
+    What is in no file at all, such as coins that died before the files were made, is missing: results flatter.
     """
 
-    listings: tuple[Listing, ...]
+    listings: Mapping[ProductId, Listing]
+
+    def is_listed(self, product_id: ProductId, at: Instant) -> bool:
+        """Whether a product is listed at an instant; one without candles never is."""
+        found = self.listings.get(product_id)
+        return found is not None and found.is_listed(at)
 
     def listed_at(self, at: Instant) -> tuple[ProductId, ...]:
-        """Return the products there were at an instant, by name."""
-        return tuple(each.product_id for each in self.listings if each.start <= at < each.end)
+        """Return the products there were at an instant, in the order in which they were given."""
+        return tuple(product_id for product_id, each in self.listings.items() if each.is_listed(at))
 
     def changes(self) -> tuple[Instant, ...]:
         """Return every instant at which a product enters or leaves, in order."""
-        return tuple(sorted({at for each in self.listings for at in (each.start, each.end)}))
+        return tuple(sorted({at for each in self.listings.values() for at in (*each.enters, *each.leaves)}))
 
 
 def make_universe(
-    source: CandleSource, granularity: Granularity, product_ids: Sequence[ProductId] | None = None
+    candles: Iterable[tuple[ProductId, Columns]], absence_seconds: int = ABSENCE_SECONDS
 ) -> PointInTimeUniverse:
-    """Look up when the data of each product with bars of this length begin and end; of all if none are named.
+    """Find out when each product came and went, from its finest candles.
 
-    Raises: ConfigError for a product that is named and has no such bars; DataError.
+    A product leaves *absence_seconds* after the close of a candle that none follows until then; later if its market is
+    not shut by then. Without candles it is never listed.
     """
-    wanted = source.products() if product_ids is None else product_ids
-    named = product_ids is not None
-    listings = []
-    for product_id in sorted(set(wanted)):
-        if named or granularity in source.granularities(product_id):
-            start = source.load(product_id, granularity).start
-            end = Instant(int(start[-1]) + granularity.seconds)
-            listings.append(Listing(product_id, Instant(int(start[0])), end))
-    return PointInTimeUniverse(tuple(listings))
+    return PointInTimeUniverse({product_id: _list(columns, absence_seconds) for product_id, columns in candles})
+
+
+def _list(columns: Columns, absence_seconds: int) -> Listing:
+    if not len(columns):
+        return Listing()
+    step = columns.granularity.seconds
+    absence = max(absence_seconds, max(QUIET_SECONDS_MAX, 2 * step) + step)
+    closed = columns.start + step
+    # Nobody knows at the first of these instants whether there is a next candle, nor when.
+    last = np.flatnonzero(np.diff(closed) > absence)
+    enters, leaves = closed[np.append(0, last + 1)], closed[np.append(last, len(closed) - 1)] + absence
+    return Listing(tuple(map(Instant, enters.tolist())), tuple(map(Instant, leaves.tolist())))

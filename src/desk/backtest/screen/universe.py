@@ -6,6 +6,8 @@ products, which is read now and then, and anew of what is held; where both would
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +19,7 @@ from desk.backtest.screen.codes import ABSENT, MAYBE, PASS, encode_verdict
 from trader.model.cycle_state import Membership
 from trader.model.denials import DenialCode
 from trader.model.flaws import find_flaw
-from trader.model.ids import ProductId
+from trader.model.ids import Asset, ProductId
 from trader.model.market import Product
 from trader.settings.universe import TierSettings, UniverseSettings
 from trader.sim.fills import to_price
@@ -53,6 +55,7 @@ class UniverseScreen:
         self._fetches = fetches
         products = [columns.product for columns in grid.products.values()]
         self._odd = {product.base for product in products if self._may_be_flawed(product)}
+        self._odd |= self._find_changing(products)
         self._looked_at = self._choose_listings()
         self.codes: dict[ProductId, Codes] = {}
         for product_id, columns in grid.products.items():
@@ -72,6 +75,12 @@ class UniverseScreen:
         chosen = {row.product_id for row in rows}
         return {each.product_id for each in products if each.product_id in chosen or each.base in self._odd}
 
+    def _find_changing(self, products: Sequence[Product]) -> set[Asset]:
+        """Name the bases with several products of which one comes or goes: another one stands in for it meanwhile."""
+        count = Counter(product.base for product in products)
+        listed = self._grid.products
+        return {each.base for each in products if count[each.base] > 1 and not listed[each.product_id].is_listed.all()}
+
     def _may_be_flawed(self, product: Product) -> bool:
         """Whether the list of products may at some time hold numbers of it that no order could keep."""
         prices = self._grid.prices(product.product_id)
@@ -86,7 +95,7 @@ class UniverseScreen:
         if tier is None or product.product_id not in self._looked_at:
             return np.full(len(self._grid), ABSENT, dtype=np.int8)
         if product.base in self._odd:
-            # A row of the list that makes no sense may leave the base to another one.
+            # A row of the list that is not there, or makes no sense, may leave the base to another one.
             return np.full(len(self._grid), MAYBE, dtype=np.int8)
         codes = self._check_bars(product)
         market = self._check_market(product, tier)
@@ -100,7 +109,8 @@ class UniverseScreen:
             codes = np.full_like(codes, MAYBE)
         elif metadata is not None:
             codes = np.full_like(codes, encode_verdict(metadata[0]))
-        return codes.astype(np.int8)
+        is_on_list = self._grid.products[product.product_id].is_listed[self._last_read()]
+        return np.where(is_on_list, codes, ABSENT).astype(np.int8)
 
     def _find_tier(self, product: Product) -> TierSettings | None:
         """Return the tier of a product that may be considered; None of one that nothing names or finds."""
@@ -138,7 +148,7 @@ class UniverseScreen:
             lowest = float(tier.price_min)
             now[~(price >= lowest)] = encode_verdict(DenialCode.PRICE_BELOW_MIN)
             now[np.abs(price - lowest) <= MARGIN * lowest] = MAYBE
-        read = self._fetches[np.maximum(np.searchsorted(self._fetches, np.arange(len(grid)), side="right") - 1, 0)]
+        read = self._last_read()
         codes = now[read]
         changed = np.concatenate(([0], np.cumsum(now[1:] != now[:-1])))
         codes[changed != changed[read]] = MAYBE
@@ -146,6 +156,11 @@ class UniverseScreen:
             young = grid.ticks - product.listed_at < self._settings.listing_age_days_min * 86_400
             codes[young & (codes == PASS)] = encode_verdict(DenialCode.LISTING_TOO_NEW)
         return codes
+
+    def _last_read(self) -> Integers:
+        """Return, per tick, the last one until then at which the list of products was read."""
+        places = np.searchsorted(self._fetches, np.arange(len(self._grid)), side="right") - 1
+        return self._fetches[np.maximum(places, 0)]
 
     def _turnover(self, product: Product) -> Floats:
         series = self._grid.finest(product.product_id)
@@ -196,6 +211,9 @@ class UniverseScreen:
     def follow(self, product_id: ProductId, begin: int, before: Membership | None) -> None:
         """Carry a product's membership on from a tick, given what it was before that one."""
         codes, standing = self.codes[product_id][begin:], self.standing[product_id]
+        if not len(codes):
+            # A run of a single tick has none after it.
+            return
         kinds = np.where(codes == PASS, 0, np.where(codes == ABSENT, 2, 1))
         edges = np.concatenate(([0], np.flatnonzero(kinds[1:] != kinds[:-1]) + 1, [len(kinds)]))
         member, count = (before.member, before.disagreeing_cycles) if before is not None else (False, 0)
