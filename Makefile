@@ -190,6 +190,10 @@ bench-backtest: .venv/.dev ## our backtest beside the peers that are installed, 
 oracles: .locker/oracles/.made ## ask quantstats, empyrical and ffn for the figures of 62 curves; writes the fixture the tests compare with
 	PYTHONPATH=tests PYTHONWARNINGS=ignore .locker/oracles/bin/python -m oracles.write tests/fixtures/oracles/figures.json
 
+.PHONY: bench-linearity
+bench-linearity: .venv/.dev ## a backtest's CPU beside that of its parts: bars, products, length of the run; ROUNDS
+	$(BIN)/python -m desk.bench.linearity --rounds $(ROUNDS)
+
 # `make backtest-equal MARKETS=500 FIRST=1001` draws others, and more.
 MARKETS ?= 500
 FIRST ?= 1
@@ -201,7 +205,7 @@ backtest-equal: .venv/.dev ## screened backtests of random markets against those
 CASE ?=
 
 .PHONY: backtest-real
-backtest-real: .venv/.dev ## the same on recorded markets, all of eleven windows or one CASE; a quarter of an hour
+backtest-real: .venv/.dev ## the same on recorded markets, all of twelve windows or one CASE, each has to meet what it is named for; half an hour
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.real_markets $(if $(CASE),--case "$(CASE)")
 
 .PHONY: bench-sweep
