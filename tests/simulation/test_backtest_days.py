@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 
 from simulation.backtest.comparison import Played, find_differences, play
-from simulation.backtest.real_markets import DATA, Case
+from simulation.backtest.real_markets import DATA, Case, compare_case
 from trader.model.cycle_state import Regime
-from trader.model.ids import cycle_id_at
+from trader.model.ids import StrategyId, cycle_id_at
 from trader.model.market import Granularity
 from trader.model.orders import Side
 
@@ -74,3 +74,13 @@ def test_outage_of_the_data_is_an_outage_and_over_when_it_is() -> None:
     assert truth.tally.by_date()[date(2025, 10, 26)].verdicts["DATA_STALE"] == 0
     assert truth.world.ledger is not None
     assert truth.world.ledger.failure_streak.failed_cycles == 0
+
+
+def test_case_that_does_not_meet_its_subject_fails() -> None:
+    """A window without a trailing stop is no proof of trailing stops, nor one of a strategy that buys nothing."""
+    found, seen = compare_case(replace(CRASH, subjects=("stop", "time", "trailing", "day loss")), DATA)
+    few = Case(Granularity.FIFTEEN_MINUTE, "2025-10-06", "2025-10-07", strategies=(StrategyId("mean_reversion"),))
+
+    assert found == ["it met no trailing", "it met no day loss"]
+    assert "ticks=577" in seen
+    assert compare_case(replace(few, end="2025-10-06T02:00:00Z"), DATA)[0] == ["mean_reversion bought nothing"]
