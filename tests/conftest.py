@@ -1,5 +1,6 @@
 """For all tests: an environment without AWS, Hypothesis profiles, and the judge of what integration/ asked of AWS."""
 
+import gc
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -38,6 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         proof = Proof(config.rootpath, Path(__file__).parent / "integration", _grants_of)
         config.pluginmanager.register(proof, "grants")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage during the tests, but do not look through what every test needs again and again.
+
+    Collecting imports the function's module, which leaves the collector off: without this each process kept all the
+    garbage of its tests, gigabytes of it.
+    """
+    gc.collect()
+    gc.freeze()
+    # Seldom: what a test makes is many small objects, and nearly none of them in circles.
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
 
 
 def _grants_of(mode: str) -> set[tuple[str, str]]:

@@ -42,9 +42,10 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The state in which the module leaves a process that has imported it."""
     monkeypatch.setattr(lambda_handler, "_runtime", None)
     gc.disable()
+    gc.unfreeze()
     yield
     gc.enable()
-    gc.unfreeze()
+    gc.freeze()
 
 
 class Ran(Built):
