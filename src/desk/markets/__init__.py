@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from desk.markets.candle_folder import CandleFolder
@@ -17,6 +18,8 @@ from trader.model.ids import Instant
 from trader.model.market import Candle, Granularity, Product
 from trader.ports import Clock
 from trader.settings import Settings
+
+_BAR = Granularity.FIVE_MINUTE.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,12 @@ class MarketSetup:
 
 def set_up_synthetic(settings: Settings, until: Instant, hours: int, seed: int = DEMO_SEED) -> MarketSetup:
     """Set up the synthetic market up to an instant."""
-    made = make_synthetic_market(seed, until, hours)
+    made = _make_market(seed, Instant(until // _BAR * _BAR), hours)
     return MarketSetup(f"synthetic-{seed}", f"synthetic market, seed {seed}", settings, made.products, made.series)
+
+
+#: The newest one is kept: a process that sets up one run after the other makes it once.
+_make_market = lru_cache(maxsize=1)(make_synthetic_market)
 
 
 def set_up_candles(

@@ -13,6 +13,7 @@ import hashlib
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from desk.markets.candle_market import SeriesKey, make_product
 from desk.markets.series import CandleSeries
@@ -89,7 +90,7 @@ def make_synthetic_market(seed: int, until: Instant, hours: int = 170) -> Synthe
     benchmark = series[_BENCHMARK, Granularity.FIVE_MINUTE]
     series[_BENCHMARK, Granularity.ONE_HOUR] = benchmark.aggregate(Granularity.ONE_HOUR)
     other_door = replace(products[0], product_id=ProductId("BTC-USDC"), quote=Asset("USDC"), alias=_BENCHMARK)
-    return SyntheticMarket((*products, other_door), series)
+    return SyntheticMarket((*products, other_door), MappingProxyType(series))
 
 
 def _chances(seed: int, name: str, count: int) -> Iterator[float]:

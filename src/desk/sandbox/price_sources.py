@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from desk.markets.candle_folder import CandleFolder
 from desk.markets.candle_market import SeriesKey, make_product
@@ -23,21 +25,31 @@ AHEAD_HOURS = 48
 
 _DAY = 86_400
 _HOUR = 3600
+_BAR = 300
 
 
 def make_synthetic_source(
     seed: int = DEMO_SEED, now: Instant = Instant(0), ahead_hours: int = AHEAD_HOURS
 ) -> PriceSource:
-    """Make the synthetic market up to *now*, and let another stretch of it follow at the prices reached."""
-    past = make_synthetic_market(seed, now, HISTORY_HOURS)
-    until = Instant(now // 300 * 300 + ahead_hours * _HOUR)
+    """Make the synthetic market up to *now*, and let another stretch of it follow at the prices reached.
+
+    The same one is returned while it is asked for again within one bar: whoever opens venue after venue, as drills and
+    tests do, shares its candles, which nobody can change.
+    """
+    return _make_source(seed, now // _BAR * _BAR, ahead_hours)
+
+
+@lru_cache(maxsize=1)
+def _make_source(seed: int, bar: int, ahead_hours: int) -> PriceSource:
+    past = make_synthetic_market(seed, Instant(bar), HISTORY_HOURS)
+    until = Instant(bar + ahead_hours * _HOUR)
     future = make_synthetic_market(seed + 1, until, ahead_hours)
     series: dict[SeriesKey, CandleSeries] = {}
     for key, each in past.series.items():
         if key[1] is Granularity.FIVE_MINUTE:
             candles = (*each.candles, *_continued(each.candles, future.series[key].candles))
             series[key] = CandleSeries(Granularity.FIVE_MINUTE, candles)
-    return PriceSource(past.products, series)
+    return PriceSource(past.products, MappingProxyType(series))
 
 
 def load_folder(folder: Path, at: Instant, now: Instant, ahead_hours: int = AHEAD_HOURS) -> PriceSource:

@@ -21,8 +21,9 @@ BTC = ProductId("BTC-USD")
 
 def test_seeded_market_goes_on_where_it_was() -> None:
     """No bar jumps, the future is there, and the same seed makes the same market."""
-    made, again = make_synthetic_source(7, START, ahead_hours=2), make_synthetic_source(7, START, ahead_hours=2)
+    made, _, again = (make_synthetic_source(seed, START, ahead_hours=2) for seed in (7, 8, 7))
 
+    assert made is not again
     series = made.series[BTC, Granularity.FIVE_MINUTE]
     assert isinstance(series, CandleSeries)
     starts = [candle.start for candle in series.candles]
@@ -33,6 +34,15 @@ def test_seeded_market_goes_on_where_it_was() -> None:
     other = again.series[BTC, Granularity.FIVE_MINUTE]
     assert isinstance(other, CandleSeries)
     assert other.candles == series.candles
+
+
+def test_market_is_made_once_a_bar() -> None:
+    """Whoever opens venue after venue shares it; with the next bar there is another."""
+    made, same, later = (make_synthetic_source(7, Instant(START + at), ahead_hours=1) for at in (0, STEP - 1, STEP))
+
+    assert made is same
+    assert made is not later
+    assert not hasattr(made.series, "__setitem__")
 
 
 def test_folder_is_moved_to_now_by_whole_days(tmp_path: Path) -> None:
