@@ -39,13 +39,13 @@ def packed_size(ledger: Ledger) -> int:
 
 def of_size(ledger: Ledger, size: int) -> Ledger:
     """The ledger with as much noise as makes it pack to just *size* bytes."""
+    digits = 2 * size
     for skipped in range(20):
         # A digit more is a byte more, or none, or two: what is stepped over is hit by other digits.
-        low, high = 0, 2 * size
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if packed_size(with_noise(ledger, middle, skipped)) <= size else (low, middle)
-        made = with_noise(ledger, low, skipped)
-        if packed_size(made) == size:
-            return made
+        for _ in range(12):
+            made = with_noise(ledger, digits, skipped)
+            missing = size - packed_size(made)
+            if not missing:
+                return made
+            digits += missing * 7 // 4 or missing
     raise AssertionError(f"no ledger packs to just {size} bytes")
