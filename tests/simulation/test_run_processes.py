@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ def wait_for_ticks(home: Path, ticks: int) -> None:
     raise AssertionError("no ticks")
 
 
+@pytest.fixture(scope="module")
+def totals_alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """The totals of a run of so many ticks that nobody disturbs; each is run once."""
+    return cache(lambda ticks: totals_of(start(tmp_path_factory.mktemp("alone"), "--ticks", ticks)))
+
+
 def test_two_that_begin_together_never_crash(tmp_path: Path) -> None:
     """One runs; the others are refused at once, in one line that names the folder and the process that works there."""
     processes = {process.pid: process for process in (start(tmp_path, "--ticks", "40") for _ in range(3))}
@@ -86,9 +93,10 @@ def test_two_different_runs_that_begin_together_get_two_names(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_run_says_how_far_it_is_and_what_resumes_it(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_run_says_how_far_it_is_and_what_resumes_it(
+    tmp_path: Path, number: signal.Signals, totals_alone: Callable[[str], dict[str, Any]]
+) -> None:
     """The line that it prints, typed into a shell, goes on and ends with the totals of a run left alone."""
-    alone = totals_of(start(tmp_path / "alone", *_LONG))
     home = tmp_path / "with blank"
     process = start(home, *_LONG)
     wait_for_ticks(home, 5)
@@ -103,13 +111,14 @@ def test_interrupted_run_says_how_far_it_is_and_what_resumes_it(tmp_path: Path, 
     assert f" of {_LONG[1]} cycles: " in reached
     assert shlex.split(command)[:2] == ["trader", "run"]
     again = start(home, *shlex.split(command)[2:])
-    assert alone == totals_of(again)
+    assert totals_alone(_LONG[1]) == totals_of(again)
 
 
 @pytest.mark.parametrize("bytes_max", [0, 100, 20_000])
-def test_run_that_meets_a_full_disk_is_resumed_by_the_same_command(tmp_path: Path, bytes_max: int) -> None:
+def test_run_that_meets_a_full_disk_is_resumed_by_the_same_command(
+    tmp_path: Path, bytes_max: int, totals_alone: Callable[[str], dict[str, Any]]
+) -> None:
     """No file may grow beyond so many bytes: one line says so and what to type, and nothing is lost."""
-    alone = totals_of(start(tmp_path / "alone", "--ticks", "60"))
     home = tmp_path / "full"
 
     def limit() -> None:
@@ -122,5 +131,5 @@ def test_run_that_meets_a_full_disk_is_resumed_by_the_same_command(tmp_path: Pat
     assert "File too large" in line
     assert "once that is mended, the same command resumes: trader run --ticks 60" in line
     assert "Traceback" not in errors
-    assert alone == totals_of(start(home, "--ticks", "60"))
+    assert totals_alone("60") == totals_of(start(home, "--ticks", "60"))
     assert ["paper-synthetic-7-1"] == [each.name for each in home.glob("runs/[!.]*")]
