@@ -164,6 +164,10 @@ class FaultRun:
             self._hits[key] = _Hit(world, world.digest(), ended, method, converting, tuple(found.violations))
         return self._hits[key]
 
+    def let_go(self) -> None:
+        """Forget the worlds as the faults so far left them; each is made again by whoever asks for it."""
+        self._hits.clear()
+
     def strike_twice(self, index: int, first: int, second: int) -> tuple[bool, Ending]:
         """Let the process die after one call, and again while it makes good; tell whether a conversion hung then."""
         hit = self._hit(index, first, Fault.AFTER)

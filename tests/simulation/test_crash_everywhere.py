@@ -24,7 +24,6 @@ ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import pytest
 
@@ -34,10 +33,12 @@ from simulation.pairs import draw_pairs, play_pair
 from simulation.scenarios import SCENARIOS
 from simulation.world import Scenario
 
-#: The sweep must not shrink unseen. It was 2,235 calls, 26,820 cases and 17,451 full comparisons when this was written.
-_CALLS_MIN = 2_180
-_CASES_MIN = 26_200
-_COMPARED_MIN = 17_000
+#: The sweep must not shrink unseen. It was 2,600 calls, 31,200 cases and 21,113 full comparisons when this was written,
+#: and of these a few were none because a conversion hung: so many of a scenario's cases under one fault.
+_CALLS_MIN = 2_550
+_CASES_MIN = 30_600
+_COMPARED_MIN = 20_700
+_HANGING_MAX = {"convert": 3, "mixed": 3}
 _PAIRS = 540
 
 _READ_BACK = ("exchange.submit", "exchange.cancel", "exchange.commit_conversion")
@@ -71,25 +72,25 @@ _names = [scenario.name for scenario in SCENARIOS]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What came of one scenario under one fault."""
+    """What came of one scenario under one fault: how many cases, how many left a conversion hanging, what was wrong."""
 
     cases: int
-    compared: int
+    hanging: int
     broken: tuple[str, ...]
 
 
-@cache
 def sweep(scenario: Scenario, fault: Fault) -> Sweep:
     """Strike every call of every scripted tick, and start again in each of three ways."""
-    fault_run, cases, compared, broken = fault_run_of(scenario), 0, 0, []
+    fault_run, cases, hanging, broken = fault_run_of(scenario), 0, 0, []
     for index in range(len(scenario.beats)):
         for call in range(1, len(fault_run.trails[index]) + 1):
             for restart in Restart:
                 case = fault_run.strike(index, call, fault, restart)
                 cases += 1
-                compared += comparison(case) != "invariants"
+                hanging += case.converting
                 broken += broken_promises(case, fault_run)
-    return Sweep(cases, compared, tuple(broken))
+    fault_run.let_go()
+    return Sweep(cases, hanging, tuple(broken))
 
 
 def broken_promises(case: Case, fault_run: FaultRun) -> list[str]:
@@ -103,17 +104,20 @@ def broken_promises(case: Case, fault_run: FaultRun) -> list[str]:
 
 
 def comparison(case: Case) -> str:
-    """How much of the undisturbed end a case must reach, by the table above."""
-    if case.converting:
-        return "invariants"
-    if case.fault is Fault.LOST_REPLY and case.method in _READ_BACK:
+    """How much of the undisturbed end a case must reach."""
+    return "invariants" if case.converting else demanded_of(case.fault, case.method, case.restart)
+
+
+def demanded_of(fault: Fault, method: str, restart: Restart) -> str:
+    """How much that is where no conversion hangs, by the table above."""
+    if fault is Fault.LOST_REPLY and method in _READ_BACK:
         return "books"
-    if not case.fault.kills and not case.method.startswith(("store.", "audit.")):
+    if not fault.kills and not method.startswith(("store.", "audit.")):
         # The clock cannot fail: a lost reply or request leaves its calls as they are.
-        return "everything" if case.method.startswith("clock.") else "invariants"
-    if case.restart is Restart.NOT:
+        return "everything" if method.startswith("clock.") else "invariants"
+    if restart is Restart.NOT:
         return "invariants"
-    return "everything" if case.restart is Restart.AT_ONCE else "books"
+    return "everything" if restart is Restart.AT_ONCE else "books"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=_names)
@@ -132,6 +136,8 @@ def test_fault_at_any_call_ends_in_the_same_ledger(scenario: Scenario, fault: Fa
     done = sweep(scenario, fault)
 
     assert () == done.broken[:5]
+    assert done.cases == len(Restart) * len(struck_calls(scenario))
+    assert done.hanging <= _HANGING_MAX.get(scenario.name, 0)
 
 
 def test_crash_during_the_restart_ends_in_the_same_ledger() -> None:
@@ -143,15 +149,30 @@ def test_crash_during_the_restart_ends_in_the_same_ledger() -> None:
 
 def test_the_sweep_is_as_wide_as_it_was() -> None:
     """Every method a cycle calls is struck, in as many places as ever."""
-    trails = [trail for each in SCENARIOS for trail in fault_run_of(each).trails[: len(each.beats)]]
+    calls = [method for each in SCENARIOS for method in struck_calls(each)]
 
-    assert _PORT_METHODS == {method for trail in trails for method in trail}
-    assert sum(len(trail) for trail in trails) >= _CALLS_MIN
+    assert _PORT_METHODS == set(calls)
+    assert len(calls) >= _CALLS_MIN
 
 
-def test_the_sweep_compared_as_much_as_it_did() -> None:
-    """A case that is judged by the invariants alone is an exception, and the exceptions do not spread."""
-    done = [sweep(scenario, fault) for scenario in SCENARIOS for fault in Fault]
+def test_the_sweep_compares_as_much_as_it_did() -> None:
+    """A case that is judged by the invariants alone is an exception, and the exceptions do not spread.
 
-    assert sum(each.cases for each in done) >= _CASES_MIN
-    assert sum(each.compared for each in done) >= _COMPARED_MIN
+    Counted from what is struck, since every sweep proves that it played just that, and how much of it hung: so nobody
+    need play all sweeps to know their sum.
+    """
+    demanded = [
+        demanded_of(fault, method, restart)
+        for each in SCENARIOS
+        for method in struck_calls(each)
+        for fault in Fault
+        for restart in Restart
+    ]
+
+    assert len(demanded) >= _CASES_MIN
+    assert len(demanded) - demanded.count("invariants") >= _COMPARED_MIN
+
+
+def struck_calls(scenario: Scenario) -> list[str]:
+    """The calls of the scripted ticks."""
+    return [method for trail in fault_run_of(scenario).trails[: len(scenario.beats)] for method in trail]
