@@ -1,5 +1,6 @@
 """The tree obeys the rules of rules.py, and nothing in it belongs to one machine."""
 
+import gc
 import re
 from pathlib import Path
 
@@ -73,3 +74,9 @@ def test_sources_are_read_below_any_root(tmp_path: Path) -> None:
     assert [source.path for source in found] == ["src/trader/model/money.py"]
     assert any(rule(found[0]) for rule in RULES)
     assert sources(ROOT) != found
+
+
+def test_the_tests_collect_their_garbage() -> None:
+    """Whatever was imported to collect them: the collector is on, and passes over what all of them need."""
+    assert gc.isenabled()
+    assert gc.get_freeze_count()
