@@ -42,15 +42,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage during the tests, but do not look through what every test needs again and again.
-
-    Collecting imports the function's module, which leaves the collector off: without this each process kept all the
-    garbage of its tests, gigabytes of it.
-    """
+    """Let no search for garbage look through what every test needs again and again."""
     gc.collect()
     gc.freeze()
     # Seldom: looking as often as usual costs a fifth of the time and saves a fifth of a gigabyte.
     gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Turn the collector of garbage on.
+
+    Importing the function's module leaves it off, to collect tests or in one of them: each process kept the garbage of
+    all its tests, gigabytes of it.
+    """
     gc.enable()
 
 
