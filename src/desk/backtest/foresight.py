@@ -41,6 +41,7 @@ class Foresight:
         shipped = {str(each): find_screen(strategy) for each, strategy in pipeline.strategies.items()}
         self._screens: dict[str, StrategyScreen | None] = shipped | dict(screens)
         self.answers: dict[StrategyId, dict[ProductId, Answers]] = {}
+        grid.forget_newest()
 
     def begin(self, ledger: Ledger) -> None:
         """Foresee all ticks after the first, from the books that it left."""

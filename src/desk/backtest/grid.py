@@ -83,6 +83,10 @@ class MarketGrid:
         """Return a product's finest candles."""
         return choose_finest(self.recorded, product_id)
 
+    def forget_newest(self) -> None:
+        """Let go of the columns that were kept for whoever asks next: all screens have asked."""
+        self._newest_places = self._newest_prices = None
+
     def series(self, product_id: ProductId, granularity: Granularity) -> ColumnSeries | None:
         """Return a product's bars of a length, made of its finest candles if need be; None where that cannot be."""
         return make_series(self.recorded, product_id, granularity)

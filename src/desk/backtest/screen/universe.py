@@ -37,13 +37,15 @@ class Standing:
     """Whether a product is a member after each tick, for how many ticks the checks say otherwise, where that turns."""
 
     is_member: Flags
-    disagreeing: NDArray[np.int32]
+    disagreeing: NDArray[np.unsignedinteger]
     turns: Flags
 
     @classmethod
-    def blank(cls, count: int) -> Standing:
-        """Nobody is a member yet."""
-        return cls(np.zeros(count, np.bool_), np.zeros(count, np.int32), np.zeros(count, np.bool_))
+    def blank(cls, count: int, cycles_max: int) -> Standing:
+        """Nobody is a member yet; no more cycles than these are ever counted."""
+        return cls(
+            np.zeros(count, np.bool_), np.zeros(count, np.min_scalar_type(cycles_max)), np.zeros(count, np.bool_)
+        )
 
 
 class UniverseScreen:
@@ -60,7 +62,8 @@ class UniverseScreen:
         self.codes: dict[ProductId, Codes] = {}
         for product_id, columns in grid.products.items():
             self.codes[product_id] = self._judge(columns.product)
-        self.standing = {product_id: Standing.blank(len(grid)) for product_id in grid.products}
+        most = max(self._settings.enter_after_cycles, self._settings.leave_after_cycles)
+        self.standing = {product_id: Standing.blank(len(grid), most) for product_id in grid.products}
 
     def fetch_anew(self, fetches: Integers, begin: int) -> None:
         """Judge all ticks from one on by other readings of the list than were foreseen."""

@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from desk.backtest.data.columns import Floats
 
 _CHUNKS = (32, 256, 4096)
+#: Crossings of what is long sold are worth no memory; what is still watched is searched once more.
+_KEPT_MAX = 1000
 
 
 class Watch:
@@ -19,14 +21,20 @@ class Watch:
         """Return the first tick from *begin* on at which a column is not above a threshold; its length if none is."""
         found = self._found.get(key, -1)
         if found < begin:
-            found = self._found[key] = _search(column, threshold, begin, is_below=True)
+            found = self._keep(key, _search(column, threshold, begin, is_below=True))
         return found
 
     def first_at_or_above(self, key: Hashable, column: Floats, threshold: float, begin: int) -> int:
         """Return the first tick from *begin* on at which a column is not below a threshold; its length if none is."""
         found = self._found.get(key, -1)
         if found < begin:
-            found = self._found[key] = _search(column, threshold, begin, is_below=False)
+            found = self._keep(key, _search(column, threshold, begin, is_below=False))
+        return found
+
+    def _keep(self, key: Hashable, found: int) -> int:
+        if len(self._found) >= _KEPT_MAX:
+            self._found.clear()
+        self._found[key] = found
         return found
 
 
