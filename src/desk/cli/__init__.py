@@ -15,4 +15,4 @@ def main() -> None:
         warnings.simplefilter("ignore")
     from desk.cli.app import build, run
 
-    run(build(*sys.argv[1:2]))
+    run(build())

@@ -1,6 +1,7 @@
-"""Which commands there are, and how they end.
+"""The application, and how its commands end.
 
-Each module of this package that has commands offers ``register(app)``. Tables and JSON go to stdout, everything else
+Each module of this package that has commands offers ``register(app)``, and has a row for each of them in
+``command_group``. Tables and JSON go to stdout, everything else
 to stderr, so that the output of a command can be piped.
 """
 
@@ -9,54 +10,29 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Annotated, NoReturn, TextIO
 
 import typer
 
+from desk.cli.command_group import CommandGroup
 from desk.cli.exit_codes import ExitCode
-from desk.cli.help_text import complete_help
 from desk.errors import NotNow
 from desk.patient_output import write_at_once
 from trader import __version__
 from trader.errors import ConfigError, LeaseHeld, TraderError
 
-#: In the order of ``trader --help``.
-_MODULES = (
-    "cycle",
-    "run",
-    "runs",
-    "backtest",
-    "data",
-    "use",
-    "status",
-    "why",
-    "books",
-    "operate",
-    "switch",
-    "config",
-    "key",
-    "ledger",
-    "audit",
-    "sandbox",
-)
-#: Of these commands no other module is loaded: who only asks shall not wait for what trades.
-_QUICK: Mapping[str, str] = {"why": "why", **dict.fromkeys(("trades", "fills", "lots", "cycles"), "books")}
 
-
-def build(command: str = "") -> typer.Typer:
-    """Collect the commands of every module, or no more than the module of a *command* that is quick to load."""
+def build() -> typer.Typer:
+    """Make the application of all commands; the module of none of them is loaded before that command is called."""
     app = typer.Typer(
         name="trader",
         help="A crypto trading system for Coinbase spot: one stateless cycle per tick.",
+        cls=CommandGroup,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for name in (_QUICK[command],) if command in _QUICK else _MODULES:
-        import_module(f"desk.cli.{name}").register(app)
-    complete_help(app)
     app.callback()(_root)
     return app
 

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import typer
 
 from architecture.tree import ROOT
 from desk.cli.app import build, run
+from desk.cli.command_group import COMMANDS, load_command
 from desk.cli.exit_codes import ExitCode
 from trader import __version__
 from trader.errors import ConfigError, VenueThrottled
@@ -91,22 +93,85 @@ def test_what_a_library_warns_of_stays_off_the_screen() -> None:
     assert "this Python is old" in start("-W", "default").stderr
 
 
-@pytest.mark.parametrize("command", ["why", "trades", "fills", "lots", "cycles"])
-def test_command_that_only_asks_is_the_same_loaded_alone(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Who only asks does not wait for the modules of all others."""
-    texts = []
-    for commands in (build(), build(command)):
-        with pytest.raises(SystemExit) as left:
-            run(commands, [command, "--help"])
-        texts.append((left.value.code, capsys.readouterr().out))
+#: Types some words, and prints which modules are there at the end.
+LISTING = """
+import sys
+from desk.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+HEAVY = {"boto3", "botocore", "numpy", "pydantic", "requests", "yaml"}
 
-    assert texts[0] == texts[1]
-    assert 0 == texts[0][0]
+
+def list_loaded(*words: str) -> set[str]:
+    """The modules that a process of its own has loaded when it has done what was typed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", LISTING, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return set(done.stderr.splitlines()[-1].split())
 
 
-def test_any_other_word_loads_every_command() -> None:
-    """So that a word that is none is answered with all there are."""
-    assert len(build("wyh").registered_commands) == len(build().registered_commands) > 10
+def list_own(loaded: set[str]) -> set[str]:
+    """The modules of commands among them."""
+    return loaded & {f"desk.cli.{row.module}" for row in COMMANDS.values()}
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
+def test_help_loads_neither_a_command_nor_a_large_library(words: tuple[str, ...]) -> None:
+    """Who only looks what there is waits for nothing else."""
+    loaded = list_loaded(*words)
+
+    assert "desk.cli.command_group" in loaded
+    assert (set(), set()) == (list_own(loaded), loaded & HEAVY)
+    assert set() == {each for each in loaded if each.startswith("trader.")} - {"trader.errors"}
+
+
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [
+        (("stauts",), set()),
+        (("status", "--help"), {"desk.cli.status"}),
+        (("backtest", "--help"), {"desk.cli.backtest"}),
+        (("--", "use", "--help"), {"desk.cli.use"}),
+        (("config", "check", "--help"), {"desk.cli.config"}),
+    ],
+)
+def test_command_loads_no_other_command(words: tuple[str, ...], own: set[str]) -> None:
+    """And a word that is none loads none; neither loads what only trading needs."""
+    loaded = list_loaded(*words)
+
+    assert own == list_own(loaded)
+    assert set() == loaded & (HEAVY - {"pydantic", "yaml"})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_row_of_a_command_says_what_the_command_says_of_itself(name: str) -> None:
+    """The row stands in for the command where commands are listed."""
+    told = load_command(name).help
+
+    assert told.partition("\n\n")[0] == COMMANDS[name].help
+
+
+def test_every_module_with_commands_has_all_of_them_in_the_table() -> None:
+    """And the table has no other."""
+    registered: dict[str, str] = {}
+    for path in sorted((ROOT / "src/desk/cli").glob("*.py")):
+        if "\ndef register(" in path.read_text(encoding="utf-8"):
+            app = typer.Typer()
+            import_module(f"desk.cli.{path.stem}").register(app)
+            registered |= dict.fromkeys(typer.main.get_group(app).commands, path.stem)
+
+    assert registered == {name: row.module for name, row in COMMANDS.items()}
+
+
+def test_wrong_word_is_answered_with_the_nearest_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all there are."""
+    with pytest.raises(SystemExit) as left:
+        run(build(), ["stauts"])
+
+    assert (2, True) == (left.value.code, "Did you mean 'status'?" in capsys.readouterr().err)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")

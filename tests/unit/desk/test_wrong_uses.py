@@ -106,7 +106,7 @@ def type_words(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(sys, "argv", words)
     try:
         if words[0] == "trader":
-            run_command(build(*words[1:2]), words[1:])
+            run_command(build(), words[1:])
             raise AssertionError
         main = importlib.import_module(words[0]).main
         return int(main(words[1:]) if inspect.signature(main).parameters else main() or 0)

@@ -130,7 +130,7 @@ def make_object(
 def run(*arguments: str) -> int:
     """The code a command leaves the process with."""
     with pytest.raises(SystemExit) as left:
-        run_command(build(arguments[0]), arguments)
+        run_command(build(), arguments)
     return int(left.value.code or 0)
 
 
