@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from trader.adapters.local.atomic_files import read_lines, translate_errors
+from trader.adapters.local.atomic_files import keep_names, read_lines, translate_errors
 from trader.cycle import CycleOutcome, CycleReport
 from trader.errors import LedgerCorrupt
 from trader.model.codec import canonical_json, decode, translate_damage
@@ -50,6 +50,8 @@ class RunJournal:
         """Add a tick; it is on the disk when this returns. Raises: StoreUnavailable."""
         line = (canonical_json(record) + "\n").encode()
         with translate_errors(self._path), self._path.open("ab") as file:
+            if not self._size:
+                keep_names(self._path.parent)
             file.truncate(self._size)
             file.write(line)
             file.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 from desk.in_memory import ManualClock
 from factories_venue import START, an_intent
 from trader.adapters.local import lease
+from trader.adapters.local.atomic_files import append_lines
 from trader.adapters.local.clock import SystemClock
 from trader.adapters.local.files import FileAuditLog, FileKillSwitch, FileSimAccountStore, FileStateStore
 from trader.adapters.local.lease import read_ledger
@@ -263,3 +265,35 @@ def test_whoever_only_looks_makes_no_folder(tmp_path: Path) -> None:
 
     assert (None, None, ()) == (seen[0].ledger, *seen[1:])
     assert not (tmp_path / "gone").exists()
+
+
+def test_file_of_lines_has_its_name_on_the_disk_before_any_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And once is enough: to add to it, the folder needs no other look."""
+    real, synced, path = os.fsync, [], tmp_path / "fills.jsonl"
+
+    def sync(handle: int) -> None:
+        is_folder = os.fstat(handle).st_ino == tmp_path.stat().st_ino
+        synced.append(("folder" if is_folder else "file", path.stat().st_size))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+
+    append_lines(path, ["one"])
+    append_lines(path, ["two"])
+
+    assert [("folder", 0), ("file", 4), ("file", 8)] == synced
+    assert "one\ntwo\n" == path.read_text(encoding="utf-8")
+
+
+def test_torn_first_line_does_not_count_as_a_name_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a death left there may have been written before the folder was synced: it is, once more."""
+    real, synced, path = os.fsync, [], tmp_path / "fills.jsonl"
+    path.write_text("half", encoding="utf-8")
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), real(handle)))
+
+    append_lines(path, ["one"])
+
+    assert [tmp_path.stat().st_ino, path.stat().st_ino] == synced
+    assert "one\n" == path.read_text(encoding="utf-8")

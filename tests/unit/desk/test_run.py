@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -110,6 +111,23 @@ def test_run_on_a_disk_that_fails_at_any_write_ends_as_if_it_had_not(
         assert kept(tmp_path / "alone") == kept(folder), nth
 
     assert len(writes) > len(TICKS) * 5
+
+
+def test_quiet_tick_asks_the_disk_seven_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lease, decision and ledger, each with the name of its file; and the tick's line, whose file has its name."""
+    real, synced = os.fsync, []
+    setup = set_up_synthetic(shipped_settings({"app.mode": "DRY_RUN"}), END, 170)
+
+    def sync(handle: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    run = TickRun(setup, tmp_path, TICKS)
+    run.run(lambda _: synced.append("end"), lambda: False)
+
+    last = " ".join(synced).split(" end")[-2].split()
+    assert ["file", "folder"] * 3 + ["file"] == last
 
 
 def test_tick_whose_line_is_missing_is_told_by_ledger_and_audit(tmp_path: Path) -> None:

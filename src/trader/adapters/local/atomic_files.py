@@ -48,7 +48,7 @@ def replace_bytes(path: Path, content: bytes) -> None:
     except OSError:
         written.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    keep_names(path.parent)
 
 
 def create_text(path: Path, text: str) -> None:
@@ -59,7 +59,7 @@ def create_text(path: Path, text: str) -> None:
         path.hardlink_to(written)
     finally:
         written.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    keep_names(path.parent)
 
 
 def append_lines(path: Path, lines: list[str]) -> None:
@@ -68,12 +68,24 @@ def append_lines(path: Path, lines: list[str]) -> None:
     with path.open("a+b") as file:
         file.seek(0)
         content = file.read()
-        file.truncate(content.rfind(b"\n") + 1)
+        kept = content.rfind(b"\n") + 1
+        if not kept:
+            # That there is the file comes before what is in it: lines are never in a file whose name a power cut takes.
+            keep_names(path.parent)
+        file.truncate(kept)
         file.seek(0, os.SEEK_END)
         file.write("".join(f"{line}\n" for line in lines).encode())
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Let a power cut keep which files there are in a folder; what is in them is another matter."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -106,11 +118,3 @@ def _written_beside(path: Path, content: bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return Path(name)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
