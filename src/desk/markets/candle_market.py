@@ -1,7 +1,7 @@
 """A market made of candles: what was known at an instant, and, for the matching only, what came next.
 
 Decisions see closed bars; the running bar's open is seen by orders alone. So cutting the future off changes no
-decision. The spread is the assumed one of the settings, and depth is a share of the traded volume: candles know
+decision. The spread is the assumed one of the settings, and the book holds a share of the traded volume: candles know
 neither.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from desk.markets.levels import measure_depth
 from desk.markets.series import CandleSeries, Series
 from trader.errors import DataError, MissingData
 from trader.model.frozen import replace
@@ -68,13 +69,19 @@ class CandleMarket:
     ) -> Mapping[ProductId, Bars | DataError]:
         return {product_id: self._bars_of(product_id, granularity, count, now) for product_id in product_ids}
 
-    def depth(
-        self,
-        product_ids: Sequence[ProductId],
-        band_bps: Decimal,  # noqa: ARG002 - asked for by the port; candles know no distance from the mid
-    ) -> Mapping[ProductId, Depth | DataError]:
-        """Assume that a share of the mean hourly turnover of the last 24 h rests on each side, whatever the band."""
-        return {product_id: self._depth_of(product_id) for product_id in product_ids}
+    def depth(self, product_ids: Sequence[ProductId], band_bps: Decimal) -> Mapping[ProductId, Depth | DataError]:
+        """Sum what is taken to rest near the mid: see ``estimate_side``, and ``desk.markets.levels`` for its levels."""
+        return {product_id: self._depth_of(product_id, band_bps) for product_id in product_ids}
+
+    def estimate_side(self, product_id: ProductId) -> Notional | None:
+        """Assume that a share of the mean hourly turnover of the last 24 h rests on each side; None without a market.
+
+        Units: quote asset.
+        """
+        now = self._clock.now()
+        if self._last_closed(product_id, now) is None:
+            return None
+        return Notional(self._day_notional(product_id, now) / 24 * self._settings.volume_share_ratio)
 
     # --- Tape
 
@@ -144,12 +151,11 @@ class CandleMarket:
         last = self._last_closed(product_id, now)
         return _missing(product_id) if last is None else self._quote(product_id, last.close, now)
 
-    def _depth_of(self, product_id: ProductId) -> Depth | DataError:
-        now = self._clock.now()
-        if self._last_closed(product_id, now) is None:
+    def _depth_of(self, product_id: ProductId, band_bps: Decimal) -> Depth | DataError:
+        side, quote = self.estimate_side(product_id), self._quote_of(product_id)
+        if side is None or isinstance(quote, DataError):
             return _missing(product_id)
-        side = Notional(self._day_notional(product_id, now) / 24 * self._settings.volume_share_ratio)
-        return Depth(product_id, side, side)
+        return measure_depth(quote, side, self._products[product_id], band_bps)
 
     def _last_closed(self, product_id: ProductId, now: Instant) -> Candle | None:
         return self._finest_of(product_id).last_closed(now) if product_id in self._products else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from desk.markets.levels import Level
 from desk.sandbox.calls import Call, Route
-from desk.sandbox.market import Level
 from desk.sandbox.replies import JsonObject, Refusal, refuse_invalid, refuse_not_found, refuse_value
 from desk.sandbox.venue import Venue
 from desk.sandbox.venue_clock import to_micros, to_text

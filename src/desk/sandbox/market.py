@@ -12,21 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from desk.markets.candle_market import CandleMarket, SeriesKey
+from desk.markets.levels import Level, make_levels
 from desk.markets.series import CandleSeries
 from desk.sandbox.resample import merge, partial, split
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Candle, Depth, Granularity, Product, Quote, split_answers
-from trader.model.money import BPS, Notional, Price, Quantity, ceil_to, floor_to
+from trader.model.market import Candle, Granularity, Product, Quote, split_answers
+from trader.model.money import BPS, Notional, Price, ceil_to, floor_to
 from trader.ports import Clock
 from trader.settings.app import SimulationSettings
 from trader.sim.fills import to_price
 from trader.sim.matching import Traded
 
-_BOOK_BAND_BPS = Decimal(20)
-_LEVELS = 10
 _DAY = 86_400
-
-Level = tuple[Price, Quantity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,24 +118,14 @@ class VenueMarket:
         printed = self._last_print(product_id)
         if printed is not None and printed.price is not None:
             return Notional(printed.price * printed.volume)
-        depth = self._candles.depth([product_id], _BOOK_BAND_BPS)[product_id]
-        return depth.ask_notional if isinstance(depth, Depth) else Notional(0)
+        return self._candles.estimate_side(product_id) or Notional(0)
 
     def levels(self, product_id: ProductId, limit: int) -> tuple[list[Level], list[Level]]:
         """Spread what rests over a few levels on each side, best first."""
         touch = self.touch(product_id)
         if touch is None:
             return [], []
-        product = self._products[product_id]
-        step = max(ceil_to(touch.mid / BPS, product.price_increment), product.price_increment)
-        part = self.shown(product_id) / _LEVELS
-        bids, asks = [], []
-        for index in range(min(limit, _LEVELS)):
-            bid, ask = Price(touch.bid - index * step), Price(touch.ask + index * step)
-            if bid > 0:
-                bids.append((bid, Quantity(floor_to(part / bid, product.base_increment))))
-            asks.append((ask, Quantity(floor_to(part / ask, product.base_increment))))
-        return bids, asks
+        return make_levels(touch, self.shown(product_id), self._products[product_id], limit)
 
     # --- what has traded
 

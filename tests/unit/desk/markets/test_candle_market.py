@@ -15,7 +15,7 @@ from desk.markets.series import CandleSeries
 from factories_venue import SOL, SOL_USDC, START, STEP, Bar, a_path, a_product, a_simulation
 from trader.errors import ConfigError, DataError, MalformedData, MissingData, StaleData
 from trader.model.ids import Instant, ProductId
-from trader.model.market import Bars, Candle, Granularity, Quote, bars_from_candles
+from trader.model.market import Bars, Candle, Depth, Granularity, Quote, bars_from_candles
 from trader.model.money import Notional, Price
 
 FIVE, HOUR = Granularity.FIVE_MINUTE, Granularity.ONE_HOUR
@@ -100,12 +100,25 @@ def test_volume_is_that_of_the_last_day() -> None:
 
 
 def test_depth_is_a_share_of_the_mean_hour() -> None:
-    """A tenth of 1.2 million on each side, whatever the band."""
+    """A tenth of 1.2 million on each side, but for what each of ten levels loses to the size increment of 0.001."""
     market, _ = a_market(a_path())
 
     depth = market.depth([SOL], Decimal(20))[SOL]
 
-    assert (Notional(120_000), Notional(120_000)) == (depth.bid_notional, depth.ask_notional)
+    assert isinstance(depth, Depth)
+    for side in (depth.bid_notional, depth.ask_notional):
+        assert 120_000 - 10 * Decimal("0.001") * 101 < side < 120_000
+
+
+def test_depth_is_what_rests_within_the_band() -> None:
+    """Bid and ask are 5 bps from the mid, and the levels a basis point apart: within 6.5 bps lie two of ten."""
+    market, _ = a_market(a_path())
+
+    depth = market.depth([SOL], Decimal("6.5"))[SOL]
+
+    assert isinstance(depth, Depth)
+    assert 24_000 - 1 < depth.bid_notional < 24_000
+    assert 24_000 - 1 < depth.ask_notional < 24_000
 
 
 def test_alias_shows_the_market_behind_it() -> None:

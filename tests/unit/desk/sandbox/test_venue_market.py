@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from desk.markets.candle_market import CandleMarket
 from factories_venue import SOL, START, STEP, Bar, a_path, a_product
+from trader.adapters.coinbase.wire.market import read_depth
 from trader.model.ids import Instant
+from trader.model.market import Granularity
 from unit.desk.sandbox.conftest import Open
 from unit.desk.sandbox.venues import Client
 
@@ -240,3 +245,13 @@ def test_prints_move_the_touch_and_make_candles(client: Client) -> None:
 
     assert ("105", "104") == (row["high"], row["close"])
     assert "104" == client.public("/market/products/SOL-USDC").json()["price"]
+
+
+def test_book_is_as_deep_as_the_market_of_candles_says(client: Client) -> None:
+    """Who reads the book over HTTP and who reads the candles in a backtest see the same, in any band."""
+    settings, clock = client.venue.settings, client.venue.time.clock
+    market = CandleMarket([a_product()], {(SOL, Granularity.FIVE_MINUTE): a_path(Bar())}, settings, clock)
+    raw = client.public("/market/product_book", product_id=SOL).json()
+
+    for band in (Decimal("6.5"), Decimal(20)):
+        assert market.depth([SOL], band)[SOL] == read_depth(raw, band)
