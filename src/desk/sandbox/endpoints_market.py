@@ -86,6 +86,8 @@ def get_candles(venue: Venue, call: Call) -> JsonObject:
             f"{venue.options.candle_window_max}"
         )
     rows = venue.market.candles(product.product_id, granularity, start, end)
+    if (lag := venue.options.lags.candles) > 0:
+        rows = [row for row in rows if row.start + granularity.seconds <= venue.time.now() - lag]
     return {
         "candles": [
             {

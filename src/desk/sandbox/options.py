@@ -17,7 +17,8 @@ class Lags:
     ``pending``: an accepted order is not on the book yet. ``order``: GET of one order says 404 after its creation.
     ``listing``, ``fills``, ``balance``: those lists are as they were. ``settled``: a finished order is not settled.
     ``cancel``: a cancellation is queued, and the order may still fill. ``hold``: what a cancelled order held is not
-    free yet. ``conversion``: a committed conversion runs.
+    free yet. ``conversion``: a committed conversion runs. ``candles``: a bar that closed is not published yet, nor is
+    the one that runs.
     """
 
     pending: float = 0.0
@@ -29,6 +30,7 @@ class Lags:
     cancel: float = 0.0
     hold: float = 0.0
     conversion: float = 0.0
+    candles: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

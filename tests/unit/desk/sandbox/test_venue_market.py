@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from desk.markets.candle_market import CandleMarket
+from desk.sandbox.options import Lags
 from factories_venue import SOL, START, STEP, Bar, a_path, a_product
 from trader.adapters.coinbase.wire.market import read_depth
 from trader.model.ids import Instant
@@ -245,6 +246,19 @@ def test_prints_move_the_touch_and_make_candles(client: Client) -> None:
 
     assert ("105", "104") == (row["high"], row["close"])
     assert "104" == client.public("/market/products/SOL-USDC").json()["price"]
+
+
+def test_candles_of_a_venue_that_lags_come_late(open_venue: Open) -> None:
+    """Neither the bar that closed a moment ago is published, nor the one that runs."""
+    client = open_venue(path=a_path(Bar(), Bar()), lags=Lags(candles=30))
+    window = {"start": START - 2 * STEP, "end": START, "granularity": "FIVE_MINUTE"}
+
+    at_once = client.public(CANDLES, **window).json()["candles"]
+    client.venue.time.clock.advance(30)  # type: ignore[attr-defined]
+    later = client.public(CANDLES, **window).json()["candles"]
+
+    assert [START - 2 * STEP] == [int(row["start"]) for row in at_once]
+    assert [START - STEP, START - 2 * STEP] == [int(row["start"]) for row in later]
 
 
 def test_book_is_as_deep_as_the_market_of_candles_says(client: Client) -> None:
