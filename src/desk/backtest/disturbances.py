@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
+from desk.backtest.schedule import Schedule
 from trader.errors import VenueUnavailable
 from trader.model.ids import Instant
 from trader.model.orders import OrderIntent, Rejected, Submission, Unknown
@@ -33,6 +34,34 @@ class Disturbance:
     def covers(self, at: int) -> bool:
         """Whether it is so at an instant."""
         return self.begin <= at < self.end
+
+
+class Troubled(Protocol):
+    """Anything that is wrong with a run's venue or market at some instants."""
+
+    def covers(self, at: int) -> bool:
+        """Whether it is so at an instant."""
+
+
+def list_doubtful(schedule: Schedule, troubles: Sequence[Troubled]) -> tuple[list[int], frozenset[Instant]]:
+    """List the ticks, by number, and the looks that cannot be foreseen: those in trouble, and what follows them.
+
+    What could not be read in trouble is read by whoever looks next; after the first tick without trouble all is known.
+    """
+    ticks, looks, place, is_doubtful = [], set(), 0, False
+    if not troubles:
+        return [], frozenset()
+    for number, start in enumerate(schedule.starts):
+        while place < len(schedule.watches) and schedule.watches[place] < start:
+            look = schedule.watches[place]
+            is_doubtful = is_doubtful or any(each.covers(look) for each in troubles)
+            looks |= {look} if is_doubtful else set()
+            place += 1
+        is_covered = any(each.covers(start) for each in troubles)
+        if is_covered or is_doubtful:
+            ticks.append(number)
+        is_doubtful = is_covered
+    return ticks, frozenset(looks)
 
 
 class DisturbedExchange:

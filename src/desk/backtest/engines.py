@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from desk.backtest.advance import Advancer
-from desk.backtest.disturbances import Disturbance
+from desk.backtest.disturbances import Troubled, list_doubtful
 from desk.backtest.foresight import Foresight
 from desk.backtest.grid import MarketGrid
 from desk.backtest.schedule import Schedule
@@ -43,19 +43,20 @@ def run_screened(
     schedule: Schedule,
     screens: Screens,
     on_notable: OnNotable,
-    disturbances: Sequence[Disturbance] = (),
+    troubles: Sequence[Troubled] = (),
     goes_on: GoesOn = lambda _done: True,
 ) -> Tally:
     """Run the ticks that may matter, the first and the last among them, and carry the books over the others.
 
-    *disturbances* are those of the world: while one lasts, every tick is run. Where it is told to go on no further, the
-    books and the tally are those of all ticks up to there.
+    *troubles* are those of the world: while one lasts, every tick is run, and every look. Where it is told to go on no
+    further, the books and the tally are those of all ticks up to there.
     """
-    grid = MarketGrid(recorded, schedule.starts, _list_exact(schedule, world, disturbances))
+    doubtful, looks = list_doubtful(schedule, troubles)
+    grid = MarketGrid(recorded, schedule.starts, schedule.list_odd(world.settings.cycle.period_seconds) + doubtful)
     foresight = Foresight(grid, world.pipeline, screens)
     tally, tick = Tally(), 0
     advancer, skipped = Advancer(world, foresight, tally.note_equity), SkippedTicks(foresight)
-    watches = ScreenedWatches(world, recorded, schedule.watches, on_notable)
+    watches = ScreenedWatches(world, recorded, schedule.watches, on_notable, looks)
     while tick < len(grid) and (not tick or goes_on(tick)):
         report = world.run(schedule.ticks[tick], schedule.starts[tick])
         if tally.add(report):
@@ -91,14 +92,6 @@ def _go_on(
             return following
         watches.run(look, stop - 1)
         begin = stop
-
-
-def _list_exact(schedule: Schedule, world: World, disturbances: Sequence[Disturbance]) -> list[int]:
-    """List the ticks that are run whatever the market does: odd ones, and those while something is wrong."""
-    odd = schedule.list_odd(world.settings.cycle.period_seconds)
-    if disturbances:
-        odd += [at for at, start in enumerate(schedule.starts) if any(each.covers(start) for each in disturbances)]
-    return odd
 
 
 def _books_of(world: World) -> Ledger:

@@ -79,6 +79,9 @@ class Foresight:
         count = len(self.grid)
         if begin >= count or account is None or not is_calm(ledger, account, self.settings):
             return begin
+        if ledger.products is not None and self._is_exact(ledger.products.fetched_at):
+            # What was told of the products in trouble is believed until they are asked for anew.
+            return begin
         if self._list_strays(begin - 1, ledger) or self._list_strays(begin, ledger):
             return begin
         due = find_next_due(ledger, self.grid.at(begin - 1))
@@ -92,6 +95,10 @@ class Foresight:
         return self._next_halt(begin, max(found, begin), ledger)
 
     # --- inside
+
+    def _is_exact(self, at: Instant) -> bool:
+        place = self.grid.find(at)
+        return place < len(self.grid) and bool(self.grid.exact[place])
 
     def _last_fetch(self, tick: int) -> Instant:
         return self.grid.at(self.fetches.item(int(self.fetches.searchsorted(tick, side="right")) - 1))

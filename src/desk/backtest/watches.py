@@ -5,7 +5,8 @@ A look at which nothing is due changes nothing at all, so there is nothing to ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -51,9 +52,16 @@ class Watches:
 
 
 class ScreenedWatches(Watches):
-    """Looks only where the market reaches something, or an instant of the books is there."""
+    """Looks only where the market reaches something, an instant of the books is there, or it is one of *doubtful*."""
 
-    def __init__(self, world: World, recorded: Recorded, looks: Sequence[Instant], on_notable: OnNotable) -> None:
+    def __init__(
+        self,
+        world: World,
+        recorded: Recorded,
+        looks: Sequence[Instant],
+        on_notable: OnNotable,
+        doubtful: Collection[Instant] = (),
+    ) -> None:
         super().__init__(world, looks, on_notable)
         self._done = -1
         if not looks:
@@ -64,6 +72,7 @@ class ScreenedWatches(Watches):
         self._exits = ExitScreen(grid, believed, watch, between_ticks=True)
         self._venue = VenueScreen(grid, watch)
         self._never = np.zeros(len(grid), dtype=np.bool_)
+        self._doubtful = [place for place, look in enumerate(looks) if look in doubtful]
 
     def next_watch(self, ticks: Integers, begin: int, following: int, ledger: Ledger) -> Instant | None:
         """Return the next look between the ticks *begin* - 1 and *following* that has to be done; None if none has.
@@ -87,7 +96,8 @@ class ScreenedWatches(Watches):
         is_crash = ledger.regime.current is Regime.CRASH
         if account is None or is_crash or not is_calm(ledger, account, self._world.settings):
             return first
-        found = end
+        at = bisect_left(self._doubtful, first)
+        found = min(end, self._doubtful[at]) if at < len(self._doubtful) else end
         for lot in ledger.lots.values():
             found = min(found, self._grid.find(lot.max_hold_until), self._exits.next_tick(lot, first, self._never))
         for order in account.active.values():

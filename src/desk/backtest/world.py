@@ -9,6 +9,7 @@ from typing import cast
 from desk.backtest.data.columns import Columns
 from desk.backtest.data.universe import ABSENCE_SECONDS, PointInTimeUniverse, make_universe
 from desk.backtest.disturbances import Disturbance, DisturbedExchange
+from desk.backtest.fault_record import FaultRecord, ReplayedTape, recall_answers
 from desk.backtest.listed_market import ListedMarket
 from desk.backtest.series import ColumnSeries
 from desk.backtest.store import ObjectStore
@@ -24,10 +25,11 @@ from trader.model.ids import Instant, ProductId, StrategyId, cycle_id_at
 from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.market import Granularity, Product
-from trader.ports import ExchangeAdapter, Identity, Ports
+from trader.ports import ExchangeAdapter, Identity, MarketData, Ports, TimeBudget
 from trader.settings import Settings
 from trader.sim.account import SimAccount
 from trader.sim.exchange import SimulatedExchange
+from trader.sim.matching import Tape
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
 from trader.strategies.base import Strategy
@@ -77,9 +79,14 @@ def make_series(recorded: Recorded, product_id: ProductId, granularity: Granular
 
 
 class World:
-    """One run's clock, books and venue. ``run`` is one production cycle at an instant."""
+    """One run's clock, books and venue. ``run`` is one production cycle at an instant.
 
-    def __init__(self, recorded: Recorded, disturbances: Sequence[Disturbance] = ()) -> None:
+    *faults* are answers of another run's market, given in place of the candles' own.
+    """
+
+    def __init__(
+        self, recorded: Recorded, disturbances: Sequence[Disturbance] = (), faults: FaultRecord | None = None
+    ) -> None:
         settings = recorded.settings
         strategies = recorded.strategies
         self.settings = settings
@@ -92,18 +99,26 @@ class World:
         )
         self.store = ObjectStore()
         self.accounts: InMemorySimAccountStore[SimAccount] = InMemorySimAccountStore()
+        market: MarketData = self.market
+        tape: Tape = self.market
+        if faults is not None:
+            market = recall_answers(self.market, self.clock, faults)
+            tape = ReplayedTape(self.market, market, self.clock, faults)
+        # One for both, as wherever a cycle is wired: a look keeps nothing of what it finds.
+        budget = TimeBudget()
         venue = self._venue = SimulatedExchange(
-            self.market,
-            self.market,
+            market,
+            tape,
             settings.simulation,
             self.clock,
             self.accounts,
             opening={settings.app.accounting_asset: settings.app.capital},
             order_prefix=settings.execution.order_prefix,
+            budget=budget,
         )
         # Nobody keeps a record of a backtest: the report of each cycle has all of it as values.
         identity, switch = Identity(make_scope(settings), "backtest", __version__), InMemoryKillSwitch()
-        self.ports = Ports(self.market, venue, self.store, None, switch, self.clock, identity)
+        self.ports = Ports(market, venue, self.store, None, switch, self.clock, identity, budget)
         if disturbances:
             disturbed = cast(ExchangeAdapter, DisturbedExchange(venue, self.clock, disturbances))
             self.ports = replace(self.ports, market=disturbed, exchange=disturbed)
