@@ -212,6 +212,12 @@ backtest-real: .venv/.dev ## the same on recorded markets, all of twelve windows
 bench-sweep: .venv/.dev .venv/.research ## sweep 50 sets of settings, killed three times on the way; fails if it comes to anything else
 	$(BIN)/python -m desk.bench.sweep --sets 50 --kills 3
 
+LIVE_TICKS ?= 2000
+
+.PHONY: same-as-live
+same-as-live: .venv/.dev ## PAPER at the HTTP sandbox, with looks and faults, against the backtest of its candles; minutes; SEED, LIVE_TICKS
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.same_as_live --seed $(SEED) --ticks $(LIVE_TICKS)
+
 .PHONY: bench-gather
 bench-gather: .venv/.dev ## time one gather of 200 products from the simulated venue, and the same by ccxt
 	$(BIN)/python -m desk.bench.gather
