@@ -45,7 +45,8 @@ class Foresight:
 
     def begin(self, ledger: Ledger) -> None:
         """Foresee all ticks after the first, from the books that it left."""
-        self._follow_membership(1, ledger)
+        if len(self.grid) > 1:
+            self._follow_membership(1, ledger)
         self.regime.follow(1, ledger.regime)
         self._ask()
         self._plan()

@@ -135,3 +135,11 @@ def test_books_that_their_fills_do_not_explain_end_in_error(
     assert code == ExitCode.WRONG
     assert "10000" in told.out.replace(",", "")
     assert "neutral: the cash differs from what the fills make of it by 1" in told.err
+
+
+@pytest.mark.parametrize("engine", ["screened", "exhaustive"])
+def test_backtest_of_one_tick_is_one(candles: Path, engine: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first tick is the last one too."""
+    code = trader(candles, "--to", "2026-01-01T00:30:00Z", "--engine", engine)
+
+    assert (0, True) == (code, "1 day, 1 tick," in capsys.readouterr().out)
