@@ -13,18 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from desk.backtest.figures.conventions import SCHEMA
+from desk.backtest.identity import name_identity
 from trader.adapters.config.strict_yaml import iterate_leaves
-from trader.adapters.local.atomic_files import read_text, replace_text, translate_errors
-from trader.errors import ConfigError, LedgerCorrupt
-from trader.model.codec import canonical_json, digest_of, encode
+from trader.adapters.local.atomic_files import lock_file, read_text, replace_text, translate_errors
+from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable
+from trader.model.codec import canonical_json, digest_of, encode, translate_damage
 
 if TYPE_CHECKING:
     from desk.backtest.identity import BacktestIdentity
     from trader.settings import Settings
 
 FINISHED, PARTIAL = "finished", "partial"
-_FOLDER, _PAGE, _SETTINGS = "backtests", "backtest.json", "settings.json"
+_FOLDER, _PAGE, _SETTINGS, _LOCK = "backtests", "backtest.json", "settings.json", ".keeping"
 _NAMES_SHOWN = 8
+#: The sections whose figures stand beside their unit, in the order in which they are shown.
+SECTIONS = ("performance", "costs", "activity", "trades", "entries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,14 @@ class StoredBacktest:
         return self.path.name
 
     @property
-    def state(self) -> str:
+    def is_finished(self) -> bool:
         """Whether every tick of every fill model was run."""
-        return FINISHED if all(each == self.page["ticks"] for each in self.page["done"].values()) else PARTIAL
+        return all(each == self.page["ticks"] for each in self.page["done"].values())
+
+    @property
+    def state(self) -> str:
+        """The same as a word."""
+        return FINISHED if self.is_finished else PARTIAL
 
     def read_settings(self) -> Mapping[str, Any]:
         """Return every setting by its key path. Raises: LedgerCorrupt, StoreUnavailable."""
@@ -62,13 +71,19 @@ class Archive:
     def open(self, identity: BacktestIdentity, settings: Settings, about: Mapping[str, Any]) -> StoredBacktest:
         """Return what is kept of a backtest, or begin to keep it: *about* is what its page says for people.
 
-        Raises: LedgerCorrupt, StoreUnavailable.
+        Raises: LedgerCorrupt if what is kept is damaged, or says other than it would; StoreUnavailable.
         """
         path = self.folder / identity.name
-        if (path / _PAGE).exists():
-            return self.find(identity.name)
         models: Any = identity.asked["fills"]
         page = {**about, "done": dict.fromkeys(models, 0), "identity": encode(identity)}
+        if (path / _PAGE).exists():
+            try:
+                stored = _read_stored(path)
+                if canonical_json({**stored.page, "done": page["done"]}) != canonical_json(page):
+                    raise LedgerCorrupt(f"{path / _PAGE}: says other than this backtest is")
+            except LedgerCorrupt as error:
+                raise LedgerCorrupt(f"{error} → once {path} is removed, the same command runs it anew") from error
+            return stored
         with translate_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             replace_text(path / _SETTINGS, canonical_json(encode(settings)))
@@ -76,12 +91,20 @@ class Archive:
         return StoredBacktest(path, page, {})
 
     def keep(self, stored: StoredBacktest, model: str, document: Mapping[str, Any], done: int) -> StoredBacktest:
-        """Keep the result of one fill model, after so many ticks. Raises: StoreUnavailable."""
-        page = {**stored.page, "done": {**stored.page["done"], model: done}}
-        with translate_errors(stored.path):
+        """Keep the result of one fill model, after so many ticks; what is kept now, also by others, is returned.
+
+        A result of more ticks stays: nothing that was finished is lost because it was begun again and interrupted.
+        Raises: LedgerCorrupt, StoreUnavailable.
+        """
+        with translate_errors(stored.path), lock_file(self.folder / _LOCK):
+            # Another process may have kept something since this one began.
+            there = _read_stored(stored.path)
+            if there.page["done"][model] > done:
+                return there
+            page = {**there.page, "done": {**there.page["done"], model: done}}
             replace_text(stored.path / f"{model}.json", canonical_json(document))
             replace_text(stored.path / _PAGE, canonical_json(page))
-        return StoredBacktest(stored.path, page, {**stored.documents, model: document})
+        return StoredBacktest(stored.path, page, {**there.documents, model: document})
 
     def find(self, name: str) -> StoredBacktest:
         """Find a backtest by its name, or the beginning of it. Raises: ConfigError, LedgerCorrupt, StoreUnavailable."""
@@ -101,7 +124,7 @@ class Archive:
         for path in self._list_paths():
             try:
                 found.append(_read_stored(path))
-            except LedgerCorrupt as error:
+            except (LedgerCorrupt, StoreUnavailable) as error:
                 found.append(str(error))
         return found
 
@@ -115,29 +138,44 @@ class Archive:
 
 def _read_stored(path: Path) -> StoredBacktest:
     page = _read(path / _PAGE)
-    try:
-        done, ticks = page["done"], page["ticks"]
-        documents = {model: _read_document(path / f"{model}.json") for model, count in done.items() if count}
-        if not isinstance(ticks, int) or not all(isinstance(each, int) for each in done.values()):
-            raise TypeError("no counts")
-    except (KeyError, TypeError, AttributeError) as error:
-        raise LedgerCorrupt(f"{path / _PAGE}: {type(error).__name__}: {error}; it is no page of a backtest") from error
+    with translate_damage(path / _PAGE):
+        _check_page(page, path.name)
+    documents = {model: _read_document(path / f"{model}.json") for model, count in page["done"].items() if count}
     return StoredBacktest(path, page, documents)
+
+
+def _check_page(page: Mapping[str, Any], name: str) -> None:
+    """Refuse a page that is none of ours, or of which somebody changed what can be checked."""
+    identity, ticks, done = page["identity"], page["ticks"], page["done"]
+    if name_identity(identity) != name:
+        raise ValueError(f"it is the page of {name_identity(identity)}")
+    if type(ticks) is not int or ticks < 1 or {*done} != {*identity["asked"]["fills"]}:
+        raise ValueError(f"ticks {ticks!r:.20} of {', '.join(done):.80} are none of a backtest")
+    if not all(type(each) is int and 0 <= each <= ticks for each in done.values()):
+        raise ValueError(f"done is {done!r:.80}; there are {ticks} ticks")
+    texts = [page["from"], page["to"], page["granularity"], *page["products"], *page["strategies"]]
+    if not all(isinstance(each, str) and each.isprintable() for each in texts):
+        raise ValueError("from, to, granularity, products and strategies must be plain text")
 
 
 def _read_document(file: Path) -> Mapping[str, Any]:
     document = _read(file)
-    if digest_of(document.get("content")) != document.get("digest"):
-        raise LedgerCorrupt(f"{file}: its content is not what its digest says")
+    with translate_damage(file):
+        content = document["content"]
+        if digest_of(content) != document["digest"]:
+            raise ValueError("its content is not what its digest says")
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']!r:.20} is of another release; this one reads {SCHEMA}")
+        figures = [figure for section in SECTIONS for figure in content[section].values()]
+        if not all(figure.keys() >= {"value", "unit"} for figure in figures):
+            raise ValueError("a figure has no value, or no unit")
     return document
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    text = read_text(file)
-    try:
+    with translate_errors(file), translate_damage(file):
+        text = read_text(file)
         value = None if text is None else json.loads(text)
-    except ValueError as error:
-        raise LedgerCorrupt(f"{file}: {error}") from error
     if not isinstance(value, dict):
         raise LedgerCorrupt(f"{file}: is missing, or holds no object")
     return value

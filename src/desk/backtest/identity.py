@@ -38,7 +38,12 @@ class BacktestIdentity:
     @property
     def name(self) -> str:
         """Twelve hexadecimal digits."""
-        return digest_of(self)[:_NAME_DIGITS]
+        return name_identity(self)
+
+
+def name_identity(identity: object) -> str:
+    """Name a backtest by its identity, also by one that was read from its page. Raises: what no JSON can hold."""
+    return digest_of(identity)[:_NAME_DIGITS]
 
 
 def identify_backtest(backtest: Backtest, request: BacktestRequest) -> BacktestIdentity:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,8 +32,10 @@ from trader.model.ids import ProductId, StrategyId, rfc3339
 from trader.settings.app import FillModel, Mode
 
 if TYPE_CHECKING:
+    from desk.backtest.archive import StoredBacktest
     from desk.backtest.figures.summary import BacktestSummary
     from desk.backtest.request import BacktestRequest
+    from desk.backtest.result import BacktestResult
     from desk.backtest.run import Backtest
 
 #: Prose is read in lines of this width at most, piped or not.
@@ -136,7 +139,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
 
 
 def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed: bool, as_json: bool) -> None:
-    from desk.backtest.archive import FINISHED, Archive
+    from desk.backtest.archive import Archive
     from desk.backtest.figures.document import build_document
     from desk.backtest.figures.summary import summarize_backtest
     from desk.backtest.identity import identify_backtest
@@ -147,32 +150,47 @@ def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed
     archive, identity = Archive(home), identify_backtest(prepared, request)
     stored = archive.open(identity, settings, describe_backtest(prepared))
     prices, summaries, differences = read_prices(prepared.recorded), [], {}
-    stop = StopRequest()
-    models = request.models or (settings.simulation.fills,)
-    for model in models:
-        if is_resumed and stored.page["done"][model.value] == count:
-            _say(f"{model}: finished before, in {stored.path}")
-            continue
-        with stop.listen(), ProgressBar(model.value, count) as bar:
-            result = prepared.run_model(model, lambda done: bar.show(done) and not stop.is_asked)
-        summary = summarize_backtest(result.record, prices, request.seed)
-        stored = archive.keep(stored, model.value, build_document(summary, result.exact), result.ticks)
-        summaries.append(summary)
-        differences[model] = result.cash_difference
-        if stop.is_asked:
-            _say(f"interrupted after {result.ticks} of {write_count(count, 'tick')}: what follows is of those")
-            break
+    documents = dict(stored.documents) if is_resumed else {}
+    stop, is_cut = StopRequest(), False
+    # Heard until all is kept: what took long to run is not lost to a Ctrl-C while it is counted and written.
+    with stop.listen():
+        for model in request.models or (settings.simulation.fills,):
+            if is_resumed and stored.page["done"][model.value] == count:
+                _say(f"{model}: finished before, in {stored.path}")
+                continue
+            result = _run_model(prepared, model, stop)
+            summary = summarize_backtest(result.record, prices, request.seed)
+            documents[model.value] = build_document(summary, result.exact)
+            stored = archive.keep(stored, model.value, documents[model.value], result.ticks)
+            summaries.append(summary)
+            differences[model] = result.cash_difference
+            if is_cut := result.ticks < count:
+                _say(f"interrupted after {result.ticks} of {write_count(count, 'tick')}: what follows is of those")
+            if stored.page["done"][model.value] > result.ticks:
+                _say(f"what was kept of {model} before is of more ticks, and stays")
+            if stop.is_asked:
+                break
     if as_json:
-        typer.echo(canonical_json(stored.documents))
+        typer.echo(canonical_json(documents))
     else:
         _print_summaries(summaries)
+    _end(stored, differences, is_cut=is_cut)
+
+
+def _end(stored: StoredBacktest, differences: Mapping[FillModel, Decimal], *, is_cut: bool) -> None:
     _say(f"kept as {stored.name}: trader backtest show {stored.name}")
     for model, difference in differences.items():
         if difference:
             raise LedgerCorrupt(f"{model}: the cash differs from what the fills make of it by {difference}")
-    if stored.state != FINISHED:
+    if not stored.is_finished:
         _say("the same command with --resume runs what is missing, each fill model from its beginning")
+    if is_cut or not stored.is_finished:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _run_model(prepared: Backtest, model: FillModel, stop: StopRequest) -> BacktestResult:
+    with ProgressBar(model.value, len(prepared.schedule.ticks)) as bar:
+        return prepared.run_model(model, lambda done: bar.show(done) and not stop.is_asked)
 
 
 def tell_market(prepared: Backtest) -> None:

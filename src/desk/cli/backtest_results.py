@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.backtest.archive import FINISHED, Archive, StoredBacktest
+from desk.backtest.archive import FINISHED, SECTIONS, Archive, StoredBacktest
 from desk.cli.columns import Column, Row, fold_words, render_table
 from desk.cli.market_options import HOME, HomeOption
 from desk.cli.options import AsJson
@@ -20,7 +20,6 @@ from trader.errors import LedgerCorrupt
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name, or the beginning of it.")]
 
 _UNKNOWN = "–"
-_SECTIONS = ("performance", "costs", "activity", "trades", "entries")
 #: Of each backtest in the list, by section and name of the figure.
 HEADLINES = {
     "return %": ("performance", "total_return"),
@@ -109,10 +108,13 @@ def _name_figures(models: Sequence[str]) -> list[Column]:
 
 
 def _list_figures(documents: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    for section in _SECTIONS:
-        for name, figure in documents[0]["content"][section].items():
-            values = [_write(each["content"][section][name]["value"]) for each in documents]
-            yield {"name": f"{section}.{name}", "values": values, "unit": figure["unit"]}
+    for section in SECTIONS:
+        # One that another release made may have a figure more, or less.
+        units = {name: each["unit"] for document in documents for name, each in document["content"][section].items()}
+        for name, unit in units.items():
+            figures = [each["content"][section].get(name, {"value": None}) for each in documents]
+            values = [_write(each["value"]) for each in figures]
+            yield {"name": f"{section}.{name}", "values": values, "unit": unit}
 
 
 def _write(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from desk.backtest.archive import Archive, StoredBacktest
+from desk.backtest.figures import summary
 from desk.cli import backtest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
@@ -19,6 +22,7 @@ from desk.cli.exit_codes import ExitCode
 from desk.markets.candle_files import HEADER
 from desk.stop import StopRequest
 from factories_settings import CONFIG
+from trader.model.codec import digest_of
 
 FIRST = 1_767_225_600
 Typed = Callable[..., tuple[int, str, str]]
@@ -215,3 +219,150 @@ def test_document_that_was_edited_is_found(typed: Typed, tmp_path: Path) -> None
 
     assert code == ExitCode.WRONG
     assert f"{file}: its content is not what its digest says" in said
+
+
+def test_interrupted_again_loses_nothing_that_was_finished(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ctrl-C in a second run of the same tells of that run, and leaves the finished one as it was."""
+    typed("--engine", "exhaustive")
+    whole = read_files(tmp_path / "home")
+    with monkeypatch.context() as patched:
+        interrupt_after(20, patched)
+        code, told, said = typed("--engine", "exhaustive", "--json")
+
+    assert code == ExitCode.INTERRUPTED
+    assert json.loads(told)["neutral"]["content"]["run"]["ticks"] == 20
+    assert "what was kept of neutral before is of more ticks, and stays" in said
+    assert "--resume" not in said
+    assert whole == read_files(tmp_path / "home")
+
+
+def test_ctrl_c_while_figures_are_made_loses_no_run(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The model that was run is kept whole; the next one is not begun."""
+    summarize = summary.summarize_backtest
+
+    def interrupted(*words: Any, **named: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return summarize(*words, **named)
+
+    monkeypatch.setattr(summary, "summarize_backtest", interrupted)
+    code, told, said = typed("--fills", "all")
+
+    assert (ExitCode.INTERRUPTED, True) == (code, "37 ticks" in told)
+    assert "--resume runs what is missing" in said
+    assert [37, 0, 0] == sorted(list_kept(typed)[0]["done"].values(), reverse=True)
+
+
+def test_two_processes_with_the_same_backtest_keep_what_each_finished(typed: Typed, tmp_path: Path) -> None:
+    """Whoever comes later adds to what is kept by then, not to what was kept when it began."""
+    typed("--fills", "all")
+    archive = Archive(tmp_path / "home")
+    kept = archive.list_stored()[0]
+    assert isinstance(kept, StoredBacktest)
+    begun = StoredBacktest(kept.path, {**kept.page, "done": dict.fromkeys(kept.page["done"], 0)}, {})
+    after = archive.keep(begun, "optimistic", kept.documents["optimistic"], 37)
+
+    assert after == kept
+    assert "finished" == archive.find(kept.name).state
+
+
+def name_kept(tmp_path: Path) -> Path:
+    """The folder of the only backtest."""
+    return next((tmp_path / "home/backtests").glob("*/backtest.json")).parent
+
+
+#: What somebody did to the page by hand, and what is said of it.
+EDITS: dict[str, tuple[dict[str, Any], str]] = {
+    "products-a-number": ({"products": 3}, "another shape"),
+    "strategies-null": ({"strategies": None}, "another shape"),
+    "from-a-number": ({"from": 7}, "must be plain text"),
+    "from-escapes": ({"from": "\x1b[31m"}, "must be plain text"),
+    "no-identity": ({"identity": []}, "it is the page of"),
+    "other-identity": ({"identity": {"asked": {"fills": ["neutral"]}}}, "it is the page of"),
+    "done-true": ({"done": {"neutral": True}}, "done is"),
+    "done-negative": ({"done": {"neutral": -5}}, "done is"),
+    "done-beyond": ({"done": {"neutral": 99}}, "done is"),
+    "done-path": ({"done": {"../../../x": 37}}, "none of a backtest"),
+    "done-empty": ({"done": {}}, "none of a backtest"),
+    "ticks-none": ({"ticks": 0}, "none of a backtest"),
+    "ticks-a-fraction": ({"ticks": 37.0}, "none of a backtest"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_page_that_was_edited_is_refused_wherever_it_is_read(typed: Typed, tmp_path: Path, edit: str) -> None:
+    """By list, show and diff, and by the same backtest again, which says how it can be run anew."""
+    typed()
+    folder, (change, why) = name_kept(tmp_path), EDITS[edit]
+    page = json.loads((folder / "backtest.json").read_text(encoding="utf-8"))
+    (folder / "backtest.json").write_text(json.dumps({**page, **change}), encoding="utf-8")
+    before = read_files(folder)
+
+    for words in (("list",), ("show", folder.name), ("diff", folder.name, folder.name), (), ("--resume",)):
+        code, _, said = typed(*words)
+        assert (ExitCode.WRONG, True) == (code, why in said), (words, said)
+        assert f"once {folder} is removed, the same command runs it anew" in said or words[:1] not in (
+            (),
+            ("--resume",),
+        )
+    assert before == read_files(folder)
+
+
+def test_page_that_tells_of_another_run_is_not_gone_on_with(typed: Typed, tmp_path: Path) -> None:
+    """Whatever was changed in it: the same backtest knows what its page must say."""
+    typed()
+    file = name_kept(tmp_path) / "backtest.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"from":"2026-01-01T00', '"from":"2025-01-01T00', 1))
+    code, _, said = typed("--resume")
+
+    assert code == ExitCode.WRONG
+    assert "says other than this backtest is" in said
+
+
+@pytest.mark.parametrize("name", ["backtest.json", "neutral.json"])
+@pytest.mark.parametrize("text", ["[" * 100_000, "\ufeff{}", '{"content": {}, "digest": ""}', None])
+def test_file_of_a_backtest_that_is_none_is_one_line(typed: Typed, tmp_path: Path, name: str, text: str | None) -> None:
+    """Nested without end, half, or a folder in its place; the others are listed."""
+    typed()
+    typed("--seed", "2")
+    file = name_kept(tmp_path) / name
+    file.unlink()
+    file.mkdir() if text is None else file.write_text(text, encoding="utf-8")
+
+    for words in (("list",), ("show", file.parent.name)):
+        code, told, said = typed(*words)
+        assert (ExitCode.WRONG, 1, True) == (code, said.count("\n"), str(file) in said), said
+        assert words != ("list",) or 3 == len(told.splitlines())
+
+
+def test_result_of_another_release_is_told(typed: Typed, tmp_path: Path) -> None:
+    """Its fields may have other names."""
+    typed()
+    file = name_kept(tmp_path) / "neutral.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document["content"]["schema"] = 2
+    document["digest"] = digest_of(document["content"])
+    file.write_text(json.dumps(document), encoding="utf-8")
+    code, _, said = typed("show", file.parent.name)
+
+    assert code == ExitCode.WRONG
+    assert "schema 2 is of another release" in said
+
+
+def test_figure_that_only_one_of_two_has_is_compared(typed: Typed, tmp_path: Path) -> None:
+    """As of a release that had one less."""
+    typed()
+    typed("--seed", "2")
+    file = name_kept(tmp_path) / "neutral.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    del document["content"]["costs"]["gross"]
+    document["digest"] = digest_of(document["content"])
+    file.write_text(json.dumps(document), encoding="utf-8")
+    names = [each["name"] for each in list_kept(typed)]
+
+    for pair in (names, names[::-1]):
+        code, told, _ = typed("diff", *pair)
+        assert (0, True) == (code, "costs.gross" in told)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+#: Of the content of a document; another number means that a field has another name or another sense.
+SCHEMA = 1
+
 
 class Convention(NamedTuple):
     """The unit of a figure, and how it is computed."""

@@ -18,8 +18,6 @@ from desk.backtest.figures.summary import BacktestSummary
 from trader.model.codec import canonical_json, digest_of, encode
 from trader.model.ids import rfc3339
 
-#: Of the content; another number means that a field has another name or another sense.
-SCHEMA = 1
 _DIGITS = 12
 
 
@@ -38,7 +36,7 @@ def build_content(summary: BacktestSummary) -> dict[str, Any]:
     """Build what the digest is of. docs/backtest-result.md says what each field is."""
     record, comparison = summary.record, summary.comparison
     content = {
-        "schema": SCHEMA,
+        "schema": conventions.SCHEMA,
         "run": {
             "start": rfc3339(record.start),
             "end": rfc3339(record.end),
