@@ -1,7 +1,8 @@
 """Finished backtests by name, each in a folder of its own below ``<home>/backtests``.
 
 ``backtest.json`` says which backtest it is and how far it got, ``settings.json`` under which settings, and each fill
-model has its document, as docs/backtest-result.md describes it. There is no instant of the machine in any of them:
+model has its document, as docs/backtest-result.md describes it; ``prices.json`` has the prices it ran on, thinned for
+pictures. There is no instant of the machine in any of them:
 running the same again writes the same bytes.
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from trader.settings import Settings
 
 FINISHED, PARTIAL = "finished", "partial"
-_FOLDER, _PAGE, _SETTINGS, _LOCK = "backtests", "backtest.json", "settings.json", ".keeping"
+_FOLDER, _PAGE, _SETTINGS, _PRICES, _LOCK = "backtests", "backtest.json", "settings.json", "prices.json", ".keeping"
 _NAMES_SHOWN = 8
 #: The sections whose figures stand beside their unit, in the order in which they are shown.
 SECTIONS = ("performance", "costs", "activity", "trades", "entries")
@@ -60,6 +61,14 @@ class StoredBacktest:
     def read_settings(self) -> Mapping[str, Any]:
         """Return every setting by its key path. Raises: LedgerCorrupt, StoreUnavailable."""
         return dict(iterate_leaves(_read(self.path / _SETTINGS)))
+
+    def read_prices(self) -> Mapping[str, Any]:
+        """Return the thinned prices by product; none where none were kept. Raises: LedgerCorrupt, StoreUnavailable."""
+        file = self.path / _PRICES
+        if not file.exists():
+            return {}
+        prices: Mapping[str, Any] = _read_document(file)["content"]
+        return prices
 
 
 class Archive:
@@ -105,6 +114,12 @@ class Archive:
             replace_text(stored.path / f"{model}.json", canonical_json(document))
             replace_text(stored.path / _PAGE, canonical_json(page))
         return StoredBacktest(stored.path, page, {**there.documents, model: document})
+
+    def keep_prices(self, stored: StoredBacktest, prices: Mapping[str, Any]) -> None:
+        """Keep the thinned prices that a backtest ran on. Raises: StoreUnavailable."""
+        document = {"content": prices, "digest": digest_of(prices)}
+        with translate_errors(stored.path):
+            replace_text(stored.path / _PRICES, canonical_json(document))
 
     def find(self, name: str) -> StoredBacktest:
         """Find a backtest by its name, or the beginning of it. Raises: ConfigError, LedgerCorrupt, StoreUnavailable."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from desk.backtest.world import Recorded
 
 _NAME_DIGITS = 12
+_SHOWN = Path(__file__).parent / "report"
 #: What is asked of a run beside its code, its settings and its candles.
 Asked = Mapping[str, object]
 
@@ -62,10 +63,15 @@ def identify_backtest(backtest: Backtest, request: BacktestRequest) -> BacktestI
 
 @cache
 def compute_code_digest() -> str:
-    """SHA-256 of every source that a result can depend on: the trader, and the desk's backtest and markets."""
+    """SHA-256 of every source that a result can depend on: the trader, and the desk's backtest and markets.
+
+    How a result is shown is no part of it.
+    """
     root, total = Path(__file__).parents[2], hashlib.sha256(__version__.encode())
     for part in ("trader", "desk/backtest", "desk/markets"):
         for file in sorted((root / part).rglob("*.py")):
+            if _SHOWN in file.parents:
+                continue
             total.update(file.relative_to(root).as_posix().encode())
             total.update(file.read_bytes())
     return total.hexdigest()

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from desk.backtest.requirements import check_installed
 from desk.cli.backtest_options import read_fees, read_names
 from desk.cli.backtest_progress import ProgressBar
+from desk.cli.backtest_report import ReportOption, check_report, write_report
 from desk.cli.backtest_results import diff, list_command, show
 from desk.cli.backtest_screen import render_summary
 from desk.cli.backtest_sweep import run_sweep_file
@@ -99,6 +100,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     sweep: Annotated[Path | None, typer.Option("--sweep", help="File of settings to try, one backtest each.")] = None,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, max=64, help="So many of them at a time.")] = 1,
     is_resumed: Annotated[bool, typer.Option("--resume", help="Run no fill model again that is finished.")] = False,
+    report: ReportOption = None,
     home: HomeOption = HOME,
     config: ConfigDir = CONFIG_DIR,
     as_json: AsJson = False,
@@ -110,6 +112,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     run until then is printed and kept.
     """
     check_installed()
+    check_report(report)
     # What needs NumPy is imported once it is known to be there.
     from desk.backtest.data.folder import CandleFolderSource
     from desk.backtest.request import BacktestRequest, prepare_backtest
@@ -135,21 +138,25 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         raise ConfigError(f"-j {jobs} is for --sweep")
     prepared = prepare_backtest(request, settings, CandleFolderSource(candles, SystemClock().now()))
     tell_market(prepared)
-    _run(prepared, request, home, is_resumed=is_resumed, as_json=as_json)
+    _run(prepared, request, home, report, is_resumed=is_resumed, as_json=as_json)
 
 
-def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed: bool, as_json: bool) -> None:
+def _run(
+    prepared: Backtest, request: BacktestRequest, home: Path, report: Path | None, *, is_resumed: bool, as_json: bool
+) -> None:
     from desk.backtest.archive import Archive
     from desk.backtest.figures.document import build_document
     from desk.backtest.figures.summary import summarize_backtest
     from desk.backtest.identity import identify_backtest
     from desk.backtest.request import describe_backtest
     from desk.backtest.result import read_prices
+    from desk.backtest.thinned import build_thinned_prices
 
     settings, count = prepared.recorded.settings, len(prepared.schedule.ticks)
     archive, identity = Archive(home), identify_backtest(prepared, request)
     stored = archive.open(identity, settings, describe_backtest(prepared))
     prices, summaries, differences = read_prices(prepared.recorded), [], {}
+    archive.keep_prices(stored, build_thinned_prices(prices, prepared.schedule.ticks[0], prepared.schedule.ticks[-1]))
     documents = dict(stored.documents) if is_resumed else {}
     stop, is_cut = StopRequest(), False
     # Heard until all is kept: what took long to run is not lost to a Ctrl-C while it is counted and written.
@@ -174,6 +181,8 @@ def _run(prepared: Backtest, request: BacktestRequest, home: Path, *, is_resumed
         typer.echo(canonical_json(documents))
     else:
         _print_summaries(summaries)
+    if report is not None:
+        write_report(stored, report)
     _end(stored, differences, is_cut=is_cut)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from desk.backtest.archive import FINISHED, SECTIONS, Archive, StoredBacktest
+from desk.cli.backtest_report import ReportOption, check_report, write_report
 from desk.cli.columns import Column, Row, fold_words, render_table
 from desk.cli.market_options import HOME, HomeOption
 from desk.cli.options import AsJson
@@ -47,9 +48,12 @@ def list_command(home: HomeOption = HOME, as_json: AsJson = False) -> None:
         raise LedgerCorrupt("; ".join(damaged))
 
 
-def show(name: NameArgument, home: HomeOption = HOME, as_json: AsJson = False) -> None:
-    """Print every figure of a backtest that is kept; with --json its documents."""
+def show(name: NameArgument, report: ReportOption = None, home: HomeOption = HOME, as_json: AsJson = False) -> None:
+    """Print every figure of a backtest that is kept; with --json its documents, with --report also its page."""
+    check_report(report)
     stored = Archive(home).find(name)
+    if report is not None:
+        write_report(stored, report)
     if as_json:
         print(json.dumps(stored.documents, ensure_ascii=False, sort_keys=True))
         return

@@ -26,9 +26,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "backtest run": (
         "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02",
         "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fee 0.004,0.006 --fills all --json",
+        "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-02 --fills all --report backtest.html",
     ),
     "backtest list": ("trader backtest list", "trader backtest list --json"),
-    "backtest show": ("trader backtest show NAME", "trader backtest show NAME --json"),
+    "backtest show": (
+        "trader backtest show NAME",
+        "trader backtest show NAME --json",
+        "trader backtest show NAME --report backtest.html",
+    ),
     "backtest diff": ("trader backtest diff NAME NAME",),
     "data download": (
         "trader data download --out CANDLES --products BTC-USD,ETH-USD --from 2025-10-01 --to 2025-10-02",

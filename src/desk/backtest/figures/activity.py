@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 
 from desk.backtest.figures.curve import DAYS_PER_YEAR, Curve
 from desk.backtest.figures.exact import add_exactly, compute_ratio
+from desk.backtest.figures.exposure import compute_cost_over_time
 from desk.backtest.figures.round_trips import RoundTrip
 from desk.backtest.figures.run_record import RunRecord
 from trader.model.denials import DenialCode
-from trader.model.ids import ClientOrderId, Instant, VenueOrderId
+from trader.model.ids import Instant, VenueOrderId
 from trader.model.money import ZERO
 from trader.model.order_record import OrderRecord
-from trader.model.orders import Fill, Liquidity, Side
+from trader.model.orders import Fill, Liquidity
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def measure_activity(record: RunRecord, curve: Curve, trips: Sequence[RoundTrip]
     traded = add_exactly(each.notional for each in fills)
     made = add_exactly(each.notional for each in fills if each.liquidity is Liquidity.MAKER)
     equity, days = curve.mean_equity, len(curve.points)
-    held = _integrate_cost(record) / span if span > 0 else None
+    held = compute_cost_over_time(record) / span if span > 0 else None
     turnover = compute_ratio(traded, equity) if equity is not None else None
     return Activity(
         exposure=compute_ratio(held, equity) if held is not None and equity is not None else None,
@@ -82,31 +82,6 @@ def measure_activity(record: RunRecord, curve: Curve, trips: Sequence[RoundTrip]
         break_even_fee=compute_ratio(costs.net + costs.fees, traded) if costs.net is not None else None,
         maker_share=compute_ratio(made, traded),
     )
-
-
-def _integrate_cost(record: RunRecord) -> Decimal:
-    """Integrate over time what is held costs: of a sale as much goes as its part of the quantity. Money × seconds."""
-    by_order: dict[VenueOrderId, ClientOrderId] = {
-        name: each.intent.lot_id for name, each in record.books.orders.items()
-    }
-    by_lot: dict[ClientOrderId, list[Fill]] = {}
-    for fill in record.books.fills:
-        if fill.venue_order_id in by_order:
-            by_lot.setdefault(by_order[fill.venue_order_id], []).append(fill)
-    total = Fraction(0)
-    for fills in by_lot.values():
-        quantity, cost, last = Fraction(0), Fraction(0), record.start
-        # Purchases of an instant come before its sales.
-        for fill in sorted(fills, key=lambda each: (each.time, each.side is Side.SELL, each.trade_id)):
-            total += cost * (fill.time - last)
-            last = fill.time
-            if fill.side is Side.BUY:
-                quantity, cost = quantity + Fraction(fill.quantity), cost + Fraction(fill.notional)
-            else:
-                left = max(quantity - Fraction(fill.quantity), Fraction(0))
-                cost, quantity = (cost * left / quantity if quantity else Fraction(0)), left
-        total += cost * (record.end - last)
-    return Decimal(total.numerator) / Decimal(total.denominator)
 
 
 def _measure_presence(trips: Iterable[RoundTrip], end: Instant) -> int:

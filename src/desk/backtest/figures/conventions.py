@@ -117,6 +117,7 @@ EXCURSIONS = (
     "mfe and mae are by whole candles between first purchase and last sale and by the sales themselves, "
     "by the entry price, less one."
 )
+EXPOSURE = "Cost of what was held, on the mean of the seconds of each day; null for a day without a second of the run."
 OPEN_LOTS = "Held at the end: marked at the last bid, the fee and spread of their sale not yet paid."
 ATTRIBUTION = "Rows add up to net and fees to the last unit; open lots at their marks; months by the marked equity."
 CURVE = "A payment buys units at the end of its day and moves no return; an unmarked day stands where the last stood."
@@ -133,6 +134,7 @@ SECTIONS: Mapping[str, Mapping[str, Convention]] = {
 }
 NOTES: Mapping[str, str] = {
     "curve": CURVE,
+    "exposure": EXPOSURE,
     "round_trips": EXCURSIONS,
     "open_lots": OPEN_LOTS,
     "attribution": ATTRIBUTION,

@@ -53,6 +53,7 @@ def build_content(summary: BacktestSummary) -> dict[str, Any]:
         "intervals": _tell(summary.intervals, conventions.INTERVALS),
         "costs": _tell(summary.costs, conventions.COSTS),
         "activity": _tell(summary.activity, conventions.ACTIVITY),
+        "exposure": {"convention": conventions.EXPOSURE, **encode(summary.exposure)},
         "trades": _tell(summary.trades, conventions.TRADES),
         "entries": _tell(summary.entries, conventions.ENTRIES),
         "refusals": {"convention": conventions.REFUSALS, "by_code": dict(summary.refusals)},

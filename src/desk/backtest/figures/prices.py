@@ -14,14 +14,14 @@ class PriceHistory:
     """The finest candles of each product. A close is the mid: the simulated venue lays its spread around it."""
 
     def __init__(self, columns: Mapping[ProductId, Columns]) -> None:
-        self._columns = {product_id: each for product_id, each in columns.items() if len(each)}
+        self.columns = {product_id: each for product_id, each in columns.items() if len(each)}
 
     def find_mid(self, product_id: ProductId, at: Instant) -> Price | None:
         """Return the close of the newest candle that was over by an instant; None before the first.
 
         A product whose candles have ended stays at its last close.
         """
-        columns = self._columns.get(product_id)
+        columns = self.columns.get(product_id)
         if columns is None:
             return None
         place = int(columns.start.searchsorted(at - columns.granularity.seconds, side="right")) - 1
@@ -29,14 +29,14 @@ class PriceHistory:
 
     def find_opening_mid(self, product_id: ProductId, at: Instant, until: Instant) -> Price | None:
         """Return the mid at an instant or, where a product has none yet, its first close until another; else None."""
-        mid, columns = self.find_mid(product_id, at), self._columns.get(product_id)
+        mid, columns = self.find_mid(product_id, at), self.columns.get(product_id)
         if mid is not None or columns is None or columns.start[0] + columns.granularity.seconds > until:
             return mid
         return to_price(float(columns.close[0]))
 
     def find_extremes(self, product_id: ProductId, since: Instant, until: Instant) -> tuple[float, float] | None:
         """Return highest high and lowest low of the candles that lie wholly between two instants; None without any."""
-        columns = self._columns.get(product_id)
+        columns = self.columns.get(product_id)
         if columns is None:
             return None
         low = int(columns.start.searchsorted(since, side="left"))

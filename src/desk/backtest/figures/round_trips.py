@@ -28,18 +28,20 @@ OPEN = "open"
 class RoundTrip:
     """One lot from its first purchase to its last sale, or to the end of the run.
 
-    Units: money in the accounting asset. ``rule`` is why it was bought, ``exit_reason`` what closed it, both without
-    their numbers; "open" for one that is held. ``closed_at`` is None then, ``mark`` the bid it is valued at, None if
-    there is none, as are ``value`` and ``net``. ``net`` is what the lot changed the equity by: sales and value less
-    purchases and fees. What is left of a sold lot cannot be sold and is worth nothing. ``risk`` is what it would have
-    lost at its first stop, without costs; ``r_multiple`` is net by risk. ``mfe`` and ``mae`` are the best and the worst
-    price it saw, by its entry price.
+    Units: money in the accounting asset. ``reason`` is the whole sentence of the purchase; ``rule`` is the same without
+    its numbers, as ``exit_reason`` is of what closed it: "open" for one that is held. ``stop`` and ``target`` are those
+    that it was bought with, the target None without one. ``closed_at`` is None for one that is held, ``mark`` the bid
+    it is valued at, None if there is none, as are ``value`` and ``net``. ``net`` is what the lot changed the equity by:
+    sales and value less purchases and fees. What is left of a sold lot cannot be sold and is worth nothing. ``risk`` is
+    what it would have lost at its first stop, without costs; ``r_multiple`` is net by risk. ``mfe`` and ``mae`` are the
+    best and the worst price it saw, by its entry price.
     """
 
     lot: ClientOrderId
     strategy: StrategyId
     product: ProductId
     rule: str
+    reason: str
     exit_reason: str
     opened_at: Instant
     closed_at: Instant | None
@@ -47,6 +49,8 @@ class RoundTrip:
     left: Decimal
     entry_price: Decimal
     exit_price: Decimal | None
+    stop: Decimal
+    target: Decimal | None
     bought: Decimal
     sold: Decimal
     cost_left: Decimal
@@ -100,12 +104,14 @@ def _make_trip(history: LotHistory, lot: Lot, record: RunRecord, prices: PriceHi
     spread, slippage = price_fills(history.records, prices, record.rates)
     risk = (entry_price - lot.bracket.stop_price) * quantity
     until = record.end if is_open else sales[-1].time
+    reason = next(each.intent.reason for each in history.records if each.intent.is_entry)
     mfe, mae = _measure_excursions(lot.product_id, buys, sales, until, entry_price, prices)
     return RoundTrip(
         lot=lot.lot_id,
         strategy=lot.strategy,
         product=lot.product_id,
-        rule=name_reason(next(each.intent.reason for each in history.records if each.intent.is_entry)),
+        rule=name_reason(reason),
+        reason=reason,
         exit_reason=OPEN if is_open else name_reason(describe_closing(history.records)),
         opened_at=buys[0].time,
         closed_at=None if is_open else until,
@@ -113,6 +119,8 @@ def _make_trip(history: LotHistory, lot: Lot, record: RunRecord, prices: PriceHi
         left=Decimal(lot.quantity),
         entry_price=entry_price,
         exit_price=compute_mean_price(sold, add_exactly(each.quantity for each in sales)) if sales else None,
+        stop=Decimal(lot.bracket.stop_price),
+        target=None if lot.bracket.target_price is None else Decimal(lot.bracket.target_price),
         bought=bought,
         sold=sold,
         cost_left=Decimal(lot.cost),

@@ -25,6 +25,7 @@ from desk.backtest.figures.attribution import (
 from desk.backtest.figures.benchmarks import Comparison, compare_with_held
 from desk.backtest.figures.bootstrap import SEED, Intervals, compute_intervals
 from desk.backtest.figures.curve import Curve, build_curve
+from desk.backtest.figures.exposure import Exposure, measure_exposure
 from desk.backtest.figures.performance import Performance, measure_performance
 from desk.backtest.figures.prices import PriceHistory
 from desk.backtest.figures.round_trips import RoundTrip, list_round_trips
@@ -42,6 +43,7 @@ class BacktestSummary:
     intervals: Intervals
     costs: CostStack
     activity: Activity
+    exposure: Exposure
     trades: Trades
     entries: Entries
     refusals: Mapping[str, int]
@@ -65,6 +67,7 @@ def summarize_backtest(record: RunRecord, prices: PriceHistory, seed: int = SEED
         intervals=compute_intervals(curve.returns, seed=seed),
         costs=costs,
         activity=measure_activity(record, curve, trips, costs),
+        exposure=measure_exposure(record, curve),
         trades=measure_trades(trips),
         entries=count_entries(record.orders, fills),
         refusals=count_refusals(record.verdicts),
