@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from desk.backtest.world import Recorded
 
 _NAME_DIGITS = 12
+_ROOT, _PARTS = Path(__file__).parents[2], ("trader", "desk/backtest", "desk/markets")
 _SHOWN = Path(__file__).parent / "report"
 #: What is asked of a run beside its code, its settings and its candles.
 Asked = Mapping[str, object]
@@ -63,18 +64,18 @@ def identify_backtest(backtest: Backtest, request: BacktestRequest) -> BacktestI
 
 @cache
 def compute_code_digest() -> str:
-    """SHA-256 of every source that a result can depend on: the trader, and the desk's backtest and markets.
-
-    How a result is shown is no part of it.
-    """
-    root, total = Path(__file__).parents[2], hashlib.sha256(__version__.encode())
-    for part in ("trader", "desk/backtest", "desk/markets"):
-        for file in sorted((root / part).rglob("*.py")):
-            if _SHOWN in file.parents:
-                continue
-            total.update(file.relative_to(root).as_posix().encode())
-            total.update(file.read_bytes())
+    """SHA-256 of every source that a result can depend on: the trader, and the desk's backtest and markets."""
+    total = hashlib.sha256(__version__.encode())
+    for file in list_sources():
+        total.update(file.relative_to(_ROOT).as_posix().encode())
+        total.update(file.read_bytes())
     return total.hexdigest()
+
+
+def list_sources() -> list[Path]:
+    """List the sources that a result can depend on. How it is shown is none of them."""
+    files = [file for part in _PARTS for file in sorted((_ROOT / part).rglob("*.py"))]
+    return [file for file in files if _SHOWN not in file.parents]
 
 
 def _digest_data(recorded: Recorded) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from desk.backtest.figures.conventions import SECTIONS
 from desk.backtest.report.markup import Html, build_table, build_tag, join_html
 from desk.backtest.report.values import Run, write_name
 
@@ -74,7 +76,7 @@ def _build_section(section: str, runs: Sequence[Run], heads: Sequence[str], held
             *(each.show(section, name) for each in runs),
             *_show_held(runs[0], beside, section, name),
         ]
-        for name, figure in runs[0].read(section).items()
+        for name, figure in _list_figures(runs[0].read(section), section)
     )
     return build_table([section, *heads, *beside.values()], rows, f"Figures: {section}", class_="numbers told")
 
@@ -86,9 +88,15 @@ def _build_against(runs: Sequence[Run], heads: Sequence[str]) -> Html:
             join_html([write_name(name), build_tag("small", f"{figure['unit']}. {figure['convention']}")]),
             *(each.show(*place, name) for each in runs),
         ]
-        for name, figure in runs[0].read(*place).items()
+        for name, figure in _list_figures(runs[0].read(*place), "against_btc")
     )
     return build_table(["against BTC", *heads], rows, "Figures: against BTC", class_="numbers told")
+
+
+def _list_figures(figures: Mapping[str, Any], section: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """List figures in the order of their conventions, which is one to read; those of a document have none."""
+    order = [*SECTIONS[section]]
+    return sorted(figures.items(), key=lambda each: (order.index(each[0]) if each[0] in order else len(order), each[0]))
 
 
 def _name(section: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from desk.backtest.report.markup import Html, build_frame, build_tag, join_html
@@ -44,8 +45,11 @@ def build_exposure(run: Run) -> Html:
     """Build the part of the equity that was at work, day by day."""
     ratios: Values = run.read("exposure", "ratio")
     scale = fit_scale(ratios, with_zero=True)
-    (_, *xs), dates = _place_days(run)
-    path = build_path(build_band(xs, [None if each is None else 0.0 for each in ratios], ratios, scale), "area held")
+    days = _fit_days([run])
+    # A mean of a day is a step as wide as the day.
+    xs = [edge for pair in pairwise(_place_days(run, days)) for edge in pair]
+    steps = [each for each in ratios for _ in range(2)]
+    path = build_path(build_band(xs, [None if each is None else 0.0 for each in steps], steps, scale), "area held")
     known = [each for each in ratios if each is not None]
     highest = f"at most {max(known):.1%} of the equity" if known else "no day is known"
     marks = [(scale.place_down(each), f"{each:.0%}") for each in list_ticks(scale, 4)]
@@ -63,14 +67,7 @@ def build_exposure(run: Run) -> Html:
                 run.show("activity", "turnover_per_year"),
                 " times the equity a year.",
             ),
-            build_plot(
-                [path],
-                f"Exposure by day: {highest}. The table of days has every value.",
-                marks,
-                dates,
-                "low",
-                data_days="exposure held",
-            ),
+            _plot_days([path], f"Exposure by day: {highest}. The table of days has every value.", marks, days, "low"),
             build_tag("p", run.read("exposure", "convention"), class_="note"),
         ]
     )
@@ -79,28 +76,29 @@ def build_exposure(run: Run) -> Html:
 def _build_equity(runs: Sequence[Run]) -> Html:
     run = runs[0]
     opening = float(run.read("curve", "opening"))
-    lines: dict[str, tuple[object, list[float | None]]] = {}
+    days = _fit_days(runs)
+    lines: dict[str, tuple[object, list[int], list[float | None]]] = {}
     for name, told in _HELD.items():
         if run.read("benchmarks", name) is not None:
             worth = run.show("benchmarks", name, "performance", "total_return")
             lines[name.replace("_", "-")] = (
                 join_html([told, " ", worth]),
+                _place_days(run, days),
                 [opening, *_read_numbers(run, "benchmarks", name, "equity")],
             )
     for number, each in reversed(list(enumerate(runs))):
         told = join_html([f"this run, {each.model} fills ", each.show("performance", "total_return")])
-        lines[f"run-{number}"] = told, [opening, *_read_numbers(each, "curve", "equity")]
-    scale = fit_scale(value for _, values in lines.values() for value in values)
-    xs, dates = _place_days(run)
+        lines[f"run-{number}"] = told, _place_days(each, days), [opening, *_read_numbers(each, "curve", "equity")]
+    scale = fit_scale(value for *_, values in lines.values() for value in values)
     paths = [
         build_path(f"M0 {scale.place_down(opening)}H{WIDTH}", "zero"),
-        *(build_path(build_line(xs, values, scale), f"line {name}") for name, (_, values) in lines.items()),
+        *(build_path(build_line(xs, values, scale), f"line {name}") for name, (_, xs, values) in lines.items()),
     ]
     marks = [(scale.place_down(each), f"{each:,.0f}") for each in list_ticks(scale)]
     last = write_value(run.read("run", "equity"), MONEY)
     label = f"Equity by day: {write_value(run.read('run', 'capital'), MONEY)} at the beginning, {last} at the end."
-    legend = [(f"line {name}", told) for name, (told, _) in reversed(lines.items())]
-    return join_html([build_legend(legend), build_plot(paths, label, marks, dates, data_days="equity BTC equal")])
+    legend = [(f"line {name}", told) for name, (told, *_) in reversed(lines.items())]
+    return join_html([build_legend(legend), _plot_days(paths, label, marks, days)])
 
 
 def _build_drawdown(run: Run) -> Html:
@@ -111,7 +109,8 @@ def _build_drawdown(run: Run) -> Html:
         if run.read("benchmarks", name) is not None
     }
     scale = fit_scale([*own, *(each for values in held.values() for each in values)], with_zero=True)
-    xs, dates = _place_days(run)
+    days = _fit_days([run])
+    xs = _place_days(run, days)
     paths = [
         build_path(build_band(xs, own, [0.0] * len(own), scale), "area run-0"),
         *(build_path(build_line(xs, values, scale), f"line {name.replace('_', '-')}") for name, values in held.items()),
@@ -119,7 +118,7 @@ def _build_drawdown(run: Run) -> Html:
     ]
     marks = [(scale.place_down(each), f"{each:.0%}") for each in list_ticks(scale, 4)]
     deepest = write_value(run.read("performance", "max_drawdown", "value"), PERCENT)
-    return build_plot(paths, f"Drawdown by day; the deepest is {deepest}.", marks, dates, "low", data_days="drawdown")
+    return _plot_days(paths, f"Drawdown by day; the deepest is {deepest}.", marks, days, "low")
 
 
 def _follow_drawdown(opening: float, equity: Sequence[float | None]) -> list[float | None]:
@@ -135,13 +134,28 @@ def _read_numbers(run: Run, *place: str) -> list[float | None]:
     return [None if each is None else float(each) for each in run.read(*place)]
 
 
-def _place_days(run: Run) -> tuple[list[int], list[tuple[int, str]]]:
-    """Return where the opening and the end of each day lie, and the labels of the axis."""
-    days = run.read("curve", "days")
-    ends = [(date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal() + 1) * _DAY for day in days]
-    scale = Scale(ends[0] - _DAY, ends[-1])
-    labels = [(scale.place(at), told) for at, told in list_dates(ends[0] - _DAY, ends[-1])]
-    return [0, *(scale.place(each) for each in ends)], labels
+def _fit_days(runs: Sequence[Run]) -> Scale:
+    """Return the scale from the opening to the last day of the longest run: an interrupted one is shorter."""
+    ends = [each for run in runs for each in _list_ends(run)]
+    return Scale(min(ends) - _DAY, max(ends))
+
+
+def _place_days(run: Run, scale: Scale) -> list[int]:
+    """Return where the opening and the end of each day lie."""
+    ends = _list_ends(run)
+    return [scale.place(each) for each in (ends[0] - _DAY, *ends)]
+
+
+def _plot_days(
+    paths: Sequence[Html], label: str, marks: Sequence[tuple[int, str]], days: Scale, class_: str = ""
+) -> Html:
+    dates = [(days.place(at), told) for at, told in list_dates(int(days.low), int(days.high))]
+    return build_plot(paths, label, marks, dates, class_, data_days=round((days.high - days.low) / _DAY))
+
+
+def _list_ends(run: Run) -> list[int]:
+    epoch = date(1970, 1, 1).toordinal()
+    return [(date.fromisoformat(day).toordinal() - epoch + 1) * _DAY for day in run.read("curve", "days")]
 
 
 def _build_days(run: Run) -> Html:

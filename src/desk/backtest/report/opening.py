@@ -62,11 +62,6 @@ def _list_tiles(run: Run) -> Iterator[tuple[str, object, object]]:
         if run.read("largest", kind) is not None:
             yield f"worst {name}", show("largest", kind, "net", unit=MONEY), show("largest", kind, told)
     yield "losses in a row", show("trades", "losses_in_a_row"), join_html(["of ", show("trades", "trades"), " trades"])
-    yield (
-        "fees",
-        show("costs", "fees"),
-        join_html(["spread ", show("costs", "spread"), ", slippage ", show("costs", "slippage")]),
-    )
     yield "net", show("costs", "net"), join_html(["gross ", show("costs", "gross")])
     yield "total return", show("performance", "total_return"), join_html(_tell_held(run))
     interval = run.read("intervals", "sharpe", "value")
@@ -78,7 +73,7 @@ def _list_tiles(run: Run) -> Iterator[tuple[str, object, object]]:
     yield (
         "fee paid a side",
         show("activity", "fee_ratio"),
-        join_html(["break-even ", show("activity", "break_even_fee")]),
+        join_html(["break-even ", show("activity", "break_even_fee"), ", fees ", show("costs", "fees")]),
     )
     alpha = run.read("benchmarks", "against_btc", "alpha", "value")
     if alpha is not None:

@@ -43,7 +43,7 @@ def build_origins(
                 "page, to the byte.",
             ),
             build_table(["what", "value"], _list_identity(name, identity, digests), "Identity", class_="digests"),
-            build_table(["series", "SHA-256"], identity["data"].items(), "Candles", class_="digests"),
+            build_table(["series", "SHA-256"], sorted(identity["data"].items()), "Candles", class_="digests"),
             build_tag(
                 "details",
                 build_tag("summary", "Every setting"),
@@ -70,7 +70,7 @@ def _list_identity(
     yield "name", name
     yield "code", identity["code"]
     yield "settings", identity["config"]
-    for key, value in identity["asked"].items():
+    for key, value in sorted(identity["asked"].items()):
         yield f"asked: {key.replace('_', ' ')}", ", ".join(value) if isinstance(value, list) else value
     for model, digest in digests.items():
         yield f"result, {model} fills", digest

@@ -53,11 +53,11 @@ const hair = (svg, x) => {
   line.setAttribute("class", "hair");
   line.setAttribute("d", x === null ? "" : `M${Math.round(x * 2000)} 0V1000`);
 };
-const tellDay = (table) => {
+const tellDay = (table, count) => {
   const days = find(table.tBodies[0], "tr");
   const names = heads(table);
   return (x) => {
-    const row = days[Math.min(Math.max(Math.round(x * days.length) - 1, 0), days.length - 1)];
+    const row = days[Math.min(Math.max(Math.ceil(x * count) - 1, 0), days.length - 1)];
     return names.map((name, place) => `${name} ${row.cells[place].textContent}`).join("\n");
   };
 };
@@ -88,7 +88,7 @@ for (const svg of find(document, "svg[role=img]")) {
   let tell = null;
   const frame = svg.closest(".picture");
   frame.onpointermove = (event) => {
-    tell = tell || (svg.dataset.product ? tellTrade(svg) : tellDay(document.getElementById("days")));
+    tell = tell || (svg.dataset.product ? tellTrade(svg) : tellDay(document.getElementById("days"), svg.dataset.days));
     const box = svg.getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     tip.textContent = tell(x, y, box);

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from desk.backtest.archive import FINISHED, StoredBacktest
 from desk.backtest.report.comparison import build_comparison
@@ -21,11 +23,14 @@ from desk.backtest.report.opening import build_opening
 from desk.backtest.report.origins import build_origins
 from desk.backtest.report.products import build_products
 from desk.backtest.report.tables import build_attribution, build_refusals
-from desk.backtest.report.trades import build_trades
+from desk.backtest.report.trades import build_rows, build_trades, choose_rows
 from desk.backtest.report.values import Run
 from desk.counting import write_count
 from trader.errors import ConfigError
+from trader.model.market import Granularity
 
+#: For everything but the style, the script and the head, of which there are some 20 kB.
+BYTES_MAX = 1_950_000
 #: The run that is shown in full is the first of these that there is.
 _ORDER = ("neutral", "pessimistic", "optimistic")
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline';"
@@ -53,7 +58,7 @@ def build_report(stored: StoredBacktest) -> str:
         raise ConfigError(f"{stored.name} has no result yet; the same command with --resume makes it")
     run = runs[0]
     digests = {each.model: stored.documents[each.model]["digest"] for each in runs}
-    parts = [
+    before = [
         _build_head(stored, run),
         build_opening(run),
         build_curves(runs),
@@ -61,26 +66,38 @@ def build_report(stored: StoredBacktest) -> str:
         build_months(run),
         build_exposure(run),
         build_costs(runs),
-        build_products(run, stored.read_prices()),
-        build_attribution(run),
-        build_trades(run),
+    ]
+    after = [
         build_refusals(run),
         build_origins(run, stored.name, stored.page, stored.read_settings(), digests),
     ]
+    parts = [*before, *_build_trading(run, stored.read_prices(), _measure_room([*before, *after])), *after]
     return _build_document(f"Backtest {stored.name}", build_tag("main", *parts))
+
+
+def _build_trading(run: Run, prices: Mapping[str, Any], room: int) -> list[Html]:
+    """Build what grows with the trades: as many of them as there is room for beside the rest of the page."""
+    rows, attribution = build_rows(run), build_attribution(run)
+    bare = [build_products(run, prices, ()), attribution, build_trades(run, rows, ())]
+    kept = choose_rows(run.read("round_trips", "rows"), rows, room - BYTES_MAX + _measure_room(bare))
+    return [build_products(run, prices, kept), attribution, build_trades(run, rows, kept)]
+
+
+def _measure_room(parts: Iterable[Html]) -> int:
+    return BYTES_MAX - sum(len(each.encode()) for each in parts)
 
 
 def _build_head(stored: StoredBacktest, run: Run) -> Html:
     page = stored.page
     told = (
         f"{_write_day(page['from'])} to {_write_day(page['to'])}, {write_count(page['ticks'], 'tick')}, bars of "
-        f"{page['granularity'].lower().replace('_', ' ')}: "
+        f"{_write_length(Granularity(page['granularity']))}: "
         f"{', '.join(page['strategies']) or 'no strategy'} on {write_count(len(page['products']), 'product')}, "
         f"in PAPER, counted in {run.read('run', 'accounting_asset')}."
     )
     parts: list[object] = [build_tag("h1", f"Backtest {stored.name}"), build_tag("p", told)]
     if stored.state != FINISHED:
-        done = ", ".join(f"{model} {count}" for model, count in page["done"].items())
+        done = ", ".join(f"{model} {count}" for model, count in sorted(page["done"].items()))
         parts.append(build_tag("p", f"Interrupted: {done} of {page['ticks']} ticks are in it.", class_="warning"))
     links = (build_tag("a", told, href=f"#{name}") for name, told in _PARTS.items())
     return join_html(
@@ -89,6 +106,13 @@ def _build_head(stored: StoredBacktest, run: Run) -> Html:
             build_tag("nav", join_html(links, " "), aria_label="Parts of this page"),
         ]
     )
+
+
+def _write_length(bar: Granularity) -> str:
+    minutes = bar.seconds // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 1440 else "a day"
 
 
 def _write_day(instant: str) -> str:

@@ -19,6 +19,7 @@ _TICKS, _DATES = 5, 8
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = 86_400
 _ROOM = 0.04
+_EDGE = 0.04
 Values = Sequence[float | None]
 
 
@@ -46,9 +47,9 @@ def fit_scale(values: Iterable[float | None], *, with_zero: bool = False) -> Sca
     if with_zero:
         low, high = min(low, 0.0), max(high, 0.0)
     room = (high - low) * _ROOM or abs(high) * _ROOM or 1.0
-    return Scale(
-        low if with_zero and low == 0 else low - room, high if with_zero and high == 0 else high + room, HEIGHT
-    )
+    # Zero is the edge of a scale that has values on one side of it only.
+    begins, ends = with_zero and low == 0 < high, with_zero and high == 0 > low
+    return Scale(low if begins else low - room, high if ends else high + room, HEIGHT)
 
 
 def list_ticks(scale: Scale, count: int = _TICKS) -> list[float]:
@@ -143,7 +144,9 @@ def build_plot(
         **attributes,
     )
     ordinate = (build_tag("span", told, style=f"top:{y / HEIGHT:.1%}") for y, told in marks)
-    abscissa = (build_tag("span", told, style=f"left:{x / WIDTH:.1%}") for x, told in dates)
+    abscissa = (
+        build_tag("span", told, style=f"left:{x / WIDTH:.1%}", class_=_choose_side(x / WIDTH)) for x, told in dates
+    )
     return build_tag(
         "div",
         build_tag("div", picture, class_="picture"),
@@ -151,6 +154,11 @@ def build_plot(
         build_tag("div", *abscissa, class_="abscissa", aria_hidden="true"),
         class_=f"plot {class_}".strip(),
     )
+
+
+def _choose_side(place: float) -> str | None:
+    """Return on which side of its place a label stands, where it would hang over an edge."""
+    return "right" if place < _EDGE else ("left" if place > 1 - _EDGE else None)
 
 
 def build_legend(entries: Iterable[tuple[str, object]]) -> Html:

@@ -27,8 +27,10 @@ PRODUCTS_MAX = 20
 Trip = Mapping[str, Any]
 
 
-def build_products(run: Run, prices: Mapping[str, Any]) -> Html:
-    """Build a picture for each product that was traded, the greatest loss first."""
+def build_products(run: Run, prices: Mapping[str, Any], kept: Sequence[int]) -> Html:
+    """Build a picture for each product that was traded, the greatest loss first, with these trades and what is held."""
+    rows = run.read("round_trips", "rows")
+    trips = [*(rows[each] for each in kept), *run.read("open_lots", "rows")]
     shares = list(run.read("attribution", "by_product"))
     names = [each["name"] for each in shares if each["name"] in prices]
     idle = [each for each in run.read("run", "products") if each not in {share["name"] for share in shares}]
@@ -39,7 +41,7 @@ def build_products(run: Run, prices: Mapping[str, Any]) -> Html:
             build_tag(
                 "div",
                 *(
-                    _build_product(run, number, prices[each["name"]])
+                    _build_product(run, number, prices[each["name"]], trips)
                     for number, each in enumerate(shares)
                     if each["name"] in names[:PRODUCTS_MAX]
                 ),
@@ -67,11 +69,10 @@ def _build_key() -> Html:
     )
 
 
-def _build_product(run: Run, number: int, series: Mapping[str, Any]) -> Html:
+def _build_product(run: Run, number: int, series: Mapping[str, Any], every: Sequence[Trip]) -> Html:
     share = run.read("attribution", "by_product", number)
     name = share["name"]
-    kinds = ("round_trips", "open_lots")
-    trips = [each for kind in kinds for each in run.read(kind, "rows") if each["product"] == name]
+    trips = [each for each in every if each["product"] == name]
     start, step, count = series["start"], series["step"], len(series["close"])
     times = Scale(start, start + step * count)
     scale = fit_scale([*series["low"], *series["high"], *_list_prices(trips)])

@@ -11,8 +11,10 @@ from desk.counting import write_count
 from desk.journal.words import write_when
 from trader.model.ids import Instant
 
-#: What the rows may take of the page; of more trades those with the smallest gains and losses are left out.
-BYTES_MAX = 1_350_000
+#: What a trade takes in the picture of its product: a stop, an entry, an exit.
+_MARKS = 48
+#: The style sheet prints no more.
+_PRINTED = 500
 _WHEN, _TEXT = "when", "text"
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     "product": ("product", _TEXT),
@@ -37,17 +39,19 @@ _OPEN = {"left": ("left", PRICE), "mark": ("mark", PRICE), "value": ("value", MO
 _ENDED = ("closed_at", "exit_reason", "exit_price", "r_multiple", "mfe", "mae")
 
 
-def build_trades(run: Run) -> Html:
-    """Build the table of trades, in the order in which they were closed, and that of the lots that are held."""
-    trips, lots = run.read("round_trips", "rows"), run.read("open_lots", "rows")
-    strategies = {each["strategy"] for each in (*trips, *lots)}
-    columns = {name: each for name, each in _COLUMNS.items() if name != "strategy" or len(strategies) > 1}
-    rows = {number: _build_row(each, columns) for number, each in enumerate(trips)}
-    kept = choose_rows(trips, rows)
-    left_out = len(trips) - len(kept)
-    count = write_count(len(trips), "trade")
+def build_rows(run: Run) -> Mapping[int, Html]:
+    """Build the row of every trade, by its place in the document."""
+    columns = _choose_columns(run)
+    return {number: _build_row(each, columns) for number, each in enumerate(run.read("round_trips", "rows"))}
+
+
+def build_trades(run: Run, rows: Mapping[int, Html], kept: Sequence[int]) -> Html:
+    """Build the table of the trades that are kept, in the order in which they were closed, and of what is held."""
+    lots, columns = run.read("open_lots", "rows"), _choose_columns(run)
+    left_out = len(rows) - len(kept)
+    count = write_count(len(rows), "trade")
     held = {name: each for name, each in columns.items() if name not in _ENDED} | _OPEN
-    told = f"; {left_out} with the smallest gains and losses are left out, the JSON has them" if left_out else ""
+    told = f"; {left_out} with the smallest gains and losses are only in the JSON, not in this page" if left_out else ""
     field = build_tag("input", type="search", id="filter", placeholder="filter: product, reason, 2025-10 …")
     return join_html(
         [
@@ -61,6 +65,9 @@ def build_trades(run: Run) -> Html:
                 class_="filter",
                 hidden=True,
             ),
+            build_tag("p", f"On paper the first {_PRINTED} of them, as they are sorted.", class_="paper note")
+            if len(kept) > _PRINTED
+            else "",
             _build_table(run, "round_trips", columns, [(each, rows[each]) for each in kept], "Trades", "trips"),
             build_tag("h2", "Open lots", id="open"),
             build_tag("p", run.read("open_lots", "convention"), class_="note"),
@@ -78,15 +85,21 @@ def build_trades(run: Run) -> Html:
     )
 
 
-def choose_rows(trips: Sequence[Mapping[str, Any]], rows: Mapping[int, str], bytes_max: int = BYTES_MAX) -> list[int]:
-    """Choose rows that fit: all of them, or those with the greatest gains and losses, in their order."""
+def choose_rows(trips: Sequence[Mapping[str, Any]], rows: Mapping[int, str], bytes_max: int) -> list[int]:
+    """Choose trades that fit with their marks: all, or those with the greatest gains and losses, in their order."""
     kept, room = [], bytes_max
     for number in sorted(rows, key=lambda each: (-abs(float(trips[each]["net"] or 0)), each)):
-        room -= len(rows[number].encode())
+        room -= len(rows[number].encode()) + _MARKS
         if room < 0:
             break
         kept.append(number)
     return sorted(kept)
+
+
+def _choose_columns(run: Run) -> Mapping[str, tuple[str, str]]:
+    """Return all columns, without the strategy where there is but one."""
+    names = {each["strategy"] for kind in ("round_trips", "open_lots") for each in run.read(kind, "rows")}
+    return {name: each for name, each in _COLUMNS.items() if name != "strategy" or len(names) > 1}
 
 
 def _build_table(

@@ -71,7 +71,7 @@ class Run:
         if value.keys() == {"low", "high"}:
             unit = PERCENT if name in _PERCENTS else "ratio"
             return join_html([self.show(*place, "low", unit=unit), " … ", self.show(*place, "high", unit=unit)])
-        counts = (join_html([key, " ", self.show(*place, key, unit="count")]) for key in value)
+        counts = (join_html([key, " ", self.show(*place, key, unit="count")]) for key in sorted(value))
         return join_html(counts, ", ") or Html("none")
 
 
