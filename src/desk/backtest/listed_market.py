@@ -30,7 +30,8 @@ class ListedMarket(CandleMarket):
 
     def products(self, product_ids: Sequence[ProductId] | None = None) -> Mapping[ProductId, Product | DataError]:
         if product_ids is None:
-            return super().products(self._universe.listed_at(self._now()))
+            # In the order in which they are recorded, as the venue's own list has one.
+            return super().products([each for each in self._products if self.is_listed(each)])
         found = dict(super().products(product_ids))
         gone = (each for each in product_ids if not self.is_listed(each))
         return found | {each: MissingData(f"{each} is not listed") for each in gone}

@@ -38,9 +38,9 @@ def draw_live_market(seed: int, ticks: int) -> LiveMarket:
     """Draw a market and its settings, with candles for so many ticks."""
     drawn = draw_market(seed)
     changes: dict[str, Any] = {name: dict(values) for name, values in drawn.changes.items()}
-    # Whatever the draw, the play goes on to the end.
+    # Whatever the draw, the play goes on to the end; the sandbox lists all products all the time.
     changes["risk"] |= dict.fromkeys(("drawdown_pct_max", "week_loss_pct_max", "day_loss_pct_max"), Decimal(99))
-    plain: dict[str, Any] = {"holes": 0.0, "late": {}, "missed": (), "troubles": ()}
+    plain: dict[str, Any] = {"holes": 0.0, "late": {}, "missed": (), "troubles": (), "spans": {}}
     market = replace(drawn, bars=_HISTORY + ticks + 1, sigma=0.006, is_watched=True, changes=changes, **plain)
     return LiveMarket(_prepare(market.record()), Instant(BEGIN + _HISTORY * STEP))
 

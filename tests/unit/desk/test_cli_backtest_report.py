@@ -44,7 +44,7 @@ def test_run_and_show_write_the_same_page(typed: Typed, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("run.html", "again.html", "show.html")]
     code, told, said = typed("run", "--fills", "all", "--report", str(files[0]))
     typed("run", "--fills", "all", "--report", str(files[1]))
-    (kept,) = (tmp_path / "home/backtests").iterdir()
+    (kept,) = (page.parent for page in (tmp_path / "home/backtests").glob("*/backtest.json"))
     shown = typed("show", kept.name[:6], "--report", str(files[2]))
     pages = [each.read_bytes() for each in files]
 
@@ -69,7 +69,7 @@ def test_place_that_cannot_be_written_is_told_before_the_run(typed: Typed, tmp_p
 def test_backtest_kept_without_prices_has_a_page(typed: Typed, tmp_path: Path) -> None:
     """As one that an earlier release kept."""
     typed("run")
-    (kept,) = (tmp_path / "home/backtests").iterdir()
+    (kept,) = (page.parent for page in (tmp_path / "home/backtests").glob("*/backtest.json"))
     (kept / "prices.json").unlink()
     code, _, _ = typed("show", kept.name, "--report", str(tmp_path / "page.html"))
 

@@ -112,7 +112,7 @@ def find_backtest() -> str:
     """A backtest that is kept there."""
     if not Path(".trader/backtests").exists():
         assert run(*shlex.split(EXAMPLES["backtest run"][0])[1:]) == 0
-    return next(Path(".trader/backtests").iterdir()).name
+    return next(Path(".trader/backtests").glob("*/backtest.json")).parent.name
 
 
 def run_and_interrupt(words: list[str]) -> tuple[int, str]:
