@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from architecture.tree import ROOT
+from desk.backtest import sweep
 from desk.backtest.archive import Archive
 from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.request import BacktestRequest
 from desk.backtest.sweep import SweepPlan, read_sweep, run_sweep
 from desk.bench.sweep import write_market
 from factories_settings import CONFIG
-from trader.errors import ConfigError
+from trader.errors import ConfigError, DataError
 from trader.model.ids import Instant
-from trader.model.market import Granularity
+from trader.model.market import FeeRates, Granularity
+from trader.settings.app import FillModel
 
 END = Instant(1_767_600_000)
 
@@ -133,16 +139,12 @@ def test_wrong_file_is_one_line(tmp_path: Path, text: str, why: str) -> None:
         ("risk.drawdown_pct_max.deeper", 1, "there is nothing of that kind"),
         ("universe.tiers.tier_1_core.bases[99]", "SOL", "there is nothing of that kind"),
         ("exits.trailing", "perhaps", "exits.trailing"),
-        ("app.mode", "LIVE", ""),
+        ("app.mode", "LIVE", "app.mode: is PAPER in this backtest"),
     ],
 )
 def test_key_path_that_is_none_is_refused(tmp_path: Path, path: str, value: object, why: str) -> None:
     """A typing error changes nothing; and no set trades for money, whatever it asks for."""
-    plan, kept = plan_sweep(tmp_path), list[str]()
-    if not why:
-        run_sweep(plan, [{path: value}], 1, lambda _, stored: kept.append(stored.read_settings()["app.mode"]))
-        assert ["PAPER"] == kept
-        return
+    plan = plan_sweep(tmp_path)
     with pytest.raises(ConfigError) as refused:
         run_sweep(plan, [{path: value}], 1, lambda *_: None)
 
@@ -157,3 +159,73 @@ def test_places_in_lists_are_reached(tmp_path: Path) -> None:
 
     assert ["SOL"] == kept
     assert CandleFolderSource(plan.request.candles, plan.now).products()
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "said"),
+    [
+        ({"app.mode": "LIVE"}, {}, "set 1: app.mode: is PAPER in this backtest whatever a set says"),
+        ({"app.mode": "PAPER"}, {}, "set 1: app.mode"),
+        (
+            {"simulation.taker_fee_ratio": Decimal("0.001")},
+            {"fees": FeeRates(Decimal(0), Decimal(0))},
+            "set 1: simulation.taker_fee_ratio: is 0 in",
+        ),
+        (
+            {"strategies.mean_reversion.enabled": True},
+            {"strategies": ("rules_engine",)},
+            "set 1: strategies.mean_reversion.enabled: is False in",
+        ),
+        (
+            {"simulation.fills": "pessimistic"},
+            {"models": (FillModel.NEUTRAL,)},
+            "set 1: simulation.fills: --fills says",
+        ),
+        ({"bars.granularity": "ONE_HOUR"}, {}, "set 1: bars.granularity: is FIVE_MINUTE in"),
+        ({"foo": 3}, {}, "set 1: config: foo: there is nothing of that kind"),
+        ({"spread_bps": 3}, {}, "set 1: config: spread_bps: there is nothing of that kind"),
+        ({"1": 3}, {}, "set 1: config: 1: there is nothing of that kind"),
+    ],
+)
+def test_value_that_would_not_be_run_is_refused_before_anything_is(
+    tmp_path: Path, change: dict[str, object], more: dict[str, object], said: str
+) -> None:
+    """By the mode, an option, or the candles: else the table would name a value that nobody tried."""
+    plan = plan_sweep(tmp_path)
+    plan = replace(plan, request=replace(plan.request, **more))
+
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        run_sweep(plan, [change], 1, lambda *_: None)
+    assert not plan.home.exists()
+
+
+def test_value_that_the_candles_overrule_is_refused_where_no_length_was_asked_for(tmp_path: Path) -> None:
+    """Which bars there are is known when the set is run."""
+    plan = plan_sweep(tmp_path)
+    plan = replace(plan, request=replace(plan.request, granularity=None))
+
+    with pytest.raises(ConfigError, match=r"bars\.granularity: is FIVE_MINUTE in this backtest"):
+        run_sweep(plan, [{"bars.granularity": "FIFTEEN_MINUTE"}], 1, lambda *_: None)
+
+
+def test_file_that_nobody_wrote_is_refused_at_once(tmp_path: Path) -> None:
+    """More combinations than any memory has, and bytes without end."""
+    file = tmp_path / "sets.yaml"
+    file.write_text("grid:\n" + "".join(f"  k{each}: [1,2,3,4,5,6,7,8,9,10]\n" for each in range(12)), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="1000000000000 sets; allowed are 1 to 10000"):
+        read_sweep(file)
+    with pytest.raises(ConfigError, match="--sweep /dev/zero: is larger than 4000000 bytes"):
+        read_sweep(Path("/dev/zero"))
+
+
+def test_killed_process_of_a_sweep_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the machine kills it that has no memory left."""
+
+    def broken(*_: object) -> None:
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(sweep, "_iterate_done", broken)
+
+    with pytest.raises(DataError, match=r"was killed.*the same command goes on"):
+        run_sweep(plan_sweep(tmp_path), [{"simulation.spread_bps": 1}], 2, lambda *_: None)

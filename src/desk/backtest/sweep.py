@@ -13,8 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,21 @@ from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.figures.document import build_document
 from desk.backtest.figures.summary import summarize_backtest
 from desk.backtest.identity import identify_backtest
-from desk.backtest.request import BacktestRequest, describe_backtest, prepare_backtest
+from desk.backtest.request import BacktestRequest, describe_backtest, fit_to_request, prepare_backtest
 from desk.backtest.result import read_prices
 from desk.backtest.run import Backtest
-from trader.adapters.config.files import load_settings
-from trader.adapters.config.strict_yaml import read_tree
-from trader.errors import ConfigError, LedgerCorrupt
+from desk.markets import fit_settings
+from trader.adapters.config.files import LoadedSettings, load_settings
+from trader.adapters.config.strict_yaml import iterate_leaves, read_tree
+from trader.errors import ConfigError, DataError, LedgerCorrupt
+from trader.model.codec import encode
 from trader.model.ids import Instant
+from trader.settings import Settings
 
 #: More sets than this are a mistake: two dimensions of a hundred values each are not.
 _SETS_MAX = 10_000
+#: Nor is a file of so many bytes one that somebody wrote.
+_BYTES_MAX = 4_000_000
 _SECTIONS = ("grid", "sets")
 #: How often a worker looks whether the process that began it is still there.
 _LOOK_SECONDS = 0.5
@@ -59,9 +66,15 @@ def read_sweep(file: Path) -> tuple[Changes, ...]:
     them. Each set is there once. Raises: ConfigError naming the file, the key and what is wrong.
     """
     try:
-        tree = read_tree(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            content = opened.read(_BYTES_MAX + 1)
+        if len(content) > _BYTES_MAX:
+            raise ConfigError(
+                f"--sweep {file}: is larger than {_BYTES_MAX} bytes; allowed is a file of {_SETS_MAX} sets"
+            )
+        tree = read_tree(content.decode())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read: {error}") from error
+        raise ConfigError(f"--sweep {file}: cannot be read: {error}") from error
     problems = [f"{file}: {each}" for each in tree.problems]
     unknown = (name for name in tree.root if name not in _SECTIONS)
     problems += [f"{file}: {name}: unknown; allowed are {' and '.join(_SECTIONS)}" for name in unknown]
@@ -72,13 +85,14 @@ def read_sweep(file: Path) -> tuple[Changes, ...]:
         problems.append(f"{file}: grid: must be key paths with lists of values, as exits.trailing: [true, false]")
     if problems:
         raise ConfigError(tuple(problems))
+    # Counted before they are made: the combinations of a dozen keys fill any memory.
+    count = len(sets) + (prod(len(each) for each in grid.values()) if grid else 0)
+    if not 0 < count <= _SETS_MAX:
+        raise ConfigError(f"{file}: {count} sets; allowed are 1 to {_SETS_MAX}")
     found = [dict(each) for each in sets]
     if grid:
         found += [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    unique = list({repr(sorted(each.items())): each for each in found}.values())
-    if not 0 < len(unique) <= _SETS_MAX:
-        raise ConfigError(f"{file}: {len(unique)} sets; allowed are 1 to {_SETS_MAX}")
-    return tuple(unique)
+    return tuple({repr(sorted(each.items())): each for each in found}.values())
 
 
 def run_sweep(
@@ -94,7 +108,7 @@ def run_sweep(
     """
     for number, changes in enumerate(sets):
         try:
-            load_settings(plan.config, plan.environment, changes)
+            _check_set(plan, changes)
         except ConfigError as error:
             raise ConfigError(tuple(f"set {number + 1}: {each}" for each in error.problems)) from error
     if workers == 1:
@@ -106,8 +120,39 @@ def run_sweep(
         return
     # Nothing of this process's threads and locks is taken over.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin_worker, (plan,)) as pool:
-        for number, name in _iterate_done(pool, sets, workers, is_asked):
-            on_done(number, Archive(plan.home).find(name))
+        try:
+            for number, name in _iterate_done(pool, sets, workers, is_asked):
+                on_done(number, Archive(plan.home).find(name))
+        except BrokenProcessPool as error:
+            told = "one of the sweep's processes was killed, perhaps for want of memory; what is finished is kept"
+            raise DataError(f"{told}, and the same command goes on, with a smaller -j if that was why") from error
+
+
+def _check_set(plan: SweepPlan, changes: Changes) -> None:
+    loaded, request = load_settings(plan.config, plan.environment, changes), plan.request
+    settings = fit_to_request(loaded.settings, request)
+    if request.granularity is not None:
+        settings = fit_settings(settings, request.granularity)
+    check_in_force(changes, loaded, settings)
+    if request.models and "simulation.fills" in changes:
+        raise ConfigError("simulation.fills: --fills says which are run; allowed is one of the two")
+
+
+def check_in_force(changes: Changes, loaded: LoadedSettings, settings: Settings) -> None:
+    """Refuse values that are not those under which a set is run: a table would tell of what nobody tried.
+
+    Raises: ConfigError naming the key, what the set says and what is in force.
+    """
+    asked, in_force = (dict(iterate_leaves(encode(each))) for each in (loaded.settings, settings))
+    problems = []
+    for path in changes:
+        for leaf in (each for each in asked if each == path or each.startswith((f"{path}.", f"{path}["))):
+            source = loaded.sources[leaf].source
+            if in_force[leaf] != asked[leaf] or source.startswith("environment"):
+                told = f"is {in_force[leaf]} in this backtest whatever a set says, by its options or its candles"
+                problems.append(f"{leaf}: {told}; allowed is to leave it out of the sets")
+    if problems:
+        raise ConfigError(tuple(problems))
 
 
 def _iterate_done(
@@ -125,8 +170,10 @@ def _iterate_done(
 
 def _run_set(plan: SweepPlan, changes: Changes, source: CandleFolderSource) -> StoredBacktest:
     """Run one set, unless it is finished, and keep it."""
-    settings = load_settings(plan.config, plan.environment, changes).settings
-    backtest = prepare_backtest(plan.request, settings, source)
+    loaded = load_settings(plan.config, plan.environment, changes)
+    backtest = prepare_backtest(plan.request, loaded.settings, source)
+    # Which bars there are is known by now, and what is fitted to them.
+    check_in_force(changes, loaded, backtest.recorded.settings)
     return run_and_keep(backtest, plan.request, Archive(plan.home))
 
 

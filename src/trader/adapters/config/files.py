@@ -88,7 +88,8 @@ def load_settings(
     unreadable = [f"{name}: {problem}" for name, tree in trees.items() for problem in tree.problems]
     roots = {name: tree.root for name, tree in trees.items()}
     for path, value in (changes or {}).items():
-        unreadable += _put_at(roots.get(find_file(path), {}), path, value)
+        # A section that no file has is no key path either: nothing would ever look there.
+        unreadable += _put_at(roots[file], path, value) if (file := find_file(path)) in roots else [_say_unknown(path)]
     return parse_settings(roots, environment, unreadable)
 
 
@@ -151,8 +152,12 @@ def _put_at(root: dict[str, Any], path: str, value: Any) -> list[str]:
             raise IndexError(last)
         place[last] = value
     except (LookupError, TypeError):
-        return [f"{find_file(path)}: {path}: there is nothing of that kind; trader config show has every key path"]
+        return [_say_unknown(path)]
     return []
+
+
+def _say_unknown(path: str) -> str:
+    return f"{find_file(path)}: {path}: there is nothing of that kind; trader config show has every key path"
 
 
 def _misplaced(trees: Trees) -> Iterator[str]:
