@@ -51,8 +51,8 @@ def record_market(
             series[product_id, length] = ColumnSeries(columns)
             products.append(find_product(source, product_id, metadata).as_traded())
     if not products:
-        asset = settings.app.accounting_asset
-        raise ConfigError(f"no {length} candles in {asset} from {rfc3339(start)} to {rfc3339(end)}")
+        asked = f"no {length} candles in {settings.app.accounting_asset} from {rfc3339(start)} to {rfc3339(end)}"
+        raise ConfigError(f"{_name_folder(metadata)}{asked}; {_tell_candles(source, names)}")
     benchmark = ProductId(settings.bars.benchmark)
     for wanted in (settings.bars.benchmark_granularity, length):
         if (benchmark, wanted) not in series and wanted in source.granularities(benchmark):
@@ -82,3 +82,24 @@ def _covers(source: CandleSource, product_id: ProductId, length: Granularity, wi
         return False
     first, last = int(columns.start[0]), int(columns.start[-1]) + length.seconds
     return 2 * (min(last, end) - max(first, start)) >= end - start
+
+
+def _name_folder(folder: Path | None) -> str:
+    return "" if folder is None else f"--candles {folder}: "
+
+
+def _tell_candles(source: CandleSource, names: Sequence[ProductId]) -> str:
+    """Say which lengths of bar there are, and from when to when."""
+    spans: dict[Granularity, tuple[int, int]] = {}
+    for each in names:
+        for length in source.granularities(each):
+            start = source.load(each, length).start
+            low, high = spans.get(length, (int(start[0]), 0))
+            spans[length] = min(low, int(start[0])), max(high, int(start[-1]) + length.seconds)
+    if not spans:
+        return "there are none at all"
+    told = (
+        f"{length} from {rfc3339(Instant(low))} to {rfc3339(Instant(high))}"
+        for length, (low, high) in sorted(spans.items(), key=lambda each: each[0].seconds)
+    )
+    return f"there are {', '.join(told)}"

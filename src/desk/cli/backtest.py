@@ -123,7 +123,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         start=read_market_instant(start, "--from"),
         end=read_market_instant(end, "--to"),
         granularity=read_length(granularity),
-        products=tuple(map(ProductId, read_names(products, "--products"))),
+        products=tuple(ProductId(each.upper()) for each in read_names(products, "--products")),
         strategies=tuple(map(StrategyId, read_names(strategy, "--strategy"))),
         fees=read_fees(fee, settings),
         models=_choose_models(fills),
@@ -203,13 +203,17 @@ def _run_model(prepared: Backtest, model: FillModel, stop: StopRequest) -> Backt
 
 
 def tell_market(prepared: Backtest) -> None:
-    """Say on stderr what is run."""
+    """Say on stderr what is run, and what of that time has no candles."""
+    from desk.backtest.coverage import list_coverage_notes
+
     recorded, schedule = prepared.recorded, prepared.schedule
     period = timedelta(seconds=recorded.settings.cycle.period_seconds)
     _say(
         f"{write_count(len(recorded.products), 'product')}, {recorded.settings.bars.granularity}, a tick every "
         f"{period}, from {rfc3339(schedule.ticks[0])} to {rfc3339(schedule.ticks[-1])}"
     )
+    for note in list_coverage_notes(recorded, schedule):
+        _say(f"note: {note}")
 
 
 def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:

@@ -8,7 +8,8 @@ from trader.errors import ConfigError
 from trader.model.market import FeeRates
 from trader.settings import Settings
 
-_FEE_MAX = Decimal("0.05")
+#: Finer than any venue's is a typing error, and would be written out in full wherever a fee is.
+_FEE_MAX, _FEE_STEP = Decimal("0.05"), Decimal("1e-9")
 _ACCOUNT = "account"
 
 
@@ -34,10 +35,12 @@ def read_fees(text: str | None, settings: Settings) -> FeeRates | None:
     parts = text.split(",")
     try:
         rates = [Decimal(each.strip()) for each in parts]
-        is_sound = len(rates) <= 2 and all(0 <= each <= _FEE_MAX for each in rates)
+        is_sound = len(rates) <= 2 and all(0 <= each <= _FEE_MAX and each % _FEE_STEP == 0 for each in rates)
     except InvalidOperation:
         is_sound = False
     if not is_sound:
-        told = "a maker's and a taker's rate from 0 to 0.05, as 0.004,0.006, or the word account"
+        told = (
+            "a maker's and a taker's rate from 0 to 0.05 with up to nine decimals, as 0.004,0.006, or the word account"
+        )
         raise ConfigError(f"--fee: {text!r:.80}; allowed are {told}")
     return FeeRates(rates[0], rates[-1])

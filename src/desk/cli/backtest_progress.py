@@ -24,7 +24,9 @@ class ProgressBar:
             TextColumn("{task.fields[pace]}"),
             TimeRemainingColumn(),
         )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        # Where nobody watches it would leave an empty line.
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task(name, total=total, pace="")
         self._unit = unit
         self._step, self._next, self._begun = max(total // _STEPS, 1), 0, time.monotonic()

@@ -142,7 +142,9 @@ def _tell_trades(summary: BacktestSummary) -> Iterator[str]:
     how = ", ".join(f"{status} {count}" for status, count in entries.given_up_by_status.items())
     yield (
         f"{write_count(entries.decided, 'entry order')}: {entries.filled} filled, {entries.filled_in_part} in part, "
-        f"{entries.given_up} given up" + (f" ({how})" if how else "")
+        f"{entries.given_up} given up"
+        + (f" ({how})" if how else "")
+        + (f", {entries.working} still working" if entries.working else "")
     )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from desk.backtest import requirements
+from desk.backtest.figures import summary
+from desk.backtest.figures.activity import Entries
 from desk.cli import backtest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
@@ -66,7 +68,7 @@ def test_result_is_told_on_a_screen(
     assert ["deepest", "drawdown", "0.0", "%"] == row_of(lines, "deepest drawdown").split()[:4]
     assert "BTC held" in told.out
     assert "open lots: none" in lines
-    assert "refusals by code: SPREAD_EXCEEDS_MAX 35, VOLUME_BELOW_MIN 2" in lines
+    assert "refusals by code: SPREAD_EXCEEDS_MAX 35, VOLUME_BELOW_MIN 1" in lines
     assert told.out.index("deepest drawdown") < told.out.index("total return") < told.out.index("costs: gross")
 
 
@@ -94,7 +96,7 @@ def test_result_is_told_as_one_object(candles: Path, capsys: pytest.CaptureFixtu
     assert {"neutral", "optimistic", "pessimistic"} == set(told)
     assert neutral["run"]["ticks"] == told["neutral"]["ticks_run"] == 37
     assert neutral["run"]["capital"] == neutral["run"]["equity"] == "10000"
-    assert {"SPREAD_EXCEEDS_MAX": 35, "VOLUME_BELOW_MIN": 2} == neutral["refusals"]["by_code"]
+    assert {"SPREAD_EXCEEDS_MAX": 35, "VOLUME_BELOW_MIN": 1} == neutral["refusals"]["by_code"]
     assert None is neutral["performance"]["sharpe"]["value"]
     assert digest_of(neutral) == told["neutral"]["digest"]
 
@@ -143,3 +145,20 @@ def test_backtest_of_one_tick_is_one(candles: Path, engine: str, capsys: pytest.
     code = trader(candles, "--to", "2026-01-01T00:30:00Z", "--engine", engine)
 
     assert (0, True) == (code, "1 day, 1 tick," in capsys.readouterr().out)
+
+
+def test_entry_orders_on_the_screen_add_up(
+    candles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that still work at the end are neither filled nor given up."""
+    monkeypatch.setattr(summary, "count_entries", lambda *_: Entries(4, 1, 1, 1, 1, {"EXPIRED": 1}))
+    trader(candles)
+
+    assert "4 entry orders: 1 filled, 1 in part, 1 given up (EXPIRED 1), 1 still working" in capsys.readouterr().out
+
+
+def test_no_convention_tells_of_another_seed(candles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The samples are drawn by the seed that was asked for, not by the one it is without."""
+    trader(candles, "--seed", "2", "--json")
+
+    assert "seed 1" not in capsys.readouterr().out

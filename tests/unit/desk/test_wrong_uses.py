@@ -30,6 +30,7 @@ from desk.cli.exit_codes import ExitCode
 from desk.folder_lock import LOCK_NAME, lock_folder
 from trader.adapters.aws import clients
 from unit.desk.wrong_uses import RUN, WRONG_USES, WrongUse, change_world, make_world
+from unit.desk.wrong_uses_backtest import BACKTEST_USES
 
 _EPOCH = re.compile(r"\b1[67]\d{8}\b")
 _VARIABLE = re.compile(r"\b(?:TRADER|AWS|COINBASE|POWERTOOLS)_[A-Z_]+\b")
@@ -117,7 +118,7 @@ def type_words(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
         return int(left.code or 0)
 
 
-@pytest.mark.parametrize("use", WRONG_USES, ids=lambda use: use.name)
+@pytest.mark.parametrize("use", [*WRONG_USES, *BACKTEST_USES], ids=lambda use: use.name)
 def test_wrong_use_is_answered_and_loses_nothing(
     use: WrongUse,
     world: Path,
@@ -153,7 +154,9 @@ def test_wrong_use_is_answered_and_loses_nothing(
 
 def test_table_is_as_long_as_it_was_promised_and_names_each_row_once() -> None:
     """150 uses at least, and no two of them of one name."""
-    assert [] == [name for name, count in Counter(each.name for each in WRONG_USES).items() if count > 1]
+    assert [] == [
+        name for name, count in Counter(each.name for each in (*WRONG_USES, *BACKTEST_USES)).items() if count > 1
+    ]
     assert len(WRONG_USES) >= 150
 
 

@@ -80,8 +80,10 @@ def read_metadata(folder: Path, product_id: ProductId) -> RecordedProduct | None
         return None
     except OSError as error:
         raise DataError(f"{file}: {error}") from error
-    except (ValueError, KeyError, TypeError, MalformedData) as error:
-        raise MalformedData(f"{file}: {type(error).__name__}: {error}") from error
+    except KeyError as error:
+        raise MalformedData(f"{file}: {error} is missing") from error
+    except (ValueError, TypeError, RecursionError, MalformedData) as error:
+        raise MalformedData(f"{file}: {error}") from error
     if product.product_id != product_id:
         raise MalformedData(f"{file}: these are the metadata of {product.product_id}")
     return RecordedProduct(product, read_at)

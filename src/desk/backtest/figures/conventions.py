@@ -45,8 +45,8 @@ PERFORMANCE: Mapping[str, Convention] = {
 INTERVALS: Mapping[str, Convention] = {
     name: Convention(
         unit,
-        "Middle 95 % of a stationary bootstrap of daily returns: blocks of 20 days on the mean, 1000 samples, seed 1; "
-        "null below 40 days.",
+        "Middle 95 % of a stationary bootstrap of daily returns: blocks of 20 days on the mean, 1000 samples by "
+        "--seed; null below 40 days.",
     )
     for name, unit in {"cagr": _YEAR, "sharpe": _YEAR, "max_drawdown": _RATIO}.items()
 }

@@ -28,8 +28,13 @@ class PriceHistory:
         return to_price(float(columns.close[place])) if place >= 0 else None
 
     def find_opening_mid(self, product_id: ProductId, at: Instant, until: Instant) -> Price | None:
-        """Return the mid at an instant or, where a product has none yet, its first close until another; else None."""
+        """Return the mid at an instant or, where a product has none yet, its first close until another; else None.
+
+        A product whose candles had ended by then has none: what nobody could buy any more is not held.
+        """
         mid, columns = self.find_mid(product_id, at), self.columns.get(product_id)
+        if columns is not None and columns.start[-1] + columns.granularity.seconds < at:
+            return None
         if mid is not None or columns is None or columns.start[0] + columns.granularity.seconds > until:
             return mid
         return to_price(float(columns.close[0]))

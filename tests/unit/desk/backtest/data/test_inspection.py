@@ -221,7 +221,7 @@ def test_names_that_no_reader_knows_are_named(tmp_path: Path) -> None:
     [
         ("BTC-USD-1h.asked.json", '{"start": 3600, "end": 14400, "candles": 3}', "2 candles of the stretch"),
         ("BTC-USD-1h.asked.json", '{"start": 3601, "end": 14400, "candles": 2}', "no stretch of time"),
-        ("BTC-USD.product.json", "{}", "BTC-USD.product.json: KeyError"),
+        ("BTC-USD.product.json", "{}", "BTC-USD.product.json: 'read_at' is missing"),
     ],
 )
 def test_what_lies_beside_candles_is_checked(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -59,6 +59,13 @@ def test_what_has_no_price_on_the_first_day_is_left_out() -> None:
     assert hold(LATE) is None
 
 
+def test_what_had_ended_before_the_run_is_not_held() -> None:
+    """Its last close is no price at which anybody could buy, and held flat it would be an easy one to beat."""
+    instants = [Instant(MIDNIGHT + 3 * DAY), Instant(MIDNIGHT + 4 * DAY)]
+
+    assert hold_products("held", (BTC,), Decimal(1000), PRICES, FREE, Instant(MIDNIGHT + 3 * DAY), instants) is None
+
+
 def test_candles_that_begin_with_the_run_are_bought_at_their_first_close() -> None:
     """The run begins an hour before any candle is over; 1000 at 100 are 2000 at 200."""
     held = hold_products("held", (BTC,), Decimal(1000), PRICES, FREE, Instant(MIDNIGHT - HOUR), INSTANTS)
