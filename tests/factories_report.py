@@ -15,9 +15,11 @@ import numpy as np
 from desk.backtest.archive import Archive, StoredBacktest
 from desk.backtest.data.columns import Columns
 from desk.backtest.figures.attribution import split_net
+from desk.backtest.figures.bootstrap import compute_intervals
 from desk.backtest.figures.curve import DayEquity, build_curve
 from desk.backtest.figures.document import build_document
 from desk.backtest.figures.exposure import Exposure
+from desk.backtest.figures.performance import measure_performance
 from desk.backtest.figures.prices import PriceHistory
 from desk.backtest.figures.round_trips import RoundTrip
 from desk.backtest.figures.summary import BacktestSummary, summarize_backtest
@@ -82,6 +84,8 @@ def a_large_summary(trades: int, days: int = 300, products: int = 14, **changes:
         summary,
         record=replace(summary.record, end=Instant(MIDNIGHT + days * DAY), products=tuple(names)),
         curve=curve,
+        performance=measure_performance(curve),
+        intervals=compute_intervals(curve.returns),
         exposure=Exposure((Decimal("123.45678901"),) * days, (0.0123456789,) * days),
         round_trips=every,
         trades=measure_trades(every),

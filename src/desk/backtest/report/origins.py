@@ -47,7 +47,12 @@ def build_origins(
             build_tag(
                 "details",
                 build_tag("summary", "Every setting"),
-                build_table(["setting", "value"], sorted(settings.items()), "Settings", class_="digests"),
+                build_table(
+                    ["setting", "value"],
+                    sorted((each, _write_setting(value)) for each, value in settings.items()),
+                    "Settings",
+                    class_="digests",
+                ),
             ),
         ]
     )
@@ -71,6 +76,12 @@ def _list_identity(
     yield "code", identity["code"]
     yield "settings", identity["config"]
     for key, value in sorted(identity["asked"].items()):
-        yield f"asked: {key.replace('_', ' ')}", ", ".join(value) if isinstance(value, list) else value
+        yield f"asked: {key.replace('_', ' ')}", _write_setting(value)
     for model, digest in digests.items():
         yield f"result, {model} fills", digest
+
+
+def _write_setting(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -51,7 +51,7 @@ def build_refusals(run: Run) -> Html:
     codes = sorted(counts, key=lambda code: (-counts[code], code))
     meanings = {each.value: each.meaning for each in DenialCode}
     rows = ([code, run.show("refusals", "by_code", code, unit="count"), meanings.get(code, "")] for code in codes)
-    told = build_table(["code", "ticks", "meaning"], rows, "Refusals by code", class_="numbers told")
+    told = build_table(["code", "ticks", "meaning"], rows, "Refusals by code", class_="numbers told meanings")
     return join_html(
         [
             build_tag("h2", "Refusals", id="refusals"),

@@ -18,9 +18,9 @@ _PRINTED = 500
 _WHEN, _TEXT = "when", "text"
 _COLUMNS: Mapping[str, tuple[str, str]] = {
     "product": ("product", _TEXT),
+    "net": ("net", MONEY),
     "reason": ("bought because", _TEXT),
     "exit_reason": ("sold because", _TEXT),
-    "net": ("net", MONEY),
     "return_ratio": ("return", PERCENT),
     "r_multiple": ("R", "R"),
     "opened_at": ("opened", _WHEN),
@@ -121,7 +121,7 @@ def _build_table(
         build_tag("thead", build_tag("tr", *head)),
         build_tag("tbody", body),
         id=name,
-        class_="wide",
+        class_="wide many" if len(rows) > _PRINTED else "wide",
         data_rows=f"{run.model}/{section}/rows",
     )
     return build_frame(table, caption)

@@ -27,6 +27,7 @@ _UNCOLORED = frozenset({"fees", "spread", "slippage", "traded", "capital", "equi
 #: Figures whose sign is written when it is a plus.
 _SIGNED = frozenset({"total_return", "cagr", "alpha", "return_ratio"})
 _NAMES = {
+    **{each: each.capitalize() for each in ("sharpe", "sortino", "calmar")},
     "cagr": "CAGR",
     "sqn": "SQN",
     "mean_mfe": "mean MFE",
@@ -67,7 +68,8 @@ class Run:
             told = "recovered " if value["recovered_day"] else "not recovered "
             parts = (self.show(*place, "peak_day"), " to ", self.show(*place, "trough_day"), ", ", told)
             depth, days = self.show(*place, "depth", unit=PERCENT), self.show(*place, "days", unit="days")
-            return join_html([depth, ", ", *parts, self.show(*place, "recovered_day"), ", ", days])
+            down = self.show(*place, "days_down", unit="count")
+            return join_html([depth, ", ", *parts, self.show(*place, "recovered_day"), ", ", days, ", ", down, " down"])
         if value.keys() == {"low", "high"}:
             unit = PERCENT if name in _PERCENTS else "ratio"
             return join_html([self.show(*place, "low", unit=unit), " … ", self.show(*place, "high", unit=unit)])

@@ -133,8 +133,8 @@ def test_page_is_printed(small: Path, browser: Browser) -> None:
 
 def test_trades_are_sorted_and_filtered(large: Path, browser: Browser) -> None:
     """By their numbers, not their letters: up, then down; then those of one product."""
-    column = "[...document.querySelectorAll('#trips tbody tr')].map((row) => Number(row.cells[4].textContent))"
-    button = "document.querySelectorAll('#trips thead button')[4]"
+    column = "[...document.querySelectorAll('#trips tbody tr')].map((row) => Number(row.cells[2].textContent))"
+    button = "document.querySelectorAll('#trips thead button')[2]"
     browser.open(large.as_uri())
     begun = browser.run(column)
     browser.run(f"{button}.click()")
