@@ -19,12 +19,14 @@ Level = tuple[Price, Quantity]
 def make_levels(touch: Quote, side: Notional, product: Product, limit: int = LEVELS) -> tuple[list[Level], list[Level]]:
     """Spread a notional over ten levels a basis point apart, from bid and ask on; return the best *limit* of each side.
 
+    Where the price increment is coarser than that there are fewer levels, which reach as far.
     Rounding: the distance up to the price increment, each size down to the base increment.
     """
     step = max(ceil_to(touch.mid / BPS, product.price_increment), product.price_increment)
-    part = side / LEVELS
+    count = max(int(touch.mid / BPS * LEVELS / step), 1)
+    part = side / count
     bids, asks = [], []
-    for index in range(min(limit, LEVELS)):
+    for index in range(min(limit, count)):
         bid, ask = Price(touch.bid - index * step), Price(touch.ask + index * step)
         if bid > 0:
             bids.append((bid, Quantity(floor_to(part / bid, product.base_increment))))

@@ -12,17 +12,19 @@ from decimal import Decimal
 from typing import Any
 
 from desk.markets.candle_market import CandleMarket, SeriesKey
-from desk.markets.levels import Level, make_levels
+from desk.markets.levels import Level, make_levels, measure_depth
 from desk.markets.series import CandleSeries
 from desk.sandbox.resample import merge, partial, split
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Candle, Granularity, Product, Quote, split_answers
 from trader.model.money import BPS, Notional, Price, ceil_to, floor_to
+from trader.model.orders import Side
 from trader.ports import Clock
 from trader.settings.app import SimulationSettings
 from trader.sim.fills import to_price
 from trader.sim.matching import Traded
 
+_BOOK_BAND_BPS = Decimal(20)
 _DAY = 86_400
 
 
@@ -113,19 +115,20 @@ class VenueMarket:
             closed = seen if seen is not None else closed
         return to_price(closed.close)
 
-    def shown(self, product_id: ProductId) -> Notional:
-        """Return what rests on one side of the book: after a print, as much as was printed."""
-        printed = self._last_print(product_id)
-        if printed is not None and printed.price is not None:
-            return Notional(printed.price * printed.volume)
-        return self._candles.estimate_side(product_id) or Notional(0)
+    def shown(self, product_id: ProductId, side: Side) -> Notional:
+        """Return what an order of this side meets in the book: after a print, as much as was printed."""
+        touch, printed = self.touch(product_id), self._last_print(product_id)
+        if touch is None or (printed is not None and printed.price is not None):
+            return self._resting(product_id)
+        depth = measure_depth(touch, self._resting(product_id), self._products[product_id], _BOOK_BAND_BPS)
+        return depth.ask_notional if side is Side.BUY else depth.bid_notional
 
     def levels(self, product_id: ProductId, limit: int) -> tuple[list[Level], list[Level]]:
         """Spread what rests over a few levels on each side, best first."""
         touch = self.touch(product_id)
         if touch is None:
             return [], []
-        return make_levels(touch, self.shown(product_id), self._products[product_id], limit)
+        return make_levels(touch, self._resting(product_id), self._products[product_id], limit)
 
     # --- what has traded
 
@@ -186,6 +189,12 @@ class VenueMarket:
         return sorted(found, key=lambda row: row.start, reverse=True)[:count]
 
     # --- inside
+
+    def _resting(self, product_id: ProductId) -> Notional:
+        printed = self._last_print(product_id)
+        if printed is not None and printed.price is not None:
+            return Notional(printed.price * printed.volume)
+        return self._candles.estimate_side(product_id) or Notional(0)
 
     def _changed(self, product: Product) -> Product:
         changes = self._changes.get(product.product_id)

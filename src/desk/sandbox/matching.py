@@ -131,7 +131,7 @@ class Matching:
         return self._settlement.end(order, OrderStatus.CANCELLED, at, cancel_message="cancelled by the venue")
 
     def _at_limit(self, order: Order, touch: Quote, at: Micros) -> Order:
-        shown = self._market.shown(order.core.product_id)
+        shown = self._market.shown(order.core.product_id, order.core.side)
         execution = fills.fill_marketable(order.core, touch, shown, self._settings)
         if execution is None:
             return order
@@ -142,7 +142,7 @@ class Matching:
     def _at_market(self, order: Order, touch: Quote | None, at: Micros) -> Order:
         if touch is None:
             return order
-        shown = self._market.shown(order.core.product_id)
+        shown = self._market.shown(order.core.product_id, order.core.side)
         execution = fills.fill_marketable(order.core, touch, shown, self._settings)
         if execution is None:
             return order

@@ -77,12 +77,12 @@ def test_resting_limit_fills_as_maker(open_venue: Open) -> None:
 
 
 def test_limit_that_crosses_takes_and_lets_the_rest_rest(open_venue: Open) -> None:
-    """1199.4 are shown at 100.05; the remaining 0.6 stay on the book with their taker's hold."""
+    """1199.399 are shown at 100.05; the remaining 0.601 stay on the book with their taker's hold."""
     client = open_venue(opening={USD: Decimal(1_000_000)})
 
     order_id = client.placed(limit("101", "1200", post_only=False))
 
-    assert ("OPEN", "1199.4", "TAKER") == (
+    assert ("OPEN", "1199.399", "TAKER") == (
         *told(client.look(order_id), "status", "filled_size"),
         client.get("/orders/historical/fills")["fills"][0]["liquidity_indicator"],
     )
@@ -91,7 +91,7 @@ def test_limit_that_crosses_takes_and_lets_the_rest_rest(open_venue: Open) -> No
 @pytest.mark.parametrize(
     ("name", "price", "status", "filled"),
     [
-        ("sor_limit_ioc", "101", "CANCELLED", "1199.4"),
+        ("sor_limit_ioc", "101", "CANCELLED", "1199.399"),
         ("sor_limit_ioc", "100", "CANCELLED", "0"),
         ("limit_limit_fok", "101", "CANCELLED", "0"),
     ],
@@ -190,7 +190,7 @@ def test_market_order_stops_where_price_protection_says(open_venue: Open) -> Non
     order_id = client.placed(market(quote_size="500000"))
 
     order = client.look(order_id)
-    assert ("CANCELLED", "120000", "order was cut short by price protection") == told(
+    assert ("CANCELLED", "119999.8818", "order was cut short by price protection") == told(
         order, "status", "filled_value", "cancel_message"
     )
     assert float(order["completion_percentage"]) < 25
