@@ -187,7 +187,8 @@ CASES: Mapping[str, Case] = {
         _HOUR,
         *_LATE,
         strategies=(_RULES, _REVERSION),
-        changes={"risk": _OPEN},
+        # Whether an order filled is told at an hour's end: by the shipped settings a purchase is over before that.
+        changes={"risk": _OPEN, "execution": {"entry_ttl_cycles": 8}},
         period_seconds=900,
         subjects=("stop", "within an hour"),
     ),
