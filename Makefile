@@ -134,9 +134,11 @@ mutate: .venv/.dev .locker/mutation/.made ## try mutants of the deciding and the
 	  --seed $(SEED) --mutants $(MUTANTS)
 
 .PHONY: nightly
-nightly: .venv/.dev ## property tests with many more examples, drawn anew each night; every pair of crashes
+nightly: .venv/.dev ## property tests with many more examples, and 1,000 random markets, drawn anew each night; every pair of crashes
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest tests/property $(PYTEST_ARGS)
 	PYTHONPATH=src:tests $(BIN)/python -m simulation.pairs
+	PYTHONPATH=src:tests $(BIN)/python -m simulation.backtest.random_markets --markets 1000 \
+	  --first $$(( $$(date +%s) / 86400 * 1000 ))
 
 .PHONY: format
 format: .venv/.dev ## rewrite the sources in the agreed format

@@ -46,20 +46,24 @@ def shipped_trees() -> Trees:
 
 
 def with_overrides(trees: Trees, overrides: Mapping[str, object]) -> Trees:
-    """The trees with each key path set to its value, or taken away with ``GONE``."""
-    for path, value in overrides.items():
-        trees = with_override(trees, path, value)
-    return trees
-
-
-def with_override(trees: Trees, path: str, value: object) -> Trees:
-    """The trees with one key path set, such as ``strategies.rules_engine.settings.rules[0].stop_pct``.
+    """A copy of the trees with each key path set to its value, or taken away with ``GONE``.
 
     Raises: KeyError if there is nothing at the path above the key, so that a typing error in a test cannot pass.
     """
     changed = deepcopy(trees)
+    for path, value in overrides.items():
+        _override(changed, path, value)
+    return changed
+
+
+def with_override(trees: Trees, path: str, value: object) -> Trees:
+    """A copy of the trees with one key path set, such as ``strategies.rules_engine.settings.rules[0].stop_pct``."""
+    return with_overrides(trees, {path: value})
+
+
+def _override(trees: Trees, path: str, value: object) -> None:
     *above, last = steps_of(path)
-    home: Any = changed[find_file(path)]
+    home: Any = trees[find_file(path)]
     for step in above:
         home = home[step]
     if isinstance(value, Gone):
@@ -68,7 +72,6 @@ def with_override(trees: Trees, path: str, value: object) -> Trees:
         home.append(_as_read(value))
     else:
         home[last] = _as_read(value)
-    return changed
 
 
 def steps_of(path: str) -> list[str | int]:

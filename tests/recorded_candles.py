@@ -1,9 +1,9 @@
-"""Series for tests of the backtest: real candles where there is a folder of them, and random ones full of faults."""
+"""Series for tests of the backtest: real candles where there is a folder of them, and random ones of two kinds."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +33,10 @@ def load_series(product_id: str, granularity: Granularity) -> ColumnSeries:
 
 @dataclass(frozen=True)
 class Weather:
-    """What a random series is like; each is the share of bars that it happens to, in percent."""
+    """What a random series is like; each is the share of bars that it happens to, in percent.
+
+    ``turnover`` is about what is traded in a day, in the asset that pays; 0 leaves the volumes as they are drawn.
+    """
 
     seed: int
     bars: int = 90
@@ -44,6 +47,7 @@ class Weather:
     flats: int = 10
     holes: int = 5
     unsold: int = 5
+    turnover: float = 0
 
 
 def make_random_series(weather: Weather, granularity: Granularity = Granularity.FIVE_MINUTE) -> ColumnSeries:
@@ -70,4 +74,41 @@ def make_random_series(weather: Weather, granularity: Granularity = Granularity.
     start = BEGIN + np.arange(count, dtype=np.int64) * granularity.seconds
     # As they would be written down: the sixth digit of a price is no 0.300000000000000004.
     prices = (np.round(each[kept], max(weather.digits - weather.scale, 0)) for each in (opened, high, low, close))
-    return ColumnSeries(Columns(granularity, start[kept], *prices, volume[kept]))
+    columns = Columns(granularity, start[kept], *prices, volume[kept])
+    if weather.turnover:
+        a_day = float(np.mean(columns.close * columns.volume)) * (86_400 // granularity.seconds)
+        columns = replace(columns, volume=np.round(columns.volume * (weather.turnover / a_day), 6))
+    return ColumnSeries(columns)
+
+
+@dataclass(frozen=True)
+class Spells:
+    """What a series of calm and wild hours is like: its moves are large now and then, its volumes never small.
+
+    Units: ``sigma`` is the usual move in five minutes, ``holes`` the share of bars that are missing.
+    """
+
+    seed: tuple[int, int]
+    bars: int
+    price: float = 100.0
+    sigma: float = 0.004
+    holes: float = 0.0
+
+
+def make_spelled_series(spells: Spells, granularity: Granularity = Granularity.FIVE_MINUTE) -> ColumnSeries:
+    """Make a series of calm and wild spells of 24 bars each, and now and then a jump."""
+    chance, count = np.random.default_rng(spells.seed), spells.bars
+    sigma = spells.sigma * (granularity.seconds / 300) ** 0.5
+    wild = np.repeat(chance.choice((0.4, 1.0, 2.5), count // 24 + 1), 24)[:count]
+    steps = chance.standard_normal(count) * sigma * wild
+    steps += (chance.random(count) < 0.01) * chance.standard_normal(count) * sigma * 8
+    close = np.round(spells.price * np.exp(np.cumsum(steps)), 4)
+    opened = np.concatenate(([close[0]], close[:-1]))
+    reach = np.abs(chance.standard_normal((2, count))) * sigma * 0.5
+    high = np.round(np.maximum(opened, close) * (1 + reach[0]), 4)
+    low = np.round(np.minimum(opened, close) * (1 - reach[1]), 4)
+    volume = np.round(np.exp(chance.standard_normal(count) * 0.6) * 1e6 / spells.price, 3)
+    start = BEGIN + np.arange(count, dtype=np.int64) * granularity.seconds
+    kept = chance.random(count) >= spells.holes
+    kept[0] = True
+    return ColumnSeries(Columns(granularity, *(each[kept] for each in (start, opened, high, low, close, volume))))

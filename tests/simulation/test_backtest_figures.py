@@ -12,14 +12,14 @@ from desk.backtest.result import BacktestResult, read_prices
 from desk.backtest.run import Backtest
 from desk.backtest.schedule import Schedule
 from simulation.backtest.comparison import SCREENS
-from simulation.backtest.markets import Market
+from simulation.backtest.markets import Market, make_breakout_market
 from trader.settings.app import FillModel
 
 MARKETS = {
-    "three days": Market(seed=2, bars=900),
-    "pessimistic": Market(seed=3, bars=700, changes={"simulation": {"fills": FillModel.PESSIMISTIC}}),
-    "thin": Market(seed=13, changes={"simulation": {"volume_share_ratio": Decimal("0.001")}}),
-    "late and missed": Market(seed=15, late={90: 30, 91: 200}, missed=(100, 101, 102, *range(280, 580))),
+    "three days": make_breakout_market(seed=2, bars=900),
+    "pessimistic": make_breakout_market(seed=3, bars=700, changes={"simulation": {"fills": FillModel.PESSIMISTIC}}),
+    "thin": make_breakout_market(seed=13, changes={"simulation": {"volume_share_ratio": Decimal("0.001")}}),
+    "late and missed": make_breakout_market(seed=15, late={90: 30, 91: 200}, missed=(100, 101, 102, *range(280, 580))),
 }
 
 
@@ -62,7 +62,7 @@ def test_sums_are_those_of_the_books(name: str) -> None:
 
 def test_days_without_a_tick_stand_where_the_day_before_stood() -> None:
     """A whole day is missed; it is on the curve, and counted."""
-    market = Market(seed=15, bars=900, missed=tuple(range(286, 577)))
+    market = make_breakout_market(seed=15, bars=900, missed=tuple(range(286, 577)))
     _, summary = play_market(market)
 
     assert summary.performance.days_unmarked == 1
@@ -83,7 +83,7 @@ def test_benchmarks_are_of_the_same_days() -> None:
 
 def test_last_day_ends_with_the_books_as_they_are() -> None:
     """Here a lot is sold in the last tick: the marks of that tick do not know what it fetched."""
-    market = Market(seed=2, bars=900)
+    market = make_breakout_market(seed=2, bars=900)
     recorded, schedule = market.record(), market.schedule()
     short = Schedule.on_time(schedule.ticks[:129])
     (result,) = Backtest(recorded, short, is_exhaustive=True).run().values()

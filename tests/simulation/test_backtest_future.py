@@ -23,11 +23,13 @@ from desk.backtest.screen.strategies import Screens
 from desk.backtest.series import ColumnSeries
 from desk.backtest.world import Recorded
 from desk.bench import breakout_screen
-from random_markets import make_random_run
 from simulation.backtest.comparison import Played, play
 from simulation.backtest.cutting import cut_market, cut_schedule, find_changes
-from simulation.backtest.markets import BREAKOUT, Market
+from simulation.backtest.found_markets import FOUND
+from simulation.backtest.markets import Market, make_breakout_market
 from simulation.backtest.real_markets import DATA, Case
+from simulation.backtest.traded_markets import COME_AND_GONE, CROWDED
+from simulation.backtest.traders import BREAKOUT
 from simulation.test_backtest import CASES
 from trader.errors import DataError
 from trader.model.ids import Instant, StrategyId, cycle_id_at
@@ -39,7 +41,16 @@ RULES, REVERSION = StrategyId("rules_engine"), StrategyId("mean_reversion")
 SHIPPED = frozenset({RULES, REVERSION})
 ENGINES: dict[str, Screens | None] = {"exhaustive": None, "screened": {BREAKOUT: breakout_screen.assess}}
 #: Half a day in which both shipped strategies buy; in the second one products come and go.
-RANDOM = {"random": 67, "random, come and gone": 95, "random, crowded": 219}
+RANDOM: dict[str, Market] = {
+    "random": FOUND["held and no candidate, two strategies"],
+    "random, come and gone": COME_AND_GONE,
+    "random, crowded": CROWDED,
+}
+MADE = {
+    "breakout": make_breakout_market(31, bars=400),
+    "breakout, late and early": CASES["late and early"][0],
+    **RANDOM,
+}
 #: Of each case, which strategies buy in it.
 TRADED = {
     "breakout": {BREAKOUT},
@@ -52,9 +63,6 @@ TRADED = {
 @lru_cache(maxsize=16)
 def record(case: str) -> tuple[Recorded, Schedule]:
     """Set up the market of a case; skips where the recorded candles are not."""
-    if case in RANDOM:
-        recorded, ticks = make_random_run(RANDOM[case])
-        return recorded, Schedule.on_time(ticks)
     if case == "recorded":
         if not (DATA / "candles").is_dir():
             pytest.skip("the recorded candles are not here")
@@ -67,8 +75,7 @@ def record(case: str) -> tuple[Recorded, Schedule]:
             changes={"risk": opened},
         )
         return window.record(DATA)
-    market = CASES["late and early"][0] if case == "breakout, late and early" else Market(seed=31, bars=400)
-    return market.record(), market.schedule()
+    return MADE[case].record(), MADE[case].schedule()
 
 
 @lru_cache(maxsize=16)

@@ -9,7 +9,7 @@ from desk.backtest.figures.summary import summarize_backtest
 from desk.backtest.result import BacktestResult, read_prices
 from desk.backtest.run import Backtest
 from simulation.backtest.comparison import SCREENS
-from simulation.backtest.markets import Market
+from simulation.backtest.markets import make_breakout_market
 from trader.settings.app import FillModel
 
 
@@ -23,7 +23,7 @@ def tell(backtest: Backtest, result: BacktestResult) -> dict[str, object]:
 @pytest.mark.parametrize("asked", [1, 40, 333, 10_000])
 def test_what_was_run_until_then_is_whole(asked: int, is_exhaustive: bool) -> None:
     """By either engine; the screened one ends at the next tick that it runs, which tells how far that is."""
-    market = Market(seed=4)
+    market = make_breakout_market(seed=4)
     recorded, schedule = market.record(), market.schedule()
     backtest = Backtest(recorded, schedule, is_exhaustive=is_exhaustive, screens=SCREENS)
 
@@ -38,7 +38,7 @@ def test_what_was_run_until_then_is_whole(asked: int, is_exhaustive: bool) -> No
 
 def test_one_tick_is_run_whatever_is_asked() -> None:
     """A result has a first instant and a last."""
-    market = Market(seed=4)
+    market = make_breakout_market(seed=4)
 
     result = Backtest(market.record(), market.schedule(), screens=SCREENS).run_model(FillModel.NEUTRAL, lambda _: False)
 
@@ -48,7 +48,7 @@ def test_one_tick_is_run_whatever_is_asked() -> None:
 
 def test_looks_before_the_next_tick_belong_to_what_was_run() -> None:
     """They are done before anybody is asked whether to go on."""
-    market = Market(seed=19, bars=300, is_watched=True, sigma=0.006)
+    market = make_breakout_market(seed=19, bars=300, is_watched=True, sigma=0.006)
     schedule = market.schedule()
     cut = schedule.cut_to(100)
 

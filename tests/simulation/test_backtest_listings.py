@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from desk.backtest.world import World
+from recorded_candles import BEGIN
 from simulation.backtest.comparison import find_differences, play
 from simulation.backtest.cutting import cut_series
-from simulation.backtest.markets import BEGIN, STEP
+from simulation.backtest.markets import STEP
 from simulation.backtest.real_markets import DATA, Case
 from simulation.test_backtest import CASES
 from trader.cycle.report import CycleReport

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from backtest_worlds import record_market
 from desk.backtest.world import Recorded
-from simulation.backtest.markets import BEGIN, STEP
-from simulation.backtest.random_markets import draw_market
+from recorded_candles import BEGIN
+from simulation.backtest.markets import BASES, STEP, make_breakout_market
+from simulation.backtest.random_markets import draw_plug_in
 from trader.model.ids import Instant
 from trader.model.market import Granularity
 
@@ -36,12 +38,21 @@ class LiveMarket:
 
 def draw_live_market(seed: int, ticks: int) -> LiveMarket:
     """Draw a market and its settings, with candles for so many ticks."""
-    drawn = draw_market(seed)
+    chance = random.Random(f"live market {seed}")
+    drawn = draw_plug_in(chance, STEP)
     changes: dict[str, Any] = {name: dict(values) for name, values in drawn.changes.items()}
     # Whatever the draw, the play goes on to the end; the sandbox lists all products all the time.
     changes["risk"] |= dict.fromkeys(("drawdown_pct_max", "week_loss_pct_max", "day_loss_pct_max"), Decimal(99))
-    plain: dict[str, Any] = {"holes": 0.0, "late": {}, "missed": (), "troubles": (), "spans": {}}
-    market = replace(drawn, bars=_HISTORY + ticks + 1, sigma=0.006, is_watched=True, changes=changes, **plain)
+    market = make_breakout_market(
+        seed,
+        bars=_HISTORY + ticks + 1,
+        sigma=0.006,
+        bases=BASES[: chance.randint(1, len(BASES))],
+        terms=drawn.terms,
+        is_watched=True,
+        every_minutes=drawn.every_minutes,
+        changes=changes,
+    )
     return LiveMarket(_prepare(market.record()), Instant(BEGIN + _HISTORY * STEP))
 
 

@@ -10,10 +10,9 @@ import pytest
 from architecture.tree import ROOT
 from desk.backtest.data.columns import Columns
 from desk.backtest.run import Backtest
-from desk.backtest.schedule import plan_schedule
 from desk.backtest.setup import record_market
 from simulation.backtest.comparison import SCREENS
-from simulation.backtest.markets import BEGIN, STEP, Market
+from simulation.backtest.markets import make_breakout_market
 from trader.adapters.config.files import load_settings
 from trader.errors import ConfigError
 from trader.model.ids import Instant, ProductId
@@ -89,8 +88,8 @@ def test_nothing_to_trade_is_refused(hours: Mapping[tuple[str, Granularity], tup
 
 def test_each_fill_model_is_run_and_both_engines_agree() -> None:
     """What it came to by each, with books that the fills explain."""
-    market = Market(seed=3, bars=300)
-    schedule = plan_schedule(Instant(BEGIN + STEP), Instant(BEGIN + 299 * STEP), STEP)
+    market = make_breakout_market(3, bars=300)
+    schedule = market.schedule()
 
     screened = Backtest(market.record(), schedule, screens=SCREENS).run(tuple(FillModel))
     exhaustive = Backtest(market.record(), schedule, is_exhaustive=True).run((FillModel.NEUTRAL,))

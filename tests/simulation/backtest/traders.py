@@ -1,0 +1,127 @@
+"""Who trades on a made-up market: a plug-in that is shown everything, or the shipped strategies in a short history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from architecture.tree import ROOT
+from desk.bench.breakout import Breakout, BreakoutTerms
+from factories_settings import shipped_settings
+from trader.adapters.config.files import load_settings
+from trader.model.cycle_state import Regime
+from trader.model.ids import Asset, StrategyId
+from trader.settings import Settings
+from trader.settings.app import FillModel, Mode
+from trader.settings.policy import StrategySettings
+from trader.strategies.base import Strategy
+
+BREAKOUT = StrategyId("breakout")
+TERMS = BreakoutTerms(lookback_bars=24, volume_ratio=1.2, size_pct=Decimal(8), hold_hours=3)
+_TRADED = (Regime.BULL, Regime.CHOP, Regime.BEAR)
+_RULES, _REVERSION, _TIERS = "strategies.rules_engine.settings", "strategies.mean_reversion.settings", "universe.tiers"
+
+#: Windows of a few hours, so that a short series has a history.
+SHORT: dict[str, object] = {
+    "app.mode": "PAPER",
+    "bars.count": 60,
+    "triggers.breakout.lookback_bars": 24,
+    "triggers.reversal.lookback_bars": 24,
+    "triggers.momentum.lookback_bars": 24,
+    "triggers.momentum.share_bars": 12,
+    "triggers.volume_spike.history_bars": 36,
+    "triggers.atr_windows": 2,
+    "universe.correlation_bars": 24,
+    f"{_RULES}.volatility_bars": 24,
+    f"{_REVERSION}.volatility_bars": 24,
+    f"{_REVERSION}.band_bars": 12,
+    f"{_REVERSION}.entry_z": 1.5,
+    **{f"{_TIERS}.{tier}.depth_min": 0 for tier in ("tier_1_core", "tier_2_rotational", "tier_3_dynamic")},
+}
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """The shipped strategies in the shipped universe, with *overrides* by key path."""
+
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+    def make_settings(self, _: Sequence[Asset]) -> Settings:
+        """The shipped settings for a short history, and what is overridden. Raises: ConfigError for a misfit."""
+        return shipped_settings(SHORT | dict(self.overrides))
+
+    def make_strategies(self) -> None:
+        """Those that the settings name."""
+
+
+@dataclass(frozen=True)
+class PlugIn:
+    """The breakout of the benchmark, allowed to trade each product at once and often; *changes* are by section."""
+
+    terms: BreakoutTerms = TERMS
+    every_minutes: int = 0
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def make_strategies(self) -> dict[StrategyId, Strategy]:
+        """The one, under its own name."""
+        return {BREAKOUT: Breakout(BREAKOUT, self.terms)}
+
+    def make_settings(self, bases: Sequence[Asset]) -> Settings:
+        """Settings under which nothing is in its way; then the changes, section by section."""
+        shipped, one = load_settings(ROOT / "config", {}).settings, Decimal(1)
+        tier = replace(
+            shipped.universe.tiers["tier_1_core"],
+            bases=tuple(bases),
+            spread_bps_max=Decimal(100),
+            volume_24h_min=Decimal(1000),
+            depth_min=Decimal(0),
+            allocation_max_pct=Decimal(100),
+        )
+        sections: dict[str, dict[str, Any]] = {
+            "app": {"mode": Mode.PAPER},
+            "bars": {"count": 60, "benchmark_count": 24},
+            "simulation": {"fills": FillModel.NEUTRAL, "volume_share_ratio": one},
+            "universe": {"tiers": {"tier_1_core": tier}, "listing_age_days_min": 0, "clusters": {}},
+            "regime": {
+                "confirm_cycles": 2,
+                "crash_trend_pct": 90.0,
+                "crash_volatility_pct": 5000.0,
+                "size_multiplier": dict.fromkeys(_TRADED, one) | {Regime.CRASH: Decimal(0)},
+            },
+            "triggers": {
+                "breakout": replace(shipped.triggers.breakout, lookback_bars=24),
+                "reversal": replace(shipped.triggers.reversal, lookback_bars=24),
+                "momentum": replace(shipped.triggers.momentum, lookback_bars=24, share_bars=12),
+                "atr_windows": 3,
+            },
+            "risk": {
+                "entries_per_hour_max": 1000,
+                "entry_spacing_seconds": 0,
+                "product_spacing_minutes": 0,
+                "cooldown_win_minutes": 15,
+                "cooldown_loss_minutes": 15,
+                "cooldown_stop_minutes": 30,
+                "loss_streak_max": 100,
+                "day_loss_pct_max": Decimal(90),
+                "week_loss_pct_max": Decimal(90),
+                "drawdown_pct_max": Decimal(90),
+                "position_pct_max": Decimal(50),
+                "product_pct_max": Decimal(50),
+                "total_pct_max": Decimal(90),
+            },
+        }
+        section = StrategySettings(
+            weight_pct=Decimal(100),
+            trades_per_cycle_max=10,
+            settings=self.terms,
+            every_minutes=self.every_minutes,
+            enabled=True,
+        )
+        settings = replace(shipped, strategies={BREAKOUT: section})
+        for part in (sections, self.changes):
+            settings = replace(
+                settings, **{name: replace(getattr(settings, name), **values) for name, values in part.items()}
+            )
+        return settings
