@@ -16,8 +16,8 @@ _CONVENTIONS = (
 _UNKNOWN = (
     "Candles know no order book: the spread is the configured one, and depth a share of the volume.",
     "An order never moves what comes after it.",
-    "Inside a bar the stop comes before the target. What rests fills from the next bar on; a sale that takes the market "
-    "at once meets the very close that it was decided on, less half the spread and the impact.",
+    "Inside a bar the stop comes before the target; an order that rests fills from the next bar on.",
+    "A sale that takes the market at once meets the close that it was decided on, less half the spread and the impact.",
     "What is in no file is missing: coins that died before the files were made. Results on such sets flatter.",
     "Flags and increments of the past are not recorded; a product counts as open to everybody while it has candles.",
     "A bootstrap resamples the days that were: it knows no day worse than the worst of them.",
