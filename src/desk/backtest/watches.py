@@ -101,5 +101,7 @@ class ScreenedWatches(Watches):
         for lot in ledger.lots.values():
             found = min(found, self._grid.find(lot.max_hold_until), self._exits.next_tick(lot, first, self._never))
         for order in account.active.values():
-            found = min(found, self._venue.next_tick(order, first))
+            # A look keeps nothing of the account: what triggered in it, and filled nothing yet, is for the next to see.
+            since = self._grid.find(account.matched_until[order.product_id] + 1)
+            found = min(found, self._venue.next_tick(order, min(since, first)))
         return max(found, first)

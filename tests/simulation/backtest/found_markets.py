@@ -73,6 +73,25 @@ FOUND: dict[str, Market] = {
             "risk": _ONE_LOT,
         },
     ),
+    # A stop that triggers in a look and fills nothing yet: the look keeps nothing of it, the next one sells.
+    "triggered in a look": Market(
+        {
+            "BTC-USD": Weather(100_840, 2500, -2, 5, 30, jumps=3, flats=0, holes=5, unsold=3, turnover=5e6),
+            "ETH-USD": Weather(100_842, 2500, -2, 3, 60, jumps=3, flats=5, holes=0, unsold=20, turnover=1e6),
+        },
+        Shipped(
+            {
+                f"{_RULES}.every_minutes": 15,
+                f"{_RULES}.settings.rules[5].stop_pct": 1,
+                "universe.tiers.tier_1_core.volume_24h_min": 0,
+                "regime.crash_volatility_pct": 1000,
+            }
+        ),
+        ticks=100,
+        offset=18_600,
+        pace=150,
+        is_watched=True,
+    ),
     # In these two mean reversion holds, over skipped ticks, what is no candidate any more.
     "held and no candidate, two strategies": Market(
         {
