@@ -163,6 +163,13 @@ def test_random_market_is_the_same_both_ways(seed: int) -> None:
     assert counts["ticks"] > 90
 
 
+def test_venue_cancels_what_it_lists_no_more_after_a_look_too() -> None:
+    """A look may change nothing of the account; the venue may, before the next one."""
+    different, _ = compare_market(draw_market(8263))
+
+    assert [] == different
+
+
 @pytest.mark.parametrize("trader", [PlugIn, Shipped])
 def test_products_come_and_go_for_either_trader(trader: type[PlugIn | Shipped]) -> None:
     """Among the markets above, and while the run goes on."""

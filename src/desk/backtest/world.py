@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -148,4 +149,6 @@ class World:
             return
         gone = [key for key, each in account.active.items() if not self.market.is_listed(each.product_id)]
         if gone:
+            # The venue acts here, whatever the run before was allowed.
+            self.ports.budget.begin(math.inf)
             self._venue.cancel(gone)
