@@ -139,6 +139,7 @@ def test_wrong_file_is_one_line(tmp_path: Path, text: str, why: str) -> None:
         ("risk.drawdown_pct_max.deeper", 1, "there is nothing of that kind"),
         ("universe.tiers.tier_1_core.bases[99]", "SOL", "there is nothing of that kind"),
         ("exits.trailing", "perhaps", "exits.trailing"),
+        ("exits.²", 1, "exits.²: unknown"),
         ("app.mode", "LIVE", "app.mode: is PAPER in this backtest"),
     ],
 )

@@ -2,8 +2,7 @@
 
 ``backtest.json`` says which backtest it is and how far it got, ``settings.json`` under which settings, and each fill
 model has its document, as docs/backtest-result.md describes it; ``prices.json`` has the prices it ran on, thinned for
-pictures. There is no instant of the machine in any of them:
-running the same again writes the same bytes.
+pictures. There is no instant of the machine in any of them: running the same again writes the same bytes.
 """
 
 from __future__ import annotations

@@ -45,8 +45,7 @@ class Foresight:
 
     def begin(self, ledger: Ledger) -> None:
         """Foresee all ticks after the first, from the books that it left."""
-        if len(self.grid) > 1:
-            self._follow_membership(1, ledger)
+        self._follow_membership(1, ledger)
         self.regime.follow(1, ledger.regime)
         self._ask()
         self._plan()

@@ -20,7 +20,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from desk.backtest.archive import FINISHED, Archive, StoredBacktest
+from desk.backtest.archive import Archive, StoredBacktest
 from desk.backtest.data.folder import CandleFolderSource
 from desk.backtest.figures.document import build_document
 from desk.backtest.figures.summary import summarize_backtest
@@ -181,7 +181,7 @@ def run_and_keep(backtest: Backtest, request: BacktestRequest, archive: Archive)
     """Run what of a backtest is not finished, and keep it. Raises: LedgerCorrupt if the books are not sound."""
     settings, prices = backtest.recorded.settings, read_prices(backtest.recorded)
     stored = archive.open(identify_backtest(backtest, request), settings, describe_backtest(backtest))
-    if stored.state == FINISHED:
+    if stored.is_finished:
         return stored
     for model in request.models or (settings.simulation.fills,):
         result = backtest.run_model(model)

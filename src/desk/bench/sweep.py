@@ -26,7 +26,7 @@ from trader.model.ids import Instant, rfc3339
 
 _ROOT = Path(__file__).parents[3]
 _END, _DAY, _HOURS = Instant(1_767_600_000), 86_400, 96
-#: What a set may cost more where there are twice as many.
+#: What the second half of the sets may cost of the first.
 _RATIO_MAX = 1.2
 _LOOK_SECONDS = 0.01
 
@@ -127,11 +127,12 @@ def main() -> None:
         killed, _ = sweeper.finish("killed", told.sets)
         different = sum(a != b for a, b in zip(whole["sets"], killed["sets"], strict=True))
         different += read_kept(place / "whole") != read_kept(place / "killed")
-        ratio = (cpu / told.sets) / (half / (told.sets // 2))
+        # What the processes take to begin is in the first half alone, so the second one hides no growth behind it.
+        ratio = (cpu - half) / half
         print(f"kept after each kill: {', '.join(map(str, kept))}")
         print(
             f"sets={len(killed['sets'])} kills={told.kills} seed={told.seed} different={different} "
-            f"cpu_seconds={cpu:.1f} ratio_per_set={ratio:.2f}"
+            f"cpu_seconds={cpu:.1f} ratio_second_half={ratio:.2f}"
         )
     if different or len(killed["sets"]) != told.sets or ratio > _RATIO_MAX:
         raise SystemExit(1)

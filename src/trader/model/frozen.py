@@ -78,7 +78,7 @@ def _plan_copy(kind: type) -> _Plan | None:
     if kind.__dictoffset__:
         derived = tuple(name for name in dir(kind) if isinstance(getattr_static(kind, name), cached_property))
         return _Plan(len(fields), None, derived)
-    return _Plan(len(fields), getattr(kind, "__copy__", None) or _write_copy(kind), ())
+    return _Plan(len(fields), vars(kind).get("__copy__") or _write_copy(kind), ())
 
 
 def _write_copy(kind: type) -> Callable[[Any], Any]:

@@ -143,7 +143,7 @@ def _put_at(root: dict[str, Any], path: str, value: Any) -> list[str]:
 
     A key that may be left out need not be there; whether there is such a key is said by the validation.
     """
-    *way, last = (int(each) if each.isdigit() else each for each in re.split(r"[.[]", path.replace("]", "")))
+    *way, last = (int(each) if each.isdecimal() else each for each in re.split(r"[.[]", path.replace("]", "")))
     place: Any = root
     try:
         for step in way:

@@ -70,7 +70,7 @@ def append_lines(path: Path, lines: list[str]) -> None:
         content = file.read()
         kept = content.rfind(b"\n") + 1
         if not kept:
-            # That there is the file comes before what is in it: lines are never in a file whose name a power cut takes.
+            # Before the first line: else a power cut may take the name of a file that has lines.
             keep_names(path.parent)
         file.truncate(kept)
         file.seek(0, os.SEEK_END)
