@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from desk.markets.candle_folder import CandleFolder
-from desk.markets.candle_market import CandleMarket, SeriesKey, make_product
-from desk.markets.series import CandleSeries
+from desk.markets.candle_market import DECIMALS_SAMPLE, CandleMarket, SeriesKey, make_product
+from desk.markets.series import Series
 from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
@@ -30,7 +30,7 @@ class MarketSetup:
     title: str
     settings: Settings
     products: Sequence[Product]
-    series: Mapping[SeriesKey, CandleSeries | Sequence[Candle]]
+    series: Mapping[SeriesKey, Series | Sequence[Candle]]
 
     def market(self, clock: Clock) -> CandleMarket:
         """Open the market as of a clock."""
@@ -63,17 +63,17 @@ def set_up_candles(
     names = [name for name in candles.products(granularity, start, end) if name.endswith(f"-{accounting}")]
     if not names:
         raise ConfigError(f"{folder}: no {granularity} candles quoted in {accounting} cover the window")
-    series: dict[SeriesKey, CandleSeries | Sequence[Candle]] = {}
+    series: dict[SeriesKey, Series | Sequence[Candle]] = {}
     products = []
     for name in names:
-        rows = candles.load(name, granularity)
-        series[name, granularity] = rows
-        products.append(make_product(name, rows))
+        opened = candles.open_series(name, granularity)
+        series[name, granularity] = opened
+        products.append(make_product(name, opened.take_newest(DECIMALS_SAMPLE)))
     wanted = settings.bars
     if (wanted.benchmark, wanted.benchmark_granularity) not in series:
         key = (wanted.benchmark, wanted.benchmark_granularity)
         if wanted.benchmark in candles.products(wanted.benchmark_granularity, start, end):
-            series[key] = candles.load(*key)
+            series[key] = candles.open_series(*key)
     title = f"{folder.name}: {len(names)} products, {granularity}"
     return MarketSetup(f"candles-{_short(str(folder.resolve()))}", title, settings, products, series)
 

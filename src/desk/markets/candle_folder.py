@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from desk.markets.candle_files import list_candle_files, read_rows
-from desk.markets.candle_rows import parse_candles, parse_row
+from desk.markets.candle_rows import parse_candles, parse_columns, parse_row
+from desk.markets.file_series import FileSeries
 from trader.errors import ConfigError, MalformedData
 from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Candle, Granularity
@@ -22,6 +23,8 @@ class CandleFolder:
         self._files = list_candle_files(path)
         self._candles: dict[Path, list[Candle]] = {}
         self._spans: dict[Path, tuple[int, int]] = {}
+        #: Of files that span a window that was asked for: they are read next, and are not unpacked once more.
+        self._rows: dict[Path, bytes] = {}
 
     def granularities(self) -> tuple[Granularity, ...]:
         """Return the lengths of bar there are files for, finest first."""
@@ -48,16 +51,23 @@ class CandleFolder:
             return configured
         return next(each for each, count in counts.items() if count * 2 >= enough)
 
+    def open_series(self, product_id: ProductId, granularity: Granularity) -> FileSeries:
+        """Read and check all rows of a product, and make candles of those only that are asked for.
+
+        Raises: ConfigError if there is no such file; MalformedData naming file, line and value.
+        """
+        file = self._find(product_id, granularity)
+        columns = parse_columns(file, self._take_rows(file), granularity.seconds, self._now)
+        return FileSeries(granularity, columns)
+
     def load(self, product_id: ProductId, granularity: Granularity) -> list[Candle]:
         """Read all candles of a product, oldest first.
 
         Raises: ConfigError if there is no such file; MalformedData naming file, line and value.
         """
-        file = self._files.get(granularity, {}).get(product_id)
-        if file is None:
-            raise ConfigError(f"{self._path}: there are no {granularity} candles of {product_id}")
+        file = self._find(product_id, granularity)
         if file not in self._candles:
-            self._candles[file] = parse_candles(file, read_rows(file), granularity.seconds, self._now)
+            self._candles[file] = parse_candles(file, self._take_rows(file), granularity.seconds, self._now)
         return self._candles[file]
 
     def span(self, product_id: ProductId, granularity: Granularity) -> tuple[Instant, Instant]:
@@ -65,17 +75,28 @@ class CandleFolder:
 
         Raises: ConfigError if there is no such file; MalformedData.
         """
+        file = self._find(product_id, granularity)
+        first, last = self._span(file)
+        self._rows.pop(file, None)
+        return Instant(first), Instant(last + granularity.seconds)
+
+    def _find(self, product_id: ProductId, granularity: Granularity) -> Path:
         file = self._files.get(granularity, {}).get(product_id)
         if file is None:
             raise ConfigError(f"{self._path}: there are no {granularity} candles of {product_id}")
-        first, last = self._span(file)
-        return Instant(first), Instant(last + granularity.seconds)
+        return file
+
+    def _take_rows(self, file: Path) -> bytes:
+        return self._rows.pop(file) if file in self._rows else read_rows(file)
 
     def _covers(self, file: Path, granularity: Granularity, start: Instant | None, end: Instant | None) -> bool:
         if start is None and end is None:
             return True
         first, last = self._span(file)
-        return (start is None or first <= start) and (end is None or last + granularity.seconds >= end)
+        covers = (start is None or first <= start) and (end is None or last + granularity.seconds >= end)
+        if not covers:
+            self._rows.pop(file, None)
+        return covers
 
     def _span(self, file: Path) -> tuple[int, int]:
         # Unpacking is cheap beside parsing: only the first and the last row are read.
@@ -86,4 +107,5 @@ class CandleFolder:
             first, last = rows.partition(b"\n")[0].decode(), rows[rows.rfind(b"\n") + 1 :].decode()
             count = rows.count(b"\n") + 1
             self._spans[file] = parse_row(file, 2, first).start, parse_row(file, count + 1, last).start
+            self._rows[file] = rows
         return self._spans[file]

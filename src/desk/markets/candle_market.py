@@ -24,8 +24,8 @@ from trader.sim.matching import Traded
 
 SeriesKey = tuple[ProductId, Granularity]
 
-# Price decimals are judged by the newest candles, as a venue's increments change over the years.
-_DECIMALS_SAMPLE = 500
+#: Price decimals are judged by the newest candles, as a venue's increments change over the years.
+DECIMALS_SAMPLE = 500
 
 
 class CandleMarket:
@@ -190,7 +190,7 @@ def make_product(product_id: ProductId, candles: Sequence[Candle], alias: Produc
     The price increment is what the closes of the newest candles show, one odd price in a hundred aside.
     """
     base, _, quote = product_id.rpartition("-")
-    increment = _price_increment(candles[-_DECIMALS_SAMPLE:])
+    increment = _price_increment(candles[-DECIMALS_SAMPLE:])
     return Product(
         product_id=product_id,
         base=Asset(base),

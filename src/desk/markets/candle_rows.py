@@ -28,7 +28,7 @@ _BYTES_AT_ONCE = 1 << 17
 _OF_NUMBERS = b"0123456789.,+-eE\n\r\t "
 
 #: Rows as the columns of a file have them, the starts first.
-_Columns = tuple[list[Any], ...]
+Columns = tuple[list[Any], ...]
 
 
 def parse_candles(file: Path, rows: bytes, step: int, now: Instant | None = None) -> list[Candle]:
@@ -44,6 +44,17 @@ def parse_candles(file: Path, rows: bytes, step: int, now: Instant | None = None
         # The tuple's own constructor: Candle's would take most of the time of the whole function.
         candles += map(tuple.__new__, repeat(Candle), zip(*found, strict=True))
     return candles
+
+
+def parse_columns(file: Path, rows: bytes, step: int, now: Instant | None = None) -> Columns:
+    """Read the rows as ``parse_candles`` does, and check each of them; return their columns. Raises: the same."""
+    columns: Columns = ([], [], [], [], [], [])
+    for found in _iterate(file, rows, step, now):
+        if isinstance(found, MalformedData):
+            raise found
+        for column, values in zip(columns, found, strict=True):
+            column.extend(values)
+    return columns
 
 
 def read_starts(file: Path, rows: bytes, step: int) -> list[int]:
@@ -121,7 +132,7 @@ def check_start(place: str, start: int, previous: int, step: int, now: Instant |
         )
 
 
-def _iterate(file: Path, rows: bytes, step: int, now: Instant | None) -> Iterator[_Columns | MalformedData]:
+def _iterate(file: Path, rows: bytes, step: int, now: Instant | None) -> Iterator[Columns | MalformedData]:
     if not rows:
         yield MalformedData(f"{file}: no candles")
     number, previous = 2, -1
@@ -144,7 +155,7 @@ def _cut(rows: bytes) -> Iterator[bytes]:
         at = end + 1
 
 
-def _parse(some: bytes, step: int, previous: int, now: Instant | None) -> _Columns | None:
+def _parse(some: bytes, step: int, previous: int, now: Instant | None) -> Columns | None:
     """Read rows at once; None if any of them is not as it should be."""
     if not is_numeric(some):
         return None
@@ -177,7 +188,7 @@ def _parse(some: bytes, step: int, previous: int, now: Instant | None) -> _Colum
 
 def _walk(
     file: Path, number: int, some: bytes, step: int, previous: int, now: Instant | None
-) -> Generator[_Columns | MalformedData, None, int]:
+) -> Generator[Columns | MalformedData, None, int]:
     for at, row in enumerate(some.decode().split("\n"), start=number):
         try:
             candle = parse_row(file, at, row)

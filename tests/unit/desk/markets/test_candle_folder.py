@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from desk.markets.candle_files import HEADER
+from desk.markets import candle_folder
+from desk.markets.candle_files import HEADER, read_rows
 from desk.markets.candle_folder import CandleFolder
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
@@ -157,3 +158,18 @@ def test_file_without_rows_spans_nothing(tmp_path: Path) -> None:
         CandleFolder(tmp_path).load(BTC, HOUR)
     with pytest.raises(MalformedData, match="no candles"):
         CandleFolder(tmp_path).products(HOUR, Instant(0), Instant(1))
+
+
+def test_file_that_spans_a_window_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see that it spans it, and to be opened; one that does not is not kept."""
+    put(tmp_path, "BTC-USD-1h", *a_span(0, 36_000, 3600))
+    put(tmp_path, "ETH-USD-1h", *a_span(0, 3600, 3600))
+    unpacked: list[str] = []
+    monkeypatch.setattr(candle_folder, "read_rows", lambda file: (unpacked.append(file.name), read_rows(file))[1])
+    folder = CandleFolder(tmp_path)
+
+    assert (BTC,) == folder.products(HOUR, Instant(0), Instant(36_000))
+    assert [Candle(36_000, 10, 12, 9, 11, 5)] == folder.open_series(BTC, HOUR).take_newest(1)
+    assert ["BTC-USD-1h.csv.gz", "ETH-USD-1h.csv.gz"] == unpacked
+    assert 2 == len(folder.load(ETH, HOUR))
+    assert ["BTC-USD-1h.csv.gz", "ETH-USD-1h.csv.gz", "ETH-USD-1h.csv.gz"] == unpacked
