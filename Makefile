@@ -178,6 +178,10 @@ bench-account: .venv/.dev ## count and time a look at the account over a lot of 
 bench-why: .venv/.dev ## time trader why as a process over 10,000 recorded cycles; fails above 1 s of CPU time
 	$(BIN)/python -m desk.bench.why
 
+.PHONY: bench-startup
+bench-startup: .venv/.dev ## CPU time of trader --help, one cycle and the first tick of a run on half a year of candles; half a minute
+	$(BIN)/python -m desk.bench.startup
+
 # The peers' scripts, and where their environments and data are: `run_all.sh` beside the scripts makes them.
 PEERS ?= ../shared/bench/peers
 PEERS_HOME ?= $(HOME)/.cache/peers
