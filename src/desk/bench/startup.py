@@ -96,7 +96,7 @@ def assess(seconds: Mapping[str, float]) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
-    """Print what takes more beside its floor than it may, and the line for machines last; end with 1 if anything does."""
+    """Print what takes more beside its floor than it may, and the line for machines last; end with 1 if any."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=_ROUNDS)
     rounds = parser.parse_args().rounds

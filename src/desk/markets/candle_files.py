@@ -103,11 +103,18 @@ def name_candles(product_id: ProductId, granularity: Granularity) -> str:
     return f"{product_id}-{_SUFFIX_OF[granularity]}"
 
 
+def check_regular(file: Path) -> None:
+    """Refuse what has no end, as a pipe or a device: reading it would wait for ever. Raises: DataError."""
+    if file.exists() and not file.is_file():
+        raise DataError(f"{file}: is a folder, a pipe or a device; allowed is a file")
+
+
 def read_plain(file: Path) -> bytes:
     """Read a file of text, unpacked if its name says that it is packed, with lines that end in a newline.
 
     Raises: DataError for a file that cannot be read or unpacked, or that holds other than ASCII.
     """
+    check_regular(file)
     try:
         packed = file.read_bytes()
         content = gzip.decompress(packed) if file.suffix == ".gz" else packed

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from desk.backtest.data.checks import check_columns, is_sound
 from desk.backtest.data.columns import Columns
 from desk.backtest.requirements import check_installed
-from desk.markets.candle_files import ENDINGS, NAMES, PARQUET, list_candle_files, read_rows
+from desk.markets.candle_files import ENDINGS, NAMES, PARQUET, check_regular, list_candle_files, read_rows
 from desk.markets.candle_rows import is_numeric, parse_candles
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
@@ -97,6 +97,7 @@ def _parse(rows: bytes, granularity: Granularity, now: Instant | None) -> Column
 
 def read_parquet(file: Path, granularity: Granularity) -> Columns:
     """Read a file of Parquet as it is: what its numbers say is not looked at. Raises: ConfigError; DataError."""
+    check_regular(file)
     check_installed("duckdb")
     # Loaded for Parquet alone: it takes as much memory as all the candles together.
     import duckdb  # noqa: PLC0415

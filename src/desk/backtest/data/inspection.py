@@ -18,7 +18,7 @@ from desk.backtest.data.cache import check_count, list_unfinished, name_asked, r
 from desk.backtest.data.gaps import Gap, find_gaps
 from desk.backtest.data.metadata import METADATA_ENDING, read_metadata
 from desk.backtest.requirements import check_installed
-from desk.markets.candle_files import ENDINGS, PARQUET, CandleFile, read_folder, read_rows
+from desk.markets.candle_files import ENDINGS, PARQUET, CandleFile, check_regular, read_folder, read_rows
 from desk.markets.candle_rows import find_faults
 from trader.errors import ConfigError, DataError, MalformedData
 from trader.model.ids import Instant, ProductId
@@ -66,7 +66,11 @@ def list_folder(folder: Path) -> Iterator[Listed]:
     """
     for each in _find_files(folder):
         try:
+            check_regular(each.path)
             content = each.path.read_bytes()
+        except DataError as error:
+            yield Listed(each, 0, "", problem=str(error))
+            continue
         except OSError as error:
             yield Listed(each, 0, "", problem=f"{each.path}: {error.strerror}")
             continue

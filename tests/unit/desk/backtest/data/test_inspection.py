@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import random
 from pathlib import Path
 
@@ -277,3 +278,29 @@ def test_folder_without_candles_is_refused(tmp_path: Path) -> None:
         check_folder(tmp_path, NOW)
     with pytest.raises(ConfigError, match="no files of candles"):
         list(list_folder(tmp_path))
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str, ending: str) -> None:
+    """Whoever read a pipe that nobody writes into, or a device without an end, would wait for ever."""
+    put(tmp_path, "ETH-USD-1h.csv", a_row(0))
+    place = tmp_path / f"BTC-USD-1h.{ending}"
+    match kind:
+        case "pipe":
+            os.mkfifo(place)
+        case "folder":
+            place.mkdir()
+        case _:
+            place.symlink_to("/dev/zero")
+    told = f"{place}: is a folder, a pipe or a device; allowed is a file"
+
+    with pytest.raises(DataError) as refused:
+        CandleFolderSource(tmp_path, NOW).load(BTC, HOUR)
+    assert told == str(refused.value)
+    if ending != "parquet":
+        with pytest.raises(DataError) as refused:
+            CandleFolder(tmp_path, NOW).products(HOUR, Instant(0), Instant(1))
+        assert told == str(refused.value)
+    assert (told,) == check_folder(tmp_path, NOW).faults
+    assert [told, ""] == [each.problem for each in list_folder(tmp_path)]
