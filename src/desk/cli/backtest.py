@@ -14,14 +14,22 @@ import typer
 from typer.core import TyperGroup
 
 from desk.backtest.requirements import check_installed
-from desk.cli.backtest_options import read_fees, read_names
+from desk.cli.backtest_options import read_fees
 from desk.cli.backtest_progress import ProgressBar
 from desk.cli.backtest_report import ReportOption, check_report, write_report
 from desk.cli.backtest_results import diff, list_command, show
 from desk.cli.backtest_screen import render_summary
 from desk.cli.backtest_sweep import run_sweep_file
 from desk.cli.exit_codes import ExitCode
-from desk.cli.market_options import HOME, GranularityOption, HomeOption, read_length, read_market_instant
+from desk.cli.market_options import (
+    HOME,
+    GranularityOption,
+    HomeOption,
+    read_length,
+    read_market_instant,
+    read_names,
+    read_products,
+)
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, read_settings
 from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
@@ -29,7 +37,7 @@ from desk.stop import StopRequest
 from trader.adapters.local.clock import SystemClock
 from trader.errors import ConfigError, LedgerCorrupt
 from trader.model.codec import canonical_json
-from trader.model.ids import ProductId, StrategyId, rfc3339
+from trader.model.ids import StrategyId, rfc3339
 from trader.settings.app import FillModel, Mode
 
 if TYPE_CHECKING:
@@ -123,7 +131,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         start=read_market_instant(start, "--from"),
         end=read_market_instant(end, "--to"),
         granularity=read_length(granularity),
-        products=tuple(ProductId(each.upper()) for each in read_names(products, "--products")),
+        products=read_products(products),
         strategies=tuple(map(StrategyId, read_names(strategy, "--strategy"))),
         fees=read_fees(fee, settings),
         models=_choose_models(fills),

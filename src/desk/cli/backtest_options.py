@@ -13,16 +13,6 @@ _FEE_MAX, _FEE_STEP = Decimal("0.05"), Decimal("1e-9")
 _ACCOUNT = "account"
 
 
-def read_names(text: str | None, option: str) -> tuple[str, ...]:
-    """Read names with commas between them, each once. Raises: ConfigError for one that is empty."""
-    if text is None:
-        return ()
-    names = [each.strip() for each in text.split(",")]
-    if not all(names):
-        raise ConfigError(f"{option}: {text!r:.80}; allowed are names with one comma between them")
-    return tuple(dict.fromkeys(names))
-
-
 def read_fees(text: str | None, settings: Settings) -> FeeRates | None:
     """Read the fee rates of makers and takers, as ratios. Raises: ConfigError.
 

@@ -16,11 +16,11 @@ import typer
 from desk.cli.cycle import explain_failure
 from desk.cli.data_screen import DownloadScreen, print_downloads, print_files, tell_gaps
 from desk.cli.exit_codes import ExitCode
-from desk.cli.market_options import AskedVenueOption, GranularityOption, read_length, read_market_instant
+from desk.cli.market_options import AskedVenueOption, GranularityOption, read_length, read_market_instant, read_products
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, open_console, read_settings
 from desk.counting import write_count
 from desk.location import check_folder as check_place
-from desk.markets.candle_files import QUOTES, SUFFIXES, is_readable
+from desk.markets.candle_files import SUFFIXES
 from desk.stop import StopRequest
 from trader.adapters.coinbase.http import BASE_URL
 from trader.adapters.coinbase.market_data import open_market
@@ -76,8 +76,9 @@ def download(
     first, last = read_market_instant(start, "--from"), now if end is None else read_market_instant(end, "--to")
     if first >= last:
         raise ConfigError(f"--from {start} must be before --to {rfc3339(last) if end is None else end}")
-    named, length = None if products is None else _read_products(products), read_length(granularity)
-    if named is None or length is None:
+    named: Sequence[ProductId] = read_products(products)
+    length = read_length(granularity)
+    if not named or length is None:
         settings = read_settings(config, Mode.PAPER)
         named, length = named or _list_products(settings), length or settings.bars.granularity
     wanted = Wanted(named, length, first, last)
@@ -193,17 +194,6 @@ def _telling_how_to_go_on(venue: str) -> Iterator[None]:
     except (VenueError, DataError) as error:
         reason = explain_failure(str(error), venue)
         raise type(error)(f"{reason}; what is there stays, and the same command goes on: {_name_command()}") from error
-
-
-def _read_products(text: str) -> Sequence[ProductId]:
-    names = [each.strip().upper() for each in text.split(",")]
-    for name in names:
-        if not is_readable(name):
-            raise ConfigError(
-                f"--products: {name!r:.80} is no product; allowed are names like BTC-USD,ETH-USD, quoted in "
-                f"{', '.join(QUOTES)}"
-            )
-    return tuple(ProductId(name) for name in dict.fromkeys(names))
 
 
 def _list_products(settings: Settings) -> Sequence[ProductId]:

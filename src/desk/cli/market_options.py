@@ -13,8 +13,9 @@ import typer
 from desk.cli.options import read_instant
 from desk.location import check_folder
 from desk.markets import MarketSetup
+from desk.markets.candle_files import QUOTES, is_readable
 from trader.errors import ConfigError
-from trader.model.ids import Instant, rfc3339
+from trader.model.ids import Instant, ProductId, rfc3339
 from trader.model.market import Granularity
 
 CandlesOption = Annotated[
@@ -84,6 +85,31 @@ def read_length(text: str | None) -> Granularity | None:
     if text is not None and text not in LENGTHS:
         raise ConfigError(f"--granularity: {text!r:.80}; allowed is one of {', '.join(LENGTHS)}")
     return None if text is None else Granularity(LENGTHS[text])
+
+
+def read_names(text: str | None, option: str) -> tuple[str, ...]:
+    """Read names with commas between them, each once. Raises: ConfigError for one that is empty."""
+    if text is None:
+        return ()
+    names = [each.strip() for each in text.split(",")]
+    if not all(names):
+        raise ConfigError(f"{option}: {text!r:.80}; allowed are names with one comma between them")
+    return tuple(dict.fromkeys(names))
+
+
+def read_products(text: str | None) -> tuple[ProductId, ...]:
+    """Read ``--products``, in either case of letters, each once; none where none were typed.
+
+    Raises: ConfigError for one of which no candles could be read, whatever folder it were.
+    """
+    names = [each.upper() for each in read_names(text, "--products")]
+    for name in names:
+        if not is_readable(name):
+            raise ConfigError(
+                f"--products: {name!r:.80} is no product; allowed are names like BTC-USD,ETH-USD, quoted in "
+                f"{', '.join(QUOTES)}"
+            )
+    return tuple(ProductId(name) for name in dict.fromkeys(names))
 
 
 def check_address(url: str, name: str = "--venue") -> None:

@@ -253,3 +253,25 @@ def test_terminal_shows_a_bar_with_pace(venue: VenueServer, tmp_path: Path) -> N
     assert 0 == process.returncode, shown
     assert b"/800" in shown
     assert b"buckets a second" in shown
+
+
+@pytest.mark.parametrize(
+    ("products", "why"),
+    [
+        ("BTC-USD,,ETH-USD", "--products: 'BTC-USD,,ETH-USD'; allowed are names with one comma between them"),
+        ("", "--products: ''; allowed are names with one comma between them"),
+        (
+            "btc-usd,BTC-EUR",
+            "--products: 'BTC-EUR' is no product; allowed are names like BTC-USD,ETH-USD, quoted in USD",
+        ),
+    ],
+)
+@pytest.mark.parametrize("words", ["data download --out OUT", "backtest --candles OUT --to 2025-01-02"])
+def test_products_are_refused_in_the_same_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, products: str, why: str
+) -> None:
+    """Whichever command they are of."""
+    typed = words.replace("OUT", str(tmp_path)).split()
+
+    assert trader(*typed, "--from", "2025-01-01", "--products", products) == ExitCode.CONFIG
+    assert why in capsys.readouterr().err
