@@ -49,7 +49,12 @@ def build_products(run: Run, prices: Mapping[str, Any], kept: Sequence[int]) -> 
             ),
         ]
     elif shares:
-        parts.append(build_tag("p", "No prices were kept with this backtest; the same command run again keeps them."))
+        parts.append(
+            build_tag(
+                "p",
+                "No prices were kept with this backtest: a sweep keeps none. Run without --sweep, the same keeps them.",
+            )
+        )
     if len(names) > PRODUCTS_MAX:
         parts.append(build_tag("p", f"Not drawn: {', '.join(names[PRODUCTS_MAX:])}."))
     if idle:

@@ -283,4 +283,6 @@ def test_unpriced_lot_has_a_page(tmp_path: Path) -> None:
 
     check_figures(stored, Page(text))
     assert "gross and net are unknown" in text
-    assert "No prices were kept" in text
+    assert (
+        "No prices were kept with this backtest: a sweep keeps none. Run without --sweep, the same keeps them." in text
+    )
