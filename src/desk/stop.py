@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
 class StopRequest:
     """Whether somebody asked the process to end, and by which signal."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: str = "") -> None:
+        #: Said on stderr as soon as somebody asks.
+        self._told = told
         self.signal: signal.Signals | None = None
 
     @property
@@ -43,3 +45,7 @@ class StopRequest:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self.signal = signal.Signals(number)
+        if self._told:
+            # Not by print: a handler may run while the same stream is being written.
+            with suppress(OSError):
+                os.write(2, f"{self._told}\n".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,7 +41,9 @@ def run_sweep_file(
     sets = read_sweep(file)
     environment = {**os.environ, "TRADER_MODE": Mode.PAPER.value}
     plan = SweepPlan(request, config, environment, home, SystemClock().now())
-    stop, found = StopRequest(), dict[int, "StoredBacktest"]()
+    at_work = "the set" if workers == 1 else "the sets"
+    stop = StopRequest(f"ends after {at_work} at work; once more ends it at once, and what was run of it is lost")
+    found = dict[int, "StoredBacktest"]()
     with stop.listen(), ProgressBar("sets", len(sets), "sets") as bar:
 
         def note(number: int, stored: StoredBacktest) -> None:
@@ -56,7 +59,8 @@ def run_sweep_file(
         print_lines(render_table(_list_columns(sets), list(_list_rows(sets, done)), measure_width()))
         print_lines(["", *fold_words(_CAUTION, measure_width(), "  ")])
     if len(found) < len(sets):
-        print(f"interrupted after {len(found)} of {write_count(len(sets), 'set')}; the same goes on", file=sys.stderr)
+        print(f"interrupted after {len(found)} of {write_count(len(sets), 'set')}", file=sys.stderr)
+        print(f"the same command goes on: {shlex.join(['trader', *sys.argv[1:]])}", file=sys.stderr)
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from desk.backtest import sweep
 from desk.backtest.archive import Archive, StoredBacktest
 from desk.backtest.figures import summary
 from desk.cli import backtest
@@ -366,3 +367,31 @@ def test_figure_that_only_one_of_two_has_is_compared(typed: Typed, tmp_path: Pat
     for pair in (names, names[::-1]):
         code, told, _ = typed("diff", *pair)
         assert (0, True) == (code, "costs.gross" in told)
+
+
+def test_interrupted_sweep_says_at_once_what_it_does_and_then_what_resumes_it(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set at work is run to its end and kept; the same command runs the others."""
+    file = tmp_path / "sets.yaml"
+    file.write_text("grid: {simulation.spread_bps: [1, 2, 3]}\n", encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["trader", "backtest", "--sweep", "my sets.yaml"])
+    told: list[bytes] = []
+    run_set = sweep._run_set
+
+    def interrupt(*words: Any) -> StoredBacktest:
+        with monkeypatch.context() as heard:
+            heard.setattr("desk.stop.os.write", lambda _, text: told.append(text))
+            os.kill(os.getpid(), signal.SIGINT)
+        return run_set(*words)
+
+    monkeypatch.setattr(sweep, "_run_set", interrupt)
+    code, _, said = typed("--sweep", str(file))
+
+    assert [b"ends after the set at work; once more ends it at once, and what was run of it is lost\n"] == told
+    assert code == ExitCode.INTERRUPTED
+    assert said.splitlines()[-2:] == [
+        "interrupted after 1 of 3 sets",
+        "the same command goes on: trader backtest --sweep 'my sets.yaml'",
+    ]
+    assert len(list_kept(typed)) == 1
