@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -42,7 +42,6 @@ from trader.settings.app import FillModel, Mode
 
 if TYPE_CHECKING:
     from desk.backtest.archive import StoredBacktest
-    from desk.backtest.figures.summary import BacktestSummary
     from desk.backtest.request import BacktestRequest
     from desk.backtest.result import BacktestResult
     from desk.backtest.run import Backtest
@@ -163,13 +162,14 @@ def _run(
     settings, count = prepared.recorded.settings, len(prepared.schedule.ticks)
     archive, identity = Archive(home), identify_backtest(prepared, request)
     stored = archive.open(identity, settings, describe_backtest(prepared))
-    prices, summaries, differences = read_prices(prepared.recorded), [], {}
+    prices, differences = read_prices(prepared.recorded), {}
     archive.keep_prices(stored, build_thinned_prices(prices, prepared.schedule.ticks[0], prepared.schedule.ticks[-1]))
     documents = dict(stored.documents) if is_resumed else {}
+    models = request.models or (settings.simulation.fills,)
     stop, is_cut = StopRequest(), False
     # Heard until all is kept: what took long to run is not lost to a Ctrl-C while it is counted and written.
     with stop.listen():
-        for model in request.models or (settings.simulation.fills,):
+        for model in models:
             if is_resumed and stored.page["done"][model.value] == count:
                 _say(f"{model}: finished before, in {stored.path}")
                 continue
@@ -177,7 +177,6 @@ def _run(
             summary = summarize_backtest(result.record, prices, request.seed)
             documents[model.value] = build_document(summary, result.exact)
             stored = archive.keep(stored, model.value, documents[model.value], result.ticks)
-            summaries.append(summary)
             differences[model] = result.cash_difference
             if is_cut := result.ticks < count:
                 _say(f"interrupted after {result.ticks} of {write_count(count, 'tick')}: what follows is of those")
@@ -188,7 +187,7 @@ def _run(
     if as_json:
         typer.echo(canonical_json(documents))
     else:
-        _print_summaries(summaries)
+        _print_documents(documents[each.value] for each in models if each.value in documents)
     if report is not None:
         write_report(stored, report)
     _end(stored, differences, is_cut=is_cut)
@@ -230,10 +229,12 @@ def _choose_models(fills: Fills | None) -> tuple[FillModel, ...]:
     return tuple(FillModel) if fills is Fills.ALL else (FillModel(fills.value),)
 
 
-def _print_summaries(summaries: Sequence[BacktestSummary]) -> None:
+def _print_documents(documents: Iterable[Mapping[str, Any]]) -> None:
+    from desk.backtest.figures.told import read_figures
+
     width = min(measure_width(), _WIDTH_MAX)
-    for number, summary in enumerate(summaries):
-        print_lines([*([""] if number else []), *render_summary(summary, width)])
+    for number, document in enumerate(documents):
+        print_lines([*([""] if number else []), *render_summary(read_figures(document), width)])
 
 
 def _say(line: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from desk.backtest.figures.bootstrap import Interval
     from desk.backtest.figures.performance import Performance
     from desk.backtest.figures.round_trips import RoundTrip
-    from desk.backtest.figures.summary import BacktestSummary
+    from desk.backtest.figures.told import ToldFigures
 
 UNDEFINED = "–"
 _INDENT = "  "
@@ -26,50 +26,47 @@ _OPEN_SHOWN = 6
 _REFUSALS_SHOWN = 8
 
 
-def render_summary(summary: BacktestSummary, width: int) -> Iterator[str]:
+def render_summary(told: ToldFigures, width: int) -> Iterator[str]:
     """Render the screen of one run, no line wider than *width*."""
-    for line in (*_tell_run(summary), *_tell_worst(summary)):
+    for line in (*_tell_run(told), *_tell_worst(told)):
         yield from fold_words(line, width, _INDENT)
     yield ""
-    yield from render_table(_name_columns(summary), list(_list_rows(summary)), width)
+    yield from render_table(_name_columns(told), list(_list_rows(told)), width)
     yield ""
-    for line in (*_tell_costs(summary), *_tell_trades(summary), *_tell_open_lots(summary), *_tell_refusals(summary)):
+    for line in (*_tell_costs(told), *_tell_trades(told), *_tell_open_lots(told), *_tell_refusals(told)):
         yield from fold_words(line, width, _INDENT)
 
 
-def _tell_run(summary: BacktestSummary) -> Iterator[str]:
-    record, days = summary.record, summary.curve.points
+def _tell_run(told: ToldFigures) -> Iterator[str]:
+    run, days = told.run, told.days
     yield (
-        f"backtest, {record.fill_model} fills, {days[0].day} to {days[-1].day}: {write_count(len(days), 'day')}, "
-        f"{write_count(record.ticks, 'tick')}, {write_count(len(record.products), 'product')}"
+        f"backtest, {run.fill_model} fills, {days[0]} to {days[-1]}: {write_count(len(days), 'day')}, "
+        f"{write_count(run.ticks, 'tick')}, {write_count(len(run.products), 'product')}"
     )
-    end = UNDEFINED if record.equity is None else write_money(record.equity)
-    yield f"equity {write_money(record.capital)} → {end} {record.accounting_asset}"
-    if unmarked := summary.performance.days_unmarked:
+    end = UNDEFINED if run.equity is None else write_money(run.equity)
+    yield f"equity {write_money(run.capital)} → {end} {run.accounting_asset}"
+    if unmarked := told.performance.days_unmarked:
         yield f"{write_count(unmarked, 'day')} without a mark stand where the day before stood"
-    if summary.comparison.held_btc is None:
-        yield f"no benchmark: {record.benchmark} has no price on the first day"
+    if told.held_btc is None:
+        yield "no benchmark: it has no price on the first day"
     yield _CONVENTIONS
 
 
-def _name_columns(summary: BacktestSummary) -> list[Column]:
+def _name_columns(told: ToldFigures) -> list[Column]:
     def column(head: str, rank: int) -> Column:
         return Column(head, lambda row: str(row[head]), rank, is_number=True)
 
-    heads = (column(head, rank) for rank, head in enumerate(_list_performances(summary)))
+    heads = (column(head, rank) for rank, head in enumerate(_list_performances(told)))
     return [Column("", lambda row: str(row["name"])), *heads]
 
 
-def _list_performances(summary: BacktestSummary) -> dict[str, Performance]:
-    compared = summary.comparison
-    held = {"BTC held": compared.held_btc, "equal weight held": compared.held_equal}
-    return {"this run": summary.performance} | {
-        name: each.performance for name, each in held.items() if each is not None
-    }
+def _list_performances(told: ToldFigures) -> dict[str, Performance]:
+    held = {"BTC held": told.held_btc, "equal weight held": told.held_equal}
+    return {"this run": told.performance} | {name: each for name, each in held.items() if each is not None}
 
 
-def _list_rows(summary: BacktestSummary) -> Iterator[Row]:
-    performances, intervals = _list_performances(summary), summary.intervals
+def _list_rows(told: ToldFigures) -> Iterator[Row]:
+    performances, intervals = _list_performances(told), told.intervals
 
     def tell(name: str, write: Callable[[Performance], str]) -> Row:
         return {"name": name, **{head: write(each) for head, each in performances.items()}}
@@ -99,19 +96,19 @@ def _write_interval(interval: Interval | None, write: Callable[[float], str]) ->
     return "" if interval is None else f"{write(interval.low)} … {write(interval.high)}"
 
 
-def _tell_worst(summary: BacktestSummary) -> Iterator[str]:
-    (_, day), (_, trade), (_, product) = summary.largest_days, summary.largest_trades, summary.largest_products
+def _tell_worst(told: ToldFigures) -> Iterator[str]:
+    day, trade, product = told.worst_day, told.worst_trade, told.worst_product
     worst = [
         f"day {day.day} {write_money(day.net)}" if day is not None else "",
         f"trade {trade.product} {write_money(trade.net)}" if trade is not None else "",
         f"product {product.name} {_write_money(product.net)}" if product is not None else "",
     ]
     if any(worst):
-        yield f"worst: {', '.join(filter(None, worst))}; {summary.trades.losses_in_a_row} losses in a row"
+        yield f"worst: {', '.join(filter(None, worst))}; {told.trades.losses_in_a_row} losses in a row"
 
 
-def _tell_costs(summary: BacktestSummary) -> Iterator[str]:
-    costs, activity, against = summary.costs, summary.activity, summary.comparison.against_btc
+def _tell_costs(told: ToldFigures) -> Iterator[str]:
+    costs, activity, against = told.costs, told.activity, told.against_btc
     yield (
         f"costs: gross {_write_money(costs.gross)}, less fees {write_money(costs.fees)}, "
         f"spread {write_money(costs.spread)}, slippage {write_money(costs.slippage)}: net {_write_money(costs.net)}"
@@ -129,8 +126,8 @@ def _tell_costs(summary: BacktestSummary) -> Iterator[str]:
         )
 
 
-def _tell_trades(summary: BacktestSummary) -> Iterator[str]:
-    trades, entries = summary.trades, summary.entries
+def _tell_trades(told: ToldFigures) -> Iterator[str]:
+    trades, entries = told.trades, told.entries
     held = UNDEFINED if trades.held_seconds is None else write_span(int(trades.held_seconds))
     yield (
         f"{write_count(trades.trades, 'trade')}: {trades.wins} won, hit ratio {_write_pct(trades.hit_ratio, 1, '')}, "
@@ -148,14 +145,14 @@ def _tell_trades(summary: BacktestSummary) -> Iterator[str]:
     )
 
 
-def _tell_open_lots(summary: BacktestSummary) -> Iterator[str]:
-    lots = [each for each in summary.round_trips if each.is_open]
+def _tell_open_lots(told: ToldFigures) -> Iterator[str]:
+    lots = told.open_lots
     if not lots:
         yield "open lots: none"
         return
-    told = sorted(lots, key=lambda each: (each.net is not None, each.net or Decimal(0), each.lot))
+    shown = sorted(lots, key=lambda each: (each.net is not None, each.net or Decimal(0), each.lot))
     more = f"; {len(lots) - _OPEN_SHOWN} more" if len(lots) > _OPEN_SHOWN else ""
-    yield f"open lots, at their marks: {'; '.join(map(_tell_lot, told[:_OPEN_SHOWN]))}{more}"
+    yield f"open lots, at their marks: {'; '.join(map(_tell_lot, shown[:_OPEN_SHOWN]))}{more}"
 
 
 def _tell_lot(lot: RoundTrip) -> str:
@@ -163,8 +160,8 @@ def _tell_lot(lot: RoundTrip) -> str:
     return f"{lot.product} {write_price(lot.left)} at {mark}, net {_write_money(lot.net)}"
 
 
-def _tell_refusals(summary: BacktestSummary) -> Iterator[str]:
-    refusals: Mapping[str, int] = summary.refusals
+def _tell_refusals(told: ToldFigures) -> Iterator[str]:
+    refusals: Mapping[str, int] = told.refusals
     if not refusals:
         yield "refusals: none"
         return

@@ -369,6 +369,18 @@ def test_figure_that_only_one_of_two_has_is_compared(typed: Typed, tmp_path: Pat
         assert (0, True) == (code, "costs.gross" in told)
 
 
+def test_finished_backtest_that_is_resumed_prints_the_same(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line by line, in the order of the fill models, from what is kept alone; and that it was finished is said."""
+    first = typed("--fills", "all")
+    monkeypatch.setattr("desk.backtest.run.Backtest.run_model", None)
+    code, shown, said = typed("--fills", "all", "--resume")
+
+    assert (0, 0) == (first[0], code)
+    assert first[1] == shown
+    assert 3 == shown.count("backtest, ")
+    assert 3 == said.count(": finished before, in ")
+
+
 def test_interrupted_sweep_says_at_once_what_it_does_and_then_what_resumes_it(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
