@@ -324,6 +324,7 @@ _NEW_KINDS = {
     EventKind.PRODUCTS_UNLISTED,
     EventKind.SENDING_BEGUN,
     EventKind.STRATEGY_FAILED,
+    EventKind.TURN_MISSED,
 }
 
 

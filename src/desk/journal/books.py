@@ -111,7 +111,7 @@ def list_histories(books: Books) -> list[LotHistory]:
 
 def _fold(records: Sequence[OrderRecord]) -> Lot | None:
     entry = next((each.intent for each in records if each.intent.is_entry), None)
-    if entry is None or entry.bracket is None or entry.max_hold_until is None:
+    if entry is None or entry.bracket is None:
         return None
     return build_lot(records, None)
 

@@ -32,6 +32,7 @@ from trader.settings.bounds import (
     Ratio,
     Seconds,
 )
+from trader.settings.schedule import EVERY_CYCLE, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +156,12 @@ class TriggersSettings:
 
 @dataclass(frozen=True, slots=True)
 class StrategySettings:
-    """What every strategy has: its part of the equity, its pace, and settings of its own class."""
+    """What every strategy has: its part of the equity, when it is asked, and settings of its own class."""
 
     weight_pct: Pct
     trades_per_cycle_max: Count
     settings: object
-    every_minutes: Count = 0
+    schedule: ScheduleSettings = EVERY_CYCLE
     enabled: bool = False
 
 

@@ -30,11 +30,13 @@ def find_settings_class(name: str) -> type:
 
 
 def build(settings: Mapping[StrategyId, StrategySettings]) -> Mapping[StrategyId, Strategy]:
-    """Bind every enabled strategy to its settings, in the order of their names."""
+    """Bind every strategy to its settings, in the order of their names.
+
+    One that is not enabled is asked for nothing, but says which exits apply to the lots that it may still have.
+    """
     return {
         strategy_id: cast(type[Strategy], _module(strategy_id).STRATEGY)(strategy_id, section.settings)
         for strategy_id, section in sorted(settings.items())
-        if section.enabled
     }
 
 

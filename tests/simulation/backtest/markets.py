@@ -72,7 +72,7 @@ class Market:
         bases = tuple(dict.fromkeys(Asset(name.split("-", maxsplit=1)[0]) for name in self.series))
         settings = self.trader.make_settings(bases)
         keyed = {(name, length): each for name, each in series.items()}
-        return Recorded(settings, products, keyed, self.trader.make_strategies(), self.absence_seconds)
+        return Recorded(settings, products, keyed, self.trader.make_strategies(settings), self.absence_seconds)
 
     def _time(self, number: int) -> Instant:
         return Instant(BEGIN + self.offset + number * self.pace)

@@ -51,7 +51,9 @@ from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
-from trader.stages.pipeline import Pipeline, count_failure
+from trader.settings.schedule import ScheduleSettings
+from trader.stages.pipeline import Pipeline
+from trader.stages.universe.checks import count_failure
 from trader.strategies.base import Strategy
 
 SOL, ETH = ProductId("SOL-USD"), ProductId("ETH-USD")
@@ -314,7 +316,7 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
     strategy = Scripted()
     ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
 
-    decision = told(strategy, every_minutes=15).decide(some_facts(ledger=ledger))
+    decision = told(strategy, schedule=ScheduleSettings(every_minutes=15)).decide(some_facts(ledger=ledger))
 
     assert asked == len(strategy.seen)
     assert {RULES: NOW if asked else NOW - ago} == decision.ledger.strategy_runs
@@ -343,7 +345,7 @@ def test_cycle_that_could_not_act_uses_up_nobodys_turn(
     strategy = Scripted()
     inputs = replace(some_facts(ledger=a_ledger(regime=CHOPPY, strategy_runs=before)), **changes)
 
-    decision = told(strategy, every_minutes=1440).decide(inputs)
+    decision = told(strategy, schedule=ScheduleSettings(every_minutes=1440)).decide(inputs)
 
     is_blind = inputs.trading_state in (TradingState.FLATTEN, TradingState.HALT)
     assert (0 if is_blind else 1) == len(strategy.seen)
@@ -368,7 +370,7 @@ def test_strategy_that_failed_keeps_its_turn() -> None:
 def test_strategy_whose_turn_was_not_used_up_is_asked_in_the_next_cycle() -> None:
     """And from then on at its own pace."""
     strategy = Scripted()
-    pipeline = told(strategy, every_minutes=1440)
+    pipeline = told(strategy, schedule=ScheduleSettings(every_minutes=1440))
     halted = pipeline.decide(some_facts(trading_state=TradingState.REDUCE_ONLY)).ledger
     first = pipeline.decide(some_facts(ledger=halted, now=NOW + 300)).ledger
 
@@ -381,7 +383,7 @@ def test_strategy_whose_turn_was_not_used_up_is_asked_in_the_next_cycle() -> Non
 def test_triggers_are_looked_for_where_a_due_strategy_reads_them(reads: bool, ago: int, looked: bool) -> None:
     """For nobody else: they are a good part of what a cycle costs."""
     ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
-    pipeline = told(Scripted(reads_triggers=reads), every_minutes=15)
+    pipeline = told(Scripted(reads_triggers=reads), schedule=ScheduleSettings(every_minutes=15))
 
     decision = pipeline.decide(some_facts(moves=MOVES, ledger=ledger))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from trader.model.costs import round_trip_ratio
@@ -14,10 +14,11 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Bars
 from trader.settings import Settings
+from trader.stages.proposals.readiness import Readiness
 
 
 def make_contexts(
-    due: Iterable[StrategyId],
+    ready: Readiness,
     inputs: CycleInputs,
     ledger: Ledger,
     regime: Regime,
@@ -47,7 +48,22 @@ def make_contexts(
         ),
         core_products=frozenset(p for p, candidate in candidates.items() if candidate.tier == core),
     )
-    return {strategy_id: _with_lots(market, strategy_id, inputs, ledger, selection) for strategy_id in due}
+    return {
+        strategy_id: _with_own_bars(_with_lots(market, strategy_id, inputs, ledger, selection), strategy_id, ready)
+        for strategy_id in ready.asked
+    }
+
+
+def _with_own_bars(context: StrategyContext, strategy_id: StrategyId, ready: Readiness) -> StrategyContext:
+    """Show a strategy the bars that it needs, and no candidate of which some are missing."""
+    series, lacking = ready.series.get(strategy_id), ready.lacking.get(strategy_id)
+    if series:
+        context = replace(context, series=MappingProxyType(series))
+    if lacking:
+        candidates = {each: found for each, found in context.candidates.items() if each not in lacking}
+        triggers = {each: found for each, found in context.triggers.items() if each not in lacking}
+        context = replace(context, candidates=MappingProxyType(candidates), triggers=MappingProxyType(triggers))
+    return context
 
 
 def _with_lots(
