@@ -55,6 +55,8 @@ HISTORY = frozenset(
         "OrderRecord.sender_until",
         "OrderRecord.sent_at",
         "Product.listed_at",
+        "RoundTrip.closed_at",
+        "RoundTrip.opened_at",
         "RunMark.began_at",
         "RunMark.ended_at",
     }

@@ -18,7 +18,7 @@ from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Side
-from trader.stages.reconcile.settlement import describe_closing
+from trader.model.round_trips import describe_closing
 
 
 @dataclass(frozen=True, slots=True)

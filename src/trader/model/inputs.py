@@ -17,7 +17,9 @@ from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, 
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Balance, Bars, BarsNeeded, Depth, FeeRates, Granularity, Product, Quote
+from trader.model.money import Notional
 from trader.model.orders import Fill, OrderPurpose, OrderStatusReport
+from trader.model.round_trips import RoundTrip
 from trader.model.trading_state import TradingState
 
 
@@ -221,6 +223,9 @@ class StrategyContext:
     ``held`` has the product of every one of its lots, by the lot's product id, whatever the universe says of it: the
     universe gates entries only. ``series`` has the bars that it declared to need, see ``bars``; candidates of which any
     of those could not be read are left out, with a denial.
+    ``equity`` is all that the books are worth, ``capital`` the strategy's own part of it: equity × the cap of the
+    total exposure × its weight; ``cash`` what of that part neither lots nor working buys take; each None while nobody
+    knows the equity. ``round_trips`` are the strategy's newest lots that closed, oldest first, see ``RoundTrip``.
     ``round_trip_ratio`` gives, per product, what buying as a maker and selling again costs, as a fraction of the
     notional; ``base_size_pct`` the tier's base size; ``core_products`` those of the first tier.
     """
@@ -235,6 +240,10 @@ class StrategyContext:
     core_products: frozenset[ProductId] = frozenset()
     held: Mapping[ProductId, HeldProduct] = field(default_factory=dict)
     series: Mapping[tuple[ProductId, Granularity], Bars] = field(default_factory=dict)
+    equity: Notional | None = None
+    capital: Notional | None = None
+    cash: Notional | None = None
+    round_trips: tuple[RoundTrip, ...] = ()
 
     def bars(self, product_id: ProductId, granularity: Granularity) -> Bars | None:
         """Return the closed bars of a candidate or of a held product; None if they could not be read.

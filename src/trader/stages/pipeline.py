@@ -171,7 +171,7 @@ class Pipeline:
         reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in ready.asked)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
         shown = replace(inputs, quotes=believed.filter(inputs.quotes)) if believed.refusals else inputs
-        contexts = make_contexts(ready, shown, ledger, regime, selection, detection, settings)
+        contexts = make_contexts(ready, shown, ledger, regime, selection, detection, equity, settings)
         answers = ask_strategies(self.strategies, contexts, ready.denials)
         answers = leave_to_venue(answers, ledger, believed.quotes)
         failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0

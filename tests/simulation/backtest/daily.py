@@ -12,6 +12,7 @@ from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.lots import EVERY_EXIT, GeneralExit
 from trader.model.market import BarsNeeded, Granularity
+from trader.model.money import ONE, ZERO
 from trader.model.orders import Side
 from trader.strategies.base import STAGE
 
@@ -29,6 +30,7 @@ class DailyTerms:
     size_pct: Decimal = Decimal(5)
     stop_pct: Decimal = Decimal(2)
     hold_hours: int | None = 7
+    rest_hours: int = 20
     exits: frozenset[GeneralExit] = EVERY_EXIT
 
 
@@ -70,6 +72,12 @@ class Daily:
         self, product_id: ProductId, candidate: Candidate, held: set[Asset], context: StrategyContext
     ) -> TradeProposal | Denial:
         terms, rise = self.settings, self._measure_rise(product_id, context)
+        stopped = [
+            each for each in context.round_trips if each.base == candidate.product.base and each.ending == "stop"
+        ]
+        if stopped and context.now - stopped[-1].closed_at < terms.rest_hours * 3600:
+            details = {"stopped_at": stopped[-1].closed_at}
+            return Denial(product_id, DenialCode.POSITION_HELD, STAGE, details, self.strategy_id)
         if candidate.product.base in held or rise is None or rise <= 0:
             code = DenialCode.POSITION_HELD if candidate.product.base in held else DenialCode.MOVE_BELOW_MIN
             return Denial(product_id, code, STAGE, {}, self.strategy_id)
@@ -78,7 +86,8 @@ class Daily:
             product_id=product_id,
             base=candidate.product.base,
             side=Side.BUY,
-            size_pct=terms.size_pct,
+            # No more than a quarter of what is left of its own part.
+            size_pct=min(terms.size_pct, (context.cash or ZERO) / (context.equity or ONE) * 25) or Decimal("0.01"),
             confidence=1.0,
             conviction=1.0,
             reason="higher",

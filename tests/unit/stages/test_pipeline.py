@@ -49,6 +49,7 @@ from trader.model.lots import Lot
 from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
+from trader.model.round_trips import RoundTrip
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.settings.schedule import ScheduleSettings
@@ -58,6 +59,7 @@ from trader.strategies.base import Strategy
 
 SOL, ETH = ProductId("SOL-USD"), ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
+FEE = Decimal("0.005")
 #: SOL has just risen, ADA has just fallen.
 MOVES = {"SOL-USD": 4.0, "ADA-USD": -6.0}
 CHOPPY = RegimeState(Regime.CHOP, Regime.CHOP)
@@ -286,6 +288,50 @@ def test_what_could_not_be_read_of_a_held_product_is_not_made_up() -> None:
 
     assert (None, None) == (held_by(strategy)[ETH].bars, held_by(strategy)[SOL].quote)
     assert HeldProduct(Asset("XRP"), None, None) == held_by(strategy)[ProductId("XRP-USD")]
+
+
+def test_strategy_sees_what_its_own_part_of_the_equity_is_and_what_is_left_of_it() -> None:
+    """40 % of a quarter of 10,000; a lot worth 100 at its mark and a working buy of 201.01 with its fee taken."""
+    mine, theirs = Scripted(), Scripted()
+    working = an_intent("ada", product_id="ADA-USD", quantity=Quantity(2), limit_price=Price(100), fee_rate_max=FEE)
+    inputs = some_facts(ledger=a_ledger(regime=CHOPPY, working=[working], lots=[a_lot("ETH-USD")]))
+    pipeline = told(mine, theirs, weight_pct=Decimal(40))
+
+    pipeline.decide(inputs)
+
+    (context,), (other,) = mine.seen, theirs.seen
+    equity = context.equity
+    assert equity is not None
+    assert equity == other.equity
+    assert (equity / 10, equity / 10) == (context.capital, other.capital)
+    taken = inputs.quotes[ETH].bid + 2 * 100 * (1 + FEE)
+    assert (equity / 10 - taken, equity / 10) == (context.cash, other.cash)
+
+
+def test_strategy_without_an_equity_is_told_of_no_money() -> None:
+    """What is held has no price, and never had one."""
+    strategy = Scripted()
+    inputs = with_lots(some_facts(), a_lot("ETH-USD"))
+
+    told(strategy).decide(replace(inputs, quotes={each: q for each, q in inputs.quotes.items() if each != ETH}))
+
+    (context,) = strategy.seen
+    assert (None, None, None) == (context.equity, context.capital, context.cash)
+
+
+def test_strategy_sees_its_own_round_trips_only() -> None:
+    """Oldest first, as they closed."""
+    mine, theirs = Scripted(), Scripted()
+    rows = (a_round_trip("one"), a_round_trip("two", strategy=OTHER), a_round_trip("three"))
+
+    told(mine, theirs).decide(some_facts(ledger=a_ledger(regime=CHOPPY, round_trips=rows)))
+
+    assert [["one", "three"], ["two"]] == [[row.lot_id for row in each.seen[0].round_trips] for each in (mine, theirs)]
+
+
+def a_round_trip(name: str, strategy: StrategyId = RULES) -> RoundTrip:
+    at, price = Instant(NOW - 900), Price(100)
+    return RoundTrip(ClientOrderId(name), strategy, ETH, Asset("ETH"), at, at, price, price, Notional(-1), "stop")
 
 
 def test_strategy_sees_its_own_held_products_only() -> None:
