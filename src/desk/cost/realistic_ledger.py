@@ -88,12 +88,9 @@ def make_ledger(products: int, lots: int, orders: int, dust: int = 0, *, scope: 
         last_cycle=CycleMark(cycle_id_at(NOW), CyclePhase.FINISHED),
         audit_head=draw.hex(64),
         bars_on_record={each.product_id: Instant(NOW - 300) for each in listed},
-        round_trips=tuple(draw.round_trip(each, strategy) for strategy in _STRATEGIES for each in listed[:_TRADED]),
+        # As many as there are lots: of most that closed, the strategy has opened one since.
+        round_trips=tuple(draw.round_trip(listed[number % products], number) for number in range(min(lots, 40))),
     )
-
-
-#: So many products have round trips that are remembered, one of each strategy.
-_TRADED = 10
 
 
 class _Draw:
@@ -111,18 +108,17 @@ class _Draw:
     def amount(self, digits: int, decimals: int) -> Decimal:
         return Decimal(self._source.randrange(1, 10**digits)).scaleb(-decimals)
 
-    def round_trip(self, product: Product, strategy: StrategyId) -> RoundTrip:
+    def round_trip(self, product: Product, number: int) -> RoundTrip:
         entry, opened_at = self.amount(7, 2), Instant(NOW - self._source.randrange(10**6))
         return RoundTrip(
             lot_id=ClientOrderId(f"t247-{self.hex(27)}"),
-            strategy=strategy,
+            strategy=_STRATEGIES[number % len(_STRATEGIES)],
             product_id=product.product_id,
-            base=product.base,
             opened_at=opened_at,
             closed_at=Instant(opened_at + 7200),
             entry_price=Price(entry),
             exit_price=Price(entry * Decimal("0.94")),
-            realized=Notional(-self.amount(13, 10)),
+            realized=Notional(-self.amount(8, 6)),
             ending="stop",
         )
 

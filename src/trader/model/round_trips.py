@@ -18,12 +18,12 @@ from trader.model.orders import Fill, OrderConfiguration, Side
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 #: So many rows are kept of an asset, and of all assets together, for each strategy.
-PER_ASSET_MAX = 3
-PER_STRATEGY_MAX = 40
+PER_ASSET_MAX = 2
+PER_STRATEGY_MAX = 20
 #: What closed a lot whose sales nobody remembers.
 UNFILLED = "unfilled"
 _ENDING_LENGTH = 60
-_PRICE_DIGITS = Context(prec=12)
+_DIGITS = Context(prec=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class RoundTrip:
 
     ``ending`` is ``stop``, ``target``, the name of another exit, or the reason of the sale. ``exit_price`` is the mean
     of the sales that were still remembered when it closed: of the last ``order_memory_seconds`` at least. Units: prices
-    without fees, at twelve digits; ``realized`` in the quote asset, all fees deducted.
+    without fees, ``realized`` in the quote asset, all fees deducted. Rounding: to eight digits, since nothing is booked
+    by them.
     """
 
     lot_id: ClientOrderId
     strategy: StrategyId
     product_id: ProductId
-    base: Asset
     opened_at: Instant
     closed_at: Instant
     entry_price: Price
@@ -46,6 +46,11 @@ class RoundTrip:
     realized: Notional
     ending: str
     unknown: UnknownFields = NONE_UNKNOWN
+
+    @property
+    def base(self) -> Asset:
+        """What was bought and sold."""
+        return Asset(self.product_id.rpartition("-")[0])
 
 
 def describe_closing(records: Iterable[OrderRecord]) -> str:
@@ -76,12 +81,11 @@ def make_round_trip(lot: Lot, records: Sequence[OrderRecord]) -> RoundTrip | Non
         lot_id=lot.lot_id,
         strategy=lot.strategy,
         product_id=lot.product_id,
-        base=lot.base,
         opened_at=lot.opened_at,
         closed_at=max(fill.time for fill in sold),
         entry_price=_divide(cost, quantity),
         exit_price=_divide(proceeds, sold_quantity),
-        realized=lot.realized,
+        realized=Notional(_DIGITS.plus(lot.realized)),
         ending=describe_closing(records)[:_ENDING_LENGTH],
     )
 
@@ -116,4 +120,4 @@ def _add_up(fills: Iterable[Fill]) -> tuple[Decimal, Decimal]:
 
 
 def _divide(amount: Decimal, quantity: Decimal) -> Price:
-    return Price(_PRICE_DIGITS.divide(amount, quantity) if quantity else ZERO)
+    return Price(_DIGITS.divide(amount, quantity) if quantity else ZERO)

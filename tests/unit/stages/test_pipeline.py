@@ -331,7 +331,7 @@ def test_strategy_sees_its_own_round_trips_only() -> None:
 
 def a_round_trip(name: str, strategy: StrategyId = RULES) -> RoundTrip:
     at, price = Instant(NOW - 900), Price(100)
-    return RoundTrip(ClientOrderId(name), strategy, ETH, Asset("ETH"), at, at, price, price, Notional(-1), "stop")
+    return RoundTrip(ClientOrderId(name), strategy, ETH, at, at, price, price, Notional(-1), "stop")
 
 
 def test_strategy_sees_its_own_held_products_only() -> None:
