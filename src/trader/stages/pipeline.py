@@ -45,7 +45,7 @@ from trader.stages.universe.checks import count_failure, name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import find_old_marks, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
-from trader.strategies.base import Strategy, read_needs
+from trader.strategies.base import Strategy, read_exits, read_needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Pipeline:
             exits=ExitEngine(
                 settings.exits,
                 settings.cycle.quiet_period_seconds,
-                {each: frozenset(strategy.exits) for each, strategy in strategies.items()},
+                {each: read_exits(each, strategy) for each, strategy in strategies.items()},
             ),
             allocator=CapitalAllocator(settings.allocation, settings.strategies),
             risk=RiskManager(

@@ -22,7 +22,7 @@ _SIZE_DIGITS = Context(prec=12, rounding=ROUND_FLOOR)
 
 
 class Strategy(Protocol):
-    """Settings bound to one pure method. It remembers nothing: its memory is the lots in the context.
+    """Settings bound to one pure method. It remembers nothing: its memory is its lots and round trips in the context.
 
     A module in this package offers three names: ``STRATEGY``, the class; ``SETTINGS``, the frozen dataclass its section
     of policy.yaml is read into; and ``find_contradictions``, which says what of it contradicts what.
@@ -88,3 +88,12 @@ def read_needs(strategy_id: StrategyId, strategy: Strategy) -> tuple[BarsNeeded,
             raise ConfigError(f"strategies.{strategy_id}: needs {each} bars; allowed are 1 to {BARS_LIMIT}")
         counts[each.granularity] = max(each.count, counts.get(each.granularity, 0))
     return tuple(BarsNeeded(each, counts[each]) for each in sorted(counts, key=lambda each: each.seconds))
+
+
+def read_exits(strategy_id: StrategyId, strategy: Strategy) -> frozenset[GeneralExit]:
+    """List the general exits that a strategy lets apply to its lots. Raises: ConfigError for what is none."""
+    try:
+        return frozenset(map(GeneralExit, strategy.exits))
+    except ValueError as error:
+        allowed = ", ".join(GeneralExit)
+        raise ConfigError(f"strategies.{strategy_id}: {error} of its exits; allowed are {allowed}") from error

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from architecture.tree import ROOT
 from factories_settings import shipped_trees, with_override
-from trader.adapters.config.files import parse_settings
+from trader.adapters.config.files import load_settings, parse_settings
 from trader.errors import ConfigError
-from trader.model.ids import Instant
+from trader.model.ids import Instant, StrategyId
 from trader.settings.schedule import EVERY_CYCLE, ScheduleSettings
 
 DAY = 86_400
@@ -134,3 +135,14 @@ def test_pace_of_an_earlier_release_is_told_its_new_name() -> None:
 
     with pytest.raises(ConfigError, match=r"every_minutes: is called strategies.mean_reversion.schedule.every_minutes"):
         parse_settings(trees)
+
+
+def test_schedule_may_be_changed_where_no_file_says_it() -> None:
+    """As a sweep does; a key that there is none of is refused all the same."""
+    path = "strategies.rules_engine.schedule.every_minutes"
+
+    changed = load_settings(ROOT / "config", {}, {path: 30}).settings
+
+    assert ScheduleSettings(every_minutes=30) == changed.strategies[StrategyId("rules_engine")].schedule
+    with pytest.raises(ConfigError, match=r"strategies.rules_engine.pace: unknown key"):
+        load_settings(ROOT / "config", {}, {"strategies.rules_engine.pace.every_minutes": 30})

@@ -151,8 +151,9 @@ def _put_at(root: dict[str, Any], path: str, value: Any) -> list[str]:
     *way, last = (int(each) if each.isdecimal() else each for each in re.split(r"[.[]", path.replace("]", "")))
     place: Any = root
     try:
-        for step in way:
-            place = place[step]
+        for depth, step in enumerate(way):
+            # Below a section a mapping may be left out, as the schedule of a strategy.
+            place = place.setdefault(step, {}) if depth > 1 and isinstance(place, dict) else place[step]
         if isinstance(place, list) and not (isinstance(last, int) and last < len(place)):
             raise IndexError(last)
         place[last] = value

@@ -80,6 +80,12 @@ def test_needs_that_cannot_be_read_are_refused_before_anything_runs(bars: list[A
         a_pipeline(Scripted(bars=bars))
 
 
+def test_exit_that_there_is_none_of_is_refused_before_anything_runs() -> None:
+    """A slip of the pen would let an exit not apply."""
+    with pytest.raises(ConfigError, match=r"'trailng' is not a valid GeneralExit of its exits; allowed are target"):
+        a_pipeline(Scripted(exits={"trailng"}))  # type: ignore[arg-type]
+
+
 def test_bars_as_every_cycle_reads_them_are_read_once() -> None:
     """They are shown under their length, too."""
     same = BarsNeeded(Granularity.FIVE_MINUTE, 300)
