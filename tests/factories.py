@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -16,8 +16,8 @@ from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ledger import Ledger, open_ledger
-from trader.model.lots import Lot
-from trader.model.market import Balance, Bars, Depth, FeeRates, Granularity, Product, Quote
+from trader.model.lots import EVERY_EXIT, GeneralExit, Lot
+from trader.model.market import Balance, Bars, BarsNeeded, Depth, FeeRates, Granularity, Product, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
@@ -298,9 +298,7 @@ def risk_settings(**over: Any) -> RiskSettings:
 
 def strategy_settings(**over: Any) -> StrategySettings:
     """An enabled strategy with all the equity and no settings of its own."""
-    plain = StrategySettings(
-        weight_pct=Decimal(100), trades_per_cycle_max=10, settings=None, every_minutes=0, enabled=True
-    )
+    plain = StrategySettings(weight_pct=Decimal(100), trades_per_cycle_max=10, settings=None, enabled=True)
     return replace(plain, **over)
 
 
@@ -376,6 +374,8 @@ class Scripted:
     """A strategy that says what a test tells it to, and keeps what it was shown."""
 
     reads_triggers: bool = field(default=True, kw_only=True)
+    bars: Sequence[BarsNeeded] = field(default=(), kw_only=True)
+    exits: Set[GeneralExit] = field(default=EVERY_EXIT, kw_only=True)
 
     answers: Callable[[StrategyContext], Sequence[TradeProposal | Denial]] = lambda _: ()
     seen: list[StrategyContext] = field(default_factory=list)

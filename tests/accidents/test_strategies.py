@@ -28,6 +28,7 @@ from trader.model.money import Notional, Price
 from trader.model.orders import OrderPurpose, Side
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
+from trader.settings.schedule import ScheduleSettings
 from trader.stages.pipeline import Pipeline
 from trader.strategies.base import Strategy
 from trader.strategies.mean_reversion import MeanReversion
@@ -235,7 +236,10 @@ def test_failed_strategy_is_asked_again_in_the_next_cycle() -> None:
 
     world = shared(Scripted(), Scripted(stumble))
     settings = world.pipeline.settings
-    daily = {**settings.strategies, OTHER: replace(settings.strategies[OTHER], every_minutes=1440)}
+    daily = {
+        **settings.strategies,
+        OTHER: replace(settings.strategies[OTHER], schedule=ScheduleSettings(every_minutes=1440)),
+    }
     world = with_pipeline(world, replace(settings, strategies=daily), Scripted(), Scripted(stumble))
 
     reports = world.cycles(3)

@@ -9,10 +9,12 @@ import pytest
 
 from desk.backtest.disturbances import Trouble
 from simulation.backtest.comparison import SCREENS, find_differences, play
+from simulation.backtest.daily import DailyTerms
 from simulation.backtest.found_markets import FOUND
 from simulation.backtest.markets import Market, make_breakout_market
 from simulation.backtest.random_markets import compare_market, count_listings, draw_market
 from simulation.backtest.traders import TERMS, PlugIn, Shipped
+from trader.model.lots import GeneralExit
 from trader.settings.app import FillModel
 
 TRAILING = {"exits": {"trailing": True, "trailing_arm_pct": Decimal(1), "trailing_giveback_pct": Decimal("0.5")}}
@@ -46,6 +48,24 @@ CASES: dict[str, tuple[Market, int]] = {
     "holes": (make_breakout_market(seed=9, holes=0.05), 3),
     "gapped": (make_breakout_market(seed=10, holes=0.12), 0),
     "slow strategy": (make_breakout_market(seed=11, every_minutes=20), 1),
+    "once a day": (make_breakout_market(seed=21, daily=DailyTerms("05:00", 6, size_pct=Decimal(9))), 3),
+    "once a day, without a limit": (
+        make_breakout_market(
+            seed=22,
+            daily=DailyTerms("04:55", 12, size_pct=Decimal(9), hold_hours=None, exits=frozenset({GeneralExit.CRASH})),
+            changes={"exits": {"trailing": True, "trailing_arm_pct": Decimal(1), "trailing_giveback_pct": Decimal(1)}},
+        ),
+        3,
+    ),
+    "hours missing": (
+        make_breakout_market(
+            seed=23,
+            needs_hours=True,
+            spans={"ETH-USD": ((0, 250), (272, 700)), "SOL-USD": ((0, 400), (425, 700))},
+            changes={"triggers": {"max_gap_ratio": 0.9}, "universe": {"leave_after_cycles": 100}},
+        ),
+        1,
+    ),
     "no brackets": (make_breakout_market(seed=12, changes={"execution": {"attach_brackets": False}}), 3),
     "thin": (make_breakout_market(seed=13, changes={"simulation": {"volume_share_ratio": Decimal("0.001")}}), 3),
     "late and missed": (

@@ -32,6 +32,7 @@ from simulation.test_backtest import CASES
 from trader.cycle.report import CycleOutcome
 from trader.model.ids import Instant, ProductId
 from trader.model.ledger import Ledger
+from trader.settings.schedule import ScheduleSettings
 
 Patch = pytest.MonkeyPatch
 
@@ -66,7 +67,17 @@ def never(patch: Patch, owner: Any, name: str) -> None:
 
 def forget_hold_times(patch: Patch) -> None:
     """Let no lot's time fall due."""
-    patch.setattr(next_due, "_list_due", lambda _: iter(()))
+    patch.setattr(next_due, "_list_due", lambda *_: iter(()))
+
+
+def apply_no_exit(patch: Patch) -> None:
+    """Believe that no general exit applies to any lot."""
+    honest = ExitScreen.__init__
+
+    def bind(self: Any, grid: Any, believed: Any, watch: Any, _: Any, **named: Any) -> None:
+        honest(self, grid, believed, watch, {each: frozenset() for each in grid.settings.strategies}, **named)
+
+    patch.setattr(ExitScreen, "__init__", bind)
 
 
 def skip_days(patch: Patch) -> None:
@@ -200,6 +211,13 @@ SABOTAGES: dict[str, Sabotage] = {
     "what the venue cancels is not seen": Sabotage("resting when it goes", keep_orders),
     "signals are seen a tick late": Sabotage("plain", see_late),
     "held products are counted as free": Sabotage("plain", count_as_held),
+    "the turns of a day are not seen": Sabotage(
+        "once a day", change_method(ScheduleSettings, "find_next", lambda at: at + 10**9)
+    ),
+    "missing bars of a strategy are not seen": Sabotage(
+        "hours missing", change_method(foresight, "find_missing_bars", lambda flags: flags & False)
+    ),
+    "exits that do not apply are believed to": Sabotage("trailing", apply_no_exit),
     "the pace of a strategy is not kept": Sabotage(
         "slow strategy", change_method(skipped.SkippedTicks, "_ask", lambda at: at - 300)
     ),

@@ -288,10 +288,11 @@ def test_ledger_is_rebuilt_from_an_audit_of_schema_1(tmp_path_factory: pytest.Te
 
     # Three orders that nobody answered: how long a doubt lasts is told by today's rule, and by when its sender stopped.
     # What never left and what was refused leaves the ledger now, and gives its place in the pace back; one entry left
-    # while its lot was open, which carried its fills. Schema 1 had neither accepted marks nor tallies; the audit has
-    # the quotes and the orders that they are made of.
+    # while its lot was open, which carried its fills. Schema 1 had neither accepted marks nor tallies nor round
+    # trips; the audit has the quotes, the orders and the fills that they are made of.
     expected = {"conversions": 1, "reduce_only": 1, "orders": 3 + 8 + 1, "closed_lots": 1, "entry_pacing": 1}
     expected |= {"accepted_marks": len(priced(made.ledger)), "tallies": len(made.ledger.tallies)}
+    expected |= {"round_trips": 1}
     assert expected == Counter(line.what.partition(" ")[0] for line in lines)
     orders = [line for line in lines if line.what.startswith("orders")]
     doubts = [line.was for line in orders if line.becomes]
@@ -324,6 +325,7 @@ _NEW_KINDS = {
     EventKind.PRODUCTS_UNLISTED,
     EventKind.SENDING_BEGUN,
     EventKind.STRATEGY_FAILED,
+    EventKind.TURN_MISSED,
 }
 
 
@@ -360,6 +362,7 @@ _ADDED = (
     "last_run",
     "alarms",
     "bars_on_record",
+    "round_trips",
 )
 
 

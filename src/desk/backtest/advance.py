@@ -54,6 +54,7 @@ UNCHANGED = frozenset(
         "unrecorded",
         "portfolio",
         "applied_commands",
+        "round_trips",
         "schema",
         "unknown",
     }

@@ -12,14 +12,16 @@ from desk.backtest.grid import Flags, MarketGrid
 from desk.backtest.next_due import find_next_due
 from desk.backtest.quiet import is_calm
 from desk.backtest.screen.codes import ABSENT, MAYBE, encode_verdict
-from desk.backtest.screen.exits import ExitScreen, compute_equities
+from desk.backtest.screen.exits import ExitScreen, compute_equities, find_timeless
 from desk.backtest.screen.regime import RegimeScreen
-from desk.backtest.screen.strategies import Answers, Screens, StrategyScreen, find_screen
+from desk.backtest.screen.strategies import Answers, Screens, StrategyScreen, find_missing_bars, find_screen
 from desk.backtest.screen.universe import UniverseScreen, find_believed
 from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
+from trader.model.frozen import replace
 from trader.model.ids import Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
+from trader.settings.policy import StrategySettings
 from trader.sim.account import SimAccount
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.checks import DATA_FAILURES
@@ -37,10 +39,12 @@ class Foresight:
         self.universe = UniverseScreen(grid, pipeline, self.fetches)
         self.regime = RegimeScreen(grid)
         watch, believed = Watch(), {each: find_believed(grid, each) for each in grid.products}
-        self._exits, self._venue = ExitScreen(grid, believed, watch), VenueScreen(grid, watch)
+        self._exits, self._venue = ExitScreen(grid, believed, watch, pipeline.exits.applied), VenueScreen(grid, watch)
         shipped = {str(each): find_screen(strategy) for each, strategy in pipeline.strategies.items()}
         self._screens: dict[str, StrategyScreen | None] = shipped | dict(screens)
         self.answers: dict[StrategyId, dict[ProductId, Answers]] = {}
+        self._needs = pipeline.needs
+        self._timeless = find_timeless(pipeline.exits.applied)
         grid.forget_newest()
 
     def begin(self, ledger: Ledger) -> None:
@@ -84,7 +88,7 @@ class Foresight:
             return begin
         if self._list_strays(begin - 1, ledger) or self._list_strays(begin, ledger):
             return begin
-        due = find_next_due(ledger, self.grid.at(begin - 1))
+        due = find_next_due(ledger, self.grid.at(begin - 1), self._timeless)
         found = min(_first_from(self._turns, begin, count), self.grid.find(due))
         for lot in ledger.lots.values():
             found = min(found, self._exits.next_tick(lot, begin, self._crash))
@@ -117,12 +121,22 @@ class Foresight:
         self._regimes = self.regime.current()
         for strategy_id, section in sorted(self.settings.strategies.items()):
             if section.enabled:
-                assess = self._screens.get(strategy_id)
-                self.answers[strategy_id] = (
-                    {each: Answers.unknown(len(self.grid)) for each in self.grid.products}
-                    if assess is None
-                    else dict(assess(self.grid, section.settings, self._regimes))
-                )
+                self.answers[strategy_id] = self._assess(strategy_id, section)
+
+    def _assess(self, strategy_id: StrategyId, section: StrategySettings) -> dict[ProductId, Answers]:
+        """Ask one screen. Where bars are missing that the strategy needs of its own, no screen is believed."""
+        assess, count = self._screens.get(strategy_id), len(self.grid)
+        if section.schedule.at is not None:
+            return dict.fromkeys(self.grid.products, Answers.silent(count))
+        if assess is None:
+            return dict.fromkeys(self.grid.products, Answers.unknown(count))
+        answers = dict(assess(self.grid, section.settings, self._regimes))
+        for need in self._needs[strategy_id]:
+            for product_id, answer in answers.items():
+                is_missing = find_missing_bars(self.grid, product_id, need)
+                proposes, sells = answer.proposes | is_missing, answer.sells | is_missing
+                answers[product_id] = replace(answer, proposes=proposes, sells=sells)
+        return answers
 
     def _plan(self) -> None:
         """List the ticks that are run whatever is held, and for each strategy those at which it may want something."""
@@ -157,8 +171,11 @@ class Foresight:
         """Return the first tick before *end* at which a strategy is asked and may want something, else *end*."""
         held = {lot.product_id for lot in ledger.lots.values() if lot.strategy == strategy_id}
         wants, sells = self._wants[strategy_id], self._sells[strategy_id]
-        pace, last = self.settings.strategies[strategy_id].every_minutes * 60, ledger.strategy_runs.get(strategy_id)
-        place = begin
+        schedule, last = self.settings.strategies[strategy_id].schedule, ledger.strategy_runs.get(strategy_id)
+        if schedule.at is not None:
+            # Whoever is asked once a day is asked at a tick that is run, whatever a screen knows.
+            return min(max(self.grid.find(schedule.find_next(last, self.grid.at(begin))), begin), end)
+        pace, place = schedule.every_minutes * 60, begin
         while place < end:
             if pace and last is not None:
                 place = max(place, self.grid.find(last + pace))

@@ -6,9 +6,9 @@ well, or as history that nothing waits for. A test finds those that are not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from trader.model.ids import Instant
+from trader.model.ids import Instant, StrategyId
 from trader.model.ledger import Ledger
 
 _NEVER = 1 << 62
@@ -55,23 +55,28 @@ HISTORY = frozenset(
         "OrderRecord.sender_until",
         "OrderRecord.sent_at",
         "Product.listed_at",
+        "RoundTrip.closed_at",
+        "RoundTrip.opened_at",
         "RunMark.began_at",
         "RunMark.ended_at",
     }
 )
 
 
-def find_next_due(ledger: Ledger, now: Instant) -> Instant:
+def find_next_due(ledger: Ledger, now: Instant, timeless: Collection[StrategyId] = ()) -> Instant:
     """Return the earliest instant after *now* at which something of the ledger falls due; a far one if nothing does.
 
-    Days and weeks need no tick of their own: their marks are carried over midnight, see ``advance``.
+    To the lots of *timeless* strategies no exit by time applies. The turns of strategies are no matter of the ledger
+    alone: ``Foresight`` knows their schedules. Days and weeks need no tick of their own: their marks are carried over
+    midnight, see ``advance``.
     """
-    return Instant(max(min(_list_due(ledger), default=_NEVER), now + 1))
+    return Instant(max(min(_list_due(ledger, timeless), default=_NEVER), now + 1))
 
 
-def _list_due(ledger: Ledger) -> Iterator[int]:
+def _list_due(ledger: Ledger, timeless: Collection[StrategyId]) -> Iterator[int]:
     for lot in ledger.lots.values():
-        yield lot.max_hold_until
+        if lot.max_hold_until is not None and lot.strategy not in timeless:
+            yield lot.max_hold_until
     for record in ledger.orders.values():
         if record.is_active and record.intent.expires_at is not None:
             yield record.intent.expires_at

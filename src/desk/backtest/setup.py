@@ -9,7 +9,7 @@ from desk.backtest.data.columns import CandleSource
 from desk.backtest.data.metadata import find_product
 from desk.backtest.series import ColumnSeries
 from desk.backtest.world import Recorded
-from desk.markets import fit_settings
+from desk.markets import fit_settings, list_lengths
 from desk.markets.candle_market import SeriesKey
 from trader.errors import ConfigError
 from trader.model.ids import Instant, ProductId, rfc3339
@@ -53,11 +53,20 @@ def record_market(
     if not products:
         asked = f"no {length} candles in {settings.app.accounting_asset} from {rfc3339(start)} to {rfc3339(end)}"
         raise ConfigError(f"{_name_folder(metadata)}{asked}; {_tell_candles(source, names)}")
+    _add_lengths(series, settings, source)
     benchmark = ProductId(settings.bars.benchmark)
     for wanted in (settings.bars.benchmark_granularity, length):
         if (benchmark, wanted) not in series and wanted in source.granularities(benchmark):
             series[benchmark, wanted] = ColumnSeries(source.load(benchmark, wanted))
     return Recorded(fit_settings(settings, length), products, series)
+
+
+def _add_lengths(series: dict[SeriesKey, ColumnSeries], settings: Settings, source: CandleSource) -> None:
+    """Add the bars that strategies need of their own, as far as the candles have any of that length themselves."""
+    for product_id in {each for each, _ in series}:
+        for length in list_lengths(settings):
+            if (product_id, length) not in series and length in source.granularities(product_id):
+                series[product_id, length] = ColumnSeries(source.load(product_id, length))
 
 
 def _choose_granularity(

@@ -37,12 +37,13 @@ class SkippedTicks:
         self.flags[begin:end] = True
         for lot in ledger.lots.values():
             self._column(self._held, (lot.strategy, lot.product_id))[begin:end] = True
-        asked = {each: self._ask(each, ledger, begin, end) for each in self._foresight.answers}
-        return {**ledger.strategy_runs, **asked}
+        strategies = self._grid.settings.strategies
+        paced = [each for each in self._foresight.answers if strategies[each].schedule.at is None]
+        return {**ledger.strategy_runs, **{each: self._ask(each, ledger, begin, end) for each in paced}}
 
     def _ask(self, strategy_id: StrategyId, ledger: Ledger, begin: int, end: int) -> Instant:
         asked, grid = self._column(self._asked, strategy_id), self._grid
-        pace = grid.settings.strategies[strategy_id].every_minutes * 60
+        pace = grid.settings.strategies[strategy_id].schedule.every_minutes * 60
         last = ledger.strategy_runs.get(strategy_id, grid.at(begin))
         if not pace:
             asked[begin:end] = True

@@ -13,7 +13,7 @@ import numpy as np
 from desk.backtest.data.columns import Integers
 from desk.backtest.grid import MarketGrid
 from desk.backtest.quiet import is_calm
-from desk.backtest.screen.exits import ExitScreen
+from desk.backtest.screen.exits import ExitScreen, find_timeless
 from desk.backtest.screen.universe import find_believed
 from desk.backtest.screen.venue import VenueScreen
 from desk.backtest.screen.watch import Watch
@@ -67,9 +67,10 @@ class ScreenedWatches(Watches):
         if not looks:
             return
         self._grid = grid = MarketGrid(recorded, looks)
-        watch = Watch()
+        watch, applied = Watch(), world.pipeline.exits.applied
+        self._timeless = find_timeless(applied)
         believed = {each: find_believed(grid, each) for each in grid.products}
-        self._exits = ExitScreen(grid, believed, watch, between_ticks=True)
+        self._exits = ExitScreen(grid, believed, watch, applied, between_ticks=True)
         self._venue = VenueScreen(grid, watch)
         self._never = np.zeros(len(grid), dtype=np.bool_)
         self._doubtful = [place for place, look in enumerate(looks) if look in doubtful]
@@ -99,7 +100,9 @@ class ScreenedWatches(Watches):
         at = bisect_left(self._doubtful, first)
         found = min(end, self._doubtful[at]) if at < len(self._doubtful) else end
         for lot in ledger.lots.values():
-            found = min(found, self._grid.find(lot.max_hold_until), self._exits.next_tick(lot, first, self._never))
+            if lot.max_hold_until is not None and lot.strategy not in self._timeless:
+                found = min(found, self._grid.find(lot.max_hold_until))
+            found = min(found, self._exits.next_tick(lot, first, self._never))
         for order in account.active.values():
             # A look keeps nothing of the account: what triggered in it, and filled nothing yet, is for the next to see.
             since = self._grid.find(account.matched_until[order.product_id] + 1)

@@ -17,6 +17,7 @@ from desk.backtest.store import ObjectStore
 from desk.in_memory import InMemoryKillSwitch, InMemorySimAccountStore, ManualClock
 from desk.markets.candle_market import SeriesKey
 from trader import __version__
+from trader.adapters.config.plugins import find_plugin
 from trader.cycle import run_cycle
 from trader.cycle.report import CycleReport
 from trader.cycle.watch import make_watch_tick, run_watch
@@ -92,7 +93,7 @@ class World:
         strategies = recorded.strategies
         self.settings = settings
         self.pipeline = Pipeline.build(
-            settings, registry.build(settings.strategies) if strategies is None else strategies
+            settings, registry.build(settings.strategies, find_plugin) if strategies is None else strategies
         )
         self.clock = ManualClock(Instant(0))
         self.market = ListedMarket(

@@ -5,7 +5,7 @@ A plug-in: no file of ``trader.strategies``, so that nobody trades it by a line 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from math import fsum
@@ -15,6 +15,8 @@ from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
+from trader.model.lots import EVERY_EXIT, GeneralExit
+from trader.model.market import BarsNeeded
 from trader.model.orders import Side
 from trader.strategies.base import STAGE
 
@@ -36,6 +38,8 @@ class Breakout:
     """Close above every close of the look-back before it, on more than so many times its mean volume."""
 
     reads_triggers: ClassVar[bool] = False
+    bars: ClassVar[Sequence[BarsNeeded]] = ()
+    exits: ClassVar[Set[GeneralExit]] = EVERY_EXIT
 
     strategy_id: StrategyId
     settings: BreakoutTerms

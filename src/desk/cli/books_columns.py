@@ -81,8 +81,8 @@ LOTS: Sequence[Column] = (
     Column("target", lambda row: row["target"] or "none", rank=6, is_number=True),
     Column("protected", _protection, rank=1),
     Column("since", _minute("protected_since"), rank=8),
-    Column("day", lambda row: f"{row['day']} of {row['days']}", rank=3),
-    Column("sold by", _minute("sold_by"), rank=7),
+    Column("day", lambda row: str(row["day"]) if row["days"] is None else f"{row['day']} of {row['days']}", rank=3),
+    Column("sold by", lambda row: _minute("sold_by")(row) or "no limit", rank=7),
     Column("strategy", _text("strategy"), rank=9),
     Column("lot", _text("lot"), rank=10),
 )

@@ -116,7 +116,9 @@ def adopt(  # noqa: PLR0913, PLR0917 - the options of a command
     strategy: Annotated[str | None, typer.Option("--strategy", help="Strategy of a lot that begins.")] = None,
     stop: Annotated[str | None, typer.Option("--stop", help="Stop of a lot that begins.")] = None,
     target: Annotated[str | None, typer.Option("--target", help="Target of a lot that begins.")] = None,
-    hold_hours: Annotated[int | None, typer.Option("--hold-hours", min=1, help="How long it may be held.")] = None,
+    hold_hours: Annotated[
+        int | None, typer.Option("--hold-hours", min=0, help="How long it may be held; 0 is no limit.")
+    ] = None,
     venue: VenueOption = None,
     at: AtOption = None,
     write: WriteOption = False,

@@ -65,7 +65,8 @@ def _lot_row(lot: Told, told: Told, mends: Mends) -> Row:
     target = (
         [] if lot["target_price"] is None else [Part(f"target {format_number(lot['target_price'])}", 2, wraps=True)]
     )
-    day = Part(f"day {lot['day']} of {lot['days']}", 3, wraps=True)
+    days = "" if lot["days"] is None else f" of {lot['days']}"
+    day = Part(f"day {lot['day']}{days}", 3, wraps=True)
     stop = f"stop {format_number(lot['stop_price'])}"
     return Row((head, *gain, f"{stop}{distance}{cover}", *target, day, Part(lot["lot"], 4, wraps=True)), mend)
 

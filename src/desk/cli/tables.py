@@ -88,7 +88,7 @@ def print_lots(lots: Sequence[dict[str, Any]], console: Console) -> None:
             format_price(each["entry_price"]),
             format_price(each["stop_price"]),
             format_price(each["target_price"]),
-            each["max_hold_until"],
+            each["max_hold_until"] or "no limit",
             each["strategy"],
             each["lot_id"],
         )
@@ -107,7 +107,7 @@ def make_lot_json(lot: Lot) -> dict[str, Any]:
         "entry_price": encode(lot.entry_price) if lot.quantity else None,
         "stop_price": encode(lot.bracket.stop_price),
         "target_price": encode(lot.bracket.target_price),
-        "max_hold_until": rfc3339(lot.max_hold_until),
+        "max_hold_until": None if lot.max_hold_until is None else rfc3339(lot.max_hold_until),
     }
 
 

@@ -45,6 +45,7 @@ from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import ATTACHED, Bracket, Fill, Liquidity, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.round_trips import RoundTrip
 from trader.model.tallies import OrderTally, name_tally
 
 NOW = Instant(1_795_348_800)
@@ -87,6 +88,8 @@ def make_ledger(products: int, lots: int, orders: int, dust: int = 0, *, scope: 
         last_cycle=CycleMark(cycle_id_at(NOW), CyclePhase.FINISHED),
         audit_head=draw.hex(64),
         bars_on_record={each.product_id: Instant(NOW - 300) for each in listed},
+        # As many as there are lots: of most that closed, the strategy has opened one since.
+        round_trips=tuple(draw.round_trip(listed[number % products], number) for number in range(min(lots, 40))),
     )
 
 
@@ -104,6 +107,20 @@ class _Draw:
 
     def amount(self, digits: int, decimals: int) -> Decimal:
         return Decimal(self._source.randrange(1, 10**digits)).scaleb(-decimals)
+
+    def round_trip(self, product: Product, number: int) -> RoundTrip:
+        entry, opened_at = self.amount(7, 2), Instant(NOW - self._source.randrange(10**6))
+        return RoundTrip(
+            lot_id=ClientOrderId(f"t247-{self.hex(27)}"),
+            strategy=_STRATEGIES[number % len(_STRATEGIES)],
+            product_id=product.product_id,
+            opened_at=opened_at,
+            closed_at=Instant(opened_at + 7200),
+            entry_price=Price(entry),
+            exit_price=Price(entry * Decimal("0.94")),
+            realized=Notional(-self.amount(8, 6)),
+            ending="stop",
+        )
 
     def notional(self) -> Notional:
         return Notional(10_000 + self.amount(13, 10))

@@ -6,7 +6,7 @@ The bucket is gone from 20 minutes after that on, for three hours; the hold ends
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import ClassVar
 
@@ -19,7 +19,8 @@ from desk.markets.series import CandleSeries
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
-from trader.model.market import Candle, Granularity, Product
+from trader.model.lots import EVERY_EXIT, GeneralExit
+from trader.model.market import BarsNeeded, Candle, Granularity, Product
 from trader.model.money import Price
 from trader.settings import Settings
 
@@ -37,6 +38,8 @@ class BuysOnce:
     """Buys one product while it is cheap, for an hour; wants another one all the time."""
 
     reads_triggers: ClassVar[bool] = False
+    bars: ClassVar[Sequence[BarsNeeded]] = ()
+    exits: ClassVar[Set[GeneralExit]] = EVERY_EXIT
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
         wanted = {BOUGHT, *(context.candidates.keys() if context.lots else ())}

@@ -6,7 +6,7 @@ sells where it is high; the market of each story lays out which is when.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import ClassVar
@@ -16,7 +16,8 @@ from trader.cycle import run_cycle
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.ids import StrategyId
 from trader.model.inputs import StrategyContext
-from trader.model.market import Candle, Product
+from trader.model.lots import EVERY_EXIT, GeneralExit
+from trader.model.market import BarsNeeded, Candle, Product
 from trader.model.orders import Side
 from trader.settings import Settings
 from trader.settings.policy import StrategySettings
@@ -33,6 +34,8 @@ class LowHigh:
     """Buys at the low price if it has nothing, sells what it has at the high one."""
 
     reads_triggers: ClassVar[bool] = False
+    bars: ClassVar[Sequence[BarsNeeded]] = ()
+    exits: ClassVar[Set[GeneralExit]] = EVERY_EXIT
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
         """Look at the last close of what is held; without a lot at that of every candidate."""

@@ -31,6 +31,7 @@ from trader.errors import DataError, MissingData
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Instant, ProductId, Scope, StrategyId, cycle_id_at
 from trader.model.inputs import StrategyContext, Tick
+from trader.model.lots import EVERY_EXIT
 from trader.model.market import Quote
 from trader.model.orders import OrderIntent, OrderPurpose, Side, Submission
 from trader.ports import ExchangeAdapter, Identity, KillSwitch, LeaseGrant, MarketData, Ports
@@ -119,6 +120,8 @@ class _BuysAll:
 
     size_pct: Decimal = Decimal(1)
     reads_triggers = False
+    bars = ()
+    exits = EVERY_EXIT
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal]:
         return [

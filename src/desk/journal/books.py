@@ -18,7 +18,7 @@ from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Side
-from trader.stages.reconcile.settlement import describe_closing
+from trader.model.round_trips import describe_closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def list_histories(books: Books) -> list[LotHistory]:
 
 def _fold(records: Sequence[OrderRecord]) -> Lot | None:
     entry = next((each.intent for each in records if each.intent.is_entry), None)
-    if entry is None or entry.bracket is None or entry.max_hold_until is None:
+    if entry is None or entry.bracket is None:
         return None
     return build_lot(records, None)
 

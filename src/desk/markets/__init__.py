@@ -12,12 +12,15 @@ from desk.markets.candle_folder import CandleFolder
 from desk.markets.candle_market import DECIMALS_SAMPLE, CandleMarket, SeriesKey, make_product
 from desk.markets.series import Series
 from desk.markets.synthetic import DEMO_SEED, make_synthetic_market
+from trader.adapters.config.plugins import find_plugin
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
 from trader.model.ids import Instant
 from trader.model.market import Candle, Granularity, Product
 from trader.ports import Clock
 from trader.settings import Settings
+from trader.strategies import registry
+from trader.strategies.base import read_needs
 
 _BAR = Granularity.FIVE_MINUTE.seconds
 
@@ -74,8 +77,27 @@ def set_up_candles(
         key = (wanted.benchmark, wanted.benchmark_granularity)
         if wanted.benchmark in candles.products(wanted.benchmark_granularity, start, end):
             series[key] = candles.open_series(*key)
+    for length in list_lengths(settings):
+        covered = candles.products(length, start, end)
+        series |= {
+            (name, length): candles.open_series(name, length)
+            for name in names
+            if name in covered and (name, length) not in series
+        }
     title = f"{folder.name}: {len(names)} products, {granularity}"
     return MarketSetup(f"candles-{_short(str(folder.resolve()))}", title, settings, products, series)
+
+
+def list_lengths(settings: Settings) -> tuple[Granularity, ...]:
+    """List the lengths of bar that enabled strategies need of their own, shortest first."""
+    built = registry.build(settings.strategies, find_plugin)
+    found = {
+        need.granularity
+        for name, strategy in built.items()
+        if settings.strategies[name].enabled
+        for need in read_needs(name, strategy)
+    }
+    return tuple(sorted(found, key=lambda each: each.seconds))
 
 
 def fit_settings(settings: Settings, granularity: Granularity) -> Settings:

@@ -18,7 +18,10 @@ from trader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AdoptionTerms:
-    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it."""
+    """What an operator says about a lot that begins: whose it is and where it ends. Unsaid: as the lot beside it.
+
+    Units: ``hold_hours`` is 0 where no time is to end it.
+    """
 
     lot: str | None = None
     product: str | None = None
@@ -115,9 +118,12 @@ def _entry(
     target = (
         terms.target if terms.target is not None else (neighbor.bracket.target_price if neighbor is not None else None)
     )
-    until = Instant(context.now + terms.hold_hours * 3600) if terms.hold_hours is not None else None
-    until = until or (neighbor.max_hold_until if neighbor is not None else None)
-    said = {"--strategy": strategy, "--stop": stop, "--target": target, "--hold-hours": until}
+    until = neighbor.max_hold_until if neighbor is not None else None
+    if terms.hold_hours is not None:
+        until = Instant(context.now + terms.hold_hours * 3600) if terms.hold_hours else None
+    # No end at all is said by 0 hours, or by the lot beside it.
+    hours = terms.hold_hours if neighbor is None else 0
+    said = {"--strategy": strategy, "--stop": stop, "--target": target, "--hold-hours": hours}
     if unsaid := [name for name, value in said.items() if value is None]:
         raise MissingData(f"a lot that begins needs {', '.join(unsaid)}: there is no lot of {base} to take them from")
     assert strategy is not None

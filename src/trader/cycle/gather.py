@@ -17,7 +17,7 @@ from trader.model.ids import Asset, Instant, ProductId
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger
 from trader.model.listings import list_books
-from trader.model.market import Balance, Bars, FeeRates, split_answers
+from trader.model.market import Balance, Bars, BarsNeeded, FeeRates, split_answers
 from trader.model.orders import OrderPurpose
 from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter, MarketData, Ports
@@ -127,7 +127,30 @@ class _Reading:
         if self.inputs.enters:
             with self._failing("fees"):
                 self._set_ledger(_with_fees(self.inputs.ledger, settings, self.exchange, now))
+        for need in self.pipeline.list_bars_needed(self.inputs):
+            self._read_strategy_bars(need, wanted)
         return self.inputs, screen
+
+    def _read_strategy_bars(self, need: BarsNeeded, product_ids: Iterable[ProductId]) -> None:
+        """Read bars that only some strategies need, last of all; without them those are denied, and nobody else is.
+
+        A product without the bars of every cycle is read only if it is held: it is no candidate.
+        """
+        before, held = self.inputs, self.inputs.ledger.held_bases()
+        wanted = [
+            each
+            for each in product_ids
+            if isinstance(before.bars.get(each), Bars)
+            or (each in before.products and before.products[each].base in held)
+        ]
+        bars: Mapping[ProductId, Bars | DataError] = {}
+        failures = before.failures
+        try:
+            bars = self.market.bars(wanted, need.granularity, need.count, before.now) if wanted else bars
+        except VenueError as error:
+            bars = dict.fromkeys(wanted, MissingData(str(error)))
+            failures = (*failures, f"{need.granularity} bars: {error}")
+        self.inputs = replace(before, strategy_bars={**before.strategy_bars, need: bars}, failures=failures)
 
     def _unknown_products(self) -> Iterator[ProductId]:
         """Name the products for which the list is read, one for each base of which nothing is known, if asked."""

@@ -40,9 +40,10 @@ from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
 from trader.stages.audit_record import open_day, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
-from trader.stages.pipeline import Pipeline, count_failure
+from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import remember_plan
+from trader.stages.universe.checks import count_failure
 
 #: What keeps a due sale from becoming an order, and no decision of ours does.
 _BLINDING = frozenset(

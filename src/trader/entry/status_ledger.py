@@ -215,7 +215,7 @@ def _describe_cover(ledger: Ledger, lot: Lot, settled: Instant) -> str:
 
 
 def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> dict[str, Any]:
-    mark, target = ledger.accepted_marks.get(lot.base), lot.bracket.target_price
+    mark, target, until = ledger.accepted_marks.get(lot.base), lot.bracket.target_price, lot.max_hold_until
     price = None if mark is None else mark.price
     at_venue = [each for each in ledger.orders_of(lot.lot_id) if each.intent.covers_lot and each.is_at_venue]
     last = ledger.last_run
@@ -237,9 +237,9 @@ def _describe_lot(ledger: Ledger, lot: Lot, protection: str, now: Instant) -> di
         "stop_distance_pct": None if not price else plain((price - lot.bracket.stop_price) / price * HUNDRED),
         "target_price": None if target is None else plain(target),
         "opened_at": rfc3339(lot.opened_at),
-        "sold_by": rfc3339(lot.max_hold_until),
+        "sold_by": None if until is None else rfc3339(until),
         "day": max(now - lot.opened_at, 0) // _DAY + 1,
-        "days": max(-((lot.opened_at - lot.max_hold_until) // _DAY), 1),
+        "days": None if until is None else max(-((lot.opened_at - until) // _DAY), 1),
         "protection": protection,
         "protected_by": [each.intent.client_order_id for each in at_venue],
         "seen_at": rfc3339(last.ended_at) if is_seen and last is not None else None,

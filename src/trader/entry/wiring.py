@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from trader import __version__
 from trader.adapters.coinbase.limits import RateLimits
+from trader.adapters.config.plugins import find_plugin
 from trader.errors import ConfigError, MalformedData, StoreUnavailable
 from trader.model.ids import Scope
 from trader.model.trading_state import TradingState
@@ -65,7 +66,7 @@ def make_scope(settings: Settings) -> Scope:
 
 def build_pipeline(settings: Settings) -> Pipeline:
     """Bind every stage and every enabled strategy to the settings."""
-    return Pipeline.build(settings, registry.build(settings.strategies))
+    return Pipeline.build(settings, registry.build(settings.strategies, find_plugin))
 
 
 def make_identity(settings: Settings) -> Identity:

@@ -145,8 +145,8 @@ def _begin_lot(entry: OrderRecord | None, old: Lot | None) -> Lot | None:
     if entry is None:
         return None
     intent = entry.intent
-    if intent.bracket is None or intent.max_hold_until is None:
-        raise InvariantViolation(f"entry {intent.client_order_id} has no bracket or no end")
+    if intent.bracket is None:
+        raise InvariantViolation(f"entry {intent.client_order_id} has no bracket")
     return Lot(
         lot_id=intent.lot_id,
         strategy=intent.strategy,

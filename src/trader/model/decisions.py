@@ -78,7 +78,8 @@ class TradeProposal:
     """What a strategy would like to do. A SELL closes the lot it names; a BUY opens one.
 
     ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed.
-    Units: size_pct of the bot's equity; stop and target in percent of the entry price.
+    Units: size_pct of the bot's equity; stop and target in percent of the entry price; ``max_hold_hours`` is None for a
+    lot that no time ends.
     """
 
     strategy: StrategyId
@@ -91,7 +92,7 @@ class TradeProposal:
     reason: str
     stop_loss_pct: Decimal = ZERO
     take_profit_pct: Decimal = ZERO
-    max_hold_hours: int = 0
+    max_hold_hours: int | None = 0
     hit_ratio: Decimal = ZERO
     edge_multiple: Decimal = ONE
     components: Mapping[str, float] = field(default_factory=dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from trader.errors import DataError, MissingData, StaleData
+
 
 class DenialCode(StrEnum):
     """A refusal, as SUBJECT_CONDITION; these are the only ones there are.
@@ -105,3 +107,10 @@ class DenialCode(StrEnum):
     REPRICES_EXCEED_MAX = "REPRICES_EXCEED_MAX", "execution", "tried often enough, as a maker and as a taker"
     REFUSAL_RECENT = "REFUSAL_RECENT", "execution", "the venue refused it just now; it is waited out"
     PRICE_EXCEEDS_BAND = "PRICE_EXCEEDS_BAND", "execution", "the ask is beyond what a taker may pay"
+
+
+def find_data_code(error: DataError) -> DenialCode:
+    """Return the code of bars that could not be read, or make no sense."""
+    if isinstance(error, MissingData):
+        return DenialCode.DATA_MISSING
+    return DenialCode.DATA_STALE if isinstance(error, StaleData) else DenialCode.DATA_MALFORMED

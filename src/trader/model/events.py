@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     TRIGGERS_DETECTED = "TriggersDetected"
     STRATEGIES_PROPOSED = "StrategiesProposed"
     STRATEGY_FAILED = "StrategyFailed"
+    TURN_MISSED = "TurnMissed"
     RISK_CHECKED = "RiskChecked"
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"

@@ -16,8 +16,10 @@ from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, VenueOrderId, is_tick_id
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
-from trader.model.market import Balance, Bars, Depth, FeeRates, Product, Quote
+from trader.model.market import Balance, Bars, BarsNeeded, Depth, FeeRates, Granularity, Product, Quote
+from trader.model.money import Notional
 from trader.model.orders import Fill, OrderPurpose, OrderStatusReport
+from trader.model.round_trips import RoundTrip
 from trader.model.trading_state import TradingState
 
 
@@ -96,6 +98,7 @@ class CycleInputs:
     ``products`` and ``quotes`` are by product id, aliases included; ``bars`` holds a series or the reason there is
     none; ``available`` is what the venue lets us spend (None where there is no account to ask); ``depth`` is read
     for products with a proposal only; ``complete`` is false if any part of the market could not be read at all.
+    ``strategy_bars`` are bars that due strategies need beside those: read for them alone, and only when they are due.
     ``causes`` says why a product, its quote or its depth is missing; ``failures`` are the reads that failed as a whole,
     each with its cause ("quotes: GET /best_bid_ask: HTTP 503"). ``trading_state`` is what the switch and the
     ``commands`` together allow. ``ledger_bytes`` is what the ledger takes in its store,
@@ -120,6 +123,7 @@ class CycleInputs:
     ledger_bytes: int = 0
     ledger_bytes_max: int = 0
     commands: StandingCommands = NO_COMMANDS
+    strategy_bars: Mapping[BarsNeeded, Mapping[ProductId, Bars | DataError]] = field(default_factory=dict)
 
     @property
     def decides(self) -> bool:
@@ -217,7 +221,11 @@ class StrategyContext:
     """What a strategy may look at: its own lots, the triggers, the candidates, the costs. Nothing else exists.
 
     ``held`` has the product of every one of its lots, by the lot's product id, whatever the universe says of it: the
-    universe gates entries only.
+    universe gates entries only. ``series`` has the bars that it declared to need, see ``bars``; candidates of which any
+    of those could not be read are left out, with a denial.
+    ``equity`` is all that the books are worth, ``capital`` the strategy's own part of it: equity × the cap of the
+    total exposure × its weight; ``cash`` what of that part neither lots nor working buys take; each None while nobody
+    knows the equity. ``round_trips`` are the strategy's newest lots that closed, oldest first, see ``RoundTrip``.
     ``round_trip_ratio`` gives, per product, what buying as a maker and selling again costs, as a fraction of the
     notional; ``base_size_pct`` the tier's base size; ``core_products`` those of the first tier.
     """
@@ -231,3 +239,21 @@ class StrategyContext:
     base_size_pct: Mapping[ProductId, Decimal]
     core_products: frozenset[ProductId] = frozenset()
     held: Mapping[ProductId, HeldProduct] = field(default_factory=dict)
+    series: Mapping[tuple[ProductId, Granularity], Bars] = field(default_factory=dict)
+    equity: Notional | None = None
+    capital: Notional | None = None
+    cash: Notional | None = None
+    round_trips: tuple[RoundTrip, ...] = ()
+
+    def bars(self, product_id: ProductId, granularity: Granularity) -> Bars | None:
+        """Return the closed bars of a candidate or of a held product; None if they could not be read.
+
+        Shape: as many as the strategy declared to need of that length, fewer of a young product; of the length that
+        every cycle reads as many as it reads, where nothing else was declared.
+        """
+        found = self.series.get((product_id, granularity))
+        if found is not None:
+            return found
+        shown = self.candidates.get(product_id) or self.held.get(product_id)
+        own = None if shown is None else shown.bars
+        return own if own is not None and own.granularity is granularity else None

@@ -34,6 +34,7 @@ from trader.model.money import ZERO, Notional, Quantity
 from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderIntent, OrderPurpose, Side
+from trader.model.round_trips import RoundTrip, keep_round_trip, make_round_trip
 from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
@@ -66,6 +67,7 @@ class Ledger:
     there was no room any more. ``portfolio`` is that of the account the books are about; all fills up to
     ``fills_known_until`` are known as ours or somebody else's. Of each slot ``applied_commands`` has the newest that
     was acted on. ``bars_on_record`` says of each series that the last tick read up to which bar the audit has it.
+    ``round_trips`` has a row for each of the newest lots that closed, see ``model.round_trips``.
     """
 
     scope: Scope
@@ -107,6 +109,7 @@ class Ledger:
     fills_known_until: Instant = Instant(0)
     applied_commands: Mapping[str, CommandMark] = field(default_factory=dict)
     bars_on_record: Mapping[str, Instant] = field(default_factory=dict)
+    round_trips: tuple[RoundTrip, ...] = ()
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 
@@ -187,9 +190,11 @@ class Ledger:
         return replace(self, lots={**self.lots, lot.lot_id: lot})
 
     def with_closed_lot(self, lot: Lot) -> Ledger:
-        """Move a lot that is sold out, or written off as dust, out of the open ones."""
+        """Move a lot that is sold out, or written off as dust, out of the open ones, and keep a row of what it was."""
         lots = {key: other for key, other in self.lots.items() if key != lot.lot_id}
-        return replace(self, lots=lots, closed_lots={**self.closed_lots, lot.lot_id: lot})
+        row = make_round_trip(lot, self.orders_of(lot.lot_id))
+        rows = self.round_trips if row is None else keep_round_trip(self.round_trips, row)
+        return replace(self, lots=lots, closed_lots={**self.closed_lots, lot.lot_id: lot}, round_trips=rows)
 
     def held_bases(self) -> frozenset[Asset]:
         """Return the base assets of every open lot."""

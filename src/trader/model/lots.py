@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from trader.model.carried import CarriedLot
 from trader.model.frozen import replace
@@ -12,13 +13,28 @@ from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderP
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
 
+class GeneralExit(StrEnum):
+    """What sells a lot whatever its strategy says of it, beside its stop, which always does.
+
+    ``TARGET`` is the lot's own, ``TIME`` its limit; ``TRAILING`` and ``CRASH`` are those of section ``exits``.
+    """
+
+    TARGET = "target"
+    TRAILING = "trailing"
+    TIME = "time"
+    CRASH = "crash"
+
+
+EVERY_EXIT = frozenset(GeneralExit)
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
     """What one entry bought and has not yet sold, with where and when it must end.
 
     ``cost`` and ``entry_fees`` belong to the remaining quantity; ``realized`` to what was sold, all fees deducted.
-    ``peak_price`` is the best bid seen since entry. A lot is a function of the fills of its orders; ``carried`` is what
-    those came to that are not remembered one by one.
+    ``max_hold_until`` is None where no time ends it. ``peak_price`` is the best bid seen since entry. A lot is a
+    function of the fills of its orders; ``carried`` is what those came to that are not remembered one by one.
     """
 
     lot_id: ClientOrderId
@@ -31,7 +47,7 @@ class Lot:
     entry_fees: Notional
     opened_at: Instant
     bracket: Bracket
-    max_hold_until: Instant
+    max_hold_until: Instant | None
     realized: Notional = Notional(0)
     peak_price: Price = Price(0)
     carried: CarriedLot | None = None

@@ -207,6 +207,17 @@ class Bars:
         return hashlib.sha256(packed).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class BarsNeeded:
+    """How many closed bars of which length somebody decides by, of each product."""
+
+    granularity: Granularity
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.granularity} x {self.count}"
+
+
 def expected_last_start(granularity: Granularity, now: Instant) -> int:
     """Return the start of the newest bar that is closed at *now*."""
     return now // granularity.seconds * granularity.seconds - granularity.seconds

@@ -85,7 +85,7 @@ class OrderIntent:
     follows the fill. ``depends_on`` names orders that must be final, and conversions that must be done, before this one
     may leave. ``contingent_on`` names the sale that must be refused, or leave a rest, before this one may. ``n`` counts
     the orders ever made for the same lot or wish, and purpose; ``attempt`` says how many of them the market left
-    unfilled.
+    unfilled. ``max_hold_until`` is the end of an entry's lot, None if no time ends it.
     """
 
     client_order_id: ClientOrderId

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trader.model.ids import StrategyId
 from trader.settings.app import AppSettings, BarsSettings, CycleSettings, ExchangeSettings, SimulationSettings
+from trader.settings.bounds import StrategyName
 from trader.settings.policy import (
     AllocationSettings,
     CostSettings,
@@ -36,7 +36,7 @@ class Settings:
     universe: UniverseSettings
     regime: RegimeSettings
     triggers: TriggersSettings
-    strategies: Mapping[StrategyId, StrategySettings]
+    strategies: Mapping[StrategyName, StrategySettings]
     exits: ExitsSettings
     allocation: AllocationSettings
     costs: CostSettings

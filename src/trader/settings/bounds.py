@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from trader.model.ids import Asset, ProductId
+from trader.model.ids import Asset, ProductId, StrategyId
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +59,7 @@ ProductName = Annotated[ProductId, Matching("[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", "BA
 AssetPair = Annotated[str, Matching("[A-Z0-9]{1,20}-[A-Z0-9]{1,20}", "SOURCE-TARGET, such as USD-USDC")]
 AccountName = Annotated[str, Matching("[a-z0-9-]{1,32}", "1 to 32 lower-case letters, digits and dashes")]
 OrderPrefix = Annotated[str, Matching("[a-z0-9-]{1,16}", "1 to 16 lower-case letters, digits and dashes")]
+StrategyName = Annotated[
+    StrategyId, Matching("[a-z][a-z0-9_]{0,31}", "a lower-case letter, then up to 31 of them, digits and underscores")
+]
 Day = Annotated[str, Matching("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", "a day as YYYY-MM-DD")]

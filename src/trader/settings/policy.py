@@ -31,7 +31,9 @@ from trader.settings.bounds import (
     ProductName,
     Ratio,
     Seconds,
+    StrategyName,
 )
+from trader.settings.schedule import EVERY_CYCLE, ScheduleSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,17 @@ class TriggersSettings:
 
 @dataclass(frozen=True, slots=True)
 class StrategySettings:
-    """What every strategy has: its part of the equity, its pace, and settings of its own class."""
+    """What every strategy has: its part of the equity, when it is asked, and settings of its own class.
+
+    ``strategy`` is the strategy that this section is an instance of; unless it is said, that of the section's own name.
+    """
 
     weight_pct: Pct
     trades_per_cycle_max: Count
     settings: object
-    every_minutes: Count = 0
+    schedule: ScheduleSettings = EVERY_CYCLE
     enabled: bool = False
+    strategy: StrategyName | None = None
 
 
 @dataclass(frozen=True, slots=True)

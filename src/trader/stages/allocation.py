@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Asset, Instant, StrategyId
 from trader.settings.policy import AllocationSettings, StrategySettings
 
@@ -22,6 +23,14 @@ class Allocated:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """When the last turn of each strategy was over, used or missed, and what is to be said of those it missed."""
+
+    last_runs: Mapping[StrategyId, Instant]
+    notes: tuple[AuditNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CapitalAllocator:
     """Weights, cadence and caps per strategy. The weights themselves are enforced by risk, as caps."""
 
@@ -29,13 +38,41 @@ class CapitalAllocator:
     strategies: Mapping[StrategyId, StrategySettings]
 
     def due(self, last_runs: Mapping[StrategyId, Instant], now: Instant) -> tuple[StrategyId, ...]:
-        """Name the enabled strategies whose cadence has come round."""
+        """Name the enabled strategies whose turn has come."""
         return tuple(
             strategy_id
             for strategy_id, section in sorted(self.strategies.items())
-            if section.enabled
-            and (strategy_id not in last_runs or now - last_runs[strategy_id] >= section.every_minutes * 60)
+            if section.enabled and section.schedule.is_due(last_runs.get(strategy_id), now)
         )
+
+    def end_turns(
+        self, last_runs: Mapping[StrategyId, Instant], used: Iterable[StrategyId], now: Instant, *, counts: bool
+    ) -> Turns:
+        """Remember the turns that were *used* now and those that were missed since; of the latter it is said once.
+
+        In a run that *counts* no turns all of them stay as they are.
+        """
+        if not counts:
+            return Turns(last_runs)
+        missed = self._find_missed(last_runs, now)
+        notes = tuple(
+            AuditNote(EventKind.TURN_MISSED, each, {"strategy": each, "since": last_runs[each], "until": over})
+            for each, over in missed.items()
+            if each in last_runs
+        )
+        return Turns({**last_runs, **missed, **dict.fromkeys(used, now)}, notes)
+
+    def _find_missed(self, last_runs: Mapping[StrategyId, Instant], now: Instant) -> Mapping[StrategyId, Instant]:
+        """Say of enabled strategies that are asked once a day when the newest turn was over that they did not use.
+
+        One that was never asked has missed no turn, and is among them all the same: it begins to count from there.
+        """
+        missed = {
+            strategy_id: section.schedule.find_missed(last_runs.get(strategy_id), now)
+            for strategy_id, section in sorted(self.strategies.items())
+            if section.enabled and section.schedule.at is not None
+        }
+        return {strategy_id: over for strategy_id, over in missed.items() if over is not None}
 
     def allocate(self, exits: Sequence[TradeProposal], proposals: Sequence[TradeProposal]) -> Allocated:
         """Settle the conflicts between the purchases; sales and *exits* always go on.

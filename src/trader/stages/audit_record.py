@@ -18,6 +18,8 @@ from trader.model.market import Bars
 
 #: Under this name the benchmark's series is on record; it may be that of a product, too.
 BENCHMARK = "benchmark"
+#: Between the product and the bars in the name of a series that strategies need of their own.
+_MARK = " "
 _DAY_LENGTH = len("20261122")
 
 
@@ -55,17 +57,28 @@ def open_day(ledger: Ledger, cycle_id: CycleId) -> Ledger:
 def record_bars(inputs: CycleInputs, before: Ledger) -> tuple[tuple[AuditNote, ...], Mapping[str, Instant]]:
     """Write down the bars that the audit does not have yet, and say up to which bar of each series it has them then.
 
-    What was not read is not on record any more: the series begins anew when it is read again.
+    What was not read is not on record any more: the series begins anew when it is read again. What strategies need of
+    their own stays on record for the day, since they are not asked in every cycle.
     """
-    known = before.bars_on_record
-    read: list[tuple[str, Bars | DataError]] = [*inputs.bars.items(), (BENCHMARK, inputs.benchmark)]
+    known, own = before.bars_on_record, _name_strategy_bars(inputs)
+    read: list[tuple[str, Bars | DataError]] = [*inputs.bars.items(), *own.items(), (BENCHMARK, inputs.benchmark)]
     series = {name: bars for name, bars in read if isinstance(bars, Bars)}
     notes = [
         AuditNote(EventKind.BARS_READ, name, _columns(name, bars, first))
         for name, bars in series.items()
         if (first := _count_known(bars, known.get(name))) < len(bars)
     ]
-    return tuple(notes), {name: Instant(bars.start[-1]) for name, bars in series.items() if len(bars)}
+    kept = {name: last for name, last in known.items() if _MARK in name and name not in own}
+    return tuple(notes), kept | {name: Instant(bars.start[-1]) for name, bars in series.items() if len(bars)}
+
+
+def _name_strategy_bars(inputs: CycleInputs) -> Mapping[str, Bars | DataError]:
+    """Name the bars that only some strategies need, as ``BTC-USD ONE_DAY x 160``: a product's id alone has no space."""
+    return {
+        f"{product_id}{_MARK}{need}": found
+        for need, series in inputs.strategy_bars.items()
+        for product_id, found in series.items()
+    }
 
 
 def _count_known(bars: Bars, last: Instant | None) -> int:
@@ -137,8 +150,8 @@ def record_decision(
 
 def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mapping[str, Any]:
     bars = {
-        product_id: str(series) if isinstance(series, DataError) else series.digest
-        for product_id, series in inputs.bars.items()
+        name: str(series) if isinstance(series, DataError) else series.digest
+        for name, series in (*inputs.bars.items(), *_name_strategy_bars(inputs).items())
     }
     return {
         "config": config_digest,

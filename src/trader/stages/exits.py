@@ -7,16 +7,16 @@ judged by price: no price is invented for it, its order at the venue stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
 from trader.model.frozen import replace
-from trader.model.ids import ClientOrderId, Instant, ProductId
+from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
-from trader.model.lots import Lot
+from trader.model.lots import EVERY_EXIT, GeneralExit, Lot
 from trader.model.market import Quote
 from trader.model.money import HUNDRED, ONE, Price
 from trader.model.order_record import OrderRecord
@@ -34,11 +34,14 @@ CLOSE = "close"
 class ExitEngine:
     """Settings bound to the judgement of one lot after the other. The quotes it is given are believed ones.
 
-    ``quiet_seconds``: so long a finished exit is waited for whose fills are not listed yet.
+    ``applied`` says which general exits apply to the lots of a strategy; to those of any other, as one that is not
+    configured any more, all do. ``quiet_seconds``: so long a finished exit is waited for whose fills are not listed
+    yet.
     """
 
     settings: ExitsSettings
     quiet_seconds: int
+    applied: Mapping[StrategyId, Set[GeneralExit]] = field(default_factory=dict)
 
     def raise_peaks(self, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Ledger:
         """Remember the best bid each lot has seen; trailing stops hang from it."""
@@ -94,18 +97,19 @@ class ExitEngine:
             return FLATTEN
         if is_closing:
             return CLOSE
-        if now >= lot.max_hold_until:
-            return "time"
+        applied = self.applied.get(lot.strategy, EVERY_EXIT)
+        if lot.max_hold_until is not None and now >= lot.max_hold_until and GeneralExit.TIME in applied:
+            return GeneralExit.TIME.value
         if quote is None:
             return None
         if quote.bid <= lot.bracket.stop_price:
             return "stop"
-        if regime is Regime.CRASH and quote.bid <= self._tightened(lot):
-            return "crash"
-        target = lot.bracket.target_price
+        if regime is Regime.CRASH and GeneralExit.CRASH in applied and quote.bid <= self._tightened(lot):
+            return GeneralExit.CRASH.value
+        target = lot.bracket.target_price if GeneralExit.TARGET in applied else None
         if target is not None and quote.bid >= target and not _rests_at_venue(ledger, lot):
-            return "target"
-        return "trailing" if self._trails(lot, quote.bid) else None
+            return GeneralExit.TARGET.value
+        return GeneralExit.TRAILING.value if GeneralExit.TRAILING in applied and self._trails(lot, quote.bid) else None
 
     def _tightened(self, lot: Lot) -> Decimal:
         distance = lot.entry_price - lot.bracket.stop_price

@@ -6,38 +6,46 @@ products that have a proposal: ``propose`` finds those, ``conclude`` decides abo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trader.model.cycle_state import FailureStreak, Regime, RegimeReading
+from trader.model.cycle_state import Regime, RegimeReading
 from trader.model.decisions import Decision, Denial, Plan, RiskReview, TradeProposal
 from trader.model.events import AuditNote
 from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import BelievedQuotes, CycleInputs, Detection, UniverseSelection
 from trader.model.ledger import Ledger
+from trader.model.market import BarsNeeded
 from trader.model.money import ZERO, Notional
 from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
-from trader.settings.policy import RiskSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 from trader.stages.commands import clear_drawdown
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.execution.protection import find_exposed
 from trader.stages.exits import ExitEngine
-from trader.stages.proposals import Answers, ask_strategies, leave_to_venue, make_contexts
+from trader.stages.proposals import (
+    Answers,
+    Needs,
+    ask_strategies,
+    check_readiness,
+    leave_to_venue,
+    list_bars_needed,
+    make_contexts,
+)
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
-from trader.stages.universe.checks import name_data_failures
+from trader.stages.universe.checks import count_failure, name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import find_old_marks, mark_equity, price_pegs, sweep_dust
 from trader.stages.verdicts import give_verdicts
-from trader.strategies.base import Strategy
+from trader.strategies.base import Strategy, read_exits, read_needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class PartialDecision:
     failures: tuple[str, ...]
     answers: Answers
     allocated: Allocated
-    turns_used: tuple[StrategyId, ...]
+    runs: Mapping[StrategyId, Instant]
     notes: tuple[AuditNote, ...]
 
     def products_to_buy(self) -> tuple[ProductId, ...]:
@@ -69,6 +77,7 @@ class Pipeline:
 
     settings: Settings
     strategies: Mapping[StrategyId, Strategy]
+    needs: Needs
     universe: UniverseManager
     triggers: TriggerEngine
     exits: ExitEngine
@@ -83,6 +92,7 @@ class Pipeline:
         return Pipeline(
             settings=settings,
             strategies=strategies,
+            needs={each: read_needs(each, strategy) for each, strategy in strategies.items()},
             universe=UniverseManager(
                 settings.universe,
                 settings.triggers.max_gap_ratio,
@@ -90,7 +100,11 @@ class Pipeline:
                 triggers.bars_needed(),
             ),
             triggers=triggers,
-            exits=ExitEngine(settings.exits, settings.cycle.quiet_period_seconds),
+            exits=ExitEngine(
+                settings.exits,
+                settings.cycle.quiet_period_seconds,
+                {each: read_exits(each, strategy) for each, strategy in strategies.items()},
+            ),
             allocator=CapitalAllocator(settings.allocation, settings.strategies),
             risk=RiskManager(
                 settings.risk,
@@ -126,6 +140,13 @@ class Pipeline:
         lots |= {r.intent.lot_id for r in ledger.active_orders if r.is_in_doubt and r.intent.side is Side.SELL}
         return len(lots)
 
+    def list_bars_needed(self, inputs: CycleInputs) -> tuple[BarsNeeded, ...]:
+        """List the bars that strategies which are due need beside those that every cycle reads."""
+        return list_bars_needed(self._list_due(inputs), self.needs, self.settings)
+
+    def _list_due(self, inputs: CycleInputs) -> tuple[StrategyId, ...]:
+        return self.allocator.due(inputs.ledger.strategy_runs, inputs.scheduled_at)
+
     def _believe(self, inputs: CycleInputs) -> BelievedQuotes:
         rules = self.settings.universe, self.settings.exits
         return believe_quotes(inputs.ledger, inputs.quotes, inputs.causes, inputs.now, *rules)
@@ -145,14 +166,21 @@ class Pipeline:
         ledger, cleared = clear_drawdown(ledger, equity, inputs.commands)
         selection = self.universe.admit(screen, inputs.bars, ledger.membership)
         exits = self.exits.propose(ledger, believed.quotes, regime, state, inputs.now, inputs.commands.closing())
-        due = self.allocator.due(ledger.strategy_runs, inputs.scheduled_at) if judges else ()
-        reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in due)
+        due = self._list_due(inputs) if judges else ()
+        ready = check_readiness(due, self.needs, inputs, ledger, selection, settings)
+        reads_triggers = any(self.strategies[strategy_id].reads_triggers for strategy_id in ready.asked)
         detection = self.triggers.detect(selection.candidates if reads_triggers else {}, regime)
         shown = replace(inputs, quotes=believed.filter(inputs.quotes)) if believed.refusals else inputs
-        contexts = make_contexts(due, shown, ledger, regime, selection, detection, settings)
-        answers = leave_to_venue(ask_strategies(self.strategies, contexts), ledger, believed.quotes)
+        contexts = make_contexts(ready, shown, ledger, regime, selection, detection, equity, settings)
+        answers = ask_strategies(self.strategies, contexts, ready.denials)
+        answers = leave_to_venue(answers, ledger, believed.quotes)
         failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
+        # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
+        is_fresh = inputs.now - inputs.scheduled_at <= settings.cycle.max_tick_age_seconds
+        kept = {*answers.failed, *ready.unfinished} if complete and is_fresh and inputs.enters else set(due)
+        used = [each for each in due if each not in kept]
+        turns = self.allocator.end_turns(ledger.strategy_runs, used, inputs.scheduled_at, counts=judges)
         return PartialDecision(
             reading=reading,
             believed=believed,
@@ -165,22 +193,13 @@ class Pipeline:
             failures=(*inputs.failures, *name_data_failures(selection.denials)),
             answers=answers,
             allocated=self.allocator.allocate(exits, answers.proposals),
-            turns_used=self._turns_used(due, answers.failed, inputs, complete=complete),
-            notes=(*notes, *cleared, *answers.notes),
+            runs=turns.last_runs,
+            notes=(*notes, *cleared, *answers.notes, *turns.notes),
         )
-
-    def _turns_used(
-        self, due: tuple[StrategyId, ...], failed: Collection[StrategyId], inputs: CycleInputs, *, complete: bool
-    ) -> tuple[StrategyId, ...]:
-        # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
-        is_fresh = inputs.now - inputs.scheduled_at <= self.settings.cycle.max_tick_age_seconds
-        if not (complete and is_fresh and inputs.enters):
-            return ()
-        return tuple(strategy_id for strategy_id in due if strategy_id not in failed)
 
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
         """Check depth, risk and capital, plan the orders, and say one thing about every product."""
-        proposals, depth_denials = self._with_depth(partial, inputs)
+        proposals, depth_denials = self.universe.check_depths(partial.allocated.proposals, partial.selection, inputs)
         portfolio = self._portfolio(partial, inputs, proposals)
         regime = partial.reading.state.current
         context = ExecutionContext(
@@ -260,22 +279,6 @@ class Pipeline:
             commands=inputs.commands,
         )
 
-    def _with_depth(
-        self, partial: PartialDecision, inputs: CycleInputs
-    ) -> tuple[list[TradeProposal], tuple[Denial, ...]]:
-        kept: list[TradeProposal] = []
-        denials: list[Denial] = []
-        for proposal in partial.allocated.proposals:
-            candidate = partial.selection.candidates.get(proposal.product_id)
-            denial = None
-            if proposal.side is Side.BUY and candidate is not None:
-                denial = self.universe.check_depth(candidate, inputs.depth.get(proposal.product_id), inputs.causes)
-            if denial is None:
-                kept.append(proposal)
-            else:
-                denials.append(replace(denial, strategy=proposal.strategy, proposal=proposal))
-        return kept, tuple(denials)
-
     def _remember(self, partial: PartialDecision, inputs: CycleInputs) -> Ledger:
         ledger, now = partial.ledger, inputs.now
         streak, complete = ledger.failure_streak, partial.complete
@@ -285,16 +288,6 @@ class Pipeline:
             membership=partial.selection.membership if inputs.enters else ledger.membership,
             regime=partial.reading.state,
             failure_streak=streak,
-            strategy_runs={**ledger.strategy_runs, **dict.fromkeys(partial.turns_used, inputs.scheduled_at)},
+            strategy_runs=partial.runs,
             cooldowns={base: cooldown for base, cooldown in ledger.cooldowns.items() if now < cooldown.until},
         )
-
-
-def count_failure(streak: FailureStreak, risk: RiskSettings, now: Instant, *, data_complete: bool) -> FailureStreak:
-    """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
-    if data_complete:
-        return replace(streak, failed_cycles=0) if streak.failed_cycles else streak
-    failed = streak.failed_cycles + 1
-    if failed < risk.failed_cycles_max:
-        return replace(streak, failed_cycles=failed)
-    return replace(streak, failed_cycles=0, cooldown_until=Instant(now + risk.failed_cooldown_minutes * 60))

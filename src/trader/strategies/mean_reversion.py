@@ -14,7 +14,7 @@ from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
-from trader.model.lots import Lot
+from trader.model.lots import EVERY_EXIT, Lot
 from trader.model.market import Bars
 from trader.model.money import from_float
 from trader.model.orders import Side
@@ -58,6 +58,8 @@ class MeanReversion:
     """Settings bound to the two questions: far enough below to buy, near enough to sell."""
 
     reads_triggers = False
+    bars = ()
+    exits = EVERY_EXIT
 
     strategy_id: StrategyId
     settings: MeanReversionSettings

@@ -18,6 +18,7 @@ from trader.model.decisions import Denial, Detail, Direction, TradeProposal, Tri
 from trader.model.denials import DenialCode
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
+from trader.model.lots import EVERY_EXIT
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
@@ -72,6 +73,8 @@ class RulesEngine:
     """Settings bound to the mapping of triggers to proposals."""
 
     reads_triggers = True
+    bars = ()
+    exits = EVERY_EXIT
 
     strategy_id: StrategyId
     settings: RulesEngineSettings

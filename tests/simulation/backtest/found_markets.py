@@ -81,7 +81,7 @@ FOUND: dict[str, Market] = {
         },
         Shipped(
             {
-                f"{_RULES}.every_minutes": 15,
+                f"{_RULES}.schedule": {"every_minutes": 15},
                 f"{_RULES}.settings.rules[5].stop_pct": 1,
                 "universe.tiers.tier_1_core.volume_24h_min": 0,
                 "regime.crash_volatility_pct": 1000,
@@ -104,7 +104,7 @@ FOUND: dict[str, Market] = {
                 "triggers.atr_ratio_min": 0.5,
                 "triggers.per_cycle_max": 1,
                 f"{_REVERSION}.enabled": True,
-                f"{_REVERSION}.every_minutes": 0,
+                f"{_REVERSION}.schedule": {"every_minutes": 0},
                 "universe.tiers.tier_1_core.volume_24h_min": 0,
                 "universe.tiers.tier_2_rotational.volume_24h_min": 0,
                 "universe.leave_after_cycles": 1,
@@ -135,7 +135,7 @@ FOUND: dict[str, Market] = {
                 "triggers.max_gap_ratio": 0.3,
                 f"{_REVERSION}.enabled": True,
                 f"{_RULES}.enabled": False,
-                f"{_REVERSION}.every_minutes": 60,
+                f"{_REVERSION}.schedule": {"every_minutes": 60},
                 "universe.tiers.tier_1_core.volume_24h_min": 1_000_000,
                 "universe.tiers.tier_2_rotational.volume_24h_min": 0,
                 "universe.tiers.tier_3_dynamic.discover_max": 0,

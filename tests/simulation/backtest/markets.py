@@ -17,6 +17,7 @@ from desk.backtest.world import Recorded
 from desk.bench.breakout import BreakoutTerms
 from desk.markets.candle_market import make_product
 from recorded_candles import BEGIN, Spells, Weather, make_random_series, make_spelled_series
+from simulation.backtest.daily import DailyTerms
 from simulation.backtest.traders import TERMS, PlugIn, Shipped
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.market import Granularity
@@ -72,7 +73,7 @@ class Market:
         bases = tuple(dict.fromkeys(Asset(name.split("-", maxsplit=1)[0]) for name in self.series))
         settings = self.trader.make_settings(bases)
         keyed = {(name, length): each for name, each in series.items()}
-        return Recorded(settings, products, keyed, self.trader.make_strategies(), self.absence_seconds)
+        return Recorded(settings, products, keyed, self.trader.make_strategies(settings), self.absence_seconds)
 
     def _time(self, number: int) -> Instant:
         return Instant(BEGIN + self.offset + number * self.pace)
@@ -111,6 +112,8 @@ def make_breakout_market(
     every_minutes: int = 0,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     is_watched: bool = False,
+    daily: DailyTerms | None = None,
+    needs_hours: bool = False,
     **more: Any,
 ) -> Market:
     """Make a market of calm and wild hours, on which the plug-in trades at each close of *bars* of five minutes."""
@@ -119,5 +122,5 @@ def make_breakout_market(
         f"{base}-USD": Spells((seed, number), candles, 100.0 / (number + 1), sigma, holes)
         for number, base in enumerate(bases)
     }
-    trader = PlugIn(terms, every_minutes, changes or {})
+    trader = PlugIn(terms, every_minutes, changes or {}, daily, needs_hours)
     return Market(series, trader, bars - 1, is_watched=is_watched, **more)

@@ -17,9 +17,12 @@ from desk.backtest.schedule import Schedule
 from desk.backtest.world import Recorded
 from desk.bench.breakout import BreakoutTerms
 from recorded_candles import Spells, Weather
-from simulation.backtest.comparison import SCREENS, find_differences, play
+from simulation.backtest.comparison import SCREENS, Played, find_differences, play
+from simulation.backtest.daily import DAILY, DailyTerms
 from simulation.backtest.markets import STEP, Market
 from simulation.backtest.traders import PlugIn, Shipped
+from trader.model.lots import GeneralExit
+from trader.settings import Settings
 from trader.settings.app import FillModel
 
 _TICKS, _BARS = 200, 500
@@ -37,8 +40,8 @@ CHOICES: dict[str, Sequence[object]] = {
     "triggers.max_gap_ratio": (0.1, 0.3),
     f"{_REVERSION}.enabled": (True, True, False),
     f"{_RULES}.enabled": (True, True, True, False),
-    f"{_REVERSION}.every_minutes": (0, 15, 60),
-    f"{_RULES}.every_minutes": (0, 0, 15),
+    f"{_REVERSION}.schedule": tuple({"every_minutes": each} for each in (0, 15, 60)),
+    f"{_RULES}.schedule": tuple({"every_minutes": each} for each in (0, 0, 15)),
     f"{_REVERSION}.settings.hit_ratio": (0.6, 1),
     f"{_RULES}.settings.conviction_min": (0.3, 0.45, 0.6),
     f"{_TIERS}.tier_1_core.volume_24h_min": (0, _DAY_NOTIONAL),
@@ -99,7 +102,30 @@ def draw_market(seed: int) -> Market:
         missed=missed,
         troubles=tuple(troubles),
     )
+    market = replace(market, trader=_add_daily(seed, market))
     return replace(market, spans=_draw_spans(seed, market), absence_seconds=0) if seed % 2 else market
+
+
+def _add_daily(seed: int, market: Market) -> Shipped | PlugIn:
+    """Put a strategy of once a day beside most traders, due while the run goes on; the plug-in may need hours itself.
+
+    Of the first day there is no closed day: there it waits, and may miss its turn.
+    """
+    chance, trader = random.Random(f"daily {seed}"), market.trader
+    needs_hours, is_daily = chance.random() < 0.3, chance.random() < 0.7
+    if is_daily:
+        minutes = (market.offset + chance.randrange(market.ticks * market.pace)) // 60 % (24 * 60)
+        terms = DailyTerms(
+            f"{minutes // 60:02}:{minutes % 60:02}",
+            chance.choice((1, 2, 6, 12, 23)),
+            days=chance.choice((1, 1, 2)),
+            hours=chance.choice((2, 4, 30)),
+            stop_pct=Decimal(chance.choice(("0.6", "2", "5"))),
+            hold_hours=chance.choice((1, 5, 30, None)),
+            exits=frozenset(each for each in GeneralExit if chance.random() < 0.6),
+        )
+        trader = replace(trader, daily=terms)
+    return replace(trader, needs_hours=needs_hours) if isinstance(trader, PlugIn) else trader
 
 
 def _draw_spans(seed: int, market: Market) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -199,6 +225,19 @@ def count_listings(recorded: Recorded, schedule: Schedule) -> int:
     return sum(schedule.ticks[0] < at < schedule.ticks[-1] for at in recorded.list_universe().changes())
 
 
+def count_turns(truth: Played, settings: Settings) -> Counter[str]:
+    """Count the daily strategy's turns, used and missed, and the lots that it opened."""
+    section, counts = settings.strategies.get(DAILY), Counter[str]()
+    for before, after in truth.books.values():
+        if section is None or before is None or after is None:
+            continue
+        one, other = (each.strategy_runs.get(DAILY) for each in (before, after))
+        if one is not None and other is not None and one != other:
+            counts["missed" if section.schedule.find_missed(one, other) == other else "turns"] += 1
+        counts["daily_lots"] += sum(lot.strategy == DAILY and key not in before.lots for key, lot in after.lots.items())
+    return counts
+
+
 def compare_market(market: Market) -> tuple[list[str], Counter[str]]:
     """Play a market both ways; return what differs, and what there was to compare."""
     recorded, schedule, troubles = market.record(), market.schedule(), market.disturbances()
@@ -206,6 +245,7 @@ def compare_market(market: Market) -> tuple[list[str], Counter[str]]:
     tally = screened.tally
     counts = Counter(ticks=tally.ticks, exact=tally.exact, watches=tally.watches, fills=len(truth.world.store.fills))
     counts["listings"] = count_listings(recorded, schedule)
+    counts |= count_turns(truth, recorded.settings)
     return find_differences(truth, screened), counts
 
 
@@ -224,7 +264,8 @@ def main() -> int:
             print(f"DIFFERENT market {seed}: {'; '.join(found[:5])}", flush=True)
     print(
         f"markets={told.markets} first={told.first} ticks={counts['ticks']} exact={counts['exact']} "
-        f"watches={counts['watches']} fills={counts['fills']} listings={counts['listings']} different={different} "
+        f"watches={counts['watches']} fills={counts['fills']} listings={counts['listings']} turns={counts['turns']} "
+        f"missed={counts['missed']} daily_lots={counts['daily_lots']} different={different} "
         f"cpu_seconds={time.process_time() - begun:.0f}"
     )
     return int(bool(different) or not counts["fills"])

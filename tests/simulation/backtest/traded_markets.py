@@ -24,7 +24,7 @@ COME_AND_GONE = Market(
         {
             "triggers.atr_ratio_min": 0.5,
             f"{_REVERSION}.enabled": True,
-            f"{_REVERSION}.every_minutes": 60,
+            f"{_REVERSION}.schedule": {"every_minutes": 60},
             f"{_RULES}.settings.conviction_min": 0.6,
             f"{_RULES}.settings.rules[2].hold_hours_max": 1,
             f"{_TIERS}.tier_1_core.volume_24h_min": 1_000_000,
@@ -65,7 +65,7 @@ CROWDED = Market(
         {
             "triggers.atr_ratio_min": 0.5,
             f"{_REVERSION}.enabled": True,
-            f"{_REVERSION}.every_minutes": 60,
+            f"{_REVERSION}.schedule": {"every_minutes": 60},
             f"{_RULES}.settings.conviction_min": 0.3,
             f"{_RULES}.settings.rules[0].stop_pct": 1,
             f"{_RULES}.settings.rules[2].stop_pct": Decimal(8) / 6,

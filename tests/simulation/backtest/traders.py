@@ -10,12 +10,16 @@ from typing import Any
 from architecture.tree import ROOT
 from desk.bench.breakout import Breakout, BreakoutTerms
 from factories_settings import shipped_settings
+from simulation.backtest.daily import DAILY, Daily, DailyTerms
 from trader.adapters.config.files import load_settings
 from trader.model.cycle_state import Regime
 from trader.model.ids import Asset, StrategyId
+from trader.model.market import BarsNeeded, Granularity
 from trader.settings import Settings
 from trader.settings.app import FillModel, Mode
 from trader.settings.policy import StrategySettings
+from trader.settings.schedule import ScheduleSettings
+from trader.strategies import registry
 from trader.strategies.base import Strategy
 
 BREAKOUT = StrategyId("breakout")
@@ -42,18 +46,41 @@ SHORT: dict[str, object] = {
 }
 
 
+class HourlyBreakout(Breakout):
+    """The same, which will not trade a product without its newest hours."""
+
+    bars = (BarsNeeded(Granularity.ONE_HOUR, 3),)
+
+
+def with_daily(settings: Settings, terms: DailyTerms | None) -> Settings:
+    """Give the daily strategy its section."""
+    if terms is None:
+        return settings
+    schedule = ScheduleSettings(at=terms.at, catch_up_hours=terms.catch_up_hours)
+    section = StrategySettings(Decimal(50), 10, terms, schedule, enabled=True)
+    return replace(settings, strategies={**settings.strategies, DAILY: section})
+
+
+def make_daily(terms: DailyTerms | None) -> dict[StrategyId, Strategy]:
+    """The daily strategy under its name."""
+    return {} if terms is None else {DAILY: Daily(DAILY, terms)}
+
+
 @dataclass(frozen=True)
 class Shipped:
-    """The shipped strategies in the shipped universe, with *overrides* by key path."""
+    """The shipped strategies in the shipped universe, with *overrides* by key path, beside the *daily* one if any."""
 
     overrides: Mapping[str, object] = field(default_factory=dict)
+    daily: DailyTerms | None = None
 
     def make_settings(self, _: Sequence[Asset]) -> Settings:
         """The shipped settings for a short history, and what is overridden. Raises: ConfigError for a misfit."""
-        return shipped_settings(SHORT | dict(self.overrides))
+        return with_daily(shipped_settings(SHORT | dict(self.overrides)), self.daily)
 
-    def make_strategies(self) -> None:
+    def make_strategies(self, settings: Settings) -> dict[StrategyId, Strategy]:
         """Those that the settings name."""
+        shipped = {name: each for name, each in settings.strategies.items() if name != DAILY}
+        return {**registry.build(shipped), **make_daily(self.daily)}
 
 
 @dataclass(frozen=True)
@@ -63,10 +90,13 @@ class PlugIn:
     terms: BreakoutTerms = TERMS
     every_minutes: int = 0
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    daily: DailyTerms | None = None
+    needs_hours: bool = False
 
-    def make_strategies(self) -> dict[StrategyId, Strategy]:
-        """The one, under its own name."""
-        return {BREAKOUT: Breakout(BREAKOUT, self.terms)}
+    def make_strategies(self, _: Settings) -> dict[StrategyId, Strategy]:
+        """The one, under its own name, and the *daily* one if any."""
+        kind = HourlyBreakout if self.needs_hours else Breakout
+        return {BREAKOUT: kind(BREAKOUT, self.terms), **make_daily(self.daily)}
 
     def make_settings(self, bases: Sequence[Asset]) -> Settings:
         """Settings under which nothing is in its way; then the changes, section by section."""
@@ -116,7 +146,7 @@ class PlugIn:
             weight_pct=Decimal(100),
             trades_per_cycle_max=10,
             settings=self.terms,
-            every_minutes=self.every_minutes,
+            schedule=ScheduleSettings(every_minutes=self.every_minutes),
             enabled=True,
         )
         settings = replace(shipped, strategies={BREAKOUT: section})
@@ -124,4 +154,4 @@ class PlugIn:
             settings = replace(
                 settings, **{name: replace(getattr(settings, name), **values) for name, values in part.items()}
             )
-        return settings
+        return with_daily(settings, self.daily)

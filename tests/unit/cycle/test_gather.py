@@ -34,8 +34,9 @@ from trader.model.events import EventKind
 from trader.model.ids import Instant, ProductId, cycle_id_at
 from trader.model.inputs import CycleInputs, Tick
 from trader.model.ledger import Ledger
-from trader.model.market import FeeRates
+from trader.model.market import BarsNeeded, FeeRates, Granularity
 from trader.model.trading_state import TradingState
+from trader.settings.schedule import ScheduleSettings
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.manager import UniverseScreen
 
@@ -476,3 +477,56 @@ def test_path_dips_where_the_tests_say() -> None:
     world.cycles(2)
 
     assert world.ledger.lots
+
+
+# --- bars that only some strategies need
+
+HOURS = BarsNeeded(Granularity.ONE_HOUR, 20)
+
+
+def an_hourly_world(strategy: Scripted) -> World:
+    """Asked every fifteen minutes, on hours of its own."""
+    world = a_world(strategy=strategy)
+    settings = world.pipeline.settings
+    (name,) = settings.strategies
+    paced = replace(settings.strategies[name], schedule=ScheduleSettings(every_minutes=15))
+    settings = replace(settings, strategies={name: paced})
+    return replace(world, pipeline=Pipeline.build(settings, {name: strategy}))
+
+
+def test_bars_of_a_strategy_are_read_when_it_is_due_and_in_no_other_cycle() -> None:
+    """Four cycles: due in the first and the fourth."""
+    strategy = Scripted(bars=[HOURS])
+    world, asked = an_hourly_world(strategy), []
+    world.meddlers["market.bars"] = lambda original, *wanted: asked.append(wanted[1:3]) or original(*wanted)
+
+    world.cycles(4)
+
+    own = (HOURS.granularity, HOURS.count)
+    assert (2, 2) == (asked.count(own), len(strategy.seen))
+    bars = strategy.seen[0].bars(SOL, Granularity.ONE_HOUR)
+    assert bars is not None
+    assert (20, Granularity.ONE_HOUR) == (len(bars), bars.granularity)
+
+
+def test_bars_of_a_strategy_that_cannot_be_read_keep_nobody_else_from_entering() -> None:
+    """The cycle is complete and names the read; the strategy's turn comes again with the next cycle."""
+    strategy = Scripted(bars=[HOURS])
+    world, asked = an_hourly_world(strategy), []
+
+    def fail(original: Any, *wanted: Any) -> Any:
+        if wanted[1:3] == (HOURS.granularity, HOURS.count):
+            asked.append(wanted)
+            raise VenueUnavailable("GET /candles: HTTP 503")
+        return original(*wanted)
+
+    world.meddlers["market.bars"] = fail
+    first = world.cycle()
+    world.pass_bars()
+    world.cycle()
+
+    assert first.decision is not None
+    assert (CycleOutcome.COMPLETED, True) == (first.outcome, first.decision.complete)
+    assert "ONE_HOUR bars: GET /candles: HTTP 503" in first.decision.failures
+    assert {DenialCode.DATA_MISSING} == {each.code for each in first.decision.verdicts if each.product_id in (SOL, ETH)}
+    assert (2, {}) == (len(asked), dict(world.ledger.strategy_runs))

@@ -96,7 +96,9 @@ def test_run_shows_stop_target_and_quantity_of_what_it_holds_whole(width: int) -
     }
 
     text = "\n".join(shown(width, lambda console: print_run(totals, console)))
+    lot["max_hold_until"] = None
 
+    assert "no limit" in " ".join(shown(200, lambda console: print_run(totals, console)))
     for word in ("1INCH-USDC", "123456789.12346", "0.000012345679", "0.00001187", "6.23", "10000.00", "unknown"):
         assert word in text
     flat = " ".join(text.split())

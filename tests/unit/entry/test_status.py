@@ -69,6 +69,14 @@ def test_small_quantity_has_no_exponent() -> None:
     assert "0.00000012" == told["lots"][0]["quantity"]
 
 
+def test_lot_that_no_time_ends_has_no_day_to_be_sold_by() -> None:
+    """How long it is held is told all the same, here and on the screen."""
+    told = describe(a_ledger(lots=[a_lot(max_hold_until=None)]))
+
+    (lot,) = told["lots"]
+    assert (None, None, 1) == (lot["sold_by"], lot["days"], lot["day"])
+
+
 def test_lot_says_what_it_gained_and_how_far_its_stop_is() -> None:
     """Bought at 100, now worth 104, its stop at 94."""
     told = describe(a_ledger(lots=[a_lot()], accepted_marks={Asset("BTC"): AcceptedMark(Price(104), NOW)}))

@@ -63,7 +63,6 @@ def _conviction(minimum: str) -> dict[str, object]:
 _RULES_ENGINE: Mapping[str, Row] = {
     "enabled": Row("false", _BURST),
     "weight_pct": Row(1, _BURST),
-    "every_minutes": Row(60, _after_minutes("rules_engine", 30, shapes.burst())),
     "trades_per_cycle_max": Row(1, _TWO_BURSTS),
     "settings.strength_weight": Row("0.2", _BURST, _conviction("0.65")),
     "settings.confidence_weight": Row("0.1", _BURST, _conviction("0.65")),
@@ -82,7 +81,7 @@ _RULES_ENGINE: Mapping[str, Row] = {
 _MEAN_REVERSION: Mapping[str, Row] = {
     "enabled": Row("true", _SAG),
     "weight_pct": Row(1, _SAG, _ALONE),
-    "every_minutes": Row(5, _after_minutes("mean_reversion", 10, shapes.sag()), _ALONE),
+    "schedule.every_minutes": Row(5, _after_minutes("mean_reversion", 10, shapes.sag()), _ALONE),
     "trades_per_cycle_max": Row(2, _TWO_SAGS, _ALONE),
     "settings.band_bars": Row(12, _SAG, _ALONE),
     "settings.entry_z": Row(4, _SAG, _ALONE),

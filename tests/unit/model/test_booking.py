@@ -22,6 +22,7 @@ from factories import (
 )
 from trader.errors import InvariantViolation
 from trader.model.booking import book_dust, book_fill, exceeds_intent, would_oversell
+from trader.model.codec import decode, encode
 from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId
 from trader.model.ledger import Ledger, cash_imbalance
 from trader.model.lots import Dust
@@ -81,6 +82,16 @@ def test_lot_is_what_its_fills_bought() -> None:
         lot.entry_price,
     )
     assert (NOW + 60, intent.bracket, intent.max_hold_until) == (lot.opened_at, lot.bracket, lot.max_hold_until)
+
+
+def test_lot_of_an_entry_without_a_time_limit_has_none() -> None:
+    """Read back from what is stored, too."""
+    ledger = a_ledger(working=[an_order_record(an_intent(max_hold_until=None))])
+
+    booked_ledger = book_fill(ledger, *bought("1"))
+
+    assert booked_ledger.lots[ENTRY].max_hold_until is None
+    assert booked_ledger == decode(Ledger, encode(booked_ledger))
 
 
 def test_partial_sale_realizes_its_part_of_cost_and_fees() -> None:

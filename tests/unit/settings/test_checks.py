@@ -246,10 +246,10 @@ def test_shipped_settings_contradict_nothing() -> None:
             ),
         ),
         (
-            {"strategies.rules_engine.every_minutes": 4},
+            {"strategies.rules_engine.schedule": {"every_minutes": 4}},
             (
-                "strategies.rules_engine.every_minutes: 4 never decides, because cycle.period_seconds 300 is longer; "
-                "allowed is 0 for every cycle, or a longer time"
+                "strategies.rules_engine.schedule.every_minutes: 4 never decides, because cycle.period_seconds 300 is "
+                "longer; allowed is 0 for every cycle, or a longer time"
             ),
         ),
         # --- risk: pace and caps

@@ -11,6 +11,7 @@ from trader.model.decisions import TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, StrategyId
 from trader.settings.policy import AllocationSettings, StrategySettings
+from trader.settings.schedule import ScheduleSettings
 from trader.stages.allocation import Allocated, CapitalAllocator
 
 
@@ -35,14 +36,17 @@ def ids(proposals: tuple[TradeProposal, ...]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("ago", "expected"), [(899, []), (900, [RULES]), (901, [RULES])])
 def test_strategy_is_due_when_its_cadence_has_come_round(ago: int, expected: list[StrategyId]) -> None:
     """Every fifteen minutes: to the second."""
-    allocator = an_allocator({RULES: strategy_settings(every_minutes=15)})
+    allocator = an_allocator({RULES: strategy_settings(schedule=ScheduleSettings(every_minutes=15))})
 
     assert expected == list(allocator.due({RULES: Instant(NOW - ago)}, NOW))
 
 
+HOURLY = ScheduleSettings(every_minutes=60)
+
+
 def test_strategy_that_never_ran_is_due() -> None:
     """And one without a cadence is due in every cycle."""
-    allocator = an_allocator({RULES: strategy_settings(every_minutes=60), OTHER: strategy_settings()})
+    allocator = an_allocator({RULES: strategy_settings(schedule=HOURLY), OTHER: strategy_settings()})
 
     assert (OTHER, RULES) == allocator.due({OTHER: NOW}, NOW)
 

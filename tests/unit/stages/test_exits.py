@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from factories import (
     NOW,
+    OTHER,
     PREFIX,
+    RULES,
     a_bracket_intent,
     a_held_ledger,
     a_quote,
@@ -23,7 +26,7 @@ from trader.model.cycle_state import Regime
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.ledger import Ledger
-from trader.model.lots import Lot
+from trader.model.lots import EVERY_EXIT, GeneralExit, Lot
 from trader.model.market import Quote
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -62,9 +65,10 @@ def reasons(
     switch: TradingState = TradingState.RUN,
     now: int = NOW,
     ask: str | None = None,
+    applied: Collection[GeneralExit] = EVERY_EXIT,
     **settings: Any,
 ) -> list[str]:
-    engine = ExitEngine(replace(shipped_settings().exits, **settings), QUIET)
+    engine = ExitEngine(replace(shipped_settings().exits, **settings), QUIET, {RULES: frozenset(applied)})
     return [wish.reason for wish in engine.propose(ledger, quoted(bid, ask), regime, switch, Instant(now))]
 
 
@@ -344,3 +348,45 @@ def test_exit_whose_fills_are_never_listed_is_waited_for_a_quiet_period(over_ago
     ledger = held(an_order_record(an_exit_intent(), OrderStatus.CANCELLED, **over), max_hold_until=NOW)
 
     assert expected == reasons(ledger, "100")
+
+
+# --- what applies to the lots of a strategy
+
+
+WAYS: list[tuple[GeneralExit, dict[str, Any]]] = [
+    (GeneralExit.TIME, {"bid": None, "now": DUE}),
+    (GeneralExit.TARGET, {"bid": "112"}),
+    (GeneralExit.CRASH, {"bid": "96", "regime": Regime.CRASH}),
+    (GeneralExit.TRAILING, {"bid": "105", "trailing": True}),
+]
+
+
+@pytest.mark.parametrize(("way", "seen"), WAYS)
+def test_general_exit_sells_only_where_its_strategy_lets_it_apply(way: GeneralExit, seen: dict[str, Any]) -> None:
+    """Its own settings say the rest."""
+    ledger = held(peak_price=Price(109))
+
+    assert [way] == reasons(ledger, **seen, applied={way})
+    assert [] == reasons(ledger, **seen, applied=EVERY_EXIT - {way})
+
+
+def test_stop_sells_whatever_applies() -> None:
+    """It is no wish of a strategy."""
+    assert ["stop"] == reasons(held(), "93", applied=())
+
+
+def test_lot_of_a_strategy_that_is_not_configured_ends_in_every_way() -> None:
+    """Nobody says otherwise."""
+    engine = ExitEngine(shipped_settings().exits, QUIET, {OTHER: frozenset()})
+
+    proposals = engine.propose(held(), {}, Regime.CHOP, TradingState.RUN, DUE)
+
+    assert ["time"] == [each.reason for each in proposals]
+
+
+def test_lot_without_a_time_limit_is_held_for_ever() -> None:
+    """A thousand days; its stop stands."""
+    ledger, later = held(max_hold_until=None), NOW + 1000 * 86_400
+
+    assert [] == reasons(ledger, "100", now=later)
+    assert ["stop"] == reasons(ledger, "94", now=later)

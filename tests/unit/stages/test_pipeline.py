@@ -49,13 +49,17 @@ from trader.model.lots import Lot
 from trader.model.market import Depth, Granularity, Quote
 from trader.model.money import Notional, Price, Quantity
 from trader.model.orders import OrderPurpose
+from trader.model.round_trips import RoundTrip
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
-from trader.stages.pipeline import Pipeline, count_failure
+from trader.settings.schedule import ScheduleSettings
+from trader.stages.pipeline import Pipeline
+from trader.stages.universe.checks import count_failure
 from trader.strategies.base import Strategy
 
 SOL, ETH = ProductId("SOL-USD"), ProductId("ETH-USD")
 LOT = ClientOrderId(PREFIX + "entry")
+FEE = Decimal("0.005")
 #: SOL has just risen, ADA has just fallen.
 MOVES = {"SOL-USD": 4.0, "ADA-USD": -6.0}
 CHOPPY = RegimeState(Regime.CHOP, Regime.CHOP)
@@ -286,6 +290,50 @@ def test_what_could_not_be_read_of_a_held_product_is_not_made_up() -> None:
     assert HeldProduct(Asset("XRP"), None, None) == held_by(strategy)[ProductId("XRP-USD")]
 
 
+def test_strategy_sees_what_its_own_part_of_the_equity_is_and_what_is_left_of_it() -> None:
+    """40 % of a quarter of 10,000; a lot worth 100 at its mark and a working buy of 201.01 with its fee taken."""
+    mine, theirs = Scripted(), Scripted()
+    working = an_intent("ada", product_id="ADA-USD", quantity=Quantity(2), limit_price=Price(100), fee_rate_max=FEE)
+    inputs = some_facts(ledger=a_ledger(regime=CHOPPY, working=[working], lots=[a_lot("ETH-USD")]))
+    pipeline = told(mine, theirs, weight_pct=Decimal(40))
+
+    pipeline.decide(inputs)
+
+    (context,), (other,) = mine.seen, theirs.seen
+    equity = context.equity
+    assert equity is not None
+    assert equity == other.equity
+    assert (equity / 10, equity / 10) == (context.capital, other.capital)
+    taken = inputs.quotes[ETH].bid + 2 * 100 * (1 + FEE)
+    assert (equity / 10 - taken, equity / 10) == (context.cash, other.cash)
+
+
+def test_strategy_without_an_equity_is_told_of_no_money() -> None:
+    """What is held has no price, and never had one."""
+    strategy = Scripted()
+    inputs = with_lots(some_facts(), a_lot("ETH-USD"))
+
+    told(strategy).decide(replace(inputs, quotes={each: q for each, q in inputs.quotes.items() if each != ETH}))
+
+    (context,) = strategy.seen
+    assert (None, None, None) == (context.equity, context.capital, context.cash)
+
+
+def test_strategy_sees_its_own_round_trips_only() -> None:
+    """Oldest first, as they closed."""
+    mine, theirs = Scripted(), Scripted()
+    rows = (a_round_trip("one"), a_round_trip("two", strategy=OTHER), a_round_trip("three"))
+
+    told(mine, theirs).decide(some_facts(ledger=a_ledger(regime=CHOPPY, round_trips=rows)))
+
+    assert [["one", "three"], ["two"]] == [[row.lot_id for row in each.seen[0].round_trips] for each in (mine, theirs)]
+
+
+def a_round_trip(name: str, strategy: StrategyId = RULES) -> RoundTrip:
+    at, price = Instant(NOW - 900), Price(100)
+    return RoundTrip(ClientOrderId(name), strategy, ETH, at, at, price, price, Notional(-1), "stop")
+
+
 def test_strategy_sees_its_own_held_products_only() -> None:
     """Like its lots."""
     mine, theirs = Scripted(), Scripted()
@@ -314,7 +362,7 @@ def test_strategy_is_asked_when_it_is_due(ago: int, asked: int) -> None:
     strategy = Scripted()
     ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
 
-    decision = told(strategy, every_minutes=15).decide(some_facts(ledger=ledger))
+    decision = told(strategy, schedule=ScheduleSettings(every_minutes=15)).decide(some_facts(ledger=ledger))
 
     assert asked == len(strategy.seen)
     assert {RULES: NOW if asked else NOW - ago} == decision.ledger.strategy_runs
@@ -343,7 +391,7 @@ def test_cycle_that_could_not_act_uses_up_nobodys_turn(
     strategy = Scripted()
     inputs = replace(some_facts(ledger=a_ledger(regime=CHOPPY, strategy_runs=before)), **changes)
 
-    decision = told(strategy, every_minutes=1440).decide(inputs)
+    decision = told(strategy, schedule=ScheduleSettings(every_minutes=1440)).decide(inputs)
 
     is_blind = inputs.trading_state in (TradingState.FLATTEN, TradingState.HALT)
     assert (0 if is_blind else 1) == len(strategy.seen)
@@ -368,7 +416,7 @@ def test_strategy_that_failed_keeps_its_turn() -> None:
 def test_strategy_whose_turn_was_not_used_up_is_asked_in_the_next_cycle() -> None:
     """And from then on at its own pace."""
     strategy = Scripted()
-    pipeline = told(strategy, every_minutes=1440)
+    pipeline = told(strategy, schedule=ScheduleSettings(every_minutes=1440))
     halted = pipeline.decide(some_facts(trading_state=TradingState.REDUCE_ONLY)).ledger
     first = pipeline.decide(some_facts(ledger=halted, now=NOW + 300)).ledger
 
@@ -381,7 +429,7 @@ def test_strategy_whose_turn_was_not_used_up_is_asked_in_the_next_cycle() -> Non
 def test_triggers_are_looked_for_where_a_due_strategy_reads_them(reads: bool, ago: int, looked: bool) -> None:
     """For nobody else: they are a good part of what a cycle costs."""
     ledger = a_ledger(regime=CHOPPY, strategy_runs={RULES: Instant(NOW - ago)})
-    pipeline = told(Scripted(reads_triggers=reads), every_minutes=15)
+    pipeline = told(Scripted(reads_triggers=reads), schedule=ScheduleSettings(every_minutes=15))
 
     decision = pipeline.decide(some_facts(moves=MOVES, ledger=ledger))
 

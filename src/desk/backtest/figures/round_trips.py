@@ -18,7 +18,7 @@ from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.lots import Lot
 from trader.model.money import ZERO
 from trader.model.orders import Fill, Side
-from trader.stages.reconcile.settlement import describe_closing
+from trader.model.round_trips import describe_closing
 
 #: What a lot that is held is said to have been ended by.
 OPEN = "open"

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+
 import numpy as np
 
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, Flags, MarketGrid
 from desk.backtest.screen.watch import Watch
-from trader.model.ids import ProductId
+from trader.model.ids import ProductId, StrategyId
 from trader.model.ledger import Ledger
-from trader.model.lots import Lot
+from trader.model.lots import EVERY_EXIT, GeneralExit, Lot
 from trader.settings import Settings
 
 
 class ExitScreen:
     """Where the bid reaches what a lot is sold at. *believed* says where its quote is believed, *crash* the regime.
 
-    Peaks are raised by ticks. Where the rows of the grid are others (*between_ticks*), a peak may be as high as
-    anything was traded at before.
+    *applied* says which general exits apply, as to the engine. Peaks are raised by ticks. Where the rows of the grid
+    are others (*between_ticks*), a peak may be as high as anything was traded at before.
     """
 
     def __init__(
-        self, grid: MarketGrid, believed: dict[ProductId, Flags], watch: Watch, *, between_ticks: bool = False
+        self,
+        grid: MarketGrid,
+        believed: dict[ProductId, Flags],
+        watch: Watch,
+        applied: Mapping[StrategyId, Set[GeneralExit]],
+        *,
+        between_ticks: bool = False,
     ) -> None:
         self._grid, self._settings, self._watch, self._between_ticks = grid, grid.settings, watch, between_ticks
+        self._applied = applied
         self._unbelieved = {each: np.flatnonzero(~flags) for each, flags in believed.items()}
 
     def next_tick(self, lot: Lot, begin: int, crash: Flags) -> int:
@@ -33,12 +42,15 @@ class ExitScreen:
         found = self._next_unbelieved(lot.product_id, begin)
         stop = _above(float(lot.bracket.stop_price), increment)
         found = min(found, self._watch.first_at_or_below((lot.lot_id, "stop", stop), columns.bid, stop, begin))
-        if lot.bracket.target_price is not None:
+        applied = self._applied.get(lot.strategy, EVERY_EXIT)
+        if lot.bracket.target_price is not None and GeneralExit.TARGET in applied:
             target = _below(float(lot.bracket.target_price), increment)
             key = lot.lot_id, "target", target
             found = min(found, self._watch.first_at_or_above(key, columns.bid, target, begin))
-        if crash[begin:found].any():
+        if GeneralExit.CRASH in applied and crash[begin:found].any():
             found = min(found, self._next_in_crash(lot, columns.bid, increment, begin, crash))
+        if GeneralExit.TRAILING not in applied:
+            return found
         raised = columns.high if self._between_ticks else columns.bid
         return min(found, self._next_trailing(lot, columns.bid, raised, increment, (begin, found)))
 
@@ -63,6 +75,11 @@ class ExitScreen:
         is_armed = peak >= _below(armed_at, increment)
         hits = np.flatnonzero(is_armed & (bid[begin:end] <= peak * gives_back * (1 + MARGIN) + increment))
         return begin + int(hits[0]) if len(hits) else end
+
+
+def find_timeless(applied: Mapping[StrategyId, Set[GeneralExit]]) -> frozenset[StrategyId]:
+    """Name the strategies to whose lots no exit by time applies."""
+    return frozenset(each for each, exits in applied.items() if GeneralExit.TIME not in exits)
 
 
 def may_be_dust(lot: Lot, settings: Settings) -> bool:

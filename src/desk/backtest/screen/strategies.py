@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from desk.backtest.grid import Codes, Flags, MarketGrid
 from desk.backtest.screen.codes import ABSENT
 from trader.model.ids import ProductId
+from trader.model.market import BarsNeeded
 from trader.strategies.base import Strategy
 
 _SHIPPED = "trader.strategies."
@@ -71,3 +72,15 @@ def find_screen(strategy: Strategy) -> StrategyScreen | None:
     if importlib.util.find_spec(name) is None:
         return None
     return cast("StrategyScreen | None", getattr(importlib.import_module(name), "assess", None))
+
+
+def find_missing_bars(grid: MarketGrid, product_id: ProductId, need: BarsNeeded) -> Flags:
+    """Find the ticks at which bars that a strategy needs are not there: the newest of them has no candle."""
+    series = grid.series(product_id, need.granularity)
+    if series is None or not series.has_candles:
+        return np.ones(len(grid), dtype=np.bool_)
+    step, start = need.granularity.seconds, series.columns.start
+    newest = grid.ticks // step * step - step
+    place = start.searchsorted(newest, side="right") - 1
+    is_missing: Flags = (place < 0) | (start[np.maximum(place, 0)] != newest)
+    return is_missing

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from trader.adapters.config.plugins import find_plugin, list_plugins
 from trader.adapters.config.strict_yaml import Tree, iterate_leaves, join_path, read_tree
 from trader.adapters.config.validation import describe_unknown_key, fit
 from trader.errors import ConfigError
@@ -114,7 +115,11 @@ def parse_settings(
     ]
     if settings is None or problems:
         raise ConfigError(tuple(problems))
-    if found := (*_unsafe(settings), *find_contradictions(settings), *registry.find_contradictions(settings)):
+    if found := (
+        *_unsafe(settings),
+        *find_contradictions(settings),
+        *registry.find_contradictions(settings, find_plugin),
+    ):
         raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or find_file(line)}: {line}" for line in found))
     settings = replace(settings, digest=digest_of(settings))
     in_force = {path: value for path, value in iterate_leaves(encode(settings)) if path != "digest"}
@@ -146,8 +151,9 @@ def _put_at(root: dict[str, Any], path: str, value: Any) -> list[str]:
     *way, last = (int(each) if each.isdecimal() else each for each in re.split(r"[.[]", path.replace("]", "")))
     place: Any = root
     try:
-        for step in way:
-            place = place[step]
+        for depth, step in enumerate(way):
+            # Below a section a mapping may be left out, as the schedule of a strategy.
+            place = place.setdefault(step, {}) if depth > 1 and isinstance(place, dict) else place[step]
         if isinstance(place, list) and not (isinstance(last, int) and last < len(place)):
             raise IndexError(last)
         place[last] = value
@@ -201,10 +207,11 @@ def fit_settings(merged: Mapping[str, Any]) -> tuple[Settings | None, list[tuple
     own: dict[str, Any] = {}
     sections = merged.get("strategies")
     for name, section in sections.items() if isinstance(sections, Mapping) else ():
+        path, kind_name = _name_kind(name, section)
         try:
-            kind = registry.find_settings_class(name)
-        except ConfigError:
-            problems.append((join_path("strategies", name), describe_unknown_key(name, registry.list_names())))
+            kind = registry.find_settings_class(kind_name, find_plugin)
+        except ConfigError as error:
+            problems.append((path, _describe_no_strategy(kind_name, error)))
             continue
         if isinstance(section, Mapping) and "settings" in section:
             own[name], found = fit(kind, section["settings"], f"strategies.{name}.settings")
@@ -215,6 +222,20 @@ def fit_settings(merged: Mapping[str, Any]) -> tuple[Settings | None, list[tuple
         name: replace(section, settings=own[name]) for name, section in settings.strategies.items()
     }
     return replace(settings, strategies=bound), []
+
+
+def _name_kind(name: str, section: Any) -> tuple[str, str]:
+    """Return where a section says which strategy it is one of, and that; without a word about it its own name."""
+    path, said = join_path("strategies", name), section.get("strategy") if isinstance(section, Mapping) else None
+    return (join_path(path, "strategy"), said) if isinstance(said, str) else (path, name)
+
+
+def _describe_no_strategy(name: str, error: ConfigError) -> str:
+    known = (*registry.list_names(), *list_plugins())
+    if name in known:
+        # An installed package claims it, and says itself what is wrong.
+        return str(error).partition(": ")[2]
+    return describe_unknown_key(name, known)
 
 
 def _unsafe(settings: Settings) -> Iterator[str]:

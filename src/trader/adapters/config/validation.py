@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
@@ -34,6 +35,8 @@ GONE: Mapping[str, str] = {
     "cycle.lease_seconds": "is gone: a lease lasts until its run must be over, and 5 s longer",
     "cycle.reserve_seconds": "is gone: how much time a sale needs is measured in each run",
 }
+#: Keys of earlier releases below any strategy, and what they are called now.
+_OF_STRATEGIES = re.compile(r"(strategies\.[^.]+\.)(every_minutes)")
 _WORD_OF = {str: "text", bool: "a boolean", int: "a number", Decimal: "a number", dict: "a mapping", list: "a list"}
 
 
@@ -53,6 +56,8 @@ def _describe(path: str, problem: Problem) -> str:
     match problem.kind:
         case ProblemKind.UNKNOWN_FIELD if path in RENAMED:
             return f"is called {RENAMED[path]} now"
+        case ProblemKind.UNKNOWN_FIELD if of_strategy := _OF_STRATEGIES.fullmatch(path):
+            return f"is called {of_strategy[1]}schedule.{of_strategy[2]} now"
         case ProblemKind.UNKNOWN_FIELD if path in GONE:
             return GONE[path]
         case ProblemKind.UNKNOWN_FIELD:

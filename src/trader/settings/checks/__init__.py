@@ -15,6 +15,7 @@ from trader.model.ids import Asset
 from trader.model.money import HUNDRED, ZERO, plain
 from trader.settings import Settings
 from trader.settings.checks import bars, money
+from trader.settings.schedule import ScheduleSettings
 
 #: The loss stops, smallest span of time first.
 _STOPS = ("day_loss_pct_max", "week_loss_pct_max", "drawdown_pct_max")
@@ -146,11 +147,20 @@ def _strategies(settings: Settings) -> Iterator[str]:
                     f"strategies.{name}.{limit}: 0 forbids every entry of an enabled strategy; "
                     "allowed is above 0, or enabled: false"
                 )
-        if 0 < section.every_minutes * 60 < settings.cycle.period_seconds:
-            yield (
-                f"strategies.{name}.every_minutes: {section.every_minutes} never decides, because cycle.period_seconds "
-                f"{settings.cycle.period_seconds} is longer; allowed is 0 for every cycle, or a longer time"
-            )
+        yield from _schedule(f"strategies.{name}.schedule", section.schedule, settings.cycle.period_seconds)
+
+
+def _schedule(key: str, schedule: ScheduleSettings, period_seconds: int) -> Iterator[str]:
+    if 0 < schedule.every_minutes * 60 < period_seconds:
+        yield (
+            f"{key}.every_minutes: {schedule.every_minutes} never decides, because cycle.period_seconds "
+            f"{period_seconds} is longer; allowed is 0 for every cycle, or a longer time"
+        )
+    if schedule.at is not None and schedule.catch_up_seconds < period_seconds:
+        yield (
+            f"{key}.catch_up_hours: {schedule.catch_up_seconds // 3600} may be over before the next tick, because "
+            f"cycle.period_seconds {period_seconds} is longer; allowed is at least that"
+        )
 
 
 def _pace(settings: Settings) -> Iterator[str]:

@@ -158,7 +158,7 @@ def _intent(
     n = ledger.tally(name_wish(proposal)).made
     wish = f"{proposal.strategy}|{proposal.base}"
     order_id = client_order_id(rules.order_prefix, ledger.scope, context.cycle_id, wish, OrderPurpose.ENTRY, n)
-    ttl = rules.entry_ttl_cycles * settings.cycle.period_seconds
+    ttl, hours = rules.entry_ttl_cycles * settings.cycle.period_seconds, proposal.max_hold_hours
     return OrderIntent(
         client_order_id=order_id,
         cycle_id=context.cycle_id,
@@ -178,7 +178,7 @@ def _intent(
         expires_at=None if terms.takes else Instant(context.scheduled_at + ttl),
         bracket=terms.bracket,
         attach_bracket=rules.attach_brackets and terms.bracket.target_price is not None,
-        max_hold_until=Instant(context.scheduled_at + proposal.max_hold_hours * _HOUR),
+        max_hold_until=None if hours is None else Instant(context.scheduled_at + hours * _HOUR),
         fee_rate_max=terms.fee_rate,
         reason=proposal.reason,
     )

@@ -35,14 +35,16 @@ class Answers:
 
 
 def ask_strategies(
-    strategies: Mapping[StrategyId, Strategy], contexts: Mapping[StrategyId, StrategyContext]
+    strategies: Mapping[StrategyId, Strategy],
+    contexts: Mapping[StrategyId, StrategyContext],
+    before: Iterable[Denial] = (),
 ) -> Answers:
-    """Ask every strategy that has a context.
+    """Ask every strategy that has a context; what was denied *before* comes first.
 
     One that fails is noted once and denied every product it was asked about; the others are not touched by it.
     """
     proposals: list[TradeProposal] = []
-    denials: list[Denial] = []
+    denials: list[Denial] = list(before)
     faults: list[Denial] = []
     notes: list[AuditNote] = []
     for strategy_id, context in contexts.items():

@@ -48,7 +48,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("strategy", "product_id", "base", "reason"), (str,)),
     **dict.fromkeys(("size_pct", "stop_loss_pct", "take_profit_pct", "hit_ratio", "edge_multiple"), (Decimal,)),
     **dict.fromkeys(("confidence", "conviction"), (float, int)),
-    "max_hold_hours": (int,),
+    "max_hold_hours": (int, type(None)),
     "side": (Side,),
     "components": (Mapping,),
     "lot_id": (str, type(None)),
@@ -61,7 +61,9 @@ _OF_PURCHASES: Mapping[str, Bound] = {
     "size_pct": Bound("above 0, at most 100", lambda value: 0 < value <= 100),
     "stop_loss_pct": Bound("above 0, below 100", lambda value: 0 < value < 100),
     "take_profit_pct": Bound(f"above 0, at most {_MOST}", lambda value: 0 < value <= _MOST),
-    "max_hold_hours": Bound(f"1 to {HOLD_HOURS_LIMIT}", lambda value: 1 <= value <= HOLD_HOURS_LIMIT),
+    "max_hold_hours": Bound(
+        f"1 to {HOLD_HOURS_LIMIT}, or None", lambda value: value is None or 1 <= value <= HOLD_HOURS_LIMIT
+    ),
     "hit_ratio": Bound("0 to 1", lambda value: 0 <= value <= 1),
     "edge_multiple": Bound(f"0 to {_MOST}", lambda value: 0 <= value <= _MOST),
 }

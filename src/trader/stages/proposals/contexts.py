@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from trader.model.costs import round_trip_ratio
@@ -13,16 +13,19 @@ from trader.model.inputs import CycleInputs, Detection, HeldProduct, StrategyCon
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Bars
+from trader.model.money import ZERO, Notional, share
 from trader.settings import Settings
+from trader.stages.proposals.readiness import Readiness
 
 
 def make_contexts(
-    due: Iterable[StrategyId],
+    ready: Readiness,
     inputs: CycleInputs,
     ledger: Ledger,
     regime: Regime,
     selection: UniverseSelection,
     detection: Detection,
+    equity: Notional | None,
     settings: Settings,
 ) -> Mapping[StrategyId, StrategyContext]:
     """Show each strategy the market and its own lots, read only: none can spoil what another sees."""
@@ -47,7 +50,13 @@ def make_contexts(
         ),
         core_products=frozenset(p for p, candidate in candidates.items() if candidate.tier == core),
     )
-    return {strategy_id: _with_lots(market, strategy_id, inputs, ledger, selection) for strategy_id in due}
+    contexts = {}
+    for strategy_id in ready.asked:
+        context = _with_lots(market, strategy_id, inputs, ledger, selection)
+        if equity is not None:
+            context = _with_money(context, strategy_id, equity, ledger, settings)
+        contexts[strategy_id] = _with_own_bars(context, strategy_id, ready)
+    return contexts
 
 
 def _with_lots(
@@ -59,7 +68,32 @@ def _with_lots(
 ) -> StrategyContext:
     lots = tuple(lot for lot in ledger.lots.values() if lot.strategy == strategy_id)
     held = {lot.product_id: _held_product(lot, inputs, selection.products) for lot in lots}
-    return replace(market, lots=lots, held=MappingProxyType(held))
+    ended = tuple(each for each in ledger.round_trips if each.strategy == strategy_id)
+    return replace(market, lots=lots, held=MappingProxyType(held), round_trips=ended)
+
+
+def _with_money(
+    context: StrategyContext, strategy_id: StrategyId, equity: Notional, ledger: Ledger, settings: Settings
+) -> StrategyContext:
+    """Show a strategy what its part of the equity is, and what of it nothing takes yet; at least zero."""
+    capital = share(share(equity, settings.risk.total_pct_max), settings.strategies[strategy_id].weight_pct)
+    marks = ledger.accepted_marks
+    used = sum((marks[lot.base].price * lot.quantity if lot.base in marks else lot.cost for lot in context.lots), ZERO)
+    buying = (each for each in ledger.active_orders if each.intent.strategy == strategy_id)
+    used += sum((each.open_cost for each in buying), ZERO)
+    return replace(context, equity=equity, capital=Notional(capital), cash=Notional(max(capital - used, ZERO)))
+
+
+def _with_own_bars(context: StrategyContext, strategy_id: StrategyId, ready: Readiness) -> StrategyContext:
+    """Show a strategy the bars that it needs, and no candidate of which some are missing."""
+    series, lacking = ready.series.get(strategy_id), ready.lacking.get(strategy_id)
+    if series:
+        context = replace(context, series=MappingProxyType(series))
+    if lacking:
+        candidates = {each: found for each, found in context.candidates.items() if each not in lacking}
+        triggers = {each: found for each, found in context.triggers.items() if each not in lacking}
+        context = replace(context, candidates=MappingProxyType(candidates), triggers=MappingProxyType(triggers))
+    return context
 
 
 def _held_product(lot: Lot, inputs: CycleInputs, products: Mapping[Asset, ProductId]) -> HeldProduct:

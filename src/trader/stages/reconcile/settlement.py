@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.cycle_state import Cooldown
 from trader.model.events import AuditNote, EventKind
@@ -12,8 +10,7 @@ from trader.model.frozen import replace
 from trader.model.ids import Instant
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.order_record import OrderRecord
-from trader.model.orders import OrderConfiguration, Side
+from trader.model.round_trips import describe_closing
 from trader.settings import Settings
 from trader.settings.app import CycleSettings
 
@@ -63,21 +60,6 @@ def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[Aud
 def _longer(before: Cooldown | None, earned: Cooldown) -> Cooldown:
     # A small win of one strategy is no reason to forget what another has just lost on the same asset.
     return earned if before is None or before.until <= earned.until else before
-
-
-def describe_closing(records: Iterable[OrderRecord]) -> str:
-    """Name what closed a lot, of all whose orders: stop, target, or the reason of the exit that sold last."""
-    sells = [
-        (fill.time, record, fill) for record in records if record.intent.side is Side.SELL for fill in record.fills
-    ]
-    if not sells:
-        return "unfilled"
-    _, record, fill = max(sells, key=lambda each: (each[0], each[2].trade_id))
-    if record.intent.is_protection:
-        # Only the limit of a bracket is a target; that of a stop alone is what it sells at, at the worst.
-        has_target = record.intent.configuration is OrderConfiguration.BRACKET_GTC
-        return "target" if has_target and fill.price >= record.intent.limit_price else "stop"
-    return record.intent.reason
 
 
 def settle_conversions(ledger: Ledger, view: AccountView, cycle: CycleSettings, notes: list[AuditNote]) -> Ledger:

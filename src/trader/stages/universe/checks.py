@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from trader.errors import DataError, MissingData, StaleData
+from trader.errors import DataError
+from trader.model.cycle_state import FailureStreak
 from trader.model.decisions import Denial, Details
-from trader.model.denials import DenialCode
+from trader.model.denials import DenialCode, find_data_code
+from trader.model.frozen import replace
 from trader.model.ids import Instant, utc_day
 from trader.model.market import Bars, Product, Quote
+from trader.settings.policy import RiskSettings
 from trader.settings.universe import TierSettings, UniverseSettings
 
 Refusal = tuple[DenialCode, Details]
@@ -104,7 +107,7 @@ def check_bars(bars: Bars | DataError | None, gap_ratio_max: float, count_min: i
     if bars is None:
         return DenialCode.DATA_MISSING, {"reason": NOT_READ}
     if isinstance(bars, DataError):
-        return _code_of(bars), {"reason": str(bars)}
+        return find_data_code(bars), {"reason": str(bars)}
     if bars.filled_ratio > gap_ratio_max:
         return DenialCode.DATA_GAPPED, {"gap_ratio": bars.filled_ratio, "gap_ratio_max": gap_ratio_max}
     if len(bars) < count_min:
@@ -122,7 +125,11 @@ def name_data_failures(denials: Iterable[Denial]) -> tuple[str, ...]:
     )
 
 
-def _code_of(error: DataError) -> DenialCode:
-    if isinstance(error, MissingData):
-        return DenialCode.DATA_MISSING
-    return DenialCode.DATA_STALE if isinstance(error, StaleData) else DenialCode.DATA_MALFORMED
+def count_failure(streak: FailureStreak, risk: RiskSettings, now: Instant, *, data_complete: bool) -> FailureStreak:
+    """Count cycles whose data failed; enough of them in a row earn a cool-down, one good cycle clears the count."""
+    if data_complete:
+        return replace(streak, failed_cycles=0) if streak.failed_cycles else streak
+    failed = streak.failed_cycles + 1
+    if failed < risk.failed_cycles_max:
+        return replace(streak, failed_cycles=failed)
+    return replace(streak, failed_cycles=0, cooldown_until=Instant(now + risk.failed_cooldown_minutes * 60))

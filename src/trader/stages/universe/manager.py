@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from trader import indicators
 from trader.errors import DataError
 from trader.model.cycle_state import Membership, ProductCache
-from trader.model.decisions import Denial, Details
+from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.frozen import replace
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.inputs import Candidate, UniverseSelection
+from trader.model.inputs import Candidate, CycleInputs, UniverseSelection
 from trader.model.market import Bars, Depth, Product, Quote
+from trader.model.orders import Side
 from trader.settings.universe import UniverseSettings
 from trader.stages.universe import checks
 from trader.stages.universe.checks import Refusal
@@ -133,6 +134,23 @@ class UniverseManager:
             tiers={row.base: row.tier for row in rows},
             products={row.base: row.product_id for row in rows},
         )
+
+    def check_depths(
+        self, proposals: Iterable[TradeProposal], selection: UniverseSelection, inputs: CycleInputs
+    ) -> tuple[list[TradeProposal], tuple[Denial, ...]]:
+        """Part the proposals that may go on from those to buy where the book is too thin, or was not read."""
+        kept: list[TradeProposal] = []
+        denials: list[Denial] = []
+        for proposal in proposals:
+            candidate = selection.candidates.get(proposal.product_id)
+            denial = None
+            if proposal.side is Side.BUY and candidate is not None:
+                denial = self.check_depth(candidate, inputs.depth.get(proposal.product_id), inputs.causes)
+            if denial is None:
+                kept.append(proposal)
+            else:
+                denials.append(replace(denial, strategy=proposal.strategy, proposal=proposal))
+        return kept, tuple(denials)
 
     def check_depth(self, candidate: Candidate, depth: Depth | None, causes: Mapping[ProductId, str]) -> Denial | None:
         """Refuse to buy from a book that is too thin near the mid, or that was not read. Judged on the asks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +12,18 @@ from architecture.tree import ROOT
 from desk.backtest.data.columns import Columns
 from desk.backtest.run import Backtest
 from desk.backtest.setup import record_market
+from desk.markets import list_lengths
 from simulation.backtest.comparison import SCREENS
 from simulation.backtest.markets import make_breakout_market
-from trader.adapters.config.files import load_settings
+from trader.adapters.config.files import load_settings, parse_settings
 from trader.errors import ConfigError
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Granularity
+from trader.settings import Settings
 from trader.settings.app import FillModel
+from unit.adapters.config.test_plugins import MODULE, SECTION, configured, install
 
-QUARTER, HOUR = Granularity.FIFTEEN_MINUTE, Granularity.ONE_HOUR
+QUARTER, HOUR, DAY = Granularity.FIFTEEN_MINUTE, Granularity.ONE_HOUR, Granularity.ONE_DAY
 SETTINGS = load_settings(ROOT / "config", {}).settings
 
 
@@ -77,6 +81,28 @@ def test_benchmark_is_read_from_bars_of_its_own_length() -> None:
     hours = {("BTC-USD", QUARTER): (0, 30), ("BTC-USD", HOUR): (0, 30), ("A-USD", QUARTER): (0, 30)}
 
     assert [("A-USD", QUARTER), ("BTC-USD", QUARTER), ("BTC-USD", HOUR)] == record(hours, granularity=QUARTER)
+
+
+@pytest.fixture
+def daily(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The shipped settings, and a strategy of another package that needs days."""
+    text = MODULE.replace("bars = ()", "bars = (BarsNeeded(Granularity.ONE_DAY, 5),)")
+    market = "from trader.model.market import BarsNeeded, Granularity\n"
+    text = text.replace("from trader.model.lots", f"{market}from trader.model.lots")
+    install(tmp_path, "daylong", "daylong", text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return parse_settings(configured(daylong=SECTION)).settings
+
+
+def test_bars_that_a_strategy_needs_are_those_that_the_candles_have(daily: Settings) -> None:
+    """Days of long before the first tick are among them; of what is not traded none are read."""
+    hours = {("A-USD", HOUR): (0, 30), ("B-USD", HOUR): (0, 30), ("A-USD", DAY): (-240, 24), ("C-EUR", DAY): (0, 24)}
+
+    recorded = record_market(daily, Source(hours), Instant(36_000), Instant(72_000))  # type: ignore[arg-type]
+
+    assert (DAY,) == list_lengths(daily)
+    assert [("A-USD", DAY), ("A-USD", HOUR), ("B-USD", HOUR)] == sorted(recorded.series)
+    assert 11 == len(recorded.series[ProductId("A-USD"), DAY].columns)
 
 
 @pytest.mark.parametrize("hours", [{}, {("A-EUR", HOUR): (0, 30)}, {("A-USD", HOUR): (0, 3)}])

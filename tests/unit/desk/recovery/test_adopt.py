@@ -137,6 +137,20 @@ def test_purchase_beside_a_lot_takes_what_is_unsaid_from_it(world: World) -> Non
     assert (beside.bracket, beside.max_hold_until, beside.strategy) == (lot.bracket, lot.max_hold_until, lot.strategy)
 
 
+@pytest.mark.parametrize(("terms", "is_timed"), [(replace(NEW_LOT, hold_hours=0), False), (NEW_LOT, True)])
+def test_lot_that_begins_may_have_no_time_limit(world: World, terms: AdoptionTerms, is_timed: bool) -> None:
+    """And so may what is added beside it."""
+    change = quantity(world, "0.5", "100", ETH, terms)
+    (lot,) = (lot for lot in change.ledger.lots.values() if lot.base == "ETH")
+
+    more = adopt_quantity(
+        books_of(world, change.ledger, 100), Quantities(ETH, Decimal("0.1"), Decimal(100)), AdoptionTerms(), "more"
+    )
+
+    assert is_timed is (lot.max_hold_until is not None)
+    assert {lot.max_hold_until} == {each.max_hold_until for each in more.ledger.lots.values() if each.base == "ETH"}
+
+
 @pytest.mark.parametrize(
     ("change", "price", "asset", "terms", "said"),
     [

@@ -11,13 +11,16 @@ import pytest
 from accidents.one_account import World, a_world, down
 from desk.recovery.bars import read_bars
 from desk.recovery.chain import Recorded, read_chain
-from factories import a_proposal, scripted
+from factories import Scripted, a_proposal, scripted
 from factories_venue import START
 from trader.cycle import run_cycle
 from trader.model.events import EventKind
 from trader.model.ids import Instant, run_id_at
 from trader.model.inputs import Tick
+from trader.model.market import BarsNeeded, Granularity
 from trader.model.trading_state import TradingState
+from trader.settings.schedule import ScheduleSettings
+from trader.stages.pipeline import Pipeline
 
 MIDNIGHT = Instant(START + 12 * 3600)
 
@@ -127,3 +130,24 @@ def test_inputs_that_somebody_else_wrote_are_answered(field: str, value: object)
 
 def _with(event: Recorded, field: str, value: object, kind: EventKind = EventKind.BARS_READ) -> Recorded:
     return replace(event, body={**event.body, field: value}) if event.kind == kind else event
+
+
+def test_bars_of_a_strategys_own_are_on_record_once_and_then_what_is_new() -> None:
+    """It is asked every fifteen minutes: between its turns the cycles read none of them."""
+    need = BarsNeeded(Granularity.ONE_HOUR, 20)
+    world = a_world(strategy=Scripted(bars=[need]))
+    settings = world.pipeline.settings
+    (name,) = settings.strategies
+    paced = replace(settings.strategies[name], schedule=ScheduleSettings(every_minutes=15))
+    pipeline = Pipeline.build(replace(settings, strategies={name: paced}), {name: Scripted(bars=[need])})
+    world = replace(world, pipeline=pipeline)
+    world.cycles(14)
+
+    decisions = list(read_bars(read_chain(world.audit.texts)))
+
+    own = "SOL-USD ONE_HOUR x 20"
+    assert [()] * 14 == [each.missing for each in decisions]
+    assert [number % 3 == 0 for number in range(14)] == [own in each.series for each in decisions]
+    events = [event for each in read_chain(world.audit.texts).objects for event in each.events]
+    told = [event.body for event in events if event.kind == EventKind.BARS_READ and event.body["series"] == own]
+    assert [20, 1] == [len(str(body["close"]).split()) for body in told]

@@ -111,6 +111,15 @@ def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
     )
 
 
+def test_entry_without_a_time_limit_opens_a_lot_without_one() -> None:
+    """All else is as ever."""
+    timed = entered().intent
+
+    untimed = entered(proposal=a_proposal("SOL-USD", max_hold_hours=None)).intent
+
+    assert replace(timed, max_hold_until=None) == untimed
+
+
 def test_entry_lives_for_two_cycles_from_the_scheduled_instant() -> None:
     """A late tick does not give it longer."""
     market = a_market(now=Instant(NOW + 90), scheduled_at=NOW)

@@ -102,6 +102,11 @@ def test_time_limit_is_at_least_an_hour_and_at_most_what_a_position_may_last(hou
     assert (None if passes else "max_hold_hours") == field(a_proposal("SOL-USD", max_hold_hours=hours))
 
 
+def test_time_limit_may_be_none() -> None:
+    """That is said, and not forgotten: what says nothing has 0 hours."""
+    assert None is field(a_proposal("SOL-USD", max_hold_hours=None))
+
+
 DECIMALS = [each.name for each in fields(TradeProposal) if each.type == "Decimal"]
 FLOATS = [each.name for each in fields(TradeProposal) if each.type == "float"]
 
