@@ -169,7 +169,7 @@ _MARKETS = [
         "candles-file-is-folder",
         "trader cycle --candles DIR",
         "BTC-USD-15m.csv.gz",
-        "Is a directory",
+        "is a folder",
         put={"DIR/BTC-*": Put.FOLDER},
     ),
     _red(

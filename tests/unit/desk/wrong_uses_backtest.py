@@ -54,7 +54,7 @@ _OPTIONS = [
     _wrong("products-empty", f"{_RUN} --products ''", "--products: ''", "names with one comma"),
     _wrong("products-two-commas", f"{_RUN} --products BTC-USD,,", "'BTC-USD,,'", "names with one comma"),
     _wrong("product-not-there", f"{_RUN} --products eth-usd", "--products 'ETH-USD'", "there are BTC-USD"),
-    _wrong("product-a-path", f"{_RUN} --products ../DIR/BTC-USD", "--products", "there are BTC-USD"),
+    _wrong("product-a-path", f"{_RUN} --products ../DIR/BTC-USD", "--products", "is no product"),
     _wrong("same-instants", f"{_ELSEWHERE} --candles DIR --to 2025-10-01", "must be before --to"),
     _wrong("year-9999", f"{_ELSEWHERE} --candles DIR --to 9999-12-31", "--to: '9999-12-31'", "to 3000"),
     _wrong("ticks-without-end", f"{_RUN} --from 1971-01-01 --to 2999-12-31", "--from and --to", "allowed are 5000000"),
@@ -81,7 +81,7 @@ _FOLDERS = [
     _red("second-product-junk", _RUN, _SECOND, "line 1", put={_SECOND: "junk\n"}),
     _red("second-product-half", _RUN, _SECOND, "line 2", put={_SECOND: f"{_HEADER}7200,1,2\n"}),
     _red("second-product-binary", _RUN, _SECOND, "plain text", put={_SECOND: BINARY}),
-    _red("second-product-a-folder", _RUN, _SECOND, "Is a directory", put={_SECOND: Put.FOLDER}),
+    _red("second-product-a-folder", _RUN, _SECOND, "is a folder", put={_SECOND: Put.FOLDER}),
     _red("second-product-dangling", _RUN, _SECOND, "No such file", put={_SECOND: Put.DANGLING}),
     _red(
         "second-product-cut-off",
