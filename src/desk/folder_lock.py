@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from desk.errors import NotNow
+from desk.run_batch import RunFiles
 from trader.adapters.local.atomic_files import translate_errors
 from trader.errors import StoreUnavailable
 
@@ -70,13 +71,17 @@ def lock_folder(folder: Path) -> Iterator[FolderLock]:
 
 @contextmanager
 def join_folder(folder: Path) -> Iterator[None]:
-    """Take a lease in a folder, if at all, while the block runs. Raises: StoreUnavailable."""
+    """Take a lease in a folder, if at all, while the block runs.
+
+    What the death of a run left half done there is finished first. Raises: StoreUnavailable, LedgerCorrupt.
+    """
     with translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / _VISITORS_NAME).open("a", encoding="ascii")
     with file:
         with translate_errors(folder):
             fcntl.flock(file, fcntl.LOCK_SH)
+        RunFiles(folder).finish()
         yield
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from desk.folder_lock import keep_visitors_out
 from desk.in_memory import ManualClock
 from desk.markets import MarketSetup
-from desk.run_journal import RunJournal, TickRecord, make_record, recall_decision
-from desk.same_disk import AccountOnSameDisk, AuditOnSameDisk, DiskFailed
-from trader.adapters.local.files import FileAuditLog, FileSimAccountStore, FileStateStore
+from desk.run_batch import RunFiles
+from desk.run_journal import RunJournal, TickRecord, make_record
+from desk.run_memory import RunMemory
 from trader.cycle import run_cycle
 from trader.entry.wiring import (
     VenueAccess,
@@ -36,12 +36,13 @@ from trader.model.orders import Fill, Side
 from trader.model.portfolio import assess_equity
 from trader.ports import Ports
 from trader.settings import Settings
-from trader.sim.account import SimAccount
 from trader.stages.pipeline import Pipeline
 from trader.stages.valuation import accept_marks
 
 #: Of a run's folder, what each tick came to.
 JOURNAL_NAME = "ticks.jsonl"
+#: So many ticks are run in memory before they are kept: a second or two, which a death costs at most.
+BATCH_TICKS = 64
 
 
 @dataclass(slots=True)
@@ -68,8 +69,8 @@ def make_tick(scheduled: Instant, settings: Settings, now: Instant | None = None
 class TickRun:
     """The ticks of one run, in its folder, which the caller has to himself.
 
-    So the owner of the lease there at the start is dead, unless he is a visitor, and its tick can be run again at the
-    very instant it was killed at, which nobody but a simulated clock could wait for.
+    So the owner of the lease there at the start is dead, unless he is a visitor. Ticks are run in memory, and kept in
+    batches: those after the last batch are run again after a death, and come to the same.
     Raises: StoreUnavailable if the disk fails, as a full one does: the run goes on later from where it stopped.
     """
 
@@ -77,7 +78,8 @@ class TickRun:
         self._setup, self._folder, self._ticks = setup, folder, ticks
         self._clock = ManualClock(Instant(0))
         self._market = setup.market(self._clock)
-        self._store = FileStateStore(folder)
+        self._files = RunFiles(folder)
+        self._files.finish()
         self.journal = RunJournal(folder / JOURNAL_NAME)
         self.journal.check_order([cycle_id_at(at) for at in ticks])
 
@@ -88,54 +90,50 @@ class TickRun:
 
     def run(self, on_tick: Callable[[TickRecord], None], should_stop: Callable[[], bool]) -> None:
         """Run one cycle for each tick that is left, until all are done or it is told to stop."""
-        ports = self._open_ports()
+        memory, ports = self._open()
         pipeline = build_pipeline(self._setup.settings)
-        with keep_visitors_out(self._folder) as is_alone:
-            if is_alone:
-                self._store.free_lease(ports.identity.scope)
         for at in self._ticks[len(self.journal.records) :]:
             if should_stop():
-                return
+                break
             self._clock.set(at)
-            try:
-                record = self._run_tick(at, pipeline, ports)
-            except DiskFailed as error:
-                raise error.cause from error
-            self.journal.append(record)
+            self.journal.add(record := self._run_tick(at, pipeline, ports))
+            if len(self.journal.ahead.lines) >= BATCH_TICKS:
+                memory.keep()
             on_tick(record)
+        if self.journal.ahead.lines:
+            memory.keep()
 
-    def _open_ports(self) -> Ports:
+    def _open(self) -> tuple[RunMemory, Ports]:
+        """Read the folder. Raises: LedgerCorrupt if ledger and journal do not tell of the same tick."""
         settings, access = self._setup.settings, VenueAccess(self._market, self._market)
         ports = build_local_ports(settings, self._folder, access, self._clock)
-        accounts = FileSimAccountStore(name_account(self._folder, settings), SimAccount)
-        exchange = choose_exchange(settings, access, self._clock, lambda: AccountOnSameDisk(accounts))
-        audit = AuditOnSameDisk(FileAuditLog(self._folder / "audit"))
-        return replace(ports, audit=audit, exchange=exchange)
+        scope = ports.identity.scope
+        with keep_visitors_out(self._folder) as is_alone:
+            if is_alone:
+                self._files.free_lease(scope)
+        memory = RunMemory(self._folder, scope, name_account(self._folder, settings), self.journal)
+        ledger, done = memory.store.ledger, self.journal.records
+        mark = ledger.last_cycle if ledger is not None else None
+        if mark is not None and (not done or (mark.cycle_id, mark.phase) > (done[-1].cycle, CyclePhase.FINISHED)):
+            told = f"the ledger is at {mark.cycle_id}, {mark.phase}, and {JOURNAL_NAME} at {len(done)} ticks"
+            raise LedgerCorrupt(f"{self._folder}: {told}")
+        exchange = choose_exchange(settings, access, self._clock, lambda: memory.accounts)
+        market = exchange or access.market_data
+        return memory, replace(ports, market=market, exchange=exchange, store=memory.store, audit=memory.audit)
 
     def _run_tick(self, at: Instant, pipeline: Pipeline, ports: Ports) -> TickRecord:
-        """Run a tick. One that was finished or decided before a death is not decided again, and told by the audit."""
-        tick, scope = make_tick(at, self._setup.settings), ports.identity.scope
-        report = run_cycle(tick, pipeline, ports)
-        ledger = ports.store.look(scope).ledger
-        last = ledger.last_cycle if ledger is not None else None
-        if last is not None and last.cycle_id > tick.cycle_id:
-            done = len(self.journal.records)
-            raise LedgerCorrupt(f"{self._folder}: the ledger is at {last.cycle_id}, {JOURNAL_NAME} at {done} ticks")
-        if ledger is None or ledger.last_run is None or last != CycleMark(tick.cycle_id, CyclePhase.FINISHED):
-            raise StoreUnavailable(f"{tick.cycle_id} was not finished: {report.reason}")
-        # What is stored counts: this process may have skipped the tick, or been told that its last write failed.
-        record = replace(make_record(report), outcome=ledger.last_run.outcome)
-        if report.decision is not None:
-            return record
-        cooldown_seconds = self._setup.settings.risk.failed_cooldown_minutes * 60
-        return recall_decision(record, self._folder / "audit", scope, at + cooldown_seconds)
+        report = run_cycle(make_tick(at, self._setup.settings), pipeline, ports)
+        ledger = ports.store.look(ports.identity.scope).ledger
+        if ledger is None or ledger.last_cycle != CycleMark(report.tick.cycle_id, CyclePhase.FINISHED):
+            raise StoreUnavailable(f"{report.tick.cycle_id} was not finished: {report.reason}")
+        return make_record(report)
 
     def sum_up(self) -> RunSummary:
         """Take the totals of all ticks done from what is stored, whichever process ran them."""
         done, settings = self.journal.records, self._setup.settings
         summary = RunSummary(len(done), outcomes=self.journal.count_outcomes(), verdicts=self.journal.count_verdicts())
         scope = make_scope(settings)
-        ledger, fills = self._store.ledger(scope), self._store.fills(scope)
+        ledger, fills = self._files.ledger(scope), self._files.fills(scope)
         if ledger is None or not done:
             return summary
         self._clock.set(self._ticks[len(done) - 1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trader.errors import LeaseHeld, VersionConflict
 from trader.model.commands import NO_COMMANDS, Command, read_commands
@@ -51,6 +51,11 @@ class ObjectStore:
     def write_command(self, scope: Scope, command: Command) -> None:  # noqa: ARG002 - there is one scope
         text = command.text()
         self._slots[command.slot] = max(text, self._slots.get(command.slot, ""))
+        self._commands = read_commands(self._slots)
+
+    def put_commands(self, slots: Mapping[str, str]) -> None:
+        """Take these commands for those that stand, by slot."""
+        self._slots = dict(slots)
         self._commands = read_commands(self._slots)
 
     def renew_commands(self, grant: LeaseGrant) -> LeaseGrant:

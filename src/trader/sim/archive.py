@@ -194,6 +194,13 @@ def load_whole(accounts: SimAccountStore) -> SimAccount | None:
     )
 
 
+def read_archive(accounts: SimAccountStore) -> Ended:
+    """Read all that ever left the account, by its key."""
+    fills = accounts.list_archived(_FILL, _end_of(_FILL), Fill)
+    orders = accounts.list_archived(_ORDER, _end_of(_ORDER), SimOrder)
+    return {**fills, **orders, **accounts.list_archived(_CONVERSION, _end_of(_CONVERSION), SimConversion)}
+
+
 def _list_between(account: SimAccount, accounts: SimAccountStore, since: Instant, until: Instant) -> tuple[Fill, ...]:
     """List the account's fills since an instant, and the archive's up to and without another."""
     recent = tuple(fill for fill in account.fills if fill.time >= since)

@@ -12,6 +12,7 @@ import pytest
 from desk.cli.app import build
 from desk.cli.app import run as run_command
 from desk.folder_lock import lock_folder
+from desk.stop import StopRequest
 from factories_settings import CONFIG
 from unit.desk.operated_folder import VARIABLES
 
@@ -83,20 +84,22 @@ def test_page_of_a_run_says_which_it_is_and_what_it_came_to(tmp_path: Path, caps
     assert json.loads(capsys.readouterr().out) == told["totals"]
 
 
-def test_unfinished_run_is_resumed_also_under_another_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unfinished_run_is_resumed_also_under_another_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same command is the same run; its name is found by what it is."""
-    run(tmp_path, "--name", "mine", ticks=3)
-    make_unfinished(tmp_path, "mine")
-    journal = tmp_path / "runs" / "mine" / "ticks.jsonl"
-    lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join(lines[:-1]))
-    capsys.readouterr()
-
+    asked = iter([False, False])
+    with monkeypatch.context() as patch:
+        patch.setattr(StopRequest, "is_asked", property(lambda _: next(asked, True)))
+        interrupted = run(tmp_path, "--name", "mine", ticks=3)
+    told = capsys.readouterr().err
     code = run(tmp_path, ticks=3)
 
-    assert (0, ["mine"], "finished") == (code, names(tmp_path), page(tmp_path, "mine")["state"])
+    assert (130, 0) == (interrupted, code)
+    assert "interrupted after 2 of 3 cycles" in told
+    assert (["mine"], "finished") == (names(tmp_path), page(tmp_path, "mine")["state"])
     assert "resuming after 2 of 3 cycles" in capsys.readouterr().err
-    assert lines == journal.read_bytes().splitlines(keepends=True)
+    assert 3 == (tmp_path / "runs" / "mine" / "ticks.jsonl").read_bytes().count(b"\n")
 
 
 @pytest.mark.parametrize(
