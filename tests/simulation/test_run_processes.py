@@ -69,7 +69,8 @@ def totals_alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], di
 
 def test_two_that_begin_together_never_crash(tmp_path: Path) -> None:
     """One runs; the others are refused at once, in one line that names the folder and the process that works there."""
-    processes = {process.pid: process for process in (start(tmp_path, "--ticks", "40") for _ in range(3))}
+    # Long enough that the first still runs when the last begins, on a busy machine too.
+    processes = {process.pid: process for process in (start(tmp_path, "--ticks", "900") for _ in range(3))}
 
     ends = {pid: finish(process) for pid, process in processes.items()}
 
