@@ -31,6 +31,8 @@ from trader.model.orders import (
     OrderStatusReport,
     Side,
 )
+from trader.model.parent_life import ParentStyle
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 from trader.settings.policy import RiskSettings, StrategySettings
@@ -262,6 +264,30 @@ def a_sale(lot: Lot, **over: Any) -> TradeProposal:
     return a_proposal(lot.product_id, **{**plain, **over})
 
 
+def a_parent(product_id: str = "ETH-USD", **over: Any) -> ParentOrder:
+    """What may still be bought of one unit at 100.20 at most, for half an hour; stop 94, target 112."""
+    base, _, quote = product_id.partition("-")
+    parent = ParentOrder(
+        parent_id=ClientOrderId(PREFIX + "parent"),
+        strategy=RULES,
+        product_id=ProductId(product_id),
+        base=Asset(base),
+        quote=Asset(quote),
+        quantity=Quantity(1),
+        price_max=Price("100.20"),
+        style=ParentStyle.PASSIVE_THEN_TAKER,
+        bracket=Bracket(Price(94), Price(112)),
+        max_hold_until=Instant(NOW + 48 * 3600),
+        decided_at=NOW,
+        give_up_at=Instant(NOW + 1800),
+        fee_rate_max=Decimal("0.009"),
+        edge_pct=Decimal("6.6"),
+        edge_multiple=Decimal("1.5"),
+        reason="price_move up",
+    )
+    return replace(parent, **over)
+
+
 def a_portfolio(ledger: Ledger | None = None, *, equity: str | None = "10000", **over: Any) -> Portfolio:
     """A ledger worth 10,000, in a world without themes and tiers; lots are worth what they cost.
 
@@ -362,6 +388,7 @@ def a_market(
         },
         fees=FeeRates(Decimal("0.005"), Decimal("0.009")),
         available=None,
+        entry_quotes=every,
     )
     return replace(plain, **over)
 

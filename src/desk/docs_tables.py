@@ -11,6 +11,7 @@ from desk.cli.exit_codes import MEANINGS
 from desk.environment import VARIABLES
 from trader.model.denials import DenialCode
 from trader.model.order_life import TRANSITIONS, OrderStatus
+from trader.model.parent_life import PARENT_TRANSITIONS, ParentEnd, ParentState
 
 
 def write_tables() -> Mapping[str, str]:
@@ -55,8 +56,35 @@ def _order_life() -> str:
             "|---|---|---|",
             *rows,
             "",
+            *_parent_life(),
         ]
     )
+
+
+def _parent_life() -> list[str]:
+    """Write the section on parents: their states, and why they end."""
+    follow = {
+        state: ", ".join(f"`{each}`" for each in ParentState if each in states) or "nothing: it leaves the ledger"
+        for state, states in PARENT_TRANSITIONS.items()
+    }
+    return [
+        "## The life of a parent order",
+        "",
+        "What risk approves to be bought is a parent order in the ledger. It is bought by one child order after the",
+        "other, of which the table above tells: as a maker at the best bid, following it, and, as its style says, as a",
+        "taker at last; never for more than the parent wants, nor above the price that it may pay. Cycles and the",
+        "looks between them work it; its strategy is not asked again. A new wish of the strategy for the same asset",
+        "replaces what is wanted, and never adds to it. All that a parent may still buy counts as exposure, and it is",
+        "one entry for the pace. All its children open one lot, with one stop and one target. From",
+        "`src/trader/model/parent_life.py`.",
+        "",
+        "| state | may be followed by |",
+        "|---|---|",
+        *(f"| `{state}` | {names} |" for state, names in follow.items()),
+        "",
+        "Why it gets no more children: " + ", ".join(f"`{end}`" for end in ParentEnd) + ".",
+        "",
+    ]
 
 
 def _exit_codes() -> str:

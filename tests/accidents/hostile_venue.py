@@ -13,6 +13,7 @@ from trader.adapters.coinbase.wire.requests import encode_order
 from trader.model.ids import Asset, Instant, ProductId
 from trader.model.lots import Lot
 from trader.model.money import ZERO, Quantity
+from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderIntent, OrderPurpose, Rejected, Side, Submission
 
 QUIET = [Bar()] * 400
@@ -75,6 +76,12 @@ def lot_of(world: World) -> Lot:
     """The one lot."""
     (lot,) = world.ledger.lots.values()
     return lot
+
+
+def entry_of(world: World) -> OrderRecord:
+    """The one order that opened the one lot."""
+    (entry,) = (each for each in world.ledger.orders_of(lot_of(world).lot_id) if each.intent.is_entry)
+    return entry
 
 
 def resting(world: World, base: str = "SOL") -> Decimal:

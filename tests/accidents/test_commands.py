@@ -296,7 +296,7 @@ def test_resume_is_refused_while_lots_of_its_flatten_are_left() -> None:
     world.kill_switch.word = TradingState.HALT
     obey(world, a_command(world, CommandKind.FLATTEN, 5))
 
-    with pytest.raises(CommandRefused, match=r"has not sold 3\.\d+ SOL .*; wait for it, or resume with abandon"):
+    with pytest.raises(CommandRefused, match=r"has not sold 2\.99\d+ SOL .*; wait for it, or resume with abandon"):
         obey(world, a_command(world, CommandKind.RESUME))
     assert "resume" not in world.store.look(SCOPE).commands.slots
     obey(world, a_command(world, CommandKind.RESUME, abandon=True))

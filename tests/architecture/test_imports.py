@@ -29,7 +29,7 @@ ALLOWED = {
     "trader/stages/pipeline.py": "from trader import indicators\nfrom trader.stages import risk\n"
     "from trader.strategies import base",
     "trader/stages/reconcile.py": "from trader.model import money",
-    "trader/stages/risk.py": "from trader.model import money",
+    "trader/stages/risk/manager.py": "from trader.model import money",
     "trader/strategies/base.py": "from trader import indicators\nfrom trader.settings import policy",
 }
 
@@ -42,7 +42,7 @@ CORE = [
     "trader/ports.py",
     "trader/settings/policy.py",
     "trader/sim/fills.py",
-    "trader/stages/risk.py",
+    "trader/stages/risk/manager.py",
     "trader/strategies/base.py",
 ]
 OUTSIDE = [
@@ -67,7 +67,7 @@ WRONG = [
     ("layers", "trader/adapters/local.py", "from trader import cycle"),
     ("layers", "trader/sim/fills.py", "from trader.adapters import local"),
     ("layers", "trader/cycle.py", "from trader.sim import fills"),
-    ("layers", "trader/stages/risk.py", "from trader import cycle"),
+    ("layers", "trader/stages/risk/manager.py", "from trader import cycle"),
     ("layers", "trader/strategies/base.py", "from trader.stages import risk"),
     ("layers", "trader/indicators.py", "from trader.strategies import base"),
     ("layers", "trader/settings/policy.py", "from trader import indicators"),
@@ -77,20 +77,20 @@ WRONG = [
     ("layers", "trader/orphan.py", ""),
     ("ports", "trader/ports.py", "from trader.adapters import local"),
     ("ports", "trader/model/money.py", "from trader import ports"),
-    ("pure", "trader/stages/risk.py", "from trader import ports"),
+    ("pure", "trader/stages/risk/manager.py", "from trader import ports"),
     ("pure", "trader/strategies/base.py", "from trader import ports"),
     ("pure", "trader/indicators.py", "from trader import ports"),
     ("pure", "trader/settings/policy.py", "from trader import ports"),
     ("thin-ports", "trader/ports.py", "from trader.stages import risk"),
     ("thin-ports", "trader/ports.py", "from trader.settings import policy"),
-    ("stages", "trader/stages/risk.py", "from trader.stages import reconcile"),
-    ("stages", "trader/stages/risk.py", "from trader.stages import pipeline"),
+    ("stages", "trader/stages/risk/manager.py", "from trader.stages import reconcile"),
+    ("stages", "trader/stages/risk/manager.py", "from trader.stages import pipeline"),
     ("stages", "trader/stages/orphan.py", ""),
     ("sandbox", "desk/sandbox/orders.py", "from desk.sandbox import venue"),
     *(("core", name, "import time") for name in CORE),
     *(("core", "trader/model/money.py", f"import {name}") for name in OUTSIDE),
     ("core", "trader/sim/fills.py", "from random import Random"),
-    ("core", "trader/stages/risk.py", "import os.path"),
+    ("core", "trader/stages/risk/manager.py", "import os.path"),
 ]
 
 

@@ -197,7 +197,7 @@ def test_exact_money_passes(text: str) -> None:
 )
 def test_mode_is_found_below_the_wiring(text: str) -> None:
     """As a name, an attribute, an import or a key."""
-    assert len(found(rules.mode_is_known_to_wiring_only, text, "src/trader/stages/risk.py")) == 1
+    assert len(found(rules.mode_is_known_to_wiring_only, text, "src/trader/stages/risk/manager.py")) == 1
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_mode_is_found_below_the_wiring(text: str) -> None:
 )
 def test_prose_and_foreign_keywords_may_say_mode(text: str) -> None:
     """Explaining is free, and the keywords of a library are not ours to name."""
-    assert found(rules.mode_is_known_to_wiring_only, text, "src/trader/stages/risk.py") == []
+    assert found(rules.mode_is_known_to_wiring_only, text, "src/trader/stages/risk/manager.py") == []
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_live_life(open_world: OpenWorld, live_config: Path) -> None:
     lots = world.ledger()["lots"]
     assert ("COMPLETED", len(wanted)) == (filled["outcome"], filled["fills"])
     assert venue_fills(world, "BUY") == booked(world, "BUY")
-    assert {each["intent"]["client_order_id"]: each["intent"]["quantity"] for each in wanted} == {
+    assert {each["intent"]["lot_id"]: each["intent"]["quantity"] for each in wanted} == {
         name: lot["quantity"] for name, lot in lots.items()
     }
 

@@ -33,7 +33,7 @@ def test_paper_fill_is_booked_once_and_flattened(paper: PaperLife) -> None:
     applied = [each["fill"] for each in world.audit("FillApplied")]
     lots = {name: Decimal(lot["quantity"]) for name, lot in ledger["lots"].items()}
     assert ("COMPLETED", len(wanted)) == (filled["outcome"], filled["fills"])
-    assert {each["intent"]["client_order_id"]: Decimal(each["intent"]["quantity"]) for each in wanted} == lots
+    assert {each["intent"]["lot_id"]: Decimal(each["intent"]["quantity"]) for each in wanted} == lots
     for each in wanted:
         (fill,) = fills_of(each, bought)
         assert (each["intent"]["limit_price"], each["intent"]["quantity"]) == (fill["price"], fill["quantity"])

@@ -535,7 +535,7 @@ def _market(ledger: Ledger, quotes: Mapping[ProductId, Quote], available_pct: in
     available = None
     if available_pct is not None:
         available = {asset: amount * available_pct / 100 for asset, amount in ledger.cash.items()}
-    return ExecutionContext(CYCLE, NOW, NOW, _products(), quotes, candidates, FEES, available)
+    return ExecutionContext(CYCLE, NOW, NOW, _products(), quotes, candidates, FEES, available, quotes)
 
 
 def _buy(kind: Kind, size: int, conviction: int) -> TradeProposal:

@@ -148,7 +148,7 @@ def test_two_conversions_of_one_size_are_two() -> None:
     world = plain_world(0, 10_000, "ADA", "ETH")
     plan = world.plan()
 
-    assert [Decimal("301.50")] * 2 == [conversion.amount for conversion in plan.conversions]
+    assert [Decimal("302.70")] * 2 == [conversion.amount for conversion in plan.conversions]
     assert 2 == len(with_plan(world.portfolio.ledger, plan).conversions)
 
 

@@ -91,8 +91,8 @@ def test_children_of_a_parent_are_of_one_lot(history: History) -> None:
     ledger = reconcile(history.ledger, history.full_view(), SETTINGS).ledger
     for record in ledger.orders.values():
         if record.intent.purpose is OrderPurpose.PROTECTION:
-            parent = ledger.orders[record.intent.lot_id]
-            assert parent.intent.purpose is OrderPurpose.ENTRY
+            of_lot = ledger.orders_of(record.intent.lot_id)
+            (parent,) = (each for each in of_lot if each.intent.purpose is OrderPurpose.ENTRY)
             assert record.intent.quantity == parent.intent.quantity
             assert record.filled <= parent.filled
 

@@ -43,10 +43,14 @@ _RUN_BEGINS = frozenset({"exchange.account", "market.quotes", "venue GET /best_b
 
 @dataclass(frozen=True)
 class AuditFile:
-    """One audit object, as found: its place in the chain, the intents it announces, the commands it calls applied."""
+    """One audit object, as found: its place in the chain, what it announces, the commands it calls applied.
+
+    ``parents`` has each parent that it plans, with the run that planned it.
+    """
 
     digest: str
     previous: str
+    parents: tuple[tuple[str, Mapping[str, Any]], ...]
     intents: tuple[Mapping[str, Any], ...]
     conversions: tuple[Mapping[str, Any], ...]
     applied: tuple[str, ...]
@@ -65,7 +69,7 @@ def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str
     ours, owners = _split(world, book)
     found = [
         *_announcements(files),
-        *_entries_out_of_turn(announced),
+        *_parents(files, ours, announced, world.scenario.settings),
         *_orders(ours, announced),
         *_lots(ours, announced),
         *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
@@ -295,6 +299,7 @@ def audit_file(key: str, text: str) -> AuditFile:
     return AuditFile(
         sha256_hex(text),
         lines[0]["previous"],
+        tuple((line["cycle"], line["body"]["parent"]) for line in lines if line["event"] == "ParentPlanned"),
         tuple(body["intent"] for body in intended if "intent" in body),
         tuple(body["conversion"] for body in intended if "conversion" in body),
         tuple(line["body"]["command"]["command_id"] for line in lines if line["event"] == "CommandApplied"),
@@ -318,12 +323,35 @@ def _lot_of(order: SimOrder, announced: Mapping[str, Mapping[str, Any]]) -> str:
     return str(found["lot_id"]) if found is not None else str(order.root)
 
 
-def _entries_out_of_turn(announced: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Only a tick enters, and only ids of ticks are nothing but an instant."""
-    return [
-        f"entry {key} was decided by {intent['cycle_id']}, which is no tick"
-        for key, intent in announced.items()
-        if intent["purpose"] == OrderPurpose.ENTRY and "-" in intent["cycle_id"]
+def _parents(
+    files: Iterable[AuditFile],
+    ours: Iterable[SimOrder],
+    announced: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
+) -> list[str]:
+    """Only a tick opens a parent, not too many of them, and nothing is bought that no parent wants.
+
+    Only ids of ticks are nothing but an instant.
+    """
+    opened, wanted = dict[str, str](), defaultdict[str, Decimal](Decimal)
+    for run, parent in (each for file in files for each in file.parents):
+        key = parent["parent_id"]
+        opened.setdefault(key, run)
+        wanted[key] = max(wanted[key], Decimal(parent["quantity"]))
+    found = [f"parent {key} was opened by {run}, which is no tick" for key, run in opened.items() if "-" in run]
+    bought = defaultdict[str, Decimal](Decimal)
+    for order in ours:
+        if order.side is Side.BUY:
+            bought[_lot_of(order, announced)] += order.filled + (order.remaining if order.final_at is None else ZERO)
+    found += [f"lot {lot} has no parent" for lot in bought.keys() - opened.keys()]
+    # What one run announced and never committed, another may decide anew.
+    each_cycle = Counter(opened[lot] for lot in bought.keys() & opened.keys())
+    most = settings.risk.entries_per_cycle_max
+    found += [f"{count} parents of one cycle, {run}" for run, count in each_cycle.items() if count > most]
+    return found + [
+        f"parent {lot}: {amount} is bought and open, {wanted[lot]} was wanted at most"
+        for lot, amount in bought.items()
+        if amount > wanted[lot]
     ]
 
 
@@ -416,10 +444,7 @@ def _caps(
             found.append(f"{amount} of {name} is held or wanted, the cap is {cap}")
     if (positions := sum(entries.values())) > risk.open_positions_max:
         found.append(f"{positions} positions are open or wanted, the cap is {risk.open_positions_max}")
-    intents = [announced[order.root] for order in ours if order.side is Side.BUY and order.root in announced]
-    each_cycle = Counter(str(intent["cycle_id"]) for intent in intents)
-    most = risk.entries_per_cycle_max
-    return found + [f"{count} entries of one cycle, {cycle}" for cycle, count in each_cycle.items() if count > most]
+    return found
 
 
 def _conversions(book: SimAccount, files: Iterable[AuditFile]) -> list[str]:

@@ -127,17 +127,6 @@ def list_always(patch: Patch) -> None:
     patch.setattr(Listing, "find_listed", lambda _, ticks: np.ones(len(ticks), dtype=np.bool_))
 
 
-def keep_orders(patch: Patch) -> None:
-    """Let the screen of the venue not know that it cancels what is open of a product that leaves."""
-    honest = VenueScreen.__init__
-
-    def init(self: VenueScreen, *given: Any) -> None:
-        honest(self, *given)
-        self._gone = dict.fromkeys(self._gone, np.array([], dtype=np.int64))
-
-    patch.setattr(VenueScreen, "__init__", init)
-
-
 def see_late(patch: Patch) -> None:
     """Let the strategy's screen see each signal a tick late."""
     honest = breakout_screen.assess
@@ -208,7 +197,6 @@ SABOTAGES: dict[str, Sabotage] = {
     "turns of the regime are skipped": Sabotage("regimes", keep_turns),
     "turns of a membership are skipped": Sabotage("holes", keep_members),
     "products are always listed": Sabotage("come and gone", list_always),
-    "what the venue cancels is not seen": Sabotage("resting when it goes", keep_orders),
     "signals are seen a tick late": Sabotage("plain", see_late),
     "held products are counted as free": Sabotage("plain", count_as_held),
     "the turns of a day are not seen": Sabotage(

@@ -32,13 +32,16 @@ from simulation.nemesis import Fault
 from simulation.pairs import draw_pairs, play_pair
 from simulation.scenarios import SCENARIOS
 from simulation.world import Scenario
+from trader.model.order_life import OrderStatus
+from trader.model.orders import Side
 
 #: The sweep must not shrink unseen. It was 2,600 calls, 31,200 cases and 21,113 full comparisons when this was written,
 #: and of these a few were none because a conversion hung: so many of a scenario's cases under one fault.
 _CALLS_MIN = 2_550
 _CASES_MIN = 30_600
 _COMPARED_MIN = 20_700
-_HANGING_MAX = {"convert": 3, "mixed": 3}
+#: Three restarts for each conversion of the story.
+_HANGING_MAX = {"convert": 3, "mixed": 6}
 _PAIRS = 540
 
 _READ_BACK = ("exchange.submit", "exchange.cancel", "exchange.commit_conversion")
@@ -105,7 +108,16 @@ def broken_promises(case: Case, fault_run: FaultRun) -> list[str]:
 
 def comparison(case: Case) -> str:
     """How much of the undisturbed end a case must reach."""
-    return "invariants" if case.converting else demanded_of(case.fault, case.method, case.restart)
+    if case.converting or _lacks_record(case):
+        return "invariants"
+    return demanded_of(case.fault, case.method, case.restart)
+
+
+def _lacks_record(case: Case) -> bool:
+    """Whether an entry was withheld, for its record could not be stored: its parent gets another one a cycle later."""
+    orders = case.ending.books["orders"].values()
+    is_withheld = any(status is OrderStatus.WITHHELD and side is Side.BUY for status, side, *_ in orders)
+    return case.method == "audit.write" and not case.fault.kills and is_withheld
 
 
 def demanded_of(fault: Fault, method: str, restart: Restart) -> str:

@@ -149,7 +149,7 @@ def test_ignoring_doubt_is_seen_as_a_second_entry(mutant: Mutant, demand: Tell) 
     with mutant.applied():
         found = violations(two_ticks_with_an_unanswered_order())
 
-    demand(found, "2 entries into SOL at once")
+    demand(found, "is bought and open")
     assert any("the cap is" in each for each in found)
 
 
@@ -384,7 +384,7 @@ def test_watch_run_that_enters_is_seen_in_the_record(mutant: Mutant, demand: Tel
 
 
 def test_rounding_down_is_seen_as_a_refusal_by_the_venue(mutant: Mutant, demand: Tell) -> None:
-    """A conversion that is a cent short cannot pay for its entry."""
+    """A conversion that is a dollar short cannot pay for its entry."""
     assert () == FaultRun(CONVERT).ending.violations
 
     with mutant.applied():

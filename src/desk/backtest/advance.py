@@ -52,6 +52,7 @@ UNCHANGED = frozenset(
         "alarms",
         "owed",
         "unrecorded",
+        "parents",
         "portfolio",
         "applied_commands",
         "round_trips",

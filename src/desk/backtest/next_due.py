@@ -14,7 +14,7 @@ from trader.model.ledger import Ledger
 _NEVER = 1 << 62
 
 #: Fields at whose instant something changes: the tick at or after it is run exactly.
-DUE = frozenset({"Lot.max_hold_until", "OrderIntent.expires_at"})
+DUE = frozenset({"Lot.max_hold_until", "OrderIntent.expires_at", "ParentOrder.give_up_at"})
 #: Fields that end something which matters to purchases only, or which leave the ledger some time after their instant:
 #: a purchase is never decided by a screen, and what is old is dropped by the next exact tick as by any before it.
 CLEARED_LATER = frozenset(
@@ -54,6 +54,10 @@ HISTORY = frozenset(
         "OrderRecord.missing_since",
         "OrderRecord.sender_until",
         "OrderRecord.sent_at",
+        "ParentOrder.decided_at",
+        "ParentOrder.max_hold_until",
+        "ParentOrder.paced_at",
+        "ParentOrder.taken_at",
         "Product.listed_at",
         "RoundTrip.closed_at",
         "RoundTrip.opened_at",
@@ -77,6 +81,8 @@ def _list_due(ledger: Ledger, timeless: Collection[StrategyId]) -> Iterator[int]
     for lot in ledger.lots.values():
         if lot.max_hold_until is not None and lot.strategy not in timeless:
             yield lot.max_hold_until
+    for parent in ledger.parents.values():
+        yield parent.give_up_at
     for record in ledger.orders.values():
         if record.is_active and record.intent.expires_at is not None:
             yield record.intent.expires_at

@@ -17,7 +17,9 @@ def is_quiet(report: CycleReport) -> bool:
     if report.outcome is not CycleOutcome.COMPLETED or decision is None or before is None or after is None:
         return False
     plan = decision.plan
-    is_idle = not (decision.proposals or plan.intents or plan.covers or plan.cancels or plan.conversions)
+    is_idle = not (
+        decision.proposals or plan.intents or plan.covers or plan.cancels or plan.conversions or plan.parents
+    )
     return is_idle and decision.complete and not report.new_fills and _latches(before) == _latches(after)
 
 
@@ -28,6 +30,7 @@ def _latches(ledger: Ledger) -> tuple[object, ...]:
     return (
         orders,
         ledger.lots.keys(),
+        ledger.parents,
         ledger.regime.current,
         ledger.membership.keys(),
         members,
@@ -42,8 +45,8 @@ def _latches(ledger: Ledger) -> tuple[object, ...]:
 def is_calm(ledger: Ledger, account: SimAccount, settings: Settings) -> bool:
     """Whether only the market, or an instant that falls due, can make the next tick anything but quiet.
 
-    The last run saw all there is to see; nothing is in doubt, on its way or missing; every lot is covered by an order
-    that rests at the venue.
+    The last run saw all there is to see; nothing is in doubt, on its way or missing; no parent is worked; every lot is
+    covered by an order that rests at the venue.
     """
     if (
         ledger.last_run is None
@@ -52,6 +55,7 @@ def is_calm(ledger: Ledger, account: SimAccount, settings: Settings) -> bool:
         or ledger.alarms.unread_switches
         or ledger.owed
         or ledger.cancels
+        or ledger.parents
         or ledger.reduce_only
         or ledger.unbelieved
         or ledger.depegged

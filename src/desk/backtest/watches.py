@@ -84,7 +84,7 @@ class ScreenedWatches(Watches):
             return None
         first = max(self._grid.find(int(ticks[begin - 1])), self._done + 1)
         end = self._grid.find(int(ticks[following])) if following < len(ticks) else len(self._grid)
-        if first >= end or not (ledger.lots or ledger.active_orders):
+        if first >= end or not (ledger.lots or ledger.parents or ledger.active_orders):
             return None
         found = self._find(first, end, ledger)
         if found >= end:

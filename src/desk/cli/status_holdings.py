@@ -97,7 +97,17 @@ def make_orders_section(told: Told, mends: Mends) -> Section:
         for each in told["conversions"]
     )
     red = tuple(row for row in rows if row.mend)
-    return Section((*red, Row((total,)), *(row for row in rows if not row.mend), *moves), "order", "IN DOUBT")
+    # A function of an older release tells of none.
+    parents = tuple(_parent_row(each, told["now"]) for each in told.get("parents", ()))
+    calm = (row for row in rows if not row.mend)
+    return Section((*red, Row((total,)), *parents, *calm, *moves), "order", "IN DOUBT")
+
+
+def _parent_row(parent: Told, now: str) -> Row:
+    left = Decimal(parent["quantity"]) - Decimal(parent["filled"])
+    wanted = f"wanted {parent['product']} {format_number(str(left))} at {parent['price_max']} at most"
+    end = f"given up {format_clock(parent['give_up_at'], now)}" if parent["end"] is None else f"over: {parent['end']}"
+    return Row((wanted, end, Part(parent["style"], 3), Part(parent["state"], 2), Part(parent["parent"], 4)))
 
 
 def _order_row(order: Told, told: Told, mends: Mends) -> Row:

@@ -34,7 +34,6 @@ _PAIRS: Mapping[str, _Pair] = {
     "PRODUCT_ENTRY_TOO_SOON": _Pair("seconds", "limit", is_least=True),
     "PEG_BELOW_MIN": _Pair("price", "limit", is_least=True),
     "POSITIONS_EXCEED_MAX": _Pair("positions", "limit", is_strict=True),
-    "REPRICES_EXCEED_MAX": _Pair("attempts", "limit"),
     "PRICE_EXCEEDS_BAND": _Pair("ask", "limit"),
     **dict.fromkeys(
         (
@@ -100,7 +99,6 @@ SETTINGS: Mapping[str, str] = {
     "STRATEGY_EXCEEDS_WEIGHT": "strategies.<strategy>.weight_pct",
     "EXPOSURE_EXCEEDS_MAX": "risk.total_pct_max",
     "NOTIONAL_BELOW_MIN": "risk.notional_min",
-    "REPRICES_EXCEED_MAX": "execution.max_reprices",
     "REFUSAL_RECENT": "execution.refusal_wait_seconds",
     "PRICE_EXCEEDS_BAND": "universe.tiers.<tier>.slippage_bps_max",
 }

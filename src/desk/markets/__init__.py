@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -101,15 +102,19 @@ def list_lengths(settings: Settings) -> tuple[Granularity, ...]:
 
 
 def fit_settings(settings: Settings, granularity: Granularity) -> Settings:
-    """Fit the settings to bars of another length: no cycle is shorter than a bar, and memory lasts as many cycles."""
+    """Fit the settings to bars of another length: no cycle is shorter than a bar, and orders last as many cycles."""
     if granularity is settings.bars.granularity:
         return settings
     period = max(settings.cycle.period_seconds, granularity.seconds)
-    memory = max(settings.cycle.order_memory_seconds, period * (settings.execution.chase_memory_cycles + 1))
+    longer = Fraction(period, settings.cycle.period_seconds)
+    rules = settings.execution
+    give_up, reprice = int(rules.give_up_minutes * longer), int(rules.reprice_seconds * longer)
+    memory = max(settings.cycle.order_memory_seconds, give_up * 60 + period)
     fitted = replace(
         settings,
         bars=replace(settings.bars, granularity=granularity),
         cycle=replace(settings.cycle, period_seconds=period, order_memory_seconds=memory),
+        execution=replace(rules, give_up_minutes=give_up, reprice_seconds=reprice),
     )
     return replace(fitted, digest=digest_of(replace(fitted, digest="")))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from desk.recovery.chain import Recorded
 from trader.model.booking import book_dust
@@ -11,10 +12,11 @@ from trader.model.codec import decode_told
 from trader.model.commands import Command, CommandMark
 from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
 from trader.model.events import EventKind
-from trader.model.ids import ClientOrderId, Instant, ProductId, StrategyId
+from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.ledger import Ledger
-from trader.model.market import Quote
-from trader.model.money import Notional
+from trader.model.lots import Dust, Lot
+from trader.model.market import Balance, Quote
+from trader.model.money import ZERO, Notional
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
@@ -22,6 +24,8 @@ from trader.stages.exits import ExitEngine
 from trader.stages.reconcile.vanished import give_up_vanished
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
+
+_PLENTY = Decimal(10) ** 30
 
 EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 
@@ -136,3 +140,11 @@ EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.COMMANDS_FORGOTTEN: _forgotten,
     EventKind.DRAWDOWN_CLEARED: _cleared,
 }
+
+
+def assume_plenty(ledger: Ledger) -> dict[Asset, Balance]:
+    """Return balances under which nothing is missing: what is missing now, the venue says at the end."""
+    held = {record.intent.base for record in ledger.orders.values()}
+    parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
+    held |= {part.base for part in parts}
+    return {base: Balance(base, _PLENTY, ZERO) for base in held}

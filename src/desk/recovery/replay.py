@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
 from desk.recovery.conversions import read_conversion_report
-from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, recall_released
+from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, assume_plenty, recall_released
 from trader.model.booking import seal_fills
 from trader.model.codec import decode_told
 from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
 from trader.model.decisions import Plan
 from trader.model.events import EventKind
-from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, TradeId, is_tick_id
+from trader.model.ids import ClientOrderId, CycleId, Instant, TradeId, is_tick_id
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger
-from trader.model.market import Balance
-from trader.model.money import ZERO, Notional
+from trader.model.money import Notional
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Accepted, Fill, OrderIntent, OrderStatusReport, Rejected, Submission, Unknown
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import record_flow
 from trader.settings import Settings
+from trader.stages import submission
 from trader.stages.reconcile.account import Reconciled, reconcile
 from trader.stages.reconcile.doubts import find_resendable
 from trader.stages.submission import Settled, remember_orders, remember_plan, settle_submission, withhold_order
@@ -42,7 +42,6 @@ _RANKS = {
     EventKind.LOT_CLOSED: 3,
 }
 _SUBMISSIONS: dict[str, type[Submission]] = {kind.__name__: kind for kind in (Accepted, Rejected, Unknown)}
-_PLENTY = Decimal(10) ** 30
 #: How the trade ids of adopted quantities begin: no venue ever lists one.
 ADOPTED = "adopted-"
 
@@ -141,10 +140,13 @@ class Replay:
             for kind, body in bodies
             if kind == EventKind.CONVERSION_OBSERVED and (report := read_conversion_report(self, body)) is not None
         )
-        for kind, body in bodies:
-            if kind == EventKind.FILL_APPLIED:
-                self._introduce(ClientOrderId(body["order"]), decode_told(Fill, body["fill"]))
-        self.adopt(reconcile(self.ledger, AccountView(at, self._plenty(), reports, fills, conversions), self.settings))
+        for body in (body for kind, body in bodies if kind == EventKind.FILL_APPLIED):
+            self._introduce(ClientOrderId(body["order"]), decode_told(Fill, body["fill"]))
+        self.adopt(
+            reconcile(
+                self.ledger, AccountView(at, assume_plenty(self.ledger), reports, fills, conversions), self.settings
+            )
+        )
         for kind, body in bodies:
             if kind == EventKind.ORDER_OBSERVED and "report" not in body:
                 self._abandon(ClientOrderId(body["order"]), at)
@@ -170,12 +172,6 @@ class Replay:
         record = self.ledger.orders.get(key)
         if record is not None and record.is_in_doubt:
             self.ledger = self.ledger.with_order(replace(record, status=OrderStatus.ABANDONED, final_at=at))
-
-    def _plenty(self) -> dict[Asset, Balance]:
-        """Balances under which nothing is missing: what is missing now, the venue says at the end."""
-        held = {record.intent.base for record in self.ledger.orders.values()}
-        held |= {lot.base for lot in self.ledger.lots.values()} | {dust.base for dust in self.ledger.dust}
-        return {base: Balance(base, _PLENTY, ZERO) for base in held}
 
     # --- what was decided and done
 
@@ -207,6 +203,10 @@ class Replay:
 
     def apply_execution(self, event: Recorded) -> None:
         self._plan = replace(self._plan, cancels=tuple(ClientOrderId(name) for name in event.body["cancels"]))
+
+    def apply_parent(self, event: Recorded) -> None:
+        parent: ParentOrder = decode_told(ParentOrder, event.body["parent"])
+        self._plan = replace(self._plan, parents=(*self._plan.parents, parent))
 
     def apply_intent(self, event: Recorded) -> None:
         """Collect what was announced; an operator's announcement takes effect at once."""
@@ -269,6 +269,7 @@ class Replay:
         if not self.trades:
             self.ledger = ledger
             return
+        ledger = submission.remember_parents(ledger, plan.parents)
         resent = find_resendable(ledger, at, self.settings)
         ledger = replace(ledger, cancels=tuple(dict.fromkeys((*ledger.cancels, *plan.cancels))))
         if concluded or plan.intents or plan.conversions or resent or ledger.cancels:
@@ -290,6 +291,7 @@ _ACTS: dict[str, Callable[[Replay, Recorded], None]] = {
     EventKind.INPUTS_GATHERED: Replay.apply_inputs,
     EventKind.RISK_CHECKED: Replay.apply_risk,
     EventKind.EXECUTION_PLANNED: Replay.apply_execution,
+    EventKind.PARENT_PLANNED: Replay.apply_parent,
     EventKind.ORDER_INTENDED: Replay.apply_intent,
     EventKind.SENDING_BEGUN: Replay.apply_sending,
     EventKind.ORDER_RECALLED: Replay.apply_recalled,

@@ -13,14 +13,16 @@ from trader.model.listings import UNNAMED, remember_row
 from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.orders import OrderIntent
+from trader.model.parents import ParentOrder
 from trader.ports import MarketData
 from trader.stages.pipeline import Pipeline
 from trader.stages.universe.checks import UNLISTED
 
 
-def list_holdings(ledger: Ledger) -> Iterator[Lot | OrderIntent]:
-    """Name what we hold, and what works for us at the venue."""
+def list_holdings(ledger: Ledger) -> Iterator[Lot | ParentOrder | OrderIntent]:
+    """Name what we hold, what is still to be bought, and what works for us at the venue."""
     yield from ledger.lots.values()
+    yield from ledger.parents.values()
     yield from (record.intent for record in ledger.active_orders)
 
 

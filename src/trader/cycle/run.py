@@ -42,7 +42,7 @@ from trader.stages.audit_record import open_day, record_unlisted
 from trader.stages.execution.protection import find_exposed, why_exposed
 from trader.stages.pipeline import Pipeline
 from trader.stages.reconcile.doubts import find_resendable
-from trader.stages.submission import remember_plan
+from trader.stages.submission import remember_parents, remember_plan
 from trader.stages.universe.checks import count_failure
 
 #: What keeps a due sale from becoming an order, and no decision of ours does.
@@ -113,6 +113,7 @@ def _run(run: RunState, *, resumes: bool) -> CycleReport:
     if not resumes:
         _decide(run, state, view)
     plan = run.decision.plan if run.decision is not None and run.ports.exchange is not None else Plan()
+    run.ledger = remember_parents(run.ledger, plan.parents)
     resent = find_resendable(run.ledger, run.ports.clock.now(), run.pipeline.settings)
     if plan.cancels:
         run.ledger = replace(run.ledger, cancels=tuple(dict.fromkeys((*run.ledger.cancels, *plan.cancels))))

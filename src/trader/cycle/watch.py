@@ -65,7 +65,7 @@ def _find_due(reading: StateReading, tick: Tick, pipeline: Pipeline, ports: Port
         return f"command {new[0].slot}"
     settled = Instant(ports.clock.now() - settings.cycle.quiet_period_seconds)
     if ports.exchange is None or not (
-        ledger.lots or any(each.awaits_fills(settled) for each in ledger.orders.values())
+        ledger.lots or ledger.parents or any(each.awaits_fills(settled) for each in ledger.orders.values())
     ):
         return None
     return _find_due_at(ports.exchange, reading, tick, pipeline, ports)
@@ -80,7 +80,9 @@ def _find_due_at(
     view, done = reconcile_account(exchange, before, ports, settings)
     ledger = done.ledger
     # What is only forgotten for its age is no news, and leaves no note.
-    if done.new_fills or (done.notes and (ledger.lots, ledger.orders) != (before.lots, before.orders)):
+    if done.new_fills or (
+        done.notes and (ledger.lots, ledger.orders, ledger.parents) != (before.lots, before.orders, before.parents)
+    ):
         return "what the venue reports"
     now = ports.clock.now()
     if find_resendable(ledger, now, settings):
@@ -92,4 +94,5 @@ def _find_due_at(
     time = RunTime(ports.clock, ports.budget, tick.deadline)
     inputs, screen = gather_inputs(tick, ledger, view.balances, state, pipeline, ports, time, reading.commands)
     plan = pipeline.conclude(pipeline.propose(inputs, screen), inputs).plan
-    return "an exit or an order to move" if plan.intents or plan.cancels or plan.conversions else None
+    is_due = plan.intents or plan.cancels or plan.conversions or plan.parents
+    return "an exit or an order to move" if is_due else None

@@ -13,6 +13,7 @@ from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, plain
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import Portfolio, advance_equity_marks, assess_equity, loss_pct
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
@@ -43,6 +44,7 @@ def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[st
         "reserved": {asset: plain(amount) for asset, amount in _sum_reserved(ledger).items()},
         **_describe_exposure(ledger, equity, now, settings.risk),
         "lots": _describe_lots(ledger, now, settings),
+        "parents": [_describe_parent(each) for each in ledger.parents.values()],
         "active_orders": len(active),
         "orders_in_doubt": [each.intent.client_order_id for each in active if each.is_in_doubt],
         "orders": [_describe_order(each, now) for each in active],
@@ -116,8 +118,10 @@ def _describe_losses(ledger: Ledger, equity: Notional | None, now: Instant, risk
 
 
 def _sum_reserved(ledger: Ledger) -> dict[Asset, Decimal]:
-    """Sum by quote asset what open buys, and open conversions, may still take."""
-    taken = [(each.intent.quote, each.open_cost) for each in ledger.active_orders]
+    """Sum by quote asset what parents, other open buys, and open conversions may still take."""
+    parents = {key: each for key, each in ledger.parents.items() if each.may_buy}
+    taken = [(each.quote, Decimal(each.reserve)) for each in parents.values()]
+    taken += [(each.intent.quote, each.open_cost) for each in ledger.active_orders if each.intent.lot_id not in parents]
     taken += [(each.intent.source, each.intent.amount) for each in ledger.conversions.values() if each.is_open]
     sums: dict[Asset, Decimal] = {}
     for asset, amount in taken:
@@ -154,6 +158,25 @@ def _sum_results(ledger: Ledger) -> dict[str, Any]:
         "fees": plain(sum((each.fees for each in parts), ZERO)),
         "wins": sum(each.wins for each in parts),
         "losses": sum(each.losses for each in parts),
+    }
+
+
+def _describe_parent(parent: ParentOrder) -> dict[str, Any]:
+    return {
+        "parent": parent.parent_id,
+        "strategy": parent.strategy,
+        "product": parent.product_id,
+        "style": parent.style.value,
+        "state": parent.state.value,
+        "end": None if parent.end is None else parent.end.value,
+        "quantity": plain(parent.quantity),
+        "filled": plain(parent.filled),
+        "price_max": plain(parent.price_max),
+        "stop_price": plain(parent.bracket.stop_price),
+        "target_price": None if parent.bracket.target_price is None else plain(parent.bracket.target_price),
+        "tries": parent.tries,
+        "decided_at": rfc3339(parent.decided_at),
+        "give_up_at": rfc3339(parent.give_up_at),
     }
 
 

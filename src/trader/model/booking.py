@@ -54,6 +54,9 @@ def book_fill(ledger: Ledger, order_id: ClientOrderId, fill: Fill) -> Ledger:
     ledger = replace(
         ledger, by_strategy={**ledger.by_strategy, strategy: replace(part, fees=Notional(part.fees + fill.fee))}
     ).with_order(replace(record, fills=_in_order((*record.fills, fill))))
+    parent = ledger.parents.get(record.intent.lot_id) if record.intent.is_entry else None
+    if parent is not None:
+        ledger = ledger.with_parent(parent.book(fill))
     return _with_rebuilt_lot(ledger, record.intent.lot_id)
 
 
@@ -114,8 +117,8 @@ def _with_rebuilt_lot(ledger: Ledger, lot_id: ClientOrderId) -> Ledger:
 
 def build_lot(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     """Add up what a lot carries and the fills of these records; None if they sell more than there is."""
-    entry = next((record for record in records if record.intent.is_entry and record.fills), None)
-    begun = old if old is not None and old.carried is not None else _begin_lot(entry, old)
+    entries = [record for record in records if record.intent.is_entry and record.fills]
+    begun = old if old is not None and old.carried is not None else _begin_lot(entries, old)
     if begun is None:
         return None
     carried = begun.carried or CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0))
@@ -135,16 +138,16 @@ def build_lot(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
         realized = Notional(realized + fill.notional - fill.fee - paid - charged)
         quantity, cost = Quantity(quantity - fill.quantity), Notional(cost - paid)
         fees = Notional(fees - charged)
-    bought = [fill.price for fill in entry.fills] if entry is not None else []
+    bought = [fill.price for entry in entries for fill in entry.fills]
     peak = max(*bought, begun.peak_price, old.peak_price if old is not None else ZERO)
     return replace(begun, quantity=quantity, cost=cost, entry_fees=fees, realized=realized, peak_price=Price(peak))
 
 
-def _begin_lot(entry: OrderRecord | None, old: Lot | None) -> Lot | None:
-    """Begin the lot of an entry, empty; None if nothing of it was filled. What a newer release added to it stays."""
-    if entry is None:
+def _begin_lot(entries: Collection[OrderRecord], old: Lot | None) -> Lot | None:
+    """Begin the lot of its entries, empty; None if nothing of them was filled. What a newer release added stays."""
+    if not entries:
         return None
-    intent = entry.intent
+    intent = min((each.intent for each in entries), key=lambda each: (each.decided_at, each.client_order_id))
     if intent.bracket is None:
         raise InvariantViolation(f"entry {intent.client_order_id} has no bracket")
     return Lot(
@@ -156,7 +159,7 @@ def _begin_lot(entry: OrderRecord | None, old: Lot | None) -> Lot | None:
         quantity=Quantity(0),
         cost=Notional(0),
         entry_fees=Notional(0),
-        opened_at=Instant(min(fill.time for fill in entry.fills)),
+        opened_at=Instant(min(fill.time for entry in entries for fill in entry.fills)),
         bracket=intent.bracket if old is None else replace(intent.bracket, unknown=old.bracket.unknown),
         max_hold_until=intent.max_hold_until,
         unknown=old.unknown if old is not None else NONE_UNKNOWN,

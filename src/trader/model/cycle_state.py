@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 from trader.errors import DataError, MissingData
 from trader.model.frozen import cached_property, replace
-from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.ids import Asset, CycleId, Instant, ProductId, utc_day
 from trader.model.listings import remember_row
 from trader.model.market import FeeRates, Product
 from trader.model.money import Notional, Price
 from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
+
+#: So long single entries are remembered.
+PACING_MEMORY_SECONDS = 86_400
 
 
 class Regime(OpenEnum):
@@ -67,6 +70,28 @@ class EntryPacing:
     entries: tuple[Instant, ...] = ()
     last_entry: Mapping[Asset, Instant] = field(default_factory=dict)
     unknown: UnknownFields = NONE_UNKNOWN
+
+    def count_trades(self, count: int, now: Instant) -> EntryPacing:
+        """Count trades, or uncount them, on the UTC day of an instant; another day begins anew. Old entries go."""
+        day = utc_day(now)
+        today = max((self.trades_today if self.day == day else 0) + count, 0)
+        kept = tuple(each for each in self.entries if now - each < PACING_MEMORY_SECONDS)
+        return replace(self, day=day, trades_today=today, entries=kept)
+
+    def count_entry(self, base: Asset, at: Instant, now: Instant) -> EntryPacing:
+        """Count an entry decided at an instant, which is a trade as well."""
+        counted = self.count_trades(1, now)
+        return replace(counted, entries=(*counted.entries, at), last_entry={**self.last_entry, base: at})
+
+    def give_back(self, base: Asset, at: Instant) -> EntryPacing:
+        """Give back the place that an entry decided at an instant took, and which never came to be."""
+        entries, last = list(self.entries), dict(self.last_entry)
+        if last.get(base) == at:
+            del last[base]
+            if at in entries:
+                entries.remove(at)
+        pacing = replace(self, entries=tuple(entries), last_entry=last)
+        return pacing.count_trades(-1, at) if pacing.day == utc_day(at) else pacing
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ONE, ZERO, Notional, Price, Quantity, ceil_to
 from trader.model.orders import Bracket, OrderIntent, Side
+from trader.model.parent_life import ParentStyle
+from trader.model.parents import ParentOrder
 
 #: The numbers behind a verdict. Money and percentages are Decimal, statistics float, ids text.
 Detail = Decimal | float | int | str
@@ -77,7 +79,8 @@ class Trigger:
 class TradeProposal:
     """What a strategy would like to do. A SELL closes the lot it names; a BUY opens one.
 
-    ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed.
+    ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed, which is as
+    ``style`` says.
     Units: size_pct of the bot's equity; stop and target in percent of the entry price; ``max_hold_hours`` is None for a
     lot that no time ends.
     """
@@ -98,6 +101,7 @@ class TradeProposal:
     components: Mapping[str, float] = field(default_factory=dict)
     trigger: Trigger | None = None
     lot_id: ClientOrderId | None = None
+    style: ParentStyle = ParentStyle.PASSIVE_THEN_TAKER
 
     @property
     def reduces(self) -> bool:
@@ -198,6 +202,7 @@ class Verdict:
 class Plan:
     """What execution makes of the approvals: conversions first, then cancels, then orders in this sequence.
 
+    ``parents`` are those that it opens, changes, or puts into another state.
     ``covers`` are remembered beside the sales they are contingent on, and sent only if those leave something.
     """
 
@@ -207,6 +212,7 @@ class Plan:
     conversions: tuple[ConversionIntent, ...] = ()
     denials: tuple[Denial, ...] = ()
     trims: tuple[Trim, ...] = ()
+    parents: tuple[ParentOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class DenialCode(StrEnum):
     CAPITAL_EXCEEDED = "CAPITAL_EXCEEDED", "execution", "what is free of the quote asset is too little"
     NOTIONAL_EXCEEDS_MAX = "NOTIONAL_EXCEEDS_MAX", "execution", "more than the venue takes in one order"
     QUOTE_ASSET_MISSING = "QUOTE_ASSET_MISSING", "execution", "nothing to pay with on any of its books"
-    REPRICES_EXCEED_MAX = "REPRICES_EXCEED_MAX", "execution", "tried often enough, as a maker and as a taker"
+    PARENT_ENDING = "PARENT_ENDING", "execution", "what was wanted is bought, given up, or not wanted any more"
     REFUSAL_RECENT = "REFUSAL_RECENT", "execution", "the venue refused it just now; it is waited out"
     PRICE_EXCEEDS_BAND = "PRICE_EXCEEDS_BAND", "execution", "the ask is beyond what a taker may pay"
 

@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     RISK_CHECKED = "RiskChecked"
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"
+    PARENT_PLANNED = "ParentPlanned"
+    PARENT_ENDED = "ParentEnded"
     ORDER_INTENDED = "OrderIntended"
     SENDING_BEGUN = "SendingBegun"
     ORDER_SUBMITTED = "OrderSubmitted"

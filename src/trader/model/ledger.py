@@ -34,6 +34,7 @@ from trader.model.money import ZERO, Notional, Quantity
 from trader.model.newer import why_newer
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderIntent, OrderPurpose, Side
+from trader.model.parents import ParentOrder
 from trader.model.round_trips import RoundTrip, keep_round_trip, make_round_trip
 from trader.model.schema import SCHEMA
 from trader.model.tallies import NO_TALLY, OrderTally, name_tally, name_tally_for
@@ -60,7 +61,8 @@ class Ledger:
     """Everything one scope remembers.
 
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
-    for as long as their orders are remembered, so that a late fill finds them. ``tallies`` counts what became of the
+    for as long as their orders are remembered, so that a late fill finds them. ``parents`` are the approvals that are
+    still being bought, by the id of the lot that they open. ``tallies`` counts what became of the
     orders that are not remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote
     of it is believed, ``unbelieved`` says of each held product since when none is; ``dust`` has one row for each asset.
     ``owed`` names the audit objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which
@@ -77,6 +79,7 @@ class Ledger:
     lots: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
     closed_lots: Mapping[ClientOrderId, Lot] = field(default_factory=dict)
     orders: Mapping[ClientOrderId, OrderRecord] = field(default_factory=dict)
+    parents: Mapping[ClientOrderId, ParentOrder] = field(default_factory=dict)
     conversions: Mapping[str, ConversionRecord] = field(default_factory=dict)
     converted: Mapping[Asset, Notional] = field(default_factory=dict)
     by_strategy: Mapping[StrategyId, SubLedger] = field(default_factory=dict)
@@ -149,6 +152,36 @@ class Ledger:
     def with_products(self, products: ProductCache | None) -> Ledger:
         """Take over what is known of products by now."""
         return self if products is self.products else replace(self, products=products)
+
+    def find_parent(self, strategy: StrategyId, base: Asset) -> ParentOrder | None:
+        """Return the parent by which a strategy buys an asset, if it may still buy."""
+        return next((p for p in self.parents.values() if (p.strategy, p.base) == (strategy, base) and p.may_buy), None)
+
+    def with_parent(self, parent: ParentOrder) -> Ledger:
+        """Remember this parent order, replacing what was known of it."""
+        return replace(self, parents={**self.parents, parent.parent_id: parent})
+
+    def without_parent(self, parent_id: ClientOrderId) -> Ledger:
+        """Forget a parent that is over."""
+        return replace(self, parents={key: each for key, each in self.parents.items() if key != parent_id})
+
+    def count_try(self, intent: OrderIntent, *, has_filled: bool) -> Ledger:
+        """Count for its parent what the market made of a child: one more try in vain, or the first of new ones."""
+        parent = self.parents.get(intent.lot_id) if intent.is_entry else None
+        if parent is None:
+            return self
+        return self.with_parent(replace(parent, tries=0 if has_filled else parent.tries + 1))
+
+    def note_taken(self, intent: OrderIntent) -> Ledger:
+        """Note that the venue has, or had, a child of a parent."""
+        parent = self.parents.get(intent.lot_id) if intent.is_entry else None
+        if parent is None or parent.taken_at is not None:
+            return self
+        return self.with_parent(replace(parent, taken_at=intent.decided_at))
+
+    def has_open_entry(self, lot_id: ClientOrderId, settled: Instant) -> bool:
+        """Whether an entry of a lot, or fills of it, are still waited for; *settled* as for ``awaits_fills``."""
+        return any(each.intent.is_entry and each.awaits_fills(settled) for each in self.orders_of(lot_id))
 
     def with_order(self, record: OrderRecord) -> Ledger:
         """Remember this order, replacing what was known of it."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
-from trader.model.money import ZERO, Notional, Price, Quantity, notional
+from trader.model.money import ZERO, Notional, Price, Quantity, ceil_to, notional
 from trader.model.order_life import OrderStatus
 from trader.model.refusals import RefusalClass, classify_refusal
 from trader.model.unknown import NONE_UNKNOWN, OpenEnum, UnknownFields
@@ -71,6 +72,14 @@ class Bracket:
     target_price: Price | None
     unknown: UnknownFields = NONE_UNKNOWN
 
+    def ceil_to(self, increment: Price) -> Bracket:
+        """Return it in the increments of a product; itself if it is. Rounding: both prices up."""
+        stop, target = Price(ceil_to(self.stop_price, increment)), self.target_price
+        target = None if target is None else Price(ceil_to(target, increment))
+        if (stop, target) == (self.stop_price, self.target_price):
+            return self
+        return replace(self, stop_price=stop, target_price=target)
+
     def is_around(self, price: Decimal) -> bool:
         """Tell whether the stop is below this price and above zero, and the target, if there is one, above it."""
         return 0 < self.stop_price < price and (self.target_price is None or price < self.target_price)
@@ -80,7 +89,7 @@ class Bracket:
 class OrderIntent:
     """An order as decided. Frozen: it is sent, and re-sent, exactly like this.
 
-    ``lot_id`` is the lot it opens, closes or protects; of an entry it is ``client_order_id``. ``bracket`` is the
+    ``lot_id`` is the lot it opens, closes or protects; of an entry it is the id of its parent order. ``bracket`` is the
     protection that an entry's lot is to have; with ``attach_bracket`` it travels with the order, else a separate order
     follows the fill. ``depends_on`` names orders that must be final, and conversions that must be done, before this one
     may leave. ``contingent_on`` names the sale that must be refused, or leave a rest, before this one may. ``n`` counts

@@ -15,6 +15,7 @@ from trader.model.ids import Asset, Instant, StrategyId, utc_day, utc_week
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, notional
+from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
 from trader.model.trading_state import TradingState
 
@@ -53,26 +54,43 @@ class Portfolio:
         return lot.cost if mark is None else notional(mark.price, lot.quantity)
 
     def exposures(self) -> dict[tuple[StrategyId, Asset], Decimal]:
-        """Sum marked lots, working buys and buys in doubt by strategy and base asset, in the accounting asset.
+        """Sum marked lots, parents, working buys and buys in doubt by strategy and asset, in the accounting asset.
 
-        An unanswered buy counts in full: it may be filling right now.
+        An unanswered buy counts in full: it may be filling right now. So does what a parent may still buy, whatever of
+        it is on the book just now.
         """
         table: defaultdict[tuple[StrategyId, Asset], Decimal] = defaultdict(lambda: ZERO)
         for lot in self.ledger.lots.values():
             table[lot.strategy, lot.base] += self.lot_value(lot)
+        for parent in self.ledger.parents.values():
+            if parent.may_buy:
+                table[parent.strategy, parent.base] += parent.notional_left
         for record in self.ledger.orders.values():
             intent = record.intent
-            if record.is_active and (intent.is_entry or (intent.side is Side.BUY and not record.is_understood)):
+            if not record.is_active or self._is_of_parent(record):
+                continue
+            if intent.is_entry or (intent.side is Side.BUY and not record.is_understood):
                 table[intent.strategy, intent.base] += notional(intent.limit_price, record.remaining)
         return dict(table)
 
     def free_cash(self, quote: Asset) -> Notional:
-        """Cash of one quote asset that no working or doubtful buy, and no open conversion, can still take."""
-        taken = sum((r.open_cost for r in self.ledger.orders.values() if r.intent.quote == quote and r.is_active), ZERO)
+        """Cash of one quote asset that no parent, no working or doubtful buy, and no open conversion can still take."""
+        parents, orders = self.ledger.parents.values(), self.ledger.orders.values()
+        taken = sum((parent.reserve for parent in parents if parent.quote == quote), ZERO)
+        taken += sum(
+            (r.open_cost for r in orders if r.intent.quote == quote and r.is_active and not self._is_of_parent(r)), ZERO
+        )
         taken += sum(
             (c.intent.amount for c in self.ledger.conversions.values() if c.is_open and c.intent.source == quote), ZERO
         )
         return Notional(max(self.ledger.cash.get(quote, ZERO) - taken, ZERO))
+
+    def _is_of_parent(self, record: OrderRecord) -> bool:
+        """Whether an order is a child of a parent that counts for all of its children."""
+        if not record.intent.is_entry:
+            return False
+        parent = self.ledger.parents.get(record.intent.lot_id)
+        return parent is not None and parent.may_buy
 
 
 def find_unbelieved(ledger: Ledger, now: Instant) -> Mapping[str, int]:

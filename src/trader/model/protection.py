@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from trader.model.ids import Instant
@@ -35,9 +36,21 @@ def awaits_bracket(record: OrderRecord, ledger: Ledger, settled: Instant) -> boo
     """
     if not record.intent.is_entry or not record.intent.attach_bracket:
         return False
-    if any(other.intent.is_attached for other in ledger.orders_of(record.intent.lot_id)):
+    if find_bracket(record, ledger.orders_of(record.intent.lot_id)) is not None:
         return False
     return not record.status.is_final or record.final_at is None or record.final_at > settled
+
+
+def find_bracket(entry: OrderRecord, records: Iterable[OrderRecord]) -> OrderRecord | None:
+    """Return the bracket that came with an entry, among the orders of its lot; None if none was seen.
+
+    Where one entry alone opened the lot, any bracket that came with an entry is its own.
+    """
+    records = tuple(records)
+    attached = [each for each in records if each.intent.is_attached]
+    if sum(each.intent.is_entry for each in records) <= 1:
+        return attached[0] if attached else None
+    return next((each for each in attached if each.venue_order_id == entry.attached_order_id), None)
 
 
 def _protects(record: OrderRecord) -> bool:

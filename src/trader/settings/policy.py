@@ -13,6 +13,7 @@ from typing import Annotated
 
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Direction, TriggerKind
+from trader.model.parent_life import ParentStyle
 from trader.settings.bounds import (
     Amount,
     AssetName,
@@ -183,6 +184,7 @@ class RuleSettings:
     hit_ratio: Ratio
     confirmations_min: Annotated[int, Between("0", "4")] = 0
     move_pct_min: FloatPct = 0.0
+    style: ParentStyle = ParentStyle.PASSIVE_THEN_TAKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +253,9 @@ class ExecutionSettings:
     conversion_pairs: tuple[AssetPair, ...]
     attach_brackets: bool
     entry_ttl_cycles: AtLeastOne
+    reprice_seconds: Seconds
     max_reprices: Count
-    chase_memory_cycles: AtLeastOne
+    give_up_minutes: AtLeastOne
     exit_slippage_bps: Bps
     exit_slippage_bps_max: Bps
     exit_slippage_step_bps: Bps

@@ -144,6 +144,7 @@ def record_decision(
         AuditNote(EventKind.RISK_CHECKED, "risk", risk),
         AuditNote(EventKind.EXECUTION_PLANNED, "execution", planned),
         *(AuditNote(EventKind.VERDICT_GIVEN, each.product_id, {"verdict": each}) for each in decision.verdicts),
+        *(AuditNote(EventKind.PARENT_PLANNED, each.parent_id, {"parent": each}) for each in plan.parents),
         *(AuditNote(EventKind.ORDER_INTENDED, subject, body) for subject, body in announced),
     )
 

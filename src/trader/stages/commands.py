@@ -75,9 +75,9 @@ def is_done(command: Command, ledger: Ledger, commands: StandingCommands, now: I
     buying = [each.intent for each in ledger.active_orders if each.intent.is_entry]
     match command.kind:
         case CommandKind.FLATTEN:
-            return not (commands.is_flattening and (ledger.lots or buying))
+            return not (commands.is_flattening and (ledger.lots or buying or ledger.parents))
         case CommandKind.CLOSE:
-            return command.target not in {*ledger.lots, *(each.lot_id for each in buying)}
+            return command.target not in {*ledger.lots, *ledger.parents, *(each.lot_id for each in buying)}
         case CommandKind.PAUSE:
             stands = commands.slots.get(command.slot) == command
             return not (stands and any(command.is_pausing(each.base, each.strategy, now) for each in buying))
@@ -129,6 +129,6 @@ def find_over(ledger: Ledger, commands: StandingCommands, now: Instant) -> tuple
 
 def _is_over(command: Command, ledger: Ledger, now: Instant) -> bool:
     if command.kind is CommandKind.CLOSE:
-        entry = ledger.orders.get(command.target)  # type: ignore[call-overload]
-        return command.target not in ledger.lots and (entry is None or not entry.is_active)
+        buying = (each.intent.lot_id for each in ledger.active_orders if each.intent.is_entry)
+        return command.target not in {*ledger.lots, *ledger.parents, *buying}
     return command.kind is CommandKind.PAUSE and command.until is not None and command.until <= now

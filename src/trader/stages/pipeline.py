@@ -6,7 +6,7 @@ products that have a proposal: ``propose`` finds those, ``conclude`` decides abo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ from trader.stages.proposals import (
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
 from trader.stages.triggers.engine import TriggerEngine
-from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
+from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes, select_entry_quotes
 from trader.stages.universe.checks import count_failure, name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
 from trader.stages.valuation import find_old_marks, mark_equity, price_pegs, sweep_dust
@@ -210,6 +210,7 @@ class Pipeline:
             quotes=partial.believed.filter(inputs.quotes),
             candidates=partial.selection.candidates,
             fees=inputs.fees,
+            entry_quotes=select_entry_quotes(partial.ledger, partial.selection, inputs, self.settings.universe),
             available=inputs.available,
         )
         review, plan = self._review(proposals, portfolio, regime, context)
@@ -242,16 +243,16 @@ class Pipeline:
         )
 
     def _review(
-        self, proposals: Iterable[TradeProposal], portfolio: Portfolio, regime: Regime, context: ExecutionContext
+        self, proposals: Sequence[TradeProposal], portfolio: Portfolio, regime: Regime, context: ExecutionContext
     ) -> tuple[RiskReview, Plan]:
         """Check risk and plan orders; again without a purchase that cannot become one, which takes nobody's place."""
         multiplier = self.settings.regime.size_multiplier.get(regime, ZERO)
         entries_allowed = portfolio.trading_state.permits(OrderPurpose.ENTRY) and multiplier > 0
-        proposals = tuple(proposals)
         impossible: list[Denial] = []
         while True:
             review = self.risk.check_all(proposals, portfolio, regime)
-            plan = self.execution.plan(review.approvals, portfolio, context, entries_allowed=entries_allowed)
+            resting = self.risk.check_parents(portfolio, regime, review.approvals)
+            plan = self.execution.plan(review.approvals, portfolio, context, resting, entries_allowed=entries_allowed)
             lost = [each for each in plan.denials if each.proposal is not None and not each.proposal.reduces]
             if not lost or not (review.denials or review.trims):
                 return review, replace(plan, denials=(*impossible, *plan.denials))
@@ -281,8 +282,9 @@ class Pipeline:
 
     def _remember(self, partial: PartialDecision, inputs: CycleInputs) -> Ledger:
         ledger, now = partial.ledger, inputs.now
-        streak, complete = ledger.failure_streak, partial.complete
-        streak = count_failure(streak, self.settings.risk, now, data_complete=complete) if inputs.decides else streak
+        streak = ledger.failure_streak
+        if inputs.decides:
+            streak = count_failure(streak, self.settings.risk, now, data_complete=partial.complete)
         return replace(
             ledger,
             membership=partial.selection.membership if inputs.enters else ledger.membership,

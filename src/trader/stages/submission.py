@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trader.model.conversions import ConversionRecord
-from trader.model.cycle_state import EntryPacing
 from trader.model.decisions import Plan
 from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant, utc_day
@@ -14,11 +13,11 @@ from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Accepted, OrderIntent, Rejected, Submission
+from trader.model.parents import ParentOrder
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import name_conversion
 from trader.settings.policy import ExecutionSettings
 
-_PACING_MEMORY_SECONDS = 86_400
 #: How the reason begins for which an asset takes no entries any more until a person looks.
 FORBIDDEN = "the venue forbids this account to trade it"
 
@@ -68,13 +67,13 @@ def settle_submission(
     record = apply_submission(before, submission, now)
     ledger, intent = ledger.with_order(record), record.intent
     if isinstance(submission, Accepted):
-        tally = ledger.tally(intent)
+        ledger, tally = ledger.note_taken(intent), ledger.tally(intent)
         return Settled(ledger.with_tally(intent, tally.count_taken()) if tally.refusals else ledger)
     if not isinstance(submission, Rejected) or record.status is not OrderStatus.REJECTED:
         return Settled(ledger)
     tally = ledger.tally(intent).count_refusal(submission, now, rules.refusal_waits)
     if submission.refusal is RefusalClass.MARKET and not intent.is_protection:
-        tally = tally.count_try(now)
+        tally, ledger = tally.count_try(now), ledger.count_try(intent, has_filled=False)
     ledger = ledger.with_tally(intent, tally)
     if submission.refusal is RefusalClass.PERMISSION:
         why = f"{FORBIDDEN}: {submission.reason}"
@@ -109,7 +108,7 @@ def remember_plan(
     """Put into the ledger what is about to be sent: from the commit of this on, it exists and counts for pacing.
 
     *until* is the last instant at which this run can send: if we stall or die around sending, the wait for it counts
-    from there. A reprice is not a new entry, unless what it reprices gave its place in the pace back.
+    from there.
     """
     for order_id in resent:
         record = ledger.orders[order_id]
@@ -117,6 +116,21 @@ def remember_plan(
     for conversion in plan.conversions:
         ledger = ledger.with_conversion(ConversionRecord(conversion))
     return remember_orders(ledger, (*plan.intents, *plan.covers), (), now, until)
+
+
+def remember_parents(ledger: Ledger, parents: Iterable[ParentOrder]) -> Ledger:
+    """Put parents into the ledger as they were planned; what their children have booked meanwhile stays.
+
+    One that ends with no child to wait for is over: it leaves.
+    """
+    for parent in parents:
+        before = ledger.parents.get(parent.parent_id, parent)
+        booked = replace(parent, filled=before.filled, spent=before.spent, taken_at=before.taken_at)
+        ledger = ledger.with_parent(booked)
+        entries = (each for each in ledger.orders_of(parent.parent_id) if each.intent.is_entry)
+        if not parent.may_buy and not any(each.is_active for each in entries):
+            ledger = ledger.without_parent(parent.parent_id)
+    return ledger
 
 
 def remember_orders(
@@ -135,40 +149,37 @@ def remember_orders(
         status = OrderStatus.INTENDED if intent.contingent_on is None else OrderStatus.CONTINGENT
         ledger = ledger.with_order(OrderRecord(intent, status, sender_until=until))
         ledger = ledger.with_tally(intent, ledger.tally(intent).count_made(intent, now))
-    return replace(ledger, entry_pacing=_paced(ledger.entry_pacing, intents, now))
-
-
-def _paced(old: EntryPacing, intents: tuple[OrderIntent, ...], now: Instant) -> EntryPacing:
-    day = utc_day(now)
-    entries = [each for each in intents if each.is_entry and (each.attempt == 0 or each.base not in old.last_entry)]
+        if intent.is_entry:
+            ledger = _take_place(ledger, intent, now)
     # Counted for the day of its decision: so it is given back to the same.
-    trades = sum(_is_trade(intent) and utc_day(intent.decided_at) == day for intent in intents)
-    return replace(
-        old,
-        day=day,
-        trades_today=(old.trades_today if old.day == day else 0) + trades,
-        entries=(
-            *(at for at in old.entries if now - at < _PACING_MEMORY_SECONDS),
-            *(intent.decided_at for intent in entries),
-        ),
-        last_entry={**old.last_entry, **{intent.base: intent.decided_at for intent in entries}},
-    )
+    trades = sum(_is_trade(intent) and utc_day(intent.decided_at) == utc_day(now) for intent in intents)
+    return replace(ledger, entry_pacing=ledger.entry_pacing.count_trades(trades, now))
+
+
+def _take_place(ledger: Ledger, intent: OrderIntent, now: Instant) -> Ledger:
+    """Give the first child of a parent a place in the pace: all that follow are the same entry."""
+    parent = ledger.parents.get(intent.lot_id)
+    if parent is not None and parent.paced_at is not None:
+        return ledger
+    if parent is not None:
+        ledger = ledger.with_parent(replace(parent, paced_at=intent.decided_at))
+    return replace(ledger, entry_pacing=ledger.entry_pacing.count_entry(intent.base, intent.decided_at, now))
 
 
 def _give_back(ledger: Ledger, intent: OrderIntent) -> Ledger:
-    """Give back the place in the pace that an order took which never came to be."""
-    old = ledger.entry_pacing
-    if not _is_trade(intent):
+    """Give back the place in the pace that an order took which never came to be; not that of a parent with another."""
+    pacing, parent = ledger.entry_pacing, ledger.parents.get(intent.lot_id)
+    if intent.is_entry and parent is None:
+        return replace(ledger, entry_pacing=pacing.give_back(intent.base, intent.decided_at))
+    if intent.is_entry and parent is not None:
+        if parent.taken_at is not None or parent.paced_at is None:
+            return ledger
+        ledger = ledger.with_parent(replace(parent, paced_at=None))
+        return replace(ledger, entry_pacing=pacing.give_back(intent.base, parent.paced_at))
+    if not _is_trade(intent) or pacing.day != utc_day(intent.decided_at):
         return ledger
-    entries, last = list(old.entries), dict(old.last_entry)
-    if intent.is_entry and last.get(intent.base) == intent.decided_at:
-        del last[intent.base]
-        if intent.decided_at in entries:
-            entries.remove(intent.decided_at)
-    today = old.trades_today - (old.day == utc_day(intent.decided_at) and old.trades_today > 0)
-    pacing = replace(old, trades_today=today, entries=tuple(entries), last_entry=last)
-    return replace(ledger, entry_pacing=pacing)
+    return replace(ledger, entry_pacing=pacing.count_trades(-1, intent.decided_at))
 
 
 def _is_trade(intent: OrderIntent) -> bool:
-    return not intent.is_protection and intent.contingent_on is None
+    return intent.is_exit and intent.contingent_on is None

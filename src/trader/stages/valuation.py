@@ -84,7 +84,7 @@ def price_pegs(
 def sweep_dust(
     inputs: CycleInputs, ledger: Ledger, quotes: Mapping[ProductId, Quote], value_max: Decimal
 ) -> tuple[Ledger, tuple[AuditNote, ...]]:
-    """Write off every lot too small for the venue to sell, once no order of it is active.
+    """Write off every lot too small for the venue to sell, once no order of it is active and no parent adds to it.
 
     A lot whose product is missing, or of which no quote is believed, is left as it is; so is one that cost, or is
     worth, more than *value_max*. *quotes* are believed ones. Units: *value_max* in the accounting asset.
@@ -94,7 +94,7 @@ def sweep_dust(
         product, quote = inputs.products.get(lot.product_id), quotes.get(lot.product_id)
         if product is None or quote is None or not _is_dust(lot, product, quote, value_max):
             continue
-        if any(record.is_active for record in ledger.orders_of(lot.lot_id)):
+        if lot.lot_id in ledger.parents or any(record.is_active for record in ledger.orders_of(lot.lot_id)):
             continue
         ledger = book_dust(ledger, lot)
         body = {"lot": lot.lot_id, "base": lot.base, "quantity": lot.quantity, "cost": lot.cost}

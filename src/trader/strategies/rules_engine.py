@@ -173,6 +173,7 @@ class RulesEngine:
             edge_multiple=self.settings.edge_multiple,
             components=components,
             trigger=trigger,
+            style=rule.style,
         )
 
     def _components(self, trigger: Trigger, *, is_core: bool) -> Mapping[str, float]:

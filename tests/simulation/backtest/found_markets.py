@@ -57,16 +57,15 @@ FOUND: dict[str, Market] = {
     ),
     # What the venue did in the outage is seen by the first tick after it, and by no screen.
     "filled in an outage": make_breakout_market(
-        1272,
+        26,
         bars=260,
-        sigma=0.002,
+        sigma=0.004,
         bases=("BTC", "ETH"),
         terms=BreakoutTerms(24, 1.2, Decimal(3), Decimal(4), Decimal(4), 9),
         late={197: 150, 110: 20, 214: 20},
         troubles=((Trouble.OUTAGE, 179, 206),),
         changes={
             "simulation": {"volume_share_ratio": Decimal("0.1")},
-            "execution": {"entry_ttl_cycles": 2},
             "cycle": {"order_memory_seconds": 3600},
             "regime": _read_regime_slowly(10.0),
             "universe": {"enter_after_cycles": 1, "leave_after_cycles": 1},

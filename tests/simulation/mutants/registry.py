@@ -22,9 +22,8 @@ from trader.cycle import run as cycle_run
 from trader.model import booking, ids
 from trader.model.portfolio import Portfolio
 from trader.model.tallies import OrderTally
-from trader.stages.execution import entry_orders, exit_orders, funding
+from trader.stages.execution import child_orders, exit_orders, funding, parent_orders
 from trader.stages.reconcile import account
-from trader.stages.risk import RiskManager
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,8 @@ IDS_FROM_THE_CLOCK = Mutant(
     "ids from the clock",
     "An id is made of the time at which the order was decided, not of the cycle that decided it.",
     (
-        Edit(entry_orders._intent, "ledger.scope, context.cycle_id, wish", "ledger.scope, context.now, wish"),
+        Edit(parent_orders._open, "scope, context.cycle_id, wish", "scope, context.now, wish"),
+        Edit(child_orders._make_child, "scope, context.cycle_id, parent", "scope, context.now, parent"),
         Edit(exit_orders.plan_exit, "OrderPurpose.EXIT, context.cycle_id", "OrderPurpose.EXIT, context.now"),
         Edit(funding.BuyingPower.use, "scope, context.cycle_id, *parts", "scope, context.now, *parts"),
     ),
@@ -140,12 +140,8 @@ DOUBT_IGNORED = Mutant(
     "in-doubt exposure ignored",
     "Risk looks away from orders of which nobody knows whether the venue has them.",
     (
-        Edit(Portfolio.exposures, "if record.is_active and", "if record.is_active and not record.is_in_doubt and"),
-        Edit(
-            RiskManager._counts,
-            "is Side.BUY and record.is_active:",
-            "is Side.BUY and record.is_active and not record.is_in_doubt:",
-        ),
+        Edit(Portfolio.exposures, "if parent.may_buy:", "if False:"),
+        Edit(child_orders._may_fill, "(child.is_active or", "(child.is_active and not child.is_in_doubt or"),
     ),
     "test_ignoring_doubt_is_seen_as_a_second_entry",
     (
@@ -330,8 +326,11 @@ WATCH_ENTERS = Mutant(
 
 FLOOR_FOR_CEIL = Mutant(
     "floor for ceil",
-    "What has to be converted for an entry is rounded down to the cent.",
-    (Edit(funding.BuyingPower.use, "ceil_to(missing, _CENT)", "missing // _CENT * _CENT"),),
+    "What has to be converted for an entry is rounded down, to tens, and spent as if it were all there.",
+    (
+        Edit(funding.BuyingPower.use, "ceil_to(missing, _CENT)", "missing // 10 * 10"),
+        Edit(funding.BuyingPower.find_spendable, "max(min(parent.reserve", "max(max(parent.reserve"),
+    ),
     "test_rounding_down_is_seen_as_a_refusal_by_the_venue",
     (f"{_UNDISTURBED}[convert]",),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +32,7 @@ from factories import (
     a_bracket_intent,
     a_convert_intent,
     a_ledger,
+    a_parent,
     a_proposal,
     an_exit_intent,
     an_intent,
@@ -110,23 +110,26 @@ def test_entries_and_exits_count_as_trades_protection_does_not() -> None:
     assert EntryPacing("2026-11-22", 7, (Instant(NOW - 100), NOW), {Asset("ETH"): NOW}) == pacing
 
 
-def test_second_try_is_no_new_entry() -> None:
-    """It was entered for the pace when it was tried first; as a trade it counts."""
-    intent = an_intent(attempt=1)
-    before = EntryPacing("2026-11-22", 1, (Instant(NOW - 300),), {intent.base: Instant(NOW - 300)})
+def test_second_child_of_a_parent_is_no_new_entry() -> None:
+    """It was entered for the pace when the first left: all of them are one entry, and one trade."""
+    intent = an_intent()
+    paced_at = Instant(NOW - 300)
+    before = EntryPacing("2026-11-22", 1, (paced_at,), {intent.base: paced_at})
+    parent = a_parent(parent_id=intent.lot_id, paced_at=paced_at)
+    ledger = a_ledger(entry_pacing=before, parents={intent.lot_id: parent})
 
-    pacing = remember_plan(a_ledger(entry_pacing=before), Plan((intent,)), (), NOW, UNTIL).entry_pacing
-
-    assert replace(before, trades_today=2) == pacing
+    assert before == remember_plan(ledger, Plan((intent,)), (), NOW, UNTIL).entry_pacing
 
 
-def test_second_try_is_an_entry_if_the_first_gave_its_place_back() -> None:
+def test_second_child_is_an_entry_if_the_first_gave_its_place_back() -> None:
     """Else an entry that the market refused first would count for no pace at all."""
     intent = an_intent(attempt=1)
+    ledger = a_ledger(parents={intent.lot_id: a_parent(parent_id=intent.lot_id, tries=1)})
 
-    pacing = remember_plan(a_ledger(), Plan((intent,)), (), NOW, UNTIL).entry_pacing
+    after = remember_plan(ledger, Plan((intent,)), (), NOW, UNTIL)
 
-    assert EntryPacing("2026-11-22", 1, (NOW,), {intent.base: NOW}) == pacing
+    assert EntryPacing("2026-11-22", 1, (NOW,), {intent.base: NOW}) == after.entry_pacing
+    assert NOW == after.parents[intent.lot_id].paced_at
 
 
 def test_new_day_counts_its_trades_from_nothing() -> None:

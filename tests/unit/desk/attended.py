@@ -6,12 +6,13 @@ import fcntl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from desk.in_memory import ManualClock
 from simulation.recovery_world import after_tick
-from simulation.scenarios import FLATTEN
-from simulation.world import SCOPE, Scenario, World
+from simulation.scenarios import ETH, FLATTEN
+from simulation.world import SCOPE, Bar, Scenario, World
 from trader.adapters.local.atomic_files import replace_text
 from trader.adapters.local.files import FileKillSwitch, FileStateStore
 from trader.cycle import CycleReport
@@ -23,8 +24,10 @@ from trader.ports import KillSwitch, Ports, StateStore
 from unit.desk.operated_folder import NOW, ledger_in, switch_in
 
 RUN_SECONDS = 100
+#: ETH does not move, so that nothing is bought at its bid and no child follows it.
+_STILL = replace(FLATTEN, name="attended", scripts={**FLATTEN.scripts, ETH: [Bar(100.0)] * 45})
 #: After this tick one lot of SOL is held and protected, and an entry of ETH rests at the venue.
-HELD = FLATTEN, 1
+HELD = _STILL, 1
 
 
 class Runner:

@@ -18,7 +18,7 @@ from trader.adapters.local.files import FileStateStore
 from trader.model.ids import Instant
 from trader.ports import StateReading
 
-LOT = "t247-5e1024b52f17a6e8c147251bfea2"
+LOT = "t247-66b905a4076e287e65e110062d16"
 #: Shortly after its last run.
 NOW, NOW_TEXT = Instant(1_795_349_520), "2026-11-22T12:12:00Z"
 VARIABLES = (

@@ -64,10 +64,10 @@ def test_flatten_tells_what_was_cancelled_and_sold_and_by_which_run(
 
     told = capsys.readouterr().out
     assert 0 == code
-    assert "to be sold: 3 SOL-USD at 99.97: 299.91 USD" in told
-    assert re.search(r"^cancelled buy 3 ETH-USD at 99\.97 \(entry of t247-\w+\)$", told, re.MULTILINE)
-    assert f"cancelled sell 3 SOL-USD at 114.97 (protection of {LOT})\n" in told
-    assert [f"sold 3 SOL-USD at 99.92: 299.76 USD, fee 2.70 (lot {LOT})"] == sold_lines(told)
+    assert "to be sold: 2.994 SOL-USD at 99.97: 299.31 USD" in told
+    assert re.search(r"^cancelled buy 2.994 ETH-USD at 99\.97 \(entry of t247-\w+\)$", told, re.MULTILINE)
+    assert f"cancelled sell 2.994 SOL-USD at 114.97 (protection of {LOT})\n" in told
+    assert [f"sold 2.994 SOL-USD at 99.92: 299.16 USD, fee 2.69 (lot {LOT})"] == sold_lines(told)
     (report,) = runner.reports
     assert re.search(rf"flatten: confirmed after \d\.\d s by run {report.tick.cycle_id}, COMPLETED\n$", told)
 
@@ -100,7 +100,7 @@ def test_other_commands_are_confirmed_too(
 
     told = capsys.readouterr().out
     assert (0, []) == (code, sold_lines(told))
-    assert ("cancelled buy 3 ETH-USD" in told) == (arguments[0] == "pause")
+    assert ("cancelled buy 2.994 ETH-USD" in told) == (arguments[0] == "pause")
     assert ": confirmed after " in told.splitlines()[-1]
 
 
@@ -116,8 +116,8 @@ def test_command_that_nobody_acts_on_stands_and_is_not_said_to_be_done(
     assert (75, ["flatten"]) == (code, list(runner.store.look(SCOPE).commands.slots))
     assert line.startswith("NotNow: flatten: not confirmed within 1 s; it stands, and no run has acted on it yet")
     assert f"trader status --home {tmp_path}" in line
-    assert f"left: 3 SOL-USD ({LOT}): no run has sold it yet\n" in output.out
-    assert "left: buy 3 ETH-USD at 99.97: no run has cancelled it yet\n" in output.out
+    assert f"left: 2.994 SOL-USD ({LOT}): no run has sold it yet\n" in output.out
+    assert "left: buy 2.994 ETH-USD at 99.97: no run has cancelled it yet\n" in output.out
     assert "confirmed" not in output.out
 
 
@@ -129,7 +129,7 @@ def test_what_is_left_under_halt_says_so(runner: Runner, tmp_path: Path, capsys:
 
     output = capsys.readouterr()
     assert (75, []) == (code, sold_lines(output.out))
-    assert f"left: 3 SOL-USD ({LOT}): under HALT nothing is sent\n" in output.out
+    assert f"left: 2.994 SOL-USD ({LOT}): under HALT nothing is sent\n" in output.out
     assert "it stands, a run has acted on it, and something is left" in output.err
 
 
@@ -169,7 +169,7 @@ def test_switch_that_holds_a_sale_up_is_named_before_the_question(
     run_in(tmp_path, *command)
 
     first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith(told or "to be sold: 3 SOL-USD")
+    assert first.startswith(told or "to be sold: 2.994 SOL-USD")
     assert first.endswith(f"to let it sell: echo REDUCE_ONLY > {switch_in(tmp_path)}") == bool(told)
 
 
@@ -357,7 +357,7 @@ def test_question_is_answered_with_yes(
     code = run_in(tmp_path, "flatten")
 
     assert (0, ["flatten"]) == (code, list(runner.store.look(SCOPE).commands.slots))
-    assert "Sell 1 lot worth about 299.91 USD? [y/N] " in capsys.readouterr().err
+    assert "Sell 1 lot worth about 299.31 USD? [y/N] " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yess\n"])
@@ -394,7 +394,7 @@ def test_lot_without_a_price_is_said_to_have_none(
     run_in(tmp_path, "flatten")
 
     output = capsys.readouterr()
-    assert "to be sold: 3 SOL-USD no price is known" in output.out
+    assert "to be sold: 2.994 SOL-USD no price is known" in output.out
     assert "Sell 1 lot, 1 of them without a price, worth about 0.00 USD? [y/N]" in output.err
 
 
@@ -453,7 +453,7 @@ def test_switch_waits_for_a_run_that_began_after_it(
     told = capsys.readouterr().out
     (report,) = runner.reports
     assert (0, []) == (code, sold_lines(told))
-    assert "cancelled buy 3 ETH-USD at 99.97" in told
+    assert "cancelled buy 2.994 ETH-USD at 99.97" in told
     assert "protection" not in told
     assert f" s by run {report.tick.cycle_id}, {report.outcome}\n" in told
 

@@ -93,7 +93,7 @@ def test_sale_is_waited_for_and_told(
     (sale,), (report,) = stored_sales(aws), function.runner.reports
     assert 0 == code
     assert f"sold {sale['quantity']} SOL-USD at {sale['price']}: " in told
-    assert f"cancelled sell 3 SOL-USD at 114.97 (protection of {LOT})\n" in told
+    assert f"cancelled sell 2.994 SOL-USD at 114.97 (protection of {LOT})\n" in told
     assert re.search(rf": confirmed after \d+\.\d s by run {report.tick.cycle_id}, COMPLETED\n$", told)
 
 

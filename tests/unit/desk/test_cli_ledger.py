@@ -67,7 +67,7 @@ def test_show_says_what_is_held_and_what_protects_it(home: Path, capsys: pytest.
 
     output = capsys.readouterr().out
     assert 0 == code
-    for told in ("lease free", "20261122T121010Z FINISHED", "SOL-USD", "299.91", "91.98", "114.97", "3 by OPEN"):
+    for told in ("lease free", "20261122T121010Z FINISHED", "SOL-USD", "299.31", "91.98", "114.97", "2.994 by OPEN"):
         assert told in output
     assert before == everything_in(home)
 
@@ -78,7 +78,7 @@ def test_show_as_json_is_one_object(home: Path, capsys: pytest.CaptureFixture[st
 
     told = json.loads(capsys.readouterr().out)
     assert ("", "") == (told["problem"], told["lease"]["owner"])
-    assert ["3"] == [lot["quantity"] for lot in told["ledger"]["lots"].values()]
+    assert ["2.994"] == [lot["quantity"] for lot in told["ledger"]["lots"].values()]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_rebuild_of_a_lost_ledger_shows_it_and_writes_nothing_unless_told(
     assert lost is not None
     assert ledger is not None
     assert (0, 0, True) == (dry, wet, unchanged)
-    assert "3 SOL for 299.91 USD" in shown
+    assert "2.994 SOL for" in shown
     assert "nothing was written" in shown
     assert written.rstrip().endswith("written")
     assert (lost.cash, lost.lots, lost.orders, lost.last_cycle, lost.equity_marks) == (
@@ -256,9 +256,9 @@ def test_adopt_shows_what_would_change_and_writes_nothing_unless_told(
     ledger = FileStateStore(home).ledger(SCOPE)
     assert ledger is not None
     assert (0, 0, True) == (dry, wet, unchanged)
-    assert "2.5 SOL for" in shown
+    assert "2.494 SOL for" in shown
     assert "look: order t247-" in shown
-    assert ["2.5"] == [str(lot.quantity) for lot in ledger.lots.values()]
+    assert ["2.494"] == [str(lot.quantity) for lot in ledger.lots.values()]
     assert ["adopted-"] == [fill.trade_id[:8] for fill in FileStateStore(home).fills(SCOPE)]
 
 

@@ -198,7 +198,7 @@ def test_resume_with_lots_left_is_refused_and_says_the_way(home: Path, capsys: p
 
     told = capsys.readouterr().err
     assert (1, before) == (code, texts_in(home))
-    assert f"the flatten has not sold 3 SOL ({LOT}); wait for it, or resume with abandon" in told
+    assert f"the flatten has not sold 2.994 SOL ({LOT}); wait for it, or resume with abandon" in told
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_resume_under_run_says_nothing_of_the_switch(home: Path, capsys: pytest.
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
-    "unknown lot": (["close", "t247-x", "--yes"], 1, f"lot 't247-x' is not held; there are {LOT} (3 SOL-USD)"),
-    "other product": (["close", "ADA-USD", "--yes"], 1, f"'ADA-USD' is not held; there are {LOT} (3 SOL-USD)"),
-    "no id": (["close", "a lot", "--yes"], 1, f"lot 'a lot' is not held; there are {LOT} (3 SOL-USD)"),
+    "unknown lot": (["close", "t247-x", "--yes"], 1, f"lot 't247-x' is not held; there are {LOT} (2.994 SOL-USD)"),
+    "other product": (["close", "ADA-USD", "--yes"], 1, f"'ADA-USD' is not held; there are {LOT} (2.994 SOL-USD)"),
+    "no id": (["close", "a lot", "--yes"], 1, f"lot 'a lot' is not held; there are {LOT} (2.994 SOL-USD)"),
     "nobody to ask": (["close", LOT], 78, "nobody can be asked whether to sell, since this is no terminal; allowed"),
     "nobody to ask, all": (["flatten"], 78, "flatten: nobody can be asked whether to sell"),
     "wait or not": (["reconcile", "--no-wait", "--timeout", "9"], 78, "--no-wait and --timeout contradict one another"),
@@ -300,7 +300,7 @@ def test_product_of_two_lots_is_refused_with_both(home: Path, capsys: pytest.Cap
 
     code = run_in(home, "close", "SOL-USD", "--yes")
 
-    told = f"lot 'SOL-USD' may be any of 2; there are {LOT} (3 SOL-USD), t247-other (3 SOL-USD)"
+    told = f"lot 'SOL-USD' may be any of 2; there are {LOT} (2.994 SOL-USD), t247-other (2.994 SOL-USD)"
     assert (1, True) == (code, told in capsys.readouterr().err)
 
 

@@ -103,7 +103,7 @@ def test_what_the_function_would_refuse_is_not_sent(aws: Stack, capsys: pytest.C
     code = run_on("close", "t247-x", "--yes")
 
     assert (1, []) == (code, aws.delivered)
-    assert f"lot 't247-x' is not held; there are {LOT} (3 SOL-USD)" in capsys.readouterr().err
+    assert f"lot 't247-x' is not held; there are {LOT} (2.994 SOL-USD)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_status_of_a_stack_shows_its_table_and_its_switch(aws: Stack, capsys: py
     told = capsys.readouterr().out
     assert 0 == code
     assert "FLATTEN  a flatten stands" in told
-    assert "SOL-USD 3  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10" in told
+    assert "SOL-USD 2.994  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10" in told
     assert "flatten  NO RUN HAS ACTED YET  said 12:12 by ada" in told
 
 

@@ -108,8 +108,8 @@ def test_status_says_what_is_allowed_how_it_went_and_what_is_held(
         "last cycle 12:10:10 COMPLETED 110 s ago  took 0 s  nothing runs here now",
         "equity 9,998.50  day 0.0 % of \N{MINUS SIGN}3 %  week 0.0 % of \N{MINUS SIGN}7 %  "
         "peak 0.0 % of \N{MINUS SIGN}10 %",
-        "cash 9,698.59 USD  reserved 0  exposure 3.0 % of 25 %",
-        "SOL-USD 3  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10  target 114.97",
+        "cash 9,699.19 USD  reserved 0  exposure 3.0 % of 25 %",
+        "SOL-USD 2.994  0.0 %  stop 91.98 (8.0 % below) at venue ✓ 12:10  target 114.97",
         f"  day 1 of 3  {LOT}",
         "orders 1 active · 1 protecting · 0 in doubt",
         "entries open, as far as is stored",
@@ -269,7 +269,7 @@ def test_ledger_of_a_newer_release_is_shown_and_closes_entries(home: Path, capsy
     code = run_in(home, "status")
 
     told = capsys.readouterr().out
-    assert (0, True) == (code, "SOL-USD 3 " in told)
+    assert (0, True) == (code, "SOL-USD 2.994 " in told)
     assert "entries closed: a newer release wrote what this one does not know; it only exits" in told
 
 
@@ -336,7 +336,7 @@ def _unbelieve(home: Path) -> None:
 RED: Mapping[str, tuple[Any, str, str]] = {
     "lot": (_uncover, "stop 91.98 (8.0 % below) NOT at venue: no order", "trader reconcile"),
     "lot under HALT": (_forbid(_uncover), "NOT at venue: no order", "echo REDUCE_ONLY > "),
-    "price": (_unbelieve, "SOL-USD 3 NO PRICE BELIEVED for 25 min", "trader reconcile"),
+    "price": (_unbelieve, "SOL-USD 2.994 NO PRICE BELIEVED for 25 min", "trader reconcile"),
     "command": (_say_unread("sing"), "command sing: no words", "git pull"),
     "flatten": (_say_unread("flatten"), "command flatten: no words", "trader flatten"),
     "pause": (_say_unread("pause product SOL"), "pause product SOL: no words", "trader pause SOL-USD --for 0m"),

@@ -39,7 +39,7 @@ CHOP = RegimeState(Regime.CHOP, Regime.CHOP)
 NAMES = """
     now trading_state switch why config code period_seconds busy commands last_cycle next_due last_run
     accounting_asset equity unpriced changes capital unmarked_flow drawdown_halt cash reserved exposure exposure_pct
-    exposure_pct_max lots active_orders orders_in_doubt orders conversions cooldowns failed_cycles regime
+    exposure_pct_max lots parents active_orders orders_in_doubt orders conversions cooldowns failed_cycles regime
     reduce_only results audit_owed entries
 """
 LOT_NAMES = """

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from factories import a_parent
 from factories_market import NOW, a_lot
 from trader.model.cycle_state import LossStreak
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId, TradeId, VenueOrderId
@@ -53,10 +54,21 @@ def ordered(*records: OrderRecord) -> dict[str, Any]:
     return {"orders": {record.intent.client_order_id: record for record in records}}
 
 
-def chased(tries: int, *, product_id: str = SOL, age: int = 600) -> dict[str, Any]:
-    """So many entries into a product that the market left unfilled, the last of them so many seconds ago."""
-    at = Instant(NOW - age)
-    return {"tallies": {f"rules_engine|{product_id.partition('-')[0]}|ENTRY": OrderTally(tries, tries, at, at)}}
+def chased(tries: int, *, product_id: str = SOL) -> dict[str, Any]:
+    """A parent, of which the market left so many children unfilled."""
+    parent = a_parent(product_id, tries=tries, paced_at=Instant(NOW - 600))
+    return {"parents": {parent.parent_id: parent}}
+
+
+def worked(age: int) -> dict[str, Any]:
+    """A parent of SOL whose child has rested at 100 for so many seconds."""
+    books = chased(0)
+    (parent,) = books["parents"].values()
+    child = OrderRecord(
+        an_order(age=age, lot_id=parent.parent_id), OrderStatus.OPEN, venue_order_id=VenueOrderId("venue-child")
+    )
+    wider = replace(parent, price_max=Price(102), decided_at=Instant(NOW - age))
+    return {"parents": {parent.parent_id: wider}, "orders": {child.intent.client_order_id: child}}
 
 
 def refused(count: int, *, reason: str = "PERMISSION_DENIED", age: int = 0, settings: Settings) -> dict[str, Any]:

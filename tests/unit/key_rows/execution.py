@@ -8,7 +8,7 @@ from trader.model.money import Notional
 from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
-from unit.key_rows.books import chased, refused, tried_to_sell
+from unit.key_rows.books import chased, refused, tried_to_sell, worked
 from unit.key_rows.cycles import a_cycle
 from unit.key_rows.world import SOL, Seen, a_ledger, decision, on
 
@@ -60,8 +60,9 @@ _KEYS: Mapping[str, Row] = {
     "conversion_pairs[1]": Row("USDT-USD", _with_cash("USDC", SOL)),
     "attach_brackets": Row("false", on(Seen(bars=_BURST))),
     "entry_ttl_cycles": Row(3, on(Seen(bars=_BURST))),
+    "reprice_seconds": Row(30, on(Seen(bars=shapes.quiet(), price="101"), books=worked(age=45))),
     "max_reprices": Row(1, on(Seen(bars=_BURST), books=chased(2)), _CHEAP),
-    "chase_memory_cycles": Row(1, on(Seen(bars=_BURST), books=chased(3)), _CHEAP),
+    "give_up_minutes": Row(5, on(Seen(bars=_BURST))),
     "exit_slippage_bps": Row(30, _selling(0)),
     "exit_slippage_step_bps": Row(30, _selling(1)),
     "exit_slippage_bps_max": Row(250, _selling(5)),

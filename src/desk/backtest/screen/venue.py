@@ -5,8 +5,6 @@ Wider than every fill model: a bar that touches a price may fill it.
 
 from __future__ import annotations
 
-import numpy as np
-
 from desk.backtest.grid import MARGIN, MarketGrid
 from desk.backtest.screen.watch import Watch
 from trader.model.orders import OrderConfiguration, Side
@@ -18,17 +16,14 @@ class VenueScreen:
 
     def __init__(self, grid: MarketGrid, watch: Watch) -> None:
         self._grid, self._watch = grid, watch
-        self._gone = {each: np.flatnonzero(~columns.is_listed) for each, columns in grid.products.items()}
 
     def next_tick(self, order: SimOrder, begin: int) -> int:
         """Return the first tick from *begin* on by which an order may have executed, triggered or expired."""
         columns = self._grid.products.get(order.product_id)
         if columns is None or not order.is_understood or order.is_triggered:
             return begin
-        # What is open of a product that leaves is cancelled.
-        gone = self._gone[order.product_id]
-        place = int(gone.searchsorted(begin))
-        found = gone.item(place) if place < len(gone) else len(self._grid)
+        # When a product leaves, what is held of it has no price, and what is bought of it a parent: neither is calm.
+        found = len(self._grid)
         if order.expires_at is not None:
             found = min(found, self._grid.find(order.expires_at))
         name, limit = order.venue_order_id, float(order.limit_price)

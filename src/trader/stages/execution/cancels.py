@@ -5,6 +5,7 @@ from __future__ import annotations
 from trader.model.commands import NO_COMMANDS, StandingCommands
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
+from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose
@@ -23,11 +24,10 @@ def find_stale_orders(
     """Name the orders to cancel; only ours, only those the venue has acknowledged, and none of a newer release.
 
     An entry goes when it outlived its time, when entries are not allowed, or when an operator paused it or closes its
-    lot. An immediate order that still rests
-    goes. With FLATTEN every entry and every immediate exit of before goes. Protection goes when nothing is left to
-    protect, and a bracket of ours when the one that came with the entry shows after all: both would sell. What covers a
-    lot that is sold, a sale that rests among it, is cancelled by the exit in its own turn, so that a lot nobody can
-    sell just now is not laid bare.
+    lot. An immediate order that still rests goes. With FLATTEN every entry and every immediate exit of before goes.
+    Protection goes when nothing is left to protect, and a bracket of ours when one that came with an entry shows after
+    all, and both would sell the same. What covers a lot that is sold, a sale that rests among it, is cancelled by the
+    exit in its own turn, so that a lot nobody can sell just now is not laid bare.
     """
     return [
         record.intent.client_order_id
@@ -63,13 +63,17 @@ def _must_go(
         return intent.expires_at is not None and now >= intent.expires_at
     if not intent.is_protection:
         return False
-    if state.permits(OrderPurpose.EXIT) and not intent.is_attached and _comes_with_entry(ledger, intent.lot_id):
+    if state.permits(OrderPurpose.EXIT) and not intent.is_attached and _is_covered_besides(ledger, record):
         return True
-    entry = ledger.orders.get(intent.lot_id)
-    entry_may_fill = entry is not None and entry.is_active
+    entry_may_fill = any(each.intent.is_entry and each.is_active for each in ledger.orders_of(intent.lot_id))
     return intent.lot_id not in ledger.lots and not entry_may_fill
 
 
-def _comes_with_entry(ledger: Ledger, lot_id: ClientOrderId) -> bool:
-    """Whether the bracket that came with the entry rests at the venue."""
-    return any(record.intent.is_attached and not record.status.is_final for record in ledger.orders_of(lot_id))
+def _is_covered_besides(ledger: Ledger, record: OrderRecord) -> bool:
+    """Whether brackets that came with entries rest at the venue for all of the lot that this order protects."""
+    lot = ledger.lots.get(record.intent.lot_id)
+    attached = [
+        each for each in ledger.orders_of(record.intent.lot_id) if each.intent.is_attached and not each.status.is_final
+    ]
+    covered = sum((each.remaining for each in attached), ZERO)
+    return bool(attached) and (lot is None or covered + record.remaining > lot.quantity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trader.model.ids import Asset, CycleId, Instant, ProductId
@@ -17,7 +17,10 @@ STAGE = "execution"
 
 @dataclass(frozen=True, slots=True)
 class ExecutionContext:
-    """What execution needs to know of the outside. ``available`` is None where there is no account to ask."""
+    """What execution needs to know of the outside.
+
+    ``entry_quotes`` are those on which something may be bought; ``available`` is None where there is no account to ask.
+    """
 
     cycle_id: CycleId
     now: Instant
@@ -27,6 +30,7 @@ class ExecutionContext:
     candidates: Mapping[ProductId, Candidate]
     fees: FeeRates
     available: Mapping[Asset, Decimal] | None
+    entry_quotes: Mapping[ProductId, Quote] = field(default_factory=dict)
 
 
 def name_restrictions(product: Product, configuration: OrderConfiguration) -> tuple[str, ...]:

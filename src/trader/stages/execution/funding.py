@@ -10,6 +10,7 @@ from trader.model.conversions import ConversionIntent
 from trader.model.ids import Asset, client_order_id
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, ceil_to
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import Portfolio
 from trader.model.tallies import name_conversion
 from trader.settings.policy import ExecutionSettings, RiskSettings
@@ -29,22 +30,43 @@ class Funding:
 
 @dataclass(slots=True)
 class BuyingPower:
-    """What is still free of each quote asset while a plan grows. Lives for one call of ``plan``."""
+    """What is still free of each quote asset while a plan grows. Lives for one call of ``plan``.
+
+    ``free`` is what no parent, no working order and no open conversion can still take; ``held`` is what the venue lets
+    us spend. What a parent has set aside is free to nobody else.
+    """
 
     rules: ExecutionSettings
     risk: RiskSettings
     portfolio: Portfolio
     context: ExecutionContext
     free: dict[Asset, Decimal] = field(default_factory=dict)
+    held: dict[Asset, Decimal] = field(default_factory=dict)
     conversions: int = 0
 
     def __post_init__(self) -> None:
-        """Count what no working order and no open conversion can still take, and no more than the venue has."""
+        """Count what is free in the books, and what there is at the venue, if there is one to ask."""
         for asset in self.rules.preferred_quotes:
-            amount = Decimal(self.portfolio.free_cash(asset))
-            if self.context.available is not None:
-                amount = min(amount, self.context.available.get(asset, ZERO))
-            self.free[asset] = amount
+            self.free[asset] = Decimal(self.portfolio.free_cash(asset))
+            cash = self.portfolio.ledger.cash.get(asset, ZERO)
+            available = self.context.available
+            self.held[asset] = cash if available is None else available.get(asset, ZERO)
+
+    def find_spendable(self, parent: ParentOrder) -> Decimal:
+        """Return what a parent may spend now, fees included: what it has set aside, as far as it is there."""
+        return max(min(parent.reserve, self.held.get(parent.quote, ZERO)), ZERO)
+
+    def spend(self, parent: ParentOrder, cost: Decimal) -> None:
+        """Take the cost of a child of a parent, which has set it aside, from what there is at the venue."""
+        self.held[parent.quote] = self.held.get(parent.quote, ZERO) - cost
+
+    def give_back(self, parent: ParentOrder) -> None:
+        """Free what a parent has set aside, so that it can be planned anew."""
+        self.free[parent.quote] = self.free.get(parent.quote, ZERO) + parent.reserve
+
+    def take(self, parent: ParentOrder) -> None:
+        """Set aside what a parent may still spend."""
+        self.free[parent.quote] = self.free.get(parent.quote, ZERO) - parent.reserve
 
     def reserve(self, listings: Sequence[Product], cost: Notional) -> Funding | None:
         """Find a listing whose quote asset covers the cost; convert if that helps; else take what there is.
@@ -58,16 +80,16 @@ class BuyingPower:
             if listing.quote == asset and not listing.trading_restrictions and self._holds_peg(asset)
         ]
         for listing in usable:
-            if self.free[listing.quote] >= cost:
+            if self._free(listing.quote) >= cost:
                 return Funding(listing, cost)
         for listing in usable:
             source = self._source_for(listing.quote, cost)
             if source is not None:
                 return Funding(listing, cost, source)
-        richest = max(usable, key=lambda listing: self.free[listing.quote], default=None)
-        if richest is None or self.free[richest.quote] <= 0:
+        richest = max(usable, key=lambda listing: self._free(listing.quote), default=None)
+        if richest is None or self._free(richest.quote) <= 0:
             return None
-        return Funding(richest, self.free[richest.quote])
+        return Funding(richest, self._free(richest.quote))
 
     def use(self, funding: Funding, cost: Notional) -> ConversionIntent | None:
         """Set the cost aside; return the conversion that has to come first, if one has to.
@@ -75,14 +97,16 @@ class BuyingPower:
         Rounding: the converted amount up to a cent.
         """
         asset = funding.product.quote
-        missing = cost - self.free[asset]
+        missing = cost - self._free(asset)
         # Rounded down to what the venue sells, an order may cost less than was asked for, and what there is may do.
         if funding.convert_from is None or missing <= 0:
             self.free[asset] -= cost
             return None
         amount = Notional(ceil_to(missing, _CENT))
-        self.free[funding.convert_from] -= amount
-        self.free[asset] += amount - cost
+        for amounts in (self.free, self.held):
+            amounts[funding.convert_from] -= amount
+            amounts[asset] += amount
+        self.free[asset] -= cost
         self.conversions += 1
         context, source = self.context, funding.convert_from
         # Two entries may need the same amount: the place in the plan tells their conversions apart.
@@ -98,13 +122,16 @@ class BuyingPower:
             decided_at=context.now,
         )
 
+    def _free(self, asset: Asset) -> Decimal:
+        return min(self.free[asset], self.held[asset])
+
     def _source_for(self, target: Asset, cost: Notional) -> Asset | None:
         if not self.rules.auto_convert:
             return None
-        missing = ceil_to(cost - self.free[target], _CENT)
+        missing = ceil_to(cost - self._free(target), _CENT)
         for source in self.rules.preferred_quotes:
             allowed = f"{source}-{target}" in self.rules.conversion_pairs and self._holds_peg(source)
-            if source != target and allowed and not self._waits(source, target) and self.free[source] >= missing:
+            if source != target and allowed and not self._waits(source, target) and self._free(source) >= missing:
                 return source
         return None
 

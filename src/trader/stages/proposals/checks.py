@@ -18,6 +18,7 @@ from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.money import Price, floor_to
 from trader.model.orders import Side
+from trader.model.parent_life import ParentStyle
 from trader.settings.bounds import HOLD_HOURS_LIMIT
 from trader.strategies.base import STAGE
 
@@ -50,6 +51,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("confidence", "conviction"), (float, int)),
     "max_hold_hours": (int, type(None)),
     "side": (Side,),
+    "style": (ParentStyle,),
     "components": (Mapping,),
     "lot_id": (str, type(None)),
 }

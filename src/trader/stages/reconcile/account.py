@@ -29,6 +29,7 @@ from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
 from trader.stages.reconcile.forgetting import forget_entries, forget_orders, forget_tallies
 from trader.stages.reconcile.ownership import MISSING, VANISHED, reduce_for_fills, reduce_odd_products, set_odd_aside
+from trader.stages.reconcile.parents import settle_parents
 from trader.stages.reconcile.settlement import close_lots, settle_conversions
 from trader.stages.reconcile.vanished import note_missing
 
@@ -52,6 +53,7 @@ def apply_reports(ledger: Ledger, view: AccountView, settings: Settings) -> Reco
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = reduce_for_fills(ledger, view.odd_fills, notes)
     ledger = close_lots(ledger, view.read_at, settings, notes)
+    ledger = settle_parents(ledger, view.read_at, settings, notes)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills)
 
 
@@ -74,6 +76,7 @@ def reconcile(
     ledger = settle_conversions(ledger, view, settings.cycle, notes)
     ledger = accept_rounding(ledger, view.read_at, settings, notes)
     ledger = close_lots(ledger, view.read_at, settings, notes)
+    ledger = settle_parents(ledger, view.read_at, settings, notes)
     ledger = _check_balances(ledger, view.balances, {*unconfirmed, *view.odd_wallets}, settings, notes)
     ledger, dropped = withhold_contingent(ledger, view.read_at)
     ledger, finished = forget_orders(ledger, view.read_at, settings.cycle.order_memory_seconds)
@@ -108,6 +111,9 @@ def _observe_orders(
             child = _child_of(ledger, parent, report, settings.execution.order_prefix)
             key = child.intent.client_order_id
             ledger = ledger.with_order(child)
+            if parent.attached_order_id is None:
+                # By this name the entry knows its own bracket among those of its lot.
+                ledger = ledger.with_order(replace(parent, attached_order_id=report.venue_order_id))
         if key is None:
             continue
         by_venue_id[report.venue_order_id] = key
@@ -171,7 +177,7 @@ def _observe(
     if status is not record.status:
         body = {"order": record.intent.client_order_id, "was": record.status, "is": status, "report": report}
         notes.append(AuditNote(EventKind.ORDER_OBSERVED, f"{record.intent.client_order_id}|{status}", body))
-    ledger = ledger.with_order(seen)
+    ledger = ledger.with_order(seen).note_taken(seen.intent)
     if status is OrderStatus.OPEN:
         ledger = count_open(ledger, seen)
     return count_end(ledger, seen, now, settings) if status.is_final and not record.status.is_final else ledger
@@ -221,8 +227,7 @@ def _apply_fills(ledger: Ledger, fills: Iterable[Fill], notes: list[AuditNote]) 
 
 def _note_oversold(ledger: Ledger, record: OrderRecord, fill: Fill, notes: list[AuditNote]) -> Ledger:
     """Note a sell that nothing will ever cover: its buy is final and booked. Any other waits for its buy."""
-    entry = ledger.orders.get(record.intent.lot_id)
-    if entry is not None and entry.is_active:
+    if any(each.intent.is_entry and each.is_active for each in ledger.orders_of(record.intent.lot_id)):
         return ledger
     body = {"reason": "a sell exceeds its lot and was not booked", "order": record.intent.client_order_id, "fill": fill}
     notes.append(AuditNote(EventKind.MISMATCH_FOUND, fill.trade_id, body))

@@ -10,6 +10,7 @@ from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
+from trader.model.parent_life import ParentState
 from trader.settings import Settings
 from trader.stages.reconcile.ownership import extract_base
 
@@ -22,9 +23,9 @@ _REPEATS_MAX = 3
 def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: Settings) -> bool:
     """Whether a remembered intent is to be sent, byte for byte, once more.
 
-    A buy must be young, and the ledger no newer release's. A sale or a protection is sent again as long as there is
-    what it sells, for the same id can only bring the order there is, and its own price bounds it. That is at any age,
-    but not for ever: a lot must not wait for an id that the venue never answers.
+    A buy must be young, its parent still worked, and the ledger no newer release's. A sale or a protection is sent
+    again as long as there is what it sells, for the same id can only bring the order there is, and its own price bounds
+    it. That is at any age, but not for ever: a lot must not wait for an id that the venue never answers.
     """
     if not record.is_in_doubt or not record.is_understood:
         return False
@@ -32,6 +33,9 @@ def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: S
     if record.intent.side is Side.SELL:
         settled = Instant(now - settings.cycle.quiet_period_seconds)
         return record.repeats < _REPEATS_MAX and _is_there_to_sell(ledger, record, settled)
+    parent = ledger.parents.get(record.intent.lot_id)
+    if parent is not None and parent.state is not ParentState.WORKING:
+        return False
     # A clock that was put back makes no order young.
     return 0 <= age <= settings.cycle.max_tick_age_seconds and ledger.newer is None
 

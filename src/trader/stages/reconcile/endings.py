@@ -8,7 +8,8 @@ from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
-from trader.model.orders import Rejected
+from trader.model.orders import OrderIntent, Rejected
+from trader.model.parent_life import ParentState
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.settings import Settings
@@ -35,11 +36,27 @@ def count_end(ledger: Ledger, ended: OrderRecord, now: Instant, settings: Settin
         return ledger
     if ended.status is OrderStatus.CANCELLED and intent.expires_at is not None and now < intent.expires_at:
         # Nobody but ourselves takes an entry away before its time: it says nothing of the market.
-        return ledger.with_tally(intent, tally.count_success(now)) if ended.reported_filled > 0 else ledger
+        return (
+            _count(ledger, intent, now, has_filled=True) if ended.reported_filled > 0 else _count_left(ledger, intent)
+        )
     left = intent.quantity - ended.reported_filled
     has_filled = ended.reported_filled > 0 if intent.is_entry else left <= 0
+    return _count(ledger, intent, now, has_filled=has_filled)
+
+
+def _count(ledger: Ledger, intent: OrderIntent, now: Instant, *, has_filled: bool) -> Ledger:
+    tally = ledger.tally(intent)
     after = tally.count_success(now) if has_filled else tally.count_try(now)
-    return ledger if after == tally else ledger.with_tally(intent, after)
+    ledger = ledger if after == tally else ledger.with_tally(intent, after)
+    return ledger.count_try(intent, has_filled=has_filled)
+
+
+def _count_left(ledger: Ledger, intent: OrderIntent) -> Ledger:
+    """Count a try of a parent that took its child away to follow the market; any other end says nothing of that."""
+    parent = ledger.parents.get(intent.lot_id)
+    if parent is None or parent.state is not ParentState.WORKING:
+        return ledger
+    return ledger.count_try(intent, has_filled=False)
 
 
 def count_open(ledger: Ledger, opened: OrderRecord) -> Ledger:

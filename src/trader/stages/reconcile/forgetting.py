@@ -12,6 +12,8 @@ from trader.model.frozen import replace
 from trader.model.ids import Instant
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
+from trader.model.parents import name_wish
+from trader.model.protection import find_bracket
 from trader.model.tallies import OrderTally, name_parent
 from trader.settings import Settings
 
@@ -28,7 +30,7 @@ def forget_orders(ledger: Ledger, now: Instant, memory_seconds: int) -> tuple[Le
         old = [each for each in records if _is_long_over(each, now, memory_seconds)]
         if lot_id in ledger.lots:
             gone += _leave_open_lot(records, old)
-        elif len(old) == len(records):
+        elif lot_id not in ledger.closed_lots or len(old) == len(records):
             gone += old
     finished = tuple(sorted(gone, key=lambda record: record.intent.client_order_id))
     ledger = ledger.without((), (each.intent.client_order_id for each in finished))
@@ -41,15 +43,15 @@ def _leave_open_lot(records: Sequence[OrderRecord], old: Sequence[OrderRecord]) 
     An entry stays until the bracket that came with it was seen, and a bracket as long as its entry: by the one the
     other is known.
     """
-    is_bracket_seen = any(each.intent.is_attached for each in records)
-    leaving = [each for each in old if not each.fills and (is_bracket_seen or not _awaits_bracket(each))]
-    if any(each.intent.is_entry for each in records if each not in leaving):
-        return [each for each in leaving if not each.intent.is_attached]
-    return leaving
+    leaving = [each for each in old if not each.fills and not _awaits_bracket(each, records)]
+    staying = [each for each in records if each.intent.is_entry and each not in leaving]
+    brackets = [find_bracket(each, records) for each in staying]
+    return [each for each in leaving if each not in brackets]
 
 
-def _awaits_bracket(record: OrderRecord) -> bool:
-    return record.intent.is_entry and record.intent.attach_bracket and record.filled > 0
+def _awaits_bracket(record: OrderRecord, records: Sequence[OrderRecord]) -> bool:
+    is_attached = record.intent.is_entry and record.intent.attach_bracket and record.filled > 0
+    return is_attached and find_bracket(record, records) is None
 
 
 def forget_entries(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
@@ -64,11 +66,8 @@ def forget_entries(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
 def forget_tallies(ledger: Ledger, now: Instant, settings: Settings) -> Ledger:
     """Forget the counts of lots that are gone, and of wishes that nobody has had for a while."""
     wanted = {*ledger.lots, *(name_parent(record.intent) for record in ledger.orders.values())}
-    window = max(
-        settings.execution.chase_memory_cycles * settings.cycle.period_seconds,
-        2 * settings.execution.refusal_wait_seconds_max,
-        settings.cycle.order_memory_seconds,
-    )
+    wanted |= {name_wish(each.strategy, each.base) for each in ledger.parents.values()}
+    window = max(2 * settings.execution.refusal_wait_seconds_max, settings.cycle.order_memory_seconds)
     kept = {
         key: tally
         for key, tally in ledger.tallies.items()

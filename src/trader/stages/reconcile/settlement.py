@@ -16,7 +16,7 @@ from trader.settings.app import CycleSettings
 
 
 def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[AuditNote]) -> Ledger:
-    """Close every lot that is sold out and whose entry cannot fill any more; its result starts the cool-downs.
+    """Close every lot that is sold out and whose entries cannot fill any more; its result starts the cool-downs.
 
     Fills that a finished entry reports and nobody lists are waited for no longer than the quiet period: a late one
     finds the lot among the closed ones.
@@ -24,8 +24,7 @@ def close_lots(ledger: Ledger, now: Instant, settings: Settings, notes: list[Aud
     """
     risk, settled = settings.risk, Instant(now - settings.cycle.quiet_period_seconds)
     for lot in sorted(ledger.lots.values(), key=lambda each: (each.opened_at, each.lot_id)):
-        entry = ledger.orders.get(lot.lot_id)
-        if lot.quantity > 0 or (entry is not None and entry.awaits_fills(settled)):
+        if lot.quantity > 0 or ledger.has_open_entry(lot.lot_id, settled):
             continue
         ledger = ledger.with_closed_lot(lot)
         won = lot.realized > 0

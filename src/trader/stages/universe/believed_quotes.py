@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from trader.model.ids import Asset, Instant, ProductId
-from trader.model.inputs import BelievedQuotes
+from trader.model.inputs import BelievedQuotes, CycleInputs, UniverseSelection
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
 from trader.settings import Settings
@@ -42,6 +42,25 @@ def believe_quotes(
         elif quote is not None:
             believed[product_id] = quote
     return BelievedQuotes(believed, refusals)
+
+
+def select_entry_quotes(
+    ledger: Ledger, selection: UniverseSelection, inputs: CycleInputs, universe: UniverseSettings
+) -> Mapping[ProductId, Quote]:
+    """Return the quotes on which something may be bought: those of candidates, and what parents buy, as far as sound.
+
+    A candidate's quote is that of its book, whichever listing of it is bought.
+    """
+    found = {
+        listing.product_id: candidate.quote
+        for candidate in selection.candidates.values()
+        for listing in candidate.listings
+    }
+    for parent in ledger.parents.values():
+        quote, widest_bps = inputs.quotes.get(parent.product_id), universe.find_tier(parent.base).spread_bps_max
+        if quote is not None and check_quote(quote, NOT_READ, widest_bps, universe, inputs.now) is None:
+            found[parent.product_id] = quote
+    return found
 
 
 def believe_pegs(quotes: Mapping[ProductId, Quote], now: Instant, settings: Settings) -> Mapping[ProductId, Quote]:

@@ -34,7 +34,7 @@ def test_lot_is_named_with_the_order_that_protects_it() -> None:
     """Quantity, stop and target as they rest at the venue."""
     first = farewell(a_ledger(2))[0]
 
-    assert first.startswith("SOL-USD 3")
+    assert first.startswith("SOL-USD 2.994")
     assert "held: stop " in first
     assert " and target " in first
     assert first.endswith(" at the venue")
@@ -50,8 +50,8 @@ def test_part_of_a_lot_that_an_order_covers_is_named_and_so_is_the_rest() -> Non
 
     first = farewell(replace(ledger, orders=part))[0]
 
-    assert first.startswith("SOL-USD 3 held: stop ")
-    assert first.endswith(" at the venue for 1.8 of it; 1.2 of it in no order")
+    assert first.startswith("SOL-USD 2.994 held: stop ")
+    assert first.endswith(" at the venue for 1.8 of it; 1.194 of it in no order")
 
 
 def test_lot_without_protection_is_said_to_have_none() -> None:

@@ -69,8 +69,8 @@ def test_books_that_are_just_opened_are_shown_at_once(tmp_path: Path) -> None:
 
 
 def test_loop_that_goes_on_says_at_once_what_there_is(tmp_path: Path) -> None:
-    """Two minutes after its tick was finished nothing is due; a lot is held, and an entry may rest."""
-    FolderLoop(tmp_path, FLATTEN, seconds=640).run()
+    """Two minutes after its tick was finished nothing is due; a lot is held, and the next child of a parent rests."""
+    FolderLoop(tmp_path, FLATTEN, seconds=700).run()
     loop = FolderLoop(tmp_path, FLATTEN, begins=Instant(START + 720), seconds=30)
 
     said = loop.run()

@@ -156,7 +156,7 @@ def test_lot_that_begins_may_have_no_time_limit(world: World, terms: AdoptionTer
     [
         ("0", "1", SOL, AdoptionTerms(), "quantity 0"),
         ("-1", "-1", SOL, AdoptionTerms(), "price -1"),
-        ("-99", "1", SOL, AdoptionTerms(), "has 3 SOL, 99 was asked"),
+        ("-99", "1", SOL, AdoptionTerms(), "has 2.994 SOL, 99 was asked"),
         ("-1", "1", ETH, AdoptionTerms(), "the lots of ETH are: none"),
         ("-1", "1", SOL, AdoptionTerms(lot="other"), "--lot other; the lots of SOL are"),
         ("1", "1", ETH, AdoptionTerms(), "needs --strategy, --stop, --target, --hold-hours"),
@@ -186,7 +186,7 @@ def test_bracket_that_sells_more_than_its_lot_has_is_named(world: World) -> None
     assert before is not None
 
     assert [] == find_over_covered(before)
-    assert ["sells 3, its lot has 2.5"] == [
+    assert ["sells 2.994, its lot has 2.494"] == [
         line[line.index("sells") : line.index(":")] for line in find_over_covered(quantity(world, "-0.5").ledger)
     ]
 

@@ -72,7 +72,7 @@ def fail_to_read(world: World) -> None:
 @pytest.mark.parametrize("event", [die_before_the_end, halt, look, fail_to_read])
 def test_one_cycle_that_writes_no_bars_costs_no_other_cycle_its_own(event: Callable[[World], None]) -> None:
     """What the next one goes on from is what the ledger of the last commit says, not what the last run read."""
-    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")), execution__entry_ttl_cycles=1)
     world.cycles(3)
     event(world)
     world.pass_bars()
@@ -87,7 +87,7 @@ def test_one_cycle_that_writes_no_bars_costs_no_other_cycle_its_own(event: Calla
 @pytest.mark.parametrize("event", [die_before_the_end, halt, fail_to_read, World.cycle])
 def test_each_day_stands_on_its_own(event: Callable[[World], None]) -> None:
     """Its first cycle may write none: then the next one does, all of them, and not only what is new since yesterday."""
-    world = a_world(strategy=scripted(a_proposal("SOL-USD")))
+    world = a_world(strategy=scripted(a_proposal("SOL-USD")), execution__entry_ttl_cycles=1)
     world.clock.set(Instant(MIDNIGHT - 900))
     world.cycles(3)
     event(world)

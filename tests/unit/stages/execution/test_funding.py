@@ -67,10 +67,11 @@ def test_free_is_what_working_orders_leave_and_the_venue_has() -> None:
     """The smaller of the two: what is in the books, and what is there."""
     working = [an_intent()]
 
-    books = a_purse("1000", working=working).free[USD]
-    venue = a_purse("1000", working=working, available={USD: "300"}).free[USD]
+    books, venue = (
+        funded(a_purse("1000", working=working, **there), "1000", SOL) for there in ({}, {"available": {USD: "300"}})
+    )
 
-    assert (Decimal(900), Decimal(300)) == (books, venue)
+    assert [("SOL-USD", Decimal(900), None), ("SOL-USD", Decimal(300), None)] == [books, venue]
 
 
 def test_money_of_the_owner_is_not_ours_to_spend() -> None:
@@ -80,7 +81,7 @@ def test_money_of_the_owner_is_not_ours_to_spend() -> None:
 
 def test_asset_the_venue_does_not_list_is_not_there() -> None:
     """Whatever the books say."""
-    assert Decimal(0) == a_purse("1000", available={}).free[USD]
+    assert a_purse("1000", available={}).reserve([SOL], Notional(1)) is None
 
 
 # --- which book

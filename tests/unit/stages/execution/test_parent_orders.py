@@ -1,8 +1,8 @@
-"""Orders that open lots: price, size, time, tries, and what is cut or refused."""
+"""Parents and their children, the orders that open lots: price, size, time, tries, and what is cut or refused."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 from factories import (
     CYCLE,
     NOW,
-    OTHER,
     PREFIX,
     RULES,
     SCOPE,
@@ -27,6 +26,7 @@ from factories import (
     shipped_settings,
 )
 from factories_market import TIER_2
+from trader.model.conversions import ConversionIntent
 from trader.model.decisions import Denial, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.ids import Instant, client_order_id
@@ -34,14 +34,25 @@ from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
 from trader.model.money import Notional, Price, Quantity, plain
 from trader.model.orders import Bracket, OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.parent_life import ParentStyle
+from trader.model.parents import ParentOrder
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import OrderTally, Refusals
 from trader.settings import Settings
 from trader.stages.execution import ExecutionContext
-from trader.stages.execution.entry_orders import Entry, count_unfilled_entries, plan_entry
+from trader.stages.execution.child_orders import plan_child
 from trader.stages.execution.funding import BuyingPower
+from trader.stages.execution.parent_orders import PlannedParent, plan_parent
 
-PERIOD = 300
+
+@dataclass(frozen=True)
+class Made:
+    """A parent and the first child that it gets."""
+
+    parent: ParentOrder
+    intent: OrderIntent
+    conversion: ConversionIntent | None
+    trim: Trim | None
 
 
 def make(
@@ -51,17 +62,23 @@ def make(
     ledger: Ledger | None = None,
     proposal: TradeProposal | None = None,
     settings: Settings | None = None,
-) -> Entry | Denial:
+    tries: int = 0,
+) -> Made | Denial:
     settings = shipped_settings() if settings is None else settings
     ledger = a_ledger() if ledger is None else ledger
     market = a_market() if market is None else market
     buying_power = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), market)
-    return plan_entry(an_approval(proposal, notional=notional), ledger, market, settings, buying_power)
+    planned = plan_parent(an_approval(proposal, notional=notional), ledger, market, settings, buying_power)
+    if isinstance(planned, Denial):
+        return planned
+    parent = replace(planned.parent, tries=tries)
+    child = plan_child(parent, ledger, market, settings, buying_power)
+    return child if isinstance(child, Denial) else Made(parent, child, planned.conversion, planned.trim)
 
 
-def entered(**world: Any) -> Entry:
+def entered(**world: Any) -> Made:
     made = make(**world)
-    assert isinstance(made, Entry), made
+    assert isinstance(made, Made), made
     return made
 
 
@@ -71,20 +88,15 @@ def refused(**world: Any) -> Denial:
     return made
 
 
-def tried(count: int, *, ago: int = 900, made: int | None = None) -> dict[str, OrderTally]:
-    """What the ledger counts of earlier entries into SOL that the market left unfilled, the last *ago* seconds ago."""
-    at = Instant(NOW - ago)
-    return {f"{RULES}|SOL|ENTRY": OrderTally(count if made is None else made, count, at, at)}
-
-
 # --- the order
 
 
 def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
-    """With its stop, its target, its time limit and the fee it may cost, under an id made of the decision."""
+    """With its stop, its target, its time limit and the fee it may cost: of as much as 300 buy at the worst price."""
     intent = entered().intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", OrderPurpose.ENTRY, 0)
+    parent_id = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", "PARENT")
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, parent_id, OrderPurpose.ENTRY, 0)
     assert (
         OrderIntent(
             client_order_id=order_id,
@@ -96,9 +108,9 @@ def test_entry_is_a_post_only_order_at_the_best_bid() -> None:
             side=Side.BUY,
             purpose=OrderPurpose.ENTRY,
             configuration=OrderConfiguration.POST_ONLY_GTD,
-            quantity=Quantity("3.00030003"),
+            quantity=Quantity("2.99401197"),
             limit_price=Price("99.99"),
-            lot_id=order_id,
+            lot_id=parent_id,
             decided_at=NOW,
             expires_at=Instant(NOW + 600),
             bracket=Bracket(Price("94.00"), Price("111.99")),
@@ -189,9 +201,11 @@ def test_entry_never_exceeds_what_was_approved(notional: str) -> None:
     """However the increments fall."""
     for increment in ("0.00000001", "0.001", "0.1"):
         market = a_market(a_product("SOL-USD", base_increment=Quantity(increment)))
-        intent = entered(market=market, notional=notional).intent
+        made = entered(market=market, notional=notional)
+        intent = made.intent
 
-        assert Decimal(notional) - 100 * Decimal(increment) < intent.notional <= Decimal(notional)
+        least = Decimal(notional) * Decimal("0.997") - 100 * Decimal(increment)
+        assert least < intent.notional <= made.parent.notional_left <= Decimal(notional)
 
 
 def test_numbers_are_written_without_an_exponent() -> None:
@@ -199,7 +213,7 @@ def test_numbers_are_written_without_an_exponent() -> None:
     product = a_product("SOL-USD", base_increment=Quantity("1E-8"), price_increment=Price("1E+2"))
     market = a_market(product, quotes=[a_quote("SOL-USD", bid="150000000", ask="150000100")])
 
-    intent = entered(market=market, notional="15").intent
+    intent = entered(market=market, notional="15.1").intent
 
     assert ("0.0000001", "150000000") == (plain(intent.quantity), plain(intent.limit_price))
 
@@ -210,10 +224,10 @@ def test_numbers_are_written_without_an_exponent() -> None:
 @pytest.mark.parametrize(
     ("product", "taken"),
     [
-        ({"quote_size_min": Notional("299.99")}, True),
+        ({"quote_size_min": Notional("299.37")}, True),
         ({"quote_size_min": Notional("300.01")}, False),
-        ({"base_size_min": Quantity("3.00030003")}, True),
-        ({"base_size_min": Quantity("3.00030004")}, False),
+        ({"base_size_min": Quantity("2.99401197")}, True),
+        ({"base_size_min": Quantity("2.99401198")}, False),
         ({"base_increment": Quantity(4), "base_size_min": Quantity(4)}, False),
     ],
 )
@@ -221,16 +235,16 @@ def test_order_below_the_venues_minimum_is_refused_here(product: dict[str, Any],
     """In value, in quantity, and after rounding."""
     made = make(market=a_market(a_product("SOL-USD", **product)))
 
-    assert taken is isinstance(made, Entry)
+    assert taken is isinstance(made, Made)
     assert taken or (isinstance(made, Denial) and made.code is DenialCode.NOTIONAL_BELOW_MIN)
 
 
-@pytest.mark.parametrize("product", [{"quote_size_max": Notional(200)}, {"base_size_max": Quantity("2.00020002")}])
+@pytest.mark.parametrize("product", [{"quote_size_max": Notional(200)}, {"base_size_max": Quantity("1.99600798")}])
 def test_order_above_the_venues_maximum_is_cut_and_says_so(product: dict[str, Any]) -> None:
     """A cut nobody hears of would look like a choice."""
     made = entered(market=a_market(a_product("SOL-USD", **product)))
 
-    assert (Quantity("2.00020002"), DenialCode.NOTIONAL_EXCEEDS_MAX) == (
+    assert (Quantity("1.99600798"), DenialCode.NOTIONAL_EXCEEDS_MAX) == (
         made.intent.quantity,
         made.trim.code if made.trim else None,
     )
@@ -249,23 +263,23 @@ def test_order_at_the_venues_minimum_is_taken() -> None:
         quotes=[a_quote("SOL-USD", bid="100", ask="100.01")],
     )
 
-    assert Notional(300) == entered(market=market).intent.notional
+    assert Notional(300) == entered(market=market, notional="300.60").intent.notional
 
 
 # --- capital
 
 
 def test_capital_that_is_short_cuts_the_order_and_says_so() -> None:
-    """100 in hand pay for 99.50 and its fee."""
+    """100 in hand pay for 99.10 and the dearest fee it may come to."""
     made = entered(ledger=a_ledger(cash="100"))
 
-    assert made.trim == Trim(a_proposal(), made.intent.notional, DenialCode.CAPITAL_EXCEEDED)
-    assert Decimal("99.99") < made.intent.cost_max <= Decimal(100)
+    assert made.trim == Trim(a_proposal(), made.parent.notional_left, DenialCode.CAPITAL_EXCEEDED)
+    assert Decimal("99.99") < made.parent.reserve <= Decimal(100)
 
 
 def test_fee_counts_as_cost() -> None:
-    """300 for 300 is short of 1.50; 301.50 is not."""
-    short, enough = entered(ledger=a_ledger(cash="300")), entered(ledger=a_ledger(cash="301.50"))
+    """300 for 300 is short of 2.70, a taker's fee; 302.70 is not."""
+    short, enough = entered(ledger=a_ledger(cash="300")), entered(ledger=a_ledger(cash="302.70"))
 
     assert (True, False) == (short.trim is not None, enough.trim is not None)
 
@@ -299,43 +313,35 @@ def test_product_that_is_no_candidate_is_not_bought() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unfilled", "kind", "attempt"),
+    ("unfilled", "kind"),
     [
-        (0, OrderConfiguration.POST_ONLY_GTD, 0),
-        (1, OrderConfiguration.POST_ONLY_GTD, 1),
-        (2, OrderConfiguration.POST_ONLY_GTD, 2),
-        (3, OrderConfiguration.LIMIT_IOC, 3),
+        (0, OrderConfiguration.POST_ONLY_GTD),
+        (1, OrderConfiguration.POST_ONLY_GTD),
+        (2, OrderConfiguration.POST_ONLY_GTD),
+        (3, OrderConfiguration.LIMIT_IOC),
+        (9, OrderConfiguration.LIMIT_IOC),
     ],
 )
-def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderConfiguration, attempt: int) -> None:
+def test_maker_is_repriced_twice_then_taker(unfilled: int, kind: OrderConfiguration) -> None:
     """Each order has an id of its own: it is numbered by what was made, never by what was tried."""
-    intent = entered(ledger=a_ledger(tallies=tried(unfilled, made=7))).intent
+    ledger = a_ledger(tallies={f"{RULES}|SOL|ENTRY": OrderTally(7, touched_at=NOW)})
+    made = entered(ledger=ledger, tries=unfilled)
+    intent = made.intent
 
-    order_id = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", OrderPurpose.ENTRY, 7)
-    assert (kind, attempt, 7, order_id) == (intent.configuration, intent.attempt, intent.n, intent.client_order_id)
-
-
-def test_after_the_taker_nothing_is_tried_any_more() -> None:
-    """Until the memory of it has passed."""
-    denial = refused(ledger=a_ledger(tallies=tried(4)))
-
-    assert (DenialCode.REPRICES_EXCEED_MAX, {"attempts": 4, "limit": 3}) == (denial.code, denial.details)
+    order_id = client_order_id(PREFIX, SCOPE, CYCLE, made.parent.parent_id, OrderPurpose.ENTRY, 7)
+    assert (kind, unfilled, 7, order_id) == (intent.configuration, intent.attempt, intent.n, intent.client_order_id)
 
 
-@pytest.mark.parametrize(("ago", "count"), [(6 * PERIOD, 1), (6 * PERIOD + 1, 0)])
-def test_tries_are_forgotten_after_six_cycles(ago: int, count: int) -> None:
-    """A new wish is a new chase."""
-    ledger = a_ledger(tallies=tried(1, ago=ago))
-
-    assert count == count_unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
-
-
-@pytest.mark.parametrize("key", [f"{OTHER}|SOL|ENTRY", f"{RULES}|BTC|ENTRY", f"{RULES}|SOL|EXIT"])
-def test_tries_of_others_do_not_count(key: str) -> None:
-    """Another strategy's, of another asset, or another kind of order."""
-    ledger = a_ledger(tallies={key: OrderTally(3, 3, NOW, NOW)})
-
-    assert 0 == count_unfilled_entries(ledger, a_proposal(), NOW, shipped_settings())
+@pytest.mark.parametrize(
+    ("style", "tries", "kind"),
+    [
+        (ParentStyle.PASSIVE, 99, OrderConfiguration.POST_ONLY_GTD),
+        (ParentStyle.TAKER, 0, OrderConfiguration.LIMIT_IOC),
+    ],
+)
+def test_style_says_whether_a_child_takes(style: ParentStyle, tries: int, kind: OrderConfiguration) -> None:
+    """One that rests only never does, one that takes does so at once."""
+    assert kind is entered(proposal=a_proposal(style=style), tries=tries).intent.configuration
 
 
 def test_entry_waits_after_a_refusal_that_was_not_the_markets() -> None:
@@ -345,22 +351,23 @@ def test_entry_waits_after_a_refusal_that_was_not_the_markets() -> None:
 
     denial = refused(ledger=a_ledger(tallies={f"{RULES}|SOL|ENTRY": tally}))
 
-    expected = (DenialCode.REFUSAL_RECENT, {"reason": "PERMISSION_DENIED", "count": 2, "seconds": 45})
+    parent = client_order_id(PREFIX, SCOPE, CYCLE, f"{RULES}|SOL", "PARENT")
+    expected = (DenialCode.REFUSAL_RECENT, {"parent": parent, "reason": "PERMISSION_DENIED", "count": 2, "seconds": 45})
     assert expected == (denial.code, denial.details)
 
 
 # --- the taker
 
 
-def as_taker(**world: Any) -> Entry | Denial:
-    return make(ledger=a_ledger(tallies=tried(3)), **world)
+def as_taker(**world: Any) -> Made | Denial:
+    return make(tries=3, **world)
 
 
 def test_taker_pays_at_most_the_tiers_slippage_above_the_mid() -> None:
     """100 and 20 basis points, at the taker's fee, without an expiry: what is not there at once is not bought."""
     made = as_taker()
 
-    assert isinstance(made, Entry)
+    assert isinstance(made, Made)
     assert (OrderConfiguration.LIMIT_IOC, Price("100.20"), Decimal("0.009"), None) == (
         made.intent.configuration,
         made.intent.limit_price,
@@ -373,63 +380,68 @@ def test_takers_price_is_rounded_down() -> None:
     """Into the band, not beyond it: 100.20 on a grid of seven cents is 100.17."""
     made = as_taker(market=a_market(a_product("SOL-USD", price_increment=Price("0.07"))))
 
-    assert isinstance(made, Entry)
+    assert isinstance(made, Made)
     assert Price("100.17") == made.intent.limit_price
 
 
+def rests(made: Made | Denial) -> bool:
+    """Whether the child rests on the book although it was its turn to take."""
+    assert isinstance(made, Made), made
+    return made.intent.configuration is OrderConfiguration.POST_ONLY_GTD
+
+
 @pytest.mark.parametrize(("ask", "taken"), [("100.40", True), ("100.41", False)])
-def test_taker_is_refused_if_the_ask_is_beyond_its_band(ask: str, taken: bool) -> None:
+def test_child_does_not_take_what_is_beyond_its_band(ask: str, taken: bool) -> None:
     """In the second tier 40 basis points above the mid of 100.00, where the bid goes down as the ask goes up."""
     bid = str(200 - Decimal(ask))
     market = a_market(quotes=[a_quote("SOL-USD", bid=bid, ask=ask)], tier=TIER_2)
 
-    made = as_taker(market=market)
-
-    assert taken is isinstance(made, Entry)
-    assert taken or (isinstance(made, Denial) and made.code is DenialCode.PRICE_EXCEEDS_BAND)
+    assert taken is not rests(as_taker(market=market))
+    immediate = as_taker(market=market, proposal=a_proposal(style=ParentStyle.TAKER))
+    assert taken or (isinstance(immediate, Denial) and immediate.code is DenialCode.PRICE_EXCEEDS_BAND)
 
 
 @pytest.mark.parametrize(("hit_ratio", "taken"), [("0.51", True), ("0.50", False)])
 def test_taker_must_still_pay_for_itself(hit_ratio: str, taken: bool) -> None:
     """0.9 % twice, 2 bps of spread and 10 of slippage twice are 2.02 %; with 1.5 % a hurdle of 3.03 %."""
-    made = as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio)))
-
-    assert taken is isinstance(made, Entry)
-    assert taken or (isinstance(made, Denial) and made.code is DenialCode.EDGE_BELOW_COST)
+    assert taken is not rests(as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio))))
+    immediate = as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio), style=ParentStyle.TAKER))
+    assert taken or (isinstance(immediate, Denial) and immediate.code is DenialCode.EDGE_BELOW_COST)
 
 
 def test_edge_at_the_hurdle_is_not_enough() -> None:
     """It must exceed it."""
-    market = a_market(quotes=[a_quote("SOL-USD", bid="100", ask="100.01")], fees=FeeRates(Decimal(0), Decimal(0)))
+    market = a_market(quotes=[a_quote("SOL-USD", bid="100", ask="100.01")], fees=FeeRates(Decimal(0), Decimal("0.005")))
     settings = shipped_settings()
     settings = replace(settings, costs=replace(settings.costs, slippage_bps=Decimal(0)))
-    spread_pct = market.quotes[a_product("SOL-USD").product_id].spread_bps / 100
+    cost_pct = market.quotes[a_product("SOL-USD").product_id].spread_bps / 100 + 1
     at, above = (
         a_proposal(hit_ratio=Decimal(1), edge_multiple=Decimal(1), take_profit_pct=t)
         for t in (
-            spread_pct,
-            spread_pct + Decimal("0.0001"),
+            cost_pct,
+            cost_pct + Decimal("0.0001"),
         )
     )
 
-    assert isinstance(as_taker(market=market, settings=settings, proposal=at), Denial)
-    assert isinstance(as_taker(market=market, settings=settings, proposal=above), Entry)
+    assert rests(as_taker(market=market, settings=settings, proposal=at))
+    assert not rests(as_taker(market=market, settings=settings, proposal=above))
 
 
 def test_maker_needs_no_second_edge_gate() -> None:
     """The strategy judged it as a maker already."""
-    assert isinstance(make(proposal=a_proposal(hit_ratio=Decimal(0))), Entry)
+    assert isinstance(make(proposal=a_proposal(hit_ratio=Decimal(0))), Made)
 
 
 # --- the purse, seen from the order
 
 
-def test_order_waits_for_the_conversion_that_pays_for_it() -> None:
-    """It names it, and may not leave before."""
-    made = entered(ledger=a_ledger(cash={USDC: "1000"}))
+def test_parent_waits_for_the_conversion_that_pays_for_it() -> None:
+    """It is for as much as the parent may take in all, fees of a taker included, less what there is."""
+    made = entered(ledger=a_ledger(cash={USDC: "1000", USD: "100"}))
 
     assert made.conversion is not None
-    assert ((made.conversion.conversion_id,), USD) == (made.intent.depends_on, made.intent.quote)
+    assert (USDC, USD, USD) == (made.conversion.source, made.conversion.target, made.intent.quote)
+    assert made.parent.reserve <= 100 + made.conversion.amount < made.parent.reserve + Decimal("0.01")
 
 
 def test_order_that_needs_no_conversion_waits_for_nothing() -> None:
@@ -437,3 +449,53 @@ def test_order_that_needs_no_conversion_waits_for_nothing() -> None:
     made = entered()
 
     assert (None, ()) == (made.conversion, made.intent.depends_on)
+
+
+# --- a wish that replaces what is wanted
+
+
+def replaced(before: ParentOrder, notional: str, **over: Any) -> PlannedParent | Denial:
+    ledger, settings = a_ledger(parents={before.parent_id: before}, **over), shipped_settings()
+    buying_power = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), a_market())
+    return plan_parent(an_approval(notional=notional), ledger, a_market(), settings, buying_power)
+
+
+@pytest.mark.parametrize(
+    ("filled", "notional", "quantity"),
+    [
+        ("0", "300", "2.99401197"),
+        ("0", "150", "1.49700598"),
+        ("1", "300", "2.99401197"),
+        ("1", "150", "1.49900199"),
+        ("1", "90", "1"),
+        ("0", "302", "2.99401197"),
+        ("0", "298", "2.99401197"),
+        ("0", "309", "3.08383233"),
+    ],
+)
+def test_new_wish_replaces_what_is_wanted_and_never_adds(filled: str, notional: str, quantity: str) -> None:
+    """What is bought counts: at 100 each, one of three is a third. A smaller wish than that buys no more."""
+    before = replace(entered().parent, filled=Quantity(filled), spent=Notional(100 * Decimal(filled)), tries=2)
+
+    planned = replaced(before, notional)
+
+    assert isinstance(planned, PlannedParent)
+    assert (before.parent_id, Quantity(quantity), 2) == (
+        planned.parent.parent_id,
+        planned.parent.quantity,
+        planned.parent.tries,
+    )
+
+
+def test_wish_that_cannot_be_paid_leaves_the_parent_as_it_was() -> None:
+    """And what it has set aside stays so: nobody else gets it."""
+    before = entered().parent
+    ledger = a_ledger(parents={before.parent_id: before}, cash="303")
+    settings, market = shipped_settings(), a_market(candidates=False)
+    buying_power = BuyingPower(settings.execution, settings.risk, a_portfolio(ledger), market)
+    free = dict(buying_power.free)
+
+    made = plan_parent(an_approval(notional="300"), ledger, market, settings, buying_power)
+
+    assert isinstance(made, Denial)
+    assert free == buying_power.free

@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from trader.model.cycle_state import Regime, RegimeReading
-from trader.model.decisions import Approval, Denial, Details, RiskReview, TradeProposal, Trim
+from trader.model.decisions import Approval, Denial, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, Instant, StrategyId, utc_day
-from trader.model.money import ONE, ZERO, Notional, Quantity, ceil_to, share
+from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId, utc_day
+from trader.model.money import ZERO, Quantity
 from trader.model.orders import OrderPurpose, Side
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import UNBELIEVED_SECONDS_MAX, Portfolio, find_implausible, find_unbelieved, loss_pct
 from trader.settings.policy import RiskSettings, StrategySettings
 from trader.settings.universe import UniverseSettings
+from trader.stages.risk.sizes import ExposureTally, PurchaseSizer, Refusal
 
 STAGE = "risk"
-_HOUR, _CENT = 3600, Decimal("0.01")
-
-Refusal = tuple[DenialCode, Details]
-#: One cap: its code, the most it allows, and what counts against it already.
-Cap = tuple[DenialCode, Decimal, Decimal]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """The exposure of every strategy in every asset; what this very review approves counts like what exists."""
-
-    exposures: dict[tuple[StrategyId, Asset], Decimal]
-    entries: int = 0
-    opened: set[tuple[StrategyId, Asset]] = field(default_factory=set)
-
-    def approve(self, proposal: TradeProposal, amount: Notional) -> None:
-        key = (proposal.strategy, proposal.base)
-        self.entries += 1
-        self.opened.add(key)
-        self.exposures[key] = self.exposures.get(key, ZERO) + amount
-
-    def used(self, bases: Collection[Asset] | None, strategy: StrategyId | None) -> Decimal:
-        """Sum the exposure in some assets and of one strategy; in all and of all where None."""
-        return sum(
-            (
-                amount
-                for (who, base), amount in self.exposures.items()
-                if (bases is None or base in bases) and (strategy is None or who == strategy)
-            ),
-            ZERO,
-        )
+_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +44,8 @@ class RiskManager:
         approvals: list[Approval] = []
         trims: list[Trim] = []
         denials: list[Denial] = []
-        tally = _Tally(portfolio.exposures())
+        tally = ExposureTally(portfolio.exposures())
+        sizer = PurchaseSizer(self.settings, self.universe, self.strategies, self.size_multiplier, self.taker_fee_ratio)
         for proposal in sorted(proposals, key=lambda p: (not p.reduces, -p.conviction, p.product_id, p.strategy)):
             if proposal.reduces:
                 refusal = self._refuse_sell(proposal, portfolio)
@@ -82,11 +55,40 @@ class RiskManager:
             else:
                 refusal = self._refuse_buy(proposal, portfolio, regime, tally)
                 if refusal is None:
-                    refusal = self._size(proposal, portfolio, regime, tally, approvals, trims)
+                    refusal = sizer.size(proposal, portfolio, regime, tally, approvals, trims)
             if refusal is not None:
                 code, details = refusal
                 denials.append(Denial(proposal.product_id, code, STAGE, details, proposal.strategy, proposal))
         return RiskReview(tuple(approvals), tuple(trims), tuple(denials))
+
+    def check_parents(
+        self, portfolio: Portfolio, regime: Regime, approvals: Sequence[Approval]
+    ) -> Mapping[ClientOrderId, Denial]:
+        """Say of each parent that may not buy just now why; what it buys was approved, and is not sized anew.
+
+        One that has no place in the pace, as its first child never came to be, asks for one after the *approvals* of
+        this very cycle.
+        """
+        refused: dict[ClientOrderId, Denial] = {}
+        find_parent = portfolio.ledger.find_parent
+        new = (each.proposal for each in approvals if not each.proposal.reduces)
+        tally = ExposureTally({}, sum(find_parent(each.strategy, each.base) is None for each in new))
+        left = portfolio.ledger.failure_streak.cooldown_until - portfolio.now
+        for key, parent in portfolio.ledger.parents.items():
+            refusal = (
+                self._switch_and_ledger(parent, portfolio)
+                or ((DenialCode.VENUE_UNHEALTHY, {"seconds_left": left}) if left > 0 else None)
+                or self._regime(regime, portfolio.reading)
+                or self._loss_stops(portfolio)
+                or self._pegs(portfolio)
+                or (self._pacing(parent, portfolio, tally) if parent.paced_at is None else None)
+            )
+            if refusal is None:
+                tally.entries += parent.paced_at is None
+            else:
+                code, details = refusal
+                refused[key] = Denial(parent.product_id, code, STAGE, {"parent": key, **details}, parent.strategy)
+        return refused
 
     # --- sells
 
@@ -107,20 +109,21 @@ class RiskManager:
     # --- buys: one check after the other, in the order of the rule book
 
     def _refuse_buy(
-        self, proposal: TradeProposal, portfolio: Portfolio, regime: Regime, tally: _Tally
+        self, proposal: TradeProposal, portfolio: Portfolio, regime: Regime, tally: ExposureTally
     ) -> Refusal | None:
+        is_new = portfolio.ledger.find_parent(proposal.strategy, proposal.base) is None
         return (
             self._switch_and_ledger(proposal, portfolio)
             or self._freshness(portfolio)
             or self._regime(regime, portfolio.reading)
             or self._loss_stops(portfolio)
-            or self._pacing(proposal, portfolio, tally)
+            or (self._pacing(proposal, portfolio, tally) if is_new else None)
             or self._cooldowns(proposal, portfolio)
             or self._pegs(portfolio)
             or self._counts(proposal, portfolio, tally)
         )
 
-    def _switch_and_ledger(self, proposal: TradeProposal, portfolio: Portfolio) -> Refusal | None:
+    def _switch_and_ledger(self, proposal: TradeProposal | ParentOrder, portfolio: Portfolio) -> Refusal | None:
         state = portfolio.trading_state
         if not state.permits(OrderPurpose.ENTRY):
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
@@ -174,7 +177,9 @@ class RiskManager:
             return DenialCode.DRAWDOWN_EXCEEDS_MAX, {"until": "operator"}
         return None
 
-    def _pacing(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
+    def _pacing(
+        self, proposal: TradeProposal | ParentOrder, portfolio: Portfolio, tally: ExposureTally
+    ) -> Refusal | None:
         pacing, now, limits = portfolio.ledger.entry_pacing, portfolio.now, self.settings
         trades = (pacing.trades_today if pacing.day == utc_day(now) else 0) + tally.entries
         if trades >= limits.trades_per_day_max:
@@ -217,83 +222,29 @@ class RiskManager:
                 return DenialCode.PEG_BELOW_MIN, {"asset": asset, "seconds_left": left}
         return None
 
-    def _counts(self, proposal: TradeProposal, portfolio: Portfolio, tally: _Tally) -> Refusal | None:
-        limits = self.settings
-        if tally.entries >= limits.entries_per_cycle_max:
+    def _counts(self, proposal: TradeProposal, portfolio: Portfolio, tally: ExposureTally) -> Refusal | None:
+        limits, ledger = self.settings, portfolio.ledger
+        own = ledger.find_parent(proposal.strategy, proposal.base)
+        if own is None and tally.entries >= limits.entries_per_cycle_max:
             return DenialCode.CYCLE_ENTRIES_EXCEED_MAX, {"limit": limits.entries_per_cycle_max}
         if (proposal.strategy, proposal.base) in tally.opened:
             return DenialCode.ORDER_WORKING, {"order": "approved in this very review"}
-        for record in portfolio.ledger.orders.values():
+        for parent in ledger.parents.values():
+            if parent.base == proposal.base and parent is not own and parent.may_buy:
+                return DenialCode.ORDER_WORKING, {"parent": parent.parent_id, "state": parent.state.value}
+        for record in ledger.orders.values():
+            is_child = own is not None and record.intent.lot_id == own.parent_id
             if record.intent.base == proposal.base and record.intent.side is Side.BUY and record.is_active:
+                if is_child:
+                    continue
                 code = DenialCode.ORDER_IN_DOUBT if record.is_in_doubt else DenialCode.ORDER_WORKING
                 return code, {"order": record.intent.client_order_id, "status": record.status.value}
-        held = {(lot.strategy, lot.base) for lot in portfolio.ledger.lots.values()}
+        held = {(lot.strategy, lot.base) for lot in ledger.lots.values()}
+        held |= {(parent.strategy, parent.base) for parent in ledger.parents.values()}
         held |= {
-            (r.intent.strategy, r.intent.base)
-            for r in portfolio.ledger.orders.values()
-            if r.intent.is_entry and r.is_active
+            (r.intent.strategy, r.intent.base) for r in ledger.orders.values() if r.intent.is_entry and r.is_active
         }
         held |= tally.opened
         if (proposal.strategy, proposal.base) not in held and len(held) >= limits.open_positions_max:
             return DenialCode.POSITIONS_EXCEED_MAX, {"positions": len(held), "limit": limits.open_positions_max}
         return None
-
-    def _size(
-        self,
-        proposal: TradeProposal,
-        portfolio: Portfolio,
-        regime: Regime,
-        tally: _Tally,
-        approvals: list[Approval],
-        trims: list[Trim],
-    ) -> Refusal | None:
-        """Trim to the tightest cap; drop what is then too small to be worth an order, fees included."""
-        equity = portfolio.equity
-        if equity is None:
-            return DenialCode.EQUITY_UNKNOWN, {}
-        multiplier = self.size_multiplier[regime]
-        wish = share(equity, proposal.size_pct) * multiplier
-        code, limit, used = min(
-            self._caps(proposal, portfolio, equity, multiplier, tally), key=lambda cap: (cap[1] - cap[2], cap[0])
-        )
-        room = max(limit - used, ZERO)
-        amount = Notional(min(wish, room))
-        trimmed = amount < wish
-        # A multiplier of one cuts nothing; a wish too small by itself names it all the same.
-        scaled: Details = {} if trimmed and multiplier == ONE else {"size_multiplier": multiplier}
-        least = self.settings.notional_min
-        if amount * (ONE - self.taker_fee_ratio) < least:
-            details = {"wish": wish, "room": room, "limit": limit, "used": used, "min": least}
-            details["min_before_fee"] = ceil_to(least / (ONE - self.taker_fee_ratio), _CENT)
-            return (code if trimmed else DenialCode.NOTIONAL_BELOW_MIN), {**details, **scaled}
-        if trimmed:
-            trims.append(Trim(proposal, amount, code, scaled))
-        approvals.append(Approval(proposal, notional=amount))
-        tally.approve(proposal, amount)
-        return None
-
-    def _caps(
-        self, proposal: TradeProposal, portfolio: Portfolio, equity: Notional, multiplier: Decimal, tally: _Tally
-    ) -> list[Cap]:
-        """List every cap on this proposal: on what is filled, working, in doubt and approved just now together."""
-        base, strategy, limits = proposal.base, proposal.strategy, self.settings
-        caps: list[Cap] = []
-
-        def cap(
-            code: DenialCode, pct: Decimal, bases: Collection[Asset] | None = None, of: StrategyId | None = None
-        ) -> None:
-            caps.append((code, share(equity, pct), tally.used(bases, of)))
-
-        cap(DenialCode.POSITION_EXCEEDS_MAX, limits.position_pct_max * multiplier, {base}, strategy)
-        cap(DenialCode.PRODUCT_EXCEEDS_MAX, limits.product_pct_max, {base})
-        tier = portfolio.tiers.get(base)
-        if tier is not None:
-            members = {other for other, name in portfolio.tiers.items() if name == tier}
-            cap(DenialCode.TIER_EXCEEDS_MAX, self.universe.tiers[tier].allocation_max_pct, members)
-        for cluster in portfolio.clusters.get(base, ()):
-            members = {other for other, names in portfolio.clusters.items() if cluster in names}
-            members.update(self.universe.clusters[cluster].bases)
-            cap(DenialCode.CLUSTER_EXCEEDS_MAX, self.universe.clusters[cluster].allocation_max_pct, members)
-        cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
-        cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)
-        return caps
