@@ -15,10 +15,10 @@ from trader.model.cycle_state import EquityMark, EquityMarks, Regime, RegimeStat
 from trader.model.decisions import Approval, Denial, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
-from trader.model.ledger import Ledger, open_ledger
+from trader.model.ledger import Ledger, SubLedger, open_ledger
 from trader.model.lots import EVERY_EXIT, GeneralExit, Lot
 from trader.model.market import Balance, Bars, BarsNeeded, Depth, FeeRates, Granularity, Product, Quote
-from trader.model.money import Notional, Price, Quantity
+from trader.model.money import ZERO, Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import (
@@ -185,12 +185,17 @@ def a_ledger(
 ) -> Ledger:
     """Books of 10,000 USD, all marks at 10,000, the market known to be choppy.
 
-    An intent among the *working* orders is one that was never answered.
+    An intent among the *working* orders is one that was never answered. What the *cash* is not of the 10,000, somebody
+    has gained or lost who has no lot any more.
     """
     amounts = {USD: cash} if isinstance(cash, str) else cash
+    gained = {USD: ZERO, **{Asset(asset): Decimal(amount) for asset, amount in amounts.items()}}
+    gained[USD] -= 10_000
+    flows = {asset: Notional(amount) for asset, amount in gained.items() if amount}
     ledger = replace(
         open_ledger(SCOPE, USD, Notional(10_000)),
         cash={asset: Notional(amount) for asset, amount in amounts.items()},
+        by_strategy={StrategyId("of_before"): SubLedger(cash_flow=flows)} if flows else {},
         equity_marks=some_marks(),
         lots={lot.lot_id: lot for lot in lots},
         conversions={record.intent.conversion_id: record for record in conversions},
@@ -220,11 +225,14 @@ def a_held_ledger(intent: OrderIntent | None = None, *more: OrderRecord, **over:
 
 
 def a_view(*, at: int = NOW + 120, balances: Mapping[str, str] | None = None, **over: Any) -> AccountView:
-    """What the venue says of the account: nothing but plenty of everything, unless told otherwise."""
-    held = {"USD": "10000", "ETH": "1000", "BTC": "1000", "SOL": "1000"} if balances is None else balances
+    """What the venue says of the account: nothing but plenty of everything; of what is not told, plenty of dollars."""
+    held = {"ETH": "1000", "BTC": "1000", "SOL": "1000"} if balances is None else balances
     view = AccountView(
         read_at=Instant(at),
-        balances={Asset(asset): Balance(Asset(asset), Decimal(amount), Decimal(0)) for asset, amount in held.items()},
+        balances={
+            Asset(asset): Balance(Asset(asset), Decimal(amount), Decimal(0))
+            for asset, amount in {"USD": "1e7", "USDC": "1e7", **held}.items()
+        },
     )
     return replace(view, **over)
 

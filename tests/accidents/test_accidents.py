@@ -40,10 +40,10 @@ from factories_venue import START, STEP, an_intent
 from trader.cycle import CycleOutcome
 from trader.entry.wiring import VenueAccess, choose_exchange
 from trader.errors import ConfigError, LedgerCorrupt, StoreUnavailable
+from trader.model.capital import find_imbalance
 from trader.model.decisions import Outcome
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
-from trader.model.ledger import cash_imbalance
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, OrderPurpose, Side, Submission, Unknown
@@ -146,6 +146,7 @@ def test_change_of_the_capital_is_a_flow_and_no_result(capital: str) -> None:
     world.cycles(1)
 
     wish = scripted(a_proposal("SOL-USD", size_pct=Decimal(4)))
+    world.venue.deposit(USD, Decimal(capital) - 10_000)
     changed = with_settings(world, wish, app__capital=capital, risk__position_pct_max=4)
     report = changed.cycle()
 
@@ -249,7 +250,7 @@ def test_filled_and_resting_never_exceed_what_was_approved(volumes: list[float],
         assert all(order.filled <= order.quantity for order in world.buys())
         world.pass_bars()
 
-    assert {USD: 0} == cash_imbalance(world.ledger)
+    assert {USD: 0} == find_imbalance(world.ledger)
 
 
 # --- 8
@@ -640,7 +641,7 @@ def test_dust_never_blocks_an_exit() -> None:
     (dust,) = world.ledger.dust
     assert (Quantity("0.04"), {}) == (dust.quantity, world.ledger.lots)
     assert (Decimal("0.04"), sent) == (world.total("SOL"), world.sent())
-    assert {USD: 0} == cash_imbalance(world.ledger)
+    assert {USD: 0} == find_imbalance(world.ledger)
 
 
 def test_exit_sells_what_can_be_sold_and_writes_off_the_rest() -> None:

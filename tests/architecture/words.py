@@ -167,12 +167,12 @@ VERBS = frozenset(
     """
     accept acknowledge add adopt advance append apply ask assess assume authenticate await batch believe book build
     carry change check choose classify clear close commit compare compute convert corrupt count cover create decode
-    delete demand derive describe detect edit empty encode exchange extract fill find fit follow forge forget format
-    gather get give handle hide hold identify index insert invoke iterate join keep leave lift list load locate lock
-    make mark match measure merge name note obey open parse perform place plan play prepare preview price print propose
-    read rebuild recall reconcile record reduce refuse register remember reorder replace reply resolve rewind roll round
-    run screen seal select set settle show spend split stamp summarize sweep take transform translate truncate turn
-    upgrade verify withhold work write
+    delete demand deny derive describe detect edit empty encode exchange extract fill find fit floor follow forge
+    forget format gather get give handle hide hold identify index insert invoke iterate join keep leave lift list load
+    locate lock make mark match measure merge name note obey open parse perform place plan play prepare preview price
+    print propose read rebuild recall reconcile record reduce refuse register remember reorder replace reply resolve
+    rewind roll round run screen seal select set settle show spend split stamp sum summarize sweep take transform
+    translate truncate turn upgrade verify withhold work write
     """.split()  # noqa: SIM905 - a list of words is read as one
 )
 QUESTIONS = frozenset({"awaits", "exceeds", "has", "is", "may", "permits", "why", "would"})

@@ -14,10 +14,11 @@ from desk.run import check_cash
 from factories_market import NOW
 from factories_settings import shipped_settings
 from property.histories import CAPITAL, PATIENCE_SECONDS, History, histories
+from trader.model.capital import find_imbalance
 from trader.model.events import EventKind
 from trader.model.ids import Asset, TradeId
 from trader.model.inputs import AccountView
-from trader.model.ledger import Ledger, SubLedger, cash_imbalance
+from trader.model.ledger import Ledger, SubLedger
 from trader.model.lots import Lot
 from trader.model.money import Quantity
 from trader.model.orders import Fill, Side
@@ -105,7 +106,7 @@ def test_cash_follows_from_the_fills_after_every_view(history: History) -> None:
         ledger = after(ledger, view)
         booked = [fill for record in ledger.orders.values() for fill in record.fills]
 
-        assert not any(cash_imbalance(ledger).values())
+        assert not any(find_imbalance(ledger).values())
         assert check_cash(CAPITAL, booked, ledger).difference == 0
         assert nonzero(cash_by_fractions(ledger)) == nonzero(ledger.cash)
         for name, book in ledger.by_strategy.items():
@@ -159,7 +160,7 @@ def test_long_forgotten_history_is_not_booked_again(history: History) -> None:
     assert {key: lot.quantity for key, lot in ledger.lots.items()} == {
         key: lot.quantity for key, lot in later.lots.items()
     }
-    assert not any(cash_imbalance(later).values())
+    assert not any(find_imbalance(later).values())
     assert PATIENCE_SECONDS < SETTINGS.cycle.order_memory_seconds
 
 

@@ -16,9 +16,10 @@ from typing import Any
 from desk.drill.switch_flipper import permits
 from desk.run import check_cash
 from simulation.observed import ObservedWorld
+from trader.model.capital import find_imbalance
 from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, ClientOrderId
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderConfiguration, OrderIntent, OrderPurpose, Side
@@ -493,7 +494,7 @@ def _books(world: ObservedWorld, book: SimAccount, ledger: Ledger, ours: Iterabl
         if at_venue.get(fill.trade_id) != fill
     ]
     found += [
-        f"{asset}: cash is off by {difference}" for asset, difference in cash_imbalance(ledger).items() if difference
+        f"{asset}: cash is off by {difference}" for asset, difference in find_imbalance(ledger).items() if difference
     ]
     check = check_cash(world.scenario.settings.app.capital, stored.values(), ledger)
     if check.difference:

@@ -31,6 +31,7 @@ from trader.adapters.local.lease import LeaseItem, read_lease_item, read_ledger
 from trader.cycle import CycleOutcome, run_cycle
 from trader.entry.wiring import VenueAccess, build_local_ports, build_pipeline
 from trader.errors import LedgerCorrupt
+from trader.model.capital import find_imbalance
 from trader.model.codec import canonical_json
 from trader.model.conversions import ConversionStatus
 from trader.model.cycle_state import CyclePhase
@@ -38,7 +39,7 @@ from trader.model.decisions import TradeProposal
 from trader.model.events import EventKind
 from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
 from trader.model.inputs import Tick
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderPurpose
 from trader.model.schema import SCHEMA, upgrade_event, upgrade_stored
@@ -226,7 +227,7 @@ def test_every_kind_and_state_of_an_order_is_read() -> None:
     assert set(ConversionStatus) == {record.status for record in ledger.conversions.values()}
     assert {True, False} == {intent.attach_bracket for intent in intents}
     assert any(intent.depends_on for intent in intents)
-    assert {0} == set(cash_imbalance(ledger).values())
+    assert {0} == set(find_imbalance(ledger).values())
     assert CyclePhase.COMMITTED is (ledger.last_cycle.phase if ledger.last_cycle else None)
 
 

@@ -36,6 +36,8 @@ def _latches(ledger: Ledger) -> tuple[object, ...]:
         members,
         ledger.drawdown_halt,
         ledger.reduce_only,
+        ledger.cash_shortage,
+        ledger.cash_shifted,
         ledger.dust,
         ledger.unbelieved.keys(),
         ledger.alarms.ringing.keys(),
@@ -57,6 +59,8 @@ def is_calm(ledger: Ledger, account: SimAccount, settings: Settings) -> bool:
         or ledger.cancels
         or ledger.parents
         or ledger.reduce_only
+        or ledger.cash_shortage is not None
+        or ledger.cash_shifted
         or ledger.unbelieved
         or ledger.depegged
         or ledger.unmarked_flow

@@ -13,9 +13,10 @@ from desk.recovery.diff import Line, describe
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.rebuild import Foreign, Rebuilt
 from trader.errors import describe_end
+from trader.model.capital import find_imbalance
 from trader.model.codec import canonical_json
 from trader.model.ids import Instant, Scope, rfc3339
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, plain
 from trader.model.order_record import OrderRecord
@@ -114,7 +115,7 @@ def _fill(fill: Fill) -> str:
 
 def _cash(ledger: Ledger) -> Rows:
     rows: Rows = []
-    imbalance = cash_imbalance(ledger)
+    imbalance = find_imbalance(ledger)
     for asset, amount in sorted(ledger.cash.items()):
         rows.append((asset, plain(amount), plain(imbalance.get(asset, ZERO))))
     for strategy, book in sorted(ledger.by_strategy.items()):

@@ -22,6 +22,9 @@ from trader.settings import Settings
 ORDER: tuple[DenialCode, ...] = (
     DenialCode.SWITCH_NOT_RUN,
     DenialCode.LEDGER_NEWER,
+    DenialCode.LEDGER_UNPROVEN,
+    DenialCode.CASH_NEGATIVE,
+    DenialCode.CAPITAL_MISSING,
     DenialCode.LEDGER_SIZE_EXCEEDS_MAX,
     DenialCode.COMMAND_UNREAD,
     DenialCode.PRODUCT_PAUSED,

@@ -24,6 +24,8 @@ _BEFORE_FEE = "min_before_fee"
 
 _PAIRS: Mapping[str, _Pair] = {
     "LEDGER_SIZE_EXCEEDS_MAX": _Pair("size_bytes", "size_max_bytes", is_strict=True),
+    "CASH_NEGATIVE": _Pair("cash", "limit", is_least=True),
+    "CAPITAL_MISSING": _Pair("found", "booked", is_least=True),
     "TICK_STALE": _Pair("age_seconds", "limit"),
     "DAY_LOSS_EXCEEDS_MAX": _Pair("loss_pct", "limit_pct", is_strict=True),
     "WEEK_LOSS_EXCEEDS_MAX": _Pair("loss_pct", "limit_pct", is_strict=True),
@@ -107,6 +109,9 @@ SETTINGS: Mapping[str, str] = {
 _ENDS: Mapping[str, str] = {
     "SWITCH_NOT_RUN": "a kill switch that says RUN, and no standing flatten",
     "LEDGER_NEWER": "the release that wrote the ledger",
+    "LEDGER_UNPROVEN": "books that are made anew (`trader ledger rebuild`), or are again what they were",
+    "CASH_NEGATIVE": "a sale, or a higher app.capital, that covers what is missing",
+    "CAPITAL_MISSING": "the cash to be back at the venue, or app.capital to be lowered by what is gone",
     "TICK_STALE": "the next tick, which is fresh",
     "NOT_TRADABLE": "the venue to allow its trade again",
     "BANNED": "the end of its ban",
@@ -144,6 +149,9 @@ _ENDS: Mapping[str, str] = {
 _NEXT: Mapping[str, str] = {
     "SWITCH_NOT_RUN": "trader status",
     "LEDGER_NEWER": "trader status",
+    "LEDGER_UNPROVEN": "trader ledger rebuild",
+    "CASH_NEGATIVE": "trader ledger show",
+    "CAPITAL_MISSING": "trader status",
     "COMMAND_UNREAD": "trader status",
     "PRODUCT_PAUSED": "trader pause <product> --for 0m",
     "STRATEGY_PAUSED": "trader status",

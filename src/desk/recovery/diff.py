@@ -17,9 +17,21 @@ from trader.model.money import plain
 from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
-#: Caches, what is told of the last run and to the alarms, and the anchor that every write moves: no difference that
-#: means anything.
-UNCOMPARED = frozenset({"products", "fees", "audit_head", "fills_known_until", "last_run", "alarms", "bars_on_record"})
+#: Caches, what the last look at the venue showed of the cash, what is told of the last run and to the alarms, and the
+#: anchor that every write moves: no difference that means anything.
+UNCOMPARED = frozenset(
+    {
+        "products",
+        "fees",
+        "audit_head",
+        "fills_known_until",
+        "last_run",
+        "alarms",
+        "bars_on_record",
+        "cash_shortage",
+        "cash_shifted",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

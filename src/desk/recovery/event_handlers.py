@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from desk.recovery.chain import Recorded
 from trader.model.booking import book_dust
+from trader.model.capital import CashShortage
 from trader.model.codec import decode_told
 from trader.model.commands import Command, CommandMark
 from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
@@ -31,7 +32,7 @@ EventHandler = Callable[[Ledger, Recorded, Settings], Ledger]
 
 
 def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
-    """Mark the lots and the books with the quotes that the cycle saw and believed."""
+    """Mark the lots and the books with the quotes that the cycle saw and believed; take what it saw of the cash."""
     quotes: dict[ProductId, Quote] = {
         quote.product_id: quote for quote in (decode_told(Quote, plain) for plain in event.body["quotes"])
     }
@@ -39,7 +40,9 @@ def mark_lots(ledger: Ledger, event: Recorded, settings: Settings) -> Ledger:
     believed = believe_quotes(ledger, quotes, {}, now, settings.universe, settings.exits).quotes
     ledger = ExitEngine(settings.exits, settings.cycle.quiet_period_seconds).raise_peaks(ledger, believed)
     pegs = believe_pegs(quotes, now, settings)
-    return mark_equity(ledger, believed, price_pegs(pegs, settings.risk.pegs), now, settings.risk)[0]
+    ledger = mark_equity(ledger, believed, price_pegs(pegs, settings.risk.pegs), now, settings.risk)[0]
+    shortage = event.body.get("cash_shortage")
+    return replace(ledger, cash_shortage=None if shortage is None else decode_told(CashShortage, shortage))
 
 
 def apply_risk_check(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
@@ -144,7 +147,7 @@ EVENT_HANDLERS: dict[str, EventHandler] = {
 
 def assume_plenty(ledger: Ledger) -> dict[Asset, Balance]:
     """Return balances under which nothing is missing: what is missing now, the venue says at the end."""
-    held = {record.intent.base for record in ledger.orders.values()}
+    held = {*ledger.cash, *(record.intent.base for record in ledger.orders.values())}
     parts: tuple[Lot | Dust, ...] = (*ledger.lots.values(), *ledger.dust)
     held |= {part.base for part in parts}
     return {base: Balance(base, _PLENTY, ZERO) for base in held}

@@ -7,12 +7,16 @@ process may die in between, and an alarm that was never told that it is over wou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from trader.cycle.run_state import RunState
+from trader.model.capital import why_not_fund
+from trader.model.denials import DenialCode
 from trader.model.events import EventKind
 from trader.model.frozen import replace
 from trader.model.ids import Instant, cycle_id_at
 from trader.model.ledger import Ledger
+from trader.model.money import plain
 from trader.model.portfolio import find_unbelieved
 from trader.model.trading_state import TradingState
 from trader.ports import Ports
@@ -29,6 +33,12 @@ _DOUBT_SECONDS = 900
 #: One run that could not read the switch may have met a hiccup; the second in a row has not.
 _UNREAD_SWITCHES = 2
 _LONG_AGO = Instant(0)
+#: What ends a refusal that concerns the money of the books.
+_MONEY_ENDS = {
+    DenialCode.LEDGER_UNPROVEN: "the books are made anew (trader ledger rebuild), or are what they were",
+    DenialCode.CASH_NEGATIVE: "a sale, or a raised app.capital, has covered it",
+    DenialCode.CAPITAL_MISSING: "it is back, or app.capital is lowered by it",
+}
 
 Found = Mapping[str, Sequence[str]]
 
@@ -49,7 +59,13 @@ def count_unread(ledger: Ledger, switch: TradingState | None) -> Ledger:
 
 def list_attention(run: RunState) -> list[str]:
     """List what nothing is lost by yet and only a person can mend, each with its numbers."""
-    return [*_list_doubts(run), *_list_oddities(run), *_list_failures(run), *_list_limits(run)]
+    return [
+        *_list_money(run),
+        *_list_doubts(run),
+        *_list_oddities(run),
+        *_list_failures(run),
+        *_list_limits(run),
+    ]
 
 
 def note_suspects(run: RunState) -> None:
@@ -100,6 +116,15 @@ def _is_zero(run: RunState, name: str, found: Found) -> bool:
     """
     knows = run.decision is not None and not run.ledger.alarms.unread_switches
     return name in _NAMES and not found[name] and knows and (name != ATTENTION or run.tick.decides)
+
+
+def _list_money(run: RunState) -> Iterator[str]:
+    if (unfunded := why_not_fund(run.ledger)) is not None:
+        code, numbers = unfunded
+        told = ", ".join(
+            f"{name} {plain(each) if isinstance(each, Decimal) else each}" for name, each in numbers.items()
+        )
+        yield f"{code.meaning} ({code}): {told}. Nothing is entered until {_MONEY_ENDS[code]}"
 
 
 def _list_doubts(run: RunState) -> Iterator[str]:

@@ -19,6 +19,7 @@ from trader.cycle.alarms import (
     note_suspects,
     note_zeros,
 )
+from trader.cycle.capital import record_capital_change
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -32,10 +33,9 @@ from trader.model.events import AuditNote, EventKind
 from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.inputs import AccountView, Tick
-from trader.model.ledger import Ledger, open_ledger
+from trader.model.ledger import open_ledger
 from trader.model.money import Notional
 from trader.model.orders import OrderPurpose, Side
-from trader.model.portfolio import record_flow
 from trader.model.trading_state import TradingState
 from trader.ports import LeaseGrant, Ports
 from trader.stages.audit_record import open_day, record_unlisted
@@ -98,7 +98,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
 
 def _run(run: RunState, *, resumes: bool) -> CycleReport:
     note_suspects(run)
-    run.ledger = _record_capital_change(run)
+    record_capital_change(run)
     switch = read_switch(run.ports)
     run.ledger = count_unread(run.ledger, switch)
     state = run.commands.trading_state(switch or TradingState.HALT)
@@ -154,15 +154,6 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
 
 def _ids_of(plan: Plan) -> tuple[ClientOrderId, ...]:
     return tuple(intent.client_order_id for intent in plan.intents)
-
-
-def _record_capital_change(run: RunState) -> Ledger:
-    """Record a change of the configured capital as the flow it is."""
-    change = Notional(run.pipeline.settings.app.capital - run.ledger.capital)
-    if change == 0:
-        return run.ledger
-    run.notes.append(AuditNote(EventKind.FLOW_RECORDED, str(run.pipeline.settings.app.capital), {"change": change}))
-    return record_flow(run.ledger, change)
 
 
 def _decide(run: RunState, state: TradingState, view: AccountView | None) -> None:

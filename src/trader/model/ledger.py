@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from trader.model.capital import CashShortage, why_unproven
 from trader.model.commands import CommandMark
 from trader.model.conversions import ConversionRecord
 from trader.model.cycle_state import (
@@ -62,14 +63,16 @@ class Ledger:
 
     ``capital`` sums what was paid in; it changes by recorded flows only. ``closed_lots`` keeps those that are sold out
     for as long as their orders are remembered, so that a late fill finds them. ``parents`` are the approvals that are
-    still being bought, by the id of the lot that they open. ``tallies`` counts what became of the
-    orders that are not remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote
-    of it is believed, ``unbelieved`` says of each held product since when none is; ``dust`` has one row for each asset.
-    ``owed`` names the audit objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which
-    there was no room any more. ``portfolio`` is that of the account the books are about; all fills up to
-    ``fills_known_until`` are known as ours or somebody else's. Of each slot ``applied_commands`` has the newest that
-    was acted on. ``bars_on_record`` says of each series that the last tick read up to which bar the audit has it.
-    ``round_trips`` has a row for each of the newest lots that closed, see ``model.round_trips``.
+    still being bought, by the id of the lot that they open. ``tallies`` counts what became of the orders that are not
+    remembered one by one. ``accepted_marks`` is what each held asset is worth until a newer quote of it is believed,
+    ``unbelieved`` says of each held product since when none is; ``dust`` has one row for each asset. ``owed`` names the
+    audit objects that wait beside the ledger to be stored; ``unrecorded`` counts those for which there was no room any
+    more. ``portfolio`` is that of the account the books are about; all fills up to ``fills_known_until`` are known as
+    ours or somebody else's. Of each slot ``applied_commands`` has the newest that was acted on. ``bars_on_record`` says
+    of each series that the last tick read up to which bar the audit has it. ``round_trips`` has a row for each of the
+    newest lots that closed, see ``model.round_trips``. ``recorded_capital`` is the capital as the last recorded flow
+    left it. By the last look at the venue ``cash_shortage`` is missing there, or is in other quote assets than in the
+    books: ``cash_shifted`` names those of which there is too little.
     """
 
     scope: Scope
@@ -113,6 +116,9 @@ class Ledger:
     applied_commands: Mapping[str, CommandMark] = field(default_factory=dict)
     bars_on_record: Mapping[str, Instant] = field(default_factory=dict)
     round_trips: tuple[RoundTrip, ...] = ()
+    recorded_capital: Notional | None = None
+    cash_shortage: CashShortage | None = None
+    cash_shifted: tuple[Asset, ...] = ()
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 
@@ -148,6 +154,11 @@ class Ledger:
     def newer(self) -> Mapping[str, str | int] | None:
         """By which field and value a newer release keeps this one from entering; None if nothing does."""
         return why_newer(self)
+
+    @cached_property
+    def unproven(self) -> Mapping[str, str | Decimal] | None:
+        """By which sum that is not what its parts make it this ledger may not enter; None if nothing is wrong."""
+        return why_unproven(self)
 
     def with_products(self, products: ProductCache | None) -> Ledger:
         """Take over what is known of products by now."""
@@ -282,17 +293,4 @@ def _added(amounts: Mapping[Asset, Notional], asset: Asset, change: Decimal) -> 
 
 def open_ledger(scope: Scope, accounting_asset: Asset, capital: Notional) -> Ledger:
     """Open the books: all of the capital in cash, nothing else."""
-    return Ledger(scope=scope, accounting_asset=accounting_asset, capital=capital, cash={accounting_asset: capital})
-
-
-def cash_imbalance(ledger: Ledger) -> Mapping[Asset, Decimal]:
-    """Compare the cash with what the parts say it must be; all zero in a sound ledger.
-
-    Cash = capital paid in + conversions + the cash flows of every sub-ledger. Units: per quote asset.
-    """
-    expected: dict[Asset, Decimal] = {ledger.accounting_asset: Decimal(ledger.capital)}
-    for flows in (ledger.converted, *(each.cash_flow for each in ledger.by_strategy.values())):
-        for asset, change in flows.items():
-            expected[asset] = expected.get(asset, ZERO) + change
-    assets = sorted(set(expected) | set(ledger.cash))
-    return {asset: ledger.cash.get(asset, ZERO) - expected.get(asset, ZERO) for asset in assets}
+    return Ledger(scope, accounting_asset, capital, {accounting_asset: capital}, recorded_capital=capital)

@@ -107,10 +107,10 @@ def find_implausible(ledger: Ledger) -> Mapping[str, str]:
 def equity_of(ledger: Ledger, pegs: Mapping[Asset, Decimal]) -> Notional | None:
     """Mark the whole ledger: cash at its peg, lots at the last accepted bid. None if any price is missing.
 
-    None as well while something is booked whose numbers cannot be: nobody knows what the cash is, see ``fill_bounds``.
-    Dust is worth nothing here: it cannot be sold.
+    None as well while something is booked whose numbers cannot be, or the cash is not what its parts make it: nobody
+    knows then what the cash is, see ``fill_bounds`` and ``capital``. Dust is worth nothing here: it cannot be sold.
     """
-    if find_implausible(ledger):
+    if find_implausible(ledger) or ledger.unproven is not None:
         return None
     total = ZERO
     for asset, amount in ledger.cash.items():
@@ -170,10 +170,11 @@ def record_flow(ledger: Ledger, amount: Notional) -> Ledger:
 
     The marks follow when the equity is next known, see ``advance_equity_marks``: before, its share is unknown.
     """
-    cash = Notional(ledger.cash.get(ledger.accounting_asset, ZERO) + amount)
+    cash, capital = Notional(ledger.cash.get(ledger.accounting_asset, ZERO) + amount), Notional(ledger.capital + amount)
     return replace(
         ledger,
-        capital=Notional(ledger.capital + amount),
+        capital=capital,
+        recorded_capital=capital,
         cash={**ledger.cash, ledger.accounting_asset: cash},
         unmarked_flow=Notional(ledger.unmarked_flow + amount),
     )

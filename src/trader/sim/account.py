@@ -38,7 +38,8 @@ class SimAccount:
     """Money, active orders, and the orders, fills and conversions that ended a short while ago.
 
     ``matched_until`` says per product up to where the tape was read. ``complete_since`` is the instant since when
-    whatever ended is still in here; what ended before it may be in the archive.
+    whatever ended is still in here; what ended before it may be in the archive. ``paid_in`` is what of the capital has
+    been paid in so far, see ``follow_capital``; an account of a release before does not say.
     """
 
     totals: Mapping[Asset, Decimal] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class SimAccount:
     conversions: Mapping[str, SimConversion] = field(default_factory=dict)
     matched_until: Mapping[ProductId, Instant] = field(default_factory=dict)
     complete_since: Instant = Instant(0)
+    paid_in: Mapping[Asset, Decimal] = field(default_factory=dict)
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 
@@ -71,6 +73,20 @@ class SimAccount:
     def with_change(self, asset: Asset, change: Decimal) -> SimAccount:
         """Add to what is owned of an asset."""
         return replace(self, totals={**self.totals, asset: self.totals.get(asset, ZERO) + change})
+
+    def follow_capital(self, capital: Mapping[Asset, Decimal]) -> SimAccount:
+        """Pay in or out what the capital has changed by, as the owner of a real account would.
+
+        Nobody takes out what is not free: the rest goes as soon as it is.
+        """
+        if self.paid_in == capital:
+            return self
+        account = self
+        for asset, amount in capital.items():
+            paid = account.paid_in.get(asset, amount)
+            change = max(amount - paid, -max(account.available(asset), ZERO))
+            account = replace(account.with_change(asset, change), paid_in={**account.paid_in, asset: paid + change})
+        return account
 
     def with_conversion(self, conversion: SimConversion) -> SimAccount:
         """Keep a conversion, replacing what was known of it."""

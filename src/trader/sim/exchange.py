@@ -61,8 +61,9 @@ _DEPTH_BAND_BPS = Decimal(20)
 
 
 class SimulatedExchange:
-    """The simulated venue. *opening* is what the account holds if the store has none yet; *budget* is the run's.
+    """The simulated venue. *opening* is what its owner pays in, *budget* the run's.
 
+    All of the opening is paid in where the store has no account yet, else what it has changed by.
     What ended longer than ``recent_seconds`` ago is asked of the account's archive, see ``trader.sim.archive``.
     """
 
@@ -260,7 +261,11 @@ class SimulatedExchange:
         stored = self._stored = self._accounts.load()
         if self._matched is not None and self._matched[0] == now and self._matched[1] is stored:
             return self._matched[2]
-        opened = SimAccount(totals=dict(self._opening)) if stored is None else stored
+        opened = (
+            SimAccount(totals=dict(self._opening), paid_in=dict(self._opening))
+            if stored is None
+            else stored.follow_capital(self._opening)
+        )
         if self._budget.only_looks:
             return match_all(opened, self._tape, self._settings, now)
         # What leaves was saved within the account before, so wherever a save breaks off, only what happened is kept.

@@ -168,6 +168,7 @@ def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mappi
         "benchmark": inputs.benchmark if isinstance(inputs.benchmark, DataError) else inputs.benchmark.digest,
         "depth": list(inputs.depth.values()),
         "available": inputs.available,
+        "cash_shortage": inputs.ledger.cash_shortage,
         "failures": inputs.failures,
         "causes": inputs.causes,
         "ledger_bytes": inputs.ledger_bytes,

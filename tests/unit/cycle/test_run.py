@@ -222,7 +222,10 @@ def test_tick_that_was_finished_before_is_skipped(ago: int) -> None:
 
 def test_account_that_cannot_be_read_is_abstained_from() -> None:
     """Counted, recorded, and tried again at the next tick."""
-    world = eager()
+    world = eager(paths={SOL: a_path(*[Bar()] * 48)})
+    world.cycle()
+    world.clock.advance(900)
+    sent, written = world.sent(), len(world.audit.texts)
     world.meddlers["exchange.balances"] = down
 
     reports = [world.cycle()]
@@ -230,12 +233,16 @@ def test_account_that_cannot_be_read_is_abstained_from() -> None:
     reports += [world.cycle(owner="another")]
 
     assert [CycleOutcome.ABSTAINED] * 2 == [report.outcome for report in reports]
-    assert (2, 0, 2) == (world.ledger.failure_streak.failed_cycles, world.sent(), len(world.audit.texts))
+    done = world.ledger.failure_streak.failed_cycles, world.sent() - sent, len(world.audit.texts) - written
+    assert (2, 0, 2) == done
 
 
 def test_third_failed_cycle_rests_entries_for_an_hour() -> None:
     """The venue is back, we wait all the same."""
-    world = eager(paths={SOL: a_path(*[Bar()] * 48)})
+    quiet = iter([()])
+    strategy = Scripted(lambda _: next(quiet, (a_proposal("SOL-USD"),)))
+    world = a_world(strategy=strategy, paths={SOL: a_path(*[Bar()] * 48)})
+    world.cycles(1)
     world.meddlers["exchange.balances"] = down
     world.cycles(3)
 

@@ -225,7 +225,9 @@ def test_order_that_opens_a_lot_says_its_price_and_when_it_dies(home: Path, caps
 
 def test_equity_without_a_price_is_not_invented(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A stable asset's price is stored nowhere; nor can it be said from here whether entries are open."""
-    change_ledger(home, cash={**ledger_of(home).cash, Asset("USDC"): Notional(5)}, entry_pacing=EntryPacing())
+    before, coin = ledger_of(home), Asset("USDC")
+    bought = {"cash": {**before.cash, coin: Notional(5)}, "converted": {coin: Notional(5)}}
+    change_ledger(home, **bought, entry_pacing=EntryPacing())
 
     code = run_in(home, "status")
 

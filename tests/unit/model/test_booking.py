@@ -22,9 +22,10 @@ from factories import (
 )
 from trader.errors import InvariantViolation
 from trader.model.booking import book_dust, book_fill, exceeds_intent, would_oversell
+from trader.model.capital import find_imbalance
 from trader.model.codec import decode, encode
 from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.lots import Dust
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
@@ -184,7 +185,7 @@ def test_fills_of_one_strategy_leave_the_other_alone() -> None:
     after = book_fill(ledger, other.client_order_id, a_fill(other))
 
     assert ledger.by_strategy[RULES] == after.by_strategy[RULES]
-    assert {USD: 0} == cash_imbalance(after)
+    assert {USD: 0} == find_imbalance(after)
 
 
 def test_fill_is_booked_once() -> None:

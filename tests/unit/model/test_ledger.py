@@ -21,8 +21,9 @@ from factories import (
     an_order_record,
 )
 from trader.model.booking import book_fill
+from trader.model.capital import find_imbalance
 from trader.model.ids import Asset, ClientOrderId, Instant
-from trader.model.ledger import cash_imbalance, open_ledger
+from trader.model.ledger import open_ledger
 from trader.model.money import Notional, Quantity
 from trader.model.order_life import OrderStatus
 
@@ -83,7 +84,7 @@ def test_cash_that_no_strategy_caused_was_converted() -> None:
     ledger = a_ledger().with_cash(USD, Decimal(-100)).with_cash(USDC, Decimal(100))
 
     assert {USD: Notional(-100), USDC: Notional(100)} == ledger.converted
-    assert {USD: Decimal(0), USDC: Decimal(0)} == cash_imbalance(ledger)
+    assert {USD: Decimal(0), USDC: Decimal(0)} == find_imbalance(ledger)
 
 
 def test_parts_add_up_to_the_whole_after_fills_and_conversions() -> None:
@@ -91,14 +92,14 @@ def test_parts_add_up_to_the_whole_after_fills_and_conversions() -> None:
     ledger = a_held_ledger(None, an_order_record(an_exit_intent())).with_cash(USD, Decimal("-0.01"))
     ledger = book_fill(ledger, ClientOrderId(PREFIX + "exit"), a_fill(an_exit_intent(), quantity="0.333", fee="0.07"))
 
-    assert {USD: Decimal(0)} == cash_imbalance(ledger)
+    assert {USD: Decimal(0)} == find_imbalance(ledger)
 
 
 def test_cash_that_nobody_can_explain_shows() -> None:
     """A cent that appeared from nowhere is one cent of imbalance."""
     ledger = replace(a_ledger(), cash={USD: Notional("10000.01")})
 
-    assert {USD: Decimal("0.01")} == cash_imbalance(ledger)
+    assert {USD: Decimal("0.01")} == find_imbalance(ledger)
 
 
 def test_orders_of_a_lot_are_those_that_opened_close_and_protect_it() -> None:

@@ -25,6 +25,7 @@ from trader.model.order_life import OrderStatus, may_follow
 from trader.model.order_record import OrderRecord
 from trader.model.orders import ATTACHED, Fill, OrderConfiguration, OrderIntent, OrderPurpose, OrderStatusReport, Side
 from trader.settings import Settings
+from trader.stages.reconcile.cash import check_cash, list_short, note_negative
 from trader.stages.reconcile.doubts import resolve_doubts
 from trader.stages.reconcile.endings import accept_rounding, count_end, count_open, withhold_contingent
 from trader.stages.reconcile.forgetting import forget_entries, forget_orders, forget_tallies
@@ -48,12 +49,13 @@ class Reconciled:
 def apply_reports(ledger: Ledger, view: AccountView, settings: Settings) -> Reconciled:
     """Apply what was read of single orders. It says nothing of any other order, nor of what the account holds."""
     notes: list[AuditNote] = []
-    view = set_odd_aside(ledger, view)
+    before, view = ledger, set_odd_aside(ledger, view)
     ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = reduce_for_fills(ledger, view.odd_fills, notes)
     ledger = close_lots(ledger, view.read_at, settings, notes)
     ledger = settle_parents(ledger, view.read_at, settings, notes)
+    notes += note_negative(before.cash, ledger)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills)
 
 
@@ -63,11 +65,12 @@ def reconcile(
     """Apply a complete account view to the ledger.
 
     Applying the same view twice changes nothing the second time; views may overlap, repeat, lag or come out of order.
-    ``shortages`` names what was found missing and was not known to be. Balances are read before fills, so it counts
-    only if a second look says the same: what is *unconfirmed* does not.
+    ``shortages`` names what was found missing and was not known to be; cash of any quote asset under the accounting
+    asset. Balances are read before fills, so it counts only if a second look says the same: what is *unconfirmed* does
+    not.
     """
     notes: list[AuditNote] = []
-    was_reduced, view = ledger.reduce_only, set_odd_aside(ledger, view)
+    before, view = ledger, set_odd_aside(ledger, view)
     ledger = _observe_orders(ledger, view.orders, view.read_at, settings, notes)
     ledger, new_fills = _apply_fills(ledger, view.fills, notes)
     ledger = reduce_odd_products(ledger, view, settings.execution.order_prefix, notes)
@@ -78,10 +81,14 @@ def reconcile(
     ledger = close_lots(ledger, view.read_at, settings, notes)
     ledger = settle_parents(ledger, view.read_at, settings, notes)
     ledger = _check_balances(ledger, view.balances, {*unconfirmed, *view.odd_wallets}, settings, notes)
+    ledger = check_cash(ledger, view, unconfirmed, settings, notes)
+    notes += note_negative(before.cash, ledger)
     ledger, dropped = withhold_contingent(ledger, view.read_at)
     ledger, finished = forget_orders(ledger, view.read_at, settings.cycle.order_memory_seconds)
     ledger = forget_entries(forget_tallies(ledger, view.read_at, settings), view.read_at, settings)
-    short = (base for base, why in ledger.reduce_only.items() if why.startswith(MISSING) and base not in was_reduced)
+    known = before.reduce_only
+    short = [base for base, why in ledger.reduce_only.items() if why.startswith(MISSING) and base not in known]
+    short += list_short(before, ledger)
     return Reconciled(ledger, _stamped(notes, view.read_at), new_fills, (*dropped, *finished), frozenset(short))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trader.model.capital import why_not_fund
 from trader.model.cycle_state import Regime, RegimeReading
 from trader.model.decisions import Approval, Denial, RiskReview, TradeProposal, Trim
 from trader.model.denials import DenialCode
@@ -129,6 +130,8 @@ class RiskManager:
             return DenialCode.SWITCH_NOT_RUN, {"trading_state": state.value}
         if (newer := portfolio.ledger.newer) is not None:
             return DenialCode.LEDGER_NEWER, newer
+        if (unfunded := why_not_fund(portfolio.ledger)) is not None:
+            return unfunded
         size, size_max = portfolio.ledger_bytes, portfolio.ledger_bytes_max
         if 0 < size_max <= size:
             return DenialCode.LEDGER_SIZE_EXCEEDS_MAX, {"size_bytes": size, "size_max_bytes": size_max}

@@ -19,9 +19,10 @@ from simulation.recovery_world import after_tick, the_store, wipe
 from simulation.scenarios import ENTRY
 from simulation.world import SCOPE, World
 from trader.errors import LeaseHeld, MissingData
+from trader.model.capital import find_imbalance
 from trader.model.codec import canonical_json
 from trader.model.ids import Asset, ClientOrderId, Instant
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderPurpose, Side
 from trader.stages.reconcile.ownership import VANISHED
@@ -71,7 +72,7 @@ def test_sale_by_hand_is_booked_like_a_sale_of_ours(world: World) -> None:
     after = quantity(world, "-0.5").ledger
 
     assert (held(before) - Decimal("0.5"), before.cash["USD"] + 70) == (held(after), after.cash["USD"])  # type: ignore[index]
-    assert {"USD": 0} == cash_imbalance(after)
+    assert {"USD": 0} == find_imbalance(after)
 
 
 def test_loss_is_a_sale_for_nothing(world: World) -> None:
@@ -220,7 +221,7 @@ def test_order_in_no_ledger_is_taken_in_with_its_own_fills(world: World) -> None
     assert OrderStatus.FILLED is record.status
     assert {fill.trade_id for fill in world.book().fills} >= {fill.trade_id for fill in change.fills} != set()
     assert record.filled == change.ledger.lots[name].quantity
-    assert {"USD": 0} == cash_imbalance(change.ledger)
+    assert {"USD": 0} == find_imbalance(change.ledger)
 
 
 def test_sale_in_no_ledger_belongs_to_the_lot_it_sells(world: World) -> None:

@@ -21,9 +21,10 @@ from factories import (
     shipped_settings,
 )
 from trader.model.booking import book_fill
+from trader.model.capital import find_imbalance
 from trader.model.codec import canonical_json
 from trader.model.ids import Asset, Instant, VenueOrderId
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.money import Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import ATTACHED, Fill, OrderIntent
@@ -96,7 +97,7 @@ def test_fills_of_an_order_that_rests_on_are_carried_one_after_another() -> None
     assert (Quantity("0.300"), Quantity("0.700"), Quantity("33.600")) == (record.filled, lot.quantity, record.spent)
     assert len(record.fills) <= 13
     assert max(sizes[150:]) - min(sizes[150:]) < 32
-    assert set(cash_imbalance(ledger).values()) == {0}
+    assert set(find_imbalance(ledger).values()) == {0}
     again = [a_fill(bracket, number, quantity="0.001", fee="0.0005", time=NOW + 300 * number) for number in range(300)]
     assert figures(ledger) == figures(look(ledger, fills=again, at=NOW + 300 * 300).ledger)
 
@@ -127,7 +128,7 @@ def test_part_that_is_sold_after_its_entry_left_is_booked_like_any_other() -> No
 
     assert {} == leaves.orders
     assert figures(stays) == figures(leaves)
-    assert set(cash_imbalance(leaves).values()) == {0}
+    assert set(find_imbalance(leaves).values()) == {0}
 
 
 def test_lot_that_is_sold_out_after_its_entry_left_closes_with_its_whole_result() -> None:

@@ -27,11 +27,12 @@ from factories import (
     shipped_settings,
 )
 from trader.model.booking import book_fill
+from trader.model.capital import find_imbalance
 from trader.model.conversions import ConversionRecord, ConversionReport, ConversionStatus
 from trader.model.cycle_state import Cooldown, LossStreak
 from trader.model.events import EventKind
 from trader.model.ids import Asset, ClientOrderId, Instant
-from trader.model.ledger import Ledger, cash_imbalance
+from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration, OrderIntent
@@ -197,7 +198,8 @@ def settle(
     record: ConversionRecord, state: ConversionReport | None = None, *, at: int = NOW + 120, cash: str = "500"
 ) -> Reconciled:
     """Books with USDC and one conversion of 100 of it, after the venue was asked."""
-    ledger = a_ledger(cash={USD: "10000", USDC: cash}, conversions=[record], converted={USDC: Notional(cash)})
+    flows: dict[str, Any] = {"converted": {USDC: Notional(cash)}, "by_strategy": {}}
+    ledger = a_ledger(cash={USD: "10000", USDC: cash}, conversions=[record], **flows)
     return reconcile(ledger, a_view(at=at, conversions=() if state is None else (state,)), SETTINGS)
 
 
@@ -216,7 +218,7 @@ def test_conversion_that_is_done_moves_cash() -> None:
     )
 
     assert {USD: Notional("10099.98"), USDC: Notional(400)} == done.ledger.cash == again.ledger.cash
-    assert {USD: 0, USDC: 0} == cash_imbalance(done.ledger)
+    assert {USD: 0, USDC: 0} == find_imbalance(done.ledger)
     assert ConversionStatus.COMPLETED is done.ledger.conversions["convert-1"].status
 
 
