@@ -12,7 +12,7 @@ from factories_settings import shipped_settings
 from trader.model.booking import book_fill
 from trader.model.conversions import ConversionIntent, ConversionRecord
 from trader.model.cycle_state import EquityMark, EquityMarks, Regime, RegimeState
-from trader.model.decisions import Approval, Denial, TradeProposal
+from trader.model.decisions import Approval, TradeProposal
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ledger import Ledger, SubLedger, open_ledger
@@ -38,6 +38,7 @@ from trader.model.trading_state import TradingState
 from trader.settings.policy import RiskSettings, StrategySettings
 from trader.stages.execution import ExecutionContext
 from trader.stages.risk import RiskManager
+from trader.strategies.base import Answer
 
 __all__ = ["NOW", "a_lot", "a_product", "a_quote", "shipped_settings"]
 
@@ -412,16 +413,16 @@ class Scripted:
     bars: Sequence[BarsNeeded] = field(default=(), kw_only=True)
     exits: Set[GeneralExit] = field(default=EVERY_EXIT, kw_only=True)
 
-    answers: Callable[[StrategyContext], Sequence[TradeProposal | Denial]] = lambda _: ()
+    answers: Callable[[StrategyContext], Sequence[Answer]] = lambda _: ()
     seen: list[StrategyContext] = field(default_factory=list)
 
-    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+    def propose(self, context: StrategyContext) -> Sequence[Answer]:
         """Answer as told."""
         self.seen.append(context)
         return self.answers(context)
 
 
-def scripted(*answers: TradeProposal | Denial) -> Scripted:
+def scripted(*answers: Answer) -> Scripted:
     """A strategy that always says the same."""
     return Scripted(lambda _: answers)
 

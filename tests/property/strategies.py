@@ -297,7 +297,7 @@ def plain_world(usd: int, usdc: int, *bases: str) -> World:
     """A world of nothing but money, in which each of these assets is wanted for a twentieth of it, the first most."""
     quotes = _quotes(0)
     cash = {USD: Notional(usd), USDC: Notional(usdc)}
-    ledger = Ledger(SCOPE, USD, Notional(usd + usdc), cash)
+    ledger = _balanced(Ledger(SCOPE, USD, Notional(usd + usdc), cash))
     names = [stock.base for stock in STOCKS]
     proposals = [_buy((STRATEGIES[0], names.index(base), 0), 500, 90 - rank) for rank, base in enumerate(bases)]
     portfolio = _portfolio(ledger, quotes, {USDC: ONE}, TradingState.RUN, 0)
@@ -336,7 +336,7 @@ def _ledger(
 ) -> Ledger:
     money = Decimal(cents) / 100
     cash = {asset: Notional(money * pct / 100) for asset, pct in zip((USD, USDC), buying_power, strict=True)}
-    ledger = Ledger(SCOPE, USD, Notional(money), cash)
+    ledger = _balanced(Ledger(SCOPE, USD, Notional(money), cash))
     for number, ((what, size), situation) in enumerate(lots):
         amount = money * size / 10_000
         ledger = _with_lot(ledger, f"lot{number}", _kind(what + 10 * number, variety), amount, *situation, quotes)
@@ -344,6 +344,13 @@ def _ledger(
         amount = money * size / 10_000
         ledger = _with_entry(ledger, f"entry{number}", _kind(what + 22 * number + 3, variety), amount, *history, quotes)
     return ledger
+
+
+def _balanced(ledger: Ledger) -> Ledger:
+    """Let conversions account for the cash: what its parts do not add up to, nothing is bought with."""
+    capital = {ledger.accounting_asset: ledger.capital}
+    moved = {asset: Notional(amount - capital.get(asset, Decimal(0))) for asset, amount in ledger.cash.items()}
+    return replace(ledger, converted=moved)
 
 
 def _kind(number: int, variety: int) -> Kind:

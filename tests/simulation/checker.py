@@ -16,6 +16,7 @@ from typing import Any
 from desk.drill.switch_flipper import permits
 from desk.run import check_cash
 from simulation.observed import ObservedWorld
+from simulation.world import Scenario
 from trader.model.capital import find_imbalance
 from trader.model.codec import sha256_hex
 from trader.model.ids import Asset, ClientOrderId
@@ -73,7 +74,7 @@ def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str
         *_parents(files, ours, announced, world.scenario.settings),
         *_orders(ours, announced),
         *_lots(ours, announced),
-        *_caps(ours, announced, world.scenario.settings, largest or world.scenario.settings.app.capital),
+        *_caps(ours, announced, world.scenario, largest or world.scenario.settings.app.capital),
         *(f"the owner's order {order.client_order_id} became {order.status}" for order in owners if order.final_at),
         *_conversions(book, files),
     ]
@@ -205,27 +206,35 @@ def sent_too_early(world: ObservedWorld, order_id: str, is_same: Callable[[Order
     return found
 
 
-def against_the_switch(order_id: str, purpose: OrderPurpose, word: str | None, trail: Sequence[str]) -> list[str]:
+def against_the_switch(
+    order_id: str, purpose: OrderPurpose, word: str | None, trail: Sequence[str], *, keeps_rest: bool = False
+) -> list[str]:
     """Say what the kill switch had against an order, at the moment it left; its own call is the last of the *trail*.
 
     An answer of the switch is good for one order: asked for after the commit that remembers the order, and after the
     order before it. Only the later orders of a turn that sells a lot rest on the answer at its beginning: each of them
-    is remembered by a commit of its own, and between the two neither account nor quotes are read.
+    is remembered by a commit of its own, and between the two neither account nor quotes are read. The sale of a part
+    follows the order that protects the rest: it was remembered before the turn.
 
     *word* is the last answer; None if the switch could not be read.
     """
-    if _was_asked(purpose, trail[:-1]):
+    if _was_asked(purpose, trail[:-1], keeps_rest=keeps_rest):
         return [] if permits(word, purpose) else [f"{order_id} was sent although the kill switch last said {word}"]
     return [f"{order_id} was sent and nobody had asked the kill switch in its turn; earlier it said {word}"]
 
 
-def _was_asked(purpose: OrderPurpose, trail: Sequence[str]) -> bool:
+def _was_asked(purpose: OrderPurpose, trail: Sequence[str], *, keeps_rest: bool) -> bool:
     """Whether the switch was asked in the turn of an order for this purpose."""
     # The same order may be sent again and again; the next turn begins with a look at its product.
-    may_be_later, is_remembered, is_resent = purpose is not OrderPurpose.ENTRY, False, False
-    for name in reversed(trail):
+    may_be_later, is_remembered, is_resent = purpose is not OrderPurpose.ENTRY, keeps_rest, False
+    calls = [name for name in trail if name not in ("clock.now", "exchange.fills")]
+    for place in range(len(calls) - 1, -1, -1):
+        name = calls[place]
         if name in _LOOKS:
             return True
+        if name == "exchange.account" and place and calls[place - 1] == "exchange.cancel":
+            # What became of more than two orders is read from the whole account, in the middle of a turn.
+            continue
         is_resent = is_resent and name not in _PRODUCTS
         if name in _COMMITS and may_be_later:
             is_remembered = True
@@ -413,9 +422,10 @@ def _lots(ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]]) 
 
 
 def _caps(
-    ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]], settings: Settings, capital: Decimal
+    ours: Iterable[SimOrder], announced: Mapping[str, Mapping[str, Any]], scenario: Scenario, capital: Decimal
 ) -> list[str]:
     """Check what is held and wanted against the caps: of one asset, of a cluster, of all; and how many there are."""
+    settings = scenario.settings
     left, price, live = defaultdict[str, Decimal](Decimal), dict[str, Decimal](), set[str]()
     bases: dict[str, str] = {}
     for order in ours:
@@ -430,18 +440,21 @@ def _caps(
     wanted, entries = defaultdict[str, Decimal](Decimal), Counter[str]()
     for lot, base in bases.items():
         wanted[base] += left[lot] * price.get(lot, ZERO)
-        entries[base] += lot in live or left[lot] >= _DUST
+        # One that wants a weight may hold several lots of it, and buys for one of them.
+        entries[base] += lot in live or (left[lot] >= _DUST and scenario.answers is None)
     risk = settings.risk
-    groups = [(base, {base}, min(risk.position_pct_max, risk.product_pct_max), _CAP_SLACK) for base in wanted]
+    # A weight is bought up again after a fall: what was dearer counts at what it is worth by then, here at its price.
+    slack = _CAP_SLACK if scenario.answers is None else _SUM_SLACK
+    groups = [(base, {base}, min(risk.position_pct_max, risk.product_pct_max), slack) for base in wanted]
     groups += [
         (name, set(each.bases), each.allocation_max_pct, _SUM_SLACK)
         for name, each in settings.universe.clusters.items()
     ]
     groups.append(("all assets", set(wanted), risk.total_pct_max, _SUM_SLACK))
     found = [f"{count} entries into {base} at once" for base, count in entries.items() if count > 1]
-    for name, members, pct, slack in groups:
+    for name, members, pct, allowed in groups:
         amount, cap = sum((wanted[base] for base in members & wanted.keys()), ZERO), capital * pct / 100
-        if amount > cap * slack:
+        if amount > cap * allowed:
             found.append(f"{amount} of {name} is held or wanted, the cap is {cap}")
     if (positions := sum(entries.values())) > risk.open_positions_max:
         found.append(f"{positions} positions are open or wanted, the cap is {risk.open_positions_max}")

@@ -33,7 +33,7 @@ from trader.errors import StoreError
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import Instant
 from trader.model.lots import Lot
-from trader.model.orders import Fill
+from trader.model.orders import Fill, OrderIntent
 
 #: Cycles after the last scripted tick, in which nothing is disturbed.
 _QUIET_BEATS = 3
@@ -246,9 +246,15 @@ class Watch:
 
         def look(method: str, args: tuple[Any, ...]) -> None:
             if method == "exchange.submit":
-                order_id, purpose = args[0].client_order_id, args[0].purpose
-                self.violations += sent_too_early(world, order_id, args[0].__eq__)
-                self.violations += against_the_switch(order_id, purpose, nemesis.word, nemesis.trail)
+                intent: OrderIntent = args[0]
+                self.violations += sent_too_early(world, intent.client_order_id, intent.__eq__)
+                self.violations += against_the_switch(
+                    intent.client_order_id,
+                    intent.purpose,
+                    nemesis.word,
+                    nemesis.trail,
+                    keeps_rest=intent.keeps_rest,
+                )
 
         return look
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from simulation.world import START, Bar, Beat, Scenario, a_rise
+from factories import RULES
+from simulation.world import START, STEP, Bar, Beat, Scenario, a_rise
 from trader.model.commands import CommandKind
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, StrategyId
+from trader.model.inputs import StrategyContext
 from trader.model.money import Price, Quantity
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
+from trader.model.targets import StopChange, TargetWeight
 from trader.model.trading_state import TradingState
+from trader.strategies.base import Answer
 
 SOL, ETH, ADA_USDC = ProductId("SOL-USD"), ProductId("ETH-USD"), ProductId("ADA-USDC")
 _PEGS = {ProductId("USDT-USD"): [Bar(1.0)] * 40, ProductId("USDT-USDC"): [Bar(1.0)] * 40}
@@ -195,6 +199,29 @@ SLOW = Scenario(
 )
 
 
+def _weigh(context: StrategyContext) -> list[Answer]:
+    """Want a weight, then a higher stop, then half of it, then none."""
+    bar = (context.now - START) // STEP
+    weight = "0.2" if bar < 6 else "0.1" if bar == 6 else "0"
+    said: list[Answer] = [
+        StopChange(lot.strategy, lot.product_id, lot.base, lot.lot_id, Price(88))
+        for lot in context.lots
+        if bar >= 5 and lot.stop_changed_at is None
+    ]
+    terms = {"stop_loss_pct": Decimal(20), "band": Decimal("0.02")}
+    return [*said, TargetWeight(RULES, SOL, Asset("SOL"), Decimal(weight), **terms)]
+
+
+#: A target weight that is bought in parts, its stop raised, half of it sold, and then all.
+WEIGHED = Scenario(
+    "weighed",
+    _beats(0, 2, 4, 5, 6, 7),
+    {SOL: [Bar(100.0), Bar(100.0, low=99.0, volume=12), *[Bar(99.9, low=99.0)] * 2, *_calm(40)]},
+    _NO_PACE,
+    answers=_weigh,
+)
+
+
 def make_lots(count: int) -> Scenario:
     """Eight products, of which so many are bought together; after an hour, at the last tick, the lots are sold."""
     products = [ProductId(f"{base}-USD") for base in ("SOL", "ETH", "ADA", "AVAX", "DOT", "LINK", "UNI", "XLM")]
@@ -227,4 +254,5 @@ SCENARIOS = (
     COMMANDED,
     CLOSED,
     WATCHED,
+    WEIGHED,
 )

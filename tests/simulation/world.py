@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from typing import ClassVar
 
 from desk.in_memory import (
     InMemoryAuditLog,
@@ -23,16 +24,18 @@ from desk.in_memory import (
 )
 from desk.markets.candle_market import CandleMarket, SeriesKey
 from desk.markets.series import CandleSeries
+from factories import RULES
 from factories_settings import shipped_settings
 from trader.adapters.local.lease import LeaseItem, read_ledger
 from trader.cycle.run_time import LEASE_MARGIN_SECONDS
 from trader.entry.wiring import build_pipeline
-from trader.model.codec import sha256_hex
+from trader.model.codec import digest_of, sha256_hex
 from trader.model.commands import CommandKind, StandingCommands
 from trader.model.ids import Asset, Instant, ProductId, Scope, cycle_id_at
-from trader.model.inputs import Tick
+from trader.model.inputs import StrategyContext, Tick
 from trader.model.ledger import Ledger
-from trader.model.market import Candle, Granularity, Product
+from trader.model.lots import EVERY_EXIT, GeneralExit
+from trader.model.market import BarsNeeded, Candle, Granularity, Product
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, OrderIntent
@@ -43,6 +46,7 @@ from trader.sim.account import SimAccount
 from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
 from trader.stages.pipeline import Pipeline
+from trader.strategies.base import Answer
 
 SCOPE = Scope("PAPER#main")
 #: The boundary between history and script; the first tick comes ten seconds later.
@@ -87,9 +91,26 @@ class Bar:
     volume: float = 3000.0
 
 
+@dataclass(frozen=True)
+class Told:
+    """A strategy that says what a story makes it say. It keeps nothing: every run of a sweep shares it."""
+
+    answers: Callable[[StrategyContext], Sequence[Answer]]
+    reads_triggers: ClassVar[bool] = False
+    bars: Sequence[BarsNeeded] = ()
+    exits: Set[GeneralExit] = EVERY_EXIT
+
+    def propose(self, context: StrategyContext) -> Sequence[Answer]:
+        """Answer by what is shown, and by nothing else."""
+        return self.answers(context)
+
+
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """A market written by hand, the settings, the ticks. ``unmoved`` products do not rise before the script begins."""
+    """A market written by hand, the settings, the ticks. ``unmoved`` products do not rise before the script begins.
+
+    ``answers`` stands in the place of the shipped strategies, where a story needs words that none of them says.
+    """
 
     name: str
     beats: tuple[Beat, ...]
@@ -98,12 +119,13 @@ class Scenario:
     opening: Mapping[Asset, Decimal] = field(default_factory=lambda: {Asset("USD"): Decimal(10_000)})
     foreign: tuple[OrderIntent, ...] = ()
     unmoved: frozenset[ProductId] = frozenset()
+    answers: Callable[[StrategyContext], Sequence[Answer]] | None = None
 
     @cached_property
     def settings(self) -> Settings:
         """The shipped settings, cut down to the scripted products."""
         bases = sorted({product_id.split("-", maxsplit=1)[0] for product_id in self.scripts} - {"USDT"})
-        return shipped_settings(
+        settings = shipped_settings(
             {
                 "app.mode": "PAPER",
                 "universe.tiers.tier_1_core.bases": [base for base in bases if base in ("SOL", "ETH")],
@@ -112,11 +134,17 @@ class Scenario:
                 **self.overrides,
             }
         )
+        if self.answers is None:
+            return settings
+        alone = replace(settings, strategies={RULES: settings.strategies[RULES]})
+        return replace(alone, digest=digest_of(alone))
 
     @cached_property
     def pipeline(self) -> Pipeline:
         """Every stage bound to the settings; stateless, so all runs share it."""
-        return build_pipeline(self.settings)
+        if self.answers is None:
+            return build_pipeline(self.settings)
+        return Pipeline.build(self.settings, {RULES: Told(self.answers)})
 
     @cached_property
     def products(self) -> tuple[Product, ...]:

@@ -29,7 +29,7 @@ def _latches(ledger: Ledger) -> tuple[object, ...]:
     members = {key for key, each in ledger.membership.items() if each.member}
     return (
         orders,
-        ledger.lots.keys(),
+        {key: each.bracket for key, each in ledger.lots.items()},
         ledger.parents,
         ledger.regime.current,
         ledger.membership.keys(),
@@ -87,5 +87,9 @@ def _is_covered(ledger: Ledger, lot_id: ClientOrderId, settings: Settings) -> bo
     lot = ledger.lots[lot_id]
     if lot.cost <= settings.exits.dust_value_max or lot.quantity <= 0:
         return False
-    covers = (each for each in ledger.orders_of(lot.lot_id) if each.intent.side is Side.SELL and each.is_at_venue)
+    covers = [each for each in ledger.orders_of(lot.lot_id) if each.intent.side is Side.SELL and each.is_at_venue]
+    if lot.stop_changed_at is not None and any(
+        (each.intent.stop_price or lot.bracket.stop_price) < lot.bracket.stop_price for each in covers
+    ):
+        return False
     return sum(each.remaining for each in covers) >= lot.quantity

@@ -91,9 +91,13 @@ def _check_watch(at: str | None, every: int | None, *, is_watching: bool, as_jso
 
 
 def _watch(look: Callable[[], tuple[dict[str, Any], list[Section]]], every: int) -> list[Section]:
-    """Renew the screen until Ctrl-C, which is how it ends; leave the last look behind. An end by kill is the same."""
+    """Renew the screen until Ctrl-C, which is how it ends; leave the last look behind. An end by kill is the same.
+
+    Both also where a shell that started the process had SIGINT ignored.
+    """
     console, sections = Console(highlight=False), look()[1]
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ends = signal.SIGINT, signal.SIGTERM
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
@@ -104,7 +108,8 @@ def _watch(look: Callable[[], tuple[dict[str, Any], list[Section]]], every: int)
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     _print(sections)
     return sections
 

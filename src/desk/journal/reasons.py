@@ -37,6 +37,9 @@ _PAIRS: Mapping[str, _Pair] = {
     "PEG_BELOW_MIN": _Pair("price", "limit", is_least=True),
     "POSITIONS_EXCEED_MAX": _Pair("positions", "limit", is_strict=True),
     "PRICE_EXCEEDS_BAND": _Pair("ask", "limit"),
+    "STOP_TOO_SOON": _Pair("seconds", "limit", is_least=True),
+    "STOP_TOO_LOW": _Pair("stop", "least", is_least=True),
+    "STOP_TOO_HIGH": _Pair("stop", "limit"),
     **dict.fromkeys(
         (
             "POSITION_EXCEEDS_MAX",
@@ -131,6 +134,7 @@ _ENDS: Mapping[str, str] = {
     "COMMAND_UNREAD": "a release that knows the command, or the command given again",
     "PRODUCT_REDUCE_ONLY": "ledger and venue to agree about the asset",
     "POSITION_HELD": "the lot that is held to be sold first",
+    "TARGET_HELD": "a weight further away from what is held and being bought than its band",
     "ORDER_WORKING": "the order that works to be filled or gone",
     "ORDER_IN_DOUBT": "the venue to show the order, or its doubt to run out",
     "STRATEGIES_OPPOSED": "the sale of the asset to be over",
@@ -162,6 +166,7 @@ _NEXT: Mapping[str, str] = {
     "LOSSES_COOLING": "trader trades --since 1d",
     "PRODUCT_COOLING": "trader trades --product <product>",
     "POSITION_HELD": "trader lots --product <product>",
+    "TARGET_HELD": "trader lots --product <product>",
     "POSITIONS_EXCEED_MAX": "trader lots",
     "EXPOSURE_EXCEEDS_MAX": "trader lots",
     "STRATEGY_EXCEEDS_WEIGHT": "trader lots",

@@ -17,7 +17,7 @@ from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyI
 from trader.model.ledger import Ledger
 from trader.model.lots import Dust, Lot
 from trader.model.market import Balance, Quote
-from trader.model.money import ZERO, Notional
+from trader.model.money import ZERO, Notional, Price
 from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
@@ -102,6 +102,16 @@ def _commanded(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     return replace(ledger, applied_commands={**ledger.applied_commands, command.slot: mark})
 
 
+def _raised(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Give a lot the stop that its strategy gave it."""
+    lot = ledger.lots.get(ClientOrderId(event.body["lot"]))
+    if lot is None:
+        return ledger
+    bracket = replace(lot.bracket, stop_price=Price(event.body["stop"]))
+    raised = replace(lot, bracket=bracket, stop_changed_at=Instant(event.body["at"]))
+    return replace(ledger, lots={**ledger.lots, lot.lot_id: raised})
+
+
 def _forgotten(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     slots = event.body["slots"]
     return replace(
@@ -133,6 +143,7 @@ def recall_released(
 
 EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.DUST_BOOKED: _dusted,
+    EventKind.STOP_CHANGED: _raised,
     EventKind.INPUTS_GATHERED: mark_lots,
     EventKind.REGIME_ASSESSED: _regime,
     EventKind.UNIVERSE_SELECTED: _universe,

@@ -17,6 +17,7 @@ from trader.cycle.cover import FORBIDDEN, NO_TIME, cover_lots
 from trader.cycle.gather import read_trading_state
 from trader.cycle.look import await_final, read_product
 from trader.cycle.run_time import RunTime
+from trader.cycle.stop_turn import StopTurn
 from trader.cycle.turn import SaleTurn
 from trader.errors import VenueError
 from trader.model.commands import StandingCommands
@@ -86,6 +87,8 @@ class Executor:
                     continue
                 if record.intent.is_exit:
                     SaleTurn(self, order_id, is_new=is_new).play()
+                elif record.intent.is_protection and record.intent.depends_on:
+                    StopTurn(self, order_id, is_new=is_new).play()
                 else:
                     self._send(record.intent, is_new=is_new)
         if self.refresh():

@@ -55,18 +55,29 @@ class RestCover:
             if cover is None:
                 return
             hands.remember([cover])
-        submission = self._submit(cover)
+        submission = self.send(cover)
         if isinstance(submission, Rejected) and cover.is_protection and _is_through(submission):
             resting = self._make(self.quantity, self.sale, self.product, rests=True)
             if resting is not None:
                 hands.remember([resting])
-                submission = self._submit(resting)
+                submission = self.send(resting)
         is_closed = isinstance(submission, Rejected) and submission.refusal is RefusalClass.MARKET_STATE
         if is_closed and (offer := self._make_offer()) is not None:
             hands.remember([offer])
-            submission = self._submit(offer)
+            submission = self.send(offer)
         if isinstance(submission, Rejected):
             hands.exposed[self.lot.lot_id] = f"refused: {submission.reason}"
+
+    def protect(self) -> Submission | None:
+        """Place a protective order of its own for so much, whatever waits for the end of a sale.
+
+        Returns the venue's answer; None if it is too little for the venue, or no time is left.
+        """
+        cover = self._make(self.quantity, self.sale, self.product, rests=False)
+        if cover is None:
+            return None
+        self.hands.remember([cover])
+        return self.send(cover)
 
     def _make(self, quantity: Quantity, sale: OrderIntent, product: Product, *, rests: bool) -> OrderIntent | None:
         """Make the order that covers so much: a protective one, or one that *rests* at the sale's bounded price."""
@@ -91,7 +102,7 @@ class RestCover:
         price = price_sale(quote, product, self.quantity, sale.attempt, hands.settings.execution)
         return self._make(self.quantity, replace(sale, limit_price=price), product, rests=True)
 
-    def _submit(self, cover: OrderIntent) -> Submission | None:
+    def send(self, cover: OrderIntent) -> Submission | None:
         """Send what covers; once more, if the coins are free then, or if it fits the increments of now."""
         submission = self.hands.submit(cover.client_order_id)
         if not isinstance(submission, Rejected) or (again := self._again(cover, submission)) is None:

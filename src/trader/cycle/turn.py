@@ -3,7 +3,8 @@
 1. An entry that still buys for the lot is cancelled, and the orders that cover it: but only after the product's flags
    were read anew and say that the sale can be taken.
 2. What became of them is read by their ids, not from the whole account.
-3. What is left now is sold. If that is not what was decided, another order is announced, committed and sent instead.
+3. Of a sale of a part the rest is protected first. What is left now is sold. If that is not what was decided, another
+   order is announced, committed and sent instead.
 4. Refused, failed when it is read back, or closed with a rest: the rest is covered again, by the order that was
    committed together with the sale; where that cannot protect any more, by a sale that rests at the bounded price, or
    at the ask if the book takes makers only by now.
@@ -122,11 +123,16 @@ class SaleTurn:
     def _orders_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the orders of the lot that are at the venue and must go first, those included that came to light late.
 
-        The entry first: what it still buys could not be sold with the rest.
+        The entry first: what it still buys could not be sold with the rest. What covers the rest only stays, where a
+        run before this one had come as far.
         """
-        orders = self.hands.ledger.orders_of(intent.lot_id)
-        records = [each for each in orders if each.is_at_venue and each.is_understood]
+        ledger = self.hands.ledger
+        lot = ledger.lots.get(intent.lot_id)
+        on_sale = ledger.quantity_on_sale(intent.lot_id, self.hands.settled(), {self.order_id})
+        is_free = intent.keeps_rest and lot is not None and on_sale + intent.quantity <= lot.quantity
+        records = [each for each in ledger.orders_of(intent.lot_id) if each.is_at_venue and each.is_understood]
         goes = [each for each in records if each.intent.client_order_id != self.order_id]
+        goes = [each for each in goes if each.intent.is_entry or not is_free]
         return tuple(each.intent.client_order_id for each in sorted(goes, key=lambda each: not each.intent.is_entry))
 
     def _is_open(self, order_id: ClientOrderId) -> bool:
@@ -139,6 +145,8 @@ class SaleTurn:
         lot = hands.ledger.lots.get(intent.lot_id)
         others = hands.ledger.quantity_on_sale(intent.lot_id, hands.settled(), {self.order_id})
         left = lot.quantity - others if lot is not None else Quantity(0)
+        if intent.keeps_rest:
+            left = min(left, intent.quantity)
         if not self.is_new:
             if intent.quantity <= left:
                 return intent
@@ -176,6 +184,11 @@ class SaleTurn:
 
     def _sell(self, sale: OrderIntent, product: Product) -> None:
         hands = self.hands
+        if sale.keeps_rest and isinstance(self._protect_rest(sale, product), Rejected):
+            hands.withhold(sale.client_order_id, "its rest could not be protected", is_new=self.is_new, rings=False)
+            if (rest := self._find_rest(sale, product)) is not None:
+                rest.place()
+            return
         submission = hands.submit(sale.client_order_id, is_new=self.is_new)
         if isinstance(submission, Rejected) and (again := self._again(sale, submission, product)) is not None:
             sale, submission = again, hands.submit(again.client_order_id)
@@ -186,13 +199,25 @@ class SaleTurn:
         if not self._is_over(sale, submission):
             return
         self._ring(sale, submission)
-        lot = hands.ledger.lots.get(sale.lot_id)
-        uncovered = compute_uncovered(hands.ledger, lot, hands.settled()) if lot is not None else Quantity(0)
-        if lot is not None and uncovered > 0:
-            RestCover(hands, lot, uncovered, sale, self.order_id, self._known(product), self.has_cancelled).place()
+        if (rest := self._find_rest(sale, product)) is not None:
+            rest.place()
         cover = hands.ledger.contingent(self.order_id)
         if cover is not None:
             hands.withhold(cover.intent.client_order_id, "its sale is over", is_new=True, rings=False)
+
+    def _protect_rest(self, sale: OrderIntent, product: Product) -> Submission | None:
+        """Protect what a sale of a part is to leave, which it counts as sold already."""
+        rest = self._find_rest(sale, product)
+        return None if rest is None else rest.protect()
+
+    def _find_rest(self, sale: OrderIntent, product: Product) -> RestCover | None:
+        """Return what is to cover all of the lot that nothing covers or sells; None if that is nothing."""
+        hands = self.hands
+        lot = hands.ledger.lots.get(sale.lot_id)
+        rest = compute_uncovered(hands.ledger, lot, hands.settled()) if lot is not None else Quantity(0)
+        if lot is None or rest <= 0:
+            return None
+        return RestCover(hands, lot, rest, sale, self.order_id, self._known(product), self.has_cancelled)
 
     def _is_over(self, sale: OrderIntent, submission: Submission | None) -> bool:
         """Whether the sale is definitely refused or final: after one without an answer nothing may follow."""

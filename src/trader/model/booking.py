@@ -17,7 +17,7 @@ from trader.model.ledger import Ledger, SubLedger
 from trader.model.lots import Dust, Lot
 from trader.model.money import ZERO, Notional, Price, Quantity, floor_to
 from trader.model.order_record import OrderRecord
-from trader.model.orders import Fill, Side
+from trader.model.orders import Bracket, Fill, Side
 from trader.model.unknown import NONE_UNKNOWN
 
 #: Fills may exceed the intent by this much: venues report sizes that were divided out of a quote amount.
@@ -144,7 +144,10 @@ def build_lot(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
 
 
 def _begin_lot(entries: Collection[OrderRecord], old: Lot | None) -> Lot | None:
-    """Begin the lot of its entries, empty; None if nothing of them was filled. What a newer release added stays."""
+    """Begin the lot of its entries, empty; None if nothing of them was filled.
+
+    What a newer release added stays, and a stop that was raised.
+    """
     if not entries:
         return None
     intent = min((each.intent for each in entries), key=lambda each: (each.decided_at, each.client_order_id))
@@ -160,10 +163,17 @@ def _begin_lot(entries: Collection[OrderRecord], old: Lot | None) -> Lot | None:
         cost=Notional(0),
         entry_fees=Notional(0),
         opened_at=Instant(min(fill.time for entry in entries for fill in entry.fills)),
-        bracket=intent.bracket if old is None else replace(intent.bracket, unknown=old.bracket.unknown),
+        bracket=_find_bracket(intent.bracket, old),
         max_hold_until=intent.max_hold_until,
+        stop_changed_at=old.stop_changed_at if old is not None else None,
         unknown=old.unknown if old is not None else NONE_UNKNOWN,
     )
+
+
+def _find_bracket(bracket: Bracket, old: Lot | None) -> Bracket:
+    if old is None:
+        return bracket
+    return old.bracket if old.stop_changed_at is not None else replace(bracket, unknown=old.bracket.unknown)
 
 
 def _portion(amount: Decimal, sold: Decimal, held: Decimal) -> Decimal:

@@ -77,12 +77,13 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class TradeProposal:
-    """What a strategy would like to do. A SELL closes the lot it names; a BUY opens one.
+    """What a strategy would like to do. A SELL closes the lot it names, or so much of it; a BUY opens one.
 
     ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed, which is as
-    ``style`` says.
-    Units: size_pct of the bot's equity; stop and target in percent of the entry price; ``max_hold_hours`` is None for a
-    lot that no time ends.
+    ``style`` says; without a target no edge is known, and nothing is bought as a taker.
+    Units: size_pct of the bot's equity; stop and target in percent of the entry price, ``take_profit_pct`` None for a
+    lot without a target; ``max_hold_hours`` None for one that no time ends; ``give_up_minutes`` until its parent order
+    buys no more, None as ``execution.give_up_minutes`` says; ``quantity`` in base units, None for all of the lot.
     """
 
     strategy: StrategyId
@@ -94,7 +95,7 @@ class TradeProposal:
     conviction: float
     reason: str
     stop_loss_pct: Decimal = ZERO
-    take_profit_pct: Decimal = ZERO
+    take_profit_pct: Decimal | None = ZERO
     max_hold_hours: int | None = 0
     hit_ratio: Decimal = ZERO
     edge_multiple: Decimal = ONE
@@ -102,6 +103,8 @@ class TradeProposal:
     trigger: Trigger | None = None
     lot_id: ClientOrderId | None = None
     style: ParentStyle = ParentStyle.PASSIVE_THEN_TAKER
+    give_up_minutes: int | None = None
+    quantity: Quantity | None = None
 
     @property
     def reduces(self) -> bool:
@@ -109,8 +112,8 @@ class TradeProposal:
         return self.side is Side.SELL
 
     @staticmethod
-    def sell(lot: Lot, reason: str) -> TradeProposal:
-        """Propose to sell all of one lot. The size of a sell is its lot's, so it has none in percent of equity."""
+    def sell(lot: Lot, reason: str, quantity: Quantity | None = None) -> TradeProposal:
+        """Propose to sell one lot, or so much of it. The size of a sell is none in percent of equity."""
         return TradeProposal(
             strategy=lot.strategy,
             product_id=lot.product_id,
@@ -121,13 +124,15 @@ class TradeProposal:
             conviction=1.0,
             reason=reason,
             lot_id=lot.lot_id,
+            quantity=quantity,
         )
 
     def make_bracket(self, price: Price, increment: Price) -> Bracket:
-        """Lay stop and target around the price of an entry. Rounding: both up to the increment."""
-        stop = price * (ONE - self.stop_loss_pct / HUNDRED)
-        target = price * (ONE + self.take_profit_pct / HUNDRED)
-        return Bracket(Price(ceil_to(stop, increment)), Price(ceil_to(target, increment)))
+        """Lay stop and target, if there is one, around the price of an entry. Rounding: both up to the increment."""
+        stop = Price(ceil_to(price * (ONE - self.stop_loss_pct / HUNDRED), increment))
+        if self.take_profit_pct is None:
+            return Bracket(stop, None)
+        return Bracket(stop, Price(ceil_to(price * (ONE + self.take_profit_pct / HUNDRED), increment)))
 
     def deny(self, stage: str, code: DenialCode, **details: Detail) -> Denial:
         """Refuse this proposal, with the numbers behind the refusal."""

@@ -59,6 +59,14 @@ class DenialCode(StrEnum):
     CONVICTION_BELOW_MIN = "CONVICTION_BELOW_MIN", "strategies", "the conviction is below the threshold"
     EDGE_BELOW_COST = "EDGE_BELOW_COST", "strategies", "the expected edge does not pay for the round trip"
     POSITION_HELD = "POSITION_HELD", "strategies", "the strategy holds a lot of it already"
+    TARGET_HELD = (
+        "TARGET_HELD",
+        "strategies",
+        "what is held and being bought is what it wants, within its band",
+    )
+    STOP_TOO_SOON = "STOP_TOO_SOON", "strategies", "the stop of this lot was raised less than a day ago"
+    STOP_TOO_LOW = "STOP_TOO_LOW", "strategies", "the new stop is lower, or hardly higher, than the one there is"
+    STOP_TOO_HIGH = "STOP_TOO_HIGH", "strategies", "the new stop is less than a day's volatility below the bid"
     STRATEGY_FAILED = "STRATEGY_FAILED", "strategies", "the strategy raised an error, or its answer makes no sense"
     PROPOSAL_INVALID = "PROPOSAL_INVALID", "strategies", "a number or a name in the strategy's answer cannot be"
     STRATEGIES_OPPOSED = "STRATEGIES_OPPOSED", "allocation", "an exit, or a strategy's sale, of this asset goes first"

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     ORDER_ROUNDED = "OrderRounded"
     LOT_CLOSED = "LotClosed"
     LOT_EXPOSED = "LotExposed"
+    STOP_CHANGED = "StopChanged"
     DUST_BOOKED = "DustBooked"
     FLOW_RECORDED = "FlowRecorded"
     CONVERSION_OBSERVED = "ConversionObserved"

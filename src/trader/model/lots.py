@@ -34,7 +34,8 @@ class Lot:
 
     ``cost`` and ``entry_fees`` belong to the remaining quantity; ``realized`` to what was sold, all fees deducted.
     ``max_hold_until`` is None where no time ends it. ``peak_price`` is the best bid seen since entry. A lot is a
-    function of the fills of its orders; ``carried`` is what those came to that are not remembered one by one.
+    function of the fills of its orders; ``carried`` is what those came to that are not remembered one by one. Its stop
+    is that of its entry until ``stop_changed_at``.
     """
 
     lot_id: ClientOrderId
@@ -51,6 +52,7 @@ class Lot:
     realized: Notional = Notional(0)
     peak_price: Price = Price(0)
     carried: CarriedLot | None = None
+    stop_changed_at: Instant | None = None
     unknown: UnknownFields = NONE_UNKNOWN
 
     @property

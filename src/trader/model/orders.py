@@ -94,7 +94,8 @@ class OrderIntent:
     follows the fill. ``depends_on`` names orders that must be final, and conversions that must be done, before this one
     may leave. ``contingent_on`` names the sale that must be refused, or leave a rest, before this one may. ``n`` counts
     the orders ever made for the same lot or wish, and purpose; ``attempt`` says how many of them the market left
-    unfilled. ``max_hold_until`` is the end of an entry's lot, None if no time ends it.
+    unfilled. ``max_hold_until`` is the end of an entry's lot, None if no time ends it. ``keeps_rest`` is said of a sale
+    of a part: the rest of its lot is protected before it leaves.
     """
 
     client_order_id: ClientOrderId
@@ -121,6 +122,7 @@ class OrderIntent:
     depends_on: tuple[str, ...] = ()
     contingent_on: ClientOrderId | None = None
     reason: str = ""
+    keeps_rest: bool = False
     unknown: UnknownFields = NONE_UNKNOWN
 
     @property

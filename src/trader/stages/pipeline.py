@@ -33,9 +33,9 @@ from trader.stages.proposals import (
     Needs,
     ask_strategies,
     check_readiness,
-    leave_to_venue,
     list_bars_needed,
     make_contexts,
+    settle_answers,
 )
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
@@ -173,7 +173,8 @@ class Pipeline:
         shown = replace(inputs, quotes=believed.filter(inputs.quotes)) if believed.refusals else inputs
         contexts = make_contexts(ready, shown, ledger, regime, selection, detection, equity, settings)
         answers = ask_strategies(self.strategies, contexts, ready.denials)
-        answers = leave_to_venue(answers, ledger, believed.quotes)
+        least = Notional(settings.risk.notional_min)
+        answers, ledger = settle_answers(answers, ledger, contexts, believed.quotes, least, inputs.now)
         failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
@@ -212,6 +213,7 @@ class Pipeline:
             fees=inputs.fees,
             entry_quotes=select_entry_quotes(partial.ledger, partial.selection, inputs, self.settings.universe),
             available=inputs.available,
+            limits=partial.answers.limits,
         )
         review, plan = self._review(proposals, portfolio, regime, context)
         plan = replace(plan, denials=partial.believed.explain(plan.denials))

@@ -13,8 +13,11 @@ from trader.model.inputs import StrategyContext
 from trader.model.lots import GeneralExit
 from trader.model.market import BarsNeeded, Granularity
 from trader.model.money import HUNDRED, from_float
+from trader.model.targets import StopChange, TargetWeight
 
 STAGE = "strategies"
+#: What a strategy may answer, as often as it likes.
+Answer = TradeProposal | TargetWeight | StopChange | Denial
 #: So many bars of one length a strategy may ask for: three requests for each product.
 BARS_LIMIT = 1000
 
@@ -45,10 +48,11 @@ class Strategy(Protocol):
     def __init__(self, strategy_id: StrategyId, settings: Any) -> None:
         """Bind the settings."""
 
-    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+    def propose(self, context: StrategyContext) -> Sequence[Answer]:
         """Say what to buy and which own lots to sell; every trigger looked at gives a proposal or a denial.
 
-        A BUY opens a new lot, a SELL names the lot it closes.
+        A ``TradeProposal`` to BUY opens a new lot, one to SELL names the lot that it closes, or makes smaller. A
+        ``TargetWeight`` says how much of a product it wants to hold, a ``StopChange`` where a lot's stop is to be.
         """
 
 

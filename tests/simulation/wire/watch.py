@@ -46,7 +46,9 @@ class Gate:
         ledger = self._world.ledger()
         record = ledger.orders.get(key) if ledger is not None else None
         if record is not None and key not in self._sent:
-            self._found += against_the_switch(key, record.intent.purpose, *self._heard)
+            self._found += against_the_switch(
+                key, record.intent.purpose, *self._heard, keeps_rest=record.intent.keeps_rest
+            )
         self._sent.add(key)
 
 

@@ -43,6 +43,7 @@ CONDITIONS = [
     "RECENT",
     "REDUCE_ONLY",
     "STALE",
+    "TOO_HIGH",
     "TOO_LOW",
     "TOO_NEW",
     "TOO_SHORT",

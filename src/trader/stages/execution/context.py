@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from trader.model.ids import Asset, CycleId, Instant, ProductId
+from trader.model.ids import Asset, CycleId, Instant, ProductId, StrategyId
 from trader.model.inputs import Candidate
 from trader.model.market import FeeRates, Product, Quote
-from trader.model.money import Quantity, floor_to, is_multiple
+from trader.model.money import Notional, Quantity, floor_to, is_multiple
 from trader.model.orders import OrderConfiguration, OrderIntent
 
 STAGE = "execution"
@@ -19,7 +19,8 @@ STAGE = "execution"
 class ExecutionContext:
     """What execution needs to know of the outside.
 
-    ``entry_quotes`` are those on which something may be bought; ``available`` is None where there is no account to ask.
+    ``entry_quotes`` are those on which something may be bought; ``available`` is None where there is no account to ask;
+    ``limits`` says of parents, by strategy and asset, how much they may still buy; zero ends one.
     """
 
     cycle_id: CycleId
@@ -31,6 +32,7 @@ class ExecutionContext:
     fees: FeeRates
     available: Mapping[Asset, Decimal] | None
     entry_quotes: Mapping[ProductId, Quote] = field(default_factory=dict)
+    limits: Mapping[tuple[StrategyId, Asset], Notional] = field(default_factory=dict)
 
 
 def name_restrictions(product: Product, configuration: OrderConfiguration) -> tuple[str, ...]:

@@ -10,8 +10,10 @@ from trader.model.decisions import Approval, Denial, Plan
 from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.ledger import Ledger
+from trader.model.money import Quantity, floor_to
 from trader.model.orders import OrderIntent, OrderPurpose
 from trader.model.parent_life import ParentState
+from trader.model.parents import ParentOrder
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
@@ -69,7 +71,7 @@ class ExecutionEngine:
         if state is not TradingState.FLATTEN:
             exiting = {intent.lot_id for intent in intents}
             intents += plan_protection(ledger, context, rules, quiet, exiting)
-        leaving = _list_leaving(approvals, ledger)
+        leaving = _list_leaving(approvals, ledger, context)
         worked, planned = self._buy(approvals, portfolio, context, resting, leaving, denials)
         cancels += [order_id for each in worked for order_id in each.cancels]
         parents = {each.parent.parent_id: each.parent for each in worked}
@@ -109,7 +111,7 @@ class ExecutionEngine:
         old = sorted(ledger.parents, key=lambda key: (ledger.parents[key].decided_at, key))
         worked = []
         for key in dict.fromkeys((*old, *changed)):
-            parent = known[key] if key in known else changed[key].parent
+            parent = _limit(known[key], context) if key in known else changed[key].parent
             if not parent.is_understood or parent.state is ParentState.ENDING:
                 continue
             ends = portfolio.trading_state is TradingState.FLATTEN or key in portfolio.commands.closing()
@@ -124,9 +126,20 @@ class ExecutionEngine:
         return worked, planned
 
 
-def _list_leaving(approvals: Sequence[Approval], ledger: Ledger) -> Leaving:
-    """List what is being sold, and what these approvals sell."""
+def _list_leaving(approvals: Sequence[Approval], ledger: Ledger, context: ExecutionContext) -> Leaving:
+    """List what is being sold, what these approvals sell, and what no strategy wants any more."""
     sales = [each.proposal for each in approvals if each.proposal.reduces]
     lots = {each.lot_id for each in sales if each.lot_id is not None}
     lots |= {each.intent.lot_id for each in ledger.active_orders if each.intent.is_exit}
-    return Leaving(lots, {(each.strategy, each.base) for each in sales})
+    unwanted = (key for key, limit in context.limits.items() if limit <= 0)
+    return Leaving(lots, {*unwanted, *((each.strategy, each.base) for each in sales)})
+
+
+def _limit(parent: ParentOrder, context: ExecutionContext) -> ParentOrder:
+    """Let a parent buy no more than is wanted by now; nobody is asked for less. Rounding: down."""
+    limit = context.limits.get((parent.strategy, parent.base))
+    if limit is None or limit >= parent.notional_left:
+        return parent
+    product = context.products.get(parent.product_id)
+    left = limit / parent.price_max if product is None else floor_to(limit / parent.price_max, product.base_increment)
+    return replace(parent, quantity=Quantity(parent.filled + left))

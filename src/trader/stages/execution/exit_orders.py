@@ -49,15 +49,15 @@ def plan_exit(
 ) -> ExitOrder:
     """Sell a lot at once, at a bounded distance below the bid that widens with every try.
 
+    Of a part it is the same, for as long as what stays can be protected: the rest is, before the part is sold.
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
     book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What was not
     shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still bring a
     bracket is ended. An order of a newer release keeps what it may sell. Rounding: quantity down, price up.
     """
-    proposal = approval.proposal
+    proposal, product_id = approval.proposal, approval.proposal.product_id
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
-    product = context.products.get(proposal.product_id)
-    quote = context.quotes.get(proposal.product_id)
+    product, quote = context.products.get(product_id), context.quotes.get(product_id)
     if lot is None or product is None:
         return ExitOrder(denial=proposal.deny(STAGE, DenialCode.PRODUCT_MISSING, product=proposal.product_id))
     if quote is None or quote.is_crossed:
@@ -74,29 +74,27 @@ def plan_exit(
     if (closed := _name_restrictions(product, kind, is_protected=is_protected)) is not None:
         denial = proposal.deny(STAGE, DenialCode.NOT_TRADABLE, lot=lot.lot_id, trading_restrictions=closed)
         return ExitOrder(denial=denial, cancels=ends)
-    withheld = ledger.quantity_withheld(lot.lot_id)
-    held = _unsold(lot, known, settled, withheld)
+    held = _unsold(lot, known, settled, withheld := ledger.quantity_withheld(lot.lot_id))
     quantity = round_sellable(held, product, quote.bid)
     if quantity <= 0:
         # A lot that only the price of the moment, or an odd row of the product, makes so small is none to be given up.
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
-        denial = _deny_small(proposal, held, withheld, quote, product)
-        return ExitOrder(denial=denial, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
-    order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
+        small = _deny_small(proposal, held, withheld, quote, product)
+        return ExitOrder(denial=small, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
+    part = _choose_part(approval, lot, held, product, quote)
+    if part is not None and (part <= 0 or kind is not OrderConfiguration.LIMIT_IOC):  # nothing is urgent about a part
+        return ExitOrder(denial=_deny_part(proposal, part, quote, product, kind))
     tally = ledger.lot_tally(lot.lot_id, OrderPurpose.EXIT)
     if is_patient and (waiting := tally.why_wait(context.now)) is not None:
-        denial = proposal.deny(STAGE, DenialCode.REFUSAL_RECENT, lot=lot.lot_id, **waiting.details(context.now))
-        return ExitOrder(denial=denial, cancels=ends)
+        told = {"lot": lot.lot_id, **waiting.details(context.now)}
+        return ExitOrder(denial=proposal.deny(STAGE, DenialCode.REFUSAL_RECENT, **told), cancels=ends)
+    order_id, n = name_order(ledger, lot, OrderPurpose.EXIT, context.cycle_id, rules)
+    quantity = quantity if part is None else part
     price = price_sale(quote, product, quantity, tally.tries, rules)
-    intent = replace(
-        lot.sell(order_id, context.cycle_id, context.now, quantity, price),
-        configuration=kind,
-        attempt=tally.tries,
-        n=n,
-        depends_on=_ids(covers),
-        reason=proposal.reason,
-    )
-    return ExitOrder(intent, plan_cover(ledger, lot, intent, product, quote, rules), cancels=ends)
+    sale = lot.sell(order_id, context.cycle_id, context.now, quantity, price)
+    sale = replace(sale, configuration=kind, attempt=tally.tries, n=n, depends_on=_ids(covers))
+    sale = replace(sale, reason=proposal.reason, keeps_rest=part is not None)
+    return ExitOrder(sale, plan_cover(ledger, lot, sale, product, quote, rules), cancels=ends)
 
 
 def _name_restrictions(product: Product, kind: OrderConfiguration, *, is_protected: bool) -> str | None:
@@ -153,6 +151,26 @@ def _deny_small(proposal: TradeProposal, held: Quantity, withheld: Quantity, quo
     return proposal.deny(
         STAGE, DenialCode.NOTIONAL_BELOW_MIN, quantity=held, price=quote.bid, min=product.quote_size_min
     )
+
+
+def _choose_part(approval: Approval, lot: Lot, held: Quantity, product: Product, quote: Quote) -> Quantity | None:
+    """Return how much of a lot is to be sold; None for all of it, as where the rest could not be protected."""
+    if approval.quantity >= min(lot.quantity, held):
+        return None
+    part = round_sellable(approval.quantity, product, quote.bid)
+    rest = Quantity(held - part)
+    if round_sellable(rest, product, lot.bracket.stop_price, lot.bracket.target_price) <= 0:
+        return None
+    return part
+
+
+def _deny_part(
+    proposal: TradeProposal, part: Quantity, quote: Quote, product: Product, kind: OrderConfiguration
+) -> Denial:
+    if part <= 0:
+        told = {"quantity": proposal.quantity or ZERO, "price": quote.bid, "min": product.quote_size_min}
+        return proposal.deny(STAGE, DenialCode.NOTIONAL_BELOW_MIN, **told)
+    return proposal.deny(STAGE, DenialCode.NOT_TRADABLE, trading_restrictions=f"no {kind.value} of a part")
 
 
 def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:

@@ -172,7 +172,8 @@ def _find_hold_end(proposal: TradeProposal, context: ExecutionContext) -> Instan
 
 
 def _find_give_up(proposal: TradeProposal, context: ExecutionContext, settings: Settings) -> Instant:
-    minutes, pace = settings.execution.give_up_minutes, settings.strategies[proposal.strategy].schedule.every_minutes
+    pace = settings.strategies[proposal.strategy].schedule.every_minutes
+    minutes = proposal.give_up_minutes or settings.execution.give_up_minutes
     # Before its strategy's next turn; one that is asked in every cycle says anew what it wants each time.
     return Instant(context.scheduled_at + min(minutes, pace or minutes) * _MINUTE)
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, CycleId, Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.money import ZERO, Quantity
+from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.protection import awaits_bracket
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import ExecutionContext, name_restrictions, round_sellable
+
+#: So long after a new stop was refused it is tried again.
+_RETRY_SECONDS = 3600
 
 
 def plan_protection(
@@ -25,6 +30,7 @@ def plan_protection(
 ) -> list[OrderIntent]:
     """Protect every lot, or part of one, that no active order at the venue protects and no exit sells.
 
+    A lot whose stop was raised gets an order in place of those with the stop of before, which it depends on.
     Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle. Without a quote
     nobody knows, and it is tried. After a refusal it is left for a while, as is a lot whose book takes no order.
     """
@@ -38,10 +44,38 @@ def plan_protection(
             continue
         if ledger.lot_tally(lot.lot_id, OrderPurpose.PROTECTION).why_wait(context.now) is not None:
             continue
-        uncovered = compute_uncovered(ledger, lot, settled)
-        order = plan_protective_order(ledger, lot, uncovered, product, (context.cycle_id, context.now), rules)
+        outdated = find_outdated(ledger, lot, context.now, settled)
+        unsold = sum((each.remaining for each in outdated), compute_uncovered(ledger, lot, settled))
+        decided = (context.cycle_id, context.now)
+        order = plan_protective_order(ledger, lot, Quantity(unsold), product, decided, rules)
+        if order is not None and outdated:
+            order = replace(order, depends_on=tuple(each.intent.client_order_id for each in outdated))
         orders += [order] if order is not None else []
     return orders
+
+
+def find_outdated(ledger: Ledger, lot: Lot, now: Instant, settled: Instant) -> tuple[OrderRecord, ...]:
+    """Find the orders at the venue that protect a lot with a lower stop than it has by now.
+
+    One that is younger than its stop stands where the venue refused the new one: that is tried again hourly.
+    """
+    changed_at = lot.stop_changed_at
+    if changed_at is None:
+        return ()
+    records = ledger.orders_of(lot.lot_id)
+    if any(awaits_bracket(record, ledger, settled) for record in records):
+        return ()
+    return tuple(
+        record
+        for record in records
+        if record.intent.is_protection
+        and record.is_at_venue
+        and record.is_understood
+        and record.status is not OrderStatus.CANCEL_QUEUED
+        and record.intent.stop_price is not None
+        and record.intent.stop_price < lot.bracket.stop_price
+        and (record.intent.decided_at < changed_at or now - record.intent.decided_at >= _RETRY_SECONDS)
+    )
 
 
 def plan_protective_order(

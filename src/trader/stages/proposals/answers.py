@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from traceback import TracebackException
 
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.frozen import replace
-from trader.model.ids import ProductId, StrategyId
+from trader.model.ids import Asset, Instant, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.ledger import Ledger
 from trader.model.market import Quote
+from trader.model.money import Notional
 from trader.model.order_record import OrderRecord
 from trader.model.protection import find_venue_sale
+from trader.model.targets import StopChange, TargetWeight
 from trader.stages.proposals.checks import describe, read_answer
-from trader.strategies.base import STAGE, Strategy
+from trader.stages.proposals.stop_changes import change_stops
+from trader.stages.proposals.targets import resolve_targets
+from trader.strategies.base import STAGE, Answer, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,17 @@ class Answers:
     """What the strategies answered, and which of them failed.
 
     The denials are the strategies' own first, then those of their faults: of several denials of one product the last
-    stands, and what a strategy did wrong must not hide behind what another merely refused.
+    stands, and what a strategy did wrong must not hide behind what another merely refused. ``limits`` says
+    of parent orders, by strategy and asset, how much they may still buy; zero ends one.
     """
 
     proposals: tuple[TradeProposal, ...]
     denials: tuple[Denial, ...]
     failed: tuple[StrategyId, ...]
     notes: tuple[AuditNote, ...]
+    targets: tuple[TargetWeight, ...] = ()
+    stop_changes: tuple[StopChange, ...] = ()
+    limits: Mapping[tuple[StrategyId, Asset], Notional] = field(default_factory=dict)
 
 
 def ask_strategies(
@@ -44,6 +52,8 @@ def ask_strategies(
     One that fails is noted once and denied every product it was asked about; the others are not touched by it.
     """
     proposals: list[TradeProposal] = []
+    targets: list[TargetWeight] = []
+    changes: list[StopChange] = []
     denials: list[Denial] = list(before)
     faults: list[Denial] = []
     notes: list[AuditNote] = []
@@ -59,17 +69,21 @@ def ask_strategies(
             ]
             continue
         for answer in answers:
-            if isinstance(answer, TradeProposal):
-                proposals.append(answer)
-            else:
-                (faults if answer.code is DenialCode.PROPOSAL_INVALID else denials).append(answer)
+            match answer:
+                case TradeProposal():
+                    proposals.append(answer)
+                case TargetWeight():
+                    targets.append(answer)
+                case StopChange():
+                    changes.append(answer)
+                case _:
+                    (faults if answer.code is DenialCode.PROPOSAL_INVALID else denials).append(answer)
     failed = tuple(StrategyId(note.subject) for note in notes)
-    return Answers(tuple(proposals), (*denials, *faults), failed, tuple(notes))
+    said = (*denials, *faults)
+    return Answers(tuple(proposals), said, failed, tuple(notes), tuple(targets), tuple(changes))
 
 
-def ask_strategy(
-    strategy: Strategy, strategy_id: StrategyId, context: StrategyContext
-) -> tuple[TradeProposal | Denial, ...] | str:
+def ask_strategy(strategy: Strategy, strategy_id: StrategyId, context: StrategyContext) -> tuple[Answer, ...] | str:
     """Return what a strategy answers, or the text of the error that came out of it.
 
     A proposal that cannot be is replaced by its denial.
@@ -81,6 +95,30 @@ def ask_strategy(
     except Exception as error:  # noqa: BLE001 - see above
         # TracebackException has a text even of an error whose own text raises.
         return describe(f"{type(error).__name__}: {TracebackException(type(error), error, None)}")
+
+
+def settle_answers(
+    answers: Answers,
+    ledger: Ledger,
+    contexts: Mapping[StrategyId, StrategyContext],
+    quotes: Mapping[ProductId, Quote],
+    notional_min: Notional,
+    now: Instant,
+) -> tuple[Answers, Ledger]:
+    """Turn targets into trades, raise the stops that may be, and leave to the venue what it is selling already.
+
+    *quotes* are believed ones. The ledger returned has the new stops.
+    """
+    resolved = resolve_targets(answers.targets, ledger, contexts, quotes, notional_min)
+    changed = change_stops(ledger, answers.stop_changes, quotes, contexts, now)
+    answers = replace(
+        answers,
+        proposals=(*answers.proposals, *resolved.proposals),
+        denials=(*changed.denials, *resolved.denials, *answers.denials),
+        notes=(*answers.notes, *changed.notes),
+        limits=resolved.limits,
+    )
+    return leave_to_venue(answers, changed.ledger, quotes), changed.ledger
 
 
 def leave_to_venue(answers: Answers, ledger: Ledger, quotes: Mapping[ProductId, Quote]) -> Answers:

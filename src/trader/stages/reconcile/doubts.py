@@ -41,10 +41,13 @@ def is_resendable(ledger: Ledger, record: OrderRecord, now: Instant, settings: S
 
 
 def _is_there_to_sell(ledger: Ledger, record: OrderRecord, settled: Instant) -> bool:
-    """Whether the lot has what the order sells, beside what others still sell of it; an exit ends what covers it."""
+    """Whether the lot has what the order sells, beside what others still sell of it.
+
+    An exit ends what covers the lot, the order of a raised stop those that it depends on.
+    """
     lot = ledger.lots.get(record.intent.lot_id)
     covers = (each.intent.client_order_id for each in ledger.orders_of(record.intent.lot_id) if each.intent.covers_lot)
-    without = {record.intent.client_order_id, *(covers if record.intent.is_exit else ())}
+    without = {record.intent.client_order_id, *(covers if record.intent.is_exit else record.intent.depends_on)}
     others = ledger.quantity_on_sale(record.intent.lot_id, settled, without)
     return lot is not None and others + record.intent.quantity <= lot.quantity
 

@@ -52,7 +52,8 @@ class RiskManager:
                 refusal = self._refuse_sell(proposal, portfolio)
                 if refusal is None and proposal.lot_id is not None:
                     lot = portfolio.ledger.lots[proposal.lot_id]
-                    approvals.append(Approval(proposal, quantity=Quantity(lot.quantity)))
+                    part = lot.quantity if proposal.quantity is None else min(lot.quantity, proposal.quantity)
+                    approvals.append(Approval(proposal, quantity=Quantity(part)))
             else:
                 refusal = self._refuse_buy(proposal, portfolio, regime, tally)
                 if refusal is None:

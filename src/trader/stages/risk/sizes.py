@@ -70,19 +70,19 @@ class PurchaseSizer:
     ) -> Refusal | None:
         """Approve a purchase, trimmed to the tightest cap; one that is then too small for an order is refused.
 
-        One that replaces what a parent may still buy is sized as if that were not wanted.
+        One that replaces a parent is sized as if that were not there: its size is all that is wanted by it, what has
+        been bought included.
         """
         parent = portfolio.ledger.find_parent(proposal.strategy, proposal.base)
         if parent is None:
             return self._size_new(proposal, portfolio, regime, tally, approvals, trims)
-        key, before = (proposal.strategy, proposal.base), tally.entries
-        tally.exposures[key] = tally.exposures.get(key, ZERO) - parent.notional_left
+        key, entries = (proposal.strategy, proposal.base), tally.entries
+        before = tally.exposures.get(key, ZERO)
+        tally.exposures[key] = max(before - parent.notional_left - parent.spent, ZERO)
         refusal = self._size_new(proposal, portfolio, regime, tally, approvals, trims)
-        # What the parent has spent already is in a lot, and counts as that.
-        tally.exposures[key] += (
-            parent.notional_left if refusal is not None else -min(parent.spent, approvals[-1].notional)
-        )
-        tally.entries = before
+        if refusal is not None:
+            tally.exposures[key] = before
+        tally.entries = entries
         return refusal
 
     def _size_new(

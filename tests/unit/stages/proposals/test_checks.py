@@ -11,12 +11,14 @@ import pytest
 
 from factories import OTHER, RULES, a_lot, a_proposal, a_sale
 from factories_market import a_candidate, a_context, a_product, a_quote, a_trigger
+from trader.model.codec import canonical_json
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
-from trader.model.ids import Asset, ClientOrderId, ProductId
+from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
-from trader.model.money import Price
+from trader.model.money import Price, Quantity
 from trader.model.orders import Side
+from trader.model.targets import StopChange, TargetWeight
 from trader.settings.bounds import HOLD_HOURS_LIMIT
 from trader.stages.proposals.checks import describe, read_answer
 
@@ -61,7 +63,12 @@ def test_sound_purchase_and_sale_pass() -> None:
 BOUNDS = [
     ("size_pct", ["0.000001", "3", "100"], ["0", "-0.000001", "-3", "100.000001", "1000"], "above 0, at most 100"),
     ("stop_loss_pct", ["0.02", "6", "99.98"], ["0", "-5", "100", "120", "1E+30"], "above 0, below 100"),
-    ("take_profit_pct", ["0.01", "12", "1000000"], ["0", "-1", "1000000.1", "1E+30"], "above 0, at most 1000000"),
+    (
+        "take_profit_pct",
+        ["0.01", "12", "1000000"],
+        ["0", "-1", "1000000.1", "1E+30"],
+        "above 0, at most 1000000, or None",
+    ),
     ("hit_ratio", ["0", "0.7", "1"], ["-0.01", "1.01", "70"], "0 to 1"),
     ("edge_multiple", ["0", "1.5", "1000000"], ["-0.01", "1000000.1", "1E+30"], "0 to 1000000"),
 ]
@@ -150,7 +157,9 @@ def test_trigger_is_one_that_was_shown() -> None:
         {"size_pct": 3},
         {"stop_loss_pct": "6"},
         {"edge_multiple": True},
-        {"take_profit_pct": None},
+        {"take_profit_pct": 12},
+        {"give_up_minutes": 1.5},
+        {"quantity": 1.5},
         {"max_hold_hours": 1.5},
         {"max_hold_hours": True},
         {"confidence": "sure"},
@@ -333,3 +342,89 @@ def test_denial_with_sound_numbers_passes() -> None:
 def test_value_is_described_in_a_text_that_can_be_stored(value: object, text: str) -> None:
     """And never in a long one."""
     assert text == describe(value)
+
+
+# --- weights, stops, parts
+
+
+def a_target(**over: Any) -> TargetWeight:
+    """A tenth of the capital in SOL."""
+    return replace(TargetWeight(RULES, ProductId("SOL-USD"), Asset("SOL"), Decimal("0.1"), Decimal(6)), **over)
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"weight": Decimal("-0.01")}, "weight"),
+        ({"weight": Decimal("1.01")}, "weight"),
+        ({"weight": Decimal("NaN")}, "weight"),
+        ({"weight": 0.1}, "weight"),
+        ({"band": Decimal(2)}, "band"),
+        ({"stop_loss_pct": Decimal(0)}, "stop_loss_pct"),
+        ({"stop_loss_pct": None}, "stop_loss_pct"),
+        ({"take_profit_pct": Decimal(0)}, "take_profit_pct"),
+        ({"max_hold_hours": 0}, "max_hold_hours"),
+        ({"give_up_minutes": 0}, "give_up_minutes"),
+        ({"give_up_minutes": 7 * 24 * 60 + 1}, "give_up_minutes"),
+        ({"style": "PASSIVE?"}, "style"),
+        ({"conviction": 2.0}, "conviction"),
+        ({"strategy": StrategyId("another")}, "strategy"),
+        ({"product_id": ProductId("NOT-USD")}, "product_id"),
+        ({"base": Asset("ETH")}, "base"),
+        ({"reason": "half a pair: \ud800"}, "reason"),
+    ],
+)
+def test_weight_that_cannot_be_is_named(over: Mapping[str, Any], field: str) -> None:
+    """Its field, what was found, what may be; the target does not go on."""
+    denial = read_answer(a_target(**over), RULES, MARKET)
+
+    assert isinstance(denial, Denial)
+    assert (denial.code, denial.details["field"]) == (DenialCode.PROPOSAL_INVALID, field)
+    assert canonical_json(denial)
+
+
+@pytest.mark.parametrize("weight", ["0", "0.5", "1"])
+def test_weight_within_its_bounds_goes_on_as_it_is(weight: str) -> None:
+    """Both ends, and what lies between."""
+    target = a_target(weight=Decimal(weight), give_up_minutes=7 * 24 * 60)
+
+    assert target == read_answer(target, RULES, MARKET)
+
+
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [
+        ({"stop_price": Decimal(0)}, "stop_price"),
+        ({"stop_price": Decimal(-1)}, "stop_price"),
+        ({"stop_price": Decimal("Infinity")}, "stop_price"),
+        ({"stop_price": 95}, "stop_price"),
+        ({"stop_price": Decimal(10**9)}, "stop_price"),
+        ({"lot_id": "of nobody"}, "lot_id"),
+        ({"lot_id": None}, "lot_id"),
+        ({"product_id": ProductId("BTC-USD")}, "product_id"),
+        ({"base": Asset("BTC")}, "base"),
+        ({"strategy": StrategyId("another")}, "strategy"),
+    ],
+)
+def test_stop_that_cannot_be_is_named(over: Mapping[str, Any], field: str) -> None:
+    """Of a lot of its own, above zero, below the lot's target."""
+    lot = a_lot("SOL-USD")
+    change = StopChange(RULES, lot.product_id, lot.base, lot.lot_id, Price(95))
+    context = replace(MARKET, lots=(lot,))
+
+    denial = read_answer(replace(change, **over), RULES, context)
+
+    assert change == read_answer(change, RULES, context)
+    assert isinstance(denial, Denial)
+    assert (denial.code, denial.details["field"]) == (DenialCode.PROPOSAL_INVALID, field)
+
+
+@pytest.mark.parametrize(("quantity", "passes"), [("0.5", True), ("1000", True), ("0", False), ("-1", False)])
+def test_part_of_a_sale_is_more_than_nothing(quantity: str, passes: bool) -> None:
+    """More than there is, is all of it."""
+    lot = a_lot("SOL-USD")
+    sale = TradeProposal.sell(lot, "part", Quantity(quantity))
+
+    read = read_answer(sale, RULES, replace(MARKET, lots=(lot,)))
+
+    assert passes is isinstance(read, TradeProposal)
