@@ -49,6 +49,7 @@ HISTORY = frozenset(
         "Ledger.fills_known_until",
         "Ledger.unbelieved",
         "Lot.opened_at",
+        "Lot.stop_changed_at",
         "OrderIntent.decided_at",
         "OrderIntent.max_hold_until",
         "OrderRecord.missing_since",

@@ -31,6 +31,7 @@ from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY, SCENARIOS, STOPPED
 from simulation.world import SCOPE, Scenario
 from trader.errors import ConfigError, MissingData
+from trader.model.capital import why_not_fund
 from trader.model.denials import DenialCode
 from trader.model.events import AuditNote, EventKind
 from trader.model.ids import Instant, cycle_id_at, rfc3339
@@ -382,6 +383,7 @@ def test_checks_of_risk_are_listed_as_they_are_made() -> None:
     """All of them, in the order of the code that makes them."""
     source = inspect.getsource(RiskManager) + inspect.getsource(PurchaseSizer)
     asked = source[source.index("def _switch_and_ledger") :]
+    asked = asked.replace("why_not_fund(portfolio.ledger)", inspect.getsource(why_not_fund))
     made = list(dict.fromkeys(re.findall(r"DenialCode\.([A-Z_]+)", asked)))
     order = [each.value for each in ORDER]
 
