@@ -172,6 +172,7 @@ def test_open_loss_counts_and_no_deposit_hides_it() -> None:
     richer = with_settings(world, scripted(a_proposal("BTC-USD")), **wide, app__capital=11_000)
     first = losing.cycle()
     world.pass_bars()
+    world.venue.deposit(USD, Decimal(1000))
     second = richer.cycle()
 
     assert [DenialCode.DAY_LOSS_EXCEEDS_MAX] * 2 == [code_of(report, BTC) for report in (first, second)]

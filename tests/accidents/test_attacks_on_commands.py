@@ -23,7 +23,8 @@ from trader.entry.status import describe_state
 from trader.errors import CommandRefused, MalformedData
 from trader.model.commands import Command, CommandKind
 from trader.model.cycle_state import AcceptedMark
-from trader.model.ids import Asset, Instant, Scope, rfc3339
+from trader.model.ids import Asset, Instant, Scope, StrategyId, rfc3339
+from trader.model.ledger import SubLedger
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill, Unknown
@@ -194,7 +195,8 @@ def test_status_has_an_equity_while_another_dollar_is_held() -> None:
     world, usdc = holding(), Asset("USDC")
     before = Decimal(_status(world)["equity"])
     marks = world.ledger.accepted_marks
-    seen = replace(world.ledger, cash={**world.ledger.cash, usdc: Notional(100)})
+    gained = {**world.ledger.by_strategy, StrategyId("another"): SubLedger(cash_flow={usdc: Notional(100)})}
+    seen = replace(world.ledger, cash={**world.ledger.cash, usdc: Notional(100)}, by_strategy=gained)
     priced = replace(seen, accepted_marks={**marks, usdc: AcceptedMark(Price("0.99"), world.clock.now())})
 
     told = [

@@ -92,8 +92,9 @@ def tried_to_sell(tries: int) -> dict[str, Any]:
 
 
 def view(*fills: Fill, at: int = NOW, **totals: str) -> AccountView:
-    """What the venue says: fills, and how much there is of each asset."""
-    balances = {Asset(name): Balance(Asset(name), Quantity(total), Quantity(0)) for name, total in totals.items()}
+    """What the venue says: fills, and how much there is of each asset; of dollars plenty, unless that is told."""
+    told = {"USD": "1000000", **totals}
+    balances = {Asset(name): Balance(Asset(name), Quantity(total), Quantity(0)) for name, total in told.items()}
     return AccountView(Instant(at), balances, fills=fills)
 
 

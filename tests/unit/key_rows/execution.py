@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trader.model.ids import Asset, ProductId
-from trader.model.money import Notional
+from trader.model.money import ZERO, Notional
 from trader.settings import Settings
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
@@ -22,7 +22,9 @@ def _with_cash(asset: str, *product_ids: str) -> Outcome:
 
     def outcome(settings: Settings) -> object:
         capital = Notional(settings.app.capital)
-        ledger = a_ledger(settings, cash={Asset(asset): capital})
+        moved = {settings.app.accounting_asset: Notional(-capital)}
+        converted = {**moved, Asset(asset): Notional(moved.get(Asset(asset), ZERO) + capital)}
+        ledger = a_ledger(settings, cash={Asset(asset): capital}, converted=converted)
         return decision(settings, *books, *_PEGS, ledger=ledger)
 
     return outcome

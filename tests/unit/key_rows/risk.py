@@ -59,7 +59,10 @@ def _paid_with(asset: str, price: str, **books: Any) -> Outcome:
 
     def outcome(settings: Settings) -> object:
         opened = a_ledger(settings)
-        ledger = replace(opened, cash={**opened.cash, Asset(asset): Notional(500)}, **books)
+        ((dollar, held),) = opened.cash.items()
+        cash = {dollar: Notional(held - 500), Asset(asset): Notional(500)}
+        moved = {dollar: Notional(-500), Asset(asset): Notional(500)}
+        ledger = replace(opened, cash=cash, converted=moved, **books)
         return decision(settings, _SOL, *quotes, ledger=ledger)
 
     return outcome
