@@ -1,33 +1,33 @@
-"""``trader trades``, ``fills``, ``lots`` and ``cycles``: what was done, as tables, CSV and JSON. They read only."""
+"""``trader trades``, ``fills``, ``lots``, ``parents`` and ``cycles``: tables, CSV, JSON. They read only."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from desk.cli import books_columns
-from desk.cli.columns import Column, Row, choose_columns, fold_words, render_table, write_csv
+from desk.cli.books_print import count_shown, print_books
+from desk.cli.columns import Row
 from desk.cli.journal_options import SINCE_HELP, open_journal, read_since, read_since_books
 from desk.cli.located import System, with_system
 from desk.cli.options import AsJson
-from desk.cli.screen import measure_width, print_lines
 from desk.counting import write_count
 from desk.journal.books import Books, check_sums, compute_gains, describe_fills, describe_trades, read_books
 from desk.journal.cycles import describe_cycles
 from desk.journal.open_lots import describe_lots
+from desk.journal.open_parents import describe_parents
 from desk.journal.words import write_money
 from desk.recovery.stored import locate_items
 from trader.adapters.local.clock import SystemClock
 from trader.entry.wiring import make_scope
-from trader.errors import ConfigError, MissingData
+from trader.errors import MissingData
 from trader.model.codec import encode
 from trader.model.ids import rfc3339
-from trader.model.money import ZERO
+from trader.model.money import ZERO, plain
 from trader.settings import Settings
 
 Since = Annotated[str | None, typer.Option("--since", help=SINCE_HELP)]
@@ -38,10 +38,11 @@ _CYCLES_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``trader trades``, ``fills``, ``lots`` and ``cycles``."""
+    """Add ``trader trades``, ``fills``, ``lots``, ``parents`` and ``cycles``."""
     app.command("trades")(trades)
     app.command("fills")(fills)
     app.command("lots")(lots)
+    app.command("parents")(parents)
     app.command("cycles")(cycles)
 
 
@@ -69,7 +70,7 @@ def trades(
         for quote, each in sums.items()
     ]
     if len(rows) < len(every):
-        foot.insert(0, _count(rows, every, "trade"))
+        foot.insert(0, count_shown(rows, every, "trade"))
     if parts := sum(each["left_is"] == "held" for each in rows):
         foot.append(f"{parts} of them in lots of which a part is still held")
     if check.difference or check.unassigned:
@@ -81,7 +82,7 @@ def trades(
         agreeing = "all trades and what is held agree" if every else "what is held agrees"
         nothing = not every and not books.ledger.lots
         foot.append("nothing was traded" if nothing else f"{agreeing} with the cash to the last unit")
-    _print(
+    print_books(
         "trades",
         books_columns.TRADES,
         rows,
@@ -110,9 +111,11 @@ def fills(
     rows = _choose(every, "at", books, since, product, limit)
     fees = _sum_by_quote(rows, "fee")
     foot = [
-        " · ".join([_count(rows, every, "fill"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())])
+        " · ".join(
+            [count_shown(rows, every, "fill"), *(f"fees {write_money(sum_)} {name}" for name, sum_ in fees.items())]
+        )
     ]
-    _print(
+    print_books(
         "fills",
         books_columns.FILLS,
         rows,
@@ -138,15 +141,51 @@ def lots(
     now = books.as_of if books.as_of is not None else SystemClock().now()
     every = list(describe_lots(books, settings, now))
     rows = _choose(every, "opened_at", books, since, product, limit)
-    foot = [f"{_count(rows, every, 'lot')} · as of {rfc3339(now)}, {_name_instant(books)}"]
+    foot = [f"{count_shown(rows, every, 'lot')} · as of {rfc3339(now)}, {_name_instant(books)}"]
     if rows:
         fees = ", ".join(f"{write_money(paid)} {quote}" for quote, paid in _sum_by_quote(rows, "entry_fees").items())
         foot.append(f"gains are of the price alone: {fees} of entry fees are paid, those of the sales are to come")
     bare = [each for each in rows if each["protection"] != "in place" or each["protection_seen_at"] is None]
     foot += [f"{each['product']} {each['lot']} protection {_tell_protection(each)} → trader status" for each in bare]
-    _print(
+    print_books(
         "lots",
         books_columns.LOTS,
+        rows,
+        foot,
+        {"as_of": rfc3339(now)},
+        place=_name_place(system, settings),
+        as_csv=as_csv,
+        as_json=as_json,
+    )
+
+
+@with_system("table", "bucket")
+def parents(
+    system: System,
+    since: Since = None,
+    product: Product = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is still being bought: wanted, filled, at the venue or in doubt, worst price, and until when.
+
+    A parent is what risk approved to be bought. One that is over leaves the list: its fills and its lot tell of it.
+    """
+    books, settings = _read(system)
+    now = books.as_of if books.as_of is not None else SystemClock().now()
+    every = list(describe_parents(books, settings, now))
+    rows = _choose(every, "decided_at", books, since, product, limit)
+    foot = [f"{count_shown(rows, every, 'parent')} · as of {rfc3339(now)}, {_name_instant(books)}"] if every else []
+    for each in rows:
+        name = f"{each['product']} {each['parent']}"
+        if each["in_doubt"]:
+            foot.append(f"{name}: nobody knows whether the venue has {plain(each['in_doubt'])} of it → trader status")
+        if not each["understood"]:
+            foot.append(f"{name} is of a newer release: it counts as exposure, and nothing is bought for it here")
+    print_books(
+        "parents",
+        books_columns.PARENTS,
         rows,
         foot,
         {"as_of": rfc3339(now)},
@@ -183,7 +222,9 @@ def cycles(
     ]
     broken = {"broken": [each.told for each in journal.broken]}
     columns = books_columns.CYCLES if product is None else books_columns.CYCLES_OF_PRODUCT
-    _print("cycles", columns, rows, foot, broken, place=_name_place(system, settings), as_csv=as_csv, as_json=as_json)
+    print_books(
+        "cycles", columns, rows, foot, broken, place=_name_place(system, settings), as_csv=as_csv, as_json=as_json
+    )
     if journal.broken:
         raise typer.Exit(1)
 
@@ -212,11 +253,6 @@ def _choose(
     return every[-limit:] if limit is not None else every
 
 
-def _count(rows: Sequence[Row], every: Sequence[Row], name: str) -> str:
-    """Count what is shown, and of how many it was chosen."""
-    return f"{len(rows)} of {write_count(len(every), name)}" if len(rows) < len(every) else write_count(len(rows), name)
-
-
 def _sum_by_quote(rows: Iterable[Row], name: str) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for each in rows:
@@ -237,37 +273,3 @@ def _tell_protection(lot: Row) -> str:
         if lot["protection"] == "in place"
         else lot["protection"]
     )
-
-
-def _print(
-    name: str,
-    columns: Sequence[Column],
-    rows: Sequence[Row],
-    foot: Sequence[str],
-    more: Mapping[str, Any],
-    *,
-    place: Sequence[str],
-    as_csv: bool,
-    as_json: bool,
-) -> None:
-    """Print rows in the form that is asked for; in a table of cycles each one's reason stands below it, in full."""
-    if as_csv and as_json:
-        raise ConfigError("--csv and --json are two forms; allowed is one of them")
-    if as_json:
-        print(json.dumps({name: encode(list(rows)), **more}, ensure_ascii=False))
-        return
-    if as_csv:
-        names = list(rows[0]) if rows else books_columns.NAMES[name]
-        print(write_csv([encode(row) for row in rows], names), end="")
-        return
-    width = measure_width()
-    head, rule, *body = render_table(columns, rows, width) if rows else [f"no {name}", ""]
-    lines = [head, *([rule] if rule else [])]
-    for line, row in zip(body, rows, strict=True):
-        reason = str(row.get("reason") or "") if name == "cycles" else ""
-        lines += [line, *(f"  {each}" for each in fold_words(reason, width - 2, "") if each)]
-    shown = choose_columns(columns, rows, width)
-    left_out = [column.head for column in columns if column not in shown] if rows else []
-    hint = [f"no room for {', '.join(left_out)}: --json and --csv have them"] if left_out else []
-    # Where it lies is left to the terminal, which can copy it whole.
-    print_lines([*lines, *(line for text in (*foot, *hint) for line in fold_words(text, width, "  ")), *place])

@@ -1,4 +1,4 @@
-"""The columns of the tables of trades, fills, lots and cycles, and which of them go first where there is no room."""
+"""The columns of the tables of trades, fills, lots, parents and cycles, and which go first where there is no room."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ def _text(name: str) -> Write:
 
 def _minute(name: str) -> Write:
     return lambda row: str(row[name])[:16].replace("T", " ") if row.get(name) else ""
+
+
+def _second(name: str) -> Write:
+    return lambda row: str(row[name])[:19].replace("T", " ")
+
+
+def _seconds(row: Mapping[str, Any]) -> str:
+    return f"{row['seconds_left']} s"
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    """Say of a parent that this release does not understand that it is not worked."""
+    return str(row["state"]) if row["understood"] else "NEWER"
 
 
 def _number(name: str, write: Callable[[Any], str]) -> Write:
@@ -86,6 +99,22 @@ LOTS: Sequence[Column] = (
     Column("strategy", _text("strategy"), rank=9),
     Column("lot", _text("lot"), rank=10),
 )
+PARENTS: Sequence[Column] = (
+    Column("product", _text("product")),
+    Column("state", _state),
+    Column("wanted", _number("quantity", plain), is_number=True),
+    Column("filled", _number("filled", plain), is_number=True),
+    Column("open", _number("open", plain), rank=2, is_number=True),
+    Column("in doubt", _number("in_doubt", plain), rank=1, is_number=True),
+    Column("at most", _number("price_max", plain), is_number=True),
+    Column("left", _seconds, rank=3, is_number=True),
+    Column("tries", _text("tries"), rank=5, is_number=True),
+    Column("why it ends", _text("end"), rank=4),
+    Column("style", _text("style"), rank=6),
+    Column("given up", _second("give_up_at"), rank=7),
+    Column("strategy", _text("strategy"), rank=8),
+    Column("parent", _text("parent"), rank=9),
+)
 CYCLES: Sequence[Column] = (
     Column("run", _text("run")),
     Column("outcome", _text("outcome")),
@@ -111,6 +140,10 @@ NAMES: Mapping[str, Sequence[str]] = {
         "lot", "product", "strategy", "opened_at", "quantity", "entry_price", "cost", "entry_fees", "realized", "mark",
         "mark_at", "gain", "gain_pct", "stop", "stop_distance_pct", "target", "protection", "protected_since",
         "protection_seen_at", "day", "days", "sold_by",
+    ),
+    "parents": (
+        "parent", "product", "strategy", "style", "state", "understood", "quantity", "filled", "open", "in_doubt",
+        "price_max", "cost_max", "tries", "decided_at", "give_up_at", "seconds_left", "end",
     ),
     "cycles": (
         "run", "at", "epoch", "outcome", "reason", "orders_sent", "orders_refused", "fills", "equity", "regime",

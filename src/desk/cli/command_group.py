@@ -56,6 +56,10 @@ COMMANDS: Mapping[str, CommandRow] = {
         "books",
         "List what is held: entry, last mark, gain, stop and its distance, protection, and by when it is sold.",
     ),
+    "parents": CommandRow(
+        "books",
+        "List what is still being bought: wanted, filled, at the venue or in doubt, worst price, and until when.",
+    ),
     "cycles": CommandRow(
         "books",
         "List the runs that left a record, newest first: how they ended and why, orders, fills, equity, regime.",

@@ -51,6 +51,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "trades": ("trader trades", "trader trades --since 30d --csv", "trader trades --product SOL"),
     "fills": ("trader fills", "trader fills --since 7d", "trader fills --limit 10 --json"),
     "lots": ("trader lots", "trader lots --product SOL-USD", "trader lots --json"),
+    "parents": ("trader parents", "trader parents --product SOL-USD", "trader parents --json"),
     "cycles": ("trader cycles", "trader cycles --since 1d --csv"),
     "flatten": ("trader flatten --yes", 'trader flatten --yes --reason "the exchange announced a halt" --no-wait'),
     "resume": ('trader resume --reason "all is sold"', 'trader resume --reason "kept on purpose" --abandon'),

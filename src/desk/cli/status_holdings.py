@@ -25,6 +25,8 @@ Told = Mapping[str, Any]
 
 #: Why nothing protects a lot where that is as it should be.
 _SALES = ("it is being sold", "it is too little for the venue", "it is sold out, and its entry may still be filled")
+#: What the screen says of the states of a parent.
+_PARENT_WORDS = {"WORKING": "buying", "SLEEPING": "asleep", "ENDING": "ending"}
 _UNPRICED = "NO PRICE BELIEVED"
 _UNSEEN_COVER = " at venue by the ledger; the last run has not looked"
 
@@ -97,10 +99,27 @@ def make_orders_section(told: Told, mends: Mends) -> Section:
         for each in told["conversions"]
     )
     red = tuple(row for row in rows if row.mend)
-    # A function of an older release tells of none.
-    parents = tuple(_parent_row(each, told["now"]) for each in told.get("parents", ()))
     calm = (row for row in rows if not row.mend)
-    return Section((*red, Row((total,)), *parents, *calm, *moves), "order", "IN DOUBT")
+    return Section((*red, Row((total,)), *calm, *moves), "order", "IN DOUBT")
+
+
+def make_parents_sections(told: Told) -> list[Section]:
+    """Count the parents by what they do, and make a row for each; no section if there is none.
+
+    A function of an older release tells of none.
+    """
+    parents = told.get("parents", ())
+    if not parents:
+        return []
+    own = [each["state"] for each in parents if each["understood"]]
+    counts = [f"{own.count(state)} {word}" for state, word in _PARENT_WORDS.items() if state in own]
+    counts += [f"{len(parents) - len(own)} left to a newer release"] if len(own) < len(parents) else []
+    costs: dict[str, Decimal] = {}
+    for each in parents:
+        costs[each["quote"]] = costs.get(each["quote"], Decimal(0)) + Decimal(each["cost_max"])
+    counts += [f"{format_money(str(cost))} {quote} to spend at most" for quote, cost in costs.items() if cost]
+    total = Row((f"parents {' · '.join(counts)}",))
+    return [Section((total, *(_parent_row(each, told["now"]) for each in parents)), "parent")]
 
 
 def _parent_row(parent: Told, now: str) -> Row:

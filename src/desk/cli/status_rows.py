@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from desk.cli.status_holdings import make_lots_section, make_orders_section
+from desk.cli.status_holdings import make_lots_section, make_orders_section, make_parents_sections
 from desk.cli.status_mends import Mends
 from desk.cli.status_screen import Part, Row, Section
 from desk.cli.status_words import (
@@ -53,6 +53,7 @@ def make_sections(told: Told, mends: Mends) -> list[Section]:
             Section((_cash_row(told),)),
             make_lots_section(told, mends),
             make_orders_section(told, mends),
+            *make_parents_sections(told),
             *_limits_sections(told, mends),
             Section((_results_row(told),), rank=3),
         ]

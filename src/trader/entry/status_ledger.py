@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from trader.entry.status_parents import describe_parents
 from trader.model.conversions import ConversionRecord
 from trader.model.ids import Asset, Instant, rfc3339, utc_day, utc_week
 from trader.model.ledger import Ledger
@@ -13,7 +14,6 @@ from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO, Notional, plain
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Side
-from trader.model.parents import ParentOrder
 from trader.model.portfolio import Portfolio, advance_equity_marks, assess_equity, loss_pct
 from trader.settings import Settings
 from trader.settings.policy import RiskSettings
@@ -44,7 +44,7 @@ def describe_ledger(ledger: Ledger, now: Instant, settings: Settings) -> dict[st
         "reserved": {asset: plain(amount) for asset, amount in _sum_reserved(ledger).items()},
         **_describe_exposure(ledger, equity, now, settings.risk),
         "lots": _describe_lots(ledger, now, settings),
-        "parents": [_describe_parent(each) for each in ledger.parents.values()],
+        "parents": describe_parents(ledger, now),
         "active_orders": len(active),
         "orders_in_doubt": [each.intent.client_order_id for each in active if each.is_in_doubt],
         "orders": [_describe_order(each, now) for each in active],
@@ -158,25 +158,6 @@ def _sum_results(ledger: Ledger) -> dict[str, Any]:
         "fees": plain(sum((each.fees for each in parts), ZERO)),
         "wins": sum(each.wins for each in parts),
         "losses": sum(each.losses for each in parts),
-    }
-
-
-def _describe_parent(parent: ParentOrder) -> dict[str, Any]:
-    return {
-        "parent": parent.parent_id,
-        "strategy": parent.strategy,
-        "product": parent.product_id,
-        "style": parent.style.value,
-        "state": parent.state.value,
-        "end": None if parent.end is None else parent.end.value,
-        "quantity": plain(parent.quantity),
-        "filled": plain(parent.filled),
-        "price_max": plain(parent.price_max),
-        "stop_price": plain(parent.bracket.stop_price),
-        "target_price": None if parent.bracket.target_price is None else plain(parent.bracket.target_price),
-        "tries": parent.tries,
-        "decided_at": rfc3339(parent.decided_at),
-        "give_up_at": rfc3339(parent.give_up_at),
     }
 
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from desk.cli.located import System
-from desk.cli.status_holdings import make_lots_section
+from desk.cli.status_holdings import make_lots_section, make_parents_sections
 from desk.cli.status_mends import Mends
 from desk.cli.status_rows import list_findings, make_sections
 from desk.cli.status_screen import Part, Row, Section, lay_out
 from desk.cli.status_words import MINUS, format_change, format_pct
 from desk.location import locate_folder
-from factories import NOW, PREFIX, a_bracket_intent, a_ledger, a_lot, an_intent, an_order_record
+from factories import NOW, PREFIX, a_bracket_intent, a_ledger, a_lot, a_parent, an_intent, an_order_record
 from factories_settings import shipped_settings
 from trader.entry.status import describe_state
 from trader.model.commands import Command, CommandKind, StandingCommands
@@ -30,6 +30,7 @@ from trader.model.ledger import Ledger
 from trader.model.money import Notional, Price, Quantity, plain
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Bracket
+from trader.model.parent_life import ParentEnd, ParentState, ParentStyle
 from trader.model.trading_state import TradingState
 from trader.ports import StateReading
 
@@ -75,9 +76,20 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     for number in range(draw(st.integers(0, 20))):
         intent = an_intent(f"e-{number}", product_id=f"{draw(BASES)}-USD", quantity=draw(QUANTITIES))
         orders.append(an_order_record(intent, draw(st.sampled_from([OrderStatus.OPEN, OrderStatus.INTENDED]))))
+    parents = [
+        a_parent(
+            f"{draw(BASES)}-{draw(st.sampled_from(['USD', 'USDC']))}",
+            parent_id=ClientOrderId(f"{PREFIX}p{number}"),
+            state=draw(st.sampled_from(ParentState)),
+            style=draw(st.sampled_from([*ParentStyle, ParentStyle.keep("ICEBERG")])),
+            quantity=draw(QUANTITIES),
+        )
+        for number in range(draw(st.integers(0, 12)))
+    ]
     return a_ledger(
         lots=lots,
         working=orders,
+        parents={each.parent_id: each for each in parents},
         accepted_marks=marks if draw(st.booleans()) else {},
         unbelieved={lot.product_id: Instant(NOW - draw(st.integers(0, 90_000))) for lot in lots if draw(st.booleans())},
         last_run=RunMark(CycleId("20261122T101500Z"), NOW, NOW, draw(OUTCOMES), draw(WORDS))
@@ -255,3 +267,28 @@ def test_loss_that_is_near_its_limit_is_not_shown_as_having_reached_it(change: s
     """Nor one that is beyond it as being at it: at the limit entries stop."""
     assert told == format_change(change, Decimal(-3)).replace(MINUS, "-")
     assert told[1:] == format_pct(-Decimal(change), Decimal(3))
+
+
+def test_parents_are_counted_in_one_line_by_what_they_do() -> None:
+    """With what they may still cost in each quote asset: nothing, once they end. Without any there is no line."""
+    parents = [
+        a_parent("SOL-USD", parent_id=ClientOrderId("a")),
+        a_parent("ETH-USD", parent_id=ClientOrderId("b"), filled=Quantity("0.5")),
+        a_parent("BTC-USDC", parent_id=ClientOrderId("c"), state=ParentState.SLEEPING),
+        a_parent("XRP-USD", parent_id=ClientOrderId("d"), state=ParentState.ENDING, end=ParentEnd.CRASH),
+        a_parent("ADA-USDC", parent_id=ClientOrderId("e"), style=ParentStyle.keep("ICEBERG")),
+    ]
+    ledger = a_ledger(parents={each.parent_id: each for each in parents})
+    told = describe_state(StateReading(ledger), TradingState.RUN, NOW, SETTINGS)
+    (section,) = make_parents_sections(told)
+    head, *rows = [row.text for row in section.rows]
+    counts = "2 buying · 1 asleep · 1 ending · 1 left to a newer release"
+
+    assert f"parents {counts} · 150.30 USD to spend at most · 200.40 USDC to spend at most" == head
+    assert len(parents) == len(rows)
+    assert "over: CRASH" in rows[3]
+    assert [] == make_parents_sections({"parents": []})
+    assert head in " ".join(line.plain for line in lay_out(make_sections(told | _LOCAL, make_mends()), 160, 99))
+
+
+_LOCAL = {"scope": "PAPER#main", "is_local": True, "worker": None, "flatten_stands": False}

@@ -32,6 +32,7 @@ _SCREENS = {
     "trades": {0},
     "fills": {0},
     "lots": {0},
+    "parents": {0},
     "cycles": {0, 1},
     "ledger show": {0},
 }

@@ -799,6 +799,11 @@ _BOOKS_READ = [
     _red("lots-ledger-a-number", "trader lots", "ledger.json", put={f"{_BOOKS}/ledger.json": "3"}),
     _red("lots-ledger-deep", "trader lots", "ledger.json", put={f"{_BOOKS}/ledger.json": DEEP}),
     _red("lots-other-mode", "trader lots --home held --mode DRY_RUN", "DRY_RUN#main"),
+    _red("parents-ledger-half", "trader parents", "ledger.json", put={f"{_BOOKS}/ledger.json": HALF}),
+    _red("parents-other-mode", "trader parents --home held --mode LIVE", "LIVE#main"),
+    _wrong("parents-since-a-word", "trader parents --since soon", "--since", "'soon'"),
+    _wrong("parents-two-forms", "trader parents --csv --json", "--csv and --json", "one of them"),
+    _usage("parents-no-limit", "trader parents --limit 0", "--limit"),
     _red(
         "show-ledger-half",
         "trader ledger show --home held",

@@ -35,7 +35,7 @@ from unit.desk.journal.recorded import die_in_next_tick, read_json, run_in, writ
 
 SETTINGS = shipped_settings()
 SCHEMA_1 = ROOT / "tests/fixtures/schema_1/paper"
-COMMANDS = ("trades", "fills", "lots", "cycles")
+COMMANDS = ("trades", "fills", "lots", "parents", "cycles")
 
 
 def books_after(scenario: Scenario, index: int) -> Books | None:

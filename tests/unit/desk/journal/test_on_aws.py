@@ -58,7 +58,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.mark.parametrize(
-    "words", [("why", "sol"), ("why", "--summary"), ("trades",), ("fills",), ("lots",), ("cycles",)], ids=" ".join
+    "words",
+    [("why", "sol"), ("why", "--summary"), ("trades",), ("fills",), ("lots",), ("parents",), ("cycles",)],
+    ids=" ".join,
 )
 def test_stack_answers_as_a_folder_does(
     words: tuple[str, ...],
