@@ -166,7 +166,7 @@ bench-cycle: .venv/.dev ## compare the CPU time of a whole cycle of 10 products 
 	$(BIN)/python -m desk.bench.cycle --base $(BASE) --ratio-max $(RATIO_MAX)
 
 .PHONY: docs
-docs: .venv/.dev ## rewrite the generated tables in docs, and the screens of docs/asking.md
+docs: .venv/.dev ## rewrite the generated tables and the drawn lives in docs, and the screens of docs/asking.md
 	$(BIN)/python -m desk.docs_tables docs
 	PYTHONPATH=src:tests $(BIN)/python -m unit.desk.journal.page
 

@@ -1,4 +1,4 @@
-"""The generated tables in docs: written by ``make docs``, compared by a test."""
+"""The generated tables and the drawn picture in docs: written by ``make docs``, compared by a test."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 
 from desk.backtest.figures import conventions
 from desk.cli.exit_codes import MEANINGS
+from desk.docs_pictures import write_lives
 from desk.environment import VARIABLES
 from trader.model.denials import DenialCode
 from trader.model.order_life import TRANSITIONS, OrderStatus
 from trader.model.parent_life import PARENT_TRANSITIONS, ParentEnd, ParentState
+
+#: The picture of both lives, which docs/life-of-an-order.md shows.
+LIVES = "pictures/order-life.svg"
 
 
 def write_tables() -> Mapping[str, str]:
@@ -19,6 +23,7 @@ def write_tables() -> Mapping[str, str]:
     return {
         "denials.md": _denials(),
         "order-life.md": _order_life(),
+        LIVES: write_lives(),
         "exit-codes.md": _exit_codes(),
         "environment.md": _environment(),
         "backtest-figures.md": _backtest_figures(),
@@ -50,7 +55,7 @@ def _order_life() -> str:
             "",
             "Generated from `src/trader/model/order_life.py` by `make docs`. CONTINGENT, INTENDED, IN_DOUBT, REJECTED,",
             "WITHHELD and ABANDONED are ours; the others are the venue's. An observation that is not in the row is an",
-            "old page and is ignored.",
+            "old page and is ignored. [life-of-an-order.md](life-of-an-order.md) tells what it means, and shows it.",
             "",
             "| status | final | may be followed by |",
             "|---|---|---|",
@@ -70,12 +75,7 @@ def _parent_life() -> list[str]:
     return [
         "## The life of a parent order",
         "",
-        "What risk approves to be bought is a parent order in the ledger. It is bought by one child order after the",
-        "other, of which the table above tells: as a maker at the best bid, following it, and, as its style says, as a",
-        "taker at last; never for more than the parent wants, nor above the price that it may pay. Cycles and the",
-        "looks between them work it; its strategy is not asked again. A new wish of the strategy for the same asset",
-        "replaces what is wanted, and never adds to it. All that a parent may still buy counts as exposure, and it is",
-        "one entry for the pace. All its children open one lot, with one stop and one target. From",
+        "What risk approves to be bought, which is bought by one child order after the other. From",
         "`src/trader/model/parent_life.py`.",
         "",
         "| state | may be followed by |",
@@ -160,6 +160,7 @@ def main() -> None:
     if not folder.is_dir():
         sys.exit(f"docs: {folder}: there is no such folder; allowed is one that is there, as docs")
     for name, text in write_tables().items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -23,7 +23,7 @@ def describe_parents(ledger: Ledger, now: Instant) -> list[dict[str, Any]]:
 
 
 def _describe_parent(ledger: Ledger, parent: ParentOrder, now: Instant) -> dict[str, Any]:
-    over_at = min(parent.give_up_at, parent.max_hold_until or parent.give_up_at)
+    ends_at = min(parent.give_up_at, parent.max_hold_until or parent.give_up_at)
     working, doubtful = _sum_children(ledger, parent)
     return {
         "parent": parent.parent_id,
@@ -44,8 +44,8 @@ def _describe_parent(ledger: Ledger, parent: ParentOrder, now: Instant) -> dict[
         "target_price": None if parent.bracket.target_price is None else plain(parent.bracket.target_price),
         "tries": parent.tries,
         "decided_at": rfc3339(parent.decided_at),
-        "give_up_at": rfc3339(over_at),
-        "seconds_left": max(over_at - now, 0),
+        "give_up_at": rfc3339(ends_at),
+        "seconds_left": max(ends_at - now, 0),
     }
 
 
