@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from desk.drill.release_parent import run_parent_case
 from desk.drill.releases import main, run_drill
 from desk.in_memory import InMemoryStateStore
 from trader.adapters.local.lease import LeaseItem
@@ -20,12 +21,17 @@ from trader.model.inputs import Tick
 from trader.model.ledger import Ledger
 from trader.model.newer import find_unknown_words
 from trader.model.orders import OrderConfiguration, OrderPurpose
+from trader.model.parent_life import ParentStyle
 from trader.model.schema import SCHEMA
 from trader.model.unknown import NONE_UNKNOWN
 from trader.ports import Ports
 from trader.stages.pipeline import Pipeline
 
-LINE = re.compile(r"refused=0 lost=0 doubled=0 touched=0 entered=0 unsold=0 ticks=20 kept=\d+ denied=10")
+LINE = re.compile(
+    r"refused=0 lost=0 doubled=0 touched=0 entered=0 unsold=0 ticks=20 kept=\d+ denied=10 "
+    r"parent_changed=0 parent_children=0 parent_uncounted=0 parent_cancelled=0 parent_denied=\d+ parent_booked=0.4 "
+    r"parent_exits=2"
+)
 
 
 def changed(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -141,3 +147,40 @@ def test_drill_in_which_nobody_wanted_to_enter_proves_nothing() -> None:
 
     assert (0, 0) == (told.denied, told.entered)
     assert not told.is_sound
+
+
+class Styling(InMemoryStateStore):
+    """A codec that takes a style it does not know for one that it knows."""
+
+    def _ledger(self, item: LeaseItem, scope: Scope) -> Ledger | None:
+        ledger = super()._ledger(item, scope)
+        if ledger is None:
+            return None
+        style = ParentStyle.PASSIVE_THEN_TAKER
+        parents = {
+            key: each if each.style.is_known else replace(each, style=style) for key, each in ledger.parents.items()
+        }
+        return replace(ledger, parents=parents)
+
+
+def test_parent_of_an_unknown_style_is_counted_and_not_worked() -> None:
+    """Its child stays on the book until it is filled; what is this release's own is sold all the same."""
+    told = run_parent_case()
+
+    assert told.is_sound
+    assert (0, 0, 0, 0) == (told.changed, told.children, told.uncounted, told.cancelled)
+    assert told.denied > 0
+
+
+def test_release_that_guesses_at_a_style_fails_the_case() -> None:
+    """It works the parent of another release."""
+    told = run_parent_case(Styling())
+
+    assert told.changed
+    assert 0 == told.denied
+    assert not told.is_sound
+
+
+def test_case_in_which_nobody_was_denied_proves_nothing() -> None:
+    """The same: a denial has to name the style."""
+    assert not run_parent_case(run=deny_nothing).is_sound

@@ -103,6 +103,7 @@ class GrowthWorld(ABC):
         product = make_product(PRODUCT, series[PRODUCT, Granularity.FIVE_MINUTE].candles)
         product = replace(product, price_increment=Price("0.01"))
         self.market = GrowthMarket([product], series, settings.simulation, self.clock)
+        self.kill_switch = InMemoryKillSwitch()
         self.venue = GrowthVenue(self.open_venue(self.accounts))
         self._pipeline = Pipeline.build(settings, strategies)
 
@@ -141,7 +142,7 @@ class GrowthWorld(ABC):
             exchange=cast("ExchangeAdapter", self.venue),
             store=self.store,
             audit=self.open_audit(),
-            kill_switch=InMemoryKillSwitch(),
+            kill_switch=self.kill_switch,
             clock=self.clock,
             identity=Identity(SCOPE, "drill", "drill"),
         )

@@ -1,7 +1,8 @@
 """Go back from the next release to this one and forward again, while lots are to be sold and a FLATTEN stands.
 
 The next release is a writer of text: it adds fields at every depth, words that this release does not know, a schema and
-readers it does not have, and a slot beside the ledger. The cycle is the one of production, the venue the simulated one.
+readers it does not have, and a slot beside the ledger. In a second case it leaves nothing but a parent of a style that
+this release does not know, half of it on the book. The cycle is the one of production, the venue the simulated one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from decimal import Decimal
 
 from desk.drill.growth import make_settings
 from desk.drill.growth_world import Run
+from desk.drill.release_parent import run_parent_case
 from desk.drill.release_world import FREE, ReleaseWorld
 from desk.in_memory import InMemoryStateStore
 from trader.cycle import CycleOutcome, CycleReport, run_cycle
@@ -119,11 +121,11 @@ def _count_orders(told: Told, world: ReleaseWorld, begun: int) -> None:
 def main(store: InMemoryStateStore | None = None, run: Run = run_cycle) -> None:
     """Play the drill and print the line for machines last. Exits with 1 if anything went wrong."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    told = run_drill(store, run)
-    for fault in told.faults:
+    told, of_parent = run_drill(store, run), run_parent_case(run=run)
+    for fault in (*told.faults, *of_parent.faults):
         print(fault)
-    print(told.line())
-    sys.exit(0 if told.is_sound else 1)
+    print(f"{told.line()} {of_parent.line()}")
+    sys.exit(0 if told.is_sound and of_parent.is_sound else 1)
 
 
 if __name__ == "__main__":

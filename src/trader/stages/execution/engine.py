@@ -52,7 +52,9 @@ class ExecutionEngine:
         commands = portfolio.commands
         cancels = find_stale_orders(ledger, context.now, period, state, commands, entries_allowed=entries_allowed)
         if not state.permits(OrderPurpose.EXIT):
-            sleeping = tuple(each.turn(ParentState.SLEEPING) for each in ledger.parents.values())
+            # One of a newer release is left to that.
+            own = (each for each in ledger.parents.values() if each.is_understood)
+            sleeping = tuple(each.turn(ParentState.SLEEPING) for each in own)
             changed = (each for each in sleeping if ledger.parents[each.parent_id] != each)
             return Plan(cancels=tuple(cancels), parents=tuple(changed))
         intents: list[OrderIntent] = []

@@ -15,6 +15,7 @@ from factories import (
     a_held_ledger,
     a_ledger,
     a_market,
+    a_parent,
     a_portfolio,
     a_product,
     a_proposal,
@@ -30,6 +31,7 @@ from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderPurpose
+from trader.model.parent_life import ParentState, ParentStyle
 from trader.model.trading_state import TradingState
 from trader.stages.execution import ExecutionEngine
 
@@ -104,6 +106,18 @@ def test_halt_sends_nothing_whatever_was_approved() -> None:
     made = plan(ledger, an_approval(), a_sell_approval(ledger.lots[LOT]), switch=TradingState.HALT)
 
     assert Plan(cancels=(ClientOrderId("t247-ada"),)) == made
+
+
+def test_halt_lets_our_parents_sleep_and_those_of_a_newer_release_be() -> None:
+    """A style or a state that nobody here knows is no reason to write another."""
+    own = a_parent()
+    style = a_parent(parent_id=ClientOrderId("style"), style=ParentStyle.keep("ICEBERG"))
+    state = a_parent(parent_id=ClientOrderId("state"), state=ParentState.keep("PONDERING"))
+    ledger = a_ledger(parents={each.parent_id: each for each in (own, style, state)})
+
+    made = plan(ledger, switch=TradingState.HALT)
+
+    assert (replace(own, state=ParentState.SLEEPING),) == made.parents
 
 
 def test_flatten_leaves_the_bracket_of_what_it_sells_to_the_sale() -> None:
