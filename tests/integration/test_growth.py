@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.drill.growth import STORIES, Story, main, make_settings, run_story
+from desk.drill.growth import CYCLES, STORIES, Story, main, make_settings, run_story
 from desk.drill.growth_trades import PLAYED
 from desk.drill.growth_world import Run
 from trader.cycle import CycleReport, run_cycle
@@ -85,6 +85,15 @@ def test_every_story_can_be_played(story: Story) -> None:
     told = run_story(replace(story, cycles=40), make_settings())
 
     assert () == told.crashes
+
+
+def test_children_that_are_never_forgotten_break_the_limit() -> None:
+    """What ended of a parent leaves the ledger; where it stays, the row says so."""
+    settings, story = make_settings(), BY_NAME[f"a parent repriced {CYCLES // 2} times, none filled"]
+    hoarding = replace(settings, cycle=replace(settings.cycle, order_memory_seconds=10**7))
+
+    assert [] == run_story(story, settings).find_faults()
+    assert any("the ledger grows by" in each for each in run_story(story, hoarding).find_faults())
 
 
 def test_round_trips_send_an_entry_and_a_sale() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from desk.drill.growth_lots import DUE_AFTER, TROUBLES, LotWorld
 from desk.drill.growth_measure import WINDOW, Growth, measure_account_item, measure_growth, measure_ledger_item
-from desk.drill.growth_trades import PLAYED, TRIPS_A_DAY, PaperWorld, RestingWorld
+from desk.drill.growth_trades import PLAYED, TRIPS_A_DAY, PaperWorld, RepricedWorld, RestingWorld
 from desk.drill.growth_world import SCOPE, GrowthWorld, Run
 from trader.adapters.config.files import load_settings
 from trader.cycle import run_cycle
@@ -48,6 +48,7 @@ class Story:
 STORIES = (
     *(Story(trouble.name, partial(LotWorld, trouble)) for trouble in TROUBLES),
     Story(f"{CYCLES // 2} resting entries, none filled", RestingWorld),
+    Story(f"a parent repriced {CYCLES // 2} times, none filled", RepricedWorld),
     Story(
         f"{TRIPS_A_DAY} round trips a day, {_PAPER_DAYS} days",
         PaperWorld,
@@ -177,6 +178,8 @@ that has to fit into one can be committed no more, and nothing is sold.
   all that time.
 - The resting entries come one after another, without the pace that the configuration asks for. Half of them expire,
   half are cancelled by a person.
+- The parent is one purchase from the first cycle to the last: the market rises by a cent a cycle, so its child is left
+  behind, goes, and the next one follows in the cycle after. That is more children than a day has cycles.
 - Of the round trips in PAPER those cycles are played in which something happens, {played} of 14. Each is an entry that
   rests, a bracket and a sale.
 

@@ -36,6 +36,7 @@ class LowHigh:
     reads_triggers: ClassVar[bool] = False
     bars: ClassVar[Sequence[BarsNeeded]] = ()
     exits: ClassVar[Set[GeneralExit]] = EVERY_EXIT
+    hold_hours: int = 48
 
     def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
         """Look at the last close of what is held; without a lot at that of every candidate."""
@@ -44,7 +45,7 @@ class LowHigh:
             sold = (lot for lot in context.lots if (bars := held[lot.product_id]) and bars.close[-1] >= _HIGH)
             return [TradeProposal.sell(lot, "the price is high") for lot in sold]
         return [
-            propose_purchase(candidate.product, stop_pct=6, target_pct=12, hold_hours=48)
+            propose_purchase(candidate.product, stop_pct=6, target_pct=12, hold_hours=self.hold_hours)
             for candidate in context.candidates.values()
             if candidate.bars.close[-1] <= _LOW
         ]
@@ -103,6 +104,47 @@ class RestingWorld(GrowthWorld):
     def _make_bar(self, period: int, start: int) -> Candle:
         # A cycle sees the bar before its own period.
         return make_flat_bar(_IDLE if period < _SET_UP - 1 else _LOW, _BUSY, start)
+
+
+class RepricedWorld(GrowthWorld):
+    """A parent that is never filled: the market rises a little all the time, and its child follows from bid to bid.
+
+    A child that the bid left behind goes in one cycle, the next one comes in the cycle after. The worst price is far
+    away and the give-up time as well, so that it is one and the same parent to the end.
+    """
+
+    #: The rise of a cycle, and what may be paid above the first price: enough for all cycles.
+    _STEP, _SLIPPAGE_BPS = 0.01, Decimal(1000)
+
+    def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
+        self._parents: set[str] = set()
+        execution = replace(settings.execution, give_up_minutes=100_000, max_reprices=10_000)
+        tiers = {
+            key: replace(tier, slippage_bps_max=self._SLIPPAGE_BPS) for key, tier in settings.universe.tiers.items()
+        }
+        universe = replace(settings.universe, tiers=tiers)
+        settings = replace(add_strategy(settings), execution=execution, universe=universe)
+        super().__init__(settings, self._make_bar, cycles + _SET_UP, {_STRATEGY: LowHigh(hold_hours=1000)}, run)
+
+    def set_up(self) -> None:
+        for period in range(_SET_UP + 1):
+            self.play(period)
+        if len(self.ledger().parents) != 1:
+            raise RuntimeError(f"{len(self.ledger().parents)} parents were set up")
+
+    def play_next(self, number: int) -> None:
+        self.play(_SET_UP + 1 + number)
+        self._parents |= self.ledger().parents.keys()
+
+    def check(self, cycles: int) -> None:
+        (parent,) = self.ledger().parents.values() or (None,)
+        if parent is None or len(self._parents) != 1 or parent.filled or self.venue.sent <= cycles // 2:
+            raise RuntimeError(f"{len(self._parents)} parents with {self.venue.sent} children in {cycles} cycles")
+
+    def _make_bar(self, period: int, start: int) -> Candle:
+        if period < _SET_UP - 1:
+            return make_flat_bar(_IDLE, _BUSY, start)
+        return make_flat_bar(round(_LOW + max(period - _SET_UP + 1, 0) * self._STEP, 2), _BUSY, start)
 
 
 #: Periods of a round trip, of a day, and what is traded of it.
