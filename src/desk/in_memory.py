@@ -16,7 +16,7 @@ from trader.adapters.local.archive import SortedValues
 from trader.adapters.local.lease import Kept, LeasedStore, LeaseItem, read_ledger
 from trader.errors import AccountReplaced, AuditConflict, StoreUnavailable
 from trader.model.codec import decode, sha256_hex
-from trader.model.events import AuditObject, OwedRecord
+from trader.model.events import AuditText
 from trader.model.ids import Instant, Scope
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
@@ -81,7 +81,7 @@ class InMemoryAuditLog:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
 
-    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:  # noqa: ARG002 - memory is quick
+    def write(self, record: AuditText, *, urgent: bool = False) -> str:  # noqa: ARG002 - memory is quick
         text = record.text()
         if self.texts.setdefault(record.key, text) != text:
             raise AuditConflict(f"{record.key} holds something else already")

@@ -16,7 +16,7 @@ from typing import Protocol
 from trader.errors import DataError
 from trader.model.commands import NO_COMMANDS, Command, StandingCommands
 from trader.model.conversions import ConversionIntent, ConversionReport
-from trader.model.events import AuditObject, OwedRecord
+from trader.model.events import AuditText, OwedRecord
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, VenueOrderId
 from trader.model.inputs import AccountListing, OddRow
 from trader.model.ledger import Ledger
@@ -237,7 +237,7 @@ class StateStore(Protocol):
 class AuditLog(Protocol):
     """Where the record goes, written once, never changed. Without one, as in a backtest, none is made and none owed."""
 
-    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:
+    def write(self, record: AuditText, *, urgent: bool = False) -> str:
         """Store one object and return its digest, which the next object carries.
 
         Writing identical bytes again under the same key is fine. An *urgent* write, which a sale waits for, is tried

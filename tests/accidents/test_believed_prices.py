@@ -15,6 +15,7 @@ import pytest
 
 from accidents.one_account import BTC, DIP, SOL, USD, USDC, Bar, World, a_path, a_world, listed
 from desk.recovery.chain import read_chain
+from desk.recovery.checkpoints import Beginning
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import SCOPE, Scripted, a_proposal, once
 from factories_venue import START
@@ -266,7 +267,7 @@ def test_rebuilt_books_believe_what_the_lost_ones_believed(spoil: Spoil) -> None
 
     chain = read_chain(world.audit.texts)
     listed_now = read_listed_account(world.venue, chain, Instant(START - DAY), world.clock.now())
-    made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, listed_now).ledger
+    made = rebuild_ledger(world.pipeline.settings, SCOPE, Beginning(chain), listed_now).ledger
 
     assert what_counts(world.ledger) == what_counts(made)
 

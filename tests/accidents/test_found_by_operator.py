@@ -44,6 +44,9 @@ class _Reader:
     def texts(self, _: Scope) -> Mapping[str, str]:
         return dict(self._world.audit.texts)
 
+    def checkpoints(self, _: Scope) -> Mapping[str, str]:
+        return {}
+
 
 def stores_of(world: World) -> RecoveryStores:
     """Everything of a world that a recovery touches."""

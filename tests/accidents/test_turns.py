@@ -21,6 +21,7 @@ from accidents.hostile_venue import (
 )
 from accidents.one_account import SOL, Bar, World, down
 from desk.recovery.chain import read_chain
+from desk.recovery.checkpoints import Beginning
 from desk.recovery.diff import find_differences
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import SCOPE
@@ -483,7 +484,7 @@ def test_books_are_made_anew_from_the_record_of_a_turn_that_let_its_cover_go(wha
 
         chain = read_chain(world.audit.texts)
         account = read_listed_account(world.venue, chain, Instant(START - 86_400), world.clock.now())
-        made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, account)
+        made = rebuild_ledger(world.pipeline.settings, SCOPE, Beginning(chain), account)
 
         assert ((), ()) == (chain.problems, find_differences(world.ledger, made.ledger))
         world.pass_bars()

@@ -58,7 +58,10 @@ class InMemoryAuditReader:
         self._world = world
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
-        return dict(self._world.audit_texts())
+        return {key: text for key, text in self._world.audit_texts().items() if key.startswith("scope=")}
+
+    def checkpoints(self, scope: Scope) -> Mapping[str, str]:
+        return {key: text for key, text in self._world.audit_texts().items() if key.startswith("checkpoints/")}
 
 
 def the_store(world: World) -> RecoveryStores:

@@ -55,6 +55,9 @@ class NewerReader:
     def texts(self, _: Any) -> dict[str, str]:
         return rewrite_audit(dict(self._world.audit_texts()))
 
+    def checkpoints(self, _: Any) -> dict[str, str]:
+        return {}
+
 
 def without_news(plain: Any) -> Any:
     """Plain JSON without what the next release added."""

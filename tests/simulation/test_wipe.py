@@ -335,6 +335,9 @@ class Unreadable:
     def texts(self, scope: Scope) -> Mapping[str, str]:
         raise AuditError("the audit cannot be read")
 
+    def checkpoints(self, scope: Scope) -> Mapping[str, str]:
+        return {}
+
 
 # --- a broken chain
 

@@ -59,6 +59,7 @@ UNCHANGED = frozenset(
         "portfolio",
         "applied_commands",
         "round_trips",
+        "checkpoint",
         "schema",
         "unknown",
     }

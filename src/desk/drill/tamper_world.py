@@ -14,7 +14,7 @@ from desk.drill.growth_trades import PLAYED, PaperWorld
 from desk.drill.growth_world import SCOPE
 from desk.in_memory import InMemoryAuditLog
 from trader.errors import AuditError
-from trader.model.events import AuditObject, OwedRecord
+from trader.model.events import AuditText, OwedRecord
 from trader.model.ids import Instant, utc_day
 from trader.ports import Clock
 from trader.settings import Settings
@@ -35,7 +35,7 @@ class KeptAudit(InMemoryAuditLog):
         self.owed: list[str] = []
         self.is_down = False
 
-    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:
+    def write(self, record: AuditText, *, urgent: bool = False) -> str:
         if self.is_down:
             raise AuditError("the audit cannot be written")
         digest = super().write(record, urgent=urgent)

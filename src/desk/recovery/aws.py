@@ -165,18 +165,21 @@ class S3AuditReader:
         self._known: dict[str, str] = {}
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
-        return self.read_texts(self._list_keys(scope, ""))
+        return self.read_texts(self._list_keys(f"scope={scope}/"))
+
+    def checkpoints(self, scope: Scope) -> Mapping[str, str]:
+        return self.read_texts(self._list_keys(f"checkpoints/scope={scope}/"))
 
     def list_days(self, scope: Scope) -> list[str]:
         """List the days of which there are objects. Raises: AuditError."""
         prefix = f"{self._prefix}scope={scope}/"
-        pages = self._list(scope, Prefix=prefix, Delimiter="/")
+        pages = self._list(prefix, Prefix=prefix, Delimiter="/")
         folders = [row["Prefix"] for page in pages for row in page.get("CommonPrefixes", ())]
         return sorted(each.removeprefix(f"{prefix}dt=").rstrip("/") for each in folders)
 
     def list_keys(self, scope: Scope, day: str) -> list[str]:
         """List the keys of the objects of a day. Raises: AuditError."""
-        return self._list_keys(scope, f"dt={day}/")
+        return self._list_keys(f"scope={scope}/dt={day}/")
 
     def read_texts(self, keys: Iterable[str]) -> Mapping[str, str]:
         """Read these objects. Raises: AuditError."""
@@ -186,12 +189,12 @@ class S3AuditReader:
             self._known |= dict(zip(missing, pool.map(self._text, missing), strict=True))
         return {key: self._known[key] for key in keys}
 
-    def _list_keys(self, scope: Scope, folder: str) -> list[str]:
-        pages = self._list(scope, Prefix=f"{self._prefix}scope={scope}/{folder}")
+    def _list_keys(self, folder: str) -> list[str]:
+        pages = self._list(folder, Prefix=f"{self._prefix}{folder}")
         return [row["Key"].removeprefix(self._prefix) for page in pages for row in page.get("Contents", ())]
 
-    def _list(self, scope: Scope, **asked: str) -> list[Mapping[str, Any]]:
-        with translate_errors(f"audit of {scope}", AuditError):
+    def _list(self, folder: str, **asked: str) -> list[Mapping[str, Any]]:
+        with translate_errors(f"audit below {folder}", AuditError):
             return list(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **asked))
 
     def _text(self, key: str) -> str:

@@ -249,6 +249,9 @@ class AuditReader(Protocol):
     def texts(self, scope: Scope) -> Mapping[str, str]:
         """Return every object of a scope by its key. Raises: AuditError."""
 
+    def checkpoints(self, scope: Scope) -> Mapping[str, str]:
+        """Return every checkpoint of a scope by its key. Raises: AuditError."""
+
 
 class FolderAuditReader:
     """The audit of a FileAuditLog."""
@@ -258,6 +261,10 @@ class FolderAuditReader:
 
     def texts(self, scope: Scope) -> Mapping[str, str]:
         return self.read_texts([key for day in self.list_days(scope) for key in self.list_keys(scope, day)])
+
+    def checkpoints(self, scope: Scope) -> Mapping[str, str]:
+        folder = f"checkpoints/scope={scope}"
+        return self.read_texts(f"{folder}/{path.name}" for path in sorted((self._folder / folder).glob("*.json")))
 
     def list_days(self, scope: Scope) -> list[str]:
         """List the days of which there are objects. Raises: AuditError for what is no folder of them."""

@@ -18,7 +18,7 @@ from trader.model.order_record import OrderRecord
 
 _TEXT_MAX = 100
 #: Caches, what the last look at the venue showed of the cash, what is told of the last run and to the alarms, and the
-#: anchor that every write moves: no difference that means anything.
+#: anchor that every write moves, and whether a checkpoint is due: no difference that means anything.
 UNCOMPARED = frozenset(
     {
         "products",
@@ -30,6 +30,7 @@ UNCOMPARED = frozenset(
         "bars_on_record",
         "cash_shortage",
         "cash_shifted",
+        "checkpoint",
     }
 )
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from desk.recovery.chain import Recorded
-from trader.model.booking import book_dust
+from trader.model.booking import book_dust, seal_fills
 from trader.model.capital import CashShortage
+from trader.model.checkpoints import find_month
 from trader.model.codec import decode_told
 from trader.model.commands import Command, CommandMark
 from trader.model.cycle_state import EquityMarks, FailureStreak, Membership, RegimeState
@@ -127,6 +128,20 @@ def _cleared(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     )
 
 
+def _began(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    """Remember of which month the record has the beginning: no checkpoint of it is needed."""
+    return replace(ledger, checkpoint=find_month(event.at)) if event.body.get("opening") else ledger
+
+
+def _checkpointed(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
+    return replace(ledger, checkpoint=str(event.body["month"]))
+
+
+def recall_order(ledger: Ledger, record: OrderRecord) -> Ledger:
+    """Put an order back that had left, and showed once more; its fills are booked."""
+    return ledger.with_order(seal_fills(record, max((fill.time for fill in record.fills), default=Instant(0))))
+
+
 def recall_released(
     ledger: Ledger, finished: dict[ClientOrderId, OrderRecord], released: Collection[ClientOrderId]
 ) -> tuple[Ledger, list[ClientOrderId], list[ClientOrderId]]:
@@ -153,6 +168,8 @@ EVENT_HANDLERS: dict[str, EventHandler] = {
     EventKind.COMMAND_APPLIED: _commanded,
     EventKind.COMMANDS_FORGOTTEN: _forgotten,
     EventKind.DRAWDOWN_CLEARED: _cleared,
+    EventKind.FLOW_RECORDED: _began,
+    EventKind.CHECKPOINT_WRITTEN: _checkpointed,
 }
 
 

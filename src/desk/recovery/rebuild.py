@@ -6,18 +6,19 @@ listed and never booked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from desk.recovery.chain import Chain, ChainObject
+from desk.recovery.checkpoints import Beginning
 from desk.recovery.replay import Replay
 from trader.cycle.account import check_portfolio, make_view
 from trader.model.codec import decode_told
 from trader.model.commands import Command
 from trader.model.conversions import ConversionIntent, ConversionRecord, ConversionStatus
 from trader.model.events import AuditNote, EventKind
-from trader.model.ids import ClientOrderId, Instant, Scope
+from trader.model.ids import ClientOrderId, Instant, Scope, VenueOrderId
 from trader.model.inputs import AccountView
 from trader.model.ledger import Ledger, open_ledger
 from trader.model.money import ZERO, Notional
@@ -61,11 +62,19 @@ ConversionIds = Mapping[str, str]
 
 
 def read_listed_account(
-    exchange: ExchangeAdapter, chain: Chain, since: Instant, now: Instant, conversions: ConversionIds | None = None
+    exchange: ExchangeAdapter,
+    chain: Chain,
+    since: Instant,
+    now: Instant,
+    conversions: ConversionIds | None = None,
+    known: Sequence[VenueOrderId] = (),
 ) -> AccountView:
-    """Read what the venue lists since an instant, and the conversions that an operator named. Raises: VenueError."""
+    """Read what the venue lists since an instant, and *known* orders and conversions by their ids. Raises: VenueError.
+
+    The conversions are those that an operator named.
+    """
     # Fills after orders, as in a cycle: a reported fill that is not listed yet is waited for.
-    listing = exchange.account(since)
+    listing = exchange.account(since, known)
     fills, announced = exchange.fills(since), _announced_conversions(chain)
     reports = tuple(
         exchange.read_conversion(venue_conversion_id, announced[name])
@@ -78,23 +87,22 @@ def read_listed_account(
 def rebuild_ledger(
     settings: Settings,
     scope: Scope,
-    chain: Chain,
+    beginning: Beginning,
     listed: AccountView | None,
     conversions: ConversionIds | None = None,
+    finished: Iterable[OrderRecord] = (),
 ) -> Rebuilt:
     """Make the ledger of a scope anew.
 
     *listed* is what the venue lists since the oldest record; None where there is no venue, and then nothing that was
-    announced was ever sent. Its conversions are those that *conversions* names the venue's ids of.
+    announced was ever sent. Its conversions are those that *conversions* names the venue's ids of. *finished* are the
+    orders that had left the books when they began, as far as they are stored.
     """
-    told = dict(conversions or {})
-    opening, unknown = _opening(settings, chain)
-    ledger = open_ledger(scope, settings.app.accounting_asset, opening)
-    fills = {fill.trade_id: fill for fill in listed.fills} if listed is not None else {}
-    careful = bool(chain.problems) or len(chain.openings) > 1
-    replay = Replay(settings, ledger, fills, trades=listed is not None, careful=careful)
-    replay.unknown += [*unknown, *chain.problems]
+    told, chain = dict(conversions or {}), beginning.chain
+    replay = _begin_replay(settings, scope, beginning, listed)
+    replay.kept = {record.intent.client_order_id: record for record in finished}
     for index, each in enumerate(chain.objects):
+        replay.unknown += beginning.compare(replay.ledger)
         replay.apply_object(each, chain.objects[index + 1] if index + 1 < len(chain.objects) else None)
     notes: list[AuditNote] = []
     if listed is not None:
@@ -112,13 +120,34 @@ def rebuild_ledger(
         unknown=tuple(dict.fromkeys(replay.unknown)),
         foreign=_foreign(replay, listed, settings.execution.order_prefix),
         notes=tuple(notes),
-        commands=_find_standing(chain, replay.ledger),
+        commands=_find_standing(beginning, replay.ledger),
     )
 
 
-def _find_standing(chain: Chain, ledger: Ledger) -> tuple[Command, ...]:
-    told = (event for each in chain.objects for event in each.events if event.kind == EventKind.COMMAND_APPLIED)
-    applied: dict[str, Command] = {}
+def _begin_replay(settings: Settings, scope: Scope, beginning: Beginning, listed: AccountView | None) -> Replay:
+    """Open the books as they were opened, or as the checkpoint has them."""
+    chain, start = beginning.chain, beginning.start
+    fills = {fill.trade_id: fill for fill in listed.fills} if listed is not None else {}
+    careful = bool(chain.problems) or len(chain.openings) > (start is None)
+    if start is None:
+        opening, unknown = _opening(settings, chain)
+        ledger = open_ledger(scope, settings.app.accounting_asset, opening)
+    else:
+        ledger, unknown = start.open_books(), []
+    replay = Replay(
+        settings, ledger, fills, trades=listed is not None, careful=careful, openings=int(start is not None)
+    )
+    replay.unknown += [*beginning.told, *unknown, *chain.problems]
+    # What a run died over may have been done, and no record that is left says so.
+    waiting = (each.intent for each in ledger.conversions.values() if each.status is ConversionStatus.INTENDED)
+    replay.doubtful = {intent.conversion_id: intent for intent in waiting}
+    return replay
+
+
+def _find_standing(beginning: Beginning, ledger: Ledger) -> tuple[Command, ...]:
+    objects, start = beginning.chain.objects, beginning.start
+    told = (event for each in objects for event in each.events if event.kind == EventKind.COMMAND_APPLIED)
+    applied: dict[str, Command] = dict(start.checkpoint.commands) if start is not None else {}
     for event in told:
         command: Command = decode_told(Command, event.body["command"])
         applied[command.slot] = command
@@ -206,6 +235,8 @@ def _foreign(replay: Replay, listed: AccountView | None, prefix: str) -> Foreign
     names: set[ClientOrderId] = {record.intent.client_order_id for record in records}
     known = {record.venue_order_id for record in records}
     booked = {fill.trade_id for fill in replay.fills}
+    # What the books began with stands in the orders of the ledger alone.
+    owners = {record.venue_order_id: record for record in replay.ledger.orders.values()}
     return Foreign(
         tuple(
             report
@@ -215,5 +246,10 @@ def _foreign(replay: Replay, listed: AccountView | None, prefix: str) -> Foreign
             and report.client_order_id not in names
             and report.originating_order_id not in known
         ),
-        tuple(fill for fill in listed.fills if fill.trade_id not in booked),
+        tuple(
+            fill
+            for fill in listed.fills
+            if fill.trade_id not in booked
+            and not ((owner := owners.get(fill.venue_order_id)) is not None and owner.has_booked(fill))
+        ),
     )

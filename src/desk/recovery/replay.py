@@ -12,8 +12,7 @@ from typing import Any
 
 from desk.recovery.chain import ChainObject, Recorded
 from desk.recovery.conversions import read_conversion_report
-from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, assume_plenty, recall_released
-from trader.model.booking import seal_fills
+from desk.recovery.event_handlers import EVENT_HANDLERS, apply_risk_check, assume_plenty, recall_order, recall_released
 from trader.model.codec import decode_told
 from trader.model.conversions import ConversionIntent, ConversionStatus
 from trader.model.cycle_state import CycleMark, CyclePhase
@@ -54,6 +53,7 @@ class Replay:
     """The books as they grow. ``doubtful`` are conversions that may have been done behind the record's back.
 
     Without ``trades`` nothing announced was ever sent. ``careful``: the record has gaps, so the peak never falls.
+    ``kept`` are orders that had left the books before the first object.
     """
 
     settings: Settings
@@ -61,6 +61,8 @@ class Replay:
     listed: Mapping[TradeId, Fill]
     trades: bool
     careful: bool = False
+    kept: Mapping[ClientOrderId, OrderRecord] = field(default_factory=dict)
+    openings: int = 0
     fills: list[Fill] = field(default_factory=list)
     finished: dict[ClientOrderId, OrderRecord] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -71,7 +73,6 @@ class Replay:
     _new: frozenset[ClientOrderId] = frozenset()
     _inputs_at: Instant = field(default=Instant(0))
     _until: Instant | None = None
-    _openings: int = 0
     _key: str = ""
     _sends: bool = False
     _released: tuple[ClientOrderId, ...] = ()
@@ -177,11 +178,10 @@ class Replay:
 
     def apply_flow(self, event: Recorded) -> None:
         if event.body.get("opening"):
-            self._openings += 1
-            if self._openings > 1:
-                self.unknown.append(
-                    f"{self._key}: the books were opened a second time; both records are folded into one"
-                )
+            self.openings += 1
+            if self.openings > 1:
+                told = "the books were opened a second time; both records are folded into one"
+                self.unknown.append(f"{self._key}: {told}")
             return
         self.ledger = record_flow(self.ledger, Notional(event.body["change"]))
 
@@ -236,10 +236,11 @@ class Replay:
 
     def apply_recalled(self, event: Recorded) -> None:
         order_id = ClientOrderId(event.body["order"])
-        if order_id in self.finished:
-            record = self.finished[order_id]
-            last = max((fill.time for fill in record.fills), default=Instant(0))
-            self.ledger = self.ledger.with_order(seal_fills(record, last))
+        record = self.finished.get(order_id) or self.kept.get(order_id)
+        if record is not None:
+            self.ledger = recall_order(self.ledger, record)
+        elif order_id not in self.ledger.orders:
+            self.unknown.append(f"order {order_id}: it had left and came back, and no record that is left announced it")
 
     def apply_submission(self, event: Recorded) -> None:
         record = self.ledger.orders.get(ClientOrderId(event.body["order"]))

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from desk.recovery.chain import AuditReader, Chain, read_chain
+from desk.recovery.checkpoints import Beginning, choose_beginning, compare_with_venue, verify_beginning
 from desk.recovery.ledger_item import LedgerItems, StoredLedger, to_bytes
 from desk.recovery.rebuild import SLACK_SECONDS, ConversionIds, Rebuilt, read_listed_account, rebuild_ledger
 from trader.cycle.account import check_portfolio
 from trader.errors import AuditConflict, AuditError, LeaseHeld, MissingData, StoreError, TraderError
 from trader.model.codec import digest_of
 from trader.model.events import AuditNote, AuditObject, EventKind
-from trader.model.ids import Instant, Scope, cycle_id_at
+from trader.model.ids import Instant, Scope, VenueOrderId, cycle_id_at
 from trader.model.ledger import Ledger
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
 from trader.ports import AuditLog, Clock, ExchangeAdapter, LeaseGrant, StateStore, name_audit_object
 from trader.settings import Settings
 from trader.stages.audit_record import stamp_notes
+from trader.stages.reconcile.ownership import find_fills_start, find_known_orders, find_orders_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +65,27 @@ class Change:
     finished: tuple[OrderRecord, ...] = ()
 
 
-def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, Chain]:
+def rebuild(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, Beginning]:
     """Make the ledger anew; nothing is written. Raises: AuditError for a broken chain, VenueError."""
-    chain = _verified(stores, options)
+    beginning = _verified(stores, options)
+    chain, start, finished = beginning.chain, beginning.start, tuple[OrderRecord, ...]()
     listed = None
     if stores.exchange is not None:
         now = stores.clock.now()
         oldest = chain.began_at if chain.began_at is not None else now
+        known: Sequence[VenueOrderId] = ()
+        if start is not None:
+            # As a run on these books would have asked: an order of before is found by its id alone.
+            books, memory_seconds = start.checkpoint.ledger, stores.settings.cycle.order_memory_seconds
+            known = find_known_orders(books, now, memory_seconds)
+            oldest = min(find_orders_start(books, oldest, memory_seconds), find_fills_start(books, oldest))
+            beginning = replace(beginning, told=(*beginning.told, *compare_with_venue(start, stores.exchange)))
         since = options.since if options.since is not None else Instant(oldest - SLACK_SECONDS)
-        listed = read_listed_account(stores.exchange, chain, since, now, options.conversions)
-    return rebuild_ledger(stores.settings, stores.scope, chain, listed, options.conversions), chain
+        listed = read_listed_account(stores.exchange, chain, since, now, options.conversions, known)
+    if start is not None:
+        finished = tuple(stores.items.read_finished(stores.scope))
+    made = rebuild_ledger(stores.settings, stores.scope, beginning, listed, options.conversions, finished)
+    return made, beginning
 
 
 def _store_owed(stores: RecoveryStores, options: RebuildOptions) -> list[str]:
@@ -92,11 +105,13 @@ def _store_owed(stores: RecoveryStores, options: RebuildOptions) -> list[str]:
     return stored
 
 
-def _verified(stores: RecoveryStores, options: RebuildOptions) -> Chain:
-    chain = stores.chain().verify(broken_ok=options.broken_ok)
-    if not chain.objects:
+def _verified(stores: RecoveryStores, options: RebuildOptions) -> Beginning:
+    texts = stores.reader.checkpoints(stores.scope)
+    beginning = choose_beginning(stores.scope, stores.chain(), texts, broken_ok=options.broken_ok)
+    verify_beginning(beginning, broken_ok=options.broken_ok)
+    if not beginning.chain.objects and beginning.start is None:
         raise AuditError(f"no audit object of {stores.scope} was found: there is nothing to rebuild from")
-    return chain
+    return beginning
 
 
 def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebuilt, str]:
@@ -110,12 +125,12 @@ def write_rebuilt(stores: RecoveryStores, options: RebuildOptions) -> tuple[Rebu
         raise LeaseHeld(found.owner, found.expires_at)
     if found is not None and found.ledger is not None:
         return _replaced(stores, options, found)
-    made, chain = rebuild(stores, options)
+    made, beginning = rebuild(stores, options)
     kept = stores.items.set_aside(stores.scope, found.text) if found is not None and found.text else ""
     # Above every epoch on record: no key of the audit is ever written under twice, and no old grant is valid again.
-    epoch = max(found.epoch if found is not None else 0, chain.epoch) + 1
+    epoch = max(found.epoch if found is not None else 0, beginning.chain.epoch) + 1
     repaid = _store_owed(stores, options)
-    ledger = record_change(stores, epoch, _change(made, chain, found), "rebuild")
+    ledger = record_change(stores, epoch, _change(made, beginning, found), "rebuild")
     stores.items.put(stores.scope, found, ledger, epoch, stores.clock.now(), made.commands)
     # What is stored beside the ledger goes the usual way; if this is cut short, the same command does it again.
     grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
@@ -129,11 +144,11 @@ def _replaced(stores: RecoveryStores, options: RebuildOptions, found: StoredLedg
     """Replace a sound ledger under the lease, as a cycle would."""
     grant = stores.store.acquire(stores.scope, stores.owner, stores.clock.now(), stores.settings.cycle.run_seconds)
     try:
-        made, chain = rebuild(stores, options)
+        made, beginning = rebuild(stores, options)
         if grant.ledger is not None:
             check_portfolio(grant.ledger, frozenset({made.ledger.portfolio} - {""}))
         kept = stores.items.set_aside(stores.scope, found.text)
-        change, repaid = _change(made, chain, found), _store_owed(stores, options)
+        change, repaid = _change(made, beginning, found), _store_owed(stores, options)
         ledger = record_change(stores, grant.epoch, change, "rebuild")
         stores.store.commit(grant, ledger, fills=change.fills, finished=change.finished, repaid=repaid, release=True)
     except TraderError:
@@ -169,9 +184,11 @@ def record_change(stores: RecoveryStores, epoch: int, change: Change, part: str)
     return replace(change.ledger, audit_head=stores.audit.write(AuditObject(key, change.ledger.audit_head, events)))
 
 
-def _change(made: Rebuilt, chain: Chain, found: StoredLedger | None) -> Change:
+def _change(made: Rebuilt, beginning: Beginning, found: StoredLedger | None) -> Change:
+    chain = beginning.chain
     body = {
         "objects": len(chain.objects),
+        "checkpoint": beginning.start.key if beginning.start is not None else "",
         "head": chain.head,
         "ledger": digest_of(made.ledger),
         "replaced": hashlib.sha256(to_bytes(found.text)).hexdigest() if found is not None and found.text else "",

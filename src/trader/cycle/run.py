@@ -20,6 +20,7 @@ from trader.cycle.alarms import (
     note_zeros,
 )
 from trader.cycle.capital import record_capital_change
+from trader.cycle.checkpoint import write_checkpoint
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -139,6 +140,7 @@ def _finish(run: RunState, state: TradingState, part: str) -> CycleReport:
     _name_exposed(run)
     run.apply_commands()
     run.note_bars()
+    write_checkpoint(run)
     run.write_audit(part, urgent=part == "outcome")
     overdue = _list_overdue(run, state)
     outcome, reason = _conclude(run, state, overdue)

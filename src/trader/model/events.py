@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     COMMANDS_FORGOTTEN = "CommandsForgotten"
     DRAWDOWN_CLEARED = "DrawdownCleared"
     CYCLE_SETTLED = "CycleSettled"
+    CHECKPOINT_WRITTEN = "CheckpointWritten"
     LEDGER_REBUILT = "LedgerRebuilt"
     LEDGER_ADJUSTED = "LedgerAdjusted"
 
@@ -97,6 +98,18 @@ class OwedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """The books of a month's beginning as their final bytes. It stands beside the chain: a record names its digest."""
+
+    key: str
+    body: str
+
+    def text(self) -> str:
+        """Return the whole file."""
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
 class AuditObject:
     """One file of the audit log. Its first line names the digest of the object before it."""
 
@@ -122,3 +135,7 @@ class AuditObject:
     def digest(self) -> str:
         """SHA-256 of the file."""
         return sha256_hex(self.text())
+
+
+#: Whatever is written to the audit, once and for good.
+AuditText = AuditObject | OwedRecord | CheckpointRecord

@@ -72,7 +72,8 @@ class Ledger:
     of each series that the last tick read up to which bar the audit has it. ``round_trips`` has a row for each of the
     newest lots that closed, see ``model.round_trips``. ``recorded_capital`` is the capital as the last recorded flow
     left it. By the last look at the venue ``cash_shortage`` is missing there, or is in other quote assets than in the
-    books: ``cash_shifted`` names those of which there is too little.
+    books: ``cash_shifted`` names those of which there is too little. ``checkpoint`` is the newest UTC month that the
+    audit has a checkpoint of, or begins in.
     """
 
     scope: Scope
@@ -119,6 +120,7 @@ class Ledger:
     recorded_capital: Notional | None = None
     cash_shortage: CashShortage | None = None
     cash_shifted: tuple[Asset, ...] = ()
+    checkpoint: str = ""
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from trader.adapters.aws.clients import URGENT_REQUEST_SECONDS, read_error_code, translate_errors
 from trader.errors import AuditConflict, AuditError
 from trader.model.codec import sha256_hex
-from trader.model.events import AuditObject, OwedRecord
+from trader.model.events import AuditText
 
 _EXISTS = "PreconditionFailed"
 #: Another conditional write is under way. Nothing was stored: send again.
@@ -48,7 +48,7 @@ class S3AuditLog:
         self._monotonic = monotonic
         self._sleep = sleep
 
-    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:
+    def write(self, record: AuditText, *, urgent: bool = False) -> str:
         """Store the object; identical bytes under the same key are the same object.
 
         Where another write under the key is under way, it is sent again, four times in all. Of an urgent write no

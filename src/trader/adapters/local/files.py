@@ -35,7 +35,7 @@ from trader.adapters.local.atomic_files import (
 from trader.adapters.local.lease import Kept, LeasedStore
 from trader.errors import AccountReplaced, AuditConflict, AuditError, StoreUnavailable
 from trader.model.codec import canonical_json, read_stored, sha256_hex, translate_damage
-from trader.model.events import AuditObject, OwedRecord
+from trader.model.events import AuditText
 from trader.model.ids import Scope
 from trader.model.order_record import OrderRecord
 from trader.model.orders import Fill
@@ -131,7 +131,7 @@ class FileAuditLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, record: AuditObject | OwedRecord, *, urgent: bool = False) -> str:  # noqa: ARG002 - a disk is quick
+    def write(self, record: AuditText, *, urgent: bool = False) -> str:  # noqa: ARG002 - a disk is quick
         text, path = record.text(), self._folder / record.key
         if Path(record.key).is_absolute() or ".." in Path(record.key).parts:
             raise AuditError(f"{record.key} is not a key")
