@@ -15,14 +15,15 @@ from desk.recovery.evidence import Finding, find_stamp
 from desk.recovery.places import Judged
 from desk.recovery.replay import ADOPTED
 from trader.errors import AuditError, LedgerCorrupt
+from trader.model.carried import ENTRIES_MAX
 from trader.model.checkpoints import Checkpoint, name_checkpoint, read_checkpoint
 from trader.model.codec import sha256_hex
 from trader.model.cycle_state import AlarmState
 from trader.model.events import EventKind
 from trader.model.ids import CycleId, Instant, Scope
 from trader.model.ledger import Ledger
-from trader.model.money import ZERO
-from trader.model.orders import Fill
+from trader.model.money import ZERO, plain
+from trader.model.orders import Fill, Side
 from trader.ports import ExchangeAdapter
 
 _UNNAMED = "no record that is left names it: its run ended before the commit, or that record has ended by its age"
@@ -188,21 +189,24 @@ def _is_since(each: Break, began: Instant) -> bool:
 def compare_with_venue(start: Found, exchange: ExchangeAdapter) -> list[str]:
     """Compare what a checkpoint says was bought of each open lot with the fills that the venue lists of its orders.
 
-    Only orders whose venue ids are known can be asked for. Raises: VenueError.
+    They are asked for by the venue's ids, whatever their age. A lot of which an operator booked a part, or that does
+    not name all of its orders, cannot be compared; of one of which some is sold, no less may have been bought than is
+    left. Raises: VenueError.
     """
     told: list[str] = []
-    checkpoint = start.checkpoint
-    for lot_id in sorted(checkpoint.ledger.lots):
-        records = [*checkpoint.ledger.orders_of(lot_id)]
-        records += [checkpoint.entries[lot_id]] if lot_id in checkpoint.entries else []
-        for record in (each for each in records if each.intent.is_entry and each.filled):
-            name, venue_id = record.intent.client_order_id, record.venue_order_id
-            if venue_id is None or venue_id.startswith(ADOPTED):
-                continue
-            rows = exchange.order_fills([venue_id])
-            listed = sum((row.quantity for row in rows if isinstance(row, Fill)), ZERO)
-            if not listed:
-                told.append(f"order {name}: the venue lists no fill of it any more; bought as the checkpoint has it")
-            elif listed != record.filled:
-                told.append(f"order {name}: the checkpoint has {record.filled} bought, the venue {listed}")
+    ledger = start.checkpoint.ledger
+    for lot_id, lot in sorted(ledger.lots.items()):
+        fills = [fill for each in ledger.orders_of(lot_id) for fill in each.fills]
+        carried = lot.carried.entries if lot.carried is not None else ()
+        names = dict.fromkeys((*carried, *(fill.venue_order_id for fill in fills if fill.side is Side.BUY)))
+        is_named = bool(carried) or lot.carried is None
+        if not is_named or len(carried) == ENTRIES_MAX or any(each.startswith(ADOPTED) for each in names):
+            continue
+        rows = exchange.order_fills(tuple(names))
+        bought = sum((row.quantity for row in rows if isinstance(row, Fill) and row.side is Side.BUY), ZERO)
+        is_sold_from = bool(lot.realized) or any(fill.side is Side.SELL for fill in fills)
+        if not bought:
+            told.append(f"lot {lot_id}: the venue lists no buy of it any more; it is as the checkpoint has it")
+        elif bought < lot.quantity or (bought > lot.quantity and not is_sold_from):
+            told.append(f"lot {lot_id}: the checkpoint has {plain(lot.quantity)} of it, the venue {plain(bought)}")
     return told

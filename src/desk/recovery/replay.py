@@ -53,7 +53,7 @@ class Replay:
     """The books as they grow. ``doubtful`` are conversions that may have been done behind the record's back.
 
     Without ``trades`` nothing announced was ever sent. ``careful``: the record has gaps, so the peak never falls.
-    ``kept`` are orders that had left the books before the first object.
+    ``kept`` are orders that had left the books before.
     """
 
     settings: Settings
@@ -177,13 +177,12 @@ class Replay:
     # --- what was decided and done
 
     def apply_flow(self, event: Recorded) -> None:
-        if event.body.get("opening"):
-            self.openings += 1
-            if self.openings > 1:
-                told = "the books were opened a second time; both records are folded into one"
-                self.unknown.append(f"{self._key}: {told}")
+        if not event.body.get("opening"):
+            self.ledger = record_flow(self.ledger, Notional(event.body["change"]))
             return
-        self.ledger = record_flow(self.ledger, Notional(event.body["change"]))
+        self.openings += 1
+        if self.openings > 1:
+            self.unknown.append(f"{self._key}: the books were opened a second time; both records are folded into one")
 
     def apply_inputs(self, event: Recorded) -> None:
         self._inputs_at = Instant(event.body["now"])

@@ -9,13 +9,11 @@ import contextlib
 from collections.abc import Mapping
 
 from trader.cycle.run_state import RunState
-from trader.errors import AuditError, LedgerCorrupt, StoreUnavailable
+from trader.errors import AuditError
 from trader.model.checkpoints import Checkpoint, find_month, leave_out_caches
 from trader.model.commands import Command
 from trader.model.events import AuditNote, EventKind
 from trader.model.frozen import replace
-from trader.model.ids import ClientOrderId
-from trader.model.order_record import OrderRecord
 
 #: With less than this left, a later run writes it: it is a whole month early enough.
 _SPARE_SECONDS = 30
@@ -37,7 +35,7 @@ def write_checkpoint(run: RunState) -> None:
     is_disturbed = run.records.is_owing or run.grant.commands != run.commands
     if is_disturbed or not run.time.has_time(_SPARE_SECONDS):
         return
-    record = Checkpoint(month, leave_out_caches(before), _list_commands(run), _find_entries(run)).make_record()
+    record = Checkpoint(month, leave_out_caches(before), _list_commands(run)).make_record()
     with contextlib.suppress(AuditError):
         digest = audit.write(record, urgent=True)
         body = {
@@ -56,14 +54,3 @@ def _list_commands(run: RunState) -> Mapping[str, Command]:
     """List the commands that stand and that runs before this one have acted on; newer ones are on record from now."""
     applied = run.before.applied_commands
     return {slot: each for slot, each in run.commands.slots.items() if not each.is_newer(applied.get(slot))}
-
-
-def _find_entries(run: RunState) -> Mapping[ClientOrderId, OrderRecord]:
-    """Find the entries of open lots that the ledger does not remember. Without them there is less to compare with."""
-    forgotten = [lot_id for lot_id in run.before.lots if lot_id not in run.before.orders]
-    found: Mapping[ClientOrderId, OrderRecord] = {}
-    if forgotten:
-        with contextlib.suppress(StoreUnavailable, LedgerCorrupt):
-            records = run.ports.store.read_finished(run.grant.scope, forgotten)
-            found = {each.intent.client_order_id: each for each in records}
-    return found

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from trader.errors import InvariantViolation
-from trader.model.carried import CarriedFills, CarriedLot
+from trader.model.carried import ENTRIES_MAX, CarriedFills, CarriedLot
 from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger, SubLedger
@@ -24,6 +24,7 @@ from trader.model.unknown import NONE_UNKNOWN
 _SIZE_TOLERANCE = Decimal("1e-12")
 #: What a part of a lot cost is rounded down to this; the difference stays with the rest of the lot.
 _COST_INCREMENT = Decimal("1e-12")
+_NOTHING_CARRIED = CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0))
 
 
 def exceeds_intent(record: OrderRecord, fill: Fill) -> bool:
@@ -74,8 +75,11 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     taken = build_lot(old, lot)
     if taken is None:
         return ledger
-    kept = lot.carried.unknown if lot.carried is not None else NONE_UNKNOWN
-    carried = CarriedLot(taken.quantity, taken.cost, taken.entry_fees, taken.realized, kept)
+    before = lot.carried or _NOTHING_CARRIED
+    bought = (fill.venue_order_id for each in old for fill in each.fills if fill.side is Side.BUY)
+    entries = tuple(dict.fromkeys((*before.entries, *sorted(bought))))[:ENTRIES_MAX]
+    sums = taken.quantity, taken.cost, taken.entry_fees, taken.realized
+    carried = CarriedLot(*sums, entries, before.unknown)
     staying = [seal_fills(record, until) for record in records]
     after = build_lot(staying, replace(lot, carried=carried))
     if after is None or replace(after, carried=lot.carried) != lot:
@@ -121,7 +125,7 @@ def build_lot(records: Collection[OrderRecord], old: Lot | None) -> Lot | None:
     begun = old if old is not None and old.carried is not None else _begin_lot(entries, old)
     if begun is None:
         return None
-    carried = begun.carried or CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0))
+    carried = begun.carried or _NOTHING_CARRIED
     quantity, cost, fees, realized = carried.quantity, carried.cost, carried.entry_fees, carried.realized
     waiting = list(_in_order(fill for record in records for fill in record.fills))
     while waiting:

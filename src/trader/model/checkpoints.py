@@ -9,9 +9,8 @@ from trader.model.codec import canonical_json, read_stored, sha256_hex
 from trader.model.commands import Command
 from trader.model.events import CheckpointRecord
 from trader.model.frozen import replace
-from trader.model.ids import ClientOrderId, Instant, Scope, utc_day
+from trader.model.ids import Instant, Scope, utc_day
 from trader.model.ledger import Ledger
-from trader.model.order_record import OrderRecord
 from trader.model.schema import SCHEMA, upgrade_stored
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
 
@@ -24,14 +23,12 @@ class Checkpoint:
     """The ledger of a month's beginning, without caches, and what lay beside it and no record of the month tells.
 
     The records that follow begin with the one whose predecessor is ``ledger.audit_head``. ``commands`` are those that
-    stood and were acted on; ``entries`` are the orders that opened lots and are not in the ledger any more: by the
-    venue's ids of them their fills can be asked for, whatever their age.
+    stood and were acted on.
     """
 
     month: str
     ledger: Ledger
     commands: Mapping[str, Command] = field(default_factory=dict)
-    entries: Mapping[ClientOrderId, OrderRecord] = field(default_factory=dict)
     schema: int = SCHEMA
     unknown: UnknownFields = NONE_UNKNOWN
 

@@ -442,7 +442,7 @@ def test_what_nobody_keeps_a_record_of_is_decided_and_sent_all_the_same() -> Non
         assert (CycleOutcome.COMPLETED, "") == (report.outcome, report.reason)
         unkept.pass_bars()
 
-    assert replace(kept.ledger, audit_head="", bars_on_record={}) == unkept.ledger
+    assert replace(kept.ledger, audit_head="", bars_on_record={}, checkpoint="") == unkept.ledger
     assert kept.stored == unkept.stored
     assert unkept.ledger.closed_lots
     assert not unkept.audit.texts
