@@ -16,7 +16,7 @@ from pathlib import Path
 
 from desk.drill.growth_lots import DUE_AFTER, TROUBLES, LotWorld
 from desk.drill.growth_measure import WINDOW, Growth, measure_account_item, measure_growth, measure_ledger_item
-from desk.drill.growth_trades import PLAYED, TRIPS_A_DAY, PaperWorld, RepricedWorld, RestingWorld
+from desk.drill.growth_trades import PLAYED, TRIPS_A_DAY, PaperWorld, RatchetWorld, RepricedWorld, RestingWorld
 from desk.drill.growth_world import SCOPE, GrowthWorld, Run
 from trader.adapters.config.files import load_settings
 from trader.cycle import run_cycle
@@ -28,7 +28,7 @@ from trader.sim.account import SimAccount
 
 _CONFIG = Path(__file__).parents[3] / "config"
 
-CYCLES, _PAPER_DAYS = 600, 60
+CYCLES, _PAPER_DAYS, _RAISES = 600, 60, 200
 #: An item may have so many KB; DynamoDB takes no more than 400.
 ITEM_KB_MAX = 100
 # The memory of orders is 12 cycles, every other rhythm of the stories divides it.
@@ -49,6 +49,7 @@ STORIES = (
     *(Story(trouble.name, partial(LotWorld, trouble)) for trouble in TROUBLES),
     Story(f"{CYCLES // 2} resting entries, none filled", RestingWorld),
     Story(f"a parent repriced {CYCLES // 2} times, none filled", RepricedWorld),
+    Story(f"a lot with {_RAISES} raised stops, a day apart", RatchetWorld, 2 * _RAISES, 2),
     Story(
         f"{TRIPS_A_DAY} round trips a day, {_PAPER_DAYS} days",
         PaperWorld,
@@ -180,6 +181,8 @@ that has to fit into one can be committed no more, and nothing is sold.
   half are cancelled by a person.
 - The parent is one purchase from the first cycle to the last: the market rises by a cent a cycle, so its child is left
   behind, goes, and the next one follows in the cycle after. That is more children than a day has cycles.
+- Of each day with a raised stop two cycles are played: that in which its strategy raises it, so that the order at the
+  venue is replaced, and the next.
 - Of the round trips in PAPER those cycles are played in which something happens, {played} of 14. Each is an entry that
   rests, a bracket and a sale.
 

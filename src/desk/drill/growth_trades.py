@@ -18,9 +18,12 @@ from trader.model.ids import StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.lots import EVERY_EXIT, GeneralExit
 from trader.model.market import BarsNeeded, Candle, Product
+from trader.model.money import Price
 from trader.model.orders import Side
+from trader.model.targets import StopChange
 from trader.settings import Settings
 from trader.settings.policy import StrategySettings
+from trader.strategies.base import Answer
 
 _STRATEGY = StrategyId("drill")
 _LOW, _IDLE, _HIGH = 100.0, 101.0, 102.0
@@ -145,6 +148,63 @@ class RepricedWorld(GrowthWorld):
         if period < _SET_UP - 1:
             return make_flat_bar(_IDLE, _BUSY, start)
         return make_flat_bar(round(_LOW + max(period - _SET_UP + 1, 0) * self._STEP, 2), _BUSY, start)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratchet:
+    """Buys once, and raises the stop of what it has by a step whenever that is a day old."""
+
+    step: Decimal
+    reads_triggers: ClassVar[bool] = False
+    bars: ClassVar[Sequence[BarsNeeded]] = ()
+    exits: ClassVar[Set[GeneralExit]] = frozenset()
+
+    def propose(self, context: StrategyContext) -> Sequence[Answer]:
+        """Look at what is held."""
+        if not context.lots:
+            buys = (
+                propose_purchase(each.product, stop_pct=50, target_pct=900, hold_hours=1000)
+                for each in context.candidates.values()
+            )
+            return [replace(buy, max_hold_hours=None) for buy in buys]
+        return [
+            StopChange(_STRATEGY, lot.product_id, lot.base, lot.lot_id, Price(lot.bracket.stop_price + self.step))
+            for lot in context.lots
+        ]
+
+
+class RatchetWorld(GrowthWorld):
+    """One lot whose stop is raised once a day: the order at the venue is replaced each time.
+
+    Of each day two cycles are played: the one in which the stop is raised, and the next.
+    """
+
+    _STEP = Decimal("0.2")
+
+    def __init__(self, settings: Settings, cycles: int, run: Run = run_cycle) -> None:
+        periods = (cycles // 2 + 1) * _DAY + _SET_UP
+        super().__init__(add_strategy(settings), self._make_bar, periods, {_STRATEGY: Ratchet(self._STEP)}, run)
+        self._stops: set[Price] = set()
+
+    def set_up(self) -> None:
+        for period in range(_SET_UP + 3):
+            self.play(period)
+        if len(self.ledger().lots) != 1:
+            raise RuntimeError(f"{len(self.ledger().lots)} lots were set up")
+
+    def play_next(self, number: int) -> None:
+        day, place = divmod(number, 2)
+        self.play(_SET_UP + (day + 1) * _DAY + place)
+        self._stops |= {lot.bracket.stop_price for lot in self.ledger().lots.values()}
+
+    def check(self, cycles: int) -> None:
+        at_venue = {order.stop_price for order in self.account().active.values()}
+        if len(self._stops) != cycles // 2 or at_venue != {max(self._stops)}:
+            raise RuntimeError(f"{len(self._stops)} stops in {cycles} cycles, {at_venue} at the venue")
+
+    def _make_bar(self, period: int, start: int) -> Candle:
+        low = _LOW - 1 if period <= _SET_UP + 2 else _LOW
+        return Candle(start, _LOW, _LOW, low, _LOW, _BUSY)
 
 
 #: Periods of a round trip, of a day, and what is traded of it.
