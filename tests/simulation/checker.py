@@ -59,8 +59,9 @@ class AuditFile:
 
 
 def records_of(world: ObservedWorld) -> Mapping[str, str]:
-    """Every audit object by its key, stored or owed: an owed one counts until it is stored."""
-    return {**world.owed_texts(), **world.audit_texts()}
+    """Every object of the chain by its key, stored or owed: an owed one counts until it is stored. No checkpoints."""
+    stored = {key: text for key, text in world.audit_texts().items() if not key.startswith("checkpoints/")}
+    return {**world.owed_texts(), **stored}
 
 
 def violations(world: ObservedWorld, largest: Decimal | None = None) -> list[str]:
@@ -351,7 +352,8 @@ def _parents(
     found = [f"parent {key} was opened by {run}, which is no tick" for key, run in opened.items() if "-" in run]
     bought = defaultdict[str, Decimal](Decimal)
     for order in ours:
-        if order.side is Side.BUY:
+        # What release 0.2.0 announced had no parent, and no number among those of its wish.
+        if order.side is Side.BUY and "n" in announced.get(order.root, {"n": 0}):
             bought[_lot_of(order, announced)] += order.filled + (order.remaining if order.final_at is None else ZERO)
     found += [f"lot {lot} has no parent" for lot in bought.keys() - opened.keys()]
     # What one run announced and never committed, another may decide anew.
@@ -368,7 +370,7 @@ def _parents(
 def _decision_of(intent: Mapping[str, Any]) -> tuple[str, ...]:
     lot = "" if intent["purpose"] == OrderPurpose.ENTRY else intent["lot_id"]
     names = ("cycle_id", "strategy", "product_id", "side", "purpose", "n")
-    return (*(str(intent[name]) for name in names), lot)
+    return (*(str(intent.get(name)) for name in names), lot)
 
 
 def _announcements(files: Iterable[AuditFile]) -> list[str]:
