@@ -1,3 +1,3 @@
 """A trading system for Coinbase spot: one stateless cycle per tick, pure inside."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
