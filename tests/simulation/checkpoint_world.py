@@ -5,34 +5,34 @@ Records end by their age as the bucket's rule has it; checkpoints stay. Beside t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Self
 
 from desk.drill.growth import make_settings
 from desk.drill.growth_trades import propose_purchase
 from desk.drill.growth_world import SCOPE, GrowthWorld, make_flat_bar
-from desk.in_memory import InMemoryAuditLog
+from desk.in_memory import InMemoryAuditLog, InMemoryStateStore
 from desk.recovery.store import RecoveryStores
 from simulation.recovery_world import InMemoryLedgerItems
 from trader.errors import AuditError
-from trader.model.codec import encode
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.events import AuditText, CheckpointRecord
-from trader.model.ids import Instant, Scope, StrategyId
+from trader.model.ids import Scope, StrategyId
 from trader.model.inputs import StrategyContext
-from trader.model.lots import GeneralExit
+from trader.model.lots import GeneralExit, Lot
 from trader.model.market import BarsNeeded, Candle
 from trader.settings.policy import StrategySettings
 
 HOLDER, TRADER = StrategyId("holder"), StrategyId("trader")
 DAY_PERIODS, DAY_SECONDS = 288, 86_400
 LOW, IDLE, HIGH = 100.0, 101.0, 102.0
-_SET_UP = 6
+SET_UP = 6
 #: Every so many days a round trip begins, in the middle of the day; of it these periods are played.
-_TRIP_DAYS, _TRIP, _RISE, _PLAYED = 9, 144, 6, (0, 2, 7, 8, 20)
+TRIP_DAYS, TRIP, _RISE, PLAYED = 9, 144, 6, (0, 2, 7, 8, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +78,40 @@ class Trader:
         ]
 
 
-class MortalAudit(InMemoryAuditLog):
-    """An audit in which checkpoints may be refused, and at which a run can be made to die."""
+class Death(StrEnum):
+    """Where the run that writes a checkpoint dies."""
 
-    def __init__(self) -> None:
+    NOWHERE = "nowhere"
+    BEFORE = "before it is written"
+    AFTER = "after it is written"
+    BESIDE = "after the record that names it"
+
+
+class MortalAudit(InMemoryAuditLog):
+    """An audit in which checkpoints may be refused, and at which a run can be made to die.
+
+    ``tries`` has, of each checkpoint that was tried, what *count* said then, and whether it was urgent.
+    """
+
+    def __init__(self, count: Callable[[], int]) -> None:
         super().__init__()
-        self.refuses = self.dies_before = self.dies_after = False
-        self.tried = 0
+        self.refuses, self.death = False, Death.NOWHERE
+        self.tries: list[tuple[int, bool]] = []
+        self._count = count
 
     def write(self, record: AuditText, *, urgent: bool = False) -> str:
         if not isinstance(record, CheckpointRecord):
-            return super().write(record, urgent=urgent)
-        self.tried += 1
+            digest = super().write(record, urgent=urgent)
+            if self.death is Death.BESIDE and "CheckpointWritten" in record.text():
+                raise KilledError
+            return digest
+        self.tries.append((self._count(), urgent))
         if self.refuses:
             raise AuditError("the bucket takes no checkpoint")
-        if self.dies_before:
+        if self.death is Death.BEFORE:
             raise KilledError
         digest = super().write(record, urgent=urgent)
-        if self.dies_after:
+        if self.death is Death.AFTER:
             raise KilledError
         return digest
 
@@ -111,24 +127,29 @@ class CheckpointWorld(GrowthWorld):
         section = StrategySettings(Decimal(40), 1, None, enabled=True)
         settings = replace(make_settings(), strategies={HOLDER: section, TRADER: section})
         strategies = {HOLDER: Holder(), TRADER: Trader()}
-        self.audit, self.days, self._retention_days = MortalAudit(), days, retention_days
-        super().__init__(settings, self._make_bar, (days + 1) * DAY_PERIODS + _SET_UP, strategies)
+        self.audit, self._retention_days = MortalAudit(lambda: self.venue.sent), retention_days
+        super().__init__(settings, self._make_bar, (days + 1) * DAY_PERIODS + SET_UP, strategies)
 
     def open_audit(self) -> InMemoryAuditLog:
         return self.audit
 
     def set_up(self) -> None:
-        for period in range(_SET_UP):
+        for period in range(SET_UP):
             self.play(period)
 
     def play_next(self, number: int) -> None:
         """Play a day."""
-        begin = _SET_UP + number * DAY_PERIODS
+        begin = SET_UP + number * DAY_PERIODS
         self.play(begin)
-        if _is_trip(number):
-            for place in _PLAYED:
-                self.play(begin + _TRIP + place)
+        for place in PLAYED if is_trip(number) else ():
+            self.play(begin + TRIP + place)
         self.end_records()
+
+    def play_days(self, first: int, end: int) -> Self:
+        """Play these days one after the other."""
+        for number in range(first, end):
+            self.play_next(number)
+        return self
 
     def check(self, cycles: int) -> None:
         if HOLDER not in {lot.strategy for lot in self.ledger().lots.values()}:
@@ -149,58 +170,54 @@ class CheckpointWorld(GrowthWorld):
         """The checkpoints beside it."""
         return {key: text for key, text in self.audit.texts.items() if key.startswith("checkpoints/")}
 
-    def lose_table(self) -> None:
-        """Lose the ledger and all that lies beside it."""
-        self.store.texts.clear()
-        self.store._fills.clear()
-        self.store._finished.clear()
-
-    def recovery(self) -> RecoveryStores:
-        """Everything that a recovery touches."""
+    def recovery(
+        self, records: Mapping[str, str] | None = None, checkpoints: Mapping[str, str] | None = None
+    ) -> RecoveryStores:
+        """Everything that a recovery touches, with an empty table; other *records* and *checkpoints* if given."""
+        store = InMemoryStateStore()
+        reader = _Reader(
+            self.records() if records is None else records, self.checkpoints() if checkpoints is None else checkpoints
+        )
         return RecoveryStores(
             settings=self.settings,
             scope=SCOPE,
             owner="operator",
-            store=self.store,
-            items=InMemoryLedgerItems(self.store),  # type: ignore[arg-type]
+            store=store,
+            items=InMemoryLedgerItems(store),  # type: ignore[arg-type]
             audit=self.audit,
-            reader=_Reader(self),
+            reader=reader,
             exchange=self.venue,  # type: ignore[arg-type]
             clock=self.clock,
         )
 
     def _make_bar(self, period: int, start: int) -> Candle:
         # A cycle sees the bar before its own period.
-        day, place = divmod(period + 1 - _SET_UP, DAY_PERIODS)
-        place -= _TRIP
-        if not _is_trip(day) or not 0 <= place < 2 * _TRIP // 3:
+        day, place = divmod(period + 1 - SET_UP, DAY_PERIODS)
+        place -= TRIP
+        if not is_trip(day) or not 0 <= place < 2 * TRIP // 3:
             return make_flat_bar(IDLE, 2000.0, start)
         price = LOW if place < _RISE else HIGH
         return Candle(start, price, price, price - 1 if price == LOW else price, price, 2000.0)
 
 
+@dataclass(frozen=True, slots=True)
 class _Reader:
-    def __init__(self, world: CheckpointWorld) -> None:
-        self._world = world
+    records: Mapping[str, str]
+    beside: Mapping[str, str]
 
     def texts(self, _: Scope) -> Mapping[str, str]:
-        return self._world.records()
+        return self.records
 
     def checkpoints(self, _: Scope) -> Mapping[str, str]:
-        return self._world.checkpoints()
+        return self.beside
 
 
-def _is_trip(day: int) -> bool:
-    return day > 0 and day % _TRIP_DAYS == 0
+def is_trip(day: int) -> bool:
+    """Whether a round trip begins on a day."""
+    return day > 0 and day % TRIP_DAYS == 0
 
 
-def find_holding(world: CheckpointWorld) -> Instant:
-    """When the lot was opened that is held without a limit."""
+def find_lot(world: CheckpointWorld) -> Lot:
+    """The lot that is held without a limit."""
     (lot,) = (lot for lot in world.ledger().lots.values() if lot.strategy == HOLDER)
-    assert lot.max_hold_until is None
-    return lot.opened_at
-
-
-def plain(value: object) -> object:
-    """A value as its canonical JSON says it."""
-    return encode(value)
+    return lot

@@ -126,15 +126,18 @@ def read_chain(texts: Mapping[str, str]) -> Chain:
     for each in every:
         after.setdefault(each.previous, []).append(each)
     openings, rivals = _openings(after.get("", []), after)
-    gaps = [each for each in every if each.previous and each.previous not in digests]
+    objects: list[ChainObject] = []
+    orphaned = list(rivals)
+    lost = {each.previous: None for each in every if each.previous and each.previous not in digests}
+    # What two of them follow may have ended by its age: they are rivals as if it were there.
+    gaps = [heir for name in lost if (heir := _choose_heir(after[name], after, orphaned, breaks)) is not None]
     breaks += [
         Break(each.key, f"{each.key} follows {each.previous[:_SHOWN]}, which no object has as its digest")
         for each in gaps
     ]
     if every and not openings:
-        breaks.append(Break(every[0].key, f"no object begins the chain; the oldest is {every[0].key}"))
-    objects: list[ChainObject] = []
-    orphaned = list(rivals)
+        oldest = min(gaps or every, key=_place).key
+        breaks.append(Break(oldest, f"no object begins the chain; the oldest is {oldest}"))
     for start in sorted([*openings, *gaps], key=_place):
         _walk(start, after, objects, orphaned, breaks)
     return Chain(tuple(objects), tuple(orphaned), tuple(each.key for each in openings), tuple(breaks))
@@ -154,14 +157,25 @@ def _walk(
     at: ChainObject | None = start
     while at is not None:
         objects.append(at)
-        # What others follow was committed, whatever epoch somebody gives to an object that he puts in beside it.
-        heirs = sorted(after.get(at.digest, ()), key=lambda each: (each.digest in after, each.epoch, each.is_short))
-        at = heirs[-1] if heirs else None
-        for rival in heirs[:-1]:
-            orphaned.append(rival)
-            if rival.digest in after or not _is_given_up(rival, heirs[-1]):
-                told = f"{rival.key} and {heirs[-1].key} both follow {rival.previous[:_SHOWN]}"
-                breaks.append(Break(rival.key, told))
+        at = _choose_heir(after.get(at.digest, ()), after, orphaned, breaks)
+
+
+def _choose_heir(
+    heirs: Sequence[ChainObject],
+    after: Mapping[str, Sequence[ChainObject]],
+    orphaned: list[ChainObject],
+    breaks: list[Break],
+) -> ChainObject | None:
+    if not heirs:
+        return None
+    # What others follow was committed, whatever epoch somebody gives to an object that he puts in beside it.
+    *rivals, heir = sorted(heirs, key=lambda each: (each.digest in after, each.epoch, each.is_short))
+    for rival in rivals:
+        orphaned.append(rival)
+        if rival.digest in after or not _is_given_up(rival, heir):
+            told = f"{rival.key} and {heir.key} both follow {rival.previous[:_SHOWN]}"
+            breaks.append(Break(rival.key, told))
+    return heir
 
 
 def _is_given_up(rival: ChainObject, heir: ChainObject) -> bool:

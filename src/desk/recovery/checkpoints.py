@@ -16,11 +16,11 @@ from desk.recovery.places import Judged
 from desk.recovery.replay import ADOPTED
 from trader.errors import AuditError, LedgerCorrupt
 from trader.model.carried import ENTRIES_MAX
-from trader.model.checkpoints import Checkpoint, name_checkpoint, read_checkpoint
+from trader.model.checkpoints import Checkpoint, name_digest, read_checkpoint
 from trader.model.codec import sha256_hex
 from trader.model.cycle_state import AlarmState
 from trader.model.events import EventKind
-from trader.model.ids import CycleId, Instant, Scope
+from trader.model.ids import CycleId, Instant
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO, plain
 from trader.model.orders import Fill, Side
@@ -69,7 +69,7 @@ class Beginning:
                 yield f"{found.key}: {each.what} is {was}, and {becomes} by the records before it"
 
 
-def judge_checkpoints(scope: Scope, texts: Mapping[str, str], chain: Chain) -> tuple[list[Found], list[Judged]]:
+def judge_checkpoints(texts: Mapping[str, str], chain: Chain) -> tuple[list[Found], list[Judged]]:
     """Read the checkpoints, oldest first, and compare them with what the records say of them."""
     named = {
         str(event.body["key"]): (str(event.body["digest"]), each.key)
@@ -84,7 +84,7 @@ def judge_checkpoints(scope: Scope, texts: Mapping[str, str], chain: Chain) -> t
         if key not in texts:
             judged.append((True, Finding(key, 1, f"gone; {named_by} names it")))
             continue
-        is_same = sha256_hex(texts[key]) == digest if named_by else _is_its_name(scope, key, texts[key])
+        is_same = sha256_hex(texts[key]) == digest if named_by else _is_its_name(key, texts[key])
         if not is_same:
             judged.append((True, Finding(key, 1, f"not as it was: {named_by or 'its own name'} has another digest")))
             continue
@@ -98,19 +98,18 @@ def judge_checkpoints(scope: Scope, texts: Mapping[str, str], chain: Chain) -> t
     return found, judged
 
 
-def _is_its_name(scope: Scope, key: str, text: str) -> bool:
-    month = key.rpartition("/")[2][: len("2026-12")]
-    return key == name_checkpoint(scope, month, sha256_hex(text))
+def _is_its_name(key: str, text: str) -> bool:
+    return key.endswith(f"-{name_digest(text)}.json")
 
 
-def choose_beginning(scope: Scope, chain: Chain, texts: Mapping[str, str], *, broken_ok: bool = False) -> Beginning:
+def choose_beginning(chain: Chain, texts: Mapping[str, str], *, broken_ok: bool = False) -> Beginning:
     """Choose with what to begin: with the first record as long as it is there, as then all is proved by records.
 
     Where older records have ended, with the oldest checkpoint that a record names and from which the chain is sound:
     so most is told again, and each newer checkpoint is a witness of it. If breaks are taken as they are, a checkpoint
     after them counts more than a record with gaps; and without a sound one the newest that can be read.
     """
-    found, judged = judge_checkpoints(scope, texts, chain)
+    found, judged = judge_checkpoints(texts, chain)
     told = tuple(f"{finding.key}: {finding.what}" for is_wrong, finding in judged if is_wrong)
     named = [each for each in found if each.named_by]
     witnesses = {each.head: each for each in named}

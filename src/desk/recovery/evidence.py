@@ -39,7 +39,7 @@ class Evidence:
     """All there is to judge by: what lies and lay under each key, what is owed, the anchors, and the stored ledger.
 
     A record ends ``retention_days`` after it was stored, its last version as many days later. ``read_at`` is when all
-    this was read; if nobody says so, it is the newest instant in it.
+    this was read; if nobody says so, it is the newest instant in it. ``checkpoints`` lie beside the chain, by key.
     """
 
     history: History
@@ -48,6 +48,7 @@ class Evidence:
     stored: StoredLedger | None = None
     retention_days: int = 3650
     read_at: Instant | None = None
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> Instant:

@@ -49,14 +49,18 @@ def locate_evidence(location: StoreLocation, scope: Scope, *, retention_days: in
     items = locate_items(location)
     stored, owed = items.find(scope), items.read_owed(scope)
     if location.table is None or location.bucket is None:
-        folder = (location.home or Path()) / "audit"
-        return Evidence(FolderHistory(FolderAuditReader(folder)).read(scope), owed, stored=stored)
-    from desk.recovery.aws import S3History, read_anchors  # noqa: PLC0415 - a laptop needs no boto3
+        files = FolderAuditReader((location.home or Path()) / "audit")
+        history = FolderHistory(files).read(scope)
+        return Evidence(history, owed, stored=stored, checkpoints=files.checkpoints(scope))
+    from desk.recovery.aws import S3AuditReader, S3History, read_anchors  # noqa: PLC0415 - a laptop needs no boto3
     from trader.adapters.aws.clients import open_client  # noqa: PLC0415
 
-    history = S3History(open_client("s3"), location.bucket).read(scope)
+    s3 = open_client("s3")
+    history = S3History(s3, location.bucket).read(scope)
+    # After the records: what one of them names was stored before it.
+    checkpoints = S3AuditReader(s3, location.bucket).checkpoints(scope)
     anchors = read_anchors(open_client("logs"), location.anchors, scope) if location.anchors else Anchors()
-    return Evidence(history, owed, anchors, stored, retention_days, SystemClock().now())
+    return Evidence(history, owed, anchors, stored, retention_days, SystemClock().now(), checkpoints)
 
 
 def _in_folder(settings: Settings, location: StoreLocation, home: Path, *, writes: bool) -> RecoveryStores:

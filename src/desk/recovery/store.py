@@ -106,8 +106,9 @@ def _store_owed(stores: RecoveryStores, options: RebuildOptions) -> list[str]:
 
 
 def _verified(stores: RecoveryStores, options: RebuildOptions) -> Beginning:
-    texts = stores.reader.checkpoints(stores.scope)
-    beginning = choose_beginning(stores.scope, stores.chain(), texts, broken_ok=options.broken_ok)
+    # After the records: what one of them names was stored before it.
+    chain, texts = stores.chain(), stores.reader.checkpoints(stores.scope)
+    beginning = choose_beginning(chain, texts, broken_ok=options.broken_ok)
     verify_beginning(beginning, broken_ok=options.broken_ok)
     if not beginning.chain.objects and beginning.start is None:
         raise AuditError(f"no audit object of {stores.scope} was found: there is nothing to rebuild from")

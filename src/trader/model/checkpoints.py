@@ -9,7 +9,7 @@ from trader.model.codec import canonical_json, read_stored, sha256_hex
 from trader.model.commands import Command
 from trader.model.events import CheckpointRecord
 from trader.model.frozen import replace
-from trader.model.ids import Instant, Scope, utc_day
+from trader.model.ids import Instant, utc_day
 from trader.model.ledger import Ledger
 from trader.model.schema import SCHEMA, upgrade_stored
 from trader.model.unknown import NONE_UNKNOWN, UnknownFields
@@ -33,9 +33,9 @@ class Checkpoint:
     unknown: UnknownFields = NONE_UNKNOWN
 
     def make_record(self) -> CheckpointRecord:
-        """Write it down under its name, in which its digest begins: the same books are the same object."""
+        """Write it down as ``checkpoints/scope=…/2026-12-<digest>.json``: the same books are the same object."""
         body = canonical_json(self)
-        return CheckpointRecord(name_checkpoint(self.ledger.scope, self.month, sha256_hex(body)), body)
+        return CheckpointRecord(f"checkpoints/scope={self.ledger.scope}/{self.month}-{name_digest(body)}.json", body)
 
 
 def find_month(at: Instant) -> str:
@@ -43,9 +43,9 @@ def find_month(at: Instant) -> str:
     return utc_day(at)[:_MONTH_LENGTH]
 
 
-def name_checkpoint(scope: Scope, month: str, digest: str) -> str:
-    """Name the object, beside the folder of the scope's records: ``checkpoints/scope=…/2026-12-<digest>.json``."""
-    return f"checkpoints/scope={scope}/{month}-{digest[:_DIGITS]}.json"
+def name_digest(text: str) -> str:
+    """Return the digits of a checkpoint's digest that stand in its name."""
+    return sha256_hex(text)[:_DIGITS]
 
 
 def leave_out_caches(ledger: Ledger) -> Ledger:
