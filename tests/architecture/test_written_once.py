@@ -13,6 +13,11 @@ from typing import Any
 import pytest
 
 from architecture.test_template import Template, broken, listed, parsed, properties
+from trader.model.checkpoints import Checkpoint
+from trader.model.ids import Asset, CycleId, Scope
+from trader.model.ledger import open_ledger
+from trader.model.money import Notional
+from trader.ports import name_audit_object
 
 BUCKET = "arn:aws:s3:::audit"
 RECORD = f"{BUCKET}/audit/scope=LIVE#main/dt=2026-11-29/20261129T101500Z-00000007-decision.jsonl"
@@ -152,3 +157,15 @@ def test_old_versions_are_kept_as_long_as_records() -> None:
     *_, ends, _ = properties(parsed(), "AuditBucket")["LifecycleConfiguration"]["Rules"]
 
     assert {"NoncurrentDays": ends["ExpirationInDays"]} == ends["NoncurrentVersionExpiration"]
+
+
+def test_no_rule_ends_a_checkpoint() -> None:
+    """What a rule ends lies below the prefix of the records; checkpoints lie beside it, and within the grant of both."""
+    rules = properties(parsed(), "AuditBucket")["LifecycleConfiguration"]["Rules"]
+    ending = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule or "ExpirationDate" in rule]
+    record = name_audit_object(Scope("LIVE#main"), CycleId("20261201T000000Z"), 1, "decision")
+    checkpoint = Checkpoint("2026-12", open_ledger(Scope("LIVE#main"), Asset("USD"), Notional(1))).make_record()
+
+    assert ending
+    assert all(f"audit/{record}".startswith(prefix) for prefix in ending)
+    assert not any(f"audit/{checkpoint.key}".startswith(prefix) for prefix in ending)

@@ -3,7 +3,8 @@
 The audit is one that production wrote, two runs died in it and an hour of it was owed. It lies in a bucket with
 versions (moto's), its first day was written down by the template's own function. Each forgery is made twice: once as
 somebody does who may put and delete, once by one who deletes the old versions too. A history that was written anew and
-chained is told from the true one by versions and by what was written down; what is younger than that by versions.
+chained is told from the true one by versions and by what was written down; what is younger than that by versions. A
+checkpoint stands beside the chain: the record that names it tells it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 from desk.drill.audit_anchor import write_anchor
 from desk.drill.growth import make_settings
 from desk.drill.growth_world import SCOPE
-from desk.drill.tamper_ways import CHAINED, WAYS, Forged, Way, forge
+from desk.drill.tamper_ways import BESIDE, CHAINED, WAYS, Forged, Way, forge
 from desk.drill.tamper_world import Written, write_history
 from desk.recovery.anchors import Anchors, parse_anchors
 from desk.recovery.evidence import Evidence
@@ -46,6 +47,14 @@ class Told:
         """Whether everything was found, and nothing else."""
         return self.of == self.found > 0 and not self.mistaken and self.explained > 0
 
+    def count(self, judged: Verification, key: str, line: int, how: str) -> None:
+        """Count a forgery, and whether it was found where it is."""
+        self.of += 1
+        if any((each.key, each.line) == (key, line) for each in judged.found):
+            self.found += 1
+        else:
+            self.faults.append(f"{how}: not found at {key} line {line}")
+
     def line(self) -> str:
         """Write the line for machines."""
         return f"found={self.found} of={self.of} mistaken={self.mistaken} explained={self.explained}"
@@ -54,11 +63,11 @@ class Told:
 class Bucket:
     """One audit in a bucket of its own, and the times that its objects would have in the world that wrote them."""
 
-    def __init__(self, s3: Any, written: Written) -> None:
+    def __init__(self, s3: Any, written: Written, beside: Mapping[str, str] | None = None) -> None:
         self._s3, self._written, self.name = s3, written, f"audit-{next(_NUMBERS)}"
         s3.create_bucket(Bucket=self.name)
         s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
-        for key, text in written.texts.items():
+        for key, text in {**written.texts, **(written.checkpoints if beside is None else beside)}.items():
             self.put(key, text)
         self._first = {key: versions[0] for key, versions in self._rows().items()}
 
@@ -93,6 +102,12 @@ class Bucket:
             for key, versions in read.items()
         }
 
+    def checkpoints(self) -> Mapping[str, str]:
+        """Read what stands beside the chain, as the command does."""
+        from desk.recovery.aws import S3AuditReader  # noqa: PLC0415 - beside moto only
+
+        return S3AuditReader(self._s3, self.name).checkpoints(SCOPE)
+
     def anchors(self, day: str) -> Anchors:
         """Let the template's function write a day down."""
         return parse_anchors(write_anchor({"day": day}, self.name), SCOPE)
@@ -117,18 +132,19 @@ def run_drill(written: Written, s3: Any, *, step: int = 1, is_anchored: bool = T
     cases = list(_list_cases(written, anchors))[::step]
     if not is_anchored:
         anchors = Anchors()
-    _judge_honest(written, verify_audit(_evidence(written, bucket.history(), anchors, None)), told)
+    _judge_honest(written, verify_audit(_evidence(written, bucket, anchors, None)), told)
+    for key, way in product(written.checkpoints, BESIDE):
+        texts = dict(written.checkpoints)
+        line = way(texts, key)
+        judged = verify_audit(_evidence(written, Bucket(s3, written, texts), anchors, None))
+        told.count(judged, key, line, way.__name__)
     for key, way, chains, leaves_versions in cases:
         forged = forge(written.texts, key, way, chains=chains)
         bucket = Bucket(s3, written)
         bucket.replace(forged, leaves_versions=leaves_versions)
-        evidence = _evidence(written, bucket.history(), anchors, forged.head)
-        told.of += 1
-        if any((each.key, each.line) == (forged.key, forged.line) for each in verify_audit(evidence).found):
-            told.found += 1
-        else:
-            how = f"{way.__name__}{', chained anew' if chains else ''}{'' if leaves_versions else ', no versions left'}"
-            told.faults.append(f"{how}: not found at {forged.key} line {forged.line}")
+        judged = verify_audit(_evidence(written, bucket, anchors, forged.head))
+        how = f"{way.__name__}{', chained anew' if chains else ''}{'' if leaves_versions else ', no versions left'}"
+        told.count(judged, forged.key, forged.line, how)
     return told
 
 
@@ -143,12 +159,12 @@ def _list_cases(written: Written, anchors: Anchors) -> Iterator[tuple[str, Way, 
             yield from ((key, way, True, leaves_versions) for way in CHAINED)
 
 
-def _evidence(written: Written, history: History, anchors: Anchors, head: str | None) -> Evidence:
+def _evidence(written: Written, bucket: Bucket, anchors: Anchors, head: str | None) -> Evidence:
     stored = read_stored_item(written.item, "the drill's item")
     if head is not None and stored.ledger is not None:
         # Whoever may write the table gives the ledger the head that suits.
         stored = replace(stored, ledger=replace(stored.ledger, audit_head=head))
-    return Evidence(history, {}, anchors, stored)
+    return Evidence(bucket.history(), {}, anchors, stored, checkpoints=bucket.checkpoints())
 
 
 def _judge_honest(written: Written, judged: Verification, told: Told) -> None:

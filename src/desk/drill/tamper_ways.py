@@ -88,6 +88,22 @@ def exchange_objects(texts: Texts, key: str) -> int:
     return 1
 
 
+def edit_books(texts: Texts, key: str) -> int:
+    """Put another capital into a checkpoint."""
+    plain = json.loads(texts[key])
+    plain["ledger"]["capital"] += "0"
+    texts[key] = canonical_json(plain)
+    return 1
+
+
+def empty_books(texts: Texts, key: str) -> int:
+    """Take the lots out of a checkpoint, and its place in the chain."""
+    plain = json.loads(texts[key])
+    plain["ledger"]["audit_head"], plain["ledger"]["lots"] = "", {}
+    texts[key] = canonical_json(plain)
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Forged:
     """A forged audit: its texts, where it was forged, and the head that the ledger was given."""
@@ -110,6 +126,9 @@ WAYS: Sequence[Way] = (
 )
 #: Those that leave something to be chained anew.
 CHAINED: Sequence[Way] = (edit, delete_line, insert_line, reorder_lines, truncate, delete_object)
+
+#: What can be done to a checkpoint, which has one line and stands beside the chain.
+BESIDE: Sequence[Way] = (edit_books, empty_books, delete_object)
 
 
 def forge(texts: Mapping[str, str], key: str, way: Way, *, chains: bool) -> Forged:

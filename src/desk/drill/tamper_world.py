@@ -7,6 +7,7 @@ is honest, and must not be taken for a forgery.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from desk.drill.growth_trades import PLAYED, PaperWorld
 from desk.drill.growth_world import SCOPE
 from desk.in_memory import InMemoryAuditLog
 from trader.errors import AuditError
+from trader.model.codec import canonical_json
 from trader.model.events import AuditText, OwedRecord
 from trader.model.ids import Instant, utc_day
 from trader.ports import Clock
@@ -23,6 +25,8 @@ from trader.settings import Settings
 CYCLES = 80
 #: Before these cycles a run died, and in these the audit cannot be written.
 _KILLED, _DOWN = (9, 61), range(20, 27)
+#: Before this cycle the books are as if their last checkpoint were of the month before: its run writes one.
+_MONTH = 40
 
 
 class KeptAudit(InMemoryAuditLog):
@@ -58,8 +62,15 @@ class TamperWorld(PaperWorld):
     def play_next(self, number: int) -> None:
         if number in _KILLED:
             self._play_killed(number)
+        if number == _MONTH:
+            self._forget_checkpoint()
         self.audit.is_down = number in _DOWN
         super().play_next(number)
+
+    def _forget_checkpoint(self) -> None:
+        item = json.loads(self.store.texts[SCOPE])
+        item["ledger"]["checkpoint"] = "2026-10"
+        self.store.texts[SCOPE] = canonical_json(item)
 
     def _play_killed(self, number: int) -> None:
         """Let a run write its record and die: the lease was taken, nothing was committed, nothing was sent."""
@@ -77,10 +88,12 @@ class TamperWorld(PaperWorld):
 class Written:
     """An audit as it was written: its objects, when each was stored, the ledger's item, and the day that is over.
 
-    ``odd`` are the objects of runs that died and those that were stored late: out of the ordinary, and honest.
+    ``checkpoints`` stand beside it. ``odd`` are the objects of runs that died and those that were stored late: out of
+    the ordinary, and honest.
     """
 
     texts: Mapping[str, str]
+    checkpoints: Mapping[str, str]
     stored_at: Mapping[str, Instant]
     item: str
     first_day: str
@@ -96,8 +109,12 @@ def write_history(settings: Settings) -> Written:
         world.play_next(number)
     if world.venue.sent < CYCLES // len(PLAYED):
         raise RuntimeError(f"{world.venue.sent} orders were sent in {CYCLES} cycles")
+    checkpoints = {key: text for key, text in world.audit.texts.items() if key.startswith("checkpoints/")}
+    if len(checkpoints) != 1:
+        raise RuntimeError(f"{len(checkpoints)} checkpoints were written in {CYCLES} cycles")
     return Written(
-        texts=dict(world.audit.texts),
+        texts={key: text for key, text in world.audit.texts.items() if key not in checkpoints},
+        checkpoints=checkpoints,
         stored_at=dict(world.audit.written),
         item=world.store.texts[SCOPE],
         first_day=utc_day(world.instant(0)),

@@ -199,6 +199,19 @@ def test_rebuild_refuses_a_broken_chain_unless_told(home: Path, capsys: pytest.C
     assert "not known: scope=PAPER#main/" in told
 
 
+def test_rebuild_refuses_a_record_that_has_lost_its_beginning(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a checkpoint that helps: one line, which says that too, and nothing is touched."""
+    min((home / "audit").rglob("*.jsonl")).unlink()
+    before = everything_in(home)
+
+    refused, said = run("rebuild", "--home", str(home), "--write"), capsys.readouterr()
+
+    assert (1, True) == (refused, before == everything_in(home))
+    assert said.err.startswith("AuditError: the audit chain is broken: scope=PAPER#main/")
+    assert said.err.endswith("; there is no checkpoint from which it is sound\n")
+    assert 1 == said.err.count("\n")
+
+
 @pytest.mark.parametrize("command", ["show", "rebuild"])
 def test_folder_that_is_typed_counts_more_than_variables(
     command: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

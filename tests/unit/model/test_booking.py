@@ -21,10 +21,11 @@ from factories import (
     an_order_record,
 )
 from trader.errors import InvariantViolation
-from trader.model.booking import book_dust, book_fill, exceeds_intent, would_oversell
+from trader.model.booking import book_dust, book_fill, carry_fills, exceeds_intent, would_oversell
 from trader.model.capital import find_imbalance
+from trader.model.carried import ENTRIES_MAX, CarriedLot
 from trader.model.codec import decode, encode
-from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId
+from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId, VenueOrderId
 from trader.model.ledger import Ledger
 from trader.model.lots import Dust
 from trader.model.money import Notional, Price, Quantity
@@ -290,3 +291,25 @@ def test_order_record_keeps_its_fills_in_time_order() -> None:
 
     assert [NOW + 60, NOW + 70] == [fill.time for fill in ledger.orders[ENTRY].fills]
     assert OrderStatus.OPEN is ledger.orders[ENTRY].status
+
+
+def test_lot_names_the_orders_that_bought_it_once_their_fills_are_carried() -> None:
+    """Each once, those of before first, and so many at most: their fills can be asked for by these ids alone."""
+    ledger = a_held_ledger()
+    (lot,) = ledger.lots.values()
+    (bought,) = {fill.venue_order_id for record in ledger.orders_of(lot.lot_id) for fill in record.fills}
+
+    ledger = carry_fills(ledger, lot.lot_id, Instant(NOW + 3600))
+    carried = ledger.lots[lot.lot_id].carried
+
+    assert carried is not None
+    assert (bought,) == carried.entries
+    names = tuple(VenueOrderId(f"venue-{number}") for number in range(ENTRIES_MAX))
+    nothing = CarriedLot(Quantity(0), Notional(0), Notional(0), Notional(0), names)
+
+    ledger = carry_fills(a_held_ledger().with_lot(replace(lot, carried=nothing)), lot.lot_id, Instant(NOW + 3600))
+    carried = ledger.lots[lot.lot_id].carried
+
+    assert [] == [fill for record in ledger.orders_of(lot.lot_id) for fill in record.fills]
+    assert carried is not None
+    assert (lot.quantity, names) == (carried.quantity, carried.entries)

@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from desk.recovery.aws import DynamoLedgerItems, S3AuditReader
+from desk.recovery.chain import FolderAuditReader
 from desk.recovery.ledger_item import FileLedgerItems, LedgerItems
 from factories import SCOPE, a_ledger
 from factories_size import with_noise
@@ -19,8 +20,9 @@ from simulation.wire.wires import BUCKET, TABLE
 from simulation.wire.world import wires
 from trader.adapters.aws.audit_log import S3AuditLog
 from trader.adapters.aws.state_store import DynamoStateStore
-from trader.adapters.local.files import FileStateStore
+from trader.adapters.local.files import FileAuditLog, FileStateStore
 from trader.errors import LeaseHeld, LedgerCorrupt, VersionConflict
+from trader.model.checkpoints import Checkpoint
 from trader.model.codec import canonical_json
 from trader.model.events import AuditObject
 from trader.model.ids import CycleId, Instant
@@ -235,6 +237,26 @@ def test_audit_in_s3_is_read_whole_and_each_object_once() -> None:
 
         assert (expected, expected) == (reader.texts(type(SCOPE)("PAPER#main")), reader.texts(SCOPE))
         assert 3 == counted.reads
+
+
+def test_checkpoints_are_read_by_scope_and_are_no_records(tmp_path: Path) -> None:
+    """In S3 and in a folder: what was written is what is read, and the chain does not have it."""
+    made = {
+        scope: Checkpoint("2026-12", a_ledger(scope=type(SCOPE)(scope))).make_record()
+        for scope in ("PAPER#main", "PAPER#main2")
+    }
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        s3.create_bucket(Bucket="audit")
+        for log, reader in (
+            (S3AuditLog(s3, "audit"), S3AuditReader(s3, "audit")),
+            (FileAuditLog(tmp_path), FolderAuditReader(tmp_path)),
+        ):
+            for record in made.values():
+                log.write(record, urgent=True)
+            for scope, record in made.items():
+                assert {record.key: record.body} == reader.checkpoints(type(SCOPE)(scope))
+                assert {} == reader.texts(type(SCOPE)(scope))
 
 
 class Counted:

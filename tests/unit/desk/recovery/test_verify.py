@@ -15,6 +15,7 @@ from desk.recovery.history import Version
 from desk.recovery.ledger_item import StoredLedger
 from desk.recovery.verify import verify_audit
 from factories import a_ledger
+from trader.model.checkpoints import Checkpoint
 from trader.model.codec import sha256_hex
 from trader.model.events import AuditEvent, AuditObject, EventKind
 from trader.model.ids import CycleId, Instant, Scope, cycle_id_at, run_id_at
@@ -79,18 +80,62 @@ def make_object(
     part: str = "decision",
     run: CycleId | None = None,
     at: float | None = None,
+    events: Sequence[tuple[EventKind, dict[str, str]]] = (),
 ) -> tuple[str, str]:
     began = Instant(int(BEGIN + hour * HOUR))
     run = run or cycle_id_at(began)
     written = began if at is None else Instant(int(BEGIN + at * HOUR))
     event = AuditEvent(EventKind.CYCLE_SETTLED, run, written, "cycle", {"epoch": epoch})
-    made = AuditObject(name_audit_object(SCOPE, run, epoch, part), previous, (event,))
+    more = (AuditEvent(kind, run, written, "more", body) for kind, body in events)
+    made = AuditObject(name_audit_object(SCOPE, run, epoch, part), previous, (event, *more))
     return made.key, made.text()
 
 
 def said(findings: Sequence[Finding], key: str) -> str:
     """What is said of a key."""
     return "; ".join(each.what for each in findings if each.key == key)
+
+
+# --- checkpoints
+
+
+def with_checkpoint(audit: Audit) -> tuple[str, str]:
+    """Let a run write a checkpoint and name it; return its key and its text."""
+    made = Checkpoint("2026-11", a_ledger(audit_head=audit.head)).make_record()
+    body = {"month": "2026-11", "key": made.key, "digest": sha256_hex(made.body)}
+    audit.write(48, events=((EventKind.CHECKPOINT_WRITTEN, body),))
+    return made.key, made.body
+
+
+def test_checkpoint_that_a_record_names_is_sound() -> None:
+    """Nothing is said of it."""
+    audit = Audit()
+    key, text = with_checkpoint(audit)
+
+    assert ([], []) == audit.judge(checkpoints={key: text})
+
+
+@pytest.mark.parametrize("change", ["gone", "edited", "nonsense"])
+def test_checkpoint_that_is_not_what_its_record_says_is_found(change: str) -> None:
+    """By its key, in its only line."""
+    audit = Audit()
+    key, text = with_checkpoint(audit)
+    texts = {"gone": {}, "edited": {key: text.replace("1", "2", 1)}, "nonsense": {key: ""}}[change]
+
+    (finding,), explained = audit.judge(checkpoints=texts)
+
+    assert ((key, 1), []) == (finding[:2], explained)
+    assert finding.what.startswith("gone; scope=LIVE#main/" if change == "gone" else "not as it was: scope=LIVE#main/")
+
+
+def test_checkpoint_that_no_record_names_is_explained_if_it_is_what_its_name_says() -> None:
+    """Its run died, or the record of its month has ended. One that differs from its name was put in or changed."""
+    audit, made = Audit(), Checkpoint("2026-10", a_ledger()).make_record()
+
+    found, explained = audit.judge(checkpoints={made.key: made.body})
+    assert ([], [made.key]) == (found, [each.key for each in explained])
+    (finding,), _ = audit.judge(checkpoints={made.key: made.body + " "})
+    assert "not as it was: its own name has another digest" == finding.what
 
 
 # --- what is honest
