@@ -273,6 +273,10 @@ market-modes: .venv/.dev ## play every mode of a market against every situation 
 growth: .venv/.dev ## play weeks in which nothing new is opened, and see what grows; five minutes; writes docs/growth.md
 	$(BIN)/python -m desk.drill.growth docs/growth.md
 
+.PHONY: execution-table
+execution-table: .venv/.dev ## buy in every way, cadence and market: tries, seconds, maker share; a minute; writes docs/execution.md; SEED
+	$(BIN)/python -m desk.drill.execution docs/execution.md --seed $(SEED)
+
 .PHONY: release-drill
 release-drill: .venv/.dev ## go back from the next release to this one and forward again, with lots to be sold; seconds
 	$(BIN)/python -m desk.drill.releases

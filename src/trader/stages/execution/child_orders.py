@@ -225,13 +225,20 @@ def _make_child(
         decided_at=context.now,
         attempt=parent.tries,
         n=n,
-        expires_at=None if takes else Instant(min(context.scheduled_at + ttl, parent.give_up_at)),
+        expires_at=None if takes else min(Instant(context.scheduled_at + ttl), _find_last(parent, context, settings)),
         bracket=bracket,
         attach_bracket=rules.attach_brackets and bracket.target_price is not None,
         max_hold_until=parent.max_hold_until,
         fee_rate_max=context.fees.taker if takes else context.fees.maker,
         reason=parent.reason,
     )
+
+
+def _find_last(parent: ParentOrder, context: ExecutionContext, settings: Settings) -> Instant:
+    """Find until when a child may rest: a style that may take keeps the last period for that, if it is not all."""
+    period = settings.cycle.period_seconds
+    last = Instant(parent.give_up_at - period)
+    return last if parent.style.may_take and last >= context.scheduled_at + period else parent.give_up_at
 
 
 def _find_tally(parent: ParentOrder, ledger: Ledger) -> OrderTally:
@@ -247,6 +254,8 @@ def deny(parent: ParentOrder, code: DenialCode, **details: Detail) -> Denial:
 def _refuse_taking(parent: ParentOrder, quote: Quote, context: ExecutionContext, settings: Settings) -> Denial | None:
     """Say why the next child must not take what is on the book; None if it may."""
     tries_left = settings.execution.max_reprices + 1 - parent.tries
+    if parent.tries > 0 and parent.give_up_at - context.now <= settings.cycle.period_seconds:
+        tries_left = 0  # there is no time to rest once more
     if parent.style is not ParentStyle.TAKER and (parent.style is ParentStyle.PASSIVE or tries_left > 0):
         return deny(parent, DenialCode.ORDER_WORKING, tries=parent.tries)
     if quote.ask > parent.price_max:

@@ -28,7 +28,7 @@ from trader.model.ids import Asset, ClientOrderId, CycleId, Instant
 from trader.model.money import Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import OrderConfiguration
-from trader.model.parent_life import PARENT_TRANSITIONS, ParentEnd, ParentState
+from trader.model.parent_life import PARENT_TRANSITIONS, ParentEnd, ParentState, ParentStyle
 from trader.model.parents import ParentOrder
 from trader.stages.execution.child_orders import Leaving, Worked, work_parent
 from trader.stages.execution.funding import BuyingPower
@@ -225,3 +225,42 @@ def test_parent_of_a_word_that_nobody_knows_is_left_as_it_is() -> None:
     assert (False, True) == (newer.is_understood, newer.may_buy)
     books = a_ledger(parents={newer.parent_id: newer})
     assert {(RULES, Asset("ETH")): newer.notional_left} == a_portfolio(books).exposures()
+
+
+@pytest.mark.parametrize(
+    ("style", "left", "rests"),
+    [
+        (ParentStyle.PASSIVE_THEN_TAKER, 1800, 600),
+        (ParentStyle.PASSIVE_THEN_TAKER, 900, 600),
+        (ParentStyle.PASSIVE_THEN_TAKER, 899, 599),
+        (ParentStyle.PASSIVE_THEN_TAKER, 600, 300),
+        (ParentStyle.PASSIVE_THEN_TAKER, 599, 599),
+        (ParentStyle.PASSIVE_THEN_TAKER, 300, 300),
+        (ParentStyle.PASSIVE, 899, 600),
+        (ParentStyle.PASSIVE, 599, 599),
+    ],
+)
+def test_child_rests_until_there_is_just_time_to_take(style: ParentStyle, left: int, rests: int) -> None:
+    """Two cycles at most. A style that takes last keeps the last cycle for that, unless nothing else would be left."""
+    worked = work(replace(PARENT, style=style, give_up_at=Instant(NOW + left)))
+
+    assert worked.child is not None
+    assert OrderConfiguration.POST_ONLY_GTD is worked.child.configuration
+    assert NOW + rests == worked.child.expires_at
+
+
+@pytest.mark.parametrize(
+    ("style", "tries", "left", "takes"),
+    [
+        (ParentStyle.PASSIVE_THEN_TAKER, 1, 300, True),
+        (ParentStyle.PASSIVE_THEN_TAKER, 1, 301, False),
+        (ParentStyle.PASSIVE_THEN_TAKER, 0, 300, False),
+        (ParentStyle.PASSIVE, 1, 300, False),
+    ],
+)
+def test_last_cycle_is_for_taking(style: ParentStyle, tries: int, left: int, takes: bool) -> None:
+    """Whatever tries are left, if it has rested once."""
+    worked = work(replace(PARENT, style=style, tries=tries, give_up_at=Instant(NOW + left)))
+
+    assert worked.child is not None
+    assert takes == (worked.child.configuration is OrderConfiguration.LIMIT_IOC)
