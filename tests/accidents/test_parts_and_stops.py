@@ -12,6 +12,7 @@ import pytest
 from accidents.hostile_venue import QUIET, is_covered, lot_of, refuse, resting
 from accidents.one_account import DIP, SOL, USD, Bar, World, a_path, a_world, down, down_after, with_settings
 from desk.recovery.chain import read_chain
+from desk.recovery.checkpoints import Beginning
 from desk.recovery.diff import find_differences
 from desk.recovery.rebuild import read_listed_account, rebuild_ledger
 from factories import RULES, SCOPE, Scripted, a_proposal
@@ -81,7 +82,7 @@ def assert_rebuilt(world: World) -> None:
     """What the record makes of it is what the ledger says."""
     chain = read_chain(world.audit.texts)
     account = read_listed_account(world.venue, chain, Instant(START - 86_400), world.clock.now())
-    made = rebuild_ledger(world.pipeline.settings, SCOPE, chain, account)
+    made = rebuild_ledger(world.pipeline.settings, SCOPE, Beginning(chain), account)
     assert ((), ()) == (chain.problems, find_differences(world.ledger, made.ledger))
 
 
