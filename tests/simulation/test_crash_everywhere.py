@@ -61,7 +61,6 @@ _PORT_METHODS = {
     "exchange.account",
     "exchange.fee_rates",
     "exchange.order",
-    "exchange.orders",
     "exchange.fills",
     "exchange.submit",
     "exchange.cancel",
