@@ -160,7 +160,7 @@ def test_old_versions_are_kept_as_long_as_records() -> None:
 
 
 def test_no_rule_ends_a_checkpoint() -> None:
-    """What a rule ends lies below the prefix of the records; checkpoints lie beside it, in the same grant."""
+    """What a rule ends lies below the prefix of the records; checkpoints lie beside it, within the same grant."""
     rules = properties(parsed(), "AuditBucket")["LifecycleConfiguration"]["Rules"]
     ending = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule or "ExpirationDate" in rule]
     record = name_audit_object(Scope("LIVE#main"), CycleId("20261201T000000Z"), 1, "decision")

@@ -11,7 +11,7 @@ import pytest
 
 from desk.drill.growth_world import SCOPE
 from desk.recovery.chain import read_chain
-from desk.recovery.checkpoints import Beginning, Found, choose_beginning, judge_checkpoints
+from desk.recovery.checkpoints import Beginning, Found, assess_checkpoints, choose_beginning
 from desk.recovery.diff import find_differences
 from desk.recovery.rebuild import Rebuilt
 from desk.recovery.store import RebuildOptions, rebuild, write_rebuilt
@@ -63,7 +63,7 @@ def rebuilt(world: CheckpointWorld, *, broken_ok: bool = False, **texts: Mapping
 
 def names_in(world: CheckpointWorld) -> list[str]:
     """The checkpoints that a record of the last 90 days names, oldest first."""
-    found, _ = judge_checkpoints(world.checkpoints(), read_chain(world.records()))
+    found, _ = assess_checkpoints(world.checkpoints(), read_chain(world.records()))
     return [each.key for each in found if each.named_by]
 
 

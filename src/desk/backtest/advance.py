@@ -59,13 +59,12 @@ UNCHANGED = frozenset(
         "portfolio",
         "applied_commands",
         "round_trips",
-        "checkpoint",
         "schema",
         "unknown",
     }
 )
-#: Fields that the next tick writes anew, whatever was in them.
-MADE_ANEW = frozenset({"audit_head", "bars_on_record"})
+#: Fields that the next tick writes anew, whatever was in them, or that only say what is on record: here nothing is.
+MADE_ANEW = frozenset({"audit_head", "bars_on_record", "checkpoint"})
 #: Fields with a rule in this module.
 ADVANCED = frozenset(
     {

@@ -69,10 +69,10 @@ class Beginning:
                 yield f"{found.key}: {each.what} is {was}, and {becomes} by the records before it"
 
 
-def judge_checkpoints(texts: Mapping[str, str], chain: Chain) -> tuple[list[Found], list[Judged]]:
+def assess_checkpoints(texts: Mapping[str, str], chain: Chain) -> tuple[list[Found], list[Judged]]:
     """Read the checkpoints, oldest first, and compare them with what the records say of them."""
     named = {
-        str(event.body["key"]): (str(event.body["digest"]), each.key)
+        str(event.body.get("key")): (str(event.body.get("digest")), each.key)
         for each in chain.objects
         for event in each.events
         if event.kind == EventKind.CHECKPOINT_WRITTEN
@@ -109,7 +109,7 @@ def choose_beginning(chain: Chain, texts: Mapping[str, str], *, broken_ok: bool 
     so most is told again, and each newer checkpoint is a witness of it. If breaks are taken as they are, a checkpoint
     after them counts more than a record with gaps; and without a sound one the newest that can be read.
     """
-    found, judged = judge_checkpoints(texts, chain)
+    found, judged = assess_checkpoints(texts, chain)
     told = tuple(f"{finding.key}: {finding.what}" for is_wrong, finding in judged if is_wrong)
     named = [each for each in found if each.named_by]
     witnesses = {each.head: each for each in named}
@@ -118,7 +118,7 @@ def choose_beginning(chain: Chain, texts: Mapping[str, str], *, broken_ok: bool 
         return Beginning(chain, None, witnesses, told)
     for each in named:
         part = _cut(chain, each.head)
-        if part is not None and not part.problems:
+        if part is not None and not part.problems and each.named_by in {known.key for known in part.objects}:
             return Beginning(part, each, witnesses, (*told, *_say_begun(each), *_list_before(chain, part)))
     if broken_ok and not is_whole and found:
         newest = found[-1]

@@ -16,7 +16,7 @@ from desk.recovery.anchors import Anchored, Anchors, mark_lines
 from desk.recovery.bars import read_bars
 from desk.recovery.chain import Chain, read_chain, split_lines
 from desk.recovery.changes import describe_change
-from desk.recovery.checkpoints import judge_checkpoints
+from desk.recovery.checkpoints import assess_checkpoints
 from desk.recovery.evidence import DAY_SECONDS, Evidence, Finding, find_stamp, show_when
 from desk.recovery.history import Version
 from desk.recovery.places import Judged, assess_end, assess_places
@@ -54,7 +54,7 @@ def verify_audit(evidence: Evidence) -> Verification:
     known = {finding.key for is_wrong, finding in judged if is_wrong}
     judged += _judge_breaks(chain, known, {was.digest for was in ended.values()}, evidence)
     judged += [*assess_places(chain, evidence), *assess_end(chain, evidence)]
-    judged += judge_checkpoints(evidence.checkpoints, chain)[1]
+    judged += assess_checkpoints(evidence.checkpoints, chain)[1]
     if evidence.stored is not None and evidence.stored.problem:
         judged.append((True, Finding("", None, f"the ledger cannot be read: {evidence.stored.problem}")))
     judged += [(False, Finding(key, None, "owed: it waits beside the ledger to be stored")) for key in evidence.owed]
