@@ -47,6 +47,7 @@ from trader.model.ids import Asset, ClientOrderId, Instant, ProductId
 from trader.model.money import Notional, Price, Quantity
 from trader.model.order_life import OrderStatus
 from trader.model.orders import Fill, OrderIntent, OrderPurpose, Side, Submission, Unknown
+from trader.model.parent_life import ParentStyle
 from trader.model.trading_state import TradingState
 from trader.ports import ExchangeAdapter
 from trader.settings import Settings
@@ -630,7 +631,8 @@ def test_equal_decisions_of_two_ticks_are_two_orders() -> None:
 def test_dust_never_blocks_an_exit() -> None:
     """19: a sliver where the smallest order is a coin: it is written off, the books close, nothing is sent for ever."""
     world = a_world(
-        strategy=once(a_proposal("SOL-USD", max_hold_hours=1)),
+        # One that may take would buy the rest before it is given up.
+        strategy=once(a_proposal("SOL-USD", max_hold_hours=1, style=ParentStyle.PASSIVE)),
         paths={SOL: a_path(Bar(low=99.0, volume=0.4), *QUIET)},
         products=[listed("SOL-USD", base_size_min=Quantity(1))],
     )

@@ -56,10 +56,10 @@ def test_parent_without_time_gets_no_second_try() -> None:
 def test_tries_that_take_all_the_time_leave_none_to_take() -> None:
     """A parent that may take at last, and rests for ever."""
 
-    def rest(case: Case, settings: Settings, seed: str) -> Purchase:
+    def wait_only(case: Case, settings: Settings, seed: str) -> Purchase:
         return play_case(replace(case, style=ParentStyle.PASSIVE), settings, seed)
 
-    rows = [measure(case, SETTINGS, SEED, 8, rest) for case in FEW[1:2]]
+    rows = [measure(case, SETTINGS, SEED, 8, wait_only) for case in FEW[1:2]]
 
     assert any("given up in a market that stands still" in each for each in summarize(rows).find_faults())
 
