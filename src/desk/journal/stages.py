@@ -128,7 +128,8 @@ def _describe_proposal(proposal: Mapping[str, Any], decision: RecordedDecision, 
     size, stop, target = (
         write_number(proposal.get(name), 3) for name in ("size_pct", "stop_loss_pct", "take_profit_pct")
     )
-    lines = [f"{strategy}: {conviction}, size {size} % of equity, stop -{stop} %, target +{target} %"]
+    aim = "no target" if proposal.get("take_profit_pct") is None else f"target +{target} %"
+    lines = [f"{strategy}: {conviction}, size {size} % of equity, stop -{stop} %, {aim}"]
     edge = _describe_edge(proposal, decision, settings)
     return [*lines, edge] if edge else lines
 

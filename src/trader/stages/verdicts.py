@@ -73,6 +73,8 @@ def _verdict(
             "price": order.limit_price,
             "reason": order.reason,
         }
+        if order.stop_price is not None:
+            details = {**details, "stop": order.stop_price}
         return Verdict(product_id, _OUTCOMES[order.purpose], "execution", None, details)
     if denial is None:
         outcome, stage = (Outcome.REFUSED, "strategies") if held is None else (Outcome.HELD, "exits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import replace
 from decimal import Decimal
@@ -30,22 +31,22 @@ NAME = StrategyId("above_mean")
 DAY = 86_400
 
 
-def block(language: str) -> str:
-    """The one block of the page in this language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return str(found)
+def blocks(language: str) -> list[str]:
+    """The blocks of the page in this language: the strategy, then its test."""
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return found
 
 
 @pytest.fixture(autouse=True)
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The module of the page, in a package of somebody's own."""
-    install(tmp_path, "somebodys_own", NAME, block("python"))
+    install(tmp_path, "somebodys_own", NAME, blocks("python")[0])
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
 def section() -> dict[str, Any]:
     """The section of the page."""
-    read: dict[str, Any] = yaml.safe_load(block("yaml"))[NAME]
+    read: dict[str, Any] = yaml.safe_load(blocks("yaml")[0])[NAME]
     return read
 
 
@@ -129,3 +130,14 @@ def test_section_of_the_page_is_checked(changes: dict[str, Any], told: str) -> N
         parse_settings(trees(**changed))
 
     assert told in str(refused.value)
+
+
+def test_test_of_the_page_passes() -> None:
+    """As it stands there, below the strategy."""
+    strategy, test = blocks("python")
+    names = dict(vars(importlib.import_module("somebodys_own")))
+    assert strategy.startswith('"""Hold what')
+    exec(compile(test, "test", "exec"), names)
+
+    (name,) = (each for each in names if each.startswith("test_"))
+    names[name]()

@@ -17,6 +17,8 @@ from trader.model.protection import awaits_bracket
 from trader.settings.policy import ExecutionSettings
 from trader.stages.execution.context import ExecutionContext, name_restrictions, round_sellable
 
+#: Why an order protects that comes in the place of one with a lower stop.
+RAISED = "raised stop"
 #: So long after a new stop was refused it is tried again.
 _RETRY_SECONDS = 3600
 
@@ -49,7 +51,8 @@ def plan_protection(
         decided = (context.cycle_id, context.now)
         order = plan_protective_order(ledger, lot, Quantity(unsold), product, decided, rules)
         if order is not None and outdated:
-            order = replace(order, depends_on=tuple(each.intent.client_order_id for each in outdated))
+            before = tuple(each.intent.client_order_id for each in outdated)
+            order = replace(order, depends_on=before, reason=RAISED)
         orders += [order] if order is not None else []
     return orders
 

@@ -114,7 +114,7 @@ def settle_answers(
     answers = replace(
         answers,
         proposals=(*answers.proposals, *resolved.proposals),
-        denials=(*changed.denials, *resolved.denials, *answers.denials),
+        denials=(*resolved.denials, *changed.denials, *answers.denials),
         notes=(*answers.notes, *changed.notes),
         limits=resolved.limits,
     )
