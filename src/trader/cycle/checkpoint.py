@@ -14,9 +14,19 @@ from trader.model.checkpoints import Checkpoint, find_month, leave_out_caches
 from trader.model.commands import Command
 from trader.model.events import AuditNote, EventKind
 from trader.model.frozen import replace
+from trader.model.ids import Instant
+from trader.model.ledger import Ledger
+from trader.ports import Ports
 
 #: With less than this left, a later run writes it: it is a whole month early enough.
 _SPARE_SECONDS = 30
+
+
+def begin_record(ledger: Ledger, ports: Ports, now: Instant) -> Ledger:
+    """Note the month of books whose record begins with this very run: it can be told from its beginning."""
+    if ports.audit is None or ledger.audit_head or ledger.checkpoint:
+        return ledger
+    return replace(ledger, checkpoint=find_month(now))
 
 
 def write_checkpoint(run: RunState) -> None:
@@ -27,10 +37,6 @@ def write_checkpoint(run: RunState) -> None:
     """
     audit, before, month = run.ports.audit, run.before, find_month(run.began_at)
     if audit is None or run.ledger.checkpoint >= month:
-        return
-    if not before.audit_head:
-        # The record begins with this very run, so that it can be told from its beginning.
-        run.ledger = replace(run.ledger, checkpoint=month)
         return
     is_disturbed = run.records.is_owing or run.grant.commands != run.commands
     if is_disturbed or not run.time.has_time(_SPARE_SECONDS):
