@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,8 +28,10 @@ from trader.cycle import CycleOutcome
 from trader.errors import AuditError, LeaseHeld
 from trader.model.codec import canonical_json
 from trader.model.cycle_state import CyclePhase
-from trader.model.ids import ClientOrderId, Instant, Scope
+from trader.model.ids import Asset, ClientOrderId, Instant, Scope
+from trader.model.inputs import AccountListing
 from trader.model.ledger import Ledger
+from trader.model.market import Balance
 from trader.model.money import Price
 from trader.ports import name_audit_object
 
@@ -188,12 +191,15 @@ def test_cycle_without_a_ledger_opens_no_books_beside_orders_of_ours() -> None:
 
 
 class _Unlisted(Nemesis):
-    """The venue lists no order the first time it is asked, as one may whose listing lags."""
+    """The venue shows an account in which nothing happened the first time it is asked, as one may whose answers lag."""
 
     def call(self, port: str, method: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any) -> Any:
-        is_first = method == "orders" and "exchange.orders" not in self.trail
+        is_first = method == "account" and "exchange.account" not in self.trail
         found = super().call(port, method, function, args, kwargs)
-        return () if is_first else found
+        if not is_first:
+            return found
+        usd = Asset("USD")
+        return AccountListing({usd: Balance(usd, Decimal(10_000), Decimal(0))})
 
 
 def test_books_opened_anew_by_mistake_are_folded_into_the_old_ones() -> None:
