@@ -1,8 +1,8 @@
 """Strategies that want anything at any time, on any path, under any word of the operator, while calls fail at random.
 
 Beside the invariants of ``checker`` after every run, of every story: what is held and may still be bought is no more
-than what is wanted or what is held already, whichever is more; the stop of a lot never moves down; and no lot is bare
-for longer than a healthy run.
+than what is wanted or what is held already, whichever is more; the stop of a lot never moves down; no money is missed
+where none is gone; and no lot is bare for longer than a healthy run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from simulation.fault_run import Watch, invoke, prepare_world
 from simulation.nemesis import Fault, Nemesis
 from simulation.scenarios import SOL
 from simulation.world import START, STEP, Bar, Beat, Scenario, World, open_world
+from trader.model.capital import why_not_fund
 from trader.model.decisions import TradeProposal
 from trader.model.ids import Asset, ClientOrderId
 from trader.model.inputs import StrategyContext
@@ -108,6 +109,8 @@ class Demands:
             for key, lot in ledger.lots.items()
             if lot.bracket.stop_price < self._stops.get(key, ZERO)
         ]
+        if (unfunded := why_not_fund(ledger)) is not None:
+            found.append(f"no money is missing, and yet {unfunded[0]}: {dict(unfunded[1])}")
         self._stops |= {key: lot.bracket.stop_price for key, lot in ledger.lots.items()}
         wanted = self._story.wanted.get(beat.bar)
         held = sum((lot.quantity for lot in ledger.lots.values()), ZERO) * price

@@ -288,10 +288,10 @@ def test_ledger_is_rebuilt_from_an_audit_of_schema_1(tmp_path_factory: pytest.Te
     # Three orders that nobody answered: how long a doubt lasts is told by today's rule, and by when its sender stopped.
     # What never left and what was refused leaves the ledger now, and gives its place in the pace back; one entry left
     # while its lot was open, which carried its fills. Schema 1 had neither accepted marks nor tallies nor round
-    # trips; the audit has the quotes, the orders and the fills that they are made of.
+    # trips, nor the capital a second time; the audit has the quotes, orders, fills and flows that they are made of.
     expected = {"conversions": 1, "reduce_only": 1, "orders": 3 + 8 + 1, "closed_lots": 1, "entry_pacing": 1}
     expected |= {"accepted_marks": len(priced(made.ledger)), "tallies": len(made.ledger.tallies)}
-    expected |= {"round_trips": 1}
+    expected |= {"round_trips": 1, "recorded_capital": 1}
     assert expected == Counter(line.what.partition(" ")[0] for line in lines)
     orders = [line for line in lines if line.what.startswith("orders")]
     doubts = [line.was for line in orders if line.becomes]
@@ -315,6 +315,7 @@ def test_audit_chain_of_schema_1_is_read_in_the_words_of_schema_2() -> None:
 _NEW_KINDS = {
     EventKind.BARS_OMITTED,
     EventKind.BARS_READ,
+    EventKind.CHECKPOINT_WRITTEN,
     EventKind.COMMAND_APPLIED,
     EventKind.COMMANDS_FORGOTTEN,
     EventKind.DRAWDOWN_CLEARED,
@@ -325,6 +326,7 @@ _NEW_KINDS = {
     EventKind.ORDER_ROUNDED,
     EventKind.PRODUCTS_UNLISTED,
     EventKind.SENDING_BEGUN,
+    EventKind.STOP_CHANGED,
     EventKind.STRATEGY_FAILED,
     EventKind.TURN_MISSED,
 }
