@@ -12,16 +12,20 @@ from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.lots import EVERY_EXIT, GeneralExit
 from trader.model.market import BarsNeeded, Granularity
-from trader.model.money import ONE, ZERO
+from trader.model.money import ONE, ZERO, Price
 from trader.model.orders import Side
-from trader.strategies.base import STAGE
+from trader.model.targets import StopChange, TargetWeight
+from trader.strategies.base import STAGE, Answer
 
 DAILY = StrategyId("daily")
 
 
 @dataclass(frozen=True, slots=True)
 class DailyTerms:
-    """When it is asked, and what it buys. Units: UTC clock, hours, bars, percent of the equity and of the price."""
+    """When it is asked, and what it buys. Units: UTC clock, hours, bars, percent of the equity and of the price.
+
+    One that *weighs* answers with weights and raised stops instead of purchases and sales.
+    """
 
     at: str
     catch_up_hours: int
@@ -32,6 +36,7 @@ class DailyTerms:
     hold_hours: int | None = 7
     rest_hours: int = 20
     exits: frozenset[GeneralExit] = EVERY_EXIT
+    weighs: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,10 @@ class Daily:
         terms = self.settings
         return BarsNeeded(Granularity.ONE_DAY, terms.days), BarsNeeded(Granularity.ONE_HOUR, terms.hours)
 
-    def propose(self, context: StrategyContext) -> Sequence[TradeProposal | Denial]:
+    def propose(self, context: StrategyContext) -> Sequence[Answer]:
         """Answer what it holds, and every other candidate."""
+        if self.settings.weighs:
+            return self._weigh(context)
         held = {lot.base for lot in context.lots}
         answers: list[TradeProposal | Denial] = [
             TradeProposal.sell(lot, "lower")
@@ -63,6 +70,23 @@ class Daily:
             if (rise := self._measure_rise(lot.product_id, context)) is not None and rise < 0
         ]
         return [*answers, *(self._answer(each, found, held, context) for each, found in context.candidates.items())]
+
+    def _weigh(self, context: StrategyContext) -> list[Answer]:
+        """Want more of what rose more, and the stop of every lot a little higher."""
+        terms, said = self.settings, list[Answer]()
+        for product_id, candidate in context.candidates.items():
+            rise = self._measure_rise(product_id, context)
+            weight = Decimal(0) if rise is None or rise <= 0 else Decimal("0.1") if rise < 0.01 else Decimal("0.2")
+            said.append(
+                TargetWeight(
+                    self.strategy_id, product_id, candidate.product.base, weight,
+                    stop_loss_pct=terms.stop_pct, band=Decimal("0.02"), max_hold_hours=terms.hold_hours,
+                )
+            )  # fmt: skip
+        for lot in context.lots:
+            stop = Price(lot.bracket.stop_price * Decimal("1.01"))
+            said.append(StopChange(self.strategy_id, lot.product_id, lot.base, lot.lot_id, stop))
+        return said
 
     def _measure_rise(self, product_id: ProductId, context: StrategyContext) -> float | None:
         days, hours = (context.bars(product_id, each) for each in (Granularity.ONE_DAY, Granularity.ONE_HOUR))

@@ -123,6 +123,7 @@ def _add_daily(seed: int, market: Market) -> Shipped | PlugIn:
             stop_pct=Decimal(chance.choice(("0.6", "2", "5"))),
             hold_hours=chance.choice((1, 5, 30, None)),
             exits=frozenset(each for each in GeneralExit if chance.random() < 0.6),
+            weighs=chance.random() < 0.5,
         )
         trader = replace(trader, daily=terms)
     return replace(trader, needs_hours=needs_hours) if isinstance(trader, PlugIn) else trader
@@ -226,7 +227,7 @@ def count_listings(recorded: Recorded, schedule: Schedule) -> int:
 
 
 def count_turns(truth: Played, settings: Settings) -> Counter[str]:
-    """Count the daily strategy's turns, used and missed, and the lots that it opened."""
+    """Count the daily strategy's turns, used and missed, the lots that it opened, and the stops that it raised."""
     section, counts = settings.strategies.get(DAILY), Counter[str]()
     for before, after in truth.books.values():
         if section is None or before is None or after is None:
@@ -235,6 +236,9 @@ def count_turns(truth: Played, settings: Settings) -> Counter[str]:
         if one is not None and other is not None and one != other:
             counts["missed" if section.schedule.find_missed(one, other) == other else "turns"] += 1
         counts["daily_lots"] += sum(lot.strategy == DAILY and key not in before.lots for key, lot in after.lots.items())
+        counts["raised"] += sum(
+            key in before.lots and lot.bracket != before.lots[key].bracket for key, lot in after.lots.items()
+        )
     return counts
 
 
@@ -265,7 +269,7 @@ def main() -> int:
     print(
         f"markets={told.markets} first={told.first} ticks={counts['ticks']} exact={counts['exact']} "
         f"watches={counts['watches']} fills={counts['fills']} listings={counts['listings']} turns={counts['turns']} "
-        f"missed={counts['missed']} daily_lots={counts['daily_lots']} different={different} "
+        f"missed={counts['missed']} daily_lots={counts['daily_lots']} raised={counts['raised']} different={different} "
         f"cpu_seconds={time.process_time() - begun:.0f}"
     )
     return int(bool(different) or not counts["fills"])

@@ -53,10 +53,11 @@ class HourlyBreakout(Breakout):
 
 
 def with_daily(settings: Settings, terms: DailyTerms | None) -> Settings:
-    """Give the daily strategy its section."""
+    """Give the daily strategy its section; one that weighs is asked every half hour."""
     if terms is None:
         return settings
-    schedule = ScheduleSettings(at=terms.at, catch_up_hours=terms.catch_up_hours)
+    daily = ScheduleSettings(at=terms.at, catch_up_hours=terms.catch_up_hours)
+    schedule = ScheduleSettings(every_minutes=30) if terms.weighs else daily
     section = StrategySettings(Decimal(50), 10, terms, schedule, enabled=True)
     return replace(settings, strategies={**settings.strategies, DAILY: section})
 
