@@ -22,7 +22,7 @@ from trader.ports import Ports
 _SPARE_SECONDS = 30
 
 
-def begin_record(ledger: Ledger, ports: Ports, now: Instant) -> Ledger:
+def note_month(ledger: Ledger, ports: Ports, now: Instant) -> Ledger:
     """Note the month of books whose record begins with this very run: it can be told from its beginning."""
     if ports.audit is None or ledger.audit_head or ledger.checkpoint:
         return ledger

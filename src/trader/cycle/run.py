@@ -20,7 +20,7 @@ from trader.cycle.alarms import (
     note_zeros,
 )
 from trader.cycle.capital import record_capital_change
-from trader.cycle.checkpoint import begin_record, write_checkpoint
+from trader.cycle.checkpoint import note_month, write_checkpoint
 from trader.cycle.gather import add_depth, gather_inputs, read_switch
 from trader.cycle.records import Records
 from trader.cycle.report import CycleOutcome, CycleReport
@@ -86,7 +86,7 @@ def run_cycle(tick: Tick, pipeline: Pipeline, ports: Ports) -> CycleReport:
         return CycleReport(tick, *blocker, ledger, ledger, ledger_bytes=grant.size_bytes)
     if tick.decides:
         ledger = open_day(ledger, tick.cycle_id)
-    ledger = begin_record(ledger, ports, now)
+    ledger = note_month(ledger, ports, now)
     records = Records(ports, time, grant, tick.cycle_id)
     run = RunState(tick, pipeline, ports, time, now, grant, ledger, ledger, records, grant.commands)
     if grant.ledger is None:

@@ -257,11 +257,13 @@ PUT_BACK_AFTER_UNKNOWN = Mutant(
     (
         Edit(
             turn.SaleTurn._sell,
-            "    if not self._is_over(sale, submission):\n        return\n"
-            "    self._ring(sale, submission)\n"
-            "    lot = hands.ledger.lots.get(sale.lot_id)\n"
-            "    uncovered = compute_uncovered(hands.ledger, lot, hands.settled())",
-            "    lot = hands.ledger.lots.get(sale.lot_id)\n    uncovered = lot.quantity",
+            "    if not self._is_over(sale, submission):\n        return\n    self._ring",
+            "    self._ring",
+        ),
+        Edit(
+            turn.SaleTurn._find_rest,
+            "rest = compute_uncovered(hands.ledger, lot, hands.settled()) if lot is not None else Quantity(0)",
+            "rest = lot.quantity if lot is not None else Quantity(0)",
         ),
     ),
     "test_protection_after_an_unanswered_sale_is_seen_as_too_much_for_sale",
