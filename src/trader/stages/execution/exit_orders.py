@@ -49,7 +49,8 @@ def plan_exit(
 ) -> ExitOrder:
     """Sell a lot at once, at a bounded distance below the bid that widens with every try.
 
-    Of a part it is the same, for as long as what stays can be protected: the rest is, before the part is sold.
+    Of a part it is the same, for as long as what stays can be protected: the rest is, before the part is sold. While a
+    sale of the lot is not listed with all its fills no part is sold: its size may be of what is sold already.
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
     book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What was not
     shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still bring a
@@ -81,6 +82,8 @@ def plan_exit(
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
         small = _deny_small(proposal, held, withheld, quote, product)
         return ExitOrder(denial=small, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
+    if approval.quantity < lot.quantity and (unlisted := _find_unlisted(records)) is not None:
+        return ExitOrder(denial=proposal.deny(STAGE, DenialCode.ORDER_WORKING, lot=lot.lot_id, unlisted=unlisted))
     part = _choose_part(approval, lot, held, product, quote)
     if part is not None and (part <= 0 or kind is not OrderConfiguration.LIMIT_IOC):  # nothing is urgent about a part
         return ExitOrder(denial=_deny_part(proposal, part, quote, product, kind))
@@ -182,6 +185,12 @@ def _unsold(lot: Lot, records: Iterable[OrderRecord], settled: Instant, withheld
     sells = (each for each in records if each.intent.side is Side.SELL and not each.awaits_fills(settled))
     sold = sum((each.unreported_quantity for each in sells), ZERO)
     return Quantity(max(lot.quantity - sold - withheld, ZERO))
+
+
+def _find_unlisted(records: Iterable[OrderRecord]) -> ClientOrderId | None:
+    """Name a sale that has sold what is still in the lot: whoever chose how much to sell did not know of it."""
+    sales = (each for each in records if each.intent.side is Side.SELL and each.unreported_quantity > 0)
+    return next((each.intent.client_order_id for each in sales), None)
 
 
 def _ids(records: Iterable[OrderRecord]) -> tuple[ClientOrderId, ...]:
