@@ -61,8 +61,13 @@ class BuyingPower:
         self.held[parent.quote] = self.held.get(parent.quote, ZERO) - cost
 
     def give_back(self, parent: ParentOrder) -> None:
-        """Free what a parent has set aside, so that it can be planned anew."""
+        """Free what a parent has set aside, and what its children hold at the venue, so that it can be planned anew."""
         self.free[parent.quote] = self.free.get(parent.quote, ZERO) + parent.reserve
+        self.held[parent.quote] = self.held.get(parent.quote, ZERO) + self._sum_holds(parent)
+
+    def hold(self, parent: ParentOrder) -> None:
+        """Let the children of a parent hold again, once it is planned anew: nobody else can spend it."""
+        self.held[parent.quote] = self.held.get(parent.quote, ZERO) - self._sum_holds(parent)
 
     def take(self, parent: ParentOrder) -> None:
         """Set aside what a parent may still spend."""
@@ -121,6 +126,10 @@ class BuyingPower:
             amount=amount,
             decided_at=context.now,
         )
+
+    def _sum_holds(self, parent: ParentOrder) -> Decimal:
+        children = self.portfolio.ledger.orders_of(parent.parent_id)
+        return sum((each.open_cost for each in children if each.intent.is_entry and each.is_at_venue), ZERO)
 
     def _free(self, asset: Asset) -> Decimal:
         return min(self.free[asset], self.held[asset])

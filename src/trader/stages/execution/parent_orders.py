@@ -61,6 +61,7 @@ def plan_parent(
     buying_power.give_back(before)
     listings = (product,) if is_bound else candidate.listings
     planned = _plan(approval, before, candidate, listings, ledger, context, settings, buying_power)
+    buying_power.hold(before)
     if is_bound and not isinstance(planned, Denial):
         # Where and when its lot ends stays: a part of it may be there already.
         kept = replace(planned.parent, bracket=before.bracket, max_hold_until=before.max_hold_until)
