@@ -82,11 +82,10 @@ def plan_exit(
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
         small = _deny_small(proposal, held, withheld, quote, product)
         return ExitOrder(denial=small, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
-    if approval.quantity < lot.quantity and (unlisted := _find_unlisted(records)) is not None:
-        return ExitOrder(denial=proposal.deny(STAGE, DenialCode.ORDER_WORKING, lot=lot.lot_id, unlisted=unlisted))
     part = _choose_part(approval, lot, held, product, quote)
-    if part is not None and (part <= 0 or kind is not OrderConfiguration.LIMIT_IOC):  # nothing is urgent about a part
-        return ExitOrder(denial=_deny_part(proposal, part, quote, product, kind))
+    is_part = approval.quantity < lot.quantity
+    if is_part and (refusal := _refuse_part(proposal, part, records, quote, product, kind)) is not None:
+        return ExitOrder(denial=refusal)
     tally = ledger.lot_tally(lot.lot_id, OrderPurpose.EXIT)
     if is_patient and (waiting := tally.why_wait(context.now)) is not None:
         told = {"lot": lot.lot_id, **waiting.details(context.now)}
@@ -167,13 +166,25 @@ def _choose_part(approval: Approval, lot: Lot, held: Quantity, product: Product,
     return part
 
 
-def _deny_part(
-    proposal: TradeProposal, part: Quantity, quote: Quote, product: Product, kind: OrderConfiguration
-) -> Denial:
+def _refuse_part(
+    proposal: TradeProposal,
+    part: Quantity | None,
+    records: Iterable[OrderRecord],
+    quote: Quote,
+    product: Product,
+    kind: OrderConfiguration,
+) -> Denial | None:
+    """Say why no part is sold now, of which nothing is urgent; *part* is None where all of the lot goes with it."""
+    if (unlisted := _find_unlisted(records)) is not None:
+        return proposal.deny(STAGE, DenialCode.ORDER_WORKING, lot=str(proposal.lot_id), unlisted=unlisted)
+    if part is None:
+        return None
     if part <= 0:
         told = {"quantity": proposal.quantity or ZERO, "price": quote.bid, "min": product.quote_size_min}
         return proposal.deny(STAGE, DenialCode.NOTIONAL_BELOW_MIN, **told)
-    return proposal.deny(STAGE, DenialCode.NOT_TRADABLE, trading_restrictions=f"no {kind.value} of a part")
+    if kind is not OrderConfiguration.LIMIT_IOC:
+        return proposal.deny(STAGE, DenialCode.NOT_TRADABLE, trading_restrictions=f"no {kind.value} of a part")
+    return None
 
 
 def _is_worth_no_more(lot: Lot, quote: Quote, most: Decimal) -> bool:
