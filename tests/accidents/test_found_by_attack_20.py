@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
-from accidents.hostile_venue import is_covered, lot_of
+import pytest
+
+from accidents.hostile_venue import QUIET, is_covered, lot_of, refuse, resting
 from accidents.one_account import SOL, USD, USDC, Bar, World, a_path, a_world
-from accidents.test_parts_and_stops import holding, saying, weighing
+from accidents.test_parts_and_stops import WISH, holding, raising, saying, stops_of, weighing
+from trader.errors import VenueUnavailable
 from trader.model.decisions import TradeProposal
 from trader.model.money import Quantity
+from trader.model.orders import OrderPurpose
 from trader.model.parent_life import ParentStyle
+from trader.model.trading_state import TradingState
 
 
 def list_fills_late(world: World, seconds: int) -> None:
@@ -55,3 +62,86 @@ def test_child_stays_on_the_book_while_the_money_that_it_holds_is_all_there_is()
     assert world.ledger.parents[parent.parent_id].quantity == parent.quantity
     assert world.sent("cancel") == 0
     assert not [trim for report in reports if report.decision for trim in report.decision.plan.trims]
+
+
+# --- a lot of which another child order is on the book
+
+
+def adding(runs: int = 2, later: float = 0.0) -> World:
+    """Two of three SOL are bought and covered; the next child rests on the book, or is to, and has bought nothing."""
+    bars = [Bar(low=99.5, volume=volume) for volume in (20.0, 0.0, 0.0, later, *[0.0] * 10)]
+    world = saying(
+        a_world(paths={SOL: a_path(*bars, *QUIET)}),
+        lambda _: (replace(WISH, style=ParentStyle.PASSIVE, give_up_minutes=600),),
+    )
+    world.cycles(1)
+    world = saying(world, lambda _: ())
+    world.cycles(runs)
+    assert lot_of(world).quantity == 2
+    assert is_covered(world)
+    return world
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_stop_is_raised_in_one_turn_while_the_next_child_rests(runs: int) -> None:
+    """The order with the old stop goes; the bracket that the child may bring covers nothing that is held."""
+    world = adding(runs)
+
+    saying(world, raising("90")).cycle()
+
+    assert resting(world) == 2
+    assert [Decimal(90)] == stops_of(world)
+    assert [0] == [each.filled for each in world.ledger.active_orders if each.intent.is_entry]
+
+
+def test_lot_whose_stop_a_person_cancelled_is_covered_while_the_next_child_rests() -> None:
+    """The next run covers it, and does not wait for hours until the parent is done."""
+    world = adding()
+    stops = [each.venue_order_id for each in world.ledger.active_orders if each.intent.is_protection]
+    world.venue.cancel([each for each in stops if each is not None])
+    assert resting(world) == 0
+
+    world.cycle()
+
+    assert resting(world) == 2
+
+
+def test_lot_is_flattened_in_one_run_while_the_next_child_rests() -> None:
+    """What has bought nothing brings no bracket: the child goes, and all that is held is sold."""
+    world = adding()
+    world.kill_switch.word = TradingState.FLATTEN
+
+    world.cycle()
+
+    assert world.total("SOL") == 0
+    assert not world.ledger.lots
+
+
+def test_lot_that_grows_while_its_child_is_cancelled_is_sold_beside_the_new_bracket() -> None:
+    """The first cancel gets no answer, the child is filled before the second, and no listing shows its bracket."""
+    world = adding(later=50.0)
+    hidden = [each.intent.client_order_id for each in world.ledger.active_orders if each.intent.is_entry]
+    (child,) = (world.ledger.orders[each].venue_order_id for each in hidden)
+
+    def fill_first(original: Callable[..., Any], *args: Any) -> Any:
+        if world.sent("cancel") == 1:
+            raise VenueUnavailable("the venue does not answer")
+        if world.sent("cancel") == 2:
+            world.pass_bars()
+        return original(*args)
+
+    def hide(original: Callable[..., Any], *args: Any) -> Any:
+        return tuple(each for each in original(*args) if each.originating_order_id != child)
+
+    world.meddlers |= {"exchange.cancel": fill_first, "exchange.orders": hide, "exchange.known_orders": hide}
+    sent = refuse(world, "", times=0)
+    world.kill_switch.word = TradingState.FLATTEN
+
+    world.cycle(seconds=3000)
+
+    assert [2] == [each.quantity for each in sent.of(OrderPurpose.EXIT)]
+    assert resting(world) == world.total("SOL") == Decimal("0.994011")
+    world.meddlers.clear()
+    world.pass_bars()
+    world.cycle()
+    assert world.total("SOL") == 0

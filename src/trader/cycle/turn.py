@@ -25,9 +25,11 @@ from trader.cycle.look import await_final, await_free, read_product
 from trader.model.frozen import replace
 from trader.model.ids import ClientOrderId
 from trader.model.market import Product
-from trader.model.money import Price, Quantity, ceil_to
+from trader.model.money import ZERO, Price, Quantity, ceil_to
 from trader.model.order_life import OrderStatus
+from trader.model.order_record import OrderRecord
 from trader.model.orders import Accepted, OrderIntent, OrderPurpose, Rejected, Submission
+from trader.model.protection import awaits_bracket, find_bracket
 from trader.model.refusals import RefusalClass
 from trader.model.tallies import FAILED_LATER
 from trader.stages.execution.context import is_in_increments, name_restrictions, round_sellable
@@ -54,7 +56,7 @@ class SaleTurn:
         """Sell, and leave nothing uncovered that can be covered."""
         hands = self.hands
         intent = hands.ledger.orders[self.order_id].intent
-        self._look_for_bracket(intent)
+        self._look_for_brackets(intent)
         before = self._orders_before(intent)
         seconds = hands.time.turn_seconds() if before else hands.time.order_seconds()
         reason = hands.why_not_begin(intent, seconds) or hands.why_not_send(intent, seconds, ignoring=before)
@@ -81,6 +83,7 @@ class SaleTurn:
         if before:
             hands.cancel(before)
             self.has_cancelled = True
+            self._look_for_brackets(intent)
         record = hands.ledger.orders.get(self.order_id)
         if record is None or not record.is_in_doubt:
             return
@@ -107,18 +110,26 @@ class SaleTurn:
             return hands.ledger.known_products.get(intent.product_id, found)
         return found
 
-    def _look_for_bracket(self, intent: OrderIntent) -> None:
-        """Ask by its id for the bracket that came with the entry, if no listing has shown it: it would sell as well."""
+    def _look_for_brackets(self, intent: OrderIntent) -> None:
+        """Ask by their ids for the brackets that came with entries, if no listing has shown them: they sell as well."""
         hands = self.hands
-        entry = hands.ledger.orders.get(intent.lot_id)
-        if entry is None or not entry.intent.attach_bracket or entry.venue_order_id is None:
-            return
-        if any(record.intent.is_attached for record in hands.ledger.orders_of(intent.lot_id)):
-            return
-        if hands.time.has_time(hands.time.turn_seconds()) and hands.look([intent.lot_id]):
-            child = hands.ledger.orders[intent.lot_id].attached_order_id
+        for entry in self._find_unseen(intent):
+            if not hands.time.has_time(hands.time.turn_seconds()) or not hands.look([entry.intent.client_order_id]):
+                return
+            child = hands.ledger.orders[entry.intent.client_order_id].attached_order_id
             if child is not None:
                 hands.look_at([child])
+
+    def _find_unseen(self, intent: OrderIntent) -> list[OrderRecord]:
+        """Find the entries of the lot that have bought something, and whose bracket was not seen.
+
+        One whose bracket's name is known, and that was over long ago, had it seen: it is not remembered any more.
+        """
+        ledger, settled = self.hands.ledger, self.hands.settled()
+        records = ledger.orders_of(intent.lot_id)
+        attached = [each for each in records if each.intent.is_entry and each.intent.attach_bracket and each.filled > 0]
+        unseen = [each for each in attached if each.venue_order_id and find_bracket(each, records) is None]
+        return [each for each in unseen if each.attached_order_id is None or awaits_bracket(each, ledger, settled)]
 
     def _orders_before(self, intent: OrderIntent) -> tuple[ClientOrderId, ...]:
         """Name the orders of the lot that are at the venue and must go first, those included that came to light late.
@@ -144,6 +155,10 @@ class SaleTurn:
         hands = self.hands
         lot = hands.ledger.lots.get(intent.lot_id)
         others = hands.ledger.quantity_on_sale(intent.lot_id, hands.settled(), {self.order_id})
+        if has_grown:
+            # What an entry has bought meanwhile its bracket sells, which nobody has shown yet.
+            unseen = (each for each in self._find_unseen(intent) if awaits_bracket(each, hands.ledger, hands.settled()))
+            others = Quantity(others + sum((each.filled for each in unseen), ZERO))
         left = lot.quantity - others if lot is not None else Quantity(0)
         if intent.keeps_rest:
             left = min(left, intent.quantity)

@@ -54,7 +54,8 @@ def plan_exit(
     Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
     book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What was not
     shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still bring a
-    bracket is ended. An order of a newer release keeps what it may sell. Rounding: quantity down, price up.
+    bracket is ended; one that has bought nothing brings none for what is held. An order of a newer release keeps what
+    it may sell. Rounding: quantity down, price up.
     """
     proposal, product_id = approval.proposal, approval.proposal.product_id
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -67,7 +68,8 @@ def plan_exit(
     known = [record for record in records if record.is_understood]
     ends = _ids(record for record in known if record.intent.is_entry and record.is_at_venue)
     covers = [record for record in known if record.intent.covers_lot and record.awaits_fills(settled)]
-    if any(awaits_bracket(record, ledger, settled) for record in records) or any(each.is_in_doubt for each in covers):
+    unseen = any(record.filled > 0 and awaits_bracket(record, ledger, settled) for record in records)
+    if unseen or any(each.is_in_doubt for each in covers):
         denial = proposal.deny(STAGE, DenialCode.ORDER_IN_DOUBT, lot=lot.lot_id, unseen="its bracket")
         return ExitOrder(denial=denial, cancels=ends)
     kind = choose_sale(product)

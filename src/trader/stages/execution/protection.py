@@ -66,7 +66,7 @@ def find_outdated(ledger: Ledger, lot: Lot, now: Instant, settled: Instant) -> t
     if changed_at is None:
         return ()
     records = ledger.orders_of(lot.lot_id)
-    if any(awaits_bracket(record, ledger, settled) for record in records):
+    if any(record.filled > 0 and awaits_bracket(record, ledger, settled) for record in records):
         return ()
     return tuple(
         record
@@ -111,14 +111,14 @@ def compute_uncovered(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     """Return how much of a lot neither an active protective or exit order, nor its entry's own bracket, covers.
 
     An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
-    has had its time to show.
+    has had its time to show. A bracket that is not shown yet covers what its own entry bought, and nothing else.
     """
     covered = ZERO
     for record in ledger.orders_of(lot.lot_id):
         if record.intent.side is Side.SELL and record.is_active:
             covered += record.remaining
         elif awaits_bracket(record, ledger, settled):
-            return Quantity(0)
+            covered += record.filled
     return Quantity(max(lot.quantity - covered, ZERO))
 
 

@@ -53,7 +53,7 @@ def entry(*, attach: bool) -> OrderIntent:
         (an_order_record(a_bracket_intent(quantity=Quantity("0.5"))), True),
         (an_order_record(an_exit_intent()), False),
         (an_order_record(entry(attach=False)), True),
-        (an_order_record(entry(attach=True)), False),
+        (an_order_record(entry(attach=True)), True),
     ],
 )
 def test_lot_is_exposed_if_nothing_alive_covers_all_of_it(record: OrderRecord | None, is_exposed: bool) -> None:
