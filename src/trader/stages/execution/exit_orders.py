@@ -49,13 +49,12 @@ def plan_exit(
 ) -> ExitOrder:
     """Sell a lot at once, at a bounded distance below the bid that widens with every try.
 
-    Of a part it is the same, for as long as what stays can be protected: the rest is, before the part is sold. While a
-    sale of the lot is not listed with all its fills no part is sold: its size may be of what is sold already.
-    Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the ask, if the
-    book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What was not
-    shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still bring a
-    bracket is ended; one that has bought nothing brings none for what is held. An order of a newer release keeps what
-    it may sell. Rounding: quantity down, price up.
+    Of a part it is the same, but the rest is protected before, and none is sold while fills of a sale of the lot are
+    not listed. Where the book takes no such order, what covers the lot stays; a lot without cover is offered at the
+    ask, if the book takes that. A lot is left alone for a while after a refusal, unless the exit is not *patient*. What
+    was not shown yet, or may not exist, may have sold the lot already: it is waited for, and an entry that could still
+    bring a bracket is ended; one that has bought nothing brings none. An order of a newer release keeps what it may
+    sell. Rounding: quantity down, price up.
     """
     proposal, product_id = approval.proposal, approval.proposal.product_id
     lot = ledger.lots[proposal.lot_id] if proposal.lot_id else None
@@ -84,9 +83,8 @@ def plan_exit(
         is_dust = _is_worth_no_more(lot, quote, dust_value_max) and round_sellable(held, product, lot.entry_price) <= 0
         small = _deny_small(proposal, held, withheld, quote, product)
         return ExitOrder(denial=small, cancels=(*ends, *(_ids(covers) if is_dust and not withheld else ())))
-    part = _choose_part(approval, lot, held, product, quote)
-    is_part = approval.quantity < lot.quantity
-    if is_part and (refusal := _refuse_part(proposal, part, records, quote, product, kind)) is not None:
+    part, wants_part = _choose_part(approval, lot, held, product, quote), approval.quantity < lot.quantity
+    if wants_part and (refusal := _refuse_part(proposal, part, records, quote, product, kind)) is not None:
         return ExitOrder(denial=refusal)
     tally = ledger.lot_tally(lot.lot_id, OrderPurpose.EXIT)
     if is_patient and (waiting := tally.why_wait(context.now)) is not None:
