@@ -11,7 +11,7 @@ import pytest
 
 from accidents.hostile_venue import QUIET, is_covered, lot_of, refuse, resting
 from accidents.one_account import SOL, USD, USDC, Bar, World, a_path, a_world
-from accidents.test_parts_and_stops import WISH, holding, raising, saying, stops_of, weighing
+from accidents.test_parts_and_stops import WISH, assert_rebuilt, holding, raising, saying, stops_of, weighing
 from trader.errors import VenueUnavailable
 from trader.model.decisions import TradeProposal
 from trader.model.money import Quantity
@@ -91,7 +91,29 @@ def test_stop_is_raised_in_one_turn_while_the_next_child_rests(runs: int) -> Non
 
     assert resting(world) == 2
     assert [Decimal(90)] == stops_of(world)
-    assert [0] == [each.filled for each in world.ledger.active_orders if each.intent.is_entry]
+    assert not [each for each in world.ledger.orders_of(lot_of(world).lot_id) if each.intent.is_entry and each.fills][
+        1:
+    ]
+
+
+def test_whatever_a_parent_buys_after_its_lots_stop_was_raised_has_that_stop() -> None:
+    """The child that was half filled goes with its old bracket; the next one brings the new stop."""
+    bars = [Bar(low=99.5, volume=volume) for volume in (10.0, 0.0, 50.0, 0.0, 50.0)]
+    world = a_world(paths={SOL: a_path(*bars, *QUIET)})
+    world = saying(world, lambda _: (replace(WISH, style=ParentStyle.PASSIVE, give_up_minutes=600),))
+    world.cycles(1)
+    world = saying(world, lambda _: ())
+    world.cycles(1)
+    assert lot_of(world).quantity == 1
+
+    saying(world, raising("90")).cycles(1)
+    assert {Decimal(90)} == set(stops_of(world))
+    world.cycles(3)
+
+    assert lot_of(world).quantity > 2
+    assert {Decimal(90)} == set(stops_of(world))
+    assert is_covered(world)
+    assert_rebuilt(world)
 
 
 def test_lot_whose_stop_a_person_cancelled_is_covered_while_the_next_child_rests() -> None:

@@ -23,6 +23,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
+from trader.stages.proposals.stop_changes import raise_stop
 from trader.stages.reconcile.vanished import give_up_vanished
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
@@ -104,13 +105,11 @@ def _commanded(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
 
 
 def _raised(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
-    """Give a lot the stop that its strategy gave it."""
+    """Give a lot, and the parent that adds to it, the stop that its strategy gave it."""
     lot = ledger.lots.get(ClientOrderId(event.body["lot"]))
     if lot is None:
         return ledger
-    bracket = replace(lot.bracket, stop_price=Price(event.body["stop"]))
-    raised = replace(lot, bracket=bracket, stop_changed_at=Instant(event.body["at"]))
-    return replace(ledger, lots={**ledger.lots, lot.lot_id: raised})
+    return raise_stop(ledger, lot, Price(event.body["stop"]), Instant(event.body["at"]))
 
 
 def _forgotten(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:

@@ -32,7 +32,8 @@ def plan_protection(
 ) -> list[OrderIntent]:
     """Protect every lot, or part of one, that no active order at the venue protects and no exit sells.
 
-    A lot whose stop was raised gets an order in place of those with the stop of before, which it depends on.
+    A lot whose stop was raised gets an order in place of those with the stop of before, which it depends on, as on the
+    children that would go on buying under them.
     Below its stop or above its target a lot gets no bracket: the exit engine sells it this very cycle. Without a quote
     nobody knows, and it is tried. After a refusal it is left for a while, as is a lot whose book takes no order.
     """
@@ -51,8 +52,9 @@ def plan_protection(
         decided = (context.cycle_id, context.now)
         order = plan_protective_order(ledger, lot, Quantity(unsold), product, decided, rules)
         if order is not None and outdated:
-            before = tuple(each.intent.client_order_id for each in outdated)
-            order = replace(order, depends_on=before, reason=RAISED)
+            before = (*_find_buying(ledger, lot), *outdated)
+            names = tuple(each.intent.client_order_id for each in before)
+            order = replace(order, depends_on=names, reason=RAISED)
         orders += [order] if order is not None else []
     return orders
 
@@ -60,7 +62,7 @@ def plan_protection(
 def find_outdated(ledger: Ledger, lot: Lot, now: Instant, settled: Instant) -> tuple[OrderRecord, ...]:
     """Find the orders at the venue that protect a lot with a lower stop than it has by now.
 
-    One that is younger than its stop stands where the venue refused the new one: that is tried again hourly.
+    One of ours that is younger than its stop stands where the venue refused the new one: that is tried again hourly.
     """
     changed_at = lot.stop_changed_at
     if changed_at is None:
@@ -77,8 +79,18 @@ def find_outdated(ledger: Ledger, lot: Lot, now: Instant, settled: Instant) -> t
         and record.status is not OrderStatus.CANCEL_QUEUED
         and record.intent.stop_price is not None
         and record.intent.stop_price < lot.bracket.stop_price
-        and (record.intent.decided_at < changed_at or now - record.intent.decided_at >= _RETRY_SECONDS)
+        and not _stands_refused(record.intent, changed_at, now)
     )
+
+
+def _stands_refused(intent: OrderIntent, changed_at: Instant, now: Instant) -> bool:
+    """Whether an order has the old stop as the venue refused the new one lately; a bracket has it from its entry."""
+    return not intent.is_attached and intent.decided_at >= changed_at and now - intent.decided_at < _RETRY_SECONDS
+
+
+def _find_buying(ledger: Ledger, lot: Lot) -> tuple[OrderRecord, ...]:
+    entries = (each for each in ledger.orders_of(lot.lot_id) if each.intent.is_entry and each.intent.attach_bracket)
+    return tuple(each for each in entries if each.is_at_venue and each.is_understood)
 
 
 def plan_protective_order(
