@@ -167,3 +167,18 @@ def test_lot_that_grows_while_its_child_is_cancelled_is_sold_beside_the_new_brac
     world.pass_bars()
     world.cycle()
     assert world.total("SOL") == 0
+
+
+def test_bracket_of_a_child_that_was_filled_in_part_covers_that_part_only() -> None:
+    """Two SOL are covered by an order of ours, 0.7 by a bracket: nothing is cancelled, nothing stays bare."""
+    world = adding(later=7.0)
+    stops = [each.venue_order_id for each in world.ledger.active_orders if each.intent.is_protection]
+    world.venue.cancel([each for each in stops if each is not None])
+
+    for _ in range(5):
+        world.cycle()
+        assert resting(world) == world.total("SOL")
+        world.pass_bars()
+
+    assert world.total("SOL") == lot_of(world).quantity == Decimal("2.7")
+    assert world.sent("cancel") == 0

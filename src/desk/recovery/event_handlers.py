@@ -23,7 +23,7 @@ from trader.model.order_life import OrderStatus
 from trader.model.order_record import OrderRecord
 from trader.settings import Settings
 from trader.stages.exits import ExitEngine
-from trader.stages.proposals.stop_changes import raise_stop
+from trader.stages.proposals.stop_changes import change_stop
 from trader.stages.reconcile.vanished import give_up_vanished
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes
 from trader.stages.valuation import mark_equity, price_pegs
@@ -109,7 +109,7 @@ def _raised(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:
     lot = ledger.lots.get(ClientOrderId(event.body["lot"]))
     if lot is None:
         return ledger
-    return raise_stop(ledger, lot, Price(event.body["stop"]), Instant(event.body["at"]))
+    return change_stop(ledger, lot, Price(event.body["stop"]), Instant(event.body["at"]))
 
 
 def _forgotten(ledger: Ledger, event: Recorded, _: Settings) -> Ledger:

@@ -33,7 +33,7 @@ from trader.model.lots import Dust, Lot, Position
 from trader.model.market import Product
 from trader.model.money import ZERO, Notional, Quantity
 from trader.model.newer import why_newer
-from trader.model.order_record import OrderRecord
+from trader.model.order_record import OrderRecord, compute_left
 from trader.model.orders import OrderIntent, OrderPurpose, Side
 from trader.model.parents import ParentOrder
 from trader.model.round_trips import RoundTrip, keep_round_trip, make_round_trip
@@ -258,7 +258,7 @@ class Ledger:
     def quantity_on_sale(self, lot_id: ClientOrderId, settled: Instant, without: Collection[ClientOrderId]) -> Quantity:
         """Return what orders may still sell of a lot, *without* some of them; *settled* as for ``awaits_fills``."""
         sales = (
-            each.remaining
+            compute_left(each, self.orders_of(lot_id))
             for each in self.orders_of(lot_id)
             if each.intent.side is Side.SELL
             and each.intent.client_order_id not in without

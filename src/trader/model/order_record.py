@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -108,3 +109,18 @@ class OrderRecord:
         if self.intent.side is Side.SELL:
             return Notional(0)
         return Notional(notional(self.intent.limit_price, self.remaining) * (1 + self.intent.fee_rate_max))
+
+
+def compute_left(sale: OrderRecord, records: Iterable[OrderRecord]) -> Quantity:
+    """Return what a sale may still sell: a bracket that came with an entry no more than that has bought.
+
+    *records* are those of its lot. Until its entry is known it may sell all that was to be bought.
+    """
+    if not sale.intent.is_attached:
+        return sale.remaining
+    entries = (each for each in records if each.intent.is_entry)
+    entry = next((each for each in entries if each.attached_order_id == sale.venue_order_id), None)
+    if entry is None:
+        return sale.remaining
+    bought = max(entry.filled, entry.reported_filled)
+    return Quantity(min(sale.remaining, max(bought - sale.filled, ZERO)))

@@ -10,7 +10,7 @@ from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import ZERO, Price, limit_of_stop
 from trader.model.order_life import OrderStatus
-from trader.model.order_record import OrderRecord
+from trader.model.order_record import OrderRecord, compute_left
 from trader.model.orders import OrderConfiguration, OrderIntent
 
 #: How the venue rounds the limit of a bracket's stop it does not say: here it is not rounded.
@@ -23,8 +23,9 @@ def find_venue_sale(ledger: Ledger, lot: Lot, bid: Price) -> OrderRecord | None:
     An order sells from its stop price down to its own limit; below that it rests and fills nothing. Where all that
     sell cover only a part of the lot, none is returned: the rest would be left to itself.
     """
-    records = [each for each in ledger.orders_of(lot.lot_id) if _sells_at(each.intent, bid) and _protects(each)]
-    covered = sum((record.remaining for record in records), ZERO)
+    orders = ledger.orders_of(lot.lot_id)
+    records = [each for each in orders if _sells_at(each.intent, bid) and _protects(each)]
+    covered = sum((compute_left(each, orders) for each in records), ZERO)
     return records[0] if records and covered >= lot.quantity else None
 
 

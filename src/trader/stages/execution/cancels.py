@@ -7,7 +7,7 @@ from trader.model.ids import ClientOrderId, Instant
 from trader.model.ledger import Ledger
 from trader.model.money import ZERO
 from trader.model.order_life import OrderStatus
-from trader.model.order_record import OrderRecord
+from trader.model.order_record import OrderRecord, compute_left
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose
 from trader.model.trading_state import TradingState
 
@@ -72,8 +72,7 @@ def _must_go(
 def _is_covered_besides(ledger: Ledger, record: OrderRecord) -> bool:
     """Whether brackets that came with entries rest at the venue for all of the lot that this order protects."""
     lot = ledger.lots.get(record.intent.lot_id)
-    attached = [
-        each for each in ledger.orders_of(record.intent.lot_id) if each.intent.is_attached and not each.status.is_final
-    ]
-    covered = sum((each.remaining for each in attached), ZERO)
+    orders = ledger.orders_of(record.intent.lot_id)
+    attached = [each for each in orders if each.intent.is_attached and not each.status.is_final]
+    covered = sum((compute_left(each, orders) for each in attached), ZERO)
     return bool(attached) and (lot is None or covered + record.remaining > lot.quantity)

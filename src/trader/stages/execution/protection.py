@@ -11,7 +11,7 @@ from trader.model.lots import Lot
 from trader.model.market import Product
 from trader.model.money import ZERO, Quantity
 from trader.model.order_life import OrderStatus
-from trader.model.order_record import OrderRecord
+from trader.model.order_record import OrderRecord, compute_left
 from trader.model.orders import OrderConfiguration, OrderIntent, OrderPurpose, Side
 from trader.model.protection import awaits_bracket
 from trader.settings.policy import ExecutionSettings
@@ -48,7 +48,8 @@ def plan_protection(
         if ledger.lot_tally(lot.lot_id, OrderPurpose.PROTECTION).why_wait(context.now) is not None:
             continue
         outdated = find_outdated(ledger, lot, context.now, settled)
-        unsold = sum((each.remaining for each in outdated), compute_uncovered(ledger, lot, settled))
+        replaced = (compute_left(each, ledger.orders_of(lot.lot_id)) for each in outdated)
+        unsold = sum(replaced, compute_uncovered(ledger, lot, settled))
         decided = (context.cycle_id, context.now)
         order = plan_protective_order(ledger, lot, Quantity(unsold), product, decided, rules)
         if order is not None and outdated:
@@ -125,10 +126,10 @@ def compute_uncovered(ledger: Ledger, lot: Lot, settled: Instant) -> Quantity:
     An order in doubt covers: sending a second one would be worse than waiting. What was over by *settled* the venue
     has had its time to show. A bracket that is not shown yet covers what its own entry bought, and nothing else.
     """
-    covered = ZERO
-    for record in ledger.orders_of(lot.lot_id):
+    covered, records = ZERO, ledger.orders_of(lot.lot_id)
+    for record in records:
         if record.intent.side is Side.SELL and record.is_active:
-            covered += record.remaining
+            covered += compute_left(record, records)
         elif awaits_bracket(record, ledger, settled):
             covered += record.filled
     return Quantity(max(lot.quantity - covered, ZERO))

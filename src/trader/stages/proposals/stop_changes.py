@@ -63,13 +63,13 @@ def change_stops(
             told = {"lot": lot.lot_id, "stop": change.stop_price, **details}
             denials.append(Denial(change.product_id, code, STAGE, told, change.strategy))
             continue
-        ledger = raise_stop(ledger, lot, change.stop_price, now)
+        ledger = change_stop(ledger, lot, change.stop_price, now)
         body = {"lot": lot.lot_id, "before": lot.bracket.stop_price, "stop": change.stop_price, "at": now}
         notes.append(AuditNote(EventKind.STOP_CHANGED, lot.lot_id, {**body, "reason": change.reason}))
     return ChangedStops(ledger, tuple(notes), tuple(denials))
 
 
-def raise_stop(ledger: Ledger, lot: Lot, stop_price: Price, at: Instant) -> Ledger:
+def change_stop(ledger: Ledger, lot: Lot, stop_price: Price, at: Instant) -> Ledger:
     """Give a lot its new stop, and the parent that still adds to it: what that buys comes with a bracket of its own."""
     raised = replace(lot, bracket=replace(lot.bracket, stop_price=stop_price), stop_changed_at=at)
     parent, ledger = ledger.parents.get(lot.lot_id), replace(ledger, lots={**ledger.lots, lot.lot_id: raised})
