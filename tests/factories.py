@@ -13,6 +13,7 @@ from trader.model.booking import book_fill
 from trader.model.conversions import ConversionIntent, ConversionRecord
 from trader.model.cycle_state import EquityMark, EquityMarks, Regime, RegimeState
 from trader.model.decisions import Approval, TradeProposal
+from trader.model.edges import Edge, EdgeSource
 from trader.model.ids import Asset, ClientOrderId, CycleId, Instant, ProductId, Scope, StrategyId, TradeId, VenueOrderId
 from trader.model.inputs import AccountView, Candidate, CycleInputs, StrategyContext
 from trader.model.ledger import Ledger, SubLedger, open_ledger
@@ -255,10 +256,13 @@ def a_proposal(product_id: str = "SOL-USD", *, notional: str = "300", **over: An
         stop_loss_pct=Decimal(6),
         take_profit_pct=Decimal(12),
         max_hold_hours=48,
-        hit_ratio=Decimal("0.7"),
-        edge_multiple=Decimal("1.5"),
     )
     return replace(proposal, **over)
+
+
+def an_edge(pct: str) -> Edge:
+    """What a hundred trades until the new year have earned at least."""
+    return Edge(EdgeSource.MEASURED, Decimal(pct), 100, "2026-01-01")
 
 
 def a_sale(lot: Lot, **over: Any) -> TradeProposal:
@@ -292,6 +296,7 @@ def a_parent(product_id: str = "ETH-USD", **over: Any) -> ParentOrder:
         fee_rate_max=Decimal("0.009"),
         edge_pct=Decimal("6.6"),
         edge_multiple=Decimal("1.5"),
+        edge_source=EdgeSource.MEASURED,
         reason="price_move up",
     )
     return replace(parent, **over)

@@ -298,12 +298,12 @@ def a_rule(
 ) -> RuleSettings:
     """One row; *terms* are stop, target, hours and size factor."""
     stop, target, hours, factor = terms
-    rule = RuleSettings(trigger, direction, Decimal(stop), Decimal(target), hours, Decimal(factor), Decimal("0.5"))
+    rule = RuleSettings(trigger, direction, Decimal(stop), Decimal(target), hours, Decimal(factor))
     return replace(rule, **overrides)
 
 
 def rules_settings(**overrides: Any) -> RulesEngineSettings:
-    """The whole table, with an assumed hit ratio of one half in every row."""
+    """The whole table."""
     up, down = Direction.UP, Direction.DOWN
     settings = RulesEngineSettings(
         rules=(
@@ -326,7 +326,6 @@ def rules_settings(**overrides: Any) -> RulesEngineSettings:
         risk_per_trade_pct=Decimal("0.5"),
         volatility_target_pct=Decimal(60),
         volatility_bars=288,
-        edge_multiple=Decimal("1.5"),
     )
     return replace(settings, **overrides)
 
@@ -341,13 +340,11 @@ def mean_reversion_settings(**overrides: Any) -> MeanReversionSettings:
         target_pct=Decimal(8),
         hold_hours_max=24,
         size_factor=Decimal(1),
-        hit_ratio=Decimal("0.6"),
         confidence=0.6,
         strength_span_z=4.0,
         risk_per_trade_pct=Decimal("0.5"),
         volatility_target_pct=Decimal(60),
         volatility_bars=288,
-        edge_multiple=Decimal("1.5"),
     )
     return replace(settings, **overrides)
 

@@ -13,11 +13,24 @@ from trader.adapters.config.files import FILES, find_file, fit_settings
 from trader.adapters.config.strict_yaml import read_tree
 from trader.errors import ConfigError
 from trader.model.codec import digest_of
+from trader.model.ids import StrategyId
 from trader.settings import Settings
+from trader.settings.evidence import Evidence, EvidenceKind, RuleEvidence, StrategyEvidence
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 
 Trees = dict[str, dict[str, Any]]
+
+#: The rules of the shipped table, as evidence names them.
+RULES_OF_ENGINE = (
+    "price_move up",
+    "price_move down",
+    "volume_spike up",
+    "breakout up",
+    "reversal up",
+    "momentum up",
+    "momentum down",
+)
 
 
 class Gone:
@@ -100,3 +113,50 @@ def _as_read(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _as_read(item) for key, item in value.items()}
     return value
+
+
+def assumed_evidence(hit_ratio: str = "0.5", **of_rules: str) -> Evidence:
+    """How often the targets of both strategies are assumed to come before their stops; of some rules otherwise.
+
+    A rule is named as an identifier: ``price_move_up="0.9"``.
+    """
+    ratios = dict.fromkeys(RULES_OF_ENGINE, hit_ratio) | {_spell(rule): each for rule, each in of_rules.items()}
+    of_all = ratios.pop("all", hit_ratio)
+    return Evidence(
+        {
+            StrategyId("rules_engine"): an_assumption("rules_engine", ratios),
+            StrategyId("mean_reversion"): an_assumption("mean_reversion", {"all": of_all}),
+        }
+    )
+
+
+def an_assumption(strategy: str, ratios: Mapping[str, str]) -> StrategyEvidence:
+    """A file that nobody measured: how often the target of each rule is assumed to come first."""
+    return StrategyEvidence(
+        schema=1,
+        strategy=StrategyId(strategy),
+        kind=EvidenceKind.ASSUMED,
+        measured_on="2026-01-02",
+        since="2025-01-01",
+        until="2026-01-01",
+        rules=tuple(RuleEvidence(rule, hit_ratio=Decimal(ratio)) for rule, ratio in ratios.items()),
+    )
+
+
+def a_measurement(strategy: str, **lowest: str) -> StrategyEvidence:
+    """A file of what was counted: the lower end of each rule's mean, a rule named as an identifier."""
+    return StrategyEvidence(
+        schema=1,
+        strategy=StrategyId(strategy),
+        kind=EvidenceKind.MEASURED,
+        measured_on="2026-01-02",
+        since="2025-01-01",
+        until="2026-01-01",
+        data_digest="ab" * 32,
+        rules=tuple(RuleEvidence(_spell(rule), 200, Decimal(low) + 1, Decimal(low)) for rule, low in lowest.items()),
+    )
+
+
+def _spell(rule: str) -> str:
+    """Name a rule as evidence does: the direction stands apart."""
+    return re.sub("_(up|down)$", r" \1", rule)

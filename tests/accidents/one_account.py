@@ -21,7 +21,7 @@ from desk.markets.candle_market import CandleMarket
 from factories import RULES, SCOPE, Scripted, shipped_settings
 from factories_venue import START, STEP
 from trader.cycle import CycleReport, run_cycle
-from trader.entry.wiring import build_pipeline
+from trader.entry.wiring import build_pipeline, find_demand
 from trader.errors import VenueUnavailable
 from trader.model.codec import digest_of
 from trader.model.ids import Asset, Instant, ProductId, VenueOrderId, cycle_id_at
@@ -281,7 +281,7 @@ def pipeline_for(settings: Settings, strategy: Scripted | None) -> Pipeline:
     if strategy is None:
         return build_pipeline(settings)
     alone = replace(settings, strategies={RULES: settings.strategies[RULES]})
-    return Pipeline.build(replace(alone, digest=digest_of(alone)), {RULES: strategy})
+    return Pipeline.build(replace(alone, digest=digest_of(alone)), {RULES: strategy}, find_demand(settings))
 
 
 def with_settings(world: World, strategy: Scripted | None = None, **overrides: Any) -> World:

@@ -455,8 +455,6 @@ IMPOSSIBLE: list[tuple[str, Any]] = [
     ("max_hold_hours", 0),
     ("max_hold_hours", -24),
     ("max_hold_hours", 10**30),
-    ("hit_ratio", Decimal("1.01")),
-    ("edge_multiple", Decimal(-1)),
     ("confidence", NAN),
     ("confidence", 1.5),
     ("conviction", INFINITE),

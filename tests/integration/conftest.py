@@ -120,6 +120,7 @@ def config(tmp_path: Path) -> Path:
     """The shipped configuration, except that LIVE is not forbidden by it, and that a venue of ours may be hurried."""
     for file in (ROOT / "config").glob("*.yaml"):
         text = file.read_text(encoding="utf-8").replace("read_only: true", "read_only: false")
+        text = text.replace("live_without_evidence: false", "live_without_evidence: true")
         text = re.sub(r"(_per_second): \d+", r"\1: 100", text)
         (tmp_path / file.name).write_text(text, encoding="utf-8")
     return tmp_path

@@ -559,8 +559,6 @@ def _buy(kind: Kind, size: int, conviction: int) -> TradeProposal:
         stop_loss_pct=Decimal(6),
         take_profit_pct=Decimal(20),
         max_hold_hours=24,
-        hit_ratio=Decimal("0.5"),
-        edge_multiple=ONE,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,7 +48,6 @@ def regimes_over(regimes: list[Regime], count: int) -> list[Regime]:
     st.integers(20, 60),
     st.lists(st.sampled_from(Regime), min_size=1, max_size=3),
     st.sampled_from([0.0, 0.3, 0.45, 0.6, 0.9]),
-    st.sampled_from(["0", "1.5", "2", "3"]),
     st.integers(2, 40),
     st.integers(1, 2),
     st.booleans(),
@@ -60,7 +58,6 @@ def test_rules_are_screened(
     count: int,
     regimes: list[Regime],
     conviction_min: float,
-    edge_multiple: str,
     volatility_bars: int,
     per_cycle_max: int,
     is_held: bool,
@@ -72,7 +69,6 @@ def test_rules_are_screened(
         rules,
         rules=rules.rules[1:],
         conviction_min=conviction_min,
-        edge_multiple=Decimal(edge_multiple),
         volatility_bars=volatility_bars,
     )
     ticks = list_ticks(BEGIN + 300, weather.bars, 300)
@@ -86,7 +82,6 @@ def test_rules_are_screened(
     st.integers(2, 40),
     st.integers(2, 40),
     st.sampled_from([(0.5, 0.0), (1.0, 0.5), (1.5, 1.0)]),
-    st.sampled_from(["0", "1.5", "3"]),
     st.booleans(),
 )
 def test_mean_reversion_is_screened(
@@ -95,7 +90,6 @@ def test_mean_reversion_is_screened(
     band_bars: int,
     volatility_bars: int,
     z: tuple[float, float],
-    edge_multiple: str,
     is_held: bool,
 ) -> None:
     """Bands of two bars and of more than there are, flat closes, and a band left at the mean itself."""
@@ -104,7 +98,6 @@ def test_mean_reversion_is_screened(
         volatility_bars=volatility_bars,
         entry_z=z[0],
         exit_z=z[1],
-        edge_multiple=Decimal(edge_multiple),
     )
     ticks = list_ticks(BEGIN + 300, weather.bars, 300)
     asked = Asked(a_random_market(weather, count), MeanReversion(REVERSION, own), is_held)

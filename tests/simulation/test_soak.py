@@ -17,17 +17,12 @@ _WORLDS_MIN, _WORLDS_MAX = 8, 40
 _TESTS = Path(__file__).parents[1]
 
 
-#: Near targets pay for their costs only if they are nearly always hit: with this there are more orders.
-_OFTEN_HIT = {f"strategies.rules_engine.settings.rules[{row}].hit_ratio": 0.95 for row in range(7)}
-
-
 class Foul(SoakWorld):
     """A world that knows every kind of fault and trades a lot, so that few worlds are enough to meet them all."""
 
     def __init__(self, number: int) -> None:
         super().__init__(_SEED, number)
         self.climate = FaultPlan(frozenset(FaultKind), 0.7)
-        self.scenario = self.scenario.variant(_OFTEN_HIT)
 
 
 def short_soak() -> SoakReport:

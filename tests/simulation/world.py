@@ -42,6 +42,7 @@ from trader.model.orders import Fill, OrderIntent
 from trader.model.trading_state import TradingState
 from trader.ports import Identity, Ports, TimeBudget
 from trader.settings import Settings
+from trader.settings.evidence import NO_EVIDENCE, Evidence
 from trader.sim.account import SimAccount
 from trader.sim.archive import load_whole
 from trader.sim.exchange import SimulatedExchange
@@ -120,6 +121,7 @@ class Scenario:
     foreign: tuple[OrderIntent, ...] = ()
     unmoved: frozenset[ProductId] = frozenset()
     answers: Callable[[StrategyContext], Sequence[Answer]] | None = None
+    evidence: Evidence = NO_EVIDENCE
 
     @cached_property
     def settings(self) -> Settings:
@@ -134,6 +136,7 @@ class Scenario:
                 **self.overrides,
             }
         )
+        settings = replace(settings, evidence=self.evidence)
         if self.answers is None:
             return settings
         alone = replace(settings, strategies={RULES: settings.strategies[RULES]})

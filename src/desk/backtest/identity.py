@@ -59,6 +59,8 @@ def identify_backtest(backtest: Backtest, request: BacktestRequest) -> BacktestI
         "fills": [each.value for each in request.models or (settings.simulation.fills,)],
         "seed": request.seed,
     }
+    if settings.evidence.digest:
+        asked["evidence"] = settings.evidence.digest
     return BacktestIdentity(compute_code_digest(), settings.digest, _digest_data(backtest.recorded), asked)
 
 

@@ -76,6 +76,4 @@ class Breakout:
             stop_loss_pct=terms.stop_pct,
             take_profit_pct=terms.target_pct,
             max_hold_hours=terms.hold_hours,
-            hit_ratio=Decimal(1),
-            edge_multiple=Decimal(0),
         )

@@ -10,7 +10,9 @@ import typer
 
 from desk.cli.layout import Column, print_table
 from desk.cli.options import CONFIG_DIR, AsJson, ConfigDir, ModeOption, open_console, read_settings
+from trader.adapters.config.evidence import FOLDER
 from trader.adapters.config.files import LoadedSettings, load_settings
+from trader.errors import ConfigError
 
 #: Secrets are read elsewhere; here they are named, so that one sees whether they are there, and never shown.
 CREDENTIALS = ("COINBASE_API_KEY", "COINBASE_API_SECRET")
@@ -32,9 +34,11 @@ def register(app: typer.Typer) -> None:
 def check(config: ConfigDir = CONFIG_DIR, mode: ModeOption = None) -> None:
     """Say OK with the hash, which each mode has its own of, or name every problem and end with 78.
 
-    Contradictions between keys are problems.
+    Contradictions between keys are problems, and so is a file of evidence that cannot be used.
     """
     settings = read_settings(config, mode)
+    if faults := settings.evidence.faults:
+        raise ConfigError(tuple(f"{FOLDER}/{name}.json: {fault}" for name, fault in faults.items()))
     print(f"OK {settings.digest} in mode {settings.app.mode}")
 
 

@@ -68,7 +68,6 @@ def propose_purchase(product: Product, *, stop_pct: int, target_pct: int, hold_h
         stop_loss_pct=Decimal(stop_pct),
         take_profit_pct=Decimal(target_pct),
         max_hold_hours=hold_hours,
-        hit_ratio=Decimal("0.9"),
     )
 
 

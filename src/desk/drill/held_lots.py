@@ -30,7 +30,11 @@ PRODUCTS = tuple(
 )
 #: What the copy of the configuration says instead: LIVE is not forbidden, and after the entries that were just made
 #: nothing is bought for an hour, although the market is read and proposals are made as always.
-_CHANGES = {r"read_only: true": "read_only: false", r"entry_spacing_seconds: \d+": "entry_spacing_seconds: 3600"}
+_CHANGES = {
+    r"read_only: true": "read_only: false",
+    r"live_without_evidence: false": "live_without_evidence: true",
+    r"entry_spacing_seconds: \d+": "entry_spacing_seconds: 3600",
+}
 _LOT_WORTH = Decimal(100)
 #: So far above the ask that the entry fills at once, and so far from it that stop and target are out of reach.
 _ENTRY, _STOP, _TARGET = Decimal("1.01"), Decimal("0.7"), Decimal("1.6")

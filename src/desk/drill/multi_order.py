@@ -137,8 +137,6 @@ class _BuysAll:
                 stop_loss_pct=Decimal(6),
                 take_profit_pct=Decimal(12),
                 max_hold_hours=48,
-                hit_ratio=Decimal("0.7"),
-                edge_multiple=Decimal("1.5"),
             )
             for product_id, candidate in context.candidates.items()
         ]

@@ -13,12 +13,13 @@ from desk.journal.reasons import list_limits
 from desk.journal.words import NOT_ON_RECORD, read_decimal, write_number, write_pct
 from trader.errors import MalformedData
 from trader.model.codec import decode_told
-from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
+from trader.model.costs import hurdle_pct, round_trip_ratio
 from trader.model.ids import Asset
 from trader.model.market import FeeRates, Quote
 from trader.settings import Settings
 
 _NOT_REACHED = "not reached"
+_UNMEASURED = "edge unmeasured: nobody has counted what such trades earn"
 _STAGES = ("universe", "triggers", "strategies", "allocation", "risk", "execution")
 _SIGNS = ("above_vwap", "higher_low", "rsi_crossed_up", "bounced")
 #: Numbers of a verdict that are the lots', not a denial's.
@@ -135,13 +136,27 @@ def _describe_proposal(proposal: Mapping[str, Any], decision: RecordedDecision, 
 
 
 def _describe_edge(proposal: Mapping[str, Any], decision: RecordedDecision, settings: Settings | None) -> str:
-    names = "take_profit_pct", "stop_loss_pct", "hit_ratio", "edge_multiple"
-    target, stop, hit, multiple = (read_decimal(proposal.get(name)) for name in names)
-    if target is None or stop is None or hit is None or multiple is None:
-        return ""
-    edge = f"edge {write_pct(expected_edge_pct(target, stop, hit))} (hit {hit}, assumed)"
+    edge, multiple = _find_edge(proposal), read_decimal(proposal.get("edge_multiple"))
+    if not edge or multiple is None or edge == _UNMEASURED:
+        return edge
     needed = _compute_hurdle(decision, str(proposal.get("product_id")), multiple, settings)
     return f"{edge} against {write_pct(needed)} needed" if needed is not None else f"{edge}; needed: {NOT_ON_RECORD}"
+
+
+def _find_edge(proposal: Mapping[str, Any]) -> str:
+    """Say what the trade was expected to earn, and where the number came from; releases before 0.4.0 assumed it."""
+    told = proposal.get("edge")
+    if isinstance(told, dict):
+        source, pct = told.get("source"), read_decimal(told.get("pct"))
+        if pct is None:
+            return _UNMEASURED
+        counted = f", {told.get('trades')} trades until {told.get('until')}" if told.get("trades") else ""
+        return f"edge {write_pct(pct)} ({source}{counted})"
+    names = "take_profit_pct", "stop_loss_pct", "hit_ratio"
+    target, stop, hit = (read_decimal(proposal.get(name)) for name in names)
+    if target is None or stop is None or hit is None:
+        return ""
+    return f"edge {write_pct(target * hit - stop * (1 - hit))} (hit {hit}, assumed)"
 
 
 def _compute_hurdle(

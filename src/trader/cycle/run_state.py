@@ -79,8 +79,8 @@ class RunState:
         if self.ports.audit is None:
             self.notes += decision.notes
         else:
-            digest, version = self.pipeline.settings.digest, self.ports.identity.code_version
-            self.notes += record_decision(inputs, decision, digest, version)
+            settings, version = self.pipeline.settings, self.ports.identity.code_version
+            self.notes += record_decision(inputs, decision, settings.digest, version, settings.evidence.digest)
 
     def write_audit(self, part: str, *, urgent: bool = False, may_owe: bool = True) -> None:
         """Store what was noted since the last time as one audit object, or owe it, and make it the head of the chain.

@@ -31,6 +31,7 @@ from trader.model.trading_state import TradingState
 from trader.ports import Clock, ExchangeAdapter, Identity, MarketData, Ports, TimeBudget
 from trader.settings import Settings
 from trader.settings.app import Mode
+from trader.settings.evidence import EvidenceDemand
 from trader.stages.pipeline import Pipeline
 from trader.strategies import registry
 
@@ -66,7 +67,14 @@ def make_scope(settings: Settings) -> Scope:
 
 def build_pipeline(settings: Settings) -> Pipeline:
     """Bind every stage and every enabled strategy to the settings."""
-    return Pipeline.build(settings, registry.build(settings.strategies, find_plugin))
+    return Pipeline.build(settings, registry.build(settings.strategies, find_plugin), find_demand(settings))
+
+
+def find_demand(settings: Settings) -> EvidenceDemand:
+    """Say what becomes of purchases that nobody has measured: real money asks for a number."""
+    if settings.app.mode is not Mode.LIVE:
+        return EvidenceDemand.OPTIONAL
+    return EvidenceDemand.OVERRIDDEN if settings.app.live_without_evidence else EvidenceDemand.REQUIRED
 
 
 def make_identity(settings: Settings) -> Identity:

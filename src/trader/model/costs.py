@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from trader.model.market import FeeRates, Quote
-from trader.model.money import BPS, HUNDRED, ONE, ZERO
+from trader.model.money import BPS, HUNDRED
 
 
 def round_trip_ratio(fees: FeeRates, quote: Quote, slippage_bps: Decimal, *, entry_takes: bool) -> Decimal:
@@ -18,16 +18,6 @@ def round_trip_ratio(fees: FeeRates, quote: Quote, slippage_bps: Decimal, *, ent
     return entry + fees.taker + (quote.spread_bps + slippage_bps) / BPS
 
 
-def expected_edge_pct(target_pct: Decimal | None, stop_pct: Decimal, hit_ratio: Decimal) -> Decimal:
-    """Return what a trade earns on average before costs if *hit_ratio* of all trades reach the target; 0 without one.
-
-    Units: percent of the notional; *hit_ratio* from 0 to 1.
-    """
-    if target_pct is None:
-        return ZERO
-    return target_pct * hit_ratio - stop_pct * (ONE - hit_ratio)
-
-
 def hurdle_pct(round_trip: Decimal, edge_multiple: Decimal) -> Decimal:
-    """Return the edge that a trade must exceed to be proposed. Units: percent of the notional."""
+    """Return the edge that a trade must exceed to be bought. Units: percent of the notional."""
     return round_trip * HUNDRED * edge_multiple

@@ -10,6 +10,7 @@ from enum import StrEnum
 from trader.model.conversions import ConversionIntent
 from trader.model.cycle_state import AcceptedMark, Regime, RegimeReading
 from trader.model.denials import DenialCode
+from trader.model.edges import UNMEASURED, Edge
 from trader.model.events import AuditNote
 from trader.model.ids import Asset, ClientOrderId, ProductId, StrategyId
 from trader.model.ledger import Ledger
@@ -79,8 +80,8 @@ class Trigger:
 class TradeProposal:
     """What a strategy would like to do. A SELL closes the lot it names, or so much of it; a BUY opens one.
 
-    ``edge_multiple`` is how many times its costs the expected edge must be, however the entry is executed, which is as
-    ``style`` says; without a target no edge is known, and nothing is bought as a taker.
+    ``rule`` is the row of the strategy's evidence that it is judged by. ``edge`` and ``edge_multiple``, how many times
+    its costs that must be however the entry is executed, are the edge gate's to say; ``style`` says how it is executed.
     Units: size_pct of the bot's equity; stop and target in percent of the entry price, ``take_profit_pct`` None for a
     lot without a target; ``max_hold_hours`` None for one that no time ends; ``give_up_minutes`` until its parent order
     buys no more, None as ``execution.give_up_minutes`` says; ``quantity`` in base units, None for all of the lot.
@@ -97,7 +98,8 @@ class TradeProposal:
     stop_loss_pct: Decimal = ZERO
     take_profit_pct: Decimal | None = ZERO
     max_hold_hours: int | None = 0
-    hit_ratio: Decimal = ZERO
+    rule: str = "all"
+    edge: Edge = UNMEASURED
     edge_multiple: Decimal = ONE
     components: Mapping[str, float] = field(default_factory=dict)
     trigger: Trigger | None = None

@@ -57,7 +57,8 @@ class DenialCode(StrEnum):
     CONFIRMATIONS_BELOW_MIN = "CONFIRMATIONS_BELOW_MIN", "strategies", "too few signs that the fall has turned"
     MOVE_BELOW_MIN = "MOVE_BELOW_MIN", "strategies", "the move is smaller than the rule asks for"
     CONVICTION_BELOW_MIN = "CONVICTION_BELOW_MIN", "strategies", "the conviction is below the threshold"
-    EDGE_BELOW_COST = "EDGE_BELOW_COST", "strategies", "the expected edge does not pay for the round trip"
+    EDGE_UNMEASURED = "EDGE_UNMEASURED", "allocation", "what it earns was never measured, and LIVE asks for that"
+    EDGE_BELOW_COST = "EDGE_BELOW_COST", "allocation", "the expected edge does not pay for the round trip"
     POSITION_HELD = "POSITION_HELD", "strategies", "the strategy holds a lot of it already"
     TARGET_HELD = (
         "TARGET_HELD",

@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     STRATEGIES_PROPOSED = "StrategiesProposed"
     STRATEGY_FAILED = "StrategyFailed"
     TURN_MISSED = "TurnMissed"
+    EVIDENCE_OVERRIDDEN = "EvidenceOverridden"
     RISK_CHECKED = "RiskChecked"
     EXECUTION_PLANNED = "ExecutionPlanned"
     VERDICT_GIVEN = "VerdictGiven"

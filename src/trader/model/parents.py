@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from trader.model.edges import EdgeSource
 from trader.model.frozen import replace
 from trader.model.ids import Asset, ClientOrderId, Instant, ProductId, StrategyId
 from trader.model.money import ONE, ZERO, Notional, Price, Quantity, notional
@@ -20,7 +21,8 @@ class ParentOrder:
     Its children are entries whose ``lot_id`` is ``parent_id``: they open one lot and add to it. What is filled, open
     and in doubt together is never more than ``quantity``, none of it for more than ``price_max``. ``filled`` and
     ``spent`` are what its children have booked. ``fee_rate_max`` is that of the last step of its style. ``edge_pct`` is
-    what the trade is expected to earn, and must be ``edge_multiple`` times its costs for a child that takes.
+    what the trade is expected to earn, as its ``edge_source`` has it, and must be ``edge_multiple`` times its costs for
+    a child that takes; of what is unmeasured nobody knows, and no child waits for that.
     ``taken_at`` is when the first child that the venue had was decided, ``paced_at`` that of its place in the
     pace; a first child that never came to be gives that back. ``tries`` is how many children in a row the market left
     unfilled; ``end`` is why it gets no more. Units: base, quote; percent of the notional.
@@ -49,6 +51,7 @@ class ParentOrder:
     tries: int = 0
     taken_at: Instant | None = None
     paced_at: Instant | None = None
+    edge_source: EdgeSource = EdgeSource.ASSUMED
     unknown: UnknownFields = NONE_UNKNOWN
 
     @property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from trader.settings.app import AppSettings, BarsSettings, CycleSettings, ExchangeSettings, SimulationSettings
 from trader.settings.bounds import StrategyName
+from trader.settings.evidence import NO_EVIDENCE, Evidence
 from trader.settings.policy import (
     AllocationSettings,
     CostSettings,
@@ -26,7 +27,10 @@ from trader.settings.universe import UniverseSettings
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The triplet as one value. ``digest`` names exactly this configuration in every audit record."""
+    """The triplet as one value. ``digest`` names exactly this configuration in every audit record.
+
+    ``evidence`` lies beside the triplet, is no part of the digest, and has one of its own.
+    """
 
     app: AppSettings
     cycle: CycleSettings
@@ -43,3 +47,4 @@ class Settings:
     risk: RiskSettings
     execution: ExecutionSettings
     digest: str = ""
+    evidence: Evidence = NO_EVIDENCE

@@ -20,12 +20,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """Who trades, in which mode, with how much. ``capital`` is all it may use, in ``accounting_asset``."""
+    """Who trades, in which mode, with how much. ``capital`` is all it may use, in ``accounting_asset``.
+
+    ``live_without_evidence`` lets LIVE buy what nobody has measured.
+    """
 
     mode: Mode
     account: AccountName
     capital: Amount
     accounting_asset: AssetName
+    live_without_evidence: bool = False
 
 
 #: The schedule may wake a run 59 s late; it must be over, and its lease with it, before the next tick.

@@ -181,7 +181,6 @@ class RuleSettings:
     target_pct: Annotated[Decimal, Between("0.1", "500")]
     hold_hours_max: HoldHours
     size_factor: Annotated[Decimal, Between("0", "5")]
-    hit_ratio: Ratio
     confirmations_min: Annotated[int, Between("0", "4")] = 0
     move_pct_min: FloatPct = 0.0
     style: ParentStyle = ParentStyle.PASSIVE_THEN_TAKER
@@ -238,9 +237,10 @@ class RiskSettings:
 
 @dataclass(frozen=True, slots=True)
 class CostSettings:
-    """What a round trip is assumed to lose beside the fees and the spread."""
+    """What a round trip is assumed to lose beside the fees and the spread, and how many times all that it must earn."""
 
     slippage_bps: Bps
+    edge_multiple: Annotated[Decimal, Between("0", "10")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _columns(name: str, bars: Bars, first: int) -> Mapping[str, Any]:
 
 
 def record_decision(
-    inputs: CycleInputs, decision: Decision, config_digest: str, code_version: str
+    inputs: CycleInputs, decision: Decision, config_digest: str, code_version: str, evidence_digest: str = ""
 ) -> tuple[AuditNote, ...]:
     """Write down the inputs by digest, each stage's conclusion, every verdict and every intent.
 
@@ -136,7 +136,7 @@ def record_decision(
     announced += [(intent.client_order_id, {"intent": intent}) for intent in (*plan.intents, *plan.covers)]
     return (
         *decision.notes,
-        AuditNote(EventKind.INPUTS_GATHERED, "inputs", _inputs(inputs, config_digest, code_version)),
+        AuditNote(EventKind.INPUTS_GATHERED, "inputs", _inputs(inputs, config_digest, code_version, evidence_digest)),
         AuditNote(EventKind.REGIME_ASSESSED, "regime", regime),
         AuditNote(EventKind.UNIVERSE_SELECTED, "universe", {"membership": ledger.membership}),
         AuditNote(EventKind.TRIGGERS_DETECTED, "triggers", {"triggers": decision.triggers}),
@@ -149,13 +149,14 @@ def record_decision(
     )
 
 
-def _inputs(inputs: CycleInputs, config_digest: str, code_version: str) -> Mapping[str, Any]:
+def _inputs(inputs: CycleInputs, config_digest: str, code_version: str, evidence_digest: str) -> Mapping[str, Any]:
     bars = {
         name: str(series) if isinstance(series, DataError) else series.digest
         for name, series in (*inputs.bars.items(), *_name_strategy_bars(inputs).items())
     }
     return {
         "config": config_digest,
+        "evidence": evidence_digest,
         "portfolio": inputs.ledger.portfolio,
         "code": code_version,
         "now": inputs.now,

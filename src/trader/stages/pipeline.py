@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from trader.model.cycle_state import Regime, RegimeReading
+from trader.model.cycle_state import Regime
 from trader.model.decisions import Decision, Denial, Plan, RiskReview, TradeProposal
-from trader.model.events import AuditNote
 from trader.model.frozen import replace
-from trader.model.ids import Asset, Instant, ProductId, StrategyId
-from trader.model.inputs import BelievedQuotes, CycleInputs, Detection, UniverseSelection
+from trader.model.ids import StrategyId
+from trader.model.inputs import BelievedQuotes, CycleInputs
 from trader.model.ledger import Ledger
 from trader.model.market import BarsNeeded
 from trader.model.money import ZERO, Notional
@@ -23,13 +21,15 @@ from trader.model.orders import OrderPurpose, Side
 from trader.model.portfolio import Portfolio
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
-from trader.stages.allocation import Allocated, CapitalAllocator
+from trader.settings.evidence import EvidenceDemand
+from trader.stages.allocation import CapitalAllocator
 from trader.stages.commands import clear_drawdown
+from trader.stages.edge_gate import EdgeGate
 from trader.stages.execution import ExecutionContext, ExecutionEngine
 from trader.stages.execution.protection import find_exposed
 from trader.stages.exits import ExitEngine
+from trader.stages.partial_decision import PartialDecision
 from trader.stages.proposals import (
-    Answers,
     Needs,
     ask_strategies,
     check_readiness,
@@ -49,29 +49,6 @@ from trader.strategies.base import Strategy, read_exits, read_needs
 
 
 @dataclass(frozen=True, slots=True)
-class PartialDecision:
-    """Half a decision: what the strategies want and allocation lets through, before depth, risk and execution."""
-
-    reading: RegimeReading
-    believed: BelievedQuotes
-    selection: UniverseSelection
-    detection: Detection
-    ledger: Ledger
-    equity: Notional | None
-    pegs: Mapping[Asset, Decimal]
-    complete: bool
-    failures: tuple[str, ...]
-    answers: Answers
-    allocated: Allocated
-    runs: Mapping[StrategyId, Instant]
-    notes: tuple[AuditNote, ...]
-
-    def products_to_buy(self) -> tuple[ProductId, ...]:
-        """Name the products whose order book is needed to conclude."""
-        return tuple(dict.fromkeys(p.product_id for p in self.allocated.proposals if p.side is Side.BUY))
-
-
-@dataclass(frozen=True, slots=True)
 class Pipeline:
     """All stages bound to one configuration. Frozen: it may be kept between cycles, and changes nothing if it is."""
 
@@ -81,13 +58,18 @@ class Pipeline:
     universe: UniverseManager
     triggers: TriggerEngine
     exits: ExitEngine
+    edge_gate: EdgeGate
     allocator: CapitalAllocator
     risk: RiskManager
     execution: ExecutionEngine
 
     @staticmethod
-    def build(settings: Settings, strategies: Mapping[StrategyId, Strategy]) -> Pipeline:
-        """Bind every stage to its section."""
+    def build(
+        settings: Settings,
+        strategies: Mapping[StrategyId, Strategy],
+        demand: EvidenceDemand = EvidenceDemand.OPTIONAL,
+    ) -> Pipeline:
+        """Bind every stage to its section; *demand* is what becomes of purchases that nobody has measured."""
         triggers = TriggerEngine(settings.triggers)
         return Pipeline(
             settings=settings,
@@ -105,6 +87,7 @@ class Pipeline:
                 settings.cycle.quiet_period_seconds,
                 {each: read_exits(each, strategy) for each, strategy in strategies.items()},
             ),
+            edge_gate=EdgeGate(settings.evidence, settings.costs, demand),
             allocator=CapitalAllocator(settings.allocation, settings.strategies),
             risk=RiskManager(
                 settings.risk,
@@ -176,6 +159,7 @@ class Pipeline:
         least = Notional(settings.risk.notional_min)
         answers, ledger = settle_answers(answers, ledger, contexts, believed.quotes, least, inputs.now)
         failed_ratio = self.universe.failed_ratio(selection) if inputs.enters else 0
+        gated = self.edge_gate.check(answers.proposals, selection.candidates, inputs.fees)
         complete = inputs.complete and failed_ratio <= settings.universe.failures_max_ratio
         # One that is asked once a day has not had its day when it failed, or when nothing it wanted could be bought.
         is_fresh = inputs.now - inputs.scheduled_at <= settings.cycle.max_tick_age_seconds
@@ -193,9 +177,10 @@ class Pipeline:
             complete=complete,
             failures=(*inputs.failures, *name_data_failures(selection.denials)),
             answers=answers,
-            allocated=self.allocator.allocate(exits, answers.proposals),
+            gated=gated,
+            allocated=self.allocator.allocate(exits, gated.proposals),
             runs=turns.last_runs,
-            notes=(*notes, *cleared, *answers.notes, *turns.notes),
+            notes=(*notes, *cleared, *answers.notes, *turns.notes, *self.edge_gate.note_override()),
         )
 
     def conclude(self, partial: PartialDecision, inputs: CycleInputs) -> Decision:
@@ -221,6 +206,7 @@ class Pipeline:
             *partial.selection.denials,
             *partial.detection.denials,
             *partial.answers.denials,
+            *partial.gated.denials,
             *partial.allocated.denials,
             *depth_denials,
             *review.denials,
@@ -253,7 +239,10 @@ class Pipeline:
         impossible: list[Denial] = []
         while True:
             review = self.risk.check_all(proposals, portfolio, regime)
-            resting = self.risk.check_parents(portfolio, regime, review.approvals)
+            resting = {
+                **self.risk.check_parents(portfolio, regime, review.approvals),
+                **self.edge_gate.check_parents(portfolio.ledger.parents),
+            }
             plan = self.execution.plan(review.approvals, portfolio, context, resting, entries_allowed=entries_allowed)
             lost = [each for each in plan.denials if each.proposal is not None and not each.proposal.reduces]
             if not lost or not (review.denials or review.trims):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trader.model.decisions import Denial, Details, Outcome, Plan, Verdict
-from trader.model.ids import ProductId
+from trader.model.edges import EdgeSource
+from trader.model.ids import ClientOrderId, ProductId
 from trader.model.inputs import BelievedQuotes
 from trader.model.ledger import Ledger
 from trader.model.lots import Lot
 from trader.model.money import HUNDRED, ZERO
 from trader.model.orders import OrderIntent, OrderPurpose
+from trader.model.parents import ParentOrder
 from trader.model.protection import find_venue_sale
 
 _OUTCOMES = {
@@ -49,10 +51,12 @@ def give_verdicts(
     for lot in ledger.lots.values():
         lots.setdefault(alias_of(lot.product_id), []).append(lot)
     held = {product_id: _held(ledger, each, believed) for product_id, each in lots.items()}
+    parents = {**ledger.parents, **{each.parent_id: each for each in plan.parents}}
     last = {alias_of(denial.product_id): denial for denial in denials}
     every = dict.fromkeys((*considered, *orders, *lots, *last))
     return tuple(
-        _verdict(product_id, orders.get(product_id), held.get(product_id), last.get(product_id)) for product_id in every
+        _verdict(product_id, orders.get(product_id), parents, held.get(product_id), last.get(product_id))
+        for product_id in every
     )
 
 
@@ -63,6 +67,7 @@ def _base_of(product_id: ProductId) -> str:
 def _verdict(
     product_id: ProductId,
     order: OrderIntent | None,
+    parents: Mapping[ClientOrderId, ParentOrder],
     held: Details | None,
     denial: Denial | None,
 ) -> Verdict:
@@ -75,6 +80,9 @@ def _verdict(
         }
         if order.stop_price is not None:
             details = {**details, "stop": order.stop_price}
+        parent = parents.get(order.lot_id) if order.is_entry else None
+        if parent is not None and parent.edge_source is not EdgeSource.MEASURED:
+            details = {**details, "edge": parent.edge_source.value}
         return Verdict(product_id, _OUTCOMES[order.purpose], "execution", None, details)
     if denial is None:
         outcome, stage = (Outcome.REFUSED, "strategies") if held is None else (Outcome.HELD, "exits")

@@ -9,7 +9,6 @@ from math import sqrt
 from typing import Annotated
 
 from trader import indicators
-from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
 from trader.model.ids import Asset, ProductId, StrategyId
@@ -19,7 +18,7 @@ from trader.model.market import Bars
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
-from trader.settings.bounds import BarCount, Between, FloatRatio, HoldHours, Multiple, Pct, Ratio
+from trader.settings.bounds import BarCount, Between, FloatRatio, HoldHours, Multiple, Pct
 from trader.settings.checks import entries
 from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
@@ -39,13 +38,11 @@ class MeanReversionSettings:
     target_pct: Annotated[Decimal, Between("0.1", "500")]
     hold_hours_max: HoldHours
     size_factor: Annotated[Decimal, Between("0", "5")]
-    hit_ratio: Ratio
     confidence: FloatRatio
     strength_span_z: Annotated[float, Between("0.1", "100")]
     risk_per_trade_pct: Pct
     volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
     volatility_bars: Annotated[BarCount, Between("2", "1000")]
-    edge_multiple: Annotated[Decimal, Between("0", "10")]
 
     def __post_init__(self) -> None:
         """Refuse a band that is left where it is entered: every buy would be sold at once."""
@@ -108,12 +105,6 @@ class MeanReversion:
         settings = self.settings
         if z > -settings.entry_z:
             return self._deny(product_id, DenialCode.MOVE_BELOW_MIN, z=z, z_max=-settings.entry_z)
-        edge = expected_edge_pct(settings.target_pct, settings.stop_pct, settings.hit_ratio)
-        needed = hurdle_pct(context.round_trip_ratio[product_id], settings.edge_multiple)
-        if edge <= needed:
-            return self._deny(
-                product_id, DenialCode.EDGE_BELOW_COST, edge_pct=edge, edge_pct_min=needed, hit_ratio=settings.hit_ratio
-            )
         size = compute_risked_size_pct(
             stop_pct=settings.stop_pct,
             volatility=indicators.annualized_volatility(candidate.bars, settings.volatility_bars),
@@ -135,8 +126,6 @@ class MeanReversion:
             stop_loss_pct=settings.stop_pct,
             take_profit_pct=settings.target_pct,
             max_hold_hours=settings.hold_hours_max,
-            hit_ratio=settings.hit_ratio,
-            edge_multiple=settings.edge_multiple,
             components=components,
         )
 
@@ -157,10 +146,9 @@ def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[st
     key = f"strategies.{strategy_id}.settings"
     return (
         *_check_band(key, own),
-        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
+        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct),
         *entries.check_window(f"{key}.band_bars", own.band_bars, settings),
         *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
-        *entries.check_edge(key, own, own.edge_multiple, settings),
         *entries.check_size(key, own.size_factor * from_float(own.confidence), settings),
     )
 

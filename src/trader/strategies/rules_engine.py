@@ -1,4 +1,4 @@
-"""The rules table: what a trigger of some kind and direction becomes, if it is strong, confirmed and worth its cost.
+"""The rules table: what a trigger of some kind and direction becomes, if it is strong and confirmed.
 
 A fall is never bought for its momentum. The only rows that may answer a downward trigger are the flush reversal
 (price_move down) and the dip (momentum down), and both must ask for confirmations that the fall has turned.
@@ -13,7 +13,6 @@ from math import fsum
 from typing import Annotated, NamedTuple
 
 from trader import indicators
-from trader.model.costs import expected_edge_pct, hurdle_pct
 from trader.model.decisions import Denial, Detail, Direction, TradeProposal, Trigger, TriggerKind
 from trader.model.denials import DenialCode
 from trader.model.ids import StrategyId
@@ -34,8 +33,7 @@ _MAY_ANSWER_A_FALL = frozenset({TriggerKind.PRICE_MOVE, TriggerKind.MOMENTUM})
 class RulesEngineSettings:
     """The rows, how conviction is made of what was seen, and how much to stake.
 
-    ``volatility_bars`` is the look-back of the volatility that sizes are scaled with; ``edge_multiple`` how many
-    times its round-trip cost a trade must be expected to earn.
+    ``volatility_bars`` is the look-back of the volatility that sizes are scaled with.
     """
 
     rules: tuple[RuleSettings, ...]
@@ -50,7 +48,6 @@ class RulesEngineSettings:
     risk_per_trade_pct: Pct
     volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
     volatility_bars: Annotated[BarCount, Between("2", "1000")]
-    edge_multiple: Annotated[Decimal, Between("0", "10")]
 
     def __post_init__(self) -> None:
         """Refuse two rows for one trigger, and a row that would buy a fall as it falls."""
@@ -83,7 +80,7 @@ class RulesEngine:
         """Answer every trigger with a buy, or with the first condition that it fails.
 
         The order of conditions: RULE_MISSING, POSITION_HELD, CONFIRMATIONS_BELOW_MIN, MOVE_BELOW_MIN,
-        CONVICTION_BELOW_MIN, EDGE_BELOW_COST, HISTORY_TOO_SHORT.
+        CONVICTION_BELOW_MIN, HISTORY_TOO_SHORT.
         """
         rules = {(rule.trigger, rule.direction): rule for rule in self.settings.rules}
         return [
@@ -126,12 +123,6 @@ class RulesEngine:
                 conviction_min=self.settings.conviction_min,
                 **components,
             )
-        edge = expected_edge_pct(rule.target_pct, rule.stop_pct, rule.hit_ratio)
-        needed = hurdle_pct(context.round_trip_ratio[trigger.product_id], self.settings.edge_multiple)
-        if edge <= needed:
-            return self._deny(
-                trigger, DenialCode.EDGE_BELOW_COST, edge_pct=edge, edge_pct_min=needed, hit_ratio=rule.hit_ratio
-            )
         if len(candidate.bars) <= self.settings.volatility_bars:
             return self._deny(
                 trigger,
@@ -169,8 +160,7 @@ class RulesEngine:
             stop_loss_pct=rule.stop_pct,
             take_profit_pct=rule.target_pct,
             max_hold_hours=rule.hold_hours_max,
-            hit_ratio=rule.hit_ratio,
-            edge_multiple=self.settings.edge_multiple,
+            rule=f"{rule.trigger} {rule.direction}",
             components=components,
             trigger=trigger,
             style=rule.style,
@@ -219,12 +209,12 @@ def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[st
     key = f"strategies.{strategy_id}.settings"
     return (
         *_check_conviction(key, own, settings),
-        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct, own.edge_multiple),
+        *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct),
         *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
         *(
             line
             for index, rule in enumerate(own.rules)
-            for line in _check_rule(f"{key}.rules[{index}]", rule, own, settings)
+            for line in _check_rule(f"{key}.rules[{index}]", rule, settings)
         ),
     )
 
@@ -279,8 +269,7 @@ def _weighed(own: RulesEngineSettings, seen: tuple[float, float]) -> float:
     return own.strength_weight * seen[0] + own.confidence_weight * seen[1]
 
 
-def _check_rule(key: str, rule: RuleSettings, own: RulesEngineSettings, settings: Settings) -> Iterator[str]:
-    yield from entries.check_edge(key, rule, own.edge_multiple, settings)
+def _check_rule(key: str, rule: RuleSettings, settings: Settings) -> Iterator[str]:
     confidence = from_float(compute_reach(rule.trigger, settings.triggers).strongest[1])
     yield from entries.check_size(key, rule.size_factor * confidence, settings)
 

@@ -118,6 +118,4 @@ class Daily:
             stop_loss_pct=terms.stop_pct,
             take_profit_pct=terms.stop_pct * 2,
             max_hold_hours=terms.hold_hours,
-            hit_ratio=Decimal(1),
-            edge_multiple=Decimal(0),
         )

@@ -42,7 +42,6 @@ CHOICES: dict[str, Sequence[object]] = {
     f"{_RULES}.enabled": (True, True, True, False),
     f"{_REVERSION}.schedule": tuple({"every_minutes": each} for each in (0, 15, 60)),
     f"{_RULES}.schedule": tuple({"every_minutes": each} for each in (0, 0, 15)),
-    f"{_REVERSION}.settings.hit_ratio": (0.6, 1),
     f"{_RULES}.settings.conviction_min": (0.3, 0.45, 0.6),
     f"{_TIERS}.tier_1_core.volume_24h_min": (0, _DAY_NOTIONAL),
     f"{_TIERS}.tier_2_rotational.volume_24h_min": (0, _DAY_NOTIONAL),
@@ -176,7 +175,6 @@ def _draw_shipped(chance: random.Random, period_seconds: int) -> Shipped:
             f"{rule}.stop_pct": chance.choice((1, 6, 10)),
             f"{rule}.target_pct": chance.choice((4, 8, 20)),
             f"{rule}.hold_hours_max": chance.choice((1, 3, 48)),
-            f"{rule}.hit_ratio": 1,
         }
     return Shipped(overrides)
 

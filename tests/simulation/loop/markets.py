@@ -36,7 +36,8 @@ def _is_busy(scenario: SoakScenario) -> bool:
 def make_settings(scenario: SoakScenario, mode: Mode) -> Settings:
     """The scenario's settings in a mode, with everything that LIVE wants said there."""
     settings = scenario.settings
-    app, exchange = replace(settings.app, mode=mode), replace(settings.exchange, read_only=mode is not Mode.LIVE)
+    app = replace(settings.app, mode=mode, live_without_evidence=True)
+    exchange = replace(settings.exchange, read_only=mode is not Mode.LIVE)
     return replace(settings, app=app, exchange=exchange)
 
 

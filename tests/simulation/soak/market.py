@@ -149,7 +149,6 @@ def random_rules(chance: random.Random) -> dict[str, object]:
         **dict.fromkeys(_HOLDS, hours),
         **dict.fromkeys(_STOPS, stop),
         **dict.fromkeys(_TARGETS, reach * stop),
-        "strategies.rules_engine.settings.edge_multiple": 0,
         "strategies.rules_engine.settings.conviction_min": chance.choice((0.1, 0.3)),
         "execution.attach_brackets": chance.random() < 0.7,
         "execution.entry_ttl_cycles": chance.choice((1, 2, 4)),

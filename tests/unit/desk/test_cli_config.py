@@ -61,6 +61,17 @@ def test_check_in_a_mode_says_the_hash_that_its_records_have(capsys: pytest.Capt
     assert load_settings(CONFIG, {}).digest not in told
 
 
+def test_check_names_a_file_of_evidence_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No run stops for it, so here is where it must be said."""
+    directory = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+    (directory / "evidence").mkdir()
+    (directory / "evidence" / "hold.json").write_text("[]", encoding="utf-8")
+
+    assert 78 == run("config", "check", "--config", str(directory))
+    assert "evidence/hold.json: [] is a list; allowed is a mapping of keys to values" in capsys.readouterr().err
+    assert 0 == run("config", "show", "--config", str(directory))
+
+
 def test_check_names_every_problem_and_ends_with_78(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line each on stderr, nothing on stdout."""
     code = run("config", "check", "--config", str(broken))

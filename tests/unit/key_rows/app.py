@@ -26,7 +26,7 @@ from unit.config_keys import Row
 from unit.key_rows import shapes
 from unit.key_rows.books import a_fill, a_record, an_order, in_doubt, ordered, view
 from unit.key_rows.cycles import Banded, Cycles, a_cycle
-from unit.key_rows.world import SOL, Seen, a_ledger, decision, holding, on
+from unit.key_rows.world import SOL, Seen, a_ledger, believing, decision, holding, on
 
 _BURST = Seen(bars=shapes.burst())
 
@@ -128,6 +128,7 @@ ROWS: dict[str, Row] = {
     "app.account": Row("other", a_cycle()),
     "app.capital": Row(5000, a_cycle()),
     "app.accounting_asset": Row("USDC", a_cycle()),
+    "app.live_without_evidence": Row("true", on(_BURST), {"app.mode": "LIVE"}),
     "cycle.period_seconds": Row(600, on(_BURST)),
     "cycle.max_tick_age_seconds": Row(200, on(_BURST, late=150)),
     "cycle.quiet_period_seconds": Row(120, _after_doubt),
@@ -139,9 +140,9 @@ ROWS: dict[str, Row] = {
     "bars.benchmark_granularity": Row("TWO_HOUR", a_cycle()),
     "bars.benchmark_count": Row(100, a_cycle()),
     "exchange.read_only": Row("false", _started, {"app.mode": "LIVE"}),
-    "exchange.fee_cache_hours": Row(48, _fees_of_yesterday),
-    "exchange.assumed_maker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
-    "exchange.assumed_taker_fee_ratio": Row("0.02", a_cycle(has_account=False)),
+    "exchange.fee_cache_hours": Row(48, believing(_fees_of_yesterday)),
+    "exchange.assumed_maker_fee_ratio": Row("0.02", believing(a_cycle(has_account=False))),
+    "exchange.assumed_taker_fee_ratio": Row("0.02", believing(a_cycle(has_account=False))),
     "exchange.balance_tolerance_ratio": Row(0, _short_balance),
     "exchange.public_per_second": Row(4, _seconds_for_ten(RateLimitGroup.PUBLIC)),
     "exchange.private_per_second": Row(4, _seconds_for_ten(RateLimitGroup.PRIVATE)),

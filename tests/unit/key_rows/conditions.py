@@ -7,7 +7,7 @@ from trader.model.cycle_state import Regime, RegimeState
 from trader.model.money import Notional, Price, Quantity
 from unit.config_keys import Outcome, Row
 from unit.key_rows import shapes
-from unit.key_rows.world import SOL, Seen, holding, on
+from unit.key_rows.world import SOL, Seen, believing, holding, on
 
 _MARCH = Seen(bars=shapes.march())
 
@@ -61,5 +61,6 @@ _EXITS: Mapping[str, Row] = {
 ROWS: dict[str, Row] = {
     **{f"regime.{key}": row for key, row in _REGIME.items()},
     **{f"exits.{key}": row for key, row in _EXITS.items()},
-    "costs.slippage_bps": Row(60, on(Seen(bars=shapes.burst()))),
+    "costs.slippage_bps": Row(60, believing(on(Seen(bars=shapes.burst())))),
+    "costs.edge_multiple": Row(2, believing(on(Seen(bars=shapes.burst())))),
 }

@@ -50,7 +50,7 @@ def _refused(count: int, *, age: int) -> Outcome:
 
 
 # At the shipped multiple this rule is not worth its costs as a taker.
-_CHEAP = {"strategies.rules_engine.settings.edge_multiple": 1}
+_CHEAP = {"costs.edge_multiple": 1}
 
 _KEYS: Mapping[str, Row] = {
     "order_prefix": Row("other-", a_cycle()),

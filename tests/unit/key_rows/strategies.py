@@ -50,7 +50,6 @@ _RULE_FIELDS: Mapping[str, object] = {
     "target_pct": 30,
     "hold_hours_max": 24 * 7,
     "size_factor": "0.5",
-    "hit_ratio": "0.3",
     "confirmations_min": 4,
     "move_pct_min": 50,
 }
@@ -75,7 +74,6 @@ _RULES_ENGINE: Mapping[str, Row] = {
     "settings.risk_per_trade_pct": Row("0.1", _BURST, _TIMID),
     "settings.volatility_target_pct": Row(30, _BURST, _TIMID),
     "settings.volatility_bars": Row(12, _BURST, _TIMID),
-    "settings.edge_multiple": Row(2, _BURST),
 }
 
 _MEAN_REVERSION: Mapping[str, Row] = {
@@ -92,14 +90,12 @@ _MEAN_REVERSION: Mapping[str, Row] = {
     "settings.target_pct": Row(10, _SAG, _ALONE),
     "settings.hold_hours_max": Row(12, _SAG, _ALONE),
     "settings.size_factor": Row("0.7", _SAG, _ALONE),
-    "settings.hit_ratio": Row("0.5", _SAG, _ALONE),
     "settings.confidence": Row("0.5", _SAG, _ALONE),
     # Of two sags the deeper one is bought, until both count as deep as can be.
     "settings.strength_span_z": Row(3, _TWO_SAGS, _ALONE),
     "settings.risk_per_trade_pct": Row("0.04", _SAG, _TIMID_ALONE),
     "settings.volatility_target_pct": Row(30, _SAG, _TIMID_ALONE),
     "settings.volatility_bars": Row(12, _SAG, _TIMID_ALONE),
-    "settings.edge_multiple": Row(2, _SAG, _ALONE),
 }
 
 

@@ -101,7 +101,7 @@ def _stable(key: str) -> Row:
 # --- tiers
 
 # At the shipped multiple the rule is not worth a wide spread, or the costs of a taker.
-_CHEAP = {"strategies.rules_engine.settings.edge_multiple": 1}
+_CHEAP = {"costs.edge_multiple": 1}
 
 
 def _in(tier: str, **seen: Any) -> Seen:

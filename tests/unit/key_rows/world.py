@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from factories_market import NOW, a_product
+from factories_settings import assumed_evidence
 from trader.entry.wiring import build_pipeline, make_scope
 from trader.model.decisions import Decision
 from trader.model.ids import Instant, ProductId, cycle_id_at
@@ -55,6 +56,11 @@ def a_ledger(settings: Settings, **changes: Any) -> Ledger:
     """The books as the first cycle opens them."""
     opened = open_ledger(make_scope(settings), settings.app.accounting_asset, Notional(settings.app.capital))
     return replace(opened, **changes)
+
+
+def believing(outcome: Outcome) -> Outcome:
+    """An outcome with the targets of all rules assumed to come first half of the time."""
+    return lambda settings: outcome(replace(settings, evidence=assumed_evidence()))
 
 
 def holding(*lots: Lot) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from factories import a_quote
-from trader.model.costs import expected_edge_pct, hurdle_pct, round_trip_ratio
+from trader.model.costs import hurdle_pct, round_trip_ratio
 from trader.model.market import FeeRates
 
 FEES = FeeRates(maker=Decimal("0.005"), taker=Decimal("0.009"))
@@ -23,16 +23,6 @@ def test_taker_entry_pays_the_taker_fee_and_slippage_twice() -> None:
     cost = round_trip_ratio(FEES, QUOTE, Decimal(10), entry_takes=True)
 
     assert Decimal("0.021") == cost
-
-
-def test_edge_weighs_the_target_against_the_stop() -> None:
-    """Half the time a gain of 12 %, half the time a loss of 6 %, is 3 % on average."""
-    assert Decimal("3.0") == expected_edge_pct(Decimal(12), Decimal(6), Decimal("0.5"))
-
-
-def test_edge_of_a_bad_bet_is_negative() -> None:
-    """Three losses of 6 % for every gain of 12 %."""
-    assert Decimal("-1.50") == expected_edge_pct(Decimal(12), Decimal(6), Decimal("0.25"))
 
 
 def test_hurdle_is_the_cost_in_percent_times_the_multiple() -> None:

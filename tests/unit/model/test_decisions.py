@@ -51,6 +51,7 @@ CONDITIONS = [
     "TRADABLE",
     "PAUSED",
     "UNHEALTHY",
+    "UNMEASURED",
     "UNPROVEN",
     "UNREAD",
     "UNKNOWN",

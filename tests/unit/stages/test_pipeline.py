@@ -191,7 +191,8 @@ def test_nothing_is_bought_from_a_book_that_is_thin_or_unread(
     """Judged on the asks; and the refusal carries the proposal."""
     decision = told(scripted(a_proposal())).decide(some_facts(depth=depth))
 
-    assert [(code, a_proposal())] * (code is not None) == [(d.code, d.proposal) for d in decision.review.denials]
+    wish = a_proposal(edge_multiple=Decimal("1.5"))
+    assert [(code, wish)] * (code is not None) == [(d.code, d.proposal) for d in decision.review.denials]
     assert (code is None) is bool(decision.plan.intents)
 
 

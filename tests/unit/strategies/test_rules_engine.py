@@ -95,7 +95,7 @@ def test_every_row_becomes_a_buy_on_its_terms(
         proposal.max_hold_hours,
     )
     assert Decimal(3) * Decimal(factor) * Decimal("0.85") == proposal.size_pct
-    assert (Decimal("0.5"), Decimal("1.5")) == (proposal.hit_ratio, proposal.edge_multiple)
+    assert f"{kind} {direction}" == proposal.rule
     assert f"{kind} {direction}: " == proposal.reason[: len(kind) + len(direction) + 3]
 
 
@@ -221,38 +221,6 @@ def test_conviction_is_at_most_one() -> None:
 
     assert isinstance(answer, TradeProposal)
     assert answer.conviction == 1.0
-
-
-# --- edge
-
-
-@pytest.mark.parametrize(("cost", "pays"), [("0.0199", True), ("0.02", False), ("0.03", False)])
-def test_edge_must_exceed_the_cost_with_its_margin(cost: str, pays: bool) -> None:
-    """12 % × 0.5 - 6 % × 0.5 = 3 %; a round trip of 2 % times 1.5 is as much, which is not enough."""
-    context = a_context(round_trip_ratio={BTC: Decimal(cost)})
-
-    if pays:
-        assert [TradeProposal] == [type(each) for each in answers(replace(context, triggers={BTC: a_trigger()}))]
-    else:
-        denial = the_denial(a_trigger(), context)
-        assert denial.code is DenialCode.EDGE_BELOW_COST
-        assert (Decimal(3), Decimal(cost) * 150) == (denial.details["edge_pct"], denial.details["edge_pct_min"])
-
-
-def test_edge_depends_on_the_assumed_hit_ratio() -> None:
-    """At a third, 12 and 6 percent cancel out: no edge at any cost."""
-    rule = a_rule(TriggerKind.PRICE_MOVE, UP, ("6", "12", 48, "1"), hit_ratio=Decimal("0.333333"))
-
-    denial = the_denial(a_trigger(), a_context(round_trip_ratio={BTC: Decimal(0)}), rules=(rule,))
-
-    assert denial.code is DenialCode.EDGE_BELOW_COST
-
-
-def test_edge_margin_is_a_setting() -> None:
-    """At a multiple of one, 2 % are paid for by 3 %."""
-    context = a_context(triggers=[a_trigger()], round_trip_ratio={BTC: Decimal("0.02")})
-
-    assert isinstance(answers(context, edge_multiple=Decimal(1))[0], TradeProposal)
 
 
 # --- size

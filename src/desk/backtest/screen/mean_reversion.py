@@ -10,7 +10,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from desk.backtest.data.columns import Floats
 from desk.backtest.grid import MARGIN, MarketGrid
 from desk.backtest.screen.codes import ABSENT, PASS, encode_verdict
-from desk.backtest.screen.costs import Hurdle
 from desk.backtest.screen.strategies import Answers, Regimes
 from desk.backtest.windows import TickBars, fill_bars
 from trader.model.denials import DenialCode
@@ -26,7 +25,7 @@ def assess(grid: MarketGrid, settings: MeanReversionSettings, regimes: Regimes) 
     answers = {}
     for product_id in grid.products:
         bars = fill_bars(grid, product_id)
-        answers[product_id] = Answers.silent(len(grid)) if bars is None else _answer(grid, settings, product_id, bars)
+        answers[product_id] = Answers.silent(len(grid)) if bars is None else _answer(settings, bars)
     return answers
 
 
@@ -53,20 +52,16 @@ def measure_z(bars: TickBars, count: int) -> Floats:
     return z
 
 
-def _answer(grid: MarketGrid, settings: MeanReversionSettings, product_id: ProductId, bars: TickBars) -> Answers:
+def _answer(settings: MeanReversionSettings, bars: TickBars) -> Answers:
     z = measure_z(bars, settings.band_bars)
     with np.errstate(invalid="ignore"):
         is_inside, near_entry = z > -settings.entry_z, _is_near(z, settings.entry_z)
         is_back, near_exit = z >= -settings.exit_z, _is_near(z, settings.exit_z)
-    fails, near_edge = Hurdle.of(grid, product_id, settings.edge_multiple).compare(
-        settings.target_pct, settings.stop_pct, settings.hit_ratio
-    )
     is_short = bars.length < max(settings.band_bars, settings.volatility_bars + 1)
     free = np.full(len(z), PASS, dtype=np.int8)
-    free[fails] = encode_verdict(DenialCode.EDGE_BELOW_COST)
     free[is_inside] = encode_verdict(DenialCode.MOVE_BELOW_MIN)
     free[is_short] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
-    proposes = (free == PASS) | ~is_short & (near_entry | near_edge & ~is_inside)
+    proposes = (free == PASS) | ~is_short & near_entry
     held = np.full(len(z), encode_verdict(DenialCode.POSITION_HELD), dtype=np.int8)
     held[bars.length < settings.band_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
     # Without bars nothing is said: the universe has said why.

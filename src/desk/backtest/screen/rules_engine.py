@@ -9,7 +9,6 @@ import numpy as np
 from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import MARGIN, Codes, Flags, MarketGrid
 from desk.backtest.screen.codes import ABSENT, PASS, encode_verdict
-from desk.backtest.screen.costs import Hurdle
 from desk.backtest.screen.strategies import Answers, Regimes
 from desk.backtest.screen.triggers import KINDS, TriggerColumns, detect_triggers, index_regimes
 from desk.backtest.windows import TickBars, fill_bars
@@ -60,7 +59,6 @@ class _Table:
         universe = grid.settings.universe
         tier = universe.find_tier(grid.products[product_id].product.base)
         self._is_core = tier is next(iter(universe.tiers.values()))
-        self._hurdle = Hurdle.of(grid, product_id, settings.edge_multiple)
 
     def answer(self) -> Answers:
         """Answer every trigger by its row, or for want of one."""
@@ -85,12 +83,10 @@ class _Table:
         triggers, settings = self._triggers, self._settings
         codes = np.full(len(rows), PASS, dtype=np.int8)
         codes[self._bars.length[rows] <= settings.volatility_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
-        fails, near = self._hurdle.compare(rule.target_pct, rule.stop_pct, rule.hit_ratio, rows)
-        codes[fails] = encode_verdict(DenialCode.EDGE_BELOW_COST)
         conviction = self._measure_conviction(rows)
         is_weak = conviction < settings.conviction_min
         codes[is_weak] = encode_verdict(DenialCode.CONVICTION_BELOW_MIN)
-        near = (near & ~is_weak) | (np.abs(conviction - settings.conviction_min) <= MARGIN)
+        near: Flags = np.abs(conviction - settings.conviction_min) <= MARGIN
         for failing, code in (
             (np.abs(triggers.move[rows]) * 100 < rule.move_pct_min, DenialCode.MOVE_BELOW_MIN),
             (triggers.signs.count[rows] < rule.confirmations_min, DenialCode.CONFIRMATIONS_BELOW_MIN),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from trader.adapters.config.evidence import read_evidence
 from trader.adapters.config.plugins import find_plugin, list_plugins
 from trader.adapters.config.strict_yaml import Tree, iterate_leaves, join_path, read_tree
 from trader.adapters.config.validation import describe_unknown_key, fit
@@ -81,6 +82,7 @@ def load_settings(
 ) -> LoadedSettings:
     """Read the three files of a directory, overruled by *changes* at key paths, and both by the environment.
 
+    The evidence that lies beside them comes along; a file of it that cannot be used is no problem of the configuration.
     Raises: ConfigError with every problem there is, each as ``policy.yaml: risk.total_pct_max: 250 is out of range``.
     """
     if not any((directory / name).exists() for name in FILES):
@@ -91,7 +93,8 @@ def load_settings(
     for path, value in (changes or {}).items():
         # A section that no file has is no key path either: nothing would ever look there.
         unreadable += _put_at(roots[file], path, value) if (file := find_file(path)) in roots else [_say_unknown(path)]
-    return parse_settings(roots, environment, unreadable)
+    loaded = parse_settings(roots, environment, unreadable)
+    return replace(loaded, settings=replace(loaded.settings, evidence=read_evidence(directory)))
 
 
 def parse_settings(
@@ -122,7 +125,7 @@ def parse_settings(
     ):
         raise ConfigError(tuple(f"{sources.get(line.partition(':')[0]) or find_file(line)}: {line}" for line in found))
     settings = replace(settings, digest=digest_of(settings))
-    in_force = {path: value for path, value in iterate_leaves(encode(settings)) if path != "digest"}
+    in_force = {path: value for path, value in iterate_leaves(encode(settings)) if find_file(path) in FILES}
     # In the order of the files, as a person reads them; what no file says comes last.
     ordered = (path for path in dict.fromkeys((*sources, *in_force)) if path in in_force)
     return LoadedSettings(settings, {path: Sourced(in_force[path], sources.get(path, _CODE)) for path in ordered})

@@ -37,6 +37,12 @@ GONE: Mapping[str, str] = {
 }
 #: Keys of earlier releases below any strategy, and what they are called now.
 _OF_STRATEGIES = re.compile(r"(strategies\.[^.]+\.)(every_minutes)")
+#: Keys of earlier releases in which a strategy said itself what it earns.
+_OF_EDGES = re.compile(r"strategies\.[^.]+\.settings\.(?:rules\[\d+\]\.)?(hit_ratio|edge_multiple)")
+_EDGES_NOW: Mapping[str, str] = {
+    "hit_ratio": "is gone: what a trade earns is no setting; it is measured, and stands in evidence/<strategy>.json",
+    "edge_multiple": "is called costs.edge_multiple now, one for all strategies",
+}
 _WORD_OF = {str: "text", bool: "a boolean", int: "a number", Decimal: "a number", dict: "a mapping", list: "a list"}
 
 
@@ -54,14 +60,9 @@ def fit(kind: Any, tree: Any, path: str = "") -> tuple[Any, tuple[tuple[str, str
 
 def _describe(path: str, problem: Problem) -> str:
     match problem.kind:
-        case ProblemKind.UNKNOWN_FIELD if path in RENAMED:
-            return f"is called {RENAMED[path]} now"
-        case ProblemKind.UNKNOWN_FIELD if of_strategy := _OF_STRATEGIES.fullmatch(path):
-            return f"is called {of_strategy[1]}schedule.{of_strategy[2]} now"
-        case ProblemKind.UNKNOWN_FIELD if path in GONE:
-            return GONE[path]
         case ProblemKind.UNKNOWN_FIELD:
-            return describe_unknown_key(str(problem.path[-1]), tuple(each.name for each in fields(problem.hint)))
+            known = tuple(each.name for each in fields(problem.hint))
+            return _describe_old_key(path) or describe_unknown_key(str(problem.path[-1]), known)
         case ProblemKind.REFUSED:
             return problem.words
         case ProblemKind.WRONG_KEY:
@@ -73,6 +74,17 @@ def _describe(path: str, problem: Problem) -> str:
         case ProblemKind.WRONG_TYPE:
             what = f"{_shown(problem.value)} is {_word(problem.value)}"
     return f"{what}; allowed is {_allowed(problem.hint)}"
+
+
+def _describe_old_key(path: str) -> str:
+    """Say what a key of an earlier release is called now, or why it is gone; nothing of any other."""
+    if path in RENAMED:
+        return f"is called {RENAMED[path]} now"
+    if of_strategy := _OF_STRATEGIES.fullmatch(path):
+        return f"is called {of_strategy[1]}schedule.{of_strategy[2]} now"
+    if of_edge := _OF_EDGES.fullmatch(path):
+        return _EDGES_NOW[of_edge[1]]
+    return GONE.get(path, "")
 
 
 def describe_unknown_key(key: str, known: tuple[str, ...]) -> str:

@@ -37,7 +37,7 @@ def find_contradictions(settings: Settings) -> tuple[str, ...]:
 
     What a strategy's own settings contradict is for the strategy to say: ``strategies.registry.find_contradictions``.
     """
-    checks = (_cycle, _tiers, _bases, _regime, _strategies, _pace, _stops)
+    checks = (_cycle, _tiers, _bases, _regime, _strategies, _costs, _pace, _stops)
     own = tuple(line for check in checks for line in check(settings))
     return (*own, *bars.find_contradictions(settings), *money.find_contradictions(settings))
 
@@ -105,6 +105,11 @@ def _bases(settings: Settings) -> Iterator[str]:
             date.fromisoformat(until)
         except ValueError:
             yield f"universe.bans.{asset}: {until} is no day of the calendar; allowed is YYYY-MM-DD"
+
+
+def _costs(settings: Settings) -> Iterator[str]:
+    if settings.costs.edge_multiple == 0:
+        yield "costs.edge_multiple: 0 lets purchases pass that do not earn their cost; allowed is above 0"
 
 
 def _regime(settings: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from trader.model.costs import hurdle_pct, round_trip_ratio
 from trader.model.decisions import Denial, Detail
 from trader.model.denials import DenialCode
+from trader.model.edges import EdgeSource
 from trader.model.ids import Asset, ClientOrderId, Instant, StrategyId, client_order_id, is_tick_id
 from trader.model.ledger import Ledger
 from trader.model.market import Product, Quote
@@ -265,7 +266,7 @@ def _refuse_taking(parent: ParentOrder, quote: Quote, context: ExecutionContext,
         return deny(parent, DenialCode.PROPOSAL_INVALID, price=parent.price_max, stop=parent.bracket.stop_price)
     cost = round_trip_ratio(context.fees, quote, settings.costs.slippage_bps, entry_takes=True)
     hurdle = hurdle_pct(cost, parent.edge_multiple)
-    if parent.edge_pct > hurdle:
+    if parent.edge_source is EdgeSource.NONE or parent.edge_pct > hurdle:
         return None
     return deny(parent, DenialCode.EDGE_BELOW_COST, edge_pct=parent.edge_pct, hurdle_pct=hurdle, liquidity="TAKER")
 

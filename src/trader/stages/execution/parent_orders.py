@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from trader.model.conversions import ConversionIntent
-from trader.model.costs import expected_edge_pct
 from trader.model.decisions import Approval, Denial, TradeProposal, Trim
 from trader.model.denials import DenialCode
 from trader.model.frozen import replace
@@ -112,8 +111,9 @@ def _plan(
         "price_max": price_max,
         "style": proposal.style,
         "give_up_at": _find_give_up(proposal, context, settings),
-        "edge_pct": expected_edge_pct(proposal.take_profit_pct, proposal.stop_loss_pct, proposal.hit_ratio),
+        "edge_pct": proposal.edge.pct or ZERO,
         "edge_multiple": proposal.edge_multiple,
+        "edge_source": proposal.edge.source,
         "reason": proposal.reason,
     }
     if before is None:

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from trader.model.codec import canonical_json
 from trader.model.decisions import Denial, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.edges import UNMEASURED
 from trader.model.frozen import replace
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
-from trader.model.money import Price, floor_to
+from trader.model.money import ONE, Price, floor_to
 from trader.model.orders import Side
 from trader.model.parent_life import ParentStyle
 from trader.model.targets import StopChange, TargetWeight
@@ -49,8 +50,8 @@ class Bound(NamedTuple):
 
 #: What each field is. A ledger that holds a text where a number belongs could not be read again.
 _TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("strategy", "product_id", "base", "reason"), (str,)),
-    **dict.fromkeys(("size_pct", "stop_loss_pct", "hit_ratio", "edge_multiple"), (Decimal,)),
+    **dict.fromkeys(("strategy", "product_id", "base", "reason", "rule"), (str,)),
+    **dict.fromkeys(("size_pct", "stop_loss_pct"), (Decimal,)),
     **dict.fromkeys(("take_profit_pct", "quantity"), (Decimal, type(None))),
     **dict.fromkeys(("confidence", "conviction"), (float, int)),
     **dict.fromkeys(("max_hold_hours", "give_up_minutes"), (int, type(None))),
@@ -77,8 +78,6 @@ _OF_TERMS: Mapping[str, Bound] = {
 _OF_PURCHASES: Mapping[str, Bound] = {
     "size_pct": Bound("above 0, at most 100", lambda value: 0 < value <= 100),
     **_OF_TERMS,
-    "hit_ratio": Bound("0 to 1", lambda value: 0 <= value <= 1),
-    "edge_multiple": Bound(f"0 to {_MOST}", lambda value: 0 <= value <= _MOST),
 }
 _TARGET_TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("strategy", "product_id", "base", "reason"), (str,)),
@@ -133,7 +132,8 @@ def _read_proposal(
         or (_find_in_sale(proposal, context) if proposal.reduces else _find_in_purchase(proposal, context))
     )
     if fault is None:
-        return replace(proposal, components=dict(proposal.components))
+        # No strategy vouches for itself: what a trade is expected to earn is for the edge gate to say.
+        return replace(proposal, components=dict(proposal.components), edge=UNMEASURED, edge_multiple=ONE)
     # Without the proposal: its numbers may be such that nothing can be written down that contains them.
     return _require_storable(_deny(proposal, strategy_id, fault))
 

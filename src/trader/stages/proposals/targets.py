@@ -12,6 +12,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 
 from trader.model.decisions import Denial, Details, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.edges import WEIGHT_RULE
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import StrategyContext
 from trader.model.ledger import Ledger
@@ -127,6 +128,7 @@ def _buy(target: TargetWeight, total: Notional, equity: Notional) -> TradePropos
         max_hold_hours=target.max_hold_hours,
         give_up_minutes=target.give_up_minutes,
         style=target.style,
+        rule=WEIGHT_RULE,
         components={"target_weight": float(target.weight)},
     )
 

@@ -297,7 +297,7 @@ def test_all_problems_of_all_files_are_told_at_once(directory: Path) -> None:
     """One in each file, and one between two keys that is not looked for until the rest is right."""
     rewrite(directory, "app.yaml", "capital: 10000", "capital: -1")
     rewrite(directory, "universe.yaml", "correlation_max: 0.85", "corelation_max: 0.85")
-    rewrite(directory, "policy.yaml", "edge_multiple: 1.5\n  mean_reversion", 'edge_multiple: "1.5"\n  mean_reversion')
+    rewrite(directory, "policy.yaml", "edge_multiple: 1.5", 'edge_multiple: "1.5"')
     rewrite(directory, "policy.yaml", "drawdown_pct_max: 10\n", "drawdown_pct_max: 10\n  drawdown_pct_max: 11\n")
     text = (directory / "policy.yaml").read_text(encoding="utf-8").splitlines()
     line = text.index("  drawdown_pct_max: 10") + 1
@@ -310,7 +310,7 @@ def test_all_problems_of_all_files_are_told_at_once(directory: Path) -> None:
         "universe.yaml: universe.correlation_max: is missing; allowed is a number from 0 to 1",
         "universe.yaml: universe.corelation_max: unknown key, perhaps of another release; "
         "closest: correlation_max, correlation_bars",
-        'policy.yaml: strategies.rules_engine.settings.edge_multiple: "1.5" is text; allowed is a number from 0 to 10',
+        'policy.yaml: costs.edge_multiple: "1.5" is text; allowed is a number from 0 to 10',
     ] == problems
 
 

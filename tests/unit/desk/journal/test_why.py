@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from desk.journal.runs import Journal
 from desk.journal.summary import describe_period
 from desk.journal.why import Question, describe_decision
 from desk.journal.words import write_share
-from factories_settings import shipped_settings
+from factories_settings import assumed_evidence, shipped_settings
 from simulation.recovery_world import after_tick
 from simulation.scenarios import ENTRY, SCENARIOS, STOPPED
 from simulation.world import SCOPE, Scenario
@@ -88,7 +89,15 @@ def test_denial_by_risk_is_told_with_its_number_beside_its_limit(
 
     assert "risk · HOUR_ENTRIES_EXCEED_MAX: enough entries within an hour" in text
     assert "✗ entries 3 ≥ 3 (100 %)" in text
-    for word in ("in the universe", "bps of 35 allowed", "conviction 0.", "≥ 0.45", "needed", "day -0.", "of -3 %"):
+    for word in (
+        "in the universe",
+        "bps of 35 allowed",
+        "conviction 0.",
+        "≥ 0.45",
+        "edge unmeasured",
+        "day -0.",
+        "of -3 %",
+    ):
         assert word in text, word
     assert "would need entries < 3" in text
     assert "regime chop" in text
@@ -499,10 +508,11 @@ def test_order_is_told_with_what_became_of_it(tmp_path: Path) -> None:
 
 def test_edge_is_told_against_what_a_round_trip_cost(tmp_path: Path) -> None:
     """By the fees and the quote of the record, when the configuration is the same."""
-    journal = journal_of(after_tick(STOPPED, 1), tmp_path)
+    story = replace(STOPPED, evidence=assumed_evidence("0.9"))
+    journal = journal_of(after_tick(story, 1), tmp_path)
     texts = []
     for decision in iterate_decisions(journal.iterate_runs()):
-        told = describe_decision(journal, Question("SOL", decision.run.at), STOPPED.settings, NOW)
+        told = describe_decision(journal, Question("SOL", decision.run.at), story.settings, NOW)
         texts += stage_of(told, "strategies")["lines"]
 
     assert any("edge +" in line and "needed" in line and "not on record" not in line for line in texts)

@@ -23,12 +23,14 @@ from factories import (
     a_proposal,
     a_quote,
     an_approval,
+    an_edge,
     shipped_settings,
 )
 from factories_market import TIER_2
 from trader.model.conversions import ConversionIntent
 from trader.model.decisions import Denial, TradeProposal, Trim
 from trader.model.denials import DenialCode
+from trader.model.edges import UNMEASURED
 from trader.model.ids import Instant, client_order_id
 from trader.model.ledger import Ledger
 from trader.model.market import FeeRates
@@ -401,11 +403,13 @@ def test_child_does_not_take_what_is_beyond_its_band(ask: str, taken: bool) -> N
     assert taken or (isinstance(immediate, Denial) and immediate.code is DenialCode.PRICE_EXCEEDS_BAND)
 
 
-@pytest.mark.parametrize(("hit_ratio", "taken"), [("0.51", True), ("0.50", False)])
-def test_taker_must_still_pay_for_itself(hit_ratio: str, taken: bool) -> None:
+@pytest.mark.parametrize(("edge_pct", "taken"), [("3.04", True), ("3.02", False)])
+def test_taker_must_still_pay_for_itself(edge_pct: str, taken: bool) -> None:
     """0.9 % twice, 2 bps of spread and 10 of slippage twice are 2.02 %; with 1.5 % a hurdle of 3.03 %."""
-    assert taken is not rests(as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio))))
-    immediate = as_taker(proposal=a_proposal(hit_ratio=Decimal(hit_ratio), style=ParentStyle.TAKER))
+    assert taken is not rests(as_taker(proposal=a_proposal(edge=an_edge(edge_pct), edge_multiple=Decimal("1.5"))))
+    immediate = as_taker(
+        proposal=a_proposal(edge=an_edge(edge_pct), edge_multiple=Decimal("1.5"), style=ParentStyle.TAKER)
+    )
     assert taken or (isinstance(immediate, Denial) and immediate.code is DenialCode.EDGE_BELOW_COST)
 
 
@@ -416,7 +420,7 @@ def test_edge_at_the_hurdle_is_not_enough() -> None:
     settings = replace(settings, costs=replace(settings.costs, slippage_bps=Decimal(0)))
     cost_pct = market.quotes[a_product("SOL-USD").product_id].spread_bps / 100 + 1
     at, above = (
-        a_proposal(hit_ratio=Decimal(1), edge_multiple=Decimal(1), take_profit_pct=t)
+        a_proposal(edge=an_edge(str(t)), edge_multiple=Decimal(1))
         for t in (
             cost_pct,
             cost_pct + Decimal("0.0001"),
@@ -428,8 +432,13 @@ def test_edge_at_the_hurdle_is_not_enough() -> None:
 
 
 def test_maker_needs_no_second_edge_gate() -> None:
-    """The strategy judged it as a maker already."""
-    assert isinstance(make(proposal=a_proposal(hit_ratio=Decimal(0))), Made)
+    """It was judged as a maker already."""
+    assert isinstance(make(proposal=a_proposal(edge=an_edge("0"))), Made)
+
+
+def test_what_nobody_measured_may_take() -> None:
+    """Where it may be bought at all it may be as its style says: there is no number to hold against the costs."""
+    assert not rests(as_taker(proposal=a_proposal(edge=UNMEASURED)))
 
 
 # --- the purse, seen from the order
