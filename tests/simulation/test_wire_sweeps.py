@@ -105,7 +105,7 @@ def test_newer_command_said_while_an_older_one_is_being_written_stands() -> None
 @pytest.mark.parametrize("kind", _MEETING)
 def test_tick_that_meets_a_watch_run_over_the_wire_decides(kind: str) -> None:
     """Whichever of the two was first, and wherever the other came in between."""
-    done = [outcome(job) for job in a_choice(jobs_of(kind, "watches"), _OTHER_CASES)]
+    done = [outcome(job) for job in a_choice(jobs_of(kind, "watches"), 2 * _OTHER_CASES)]
 
     assert [] == broken(done)
 
