@@ -24,8 +24,9 @@ def record_market(
     strategies: Mapping[StrategyId, Strategy] | None = None,
     series: Mapping[str, ColumnSeries] | None = None,
 ) -> Recorded:
-    """Take real candles, or given ones, and the shipped settings fitted to their bars, in PAPER."""
-    settings = fit_settings(shipped_settings({"app.mode": "PAPER", **(overrides or {})}), granularity)
+    """Take real candles, or given ones, and the shipped settings stretched to their bars, in PAPER."""
+    shipped = shipped_settings({"app.mode": "PAPER", **(overrides or {})})
+    settings = fit_settings(shipped, granularity, stretch=True)
     found: dict[SeriesKey, ColumnSeries] = {}
     products: list[Product] = []
     for name in product_ids:

@@ -144,7 +144,7 @@ def universe_settings(**overrides: Any) -> UniverseSettings:
         leave_after_cycles=3,
         failures_max_ratio=0.5,
         correlation_max=0.85,
-        correlation_bars=288,
+        correlation_window="1d",
         depth_band_bps=Decimal(20),
         tiers={
             TIER_1: tier_settings(bases=("BTC", "ETH", "SOL")),
@@ -241,15 +241,15 @@ def triggers_settings(**overrides: Any) -> TriggersSettings:
     settings = TriggersSettings(
         max_gap_ratio=0.10,
         per_cycle_max=10,
-        outlier_bars=20,
+        outlier_window="100m",
         outlier_move_pct=10.0,
         outlier_volume_ratio=0.1,
-        atr_bars=14,
+        atr_period="70m",
         atr_windows=7,
         atr_ratio_min=1.05,
         price_move=PriceMoveSettings(
-            short_bars=3,
-            long_bars=12,
+            short_window="15m",
+            long_window="1h",
             short_pct=ByRegime(chop=1.2, bull=3.5, bear=3.0),
             long_pct=ByRegime(chop=2.5, bull=7.0, bear=7.0),
             strength_both=0.80,
@@ -260,23 +260,23 @@ def triggers_settings(**overrides: Any) -> TriggersSettings:
             confidence_short=0.70,
         ),
         volume_spike=VolumeSpikeSettings(
-            window_bars=12,
-            history_bars=288,
+            window="1h",
+            history="1d",
             ratio=ByRegime(chop=1.8, bull=2.0, bear=2.0),
             move_min_pct=0.5,
             strength_span=3.0,
             confidence_span=4.0,
         ),
-        breakout=BreakoutSettings(lookback_bars=288, strength_min=0.5, confidence=0.80),
+        breakout=BreakoutSettings(lookback="1d", strength_min=0.5, confidence=0.80),
         reversal=ReversalSettings(
-            lookback_bars=288,
-            low_age_bars_min=12,
+            lookback="1d",
+            low_age_min="1h",
             bounce_pct_min=3.0,
             strength_span_pct=20.0,
             confidence=0.60,
             confirmations_min=3,
         ),
-        momentum=MomentumSettings(lookback_bars=288, share_bars=144, move_min_pct=2.0, strength_span_pct=10.0),
+        momentum=MomentumSettings(lookback="1d", share_window="12h", move_min_pct=2.0, strength_span_pct=10.0),
         confirmations=confirmation_settings(),
     )
     return replace(settings, **overrides)
@@ -285,7 +285,7 @@ def triggers_settings(**overrides: Any) -> TriggersSettings:
 def confirmation_settings(**overrides: Any) -> ConfirmationSettings:
     """The four signs that a fall has turned."""
     settings = ConfirmationSettings(
-        vwap_bars=12, low_bars=12, rsi_bars=14, rsi_level=50.0, bounce_bars=36, bounce_pct_min=0.6
+        vwap_window="1h", low_window="1h", rsi_period="70m", rsi_level=50.0, bounce_window="3h", bounce_pct_min=0.6
     )
     return replace(settings, **overrides)
 
@@ -325,7 +325,7 @@ def rules_settings(**overrides: Any) -> RulesEngineSettings:
         conviction_min=0.45,
         risk_per_trade_pct=Decimal("0.5"),
         volatility_target_pct=Decimal(60),
-        volatility_bars=288,
+        volatility_window="1d",
     )
     return replace(settings, **overrides)
 
@@ -333,7 +333,7 @@ def rules_settings(**overrides: Any) -> RulesEngineSettings:
 def mean_reversion_settings(**overrides: Any) -> MeanReversionSettings:
     """A band of four hours."""
     settings = MeanReversionSettings(
-        band_bars=48,
+        band_window="4h",
         entry_z=2.0,
         exit_z=0.0,
         stop_pct=Decimal(4),
@@ -344,7 +344,7 @@ def mean_reversion_settings(**overrides: Any) -> MeanReversionSettings:
         strength_span_z=4.0,
         risk_per_trade_pct=Decimal("0.5"),
         volatility_target_pct=Decimal(60),
-        volatility_bars=288,
+        volatility_window="1d",
     )
     return replace(settings, **overrides)
 

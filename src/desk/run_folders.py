@@ -35,7 +35,8 @@ _NAMES_SHOWN = 8
 class RunPage:
     """Which run it is, and how it ended. The same ``identity`` is the same run: market, settings, first tick and last.
 
-    ``command`` is what goes on with it; ``granularity`` is that of its bars, which the settings were fitted to.
+    ``command`` is what goes on with it; ``granularity`` is that of its bars, which the settings were fitted to, or
+    ``stretched``.
     Units: instants and times as RFC 3339, ``totals`` as ``trader run --json``.
     """
 
@@ -52,6 +53,7 @@ class RunPage:
     state: str = UNFINISHED
     finished_at: str = ""
     granularity: str = ""
+    stretched: bool = False
     totals: str = "{}"
 
     def read_totals(self) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from operator import mul, sub, truediv
 
 from trader.errors import MissingData
 from trader.model.decisions import Confirmations
+from trader.model.durations import count_in
 from trader.model.market import Bars
 from trader.settings.policy import ConfirmationSettings
 
@@ -175,27 +176,29 @@ def correlation(left: Sequence[float], right: Sequence[float]) -> float:
 def confirmations(bars: Bars, settings: ConfirmationSettings) -> Confirmations:
     """Say which signs there are that a fall has turned.
 
-    Close above the VWAP; the low of the last ``low_bars`` above the low of as many before; RSI crossing its level
-    upwards with the last bar; close far enough above the lowest low of ``bounce_bars``.
+    Close above the VWAP; the low of the last ``low_window`` above that of as many bars before; RSI crossing its level
+    upwards with the last bar; close far enough above the lowest low of ``bounce_window``.
 
-    Shape: needs ``confirmation_bars(settings)`` bars. Raises: MissingData if there are too few.
+    Shape: needs ``confirmation_bars`` of them. Raises: MissingData if there are too few.
     """
     close = bars.close
-    average = vwap(bars, settings.vwap_bars)
-    older_low = lowest(bars.low, settings.low_bars, skip=settings.low_bars)
-    now = relative_strength_index(close, settings.rsi_bars)
-    bounce = close[-1] / lowest(bars.low, settings.bounce_bars) - 1
+    average = vwap(bars, bars.count(settings.vwap_window))
+    window, period = bars.count(settings.low_window), bars.count(settings.rsi_period)
+    now = relative_strength_index(close, period)
+    bounce = close[-1] / lowest(bars.low, bars.count(settings.bounce_window)) - 1
     return Confirmations(
         above_vwap=average is not None and close[-1] > average,
-        higher_low=lowest(bars.low, settings.low_bars) > older_low,
-        rsi_crossed_up=now >= settings.rsi_level > relative_strength_index(close[:-1], settings.rsi_bars),
+        higher_low=lowest(bars.low, window) > lowest(bars.low, window, skip=window),
+        rsi_crossed_up=now >= settings.rsi_level > relative_strength_index(close[:-1], period),
         bounced=bounce * 100 >= settings.bounce_pct_min,
     )
 
 
-def confirmation_bars(settings: ConfirmationSettings) -> int:
-    """How many bars ``confirmations`` needs."""
-    return max(settings.vwap_bars, 2 * settings.low_bars, settings.rsi_bars + 2, settings.bounce_bars)
+def confirmation_bars(settings: ConfirmationSettings, bar_seconds: int) -> int:
+    """How many bars of so many seconds ``confirmations`` needs."""
+    vwap_bars, bounce_bars = count_in(settings.vwap_window, bar_seconds), count_in(settings.bounce_window, bar_seconds)
+    low_bars, rsi_bars = count_in(settings.low_window, bar_seconds), count_in(settings.rsi_period, bar_seconds)
+    return max(vwap_bars, 2 * low_bars, rsi_bars + 2, bounce_bars)
 
 
 def _deviations(values: Sequence[float]) -> tuple[float, ...]:

@@ -18,8 +18,10 @@ from recorded_candles import BEGIN, Weather, load_series, make_random_series
 from trader.errors import DataError
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Direction, Trigger
+from trader.model.durations import Duration, count_in, write_duration
 from trader.model.ids import Instant, ProductId
 from trader.model.market import Granularity
+from trader.settings.look_backs import change_look_backs
 from trader.settings.policy import ByRegime, TriggersSettings
 from trader.stages.triggers.engine import TriggerEngine
 
@@ -42,51 +44,60 @@ def weathers(draw: st.DrawFn) -> Weather:
     )
 
 
+def windows(most: int) -> st.SearchStrategy[Duration]:
+    """Look-backs of up to so many bars of five minutes."""
+    return st.integers(1, most).map(lambda bars: write_duration(bars * 300))
+
+
 @st.composite
 def settings_of_triggers(draw: st.DrawFn) -> TriggersSettings:
     """Draw short windows and low thresholds, so that every kind fires and is refused."""
-    count = st.integers(1, 12)
+    count = windows(12)
     usual = triggers_settings()
     move, spike, turn, momentum = usual.price_move, usual.volume_spike, usual.reversal, usual.momentum
     thresholds = st.builds(ByRegime, *(st.sampled_from([0.0, 0.5, 1.0, 2.0]) for _ in range(3)))
     return replace(
         usual,
-        outlier_bars=draw(count),
+        outlier_window=draw(count),
         outlier_move_pct=draw(st.sampled_from([0.0, 1.0, 5.0])),
         outlier_volume_ratio=draw(st.sampled_from([0.0, 0.1, 1.0])),
-        atr_bars=draw(st.integers(1, 5)),
+        atr_period=draw(windows(5)),
         atr_windows=draw(st.integers(1, 4)),
         atr_ratio_min=draw(st.sampled_from([0.0, 0.5, 1.0, 1.05])),
         price_move=replace(
-            move, short_bars=draw(count), long_bars=draw(count), short_pct=draw(thresholds), long_pct=draw(thresholds)
+            move,
+            short_window=draw(count),
+            long_window=draw(count),
+            short_pct=draw(thresholds),
+            long_pct=draw(thresholds),
         ),
         volume_spike=replace(
             spike,
-            window_bars=draw(count),
-            history_bars=draw(st.integers(1, 30)),
+            window=draw(count),
+            history=draw(windows(30)),
             ratio=draw(thresholds),
             move_min_pct=draw(st.sampled_from([0.0, 0.5])),
         ),
-        breakout=replace(usual.breakout, lookback_bars=draw(count), strength_min=draw(st.sampled_from([0.0, 0.5]))),
+        breakout=replace(usual.breakout, lookback=draw(count), strength_min=draw(st.sampled_from([0.0, 0.5]))),
         reversal=replace(
             turn,
-            lookback_bars=draw(count),
-            low_age_bars_min=draw(count),
+            lookback=draw(count),
+            low_age_min=draw(count),
             bounce_pct_min=draw(st.sampled_from([0.0, 0.5, 2.0])),
             confirmations_min=draw(st.integers(0, 4)),
         ),
         momentum=replace(
             momentum,
-            lookback_bars=draw(count),
-            share_bars=draw(count),
+            lookback=draw(count),
+            share_window=draw(count),
             move_min_pct=draw(st.sampled_from([0.0, 0.5, 2.0])),
         ),
         confirmations=replace(
             usual.confirmations,
-            vwap_bars=draw(count),
-            low_bars=draw(st.integers(1, 6)),
-            rsi_bars=draw(count),
-            bounce_bars=draw(count),
+            vwap_window=draw(count),
+            low_window=draw(windows(6)),
+            rsi_period=draw(count),
+            bounce_window=draw(count),
         ),
     )
 
@@ -158,11 +169,11 @@ def test_ticks_need_not_be_one_a_bar(weather: Weather, pace: int) -> None:
     series, settings = make_random_series(weather), triggers_settings(per_cycle_max=1)
     settings = replace(
         settings,
-        breakout=replace(settings.breakout, lookback_bars=8),
-        reversal=replace(settings.reversal, lookback_bars=8),
-        momentum=replace(settings.momentum, lookback_bars=8, share_bars=4),
-        confirmations=replace(settings.confirmations, bounce_bars=6),
-        atr_bars=2,
+        breakout=replace(settings.breakout, lookback="40m"),
+        reversal=replace(settings.reversal, lookback="40m"),
+        momentum=replace(settings.momentum, lookback="40m", share_window="20m"),
+        confirmations=replace(settings.confirmations, bounce_window="30m"),
+        atr_period="10m",
     )
     ticks = [BEGIN + STEP + row * (75 if pace == 1 else pace * STEP) for row in range(60)]
 
@@ -185,6 +196,10 @@ def test_screen_is_right_on_real_candles(product_id: str, granularity: Granulari
     ticks = [begin + row * step for row in range(2_000)]
     regimes = [(Regime.CHOP, Regime.BULL, Regime.BEAR)[row // 50 % 3] for row in range(len(ticks))]
 
-    unsure = assert_screened(series, ticks, 300, triggers_settings(), regimes)
+    def stretch(_: str, duration: Duration) -> Duration:
+        return write_duration(count_in(duration, 300) * step)
+
+    settings = change_look_backs(triggers_settings(), stretch)
+    unsure = assert_screened(series, ticks, 300, settings, regimes)
 
     assert unsure <= 20

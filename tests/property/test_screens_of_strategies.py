@@ -16,6 +16,7 @@ from property.test_screen_of_triggers import settings_of_triggers, weathers
 from recorded_candles import BEGIN, Weather, load_series, make_random_series
 from screened_strategies import Asked, assert_screened
 from trader.model.cycle_state import Regime
+from trader.model.durations import write_duration
 from trader.model.ids import StrategyId
 from trader.model.market import Granularity
 from trader.settings.policy import TriggersSettings
@@ -33,7 +34,7 @@ def a_random_market(weather: Weather, count: int, **settings: Any) -> Recorded:
         "XRP-USD": make_random_series(replace(weather, seed=weather.seed + 1)),
     }
     recorded = record_market(tuple(series), FIVE, series=series)
-    bars = replace(recorded.settings.bars, count=count)
+    bars = replace(recorded.settings.bars, history=write_duration(count * 300))
     return replace(recorded, settings=replace(recorded.settings, bars=bars, **settings))
 
 
@@ -69,7 +70,7 @@ def test_rules_are_screened(
         rules,
         rules=rules.rules[1:],
         conviction_min=conviction_min,
-        volatility_bars=volatility_bars,
+        volatility_window=write_duration(volatility_bars * 300),
     )
     ticks = list_ticks(BEGIN + 300, weather.bars, 300)
 
@@ -94,8 +95,8 @@ def test_mean_reversion_is_screened(
 ) -> None:
     """Bands of two bars and of more than there are, flat closes, and a band left at the mean itself."""
     own = mean_reversion_settings(
-        band_bars=band_bars,
-        volatility_bars=volatility_bars,
+        band_window=write_duration(band_bars * 300),
+        volatility_window=write_duration(volatility_bars * 300),
         entry_z=z[0],
         exit_z=z[1],
     )

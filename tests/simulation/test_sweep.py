@@ -28,6 +28,15 @@ from trader.settings.app import FillModel
 END = Instant(1_767_600_000)
 
 
+#: The shipped rules on bars of fifteen minutes: all but three of their look-backs are a whole number of them.
+_QUARTERS: dict[str, object] = {
+    "bars.granularity": "FIFTEEN_MINUTE",
+    "triggers.outlier_window": "105m",
+    "triggers.atr_period": "75m",
+    "triggers.confirmations.rsi_period": "75m",
+}
+
+
 def plan_sweep(place: Path) -> SweepPlan:
     """Two hours of the synthetic market."""
     write_market(place / "candles")
@@ -182,7 +191,7 @@ def test_places_in_lists_are_reached(tmp_path: Path) -> None:
             {"models": (FillModel.NEUTRAL,)},
             "set 1: simulation.fills: --fills says",
         ),
-        ({"bars.granularity": "ONE_HOUR"}, {}, "set 1: bars.granularity: is FIVE_MINUTE in"),
+        (_QUARTERS, {}, "set 1: bars.granularity: is FIVE_MINUTE in"),
         ({"foo": 3}, {}, "set 1: config: foo: there is nothing of that kind"),
         ({"spread_bps": 3}, {}, "set 1: config: spread_bps: there is nothing of that kind"),
         ({"1": 3}, {}, "set 1: config: 1: there is nothing of that kind"),
@@ -206,7 +215,7 @@ def test_value_that_the_candles_overrule_is_refused_where_no_length_was_asked_fo
     plan = replace(plan, request=replace(plan.request, granularity=None))
 
     with pytest.raises(ConfigError, match=r"bars\.granularity: is FIVE_MINUTE in this backtest"):
-        run_sweep(plan, [{"bars.granularity": "FIFTEEN_MINUTE"}], 1, lambda *_: None)
+        run_sweep(plan, [_QUARTERS], 1, lambda *_: None)
 
 
 def test_file_that_nobody_wrote_is_refused_at_once(tmp_path: Path) -> None:

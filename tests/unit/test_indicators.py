@@ -191,7 +191,7 @@ def test_everything_is_confirmed_after_a_turn() -> None:
     closes = [110 - 0.5 * n for n in range(21)] + [100.2 + 0.1 * n for n in range(6)] + [105.7]
     closes = [110.0] * 10 + closes
 
-    found = indicators.confirmations(some_bars(closes), confirmation_settings(low_bars=6))
+    found = indicators.confirmations(some_bars(closes), confirmation_settings(low_window="30m"))
 
     assert Confirmations(above_vwap=True, higher_low=True, rsi_crossed_up=True, bounced=True) == found
 
@@ -200,7 +200,7 @@ def test_everything_is_confirmed_after_a_turn() -> None:
 def test_rsi_must_cross_with_the_last_bar(last: float, crossed: bool) -> None:
     """Two changes: -1 and then +0.9 is below 50, +1.0 is at it, +3 above; before it stood at zero."""
     bars = some_bars([102.0, 101.0, 100.0, last])
-    settings = confirmation_settings(vwap_bars=2, low_bars=1, rsi_bars=2, bounce_bars=2)
+    settings = confirmation_settings(vwap_window="10m", low_window="5m", rsi_period="10m", bounce_window="10m")
 
     assert crossed is indicators.confirmations(bars, settings).rsi_crossed_up
 
@@ -219,7 +219,7 @@ def test_bounce_is_measured_from_the_lowest_low(low: float, bounced: bool) -> No
     lows[10] = low
     bars = some_bars([100.0] * 40, low=lows)
 
-    assert bounced is indicators.confirmations(bars, confirmation_settings(bounce_bars=36)).bounced
+    assert bounced is indicators.confirmations(bars, confirmation_settings(bounce_window="3h")).bounced
 
 
 def test_low_outside_the_window_is_no_bounce() -> None:
@@ -240,7 +240,7 @@ def test_close_is_not_above_a_vwap_that_does_not_exist() -> None:
 def test_confirmations_tell_how_many_bars_they_need() -> None:
     """With as many they can be computed, with one less they cannot."""
     settings = confirmation_settings()
-    needed = indicators.confirmation_bars(settings)
+    needed = indicators.confirmation_bars(settings, 300)
 
     assert needed == 36
     assert indicators.confirmations(flat_bars(needed), settings).count == 0

@@ -31,7 +31,8 @@ class BacktestRequest:
     """What is run, and when.
 
     Without products everything there is, without strategies those that are on, without fees and models what the
-    configuration says of the simulated venue. ``seed`` draws the days of the bootstrap.
+    configuration says of the simulated venue. One that ``stretches`` looks back over as many bars as it would of the
+    configured length. ``seed`` draws the days of the bootstrap.
     """
 
     candles: Path
@@ -44,6 +45,7 @@ class BacktestRequest:
     models: tuple[FillModel, ...] = ()
     watches: bool = False
     is_exhaustive: bool = False
+    stretches: bool = False
     seed: int = SEED
 
 
@@ -62,6 +64,7 @@ def prepare_backtest(request: BacktestRequest, settings: Settings, source: Candl
         granularity=request.granularity,
         metadata=request.candles,
         only=request.products,
+        stretch=request.stretches,
     )
     period = recorded.settings.cycle.period_seconds
     if (request.end - request.start) // period > _TICKS_MAX:

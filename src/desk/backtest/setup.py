@@ -26,13 +26,15 @@ def record_market(
     granularity: Granularity | None = None,
     metadata: Path | None = None,
     only: Collection[ProductId] = (),
+    stretch: bool = False,
 ) -> Recorded:
     """Set up everything that is quoted in the accounting asset and has bars of one length between two instants.
 
     Without a *granularity* the configured one is used where at least half as many products have it over half of that
     time as the best one, else the finest of which that can be said. A product enters and leaves when its data do. The
     benchmark is read from bars of its own length where there are any, else it is made of the others, also where *only*
-    other products are traded. What is known of products beside their candles lies in the folder *metadata*.
+    other products are traded. With *stretch* look-backs are as many of these bars as of the configured ones. What is
+    known of products beside their candles lies in the folder *metadata*.
     Raises: ConfigError if nothing is there; DataError.
     """
     names = [each for each in source.products() if each.endswith(f"-{settings.app.accounting_asset}")]
@@ -58,7 +60,7 @@ def record_market(
     for wanted in (settings.bars.benchmark_granularity, length):
         if (benchmark, wanted) not in series and wanted in source.granularities(benchmark):
             series[benchmark, wanted] = ColumnSeries(source.load(benchmark, wanted))
-    return Recorded(fit_settings(settings, length), products, series)
+    return Recorded(fit_settings(settings, length, stretch=stretch), products, series)
 
 
 def _add_lengths(series: dict[SeriesKey, ColumnSeries], settings: Settings, source: CandleSource) -> None:

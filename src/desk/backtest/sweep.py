@@ -132,7 +132,7 @@ def _check_set(plan: SweepPlan, changes: Changes) -> None:
     loaded, request = load_settings(plan.config, plan.environment, changes), plan.request
     settings = fit_to_request(loaded.settings, request)
     if request.granularity is not None:
-        settings = fit_settings(settings, request.granularity)
+        settings = fit_settings(settings, request.granularity, stretch=request.stretches)
     check_in_force(changes, loaded, settings)
     if request.models and "simulation.fills" in changes:
         raise ConfigError("simulation.fills: --fills says which are run; allowed is one of the two")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from desk.backtest.data.columns import Floats, Integers
 from desk.backtest.grid import Flags, MarketGrid
 from desk.backtest.series import ColumnSeries
+from trader.model.durations import Duration, count_in
 from trader.model.ids import ProductId
 
 ScalarT = TypeVar("ScalarT", bound="np.generic[Any]")
@@ -29,7 +30,7 @@ class TickBars:
     """The bars that each tick is shown, all of them in one set of columns: holes hold the close before, no volume.
 
     ``last`` is the place of a tick's newest closed bar; ``length`` how many bars it is shown, ending there, 0 where
-    there are none to show. What lies before them may be read and means nothing.
+    there are none to show. What lies before them may be read and means nothing. Each is *seconds* long.
     Shape: the columns have one row a bar, ``last`` and ``length`` one a tick; no tick's place is below ``before``.
     """
 
@@ -40,6 +41,11 @@ class TickBars:
     last: Integers
     length: Integers
     before: int
+    seconds: int
+
+    def count(self, duration: Duration) -> int:
+        """Say how many of these bars a look-back is."""
+        return count_in(duration, self.seconds)
 
     def at(self, values: NDArray[ScalarT], back: int = 0) -> NDArray[ScalarT]:
         """Return per tick the value so many bars before its newest one. Shape: *back* is at most ``before``."""
@@ -73,7 +79,7 @@ def fill_series(series: ColumnSeries, ticks: Integers, count: int) -> TickBars:
     last = (newest - first) // step
     if not len(places):
         nothing = np.ones(size)
-        return TickBars(nothing, nothing, nothing, np.zeros(size), last, np.zeros(len(ticks), np.int64), count)
+        return TickBars(nothing, nothing, nothing, np.zeros(size), last, np.zeros(len(ticks), np.int64), count, step)
     is_recorded = np.zeros(size, dtype=np.bool_)
     is_recorded[places] = True
     source = np.zeros(size, dtype=np.int64)
@@ -92,6 +98,7 @@ def fill_series(series: ColumnSeries, ticks: Integers, count: int) -> TickBars:
         last=last,
         length=length,
         before=count,
+        seconds=step,
     )
 
 

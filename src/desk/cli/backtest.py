@@ -25,6 +25,7 @@ from desk.cli.market_options import (
     HOME,
     GranularityOption,
     HomeOption,
+    StretchOption,
     read_length,
     read_market_instant,
     read_names,
@@ -95,6 +96,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     start: Annotated[str, typer.Option("--from", help="First tick, a day or an instant.")],
     end: Annotated[str, typer.Option("--to", help="Last tick, a day or an instant.")],
     granularity: GranularityOption = None,
+    stretch: StretchOption = False,
     products: Annotated[str | None, typer.Option("--products", help="These only, as BTC-USD,ETH-USD.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="These only, as rules_engine,…")] = None,
     fee: Annotated[
@@ -130,6 +132,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         start=read_market_instant(start, "--from"),
         end=read_market_instant(end, "--to"),
         granularity=read_length(granularity),
+        stretches=stretch,
         products=read_products(products),
         strategies=tuple(map(StrategyId, read_names(strategy, "--strategy"))),
         fees=read_fees(fee, settings),
@@ -144,7 +147,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     if jobs != 1:
         raise ConfigError(f"-j {jobs} is for --sweep")
     prepared = prepare_backtest(request, settings, CandleFolderSource(candles, SystemClock().now()))
-    tell_market(prepared)
+    tell_market(prepared, stretches=stretch)
     _run(prepared, request, home, report, is_resumed=is_resumed, as_json=as_json)
 
 
@@ -209,7 +212,7 @@ def _run_model(prepared: Backtest, model: FillModel, stop: StopRequest) -> Backt
         return prepared.run_model(model, lambda done: bar.show(done) and not stop.is_asked)
 
 
-def tell_market(prepared: Backtest) -> None:
+def tell_market(prepared: Backtest, *, stretches: bool = False) -> None:
     """Say on stderr what is run, and what of that time has no candles."""
     from desk.backtest.coverage import list_coverage_notes
 
@@ -219,6 +222,8 @@ def tell_market(prepared: Backtest) -> None:
         f"{write_count(len(recorded.products), 'product')}, {recorded.settings.bars.granularity}, a tick every "
         f"{period}, from {rfc3339(schedule.ticks[0])} to {rfc3339(schedule.ticks[-1])}"
     )
+    if stretches:
+        _say("note: look-backs are stretched to these bars, which is another strategy than the configured one")
     for note in list_coverage_notes(recorded, schedule):
         _say(f"note: {note}")
 

@@ -20,6 +20,7 @@ from desk.cli.market_options import (
     CandlesOption,
     HomeOption,
     SeedOption,
+    StretchOption,
     check_address,
     read_market_instant,
     refuse_together,
@@ -61,6 +62,7 @@ def register(app: typer.Typer) -> None:
 def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
     mode: ModeOption = None,
     candles: CandlesOption = None,
+    stretch: StretchOption = False,
     at: Annotated[str | None, typer.Option("--at", help="Instant of the tick, RFC 3339; now without it.")] = None,
     event: Annotated[Path | None, typer.Option("--event", help="An event file; its instant is the tick's.")] = None,
     venue: Annotated[str | None, typer.Option("--venue", help="Address of a venue: https://api.coinbase.com")] = None,
@@ -81,7 +83,7 @@ def cycle(  # noqa: PLR0913, PLR0917 - the options of a command
         done = _run_at_venue(venue, settings, home)
     else:
         now = _read_tick(at, event)
-        done = _run_on_stage(settings, home, now, candles, DEMO_SEED if seed is None else seed)
+        done = _run_on_stage(settings, home, now, candles, DEMO_SEED if seed is None else seed, stretch=stretch)
     if as_json:
         print(json.dumps(tables.make_cycle_json(done.report, done.reason), ensure_ascii=False))
     else:
@@ -139,9 +141,11 @@ def _run(settings: Settings, folder: Path, access: VenueAccess, clock: Clock, sc
             return _Done(report, report.reason, ExitCode.DONE)
 
 
-def _run_on_stage(settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int) -> _Done:
+def _run_on_stage(
+    settings: Settings, home: Path, now: Instant, candles: Path | None, seed: int, *, stretch: bool
+) -> _Done:
     setup = (
-        set_up_candles(settings, candles, now, now, SystemClock().now())
+        set_up_candles(settings, candles, now, now, SystemClock().now(), stretch=stretch)
         if candles is not None
         else set_up_synthetic(settings, now, SYNTHETIC_HOURS, seed)
     )

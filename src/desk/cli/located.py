@@ -124,7 +124,7 @@ def _fit(settings: Settings, home: Path | None) -> Settings:
         return settings
     from desk.markets import fit_settings
 
-    return fit_settings(settings, granularity)
+    return fit_settings(settings, granularity, stretch=told.get("stretched") is True)
 
 
 def with_system(*parts: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

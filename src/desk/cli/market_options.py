@@ -42,6 +42,10 @@ LENGTHS = {"1m": "ONE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE", "1h
 GranularityOption = Annotated[
     str | None, typer.Option("--granularity", help=f"Bars: {', '.join(LENGTHS)}; the configured ones without it.")
 ]
+StretchOption = Annotated[
+    bool,
+    typer.Option("--stretch", help="Look back over as many bars as of the configured length: another strategy."),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the synthetic market; 7 without it.")]
 HOME = Path(".trader")
 

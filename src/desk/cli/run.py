@@ -24,6 +24,7 @@ from desk.cli.market_options import (
     CandlesOption,
     HomeOption,
     SeedOption,
+    StretchOption,
     check_address,
     read_market_instant,
     refuse_together,
@@ -75,6 +76,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
     end: Annotated[str | None, typer.Option("--to", help="Where the ticks end, a day or an instant.")] = None,
     mode: ModeOption = None,
     candles: CandlesOption = None,
+    stretch: StretchOption = False,
     seed: SeedOption = None,
     name: NameOption = None,
     venue: VenueOption = None,
@@ -109,14 +111,14 @@ def run(  # noqa: PLR0913, PLR0917 - the options of a command
         check_name(name)
     if settings.app.mode is Mode.LIVE:
         raise ConfigError("--mode LIVE trades at a venue only; allowed here are DRY_RUN and PAPER")
-    setup, instants = _set_up(settings, ticks, start, end, candles, seed)
+    setup, instants = _set_up(settings, ticks, start, end, candles, seed, stretch=stretch)
     words = {
         "--ticks": ticks, "--from": start, "--to": end, "--mode": mode, "--candles": candles, "--seed": seed,
         "--name": name, "--home": home if home != HOME else None, "--config": config if config != CONFIG_DIR else None,
     }  # fmt: skip
     options = [word for option, value in words.items() if value is not None for word in (option, str(value))]
     command = shlex.join(["trader", "run", *options, *(["--json"] if as_json else [])])
-    page = _make_page(setup, instants, config, command)
+    page = _make_page(setup, instants, config, command, stretched=stretch)
     tell_market(setup)
     with _telling_how_to_resume(command), open_run(home, page, _make_stem(setup, candles), name) as folder:
         _run(setup, folder, instants, as_json=as_json)
@@ -176,7 +178,14 @@ def _telling_how_to_resume(command: str) -> Iterator[None]:
 
 
 def _set_up(
-    settings: Settings, ticks: int | None, start: str | None, end: str | None, candles: Path | None, seed: int | None
+    settings: Settings,
+    ticks: int | None,
+    start: str | None,
+    end: str | None,
+    candles: Path | None,
+    seed: int | None,
+    *,
+    stretch: bool,
 ) -> tuple[MarketSetup, list[Instant]]:
     """Settle first and last instant: --from and --to, or --ticks counted from the one or back from the other."""
     first = read_market_instant(start, "--from") if start is not None else None
@@ -184,7 +193,9 @@ def _set_up(
     if candles is not None:
         if first is None or (last is None and ticks is None):
             raise ConfigError("with --candles, run needs --from, and --to or --ticks")
-        setup = set_up_candles(settings, candles, first, last or Instant(first + 1), SystemClock().now())
+        setup = set_up_candles(
+            settings, candles, first, last or Instant(first + 1), SystemClock().now(), stretch=stretch
+        )
         return setup, _list_instants(first, last, ticks, setup.settings.cycle.period_seconds)
     period = settings.cycle.period_seconds
     if first is None:
@@ -208,7 +219,7 @@ def _list_instants(first: Instant, last: Instant | None, ticks: int | None, peri
     return [Instant(at) for at in range(first, end, period)]
 
 
-def _make_page(setup: MarketSetup, instants: list[Instant], config: Path, command: str) -> RunPage:
+def _make_page(setup: MarketSetup, instants: list[Instant], config: Path, command: str, *, stretched: bool) -> RunPage:
     settings, first, period = setup.settings, instants[0], setup.settings.cycle.period_seconds
     return RunPage(
         identity=digest_of([setup.name, settings.digest, first, instants[-1]]),
@@ -222,6 +233,7 @@ def _make_page(setup: MarketSetup, instants: list[Instant], config: Path, comman
         command=command,
         started_at=_now(),
         granularity=settings.bars.granularity.value,
+        stretched=stretched,
     )
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from trader.errors import DataError, MalformedData, MissingData, StaleData
+from trader.model.durations import Duration, count_in
 from trader.model.flaws import find_flaw
 from trader.model.frozen import cached_property
 from trader.model.ids import Asset, Instant, ProductId
@@ -177,8 +178,8 @@ class Candle(NamedTuple):
 class Bars:
     """Closed candles of one product on a full grid, oldest first, in columns.
 
-    A bar is stamped with its start. Buckets without a trade hold the previous close and no volume;
-    ``filled`` counts them. Statistics only: no price of an order ever comes from here.
+    A bar is stamped with its start. Buckets without a trade hold the previous close and no volume; ``filled`` counts
+    them. Statistics only: no price of an order ever comes from here.
     """
 
     granularity: Granularity
@@ -193,6 +194,10 @@ class Bars:
     def __len__(self) -> int:
         return len(self.start)
 
+    def count(self, duration: Duration) -> int:
+        """Say how many of these bars a look-back is."""
+        return count_in(duration, self.granularity.seconds)
+
     @property
     def filled_ratio(self) -> float:
         """Share of bars that had no trade."""
@@ -201,8 +206,7 @@ class Bars:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every number, for the record that a decision can be replayed from."""
-        count = len(self.start)
-        layout = struct.Struct(f"<{count}q{5 * count}d")
+        layout = struct.Struct(f"<{len(self)}q{5 * len(self)}d")
         packed = layout.pack(*self.start, *self.open, *self.high, *self.low, *self.close, *self.volume)
         return hashlib.sha256(packed).hexdigest()
 

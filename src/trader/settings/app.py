@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from trader.model.durations import count_in
 from trader.model.market import Granularity
-from trader.settings.bounds import AccountName, Amount, AssetName, Between, Bps, ProductName, Ratio, Seconds
+from trader.settings.bounds import AccountName, Amount, AssetName, Between, Bps, LookBack, ProductName, Ratio, Seconds
 
 
 class Mode(StrEnum):
@@ -57,10 +58,20 @@ class BarsSettings:
     """Which candles are read."""
 
     granularity: Granularity
-    count: Annotated[int, Between("50", "349")]
+    history: LookBack
     benchmark: ProductName
     benchmark_granularity: Granularity
-    benchmark_count: Annotated[int, Between("24", "349")]
+    benchmark_history: LookBack
+
+    @property
+    def count(self) -> int:
+        """How many bars of each product are read."""
+        return count_in(self.history, self.granularity.seconds)
+
+    @property
+    def benchmark_count(self) -> int:
+        """How many bars of the benchmark are read."""
+        return count_in(self.benchmark_history, self.benchmark_granularity.seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
+from trader.model.durations import Duration
 from trader.model.ids import Asset, ProductId, StrategyId
 
 
@@ -50,7 +51,6 @@ FloatRatio = Annotated[float, Between("0", "1")]
 Multiple = Annotated[float, Between("0", "1000")]
 Count = Annotated[int, Between("0", "1000000")]
 AtLeastOne = Annotated[int, Between("1", "1000000")]
-BarCount = Annotated[int, Between("1", "1000")]
 Seconds = Annotated[int, Between("0", "31536000")]
 HoldHours = Annotated[int, Between("1", str(HOLD_HOURS_LIMIT))]
 
@@ -61,5 +61,8 @@ AccountName = Annotated[str, Matching("[a-z0-9-]{1,32}", "1 to 32 lower-case let
 OrderPrefix = Annotated[str, Matching("[a-z0-9-]{1,16}", "1 to 16 lower-case letters, digits and dashes")]
 StrategyName = Annotated[
     StrategyId, Matching("[a-z][a-z0-9_]{0,31}", "a lower-case letter, then up to 31 of them, digits and underscores")
+]
+LookBack = Annotated[
+    Duration, Matching("[1-9][0-9]{0,4}[mhd]", "a whole number and m, h or d, such as 60m, 24h or 30d")
 ]
 Day = Annotated[str, Matching("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])", "a day as YYYY-MM-DD")]

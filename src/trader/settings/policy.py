@@ -19,13 +19,13 @@ from trader.settings.bounds import (
     AssetName,
     AssetPair,
     AtLeastOne,
-    BarCount,
     Between,
     Bps,
     Count,
     FloatPct,
     FloatRatio,
     HoldHours,
+    LookBack,
     Multiple,
     OrderPrefix,
     Pct,
@@ -69,8 +69,8 @@ class ByRegime:
 class PriceMoveSettings:
     """Returns over a short and a long window."""
 
-    short_bars: BarCount
-    long_bars: BarCount
+    short_window: LookBack
+    long_window: LookBack
     short_pct: ByRegime
     long_pct: ByRegime
     strength_both: FloatRatio
@@ -85,8 +85,8 @@ class PriceMoveSettings:
 class VolumeSpikeSettings:
     """Volume of the last window against the mean of the windows before it."""
 
-    window_bars: BarCount
-    history_bars: BarCount
+    window: LookBack
+    history: LookBack
     ratio: ByRegime
     move_min_pct: FloatPct
     strength_span: Annotated[float, Between("0.01", "100")]
@@ -97,7 +97,7 @@ class VolumeSpikeSettings:
 class BreakoutSettings:
     """Close above the high of the bars before it."""
 
-    lookback_bars: BarCount
+    lookback: LookBack
     strength_min: FloatRatio
     confidence: FloatRatio
 
@@ -106,8 +106,8 @@ class BreakoutSettings:
 class ReversalSettings:
     """A bounce from a low that is old enough, confirmed."""
 
-    lookback_bars: BarCount
-    low_age_bars_min: BarCount
+    lookback: LookBack
+    low_age_min: LookBack
     bounce_pct_min: FloatPct
     strength_span_pct: Annotated[float, Between("0.1", "1000")]
     confidence: FloatRatio
@@ -118,11 +118,11 @@ class ReversalSettings:
 class ConfirmationSettings:
     """Signs that a fall has turned."""
 
-    vwap_bars: BarCount
-    low_bars: BarCount
-    rsi_bars: BarCount
+    vwap_window: LookBack
+    low_window: LookBack
+    rsi_period: LookBack
     rsi_level: FloatPct
-    bounce_bars: BarCount
+    bounce_window: LookBack
     bounce_pct_min: FloatPct
 
 
@@ -130,8 +130,8 @@ class ConfirmationSettings:
 class MomentumSettings:
     """A long return, and how steadily it came."""
 
-    lookback_bars: BarCount
-    share_bars: BarCount
+    lookback: LookBack
+    share_window: LookBack
     move_min_pct: FloatPct
     strength_span_pct: Annotated[float, Between("0.1", "1000")]
 
@@ -142,11 +142,11 @@ class TriggersSettings:
 
     max_gap_ratio: FloatRatio
     per_cycle_max: AtLeastOne
-    outlier_bars: BarCount
+    outlier_window: LookBack
     outlier_move_pct: FloatPct
     outlier_volume_ratio: FloatRatio
-    atr_bars: BarCount
-    atr_windows: BarCount
+    atr_period: LookBack
+    atr_windows: Annotated[int, Between("1", "1000")]
     atr_ratio_min: Multiple
     price_move: PriceMoveSettings
     volume_spike: VolumeSpikeSettings

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from trader.model.frozen import cached_property
 from trader.model.ids import Asset
-from trader.settings.bounds import Amount, AssetName, AtLeastOne, BarCount, Bps, Count, Day, FloatRatio, Pct, Seconds
+from trader.settings.bounds import Amount, AssetName, AtLeastOne, Bps, Count, Day, FloatRatio, LookBack, Pct, Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class UniverseSettings:
     leave_after_cycles: AtLeastOne
     failures_max_ratio: FloatRatio
     correlation_max: FloatRatio
-    correlation_bars: BarCount
+    correlation_window: LookBack
     depth_band_bps: Bps
     tiers: Mapping[str, TierSettings]
     never_trade: tuple[AssetName, ...]

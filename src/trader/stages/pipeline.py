@@ -39,7 +39,7 @@ from trader.stages.proposals import (
 )
 from trader.stages.regime import assess, keep
 from trader.stages.risk import RiskManager
-from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.triggers.engine import TriggerEngine, count_bars_needed
 from trader.stages.universe.believed_quotes import believe_pegs, believe_quotes, select_entry_quotes
 from trader.stages.universe.checks import count_failure, name_data_failures
 from trader.stages.universe.manager import UniverseManager, UniverseScreen
@@ -79,7 +79,7 @@ class Pipeline:
                 settings.universe,
                 settings.triggers.max_gap_ratio,
                 settings.execution.preferred_quotes,
-                triggers.bars_needed(),
+                count_bars_needed(settings.triggers, settings.bars.granularity.seconds),
             ),
             triggers=triggers,
             exits=ExitEngine(

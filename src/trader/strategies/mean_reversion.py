@@ -11,6 +11,7 @@ from typing import Annotated
 from trader import indicators
 from trader.model.decisions import Denial, Detail, TradeProposal
 from trader.model.denials import DenialCode
+from trader.model.durations import count_in
 from trader.model.ids import Asset, ProductId, StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.lots import EVERY_EXIT, Lot
@@ -18,7 +19,7 @@ from trader.model.market import Bars
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
-from trader.settings.bounds import BarCount, Between, FloatRatio, HoldHours, Multiple, Pct
+from trader.settings.bounds import Between, FloatRatio, HoldHours, LookBack, Multiple, Pct
 from trader.settings.checks import entries
 from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
 
@@ -31,7 +32,7 @@ class MeanReversionSettings:
     more is full strength; conviction is the mean of strength and confidence.
     """
 
-    band_bars: Annotated[BarCount, Between("2", "1000")]
+    band_window: LookBack
     entry_z: Multiple
     exit_z: Multiple
     stop_pct: Annotated[Decimal, Between("0.1", "50")]
@@ -42,7 +43,7 @@ class MeanReversionSettings:
     strength_span_z: Annotated[float, Between("0.1", "100")]
     risk_per_trade_pct: Pct
     volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
-    volatility_bars: Annotated[BarCount, Between("2", "1000")]
+    volatility_window: LookBack
 
     def __post_init__(self) -> None:
         """Refuse a band that is left where it is entered: every buy would be sold at once."""
@@ -82,10 +83,10 @@ class MeanReversion:
         return answers
 
     def _answer_held(self, product_id: ProductId, lots: Sequence[Lot], bars: Bars) -> Sequence[TradeProposal | Denial]:
-        settings = self.settings
-        if len(bars) < settings.band_bars:
-            return [self._deny_history(product_id, bars, settings.band_bars)]
-        z = indicators.z_score(bars.close, settings.band_bars)
+        settings, count = self.settings, bars.count(self.settings.band_window)
+        if len(bars) < count:
+            return [self._deny_history(product_id, bars, count)]
+        z = indicators.z_score(bars.close, count)
         if z >= -settings.exit_z:
             return [self._exit(lot, z) for lot in lots]
         return [self._deny(product_id, DenialCode.POSITION_HELD, lots=len(lots), z=z, z_exit=-settings.exit_z)]
@@ -93,10 +94,11 @@ class MeanReversion:
     def _answer_candidate(
         self, product_id: ProductId, candidate: Candidate, context: StrategyContext
     ) -> TradeProposal | Denial:
-        bars_min = max(self.settings.band_bars, self.settings.volatility_bars + 1)
+        count = candidate.bars.count(self.settings.band_window)
+        bars_min = max(count, candidate.bars.count(self.settings.volatility_window) + 1)
         if len(candidate.bars) < bars_min:
             return self._deny_history(product_id, candidate.bars, bars_min)
-        z = indicators.z_score(candidate.bars.close, self.settings.band_bars)
+        z = indicators.z_score(candidate.bars.close, count)
         return self._entry(product_id, candidate, z, context)
 
     def _entry(
@@ -107,7 +109,9 @@ class MeanReversion:
             return self._deny(product_id, DenialCode.MOVE_BELOW_MIN, z=z, z_max=-settings.entry_z)
         size = compute_risked_size_pct(
             stop_pct=settings.stop_pct,
-            volatility=indicators.annualized_volatility(candidate.bars, settings.volatility_bars),
+            volatility=indicators.annualized_volatility(
+                candidate.bars, candidate.bars.count(settings.volatility_window)
+            ),
             base_size_pct=context.base_size_pct[product_id],
             risk_per_trade_pct=settings.risk_per_trade_pct,
             volatility_target_pct=settings.volatility_target_pct,
@@ -122,7 +126,7 @@ class MeanReversion:
             size_pct=round_size_pct(size * settings.size_factor * from_float(settings.confidence)),
             confidence=settings.confidence,
             conviction=components["strength"] + components["confidence"],
-            reason=f"below its mean: z {z:+.2f} of {settings.band_bars} closes",
+            reason=f"below its mean: z {z:+.2f} over {settings.band_window}",
             stop_loss_pct=settings.stop_pct,
             take_profit_pct=settings.target_pct,
             max_hold_hours=settings.hold_hours_max,
@@ -130,7 +134,7 @@ class MeanReversion:
         )
 
     def _exit(self, lot: Lot, z: float) -> TradeProposal:
-        return TradeProposal.sell(lot, f"back at its mean: z {z:+.2f} of {self.settings.band_bars} closes")
+        return TradeProposal.sell(lot, f"back at its mean: z {z:+.2f} over {self.settings.band_window}")
 
     def _deny_history(self, product_id: ProductId, bars: Bars, bars_min: int) -> Denial:
         return self._deny(product_id, DenialCode.HISTORY_TOO_SHORT, bars=len(bars), bars_min=bars_min)
@@ -143,23 +147,24 @@ def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[st
     """Name what keeps it from ever buying, and a strength that says nothing."""
     own = settings.strategies[strategy_id].settings
     assert isinstance(own, MeanReversionSettings)
-    key = f"strategies.{strategy_id}.settings"
+    key, seconds = f"strategies.{strategy_id}.settings", settings.bars.granularity.seconds
+    band, window = count_in(own.band_window, seconds), count_in(own.volatility_window, seconds)
     return (
-        *_check_band(key, own),
+        *_check_band(key, own, band),
         *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct),
-        *entries.check_window(f"{key}.band_bars", own.band_bars, settings),
-        *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
+        *entries.check_window(f"{key}.band_window", band, settings),
+        *entries.check_window(f"{key}.volatility_window", window + 1, settings),
         *entries.check_size(key, own.size_factor * from_float(own.confidence), settings),
     )
 
 
-def _check_band(key: str, own: MeanReversionSettings) -> Iterator[str]:
+def _check_band(key: str, own: MeanReversionSettings, bars: int) -> Iterator[str]:
     # The last close is one of those its own mean and deviation are made of, so there is a furthest it can be.
-    furthest = (own.band_bars - 1) / sqrt(own.band_bars)
+    furthest = (bars - 1) / sqrt(bars)
     if own.entry_z >= furthest:
         yield (
-            f"{key}.entry_z: {own.entry_z:g} can never be reached by one of {key}.band_bars {own.band_bars}; "
-            f"allowed is below {furthest:.4g}"
+            f"{key}.entry_z: {own.entry_z:g} can never be reached by one of the {bars} bars of {key}.band_window "
+            f"{own.band_window}; allowed is below {furthest:.4g}"
         )
     if own.strength_span_z <= own.entry_z:
         yield (

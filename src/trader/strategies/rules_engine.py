@@ -15,13 +15,14 @@ from typing import Annotated, NamedTuple
 from trader import indicators
 from trader.model.decisions import Denial, Detail, Direction, TradeProposal, Trigger, TriggerKind
 from trader.model.denials import DenialCode
+from trader.model.durations import count_in
 from trader.model.ids import StrategyId
 from trader.model.inputs import Candidate, StrategyContext
 from trader.model.lots import EVERY_EXIT
 from trader.model.money import from_float
 from trader.model.orders import Side
 from trader.settings import Settings
-from trader.settings.bounds import BarCount, Between, FloatRatio, Pct
+from trader.settings.bounds import Between, FloatRatio, LookBack, Pct
 from trader.settings.checks import entries
 from trader.settings.policy import RuleSettings, TriggersSettings
 from trader.strategies.base import STAGE, compute_risked_size_pct, round_size_pct
@@ -33,7 +34,7 @@ _MAY_ANSWER_A_FALL = frozenset({TriggerKind.PRICE_MOVE, TriggerKind.MOMENTUM})
 class RulesEngineSettings:
     """The rows, how conviction is made of what was seen, and how much to stake.
 
-    ``volatility_bars`` is the look-back of the volatility that sizes are scaled with.
+    ``volatility_window`` is the look-back of the volatility that sizes are scaled with.
     """
 
     rules: tuple[RuleSettings, ...]
@@ -47,7 +48,7 @@ class RulesEngineSettings:
     conviction_min: FloatRatio
     risk_per_trade_pct: Pct
     volatility_target_pct: Annotated[Decimal, Between("0", "1000")]
-    volatility_bars: Annotated[BarCount, Between("2", "1000")]
+    volatility_window: LookBack
 
     def __post_init__(self) -> None:
         """Refuse two rows for one trigger, and a row that would buy a fall as it falls."""
@@ -123,12 +124,13 @@ class RulesEngine:
                 conviction_min=self.settings.conviction_min,
                 **components,
             )
-        if len(candidate.bars) <= self.settings.volatility_bars:
+        window = candidate.bars.count(self.settings.volatility_window)
+        if len(candidate.bars) <= window:
             return self._deny(
                 trigger,
                 DenialCode.HISTORY_TOO_SHORT,
                 bars=len(candidate.bars),
-                bars_min=self.settings.volatility_bars + 1,
+                bars_min=window + 1,
             )
         base_size_pct = context.base_size_pct[trigger.product_id]
         return self._proposal(trigger, rule, candidate, base_size_pct, components)
@@ -143,7 +145,9 @@ class RulesEngine:
     ) -> TradeProposal:
         size = compute_risked_size_pct(
             stop_pct=rule.stop_pct,
-            volatility=indicators.annualized_volatility(candidate.bars, self.settings.volatility_bars),
+            volatility=indicators.annualized_volatility(
+                candidate.bars, candidate.bars.count(self.settings.volatility_window)
+            ),
             base_size_pct=base_size_pct,
             risk_per_trade_pct=self.settings.risk_per_trade_pct,
             volatility_target_pct=self.settings.volatility_target_pct,
@@ -207,10 +211,11 @@ def find_contradictions(strategy_id: StrategyId, settings: Settings) -> tuple[st
     own = settings.strategies[strategy_id].settings
     assert isinstance(own, RulesEngineSettings)
     key = f"strategies.{strategy_id}.settings"
+    window = count_in(own.volatility_window, settings.bars.granularity.seconds)
     return (
         *_check_conviction(key, own, settings),
         *entries.check_stakes(key, own.risk_per_trade_pct, own.volatility_target_pct),
-        *entries.check_window(f"{key}.volatility_bars", own.volatility_bars + 1, settings),
+        *entries.check_window(f"{key}.volatility_window", window + 1, settings),
         *(
             line
             for index, rule in enumerate(own.rules)

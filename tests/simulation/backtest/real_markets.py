@@ -83,7 +83,7 @@ class Case:
         if self.is_daily:
             source = DailyCloseSource(data / "daily" / "closes.csv.gz", "USD")
         start, end = read_instant(self.start), read_instant(self.end)
-        recorded = record_market(settings, source, start, end, granularity=self.granularity)
+        recorded = record_market(settings, source, start, end, granularity=self.granularity, stretch=True)
         if self.is_daily:
             recorded = replace(recorded, series={key: assume_volume(each) for key, each in recorded.series.items()})
         if self.period_seconds:

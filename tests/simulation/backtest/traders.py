@@ -13,6 +13,7 @@ from factories_settings import shipped_settings
 from simulation.backtest.daily import DAILY, Daily, DailyTerms
 from trader.adapters.config.files import load_settings
 from trader.model.cycle_state import Regime
+from trader.model.durations import Duration
 from trader.model.ids import Asset, StrategyId
 from trader.model.market import BarsNeeded, Granularity
 from trader.settings import Settings
@@ -30,17 +31,17 @@ _RULES, _REVERSION, _TIERS = "strategies.rules_engine.settings", "strategies.mea
 #: Windows of a few hours, so that a short series has a history.
 SHORT: dict[str, object] = {
     "app.mode": "PAPER",
-    "bars.count": 60,
-    "triggers.breakout.lookback_bars": 24,
-    "triggers.reversal.lookback_bars": 24,
-    "triggers.momentum.lookback_bars": 24,
-    "triggers.momentum.share_bars": 12,
-    "triggers.volume_spike.history_bars": 36,
+    "bars.history": "5h",
+    "triggers.breakout.lookback": "2h",
+    "triggers.reversal.lookback": "2h",
+    "triggers.momentum.lookback": "2h",
+    "triggers.momentum.share_window": "1h",
+    "triggers.volume_spike.history": "3h",
     "triggers.atr_windows": 2,
-    "universe.correlation_bars": 24,
-    f"{_RULES}.volatility_bars": 24,
-    f"{_REVERSION}.volatility_bars": 24,
-    f"{_REVERSION}.band_bars": 12,
+    "universe.correlation_window": "2h",
+    f"{_RULES}.volatility_window": "2h",
+    f"{_REVERSION}.volatility_window": "2h",
+    f"{_REVERSION}.band_window": "1h",
     f"{_REVERSION}.entry_z": 1.5,
     **{f"{_TIERS}.{tier}.depth_min": 0 for tier in ("tier_1_core", "tier_2_rotational", "tier_3_dynamic")},
 }
@@ -112,7 +113,7 @@ class PlugIn:
         )
         sections: dict[str, dict[str, Any]] = {
             "app": {"mode": Mode.PAPER},
-            "bars": {"count": 60, "benchmark_count": 24},
+            "bars": {"history": Duration("5h"), "benchmark_history": Duration("24h")},
             "simulation": {"fills": FillModel.NEUTRAL, "volume_share_ratio": one},
             "universe": {"tiers": {"tier_1_core": tier}, "listing_age_days_min": 0, "clusters": {}},
             "regime": {
@@ -122,9 +123,9 @@ class PlugIn:
                 "size_multiplier": dict.fromkeys(_TRADED, one) | {Regime.CRASH: Decimal(0)},
             },
             "triggers": {
-                "breakout": replace(shipped.triggers.breakout, lookback_bars=24),
-                "reversal": replace(shipped.triggers.reversal, lookback_bars=24),
-                "momentum": replace(shipped.triggers.momentum, lookback_bars=24, share_bars=12),
+                "breakout": replace(shipped.triggers.breakout, lookback=Duration("2h")),
+                "reversal": replace(shipped.triggers.reversal, lookback=Duration("2h")),
+                "momentum": replace(shipped.triggers.momentum, lookback=Duration("2h"), share_window=Duration("1h")),
                 "atr_windows": 3,
             },
             "risk": {

@@ -45,6 +45,7 @@ def trader(candles: Path, *words: str) -> int:
     """The code that the command leaves the process with."""
     kept = candles.parent / "home"
     window = ["--candles", str(candles), "--home", str(kept), "--from", "2026-01-01", "--to", "2026-01-02T12:00:00Z"]
+    window.append("--stretch")
     with pytest.raises(SystemExit) as left:
         run_command(build(), ["backtest", *window, *words])
     return int(left.value.code or 0)

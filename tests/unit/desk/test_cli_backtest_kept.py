@@ -45,7 +45,15 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
             file.write("\n".join([HEADER, *rows]) + "\n")
 
     def type_words(*words: str) -> tuple[int, str, str]:
-        window = ["--candles", str(tmp_path / "candles"), "--from", "2026-01-01", "--to", "2026-01-02T12:00:00Z"]
+        window = [
+            "--candles",
+            str(tmp_path / "candles"),
+            "--from",
+            "2026-01-01",
+            "--to",
+            "2026-01-02T12:00:00Z",
+            "--stretch",
+        ]
         begun = [*window, *words] if not words or words[0].startswith("-") else list(words)
         with pytest.raises(SystemExit) as left:
             run_command(build(), ["backtest", *begun, "--home", str(tmp_path / "home")])

@@ -29,7 +29,15 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
             file.write("\n".join([HEADER, *rows]) + "\n")
 
     def type_words(first: str, *words: str) -> tuple[int, str, str]:
-        window = ["--candles", str(tmp_path / "candles"), "--from", "2026-01-01", "--to", "2026-01-02T12:00:00Z"]
+        window = [
+            "--candles",
+            str(tmp_path / "candles"),
+            "--from",
+            "2026-01-01",
+            "--to",
+            "2026-01-02T12:00:00Z",
+            "--stretch",
+        ]
         begun = [first, *(window if first == "run" else []), *words, "--home", str(tmp_path / "home")]
         with pytest.raises(SystemExit) as left:
             run_command(build(), ["backtest", *begun])

@@ -307,7 +307,8 @@ def test_run_on_longer_bars_is_looked_at_with_the_settings_it_had(
     text = "start,open,high,low,close,volume\n" + "\n".join(rows) + "\n"
     (candles / "BTC-USD-15m.csv.gz").write_bytes(gzip.compress(text.encode()))
     span = ("--from", "2025-10-08T00:00:00Z", "--to", "2025-10-08T02:00:00Z")
-    assert 0 == trader("run", "--mode", "PAPER", "--candles", candles, *span, "--home", tmp_path, "--name", "long")
+    words = ("run", "--mode", "PAPER", "--candles", candles, "--stretch", *span, "--home", tmp_path, "--name", "long")
+    assert 0 == trader(*words)
     home = tmp_path / "runs" / "long"
     capsys.readouterr()
 

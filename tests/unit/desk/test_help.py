@@ -72,9 +72,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, venue: VenueServer) -> Path:
         (folder / name).symlink_to(ROOT / name)
     (folder / "key.json").write_text(json.dumps(venue.key.file()), encoding="utf-8")
     (folder / "DIR").mkdir()
-    rows = [f"{at},100,{101 + at % 7},99,{100 + at % 5},1000" for at in range(_CANDLES_BEGIN, _CANDLES_END, 900)]
+    rows = [f"{at},100,{101 + at % 7},99,{100 + at % 5},1000" for at in range(_CANDLES_BEGIN, _CANDLES_END, 300)]
     text = "start,open,high,low,close,volume\n" + "\n".join(rows) + "\n"
-    (folder / "DIR/BTC-USD-15m.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (folder / "DIR/BTC-USD-5m.csv.gz").write_bytes(gzip.compress(text.encode()))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TRADER_HOME", raising=False)

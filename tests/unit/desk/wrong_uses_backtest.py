@@ -7,7 +7,7 @@ import gzip
 from desk.cli.exit_codes import ExitCode
 from unit.desk.wrong_uses import BINARY, DEEP, HALF, Put, WrongUse
 
-_RUN = "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-01T02:00:00Z --granularity 15m"
+_RUN = "trader backtest --candles DIR --from 2025-10-01 --to 2025-10-01T02:00:00Z --granularity 15m --stretch"
 _ELSEWHERE = "trader backtest --from 2025-10-01 --to 2025-10-02"
 _PAGE = ".trader/backtests/0123456789ab/backtest.json"
 _HEADER = "start,open,high,low,close,volume\n"

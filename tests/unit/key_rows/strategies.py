@@ -73,7 +73,7 @@ _RULES_ENGINE: Mapping[str, Row] = {
     "settings.conviction_min": Row("0.83", _SNAP),
     "settings.risk_per_trade_pct": Row("0.1", _BURST, _TIMID),
     "settings.volatility_target_pct": Row(30, _BURST, _TIMID),
-    "settings.volatility_bars": Row(12, _BURST, _TIMID),
+    "settings.volatility_window": Row("1h", _BURST, _TIMID),
 }
 
 _MEAN_REVERSION: Mapping[str, Row] = {
@@ -81,7 +81,7 @@ _MEAN_REVERSION: Mapping[str, Row] = {
     "weight_pct": Row(1, _SAG, _ALONE),
     "schedule.every_minutes": Row(5, _after_minutes("mean_reversion", 10, shapes.sag()), _ALONE),
     "trades_per_cycle_max": Row(2, _TWO_SAGS, _ALONE),
-    "settings.band_bars": Row(12, _SAG, _ALONE),
+    "settings.band_window": Row("1h", _SAG, _ALONE),
     "settings.entry_z": Row(4, _SAG, _ALONE),
     "settings.exit_z": Row(
         1, on(Seen(bars=shapes.mended()), books=holding(a_lot(SOL, strategy="mean_reversion"))), _ALONE
@@ -95,7 +95,7 @@ _MEAN_REVERSION: Mapping[str, Row] = {
     "settings.strength_span_z": Row(3, _TWO_SAGS, _ALONE),
     "settings.risk_per_trade_pct": Row("0.04", _SAG, _TIMID_ALONE),
     "settings.volatility_target_pct": Row(30, _SAG, _TIMID_ALONE),
-    "settings.volatility_bars": Row(12, _SAG, _TIMID_ALONE),
+    "settings.volatility_window": Row("1h", _SAG, _TIMID_ALONE),
 }
 
 

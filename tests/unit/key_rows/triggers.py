@@ -21,19 +21,19 @@ _FILTERS: Mapping[str, Row] = {
     "max_gap_ratio": Row("0.05", on(Seen(bars=shapes.gapped(20)))),
     "per_cycle_max": Row(1, on(Seen(bars=shapes.burst()), Seen(ETH, shapes.jump()))),
     # The mean of the last four closes before it is nearer to a price that has been rising.
-    "outlier_bars": Row(4, on(Seen(bars=shapes.outlier()))),
+    "outlier_window": Row("20m", on(Seen(bars=shapes.outlier()))),
     "outlier_move_pct": Row(30, on(Seen(bars=shapes.outlier()))),
     "outlier_volume_ratio": Row("0.01", on(Seen(bars=shapes.outlier()))),
     # The rise is over: the last four bars are as quiet as any.
-    "atr_bars": Row(4, on(Seen(bars=shapes.rested()))),
+    "atr_period": Row("20m", on(Seen(bars=shapes.rested()))),
     # The last stretch is no livelier than the one before it, but much livelier than the five before that.
     "atr_windows": Row(2, on(Seen(bars=shapes.lively()))),
     "atr_ratio_min": Row(9, _BURST),
 }
 
 _PRICE_MOVE: Mapping[str, Row] = {
-    "short_bars": Row(1, _SPRINT),
-    "long_bars": Row(6, _JUMP),
+    "short_window": Row("5m", _SPRINT),
+    "long_window": Row("30m", _JUMP),
     "short_pct.chop": Row(2, _SPRINT),
     "short_pct.bull": Row("4.5", on(Seen(bars=shapes.sprint(100.3)), benchmark=_BULL)),
     "short_pct.bear": Row("4.5", on(Seen(bars=shapes.sprint(100.3)), benchmark=_BEAR)),
@@ -49,8 +49,8 @@ _PRICE_MOVE: Mapping[str, Row] = {
 }
 
 _VOLUME_SPIKE: Mapping[str, Row] = {
-    "window_bars": Row(60, _CROWD),
-    "history_bars": Row(48, on(Seen(bars=shapes.many(before=200.0)))),
+    "window": Row("5h", _CROWD),
+    "history": Row("4h", on(Seen(bars=shapes.many(before=200.0)))),
     "ratio.chop": Row("3.1", _CROWD),
     "ratio.bull": Row("3.1", on(Seen(bars=shapes.many()), benchmark=_BULL)),
     "ratio.bear": Row("3.1", on(Seen(bars=shapes.many()), benchmark=_BEAR)),
@@ -60,14 +60,14 @@ _VOLUME_SPIKE: Mapping[str, Row] = {
 }
 
 _BREAKOUT: Mapping[str, Row] = {
-    "lookback_bars": Row(240, on(Seen(bars=shapes.breach(old_high=101.0)))),
+    "lookback": Row("20h", on(Seen(bars=shapes.breach(old_high=101.0)))),
     "strength_min": Row(0, on(Seen(bars=shapes.breach())), _CONVICTION),
     "confidence": Row("0.7", on(Seen(bars=shapes.breach()))),
 }
 
 _REVERSAL: Mapping[str, Row] = {
-    "lookback_bars": Row(30, _TURN),
-    "low_age_bars_min": Row(150, _TURN),
+    "lookback": Row("150m", _TURN),
+    "low_age_min": Row("750m", _TURN),
     "bounce_pct_min": Row(9, _TURN),
     "strength_span_pct": Row(100, _TURN),
     "confidence": Row("0.5", _TURN),
@@ -75,8 +75,8 @@ _REVERSAL: Mapping[str, Row] = {
 }
 
 _MOMENTUM: Mapping[str, Row] = {
-    "lookback_bars": Row(60, _CLIMB),
-    "share_bars": Row(12, _CLIMB),
+    "lookback": Row("5h", _CLIMB),
+    "share_window": Row("1h", _CLIMB),
     "move_min_pct": Row("5.5", _CLIMB),
     "strength_span_pct": Row(100, _CLIMB),
 }
@@ -85,11 +85,11 @@ _MOMENTUM: Mapping[str, Row] = {
 _ALL_SIGNS = {"triggers.reversal.confirmations_min": 4}
 
 _CONFIRMATIONS: Mapping[str, Row] = {
-    "vwap_bars": Row(300, on(Seen(bars=shapes.turn_from_above()))),
-    "low_bars": Row(120, _TURN),
-    "rsi_bars": Row(100, on(Seen(bars=shapes.turn_at_once())), _ALL_SIGNS),
+    "vwap_window": Row("25h", on(Seen(bars=shapes.turn_from_above()))),
+    "low_window": Row("10h", _TURN),
+    "rsi_period": Row("500m", on(Seen(bars=shapes.turn_at_once())), _ALL_SIGNS),
     "rsi_level": Row(90, on(Seen(bars=shapes.turn_at_once())), _ALL_SIGNS),
-    "bounce_bars": Row(4, _TURN),
+    "bounce_window": Row("20m", _TURN),
     "bounce_pct_min": Row(4, _TURN),
 }
 

@@ -85,7 +85,7 @@ _WHOLE: Mapping[str, Row] = {
     "failures_max_ratio": Row("0.4", _half_blind, _TWO_ONLY),
     # Over a day the two correlate by 0.78, over the last few bars by nearly one.
     "correlation_max": Row("0.7", _beside(shapes.jump())),
-    "correlation_bars": Row(5, _beside(shapes.jump())),
+    "correlation_window": Row("25m", _beside(shapes.jump())),
     "depth_band_bps": Row(5, a_cycle(per_bps=10_000)),
     "never_trade": Row(["SOL"], on(Seen(bars=_BURST))),
     "bans": Row({"SOL": "2027-01-31"}, on(Seen(bars=_BURST))),

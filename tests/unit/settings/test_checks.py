@@ -4,8 +4,9 @@ import pytest
 
 from factories_settings import GONE, shipped_settings
 from trader.settings.checks import find_contradictions
-from trader.settings.checks.bars import count_bars_needed
-from trader.stages.triggers.engine import TriggerEngine
+from trader.settings.checks.bars import count_bars_needed, find_misfits
+from trader.settings.look_backs import list_look_backs
+from trader.stages.triggers import engine
 from trader.strategies import registry
 
 NO_ENTRY = "forbids every entry; allowed is above 0, and the kill switch to stop entries"
@@ -140,46 +141,49 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         # --- triggers
         (
-            {"bars.count": 299},
+            {"bars.history": "1495m"},
             (
-                "triggers.volume_spike.history_bars: takes 300 bars, but only 299 are read; "
-                "allowed is what bars.count 299 covers"
+                "triggers.volume_spike.history: takes 300 bars, of 299 that are read; "
+                "allowed is what bars.history 1495m covers"
             ),
         ),
         (
-            {"triggers.breakout.lookback_bars": 300},
+            {"triggers.breakout.lookback": "25h"},
             (
-                "triggers.breakout.lookback_bars: takes 301 bars, but only 300 are read; "
-                "allowed is what bars.count 300 covers"
+                "triggers.breakout.lookback: takes 301 bars, of 300 that are read; "
+                "allowed is what bars.history 25h covers"
             ),
         ),
         (
             {"triggers.atr_windows": 22},
-            "triggers.atr_windows: takes 309 bars, but only 300 are read; allowed is what bars.count 300 covers",
+            "triggers.atr_windows: takes 309 bars, of 300 that are read; allowed is what bars.history 25h covers",
         ),
         (
-            {"triggers.confirmations.low_bars": 151},
+            {"triggers.confirmations.low_window": "755m"},
             (
-                "triggers.confirmations.low_bars: takes 302 bars, but only 300 are read; "
-                "allowed is what bars.count 300 covers"
+                "triggers.confirmations.low_window: takes 302 bars, of 300 that are read; "
+                "allowed is what bars.history 25h covers"
             ),
         ),
         (
-            {"universe.correlation_bars": 300},
-            "universe.correlation_bars: takes 301 bars, but only 300 are read; allowed is what bars.count 300 covers",
-        ),
-        (
-            {"triggers.price_move.short_bars": 12},
+            {"universe.correlation_window": "25h"},
             (
-                "triggers.price_move.short_bars: 12 is not the short window; "
-                "allowed is less than triggers.price_move.long_bars 12"
+                "universe.correlation_window: takes 301 bars, of 300 that are read; "
+                "allowed is what bars.history 25h covers"
             ),
         ),
         (
-            {"triggers.reversal.low_age_bars_min": 288},
+            {"triggers.price_move.short_window": "1h"},
             (
-                "triggers.reversal.low_age_bars_min: 288 is older than every bar looked at; "
-                "allowed is less than triggers.reversal.lookback_bars 288"
+                "triggers.price_move.short_window: 1h is not the short window; "
+                "allowed is less than triggers.price_move.long_window 60m"
+            ),
+        ),
+        (
+            {"triggers.reversal.low_age_min": "1d"},
+            (
+                "triggers.reversal.low_age_min: 1d is older than every bar looked at; "
+                "allowed is less than triggers.reversal.lookback 24h"
             ),
         ),
         (
@@ -393,8 +397,8 @@ def test_shipped_settings_contradict_nothing() -> None:
             ),
         ),
         (
-            {f"{RULES}.volatility_bars": 300},
-            f"{RULES}.volatility_bars: takes 301 bars, but only 300 are read; allowed is what bars.count 300 covers",
+            {f"{RULES}.volatility_window": "25h"},
+            f"{RULES}.volatility_window: takes 301 bars, of 300 that are read; allowed is what bars.history 25h covers",
         ),
         (
             {f"{RULES}.risk_per_trade_pct": 0},
@@ -414,16 +418,17 @@ def test_shipped_settings_contradict_nothing() -> None:
         ),
         # --- mean reversion
         (
-            {**BOTH, f"{BAND}.entry_z": "3.9", f"{BAND}.band_bars": 16},
-            f"{BAND}.entry_z: 3.9 can never be reached by one of {BAND}.band_bars 16; allowed is below 3.75",
+            {**BOTH, f"{BAND}.entry_z": "3.9", f"{BAND}.band_window": "80m"},
+            f"{BAND}.entry_z: 3.9 can never be reached by one of the 16 bars of {BAND}.band_window 80m; "
+            "allowed is below 3.75",
         ),
         (
             {**BOTH, f"{BAND}.strength_span_z": "2.5"},
             f"{BAND}.strength_span_z: 2.5 makes every entry full strength; allowed is above {BAND}.entry_z 2.5",
         ),
         (
-            {**BOTH, f"{BAND}.band_bars": 301},
-            f"{BAND}.band_bars: takes 301 bars, but only 300 are read; allowed is what bars.count 300 covers",
+            {**BOTH, f"{BAND}.band_window": "1505m"},
+            f"{BAND}.band_window: takes 301 bars, of 300 that are read; allowed is what bars.history 25h covers",
         ),
     ],
 )
@@ -479,21 +484,57 @@ def test_bars_needed_agree_with_the_trigger_engine() -> None:
     needed = {
         key: bars
         for key, bars in count_bars_needed(settings).items()
-        if key.startswith("triggers.") and key != "triggers.volume_spike.history_bars"
+        if key.startswith("triggers.") and key != "triggers.volume_spike.history"
     }
 
-    assert TriggerEngine(settings.triggers).bars_needed() == max(needed.values())
+    assert engine.count_bars_needed(settings.triggers, 300) == max(needed.values())
 
 
 @pytest.mark.parametrize("key", sorted(count_bars_needed(shipped_settings())))
 def test_every_window_is_held_against_the_bars(key: str) -> None:
-    """No key that is a number of bars is left out."""
-    lines = found({key: 350})
+    """No look-back is left out."""
+    lines = found({key: 350 if key == "triggers.atr_windows" else "1750m"})
 
-    assert [key] == [line.partition(":")[0] for line in lines if "bars, but only" in line]
+    assert [key] == [line.partition(":")[0] for line in lines if "that are read" in line]
 
 
 def test_feasibility_of_a_strategy_is_no_strategy() -> None:
     """The file beside it is found by its name, and not offered as something to enable."""
     assert {"mean_reversion", "rules_engine"} <= set(registry.list_names())
     assert not [name for name in registry.list_names() if name.endswith("_feasibility")]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            {"triggers.price_move.short_window": "12m"},
+            "triggers.price_move.short_window: 12m is no whole number of FIVE_MINUTE bars; allowed is 10m or 15m",
+        ),
+        (
+            {"triggers.price_move.short_window": "3m"},
+            "triggers.price_move.short_window: 3m is no whole number of FIVE_MINUTE bars; allowed is 5m",
+        ),
+        (
+            {"bars.benchmark_history": "90m"},
+            "bars.benchmark_history: 90m is no whole number of ONE_HOUR bars; allowed is 1h or 2h",
+        ),
+        ({"bars.history": "4h"}, "bars.history: 4h is 48 FIVE_MINUTE bars; allowed is 250m to 1745m"),
+        ({"bars.benchmark_history": "23h"}, "bars.benchmark_history: 23h is 23 ONE_HOUR bars; allowed is 1d to 349h"),
+        (
+            {f"{RULES}.volatility_window": "61m"},
+            f"{RULES}.volatility_window: 61m is no whole number of FIVE_MINUTE bars; allowed is 1h or 65m",
+        ),
+    ],
+)
+def test_look_back_that_is_no_whole_number_of_bars_is_named(overrides: dict[str, object], expected: str) -> None:
+    """With those next to it that would be; of the benchmark in its own bars."""
+    assert (expected,) == find_misfits(shipped_settings(overrides))
+
+
+def test_every_look_back_that_is_shipped_fits() -> None:
+    """And there are as many as there were counts of bars."""
+    settings = shipped_settings()
+
+    assert () == find_misfits(settings)
+    assert 21 == len(list_look_backs(settings))

@@ -13,7 +13,7 @@ from trader.model.ids import ProductId
 from trader.model.inputs import Candidate, Detection
 from trader.model.market import Bars
 from trader.stages.triggers import signals
-from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.triggers.engine import TriggerEngine, count_bars_needed
 from trader.stages.triggers.signals import Features
 
 BTC = ProductId("BTC-USD")
@@ -192,7 +192,9 @@ def test_breakout_needs_a_close_above_every_earlier_high() -> None:
     """At the high it is none; the last bar's own high does not count against it."""
     for close, fires in ((100.5, True), (100.4, False), (100.3, False)):
         bars = some_bars([100.0] * 299 + [close], high=[100.4] * 299 + [101.0], low=[99.6] * 300)
-        found = signals.detect_breakout(SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, 14)
+        found = signals.detect_breakout(
+            SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, SETTINGS.atr_period
+        )
 
         assert fires is (found is not None)
 
@@ -215,7 +217,9 @@ def test_breakout_is_as_strong_as_its_distance_in_ranges(distance: float, streng
     lows = [99.5] * 299 + [99.5]
     bars = replace(some_bars([100.0] * 300, high=highs, low=lows), close=(*[100.0] * 299, close))
 
-    found = signals.detect_breakout(SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, 14)
+    found = signals.detect_breakout(
+        SETTINGS.breakout, signals.compute_features(bars, SETTINGS), bars, SETTINGS.atr_period
+    )
 
     assert found is not None
     assert pytest.approx(strength) == found.strength
@@ -241,7 +245,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
     low: float, age: int, signs: Confirmations, fires: bool
 ) -> None:
     """100 is 3.09 % above 97 and 2.88 % above 97.2."""
-    found = signals.detect_reversal(SETTINGS.reversal, features(low=low, low_age=age), 100.0, signs)
+    found = signals.detect_reversal(SETTINGS.reversal, features(low=low, low_age=age), flat_bars(), signs)
 
     assert fires is (found is not None)
 
@@ -249,7 +253,7 @@ def test_reversal_needs_an_old_low_a_bounce_and_three_signs(
 def test_reversal_is_as_strong_as_its_bounce() -> None:
     """Five percent of twenty is a quarter; beyond twenty it is one."""
     for low, strength in ((100 / 1.05, 0.25), (50.0, 1.0)):
-        found = signals.detect_reversal(SETTINGS.reversal, features(low=low), 100.0, THREE)
+        found = signals.detect_reversal(SETTINGS.reversal, features(low=low), flat_bars(), THREE)
         assert found is not None
         assert pytest.approx(strength) == found.strength
         assert (found.confidence, found.direction) == (0.60, Direction.UP)
@@ -415,7 +419,7 @@ def test_every_kind_says_how_near_it_was_under_its_own_name() -> None:
 
     limited = {"short_move_pct", "long_move_pct", "volume_ratio", "bounce_pct", "momentum_pct"}
     assert limited | {f"{name}_min" for name in limited} | {"above_high_pct"} == set(details)
-    low = min(bars.low[-SETTINGS.reversal.lookback_bars :])
+    low = min(bars.low[-bars.count(SETTINGS.reversal.lookback) :])
     assert pytest.approx((bars.close[-1] / low - 1) * 100) == details["bounce_pct"]
     assert SETTINGS.reversal.bounce_pct_min == details["bounce_pct_min"]
 
@@ -496,7 +500,7 @@ def test_detection_does_not_depend_on_the_order_of_candidates() -> None:
 
 def test_engine_says_how_many_bars_it_needs() -> None:
     """A day and one close with the defaults; with one bar less the product is refused, not guessed at."""
-    needed = TriggerEngine(SETTINGS).bars_needed()
+    needed = count_bars_needed(SETTINGS, 300)
 
     assert needed == 289
     assert the_denial(flat_bars(needed)).code is DenialCode.TRIGGER_MISSING
@@ -506,7 +510,7 @@ def test_engine_says_how_many_bars_it_needs() -> None:
 
 def test_windows_of_the_range_count_among_the_bars_needed() -> None:
     """Seven stretches of fifty bars, and the close before the first."""
-    assert 351 == TriggerEngine(triggers_settings(atr_bars=50, atr_windows=7)).bars_needed()
+    assert 351 == count_bars_needed(triggers_settings(atr_period="250m", atr_windows=7), 300)
 
 
 def test_bars_before_every_window_change_nothing() -> None:

@@ -68,8 +68,8 @@ def test_entry_is_at_its_limit_not_before() -> None:
     bars = some_bars([8.0] * 296 + [8.0, 8.0, 8.0, 3.0])
     context = a_context(a_candidate(bars=bars), base_size_pct={BTC: Decimal(3)})
 
-    [bought] = answers(context, band_bars=5, entry_z=1.788)
-    [denied] = answers(context, band_bars=5, entry_z=1.789)
+    [bought] = answers(context, band_window="25m", entry_z=1.788)
+    [denied] = answers(context, band_window="25m", entry_z=1.789)
 
     assert isinstance(bought, TradeProposal)
     assert isinstance(denied, Denial)
@@ -201,7 +201,9 @@ def test_lot_without_bars_is_left_to_its_stop_and_target() -> None:
 @pytest.mark.parametrize(("count", "code"), [(47, DenialCode.HISTORY_TOO_SHORT), (48, None)])
 def test_exit_needs_the_bars_of_its_band_and_no_more(count: int, code: DenialCode | None) -> None:
     """Not those that only sizes are made of."""
-    answer, _ = answers(beyond_the_universe(flat_bars(count), held("ETH-USD")), band_bars=48, volatility_bars=288)
+    answer, _ = answers(
+        beyond_the_universe(flat_bars(count), held("ETH-USD")), band_window="4h", volatility_window="1d"
+    )
 
     assert code is (answer.code if isinstance(answer, Denial) else None)
 

@@ -120,7 +120,7 @@ def test_page_asks_for_no_stop_too_near() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [({"mean_bars": 1}, "mean_bars"), ({"weight": 2}, "weight"), ({"band": Decimal("0.5")}, "band: nothing is ever")],
+    [({"mean_days": 1}, "mean_days"), ({"weight": 2}, "weight"), ({"band": Decimal("0.5")}, "band: nothing is ever")],
 )
 def test_section_of_the_page_is_checked(changes: dict[str, Any], told: str) -> None:
     """By the types of its fields, and by what it says of itself."""

@@ -53,17 +53,18 @@ def measure_z(bars: TickBars, count: int) -> Floats:
 
 
 def _answer(settings: MeanReversionSettings, bars: TickBars) -> Answers:
-    z = measure_z(bars, settings.band_bars)
+    count = bars.count(settings.band_window)
+    z = measure_z(bars, count)
     with np.errstate(invalid="ignore"):
         is_inside, near_entry = z > -settings.entry_z, _is_near(z, settings.entry_z)
         is_back, near_exit = z >= -settings.exit_z, _is_near(z, settings.exit_z)
-    is_short = bars.length < max(settings.band_bars, settings.volatility_bars + 1)
+    is_short = bars.length < max(count, bars.count(settings.volatility_window) + 1)
     free = np.full(len(z), PASS, dtype=np.int8)
     free[is_inside] = encode_verdict(DenialCode.MOVE_BELOW_MIN)
     free[is_short] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
     proposes = (free == PASS) | ~is_short & near_entry
     held = np.full(len(z), encode_verdict(DenialCode.POSITION_HELD), dtype=np.int8)
-    held[bars.length < settings.band_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
+    held[bars.length < count] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
     # Without bars nothing is said: the universe has said why.
     held[bars.length == 0] = ABSENT
     return Answers(proposes, is_back | near_exit, free, held, is_loyal=True)

@@ -82,7 +82,9 @@ class _Table:
         """Return the first condition that a trigger fails by a row, and where that cannot be said."""
         triggers, settings = self._triggers, self._settings
         codes = np.full(len(rows), PASS, dtype=np.int8)
-        codes[self._bars.length[rows] <= settings.volatility_bars] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
+        codes[self._bars.length[rows] <= self._bars.count(settings.volatility_window)] = encode_verdict(
+            DenialCode.HISTORY_TOO_SHORT
+        )
         conviction = self._measure_conviction(rows)
         is_weak = conviction < settings.conviction_min
         codes[is_weak] = encode_verdict(DenialCode.CONVICTION_BELOW_MIN)

@@ -21,7 +21,7 @@ from trader.model.cycle_state import Regime
 from trader.model.decisions import TriggerKind
 from trader.model.denials import DenialCode
 from trader.settings.policy import ByRegime, TriggersSettings
-from trader.stages.triggers.engine import TriggerEngine
+from trader.stages.triggers.engine import count_bars_needed
 
 #: The kinds in their order of preference; a column of kinds holds their places here, -1 where there is none.
 KINDS = (
@@ -71,7 +71,7 @@ def index_regimes(regimes: Iterable[Regime]) -> Places:
 def detect_triggers(bars: TickBars, settings: TriggersSettings, regimes: Places) -> TriggerColumns:
     """Find the best trigger of one product at every tick."""
     found = _Detector(bars, settings, regimes)
-    needed = TriggerEngine(settings).bars_needed()
+    needed = count_bars_needed(settings, bars.seconds)
     is_long = bars.length >= needed
     if needed > bars.before or not is_long.any():
         return found.nothing(DenialCode.HISTORY_TOO_SHORT)
@@ -131,9 +131,10 @@ class _Detector:
     def find(self) -> TriggerColumns:
         """Judge every tick as if it had bars enough."""
         bars, settings, best = self._bars, self._settings, _Best(len(self._bars.last))
-        long = self._measure_return(settings.price_move.long_bars)
+        period = bars.count(settings.atr_period)
+        long = self._measure_return(bars.count(settings.price_move.long_window))
         signs = read_signs(bars, settings.confirmations)
-        ranges = roll_sum(_measure_reach(bars), settings.atr_bars) / settings.atr_bars
+        ranges = roll_sum(_measure_reach(bars), period) / period
         self._add_price_move(best, long)
         self._add_volume_spike(best, long)
         self._add_breakout(best, bars.at(ranges))
@@ -160,7 +161,7 @@ class _Detector:
 
     def _add_price_move(self, best: _Best, long: Floats) -> None:
         own = self._settings.price_move
-        short = self._measure_return(own.short_bars)
+        short = self._measure_return(self._bars.count(own.short_window))
         is_short = np.abs(short) * 100 >= self._at_regime(own.short_pct)
         is_long = np.abs(long) * 100 >= self._at_regime(own.long_pct)
         both = is_long & is_short & ((short > 0) == (long > 0))
@@ -172,9 +173,9 @@ class _Detector:
 
     def _add_volume_spike(self, best: _Best, long: Floats) -> None:
         own, bars = self._settings.volume_spike, self._bars
-        window = own.window_bars
+        window = bars.count(own.window)
         # What a tick is not shown is no volume, as long as the history reaches no further than the bars may.
-        history = min(own.history_bars, bars.before - window)
+        history = min(bars.count(own.history), bars.before - window)
         count = np.maximum(np.minimum(bars.length - window, history), 1)
         usual = bars.at(roll_sum(bars.volume, history), window) / count * window
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,7 +191,7 @@ class _Detector:
 
     def _add_breakout(self, best: _Best, atr: Floats) -> None:
         own, bars = self._settings.breakout, self._bars
-        high = bars.at(roll_max(bars.high, own.lookback_bars), 1)
+        high = bars.at(roll_max(bars.high, bars.count(own.lookback)), 1)
         distance = self._close - high
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(atr > 0, distance / atr, np.inf)
@@ -201,8 +202,9 @@ class _Detector:
 
     def _add_reversal(self, best: _Best, signs: Signs) -> None:
         own, bars = self._settings.reversal, self._bars
-        low = bars.at(roll_min(bars.low, own.lookback_bars))
-        newest = bars.at(roll_min(bars.low, min(own.low_age_bars_min, own.lookback_bars)))
+        count = bars.count(own.lookback)
+        low = bars.at(roll_min(bars.low, count))
+        newest = bars.at(roll_min(bars.low, min(bars.count(own.low_age_min), count)))
         bounce = self._close / low - 1
         # The newest lowest low is old enough if none of the bars since then is as low.
         is_bouncing = (newest > low) & (bounce * 100 >= own.bounce_pct_min)
@@ -215,21 +217,21 @@ class _Detector:
 
     def _add_momentum(self, best: _Best) -> None:
         own, bars = self._settings.momentum, self._bars
-        move = self._measure_return(own.lookback_bars)
+        move, count = self._measure_return(bars.count(own.lookback)), bars.count(own.share_window)
         change = np.diff(bars.close, prepend=bars.close[:1])
-        rises, falls = (bars.at(roll_count(each, own.share_bars)) for each in (change > 0, change < 0))
-        share = np.where(move > 0, rises, falls) / own.share_bars
+        rises, falls = (bars.at(roll_count(each, count)) for each in (change > 0, change < 0))
+        share = np.where(move > 0, rises, falls) / count
         strength = np.minimum(np.abs(move) * 100 / own.strength_span_pct, 1.0)
         fires = (np.abs(move) * 100 >= own.move_min_pct) & (move != 0)
         best.add(TriggerKind.MOMENTUM, fires, near=False, signal=(strength, share, move), is_rounded=False)
 
     def _find_outliers(self) -> tuple[Flags, Flags]:
         """Return where the last close is an outlier, and where it may be one or not."""
-        own, bars = self._settings, self._bars
-        usual = bars.at(roll_sum(bars.close, own.outlier_bars), 1) / own.outlier_bars
+        own, bars, count = self._settings, self._bars, self._bars.count(self._settings.outlier_window)
+        usual = bars.at(roll_sum(bars.close, count), 1) / count
         away = np.abs(self._close / usual - 1) * 100
         volume = bars.at(bars.volume)
-        limit = own.outlier_volume_ratio * (bars.at(roll_sum(bars.volume, own.outlier_bars), 1) / own.outlier_bars)
+        limit = own.outlier_volume_ratio * (bars.at(roll_sum(bars.volume, count), 1) / count)
         room = MARGIN * (100 + away)
         may_be = (away > own.outlier_move_pct - room) & (volume < limit * (1 + MARGIN))
         must_be = (away > own.outlier_move_pct + room) & (volume < limit * (1 - MARGIN))
@@ -238,8 +240,8 @@ class _Detector:
     def _find_low_volatility(self, ranges: Floats) -> tuple[Flags, Flags]:
         """Return where the market is too quiet, and where it may be or not."""
         own, bars = self._settings, self._bars
-        last = bars.at(ranges)
-        windows = [bars.at(ranges, back * own.atr_bars) for back in range(own.atr_windows)]
+        last, period = bars.at(ranges), bars.count(own.atr_period)
+        windows = [bars.at(ranges, back * period) for back in range(own.atr_windows)]
         limit = np.empty(len(last))
         for low in range(0, len(limit), _CHUNK):
             limit[low : low + _CHUNK] = _find_middle(np.array([each[low : low + _CHUNK] for each in windows]))

@@ -24,6 +24,7 @@ from trader.model.market import Product
 from trader.settings.universe import TierSettings, UniverseSettings
 from trader.sim.fills import to_price
 from trader.stages.pipeline import Pipeline
+from trader.stages.triggers.engine import count_bars_needed
 from trader.stages.universe.checks import check_metadata
 
 _MISSING = encode_verdict(DenialCode.DATA_MISSING)
@@ -203,7 +204,7 @@ class UniverseScreen:
         newest, oldest = start[np.maximum(high - 1, 0)], start[np.minimum(low, len(start) - 1)]
         length = (newest - oldest) // step + 1
         filled = length - (high - low)
-        count_min = self._pipeline.triggers.bars_needed()
+        count_min = count_bars_needed(self._pipeline.settings.triggers, step)
         codes[length < count_min] = encode_verdict(DenialCode.HISTORY_TOO_SHORT)
         gapped = filled / np.maximum(length, 1) > self._pipeline.settings.triggers.max_gap_ratio
         codes[gapped] = encode_verdict(DenialCode.DATA_GAPPED)

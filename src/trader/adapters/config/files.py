@@ -22,6 +22,7 @@ from trader.model.frozen import replace
 from trader.settings import Settings
 from trader.settings.app import Mode
 from trader.settings.checks import find_contradictions
+from trader.settings.checks.bars import find_misfits
 from trader.settings.policy import StrategySettings
 from trader.strategies import registry
 
@@ -118,7 +119,7 @@ def parse_settings(
     ]
     if settings is None or problems:
         raise ConfigError(tuple(problems))
-    if found := (
+    if found := find_misfits(settings) or (
         *_unsafe(settings),
         *find_contradictions(settings),
         *registry.find_contradictions(settings, find_plugin),

@@ -23,12 +23,34 @@ from trader.settings.bounds import Between, Matching
 _READERS = Readers(
     {bool: (bool,), int: (int,), str: (str,), float: (int, Decimal), Decimal: (int, Decimal), object: ()}
 )
+#: Look-backs of triggers that were counts of bars in earlier releases.
+_TRIGGER_WINDOWS: Mapping[str, str] = {
+    "outlier_bars": "outlier_window",
+    "atr_bars": "atr_period",
+    "price_move.short_bars": "price_move.short_window",
+    "price_move.long_bars": "price_move.long_window",
+    "volume_spike.window_bars": "volume_spike.window",
+    "volume_spike.history_bars": "volume_spike.history",
+    "breakout.lookback_bars": "breakout.lookback",
+    "reversal.lookback_bars": "reversal.lookback",
+    "reversal.low_age_bars_min": "reversal.low_age_min",
+    "momentum.lookback_bars": "momentum.lookback",
+    "momentum.share_bars": "momentum.share_window",
+    "confirmations.vwap_bars": "confirmations.vwap_window",
+    "confirmations.low_bars": "confirmations.low_window",
+    "confirmations.rsi_bars": "confirmations.rsi_period",
+    "confirmations.bounce_bars": "confirmations.bounce_window",
+}
 #: Keys of earlier releases, and what they are called now.
 RENAMED: Mapping[str, str] = {
     "risk.failed_rest_minutes": "risk.failed_cooldown_minutes",
     "risk.loss_streak_rest_minutes": "risk.loss_streak_cooldown_minutes",
     "risk.peg_rest_minutes": "risk.peg_cooldown_minutes",
     "execution.convert_pairs": "execution.conversion_pairs",
+    "bars.count": "bars.history, a time such as 25h,",
+    "bars.benchmark_count": "bars.benchmark_history, a time such as 7d,",
+    "universe.correlation_bars": "universe.correlation_window, a time such as 24h,",
+    **{f"triggers.{old}": f"triggers.{new}, a time such as 60m," for old, new in _TRIGGER_WINDOWS.items()},
 }
 #: Keys of earlier releases that nothing is in the place of.
 GONE: Mapping[str, str] = {
@@ -37,6 +59,7 @@ GONE: Mapping[str, str] = {
 }
 #: Keys of earlier releases below any strategy, and what they are called now.
 _OF_STRATEGIES = re.compile(r"(strategies\.[^.]+\.)(every_minutes)")
+_OF_WINDOWS = re.compile(r"(strategies\.[^.]+\.settings\.(?:volatility|band))_bars")
 #: Keys of earlier releases in which a strategy said itself what it earns.
 _OF_EDGES = re.compile(r"strategies\.[^.]+\.settings\.(?:rules\[\d+\]\.)?(hit_ratio|edge_multiple)")
 _EDGES_NOW: Mapping[str, str] = {
@@ -82,6 +105,8 @@ def _describe_old_key(path: str) -> str:
         return f"is called {RENAMED[path]} now"
     if of_strategy := _OF_STRATEGIES.fullmatch(path):
         return f"is called {of_strategy[1]}schedule.{of_strategy[2]} now"
+    if of_window := _OF_WINDOWS.fullmatch(path):
+        return f"is called {of_window[1]}_window now, a time such as 24h"
     if of_edge := _OF_EDGES.fullmatch(path):
         return _EDGES_NOW[of_edge[1]]
     return GONE.get(path, "")

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from trader.model.durations import Duration, count_in, read_seconds, write_duration
 from trader.settings import Settings
+from trader.settings.look_backs import OF_BENCHMARK, list_look_backs
 from trader.settings.policy import ByRegime, TriggersSettings
+
+#: How many bars of each product, and of the benchmark, one request may read.
+_READ = {"bars.history": (50, 349), OF_BENCHMARK: (24, 349)}
+
+
+def find_misfits(settings: Settings) -> tuple[str, ...]:
+    """Name every look-back that is no whole number of the bars it is counted in; with one, no count is known."""
+    return tuple(
+        line for key, duration in list_look_backs(settings).items() for line in _misfit(key, duration, settings)
+    )
 
 
 def find_contradictions(settings: Settings) -> tuple[str, ...]:
@@ -15,46 +27,62 @@ def find_contradictions(settings: Settings) -> tuple[str, ...]:
 
 
 def count_bars_needed(settings: Settings) -> Mapping[str, int]:
-    """Say for every key that is a number of bars how many closed bars it takes to compute.
+    """Say for every look-back of the stages how many closed bars it takes to compute.
 
     A return takes one bar more than it spans, a crossing two, and a low that is compared with the low before it
     twice its own.
     """
+
+    def count(duration: Duration) -> int:
+        return count_in(duration, settings.bars.granularity.seconds)
+
     triggers, signs = settings.triggers, settings.triggers.confirmations
-    spike = triggers.volume_spike
+    move, spike, momentum = triggers.price_move, triggers.volume_spike, triggers.momentum
     return {
-        "triggers.price_move.short_bars": triggers.price_move.short_bars + 1,
-        "triggers.price_move.long_bars": triggers.price_move.long_bars + 1,
-        "triggers.volume_spike.history_bars": spike.window_bars + spike.history_bars,
-        "triggers.breakout.lookback_bars": triggers.breakout.lookback_bars + 1,
-        "triggers.reversal.lookback_bars": triggers.reversal.lookback_bars,
-        "triggers.momentum.lookback_bars": triggers.momentum.lookback_bars + 1,
-        "triggers.momentum.share_bars": triggers.momentum.share_bars + 1,
-        "triggers.outlier_bars": triggers.outlier_bars + 1,
-        "triggers.atr_windows": triggers.atr_bars * triggers.atr_windows + 1,
-        "triggers.confirmations.vwap_bars": signs.vwap_bars,
-        "triggers.confirmations.low_bars": 2 * signs.low_bars,
-        "triggers.confirmations.rsi_bars": signs.rsi_bars + 2,
-        "triggers.confirmations.bounce_bars": signs.bounce_bars,
-        "universe.correlation_bars": settings.universe.correlation_bars + 1,
+        "triggers.price_move.short_window": count(move.short_window) + 1,
+        "triggers.price_move.long_window": count(move.long_window) + 1,
+        "triggers.volume_spike.history": count(spike.window) + count(spike.history),
+        "triggers.breakout.lookback": count(triggers.breakout.lookback) + 1,
+        "triggers.reversal.lookback": count(triggers.reversal.lookback),
+        "triggers.momentum.lookback": count(momentum.lookback) + 1,
+        "triggers.momentum.share_window": count(momentum.share_window) + 1,
+        "triggers.outlier_window": count(triggers.outlier_window) + 1,
+        "triggers.atr_windows": count(triggers.atr_period) * triggers.atr_windows + 1,
+        "triggers.confirmations.vwap_window": count(signs.vwap_window),
+        "triggers.confirmations.low_window": 2 * count(signs.low_window),
+        "triggers.confirmations.rsi_period": count(signs.rsi_period) + 2,
+        "triggers.confirmations.bounce_window": count(signs.bounce_window),
+        "universe.correlation_window": count(settings.universe.correlation_window) + 1,
     }
 
 
+def _misfit(key: str, duration: Duration, settings: Settings) -> Iterator[str]:
+    bars, seconds = settings.bars, read_seconds(duration)
+    granularity = bars.benchmark_granularity if key == OF_BENCHMARK else bars.granularity
+    count, rest = divmod(seconds, granularity.seconds)
+    if rest:
+        near = (write_duration(each * granularity.seconds) for each in (count, count + 1) if each)
+        yield f"{key}: {duration} is no whole number of {granularity} bars; allowed is {' or '.join(near)}"
+    elif key in _READ and not _READ[key][0] <= count <= _READ[key][1]:
+        low, high = (write_duration(each * granularity.seconds) for each in _READ[key])
+        yield f"{key}: {duration} is {count} {granularity} bars; allowed is {low} to {high}"
+
+
 def _windows(settings: Settings) -> Iterator[str]:
-    count = settings.bars.count
+    count, history = settings.bars.count, settings.bars.history
     for key, needed in count_bars_needed(settings).items():
         if needed > count:
-            yield f"{key}: takes {needed} bars, but only {count} are read; allowed is what bars.count {count} covers"
+            yield f"{key}: takes {needed} bars, of {count} that are read; allowed is what bars.history {history} covers"
     move, turn = settings.triggers.price_move, settings.triggers.reversal
-    if move.short_bars >= move.long_bars:
+    if read_seconds(move.short_window) >= read_seconds(move.long_window):
         yield (
-            f"triggers.price_move.short_bars: {move.short_bars} is not the short window; "
-            f"allowed is less than triggers.price_move.long_bars {move.long_bars}"
+            f"triggers.price_move.short_window: {move.short_window} is not the short window; "
+            f"allowed is less than triggers.price_move.long_window {move.long_window}"
         )
-    if turn.low_age_bars_min >= turn.lookback_bars:
+    if read_seconds(turn.low_age_min) >= read_seconds(turn.lookback):
         yield (
-            f"triggers.reversal.low_age_bars_min: {turn.low_age_bars_min} is older than every bar looked at; "
-            f"allowed is less than triggers.reversal.lookback_bars {turn.lookback_bars}"
+            f"triggers.reversal.low_age_min: {turn.low_age_min} is older than every bar looked at; "
+            f"allowed is less than triggers.reversal.lookback {turn.lookback}"
         )
 
 

@@ -13,6 +13,8 @@ from trader.settings import Settings
 from trader.settings.checks.money import find_best_multiplier
 
 _PLACES = Decimal("0.0001")
+#: Two values are the fewest that have a standard deviation.
+_DEVIATION_MIN = 2
 
 
 def check_stakes(key: str, risk_pct: Decimal, volatility_target_pct: Decimal) -> Iterator[str]:
@@ -24,10 +26,12 @@ def check_stakes(key: str, risk_pct: Decimal, volatility_target_pct: Decimal) ->
 
 
 def check_window(key: str, needed: int, settings: Settings) -> Iterator[str]:
-    """Name a window that the bars do not fill."""
-    count = settings.bars.count
+    """Name a window that the bars do not fill, or of which there is no deviation."""
+    count, history = settings.bars.count, settings.bars.history
     if needed > count:
-        yield f"{key}: takes {needed} bars, but only {count} are read; allowed is what bars.count {count} covers"
+        yield f"{key}: takes {needed} bars, of {count} that are read; allowed is what bars.history {history} covers"
+    if needed < _DEVIATION_MIN:
+        yield f"{key}: takes {needed} bars, of which there is no deviation; allowed is at least {_DEVIATION_MIN}"
 
 
 def check_size(key: str, factor: Decimal, settings: Settings) -> Iterator[str]:

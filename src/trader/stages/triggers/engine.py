@@ -9,6 +9,7 @@ from trader import indicators
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Denial, Details, Trigger
 from trader.model.denials import DenialCode
+from trader.model.durations import count_in
 from trader.model.ids import ProductId
 from trader.model.inputs import Candidate, Detection
 from trader.model.market import Bars
@@ -18,6 +19,28 @@ from trader.stages.triggers.signals import Features, Signal
 
 STAGE = "triggers"
 _FEATURES = tuple(each.name for each in fields(Features))
+
+
+def count_bars_needed(settings: TriggersSettings, bar_seconds: int) -> int:
+    """Count the bars of so many seconds that a product must have for every kind and filter to be computed.
+
+    The history behind a volume spike is not counted: it is as long as there are bars for.
+    """
+    spans = (
+        settings.price_move.short_window,
+        settings.price_move.long_window,
+        settings.volume_spike.window,
+        settings.breakout.lookback,
+        settings.momentum.lookback,
+        settings.momentum.share_window,
+        settings.outlier_window,
+    )
+    return max(
+        *(count_in(span, bar_seconds) + 1 for span in spans),
+        count_in(settings.reversal.lookback, bar_seconds),
+        count_in(settings.atr_period, bar_seconds) * settings.atr_windows + 1,
+        indicators.confirmation_bars(settings.confirmations, bar_seconds),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +56,8 @@ class TriggerEngine:
         """
         triggers: list[Trigger] = []
         denials: list[Denial] = []
-        bars_min = self.bars_needed()
+        lengths = {candidate.bars.granularity.seconds for candidate in candidates.values()}
+        bars_min = max((count_bars_needed(self.settings, each) for each in lengths), default=0)
         for product_id, candidate in candidates.items():
             found = self._evaluate(product_id, candidate.bars, regime, bars_min)
             if isinstance(found, Trigger):
@@ -46,25 +70,6 @@ class TriggerEngine:
             details = {"rank": rank, "rank_max": limit, "score": trigger.score, "score_min": triggers[limit - 1].score}
             denials.append(Denial(trigger.product_id, DenialCode.TRIGGERS_EXCEED_MAX, STAGE, details))
         return Detection({trigger.product_id: trigger for trigger in triggers[:limit]}, tuple(denials))
-
-    def bars_needed(self) -> int:
-        """How many bars a product must have for every kind and filter to be computed.
-
-        The history behind a volume spike is not counted: it is as long as there are bars for.
-        """
-        each = self.settings
-        return max(
-            each.price_move.short_bars + 1,
-            each.price_move.long_bars + 1,
-            each.volume_spike.window_bars + 1,
-            each.breakout.lookback_bars + 1,
-            each.reversal.lookback_bars,
-            each.momentum.lookback_bars + 1,
-            each.momentum.share_bars + 1,
-            each.outlier_bars + 1,
-            each.atr_bars * each.atr_windows + 1,
-            indicators.confirmation_bars(each.confirmations),
-        )
 
     def _evaluate(self, product_id: ProductId, bars: Bars, regime: Regime, bars_min: int) -> Trigger | Denial:
         if len(bars) < bars_min:
@@ -92,15 +97,15 @@ class TriggerEngine:
 
     def _best(self, bars: Bars, features: Features, regime: Regime) -> tuple[Signal | None, Confirmations | None]:
         """Return the strongest signal, and the confirmations if they had to be computed."""
-        settings, close = self.settings, bars.close[-1]
+        settings = self.settings
         signs, turned = None, None
-        if signals.is_bouncing(settings.reversal, features, close):
+        if signals.is_bouncing(settings.reversal, features, bars):
             signs = indicators.confirmations(bars, settings.confirmations)
-            turned = signals.detect_reversal(settings.reversal, features, close, signs)
+            turned = signals.detect_reversal(settings.reversal, features, bars, signs)
         seen = (
             signals.detect_price_move(settings.price_move, regime, features),
             signals.detect_volume_spike(settings.volume_spike, regime, features),
-            signals.detect_breakout(settings.breakout, features, bars, settings.atr_bars),
+            signals.detect_breakout(settings.breakout, features, bars, settings.atr_period),
             turned,
             signals.detect_momentum(settings.momentum, features, bars),
         )
@@ -113,12 +118,12 @@ class TriggerEngine:
 
         The mean leaves the last bar out: an outlier must not vouch for itself.
         """
-        settings = self.settings
-        usual = indicators.mean(bars.close, settings.outlier_bars, skip=1)
+        settings, count = self.settings, bars.count(self.settings.outlier_window)
+        usual = indicators.mean(bars.close, count, skip=1)
         away_pct = (bars.close[-1] / usual - 1) * 100
         if abs(away_pct) <= settings.outlier_move_pct:
             return None
-        volume = indicators.mean(bars.volume, settings.outlier_bars, skip=1)
+        volume = indicators.mean(bars.volume, count, skip=1)
         if bars.volume[-1] >= settings.outlier_volume_ratio * volume:
             return None
         return {
@@ -131,10 +136,10 @@ class TriggerEngine:
     def _low_volatility(self, bars: Bars) -> Details | None:
         """Give the numbers of a market too quiet to pay for a trade.
 
-        The average true range of the last ``atr_bars`` is held against the median over ``atr_windows`` neighbouring
+        The average true range of the last ``atr_period`` is held against the median over ``atr_windows`` neighbouring
         stretches of that length, the last one itself included. A market without any range is always too quiet.
         """
-        ranges = indicators.average_true_ranges(bars, self.settings.atr_bars, self.settings.atr_windows)
+        ranges = indicators.average_true_ranges(bars, bars.count(self.settings.atr_period), self.settings.atr_windows)
         limit = self.settings.atr_ratio_min * indicators.median(ranges)
         if ranges[-1] >= limit and ranges[-1] > 0:
             return None

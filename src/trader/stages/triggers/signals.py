@@ -9,6 +9,7 @@ from operator import gt, lt
 from trader import indicators
 from trader.model.cycle_state import Regime
 from trader.model.decisions import Confirmations, Direction, TriggerKind
+from trader.model.durations import Duration
 from trader.model.market import Bars
 from trader.settings.policy import (
     BreakoutSettings,
@@ -51,17 +52,17 @@ class Signal:
 
 def compute_features(bars: Bars, settings: TriggersSettings) -> Features:
     """Measure the bars. Shape: needs as many bars as the engine's ``bars_needed``."""
-    lows = bars.low[: -settings.reversal.lookback_bars - 1 : -1]
+    lows = bars.low[: -bars.count(settings.reversal.lookback) - 1 : -1]
     low = min(lows)
     return Features(
-        short_return=indicators.simple_return(bars.close, settings.price_move.short_bars),
-        long_return=indicators.simple_return(bars.close, settings.price_move.long_bars),
+        short_return=indicators.simple_return(bars.close, bars.count(settings.price_move.short_window)),
+        long_return=indicators.simple_return(bars.close, bars.count(settings.price_move.long_window)),
         volume_ratio=_volume_ratio(bars, settings.volume_spike),
-        high_before=indicators.highest(bars.high, settings.breakout.lookback_bars, skip=1),
+        high_before=indicators.highest(bars.high, bars.count(settings.breakout.lookback), skip=1),
         low=low,
         # The columns run backwards here, so the first hit is the newest one.
         low_age=lows.index(low),
-        momentum=indicators.simple_return(bars.close, settings.momentum.lookback_bars),
+        momentum=indicators.simple_return(bars.close, bars.count(settings.momentum.lookback)),
     )
 
 
@@ -91,12 +92,12 @@ def detect_volume_spike(settings: VolumeSpikeSettings, regime: Regime, features:
     return _signal(TriggerKind.VOLUME_SPIKE, move, strength, min(ratio / settings.confidence_span, 1.0))
 
 
-def detect_breakout(settings: BreakoutSettings, features: Features, bars: Bars, atr_bars: int) -> Signal | None:
+def detect_breakout(settings: BreakoutSettings, features: Features, bars: Bars, atr_period: Duration) -> Signal | None:
     """See a close above every high of the bars before it; how far above, in average true ranges, is the strength."""
     distance = bars.close[-1] - features.high_before
     if distance <= 0:
         return None
-    atr = indicators.average_true_range(bars, atr_bars)
+    atr = indicators.average_true_range(bars, bars.count(atr_period))
     strength = min(distance / atr, 1.0) if atr > 0 else 1.0
     return Signal(
         TriggerKind.BREAKOUT,
@@ -107,19 +108,19 @@ def detect_breakout(settings: BreakoutSettings, features: Features, bars: Bars, 
     )
 
 
-def is_bouncing(settings: ReversalSettings, features: Features, close: float) -> bool:
+def is_bouncing(settings: ReversalSettings, features: Features, bars: Bars) -> bool:
     """Whether the low is old enough and the close far enough above it: a reversal, if confirmed."""
-    bounce_pct = (close / features.low - 1) * 100
-    return features.low_age >= settings.low_age_bars_min and bounce_pct >= settings.bounce_pct_min
+    bounce_pct = (bars.close[-1] / features.low - 1) * 100
+    return features.low_age >= bars.count(settings.low_age_min) and bounce_pct >= settings.bounce_pct_min
 
 
 def detect_reversal(
-    settings: ReversalSettings, features: Features, close: float, confirmations: Confirmations
+    settings: ReversalSettings, features: Features, bars: Bars, confirmations: Confirmations
 ) -> Signal | None:
     """See a confirmed bounce from an old low."""
-    if not is_bouncing(settings, features, close) or confirmations.count < settings.confirmations_min:
+    if not is_bouncing(settings, features, bars) or confirmations.count < settings.confirmations_min:
         return None
-    bounce = close / features.low - 1
+    bounce = bars.close[-1] / features.low - 1
     strength = min(bounce * 100 / settings.strength_span_pct, 1.0)
     return Signal(TriggerKind.REVERSAL, Direction.UP, strength, settings.confidence, bounce)
 
@@ -129,7 +130,7 @@ def detect_momentum(settings: MomentumSettings, features: Features, bars: Bars) 
     move = features.momentum
     if abs(move) * 100 < settings.move_min_pct:
         return None
-    count = settings.share_bars
+    count = bars.count(settings.share_window)
     went = sum(map(gt if move > 0 else lt, bars.close[-count:], bars.close[-count - 1 : -1]))
     strength = min(abs(move) * 100 / settings.strength_span_pct, 1.0)
     return _signal(TriggerKind.MOMENTUM, move, strength, went / count)
@@ -143,9 +144,9 @@ def _signal(kind: TriggerKind, move: float, strength: float, confidence: float) 
 
 
 def _volume_ratio(bars: Bars, settings: VolumeSpikeSettings) -> float:
-    # The history is as long as there are bars for, at most history_bars: one quiet bucket at the far end of the
+    # The history is as long as there are bars for, at most as settings say: one quiet bucket at the far end of the
     # series must not cost a product its whole history.
-    window = settings.window_bars
-    before = bars.volume[-window - settings.history_bars : -window]
+    window, history = bars.count(settings.window), bars.count(settings.history)
+    before = bars.volume[-window - history : -window]
     usual = fsum(before) / len(before) * window
     return fsum(bars.volume[-window:]) / usual if usual > 0 else 0.0

@@ -181,11 +181,11 @@ class UniverseManager:
         # To move with an asset that is in no cluster adds none.
         clustered = {asset for asset in held if listed[asset]}
         compared = {*proposed, *clustered} if clustered else set()
-        count = self.settings.correlation_bars
+        window = self.settings.correlation_window
         profiles = {
-            candidate.product.base: indicators.return_profile(candidate.bars.close, count)
+            candidate.product.base: indicators.return_profile(candidate.bars.close, candidate.bars.count(window))
             for candidate in candidates.values()
-            if candidate.product.base in compared and len(candidate.bars) > count
+            if candidate.product.base in compared and len(candidate.bars) > candidate.bars.count(window)
         }
         joined = {asset: set(names) for asset, names in listed.items()}
         for asset in set(proposed):

@@ -193,7 +193,7 @@ def test_one_strategy_may_have_several_sections() -> None:
     """Each with its own name, weight, schedule and settings."""
     trees = shipped_trees()
     plain = trees["policy.yaml"]["strategies"]["mean_reversion"]
-    slow = {**plain, "strategy": "mean_reversion", "settings": {**plain["settings"], "band_bars": 96}}
+    slow = {**plain, "strategy": "mean_reversion", "settings": {**plain["settings"], "band_window": "8h"}}
     trees = with_overrides(
         trees,
         {
@@ -209,7 +209,7 @@ def test_one_strategy_may_have_several_sections() -> None:
     quick, other = (pipeline.strategies[StrategyId(name)] for name in ("mean_reversion", "slow_reversion"))
     assert isinstance(quick, MeanReversion)
     assert isinstance(other, MeanReversion)
-    assert (48, 96) == (quick.settings.band_bars, other.settings.band_bars)
+    assert ("4h", "8h") == (quick.settings.band_window, other.settings.band_window)
     assert ("mean_reversion", "slow_reversion") == (quick.strategy_id, other.strategy_id)
     assert Decimal(20) == settings.strategies[StrategyId("slow_reversion")].weight_pct
 

@@ -15,7 +15,7 @@ from unit.desk.backtest.test_setup import HOUR, SETTINGS, Source
 def tell(hours: Mapping[tuple[str, Granularity], tuple[int, int]], end: int = 20) -> list[str]:
     """What is said of candles of these hours, from the tenth hour on."""
     start, stop = Instant(36_000), Instant(end * 3600)
-    recorded = record_market(SETTINGS, Source(hours), start, stop, granularity=HOUR)
+    recorded = record_market(SETTINGS, Source(hours), start, stop, granularity=HOUR, stretch=True)
     return list(list_coverage_notes(recorded, plan_schedule(start, stop, 3600)))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from backtest_worlds import list_ticks, record_market, run_both
+from factories_settings import shipped_settings
 from simulation.backtest.comparison import find_differences
 from trader.model.ids import ProductId
 from trader.model.market import Granularity
@@ -52,8 +53,7 @@ def test_screened_run_leaves_what_every_tick_leaves(
 def test_bars_made_of_finer_candles_are_screened() -> None:
     """Candles of a minute put into bars of five, thin products with holes among them."""
     recorded = record_market([f"{each}-USD" for each in ("BTC", "ETH", "ADA", "BCH", "DOT")], MINUTE, BOTH)
-    bars = replace(recorded.settings.bars, granularity=FIVE)
-    recorded = replace(recorded, settings=replace(recorded.settings, bars=bars))
+    recorded = replace(recorded, settings=shipped_settings({"app.mode": "PAPER", **BOTH}))
 
     exact, screened = run_both(recorded, list_ticks(DECEMBER_5, 300, 300))
 

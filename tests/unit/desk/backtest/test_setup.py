@@ -50,7 +50,7 @@ class Source:
 
 def record(hours: Mapping[tuple[str, Granularity], tuple[int, int]], **more: Granularity) -> list[tuple[str, str]]:
     """The series that are set up between the hours 10 and 20."""
-    recorded = record_market(SETTINGS, Source(hours), Instant(36_000), Instant(72_000), **more)  # type: ignore[arg-type]
+    recorded = record_market(SETTINGS, Source(hours), Instant(36_000), Instant(72_000), stretch=True, **more)  # type: ignore[arg-type]
     return sorted((name, length.value) for name, length in recorded.series)
 
 
@@ -98,7 +98,7 @@ def test_bars_that_a_strategy_needs_are_those_that_the_candles_have(daily: Setti
     """Days of long before the first tick are among them; of what is not traded none are read."""
     hours = {("A-USD", HOUR): (0, 30), ("B-USD", HOUR): (0, 30), ("A-USD", DAY): (-240, 24), ("C-EUR", DAY): (0, 24)}
 
-    recorded = record_market(daily, Source(hours), Instant(36_000), Instant(72_000))  # type: ignore[arg-type]
+    recorded = record_market(daily, Source(hours), Instant(36_000), Instant(72_000), stretch=True)  # type: ignore[arg-type]
 
     assert (DAY,) == list_lengths(daily)
     assert [("A-USD", DAY), ("A-USD", HOUR), ("B-USD", HOUR)] == sorted(recorded.series)
