@@ -60,7 +60,7 @@ class AuditFile:
 
 def records_of(world: ObservedWorld) -> Mapping[str, str]:
     """Every object of the chain by its key, stored or owed: an owed one counts until it is stored. No checkpoints."""
-    stored = {key: text for key, text in world.audit_texts().items() if not key.startswith("checkpoints/")}
+    stored = list_records(world.audit_texts())
     return {**world.owed_texts(), **stored}
 
 
@@ -300,6 +300,11 @@ def against_cancels(
 # --- parts
 
 
+def list_records(texts: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the checkpoints, which lie in the same bucket and are no objects of the chain."""
+    return {key: text for key, text in texts.items() if not key.startswith("checkpoints/")}
+
+
 @lru_cache(maxsize=4096)
 def audit_file(key: str, text: str) -> AuditFile:
     """Read one object of the audit log."""
@@ -428,7 +433,8 @@ def _caps(
 ) -> list[str]:
     """Check what is held and wanted against the caps: of one asset, of a cluster, of all; and how many there are."""
     settings = scenario.settings
-    left, price, live = defaultdict[str, Decimal](Decimal), dict[str, Decimal](), set[str]()
+    left, bought, cost = (defaultdict[str, Decimal](Decimal) for _ in range(3))
+    live = set[str]()
     bases: dict[str, str] = {}
     for order in ours:
         lot = _lot_of(order, announced)
@@ -436,12 +442,15 @@ def _caps(
         if order.side is Side.SELL:
             left[lot] -= order.filled
             continue
-        left[lot] += order.filled + (order.remaining if order.final_at is None else ZERO)
-        price[lot] = order.limit_price
+        amount = order.filled + (order.remaining if order.final_at is None else ZERO)
+        left[lot] += amount
+        bought[lot] += amount
+        cost[lot] += amount * order.limit_price
         live |= {lot} if order.final_at is None else set()
     wanted, entries = defaultdict[str, Decimal](Decimal), Counter[str]()
     for lot, base in bases.items():
-        wanted[base] += left[lot] * price.get(lot, ZERO)
+        # A child that bought nothing has no say in what a lot is worth.
+        wanted[base] += left[lot] * cost[lot] / bought[lot] if bought[lot] else ZERO
         # One that wants a weight may hold several lots of it, and buys for one of them.
         entries[base] += lot in live or (left[lot] >= _DUST and scenario.answers is None)
     risk = settings.risk

@@ -9,7 +9,7 @@ from decimal import Decimal
 from desk.sandbox.venue import Venue
 from desk.sandbox.venue_clock import to_second
 from desk.sandbox.wire_order import encode_fill
-from simulation.checker import audit_file
+from simulation.checker import audit_file, list_records
 from trader.model.conversions import ConversionStatus
 from trader.model.ids import TradeId
 from trader.model.money import Notional
@@ -43,7 +43,7 @@ def _read_conversions(venue: Venue, audit: Mapping[str, str]) -> dict[str, SimCo
     Of those announced alike, each stands for one that was done; one more gets the last id once more.
     """
     announced: dict[tuple[object, ...], list[str]] = {}
-    for key, text in sorted(audit.items()):
+    for key, text in sorted(list_records(audit).items()):
         for each in audit_file(key, text).conversions:
             sides = announced.setdefault((each["source"], each["target"], Decimal(each["amount"])), [])
             if each["conversion_id"] not in sides:
