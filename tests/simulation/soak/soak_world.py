@@ -217,10 +217,9 @@ class SoakWorld:
         doubted = self._list_doubted_sales()
         report = self._invoke(self.at, CALM)
         # A sale in doubt is sent again, and where that is refused the lot is sold by the next run: it knows only now.
-        is_settling = bool(doubted) and report is not None and report.outcome is CycleOutcome.ABORTED
-        if is_settling and not doubted & self._list_doubted_sales():
-            pass
-        elif report is None or report.outcome is not CycleOutcome.COMPLETED:
+        settles = bool(doubted) and not doubted & self._list_doubted_sales()
+        sound = {CycleOutcome.COMPLETED, *([CycleOutcome.ABORTED] if settles else [])}
+        if report is None or report.outcome not in sound:
             self._broke(f"a healthy cycle ended as {report and (report.outcome, report.reason)}")
         cycle = cycle_id_at(self.at)
         leaving = {
