@@ -76,8 +76,9 @@ def carry_fills(ledger: Ledger, lot_id: ClientOrderId, until: Instant) -> Ledger
     if taken is None:
         return ledger
     before = lot.carried or _NOTHING_CARRIED
-    bought = (fill.venue_order_id for each in old for fill in each.fills if fill.side is Side.BUY)
-    entries = tuple(dict.fromkeys((*before.entries, *sorted(bought))))[:ENTRIES_MAX]
+    # By their times, so that it is no matter in how many parts they are folded.
+    bought = sorted((fill.time, fill.venue_order_id) for each in old for fill in each.fills if fill.side is Side.BUY)
+    entries = tuple(dict.fromkeys((*before.entries, *(order_id for _, order_id in bought))))[:ENTRIES_MAX]
     sums = taken.quantity, taken.cost, taken.entry_fees, taken.realized
     carried = CarriedLot(*sums, entries, before.unknown)
     staying = [seal_fills(record, until) for record in records]

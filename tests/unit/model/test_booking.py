@@ -313,3 +313,17 @@ def test_lot_names_the_orders_that_bought_it_once_their_fills_are_carried() -> N
     assert [] == [fill for record in ledger.orders_of(lot.lot_id) for fill in record.fills]
     assert carried is not None
     assert (lot.quantity, names) == (carried.quantity, carried.entries)
+
+
+def test_orders_that_bought_a_lot_are_named_alike_in_however_many_parts_they_are_carried() -> None:
+    """By the times of their fills: those of an hour are carried at once here, and one by one there."""
+    plain = booked(bought("0.5", number=1, time=NOW + 60), bought("0.5", number=2, time=NOW + 70))
+    record, names = plain.orders[ENTRY], (VenueOrderId("b"), VenueOrderId("a"))
+    fills = tuple(replace(fill, venue_order_id=name) for fill, name in zip(record.fills, names, strict=True))
+    ended = replace(record, fills=fills, status=OrderStatus.CANCELLED, final_at=Instant(NOW + 80))
+    ledger = plain.with_order(ended)
+
+    at_once = carry_fills(ledger, ENTRY, Instant(NOW + 3600))
+    in_parts = carry_fills(carry_fills(ledger, ENTRY, Instant(NOW + 65)), ENTRY, Instant(NOW + 3600))
+
+    assert {names} == {lots[ENTRY].carried and lots[ENTRY].carried.entries for lots in (at_once.lots, in_parts.lots)}
