@@ -49,6 +49,7 @@ ORDER: tuple[DenialCode, ...] = (
     DenialCode.PEG_UNKNOWN,
     DenialCode.PEG_BELOW_MIN,
     DenialCode.CYCLE_ENTRIES_EXCEED_MAX,
+    DenialCode.TRADES_EXCEED_MAX,
     DenialCode.ORDER_WORKING,
     DenialCode.ORDER_IN_DOUBT,
     DenialCode.POSITIONS_EXCEED_MAX,

@@ -31,6 +31,7 @@ _PAIRS: Mapping[str, _Pair] = {
     "WEEK_LOSS_EXCEEDS_MAX": _Pair("loss_pct", "limit_pct", is_strict=True),
     "DRAWDOWN_EXCEEDS_MAX": _Pair("loss_pct", "limit_pct", is_strict=True),
     "DAY_TRADES_EXCEED_MAX": _Pair("trades", "limit", is_strict=True),
+    "TRADES_EXCEED_MAX": _Pair("trades", "limit", is_strict=True),
     "HOUR_ENTRIES_EXCEED_MAX": _Pair("entries", "limit", is_strict=True),
     "ENTRY_TOO_SOON": _Pair("seconds", "limit", is_least=True),
     "PRODUCT_ENTRY_TOO_SOON": _Pair("seconds", "limit", is_least=True),

@@ -89,7 +89,6 @@ class CapitalAllocator:
         leaving = {proposal.base for proposal in (*exits, *(sells if self.settings.net_opposed else ()))}
         buys = self._without_opposed(buys, leaving, denials)
         buys = self._one_per_product(buys, denials)
-        buys = self._within_trade_caps(buys, denials)
         return Allocated((*exits, *sells, *buys), tuple(denials))
 
     def _without_opposed(
@@ -119,18 +118,6 @@ class CapitalAllocator:
                     )
                 )
         return list(winners.values())
-
-    def _within_trade_caps(self, buys: Sequence[TradeProposal], denials: list[Denial]) -> list[TradeProposal]:
-        kept: list[TradeProposal] = []
-        count: dict[StrategyId, int] = {}
-        for proposal in buys:
-            limit = self.strategies[proposal.strategy].trades_per_cycle_max
-            if count.get(proposal.strategy, 0) >= limit:
-                denials.append(proposal.deny(STAGE, DenialCode.TRADES_EXCEED_MAX, limit=limit))
-                continue
-            count[proposal.strategy] = count.get(proposal.strategy, 0) + 1
-            kept.append(proposal)
-        return kept
 
 
 def _best_first(proposals: Iterable[TradeProposal]) -> list[TradeProposal]:

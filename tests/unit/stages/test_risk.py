@@ -21,6 +21,7 @@ from factories import (
     a_held_ledger,
     a_ledger,
     a_lot,
+    a_parent,
     a_portfolio,
     a_proposal,
     a_risk_manager,
@@ -358,6 +359,50 @@ def test_so_many_entries_a_cycle(limit: int, kept: int) -> None:
 
     assert ["ADA-USD", "SOL-USD", "ETH-USD"][: kept + 1] == [each.proposal.product_id for each in review.approvals]
     assert [DenialCode.CYCLE_ENTRIES_EXCEED_MAX] * (2 - kept) == codes(review)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(0, []), (1, ["BTC-USD"]), (2, ["BTC-USD", "SOL-USD"])])
+def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> None:
+    """The best of them; the others are told how many there are already."""
+    risk = a_risk_manager(strategies={RULES: strategy_settings(trades_per_cycle_max=limit)})
+    wishes = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
+
+    review = risk.check_all(wishes, a_portfolio(), CHOP)
+
+    assert kept == [each.proposal.product_id for each in review.approvals]
+    assert [{"trades": limit, "limit": limit}] * (2 - limit) == [each.details for each in review.denials]
+    assert {DenialCode.TRADES_EXCEED_MAX} >= set(codes(review))
+
+
+def test_each_strategy_has_its_own_count_of_trades() -> None:
+    """One's are not the other's, and one that is refused for another reason takes no place."""
+    once = strategy_settings(trades_per_cycle_max=1)
+    wishes = [
+        a_proposal("SOL-USD", conviction=0.9, size_pct=Decimal("0.01")),
+        a_proposal("ADA-USD", conviction=0.8),
+        a_proposal("BTC-USD", strategy=OTHER),
+    ]
+
+    review = a_risk_manager(strategies={RULES: once, OTHER: once}).check_all(wishes, a_portfolio(), CHOP)
+
+    assert ["ADA-USD", "BTC-USD"] == [each.proposal.product_id for each in review.approvals]
+    assert [DenialCode.NOTIONAL_BELOW_MIN] == codes(review)
+
+
+def test_wish_for_what_is_being_bought_is_no_trade_more() -> None:
+    """Two parents that are asked for again in each cycle leave both trades of the cycle to others."""
+    parents = {ClientOrderId(name): a_parent(f"{name}-USD", parent_id=ClientOrderId(name)) for name in ("ETH", "ADA")}
+    ledger = replace(a_ledger(), parents=parents)
+    risk = a_risk_manager(strategies={RULES: strategy_settings(trades_per_cycle_max=2)})
+    wishes = [
+        *(a_proposal(each, conviction=0.9) for each in ("ETH-USD", "ADA-USD")),
+        *(a_proposal(each, conviction=0.8 - n / 10) for n, each in enumerate(("SOL-USD", "BTC-USD", "XRP-USD"))),
+    ]
+
+    review = risk.check_all(wishes, a_portfolio(ledger), CHOP)
+
+    assert ["ADA-USD", "ETH-USD", "SOL-USD", "BTC-USD"] == [each.proposal.product_id for each in review.approvals]
+    assert [DenialCode.TRADES_EXCEED_MAX] == codes(review)
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,9 @@ class RiskManager:
         own = ledger.find_parent(proposal.strategy, proposal.base)
         if own is None and tally.entries >= limits.entries_per_cycle_max:
             return DenialCode.CYCLE_ENTRIES_EXCEED_MAX, {"limit": limits.entries_per_cycle_max}
+        trades, trades_max = tally.trades[proposal.strategy], self.strategies[proposal.strategy].trades_per_cycle_max
+        if own is None and trades >= trades_max:
+            return DenialCode.TRADES_EXCEED_MAX, {"trades": trades, "limit": trades_max}
         if (proposal.strategy, proposal.base) in tally.opened:
             return DenialCode.ORDER_WORKING, {"order": "approved in this very review"}
         for parent in ledger.parents.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -28,12 +29,14 @@ class ExposureTally:
 
     exposures: dict[tuple[StrategyId, Asset], Decimal]
     entries: int = 0
+    trades: Counter[StrategyId] = field(default_factory=Counter)
     opened: set[tuple[StrategyId, Asset]] = field(default_factory=set)
 
     def approve(self, proposal: TradeProposal, amount: Notional) -> None:
         """Count a purchase that was approved."""
         key = (proposal.strategy, proposal.base)
         self.entries += 1
+        self.trades[proposal.strategy] += 1
         self.opened.add(key)
         self.exposures[key] = self.exposures.get(key, ZERO) + amount
 
@@ -82,6 +85,9 @@ class PurchaseSizer:
         refusal = self._size_new(proposal, portfolio, regime, tally, approvals, trims)
         if refusal is not None:
             tally.exposures[key] = before
+        else:
+            # What replaces a parent is no entry and no trade more.
+            tally.trades[proposal.strategy] -= 1
         tally.entries = entries
         return refusal
 
