@@ -323,6 +323,7 @@ def a_portfolio(ledger: Ledger | None = None, *, equity: str | None = "10000", *
 WIDE = {
     "position_pct_max": Decimal(100),
     "product_pct_max": Decimal(100),
+    "correlated_pct_max": Decimal(100),
     "total_pct_max": Decimal(100),
     "open_positions_max": 100,
     "entries_per_cycle_max": 100,

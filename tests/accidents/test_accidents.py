@@ -161,7 +161,9 @@ def test_change_of_the_capital_is_a_flow_and_no_result(capital: str) -> None:
 
 def test_open_loss_counts_and_no_deposit_hides_it() -> None:
     """5: half the equity in a coin that lost a tenth is a day's loss of 5 %, before and after a deposit."""
-    wide = {f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "total_pct_max")} | {
+    wide = {
+        f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "correlated_pct_max", "total_pct_max")
+    } | {
         "universe__tiers__tier_1_core__allocation_max_pct": 60,
         "universe__clusters__LAYER1__allocation_max_pct": 60,
     }
@@ -476,6 +478,7 @@ def test_money_of_the_owner_is_not_spent() -> None:
         app__capital=1000,
         risk__position_pct_max=100,
         risk__product_pct_max=100,
+        risk__correlated_pct_max=100,
         risk__total_pct_max=100,
         universe__tiers__tier_1_core__allocation_max_pct=100,
         universe__clusters__LAYER1__allocation_max_pct=100,
@@ -795,6 +798,7 @@ def test_cap_trims_by_priority_and_refuses_no_batch() -> None:
         strategy=scripted(*proposals),
         risk__position_pct_max=20,
         risk__product_pct_max=20,
+        risk__correlated_pct_max=100,
         risk__entries_per_cycle_max=3,
         strategies__rules_engine__trades_per_cycle_max=3,
         universe__clusters__LAYER1__allocation_max_pct=50,

@@ -470,7 +470,9 @@ def test_look_for_which_nothing_is_due_leaves_the_simulated_account_alone() -> N
 # --- the loss of the day
 
 
-WIDE = {f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "total_pct_max")} | {
+WIDE = {
+    f"risk__{name}": 60 for name in ("position_pct_max", "product_pct_max", "correlated_pct_max", "total_pct_max")
+} | {
     "universe__tiers__tier_1_core__allocation_max_pct": 60,
     "universe__clusters__LAYER1__allocation_max_pct": 60,
 }

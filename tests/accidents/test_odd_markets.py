@@ -136,6 +136,7 @@ def wanting(*product_ids: ProductId) -> World:
         risk__entries_per_cycle_max=8,
         risk__entry_spacing_seconds=0,
         strategies__rules_engine__trades_per_cycle_max=8,
+        risk__correlated_pct_max=100,
     )
 
 

@@ -51,6 +51,7 @@ def holding(*product_ids: ProductId, hours: int = 1) -> World:
         risk__entry_spacing_seconds=0,
         risk__total_pct_max=60,
         strategies__rules_engine__trades_per_cycle_max=8,
+        risk__correlated_pct_max=100,
     )
     world.cycles(3)
     assert len(product_ids) == len(world.ledger.lots)

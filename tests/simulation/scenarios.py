@@ -233,6 +233,7 @@ def make_lots(count: int) -> Scenario:
             **_NO_PACE,
             "risk.entries_per_cycle_max": 8,
             "strategies.rules_engine.trades_per_cycle_max": 8,
+            "risk.correlated_pct_max": 100,
             "universe.clusters": {},
             "universe.correlation_max": 1,
             **{f"strategies.rules_engine.settings.rules[{row}].hold_hours_max": 1 for row in range(_RULES)},

@@ -98,6 +98,7 @@ def make_settings(terms: BreakoutTerms) -> Settings:
             entries_per_cycle_max=_MANY,
             position_pct_max=_ALL,
             product_pct_max=_ALL,
+            correlated_pct_max=_ALL,
             total_pct_max=_ALL,
         ),
     )

@@ -152,6 +152,7 @@ def make_settings(config: Path) -> Settings:
         entries_per_cycle_max=100,
         entries_per_hour_max=100,
         entry_spacing_seconds=0,
+        correlated_pct_max=hundred,
         total_pct_max=hundred,
     )
     universe = replace(settings.universe, correlation_max=1.0, clusters={})

@@ -57,6 +57,7 @@ ORDER: tuple[DenialCode, ...] = (
     DenialCode.PRODUCT_EXCEEDS_MAX,
     DenialCode.TIER_EXCEEDS_MAX,
     DenialCode.CLUSTER_EXCEEDS_MAX,
+    DenialCode.CORRELATED_EXCEEDS_MAX,
     DenialCode.STRATEGY_EXCEEDS_WEIGHT,
     DenialCode.EXPOSURE_EXCEEDS_MAX,
     DenialCode.NOTIONAL_BELOW_MIN,

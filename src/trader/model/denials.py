@@ -109,6 +109,7 @@ class DenialCode(StrEnum):
     POSITION_EXCEEDS_MAX = "POSITION_EXCEEDS_MAX", "risk", "the strategy's position in it is at its cap"
     PRODUCT_EXCEEDS_MAX = "PRODUCT_EXCEEDS_MAX", "risk", "all positions in it together are at their cap"
     TIER_EXCEEDS_MAX = "TIER_EXCEEDS_MAX", "risk", "its tier is at its cap"
+    CORRELATED_EXCEEDS_MAX = "CORRELATED_EXCEEDS_MAX", "risk", "it and what it moves with, or may, are at their cap"
     CLUSTER_EXCEEDS_MAX = "CLUSTER_EXCEEDS_MAX", "risk", "a cluster it moves with is at its cap"
     STRATEGY_EXCEEDS_WEIGHT = "STRATEGY_EXCEEDS_WEIGHT", "risk", "the strategy uses up its weight"
     EXPOSURE_EXCEEDS_MAX = "EXPOSURE_EXCEEDS_MAX", "risk", "everything together is at its cap"

@@ -30,7 +30,8 @@ class Portfolio:
 
     ``equity`` is None if anything held has no price: then nobody knows. ``pegs`` maps a stable quote asset to its
     price. ``reading`` is what the regime rests on. ``data_failures`` says what could not be read,
-    reads that failed as a whole first. ``ledger_bytes`` and ``ledger_bytes_max`` are those of the inputs.
+    reads that failed as a whole first. ``peers`` says of each proposed
+    asset which others it moves with. ``ledger_bytes`` and ``ledger_bytes_max`` are those of the inputs.
     """
 
     ledger: Ledger
@@ -47,6 +48,7 @@ class Portfolio:
     ledger_bytes: int = 0
     ledger_bytes_max: int = 0
     commands: StandingCommands = NO_COMMANDS
+    peers: Mapping[Asset, frozenset[Asset]] = field(default_factory=dict)
 
     def lot_value(self, lot: Lot) -> Notional:
         """Mark a lot at the last accepted bid; at what it cost where none was ever accepted."""
@@ -91,6 +93,12 @@ class Portfolio:
             return False
         parent = self.ledger.parents.get(record.intent.lot_id)
         return parent is not None and parent.may_buy
+
+
+def list_exposed_bases(ledger: Ledger) -> frozenset[Asset]:
+    """List the base assets of what is held, and of what is being bought or may be."""
+    buys = (each.intent.base for each in ledger.active_orders if each.intent.side is Side.BUY)
+    return ledger.held_bases().union((parent.base for parent in ledger.parents.values()), buys)
 
 
 def find_unbelieved(ledger: Ledger, now: Instant) -> Mapping[str, int]:

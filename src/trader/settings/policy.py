@@ -231,6 +231,7 @@ class RiskSettings:
     entries_per_cycle_max: Count
     position_pct_max: Pct
     product_pct_max: Pct
+    correlated_pct_max: Pct
     total_pct_max: Pct
     notional_min: Amount
 

@@ -18,7 +18,7 @@ from trader.model.ledger import Ledger
 from trader.model.market import BarsNeeded
 from trader.model.money import ZERO, Notional
 from trader.model.orders import OrderPurpose, Side
-from trader.model.portfolio import Portfolio
+from trader.model.portfolio import Portfolio, list_exposed_bases
 from trader.model.trading_state import TradingState
 from trader.settings import Settings
 from trader.settings.evidence import EvidenceDemand
@@ -253,12 +253,15 @@ class Pipeline:
     def _portfolio(
         self, partial: PartialDecision, inputs: CycleInputs, proposals: Iterable[TradeProposal]
     ) -> Portfolio:
-        wanted = {proposal.base for proposal in proposals if proposal.side is Side.BUY}
+        ledger = partial.ledger
+        wanted, held = {each.base for each in proposals if each.side is Side.BUY}, ledger.held_bases()
+        peers = self.universe.find_peers(partial.selection.candidates, wanted, list_exposed_bases(ledger))
         return Portfolio(
             ledger=partial.ledger,
             now=inputs.now,
             scheduled_at=inputs.scheduled_at,
-            clusters=self.universe.assign_clusters(partial.selection.candidates, wanted, partial.ledger.held_bases()),
+            clusters=self.universe.assign_clusters(peers, held),
+            peers=peers,
             tiers=partial.selection.tiers,
             equity=partial.equity,
             trading_state=inputs.trading_state,

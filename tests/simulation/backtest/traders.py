@@ -141,6 +141,7 @@ class PlugIn:
                 "drawdown_pct_max": Decimal(90),
                 "position_pct_max": Decimal(50),
                 "product_pct_max": Decimal(50),
+                "correlated_pct_max": Decimal(90),
                 "total_pct_max": Decimal(90),
             },
         }

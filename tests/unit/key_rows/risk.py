@@ -97,6 +97,8 @@ _LIMITS: Mapping[str, Row] = {
     "entries_per_cycle_max": Row(1, on(_SOL, _ETH)),
     "position_pct_max": Row(1, on(_SOL)),
     "product_pct_max": Row(1, on(_SOL)),
+    # The held one has no bars here: it is taken to move along.
+    "correlated_pct_max": Row(1, on(_SOL, Seen(ETH, price="100"), books=holding(a_lot(ETH)))),
     "total_pct_max": Row(1, on(_SOL)),
     "notional_min": Row(300, on(_SOL)),
 }

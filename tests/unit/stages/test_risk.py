@@ -69,7 +69,7 @@ def check(
     view: Mapping[str, Any] | None = None,
     **conditions: Any,
 ) -> RiskReview:
-    """Review wishes in a portfolio that refuses nothing but for what is said."""
+    """Review proposals in a portfolio that refuses nothing but for what is said."""
     portfolio = a_portfolio(ledger, equity=equity, **conditions, **(view or {}))
     return (risk or a_risk_manager()).check_all(proposals or [a_proposal()], portfolio, regime)
 
@@ -365,9 +365,9 @@ def test_so_many_entries_a_cycle(limit: int, kept: int) -> None:
 def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> None:
     """The best of them; the others are told how many there are already."""
     risk = a_risk_manager(strategies={RULES: strategy_settings(trades_per_cycle_max=limit)})
-    wishes = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
+    proposals = [a_proposal("SOL-USD", conviction=0.6), a_proposal("BTC-USD", conviction=0.7)]
 
-    review = risk.check_all(wishes, a_portfolio(), CHOP)
+    review = risk.check_all(proposals, a_portfolio(), CHOP)
 
     assert kept == [each.proposal.product_id for each in review.approvals]
     assert [{"trades": limit, "limit": limit}] * (2 - limit) == [each.details for each in review.denials]
@@ -377,13 +377,13 @@ def test_strategy_makes_so_many_trades_a_cycle(limit: int, kept: list[str]) -> N
 def test_each_strategy_has_its_own_count_of_trades() -> None:
     """One's are not the other's, and one that is refused for another reason takes no place."""
     once = strategy_settings(trades_per_cycle_max=1)
-    wishes = [
+    proposals = [
         a_proposal("SOL-USD", conviction=0.9, size_pct=Decimal("0.01")),
         a_proposal("ADA-USD", conviction=0.8),
         a_proposal("BTC-USD", strategy=OTHER),
     ]
 
-    review = a_risk_manager(strategies={RULES: once, OTHER: once}).check_all(wishes, a_portfolio(), CHOP)
+    review = a_risk_manager(strategies={RULES: once, OTHER: once}).check_all(proposals, a_portfolio(), CHOP)
 
     assert ["ADA-USD", "BTC-USD"] == [each.proposal.product_id for each in review.approvals]
     assert [DenialCode.NOTIONAL_BELOW_MIN] == codes(review)
@@ -394,12 +394,12 @@ def test_wish_for_what_is_being_bought_is_no_trade_more() -> None:
     parents = {ClientOrderId(name): a_parent(f"{name}-USD", parent_id=ClientOrderId(name)) for name in ("ETH", "ADA")}
     ledger = replace(a_ledger(), parents=parents)
     risk = a_risk_manager(strategies={RULES: strategy_settings(trades_per_cycle_max=2)})
-    wishes = [
+    proposals = [
         *(a_proposal(each, conviction=0.9) for each in ("ETH-USD", "ADA-USD")),
         *(a_proposal(each, conviction=0.8 - n / 10) for n, each in enumerate(("SOL-USD", "BTC-USD", "XRP-USD"))),
     ]
 
-    review = risk.check_all(wishes, a_portfolio(ledger), CHOP)
+    review = risk.check_all(proposals, a_portfolio(ledger), CHOP)
 
     assert ["ADA-USD", "ETH-USD", "SOL-USD", "BTC-USD"] == [each.proposal.product_id for each in review.approvals]
     assert [DenialCode.TRADES_EXCEED_MAX] == codes(review)
@@ -556,6 +556,44 @@ def test_tightest_of_several_clusters_counts() -> None:
     review = check(a_proposal(notional="2000"), view={"clusters": {SOL: ("LAYER1", "MEME")}})
 
     assert (Notional(400), DenialCode.CLUSTER_EXCEEDS_MAX) == trimmed(review)
+
+
+def test_twin_of_a_held_asset_shares_its_cap() -> None:
+    """Of 500 for both, 350 are held in Bitcoin, which no cluster lists: 150 are left for what moves with it."""
+    ledger = a_ledger(lots=[a_lot("BTC-USD", cost=Notional(350))])
+    risk = a_risk_manager(correlated_pct_max=Decimal(5))
+    twin, other = a_proposal("SOL-USD", conviction=0.9), a_proposal("ADA-USD")
+    peers = {SOL: frozenset({Asset("BTC")}), Asset("ADA"): frozenset()}
+
+    review = check(twin, other, ledger=ledger, risk=risk, view={"peers": peers})
+
+    assert (Trim(twin, Notional(150), DenialCode.CORRELATED_EXCEEDS_MAX),) == review.trims
+    assert 2 == len(review.approvals)
+
+
+def test_parent_and_order_of_a_peer_count_like_a_lot() -> None:
+    """What is being bought will be held: 100.20 of a parent, 200 of an order, of 500."""
+    btc, eth = Asset("BTC"), Asset("ETH")
+    ledger = a_ledger(working=[an_intent(product_id="BTC-USD", notional="200")])
+    ledger = replace(ledger, parents={ClientOrderId("parent"): a_parent("ETH-USD")})
+    risk = a_risk_manager(correlated_pct_max=Decimal(5))
+
+    review = check(ledger=ledger, risk=risk, view={"peers": {SOL: frozenset({btc, eth})}})
+
+    assert (Notional("199.80"), DenialCode.CORRELATED_EXCEEDS_MAX) == trimmed(review)
+
+
+def test_ten_unknown_coins_share_one_cap() -> None:
+    """All wanted in one cycle, nothing held: each may move with the others, so 1200 of 3000 are bought."""
+    names = [Asset(f"COIN{number}") for number in range(10)]
+    proposals = [a_proposal(f"{name}-USD") for name in names]
+    peers = {name: frozenset(names) - {name} for name in names}
+    risk = a_risk_manager(correlated_pct_max=Decimal(12), entries_per_hour_max=100)
+
+    review = check(*proposals, risk=risk, view={"peers": peers})
+
+    assert 1200 == sum(each.notional for each in review.approvals)
+    assert {DenialCode.CORRELATED_EXCEEDS_MAX} == set(codes(review))
 
 
 def test_strategy_has_its_weight_and_no_more() -> None:

@@ -662,7 +662,8 @@ def clusters(manager: UniverseManager, held: Iterable[str], **bars: Bars) -> dic
     candidates = {ProductId(f"{base}-USD"): a_candidate(f"{base}-USD", bars=each) for base, each in bars.items()}
     holding = [Asset(base) for base in held]
     proposed = [Asset(base) for base in bars if base not in holding]
-    return {str(base): names for base, names in manager.assign_clusters(candidates, proposed, holding).items()}
+    peers = manager.find_peers(candidates, proposed, holding)
+    return {str(base): names for base, names in manager.assign_clusters(peers, holding).items()}
 
 
 def test_clusters_are_the_lists() -> None:
@@ -711,6 +712,23 @@ def test_held_asset_that_cannot_be_measured_is_taken_to_move_along() -> None:
     short = clusters(a_universe_manager(), ["DOGE"], BTC=zigzag(0.01, flip_every=1), DOGE=flat_bars(288))
 
     assert unread == short == {"BTC": ("MEME",), "DOGE": ("MEME",)}
+
+
+def test_asset_that_lists_no_cluster_has_peers_too() -> None:
+    """A twin of Bitcoin moves with it, and what turns at other times does not."""
+    bars = {"BTC": zigzag(0.01, flip_every=1), "TWIN": zigzag(0.02, flip_every=1), "XRP": zigzag(0.01, flip_every=2)}
+    candidates = {ProductId(f"{base}-USD"): a_candidate(f"{base}-USD", bars=each) for base, each in bars.items()}
+
+    found = a_universe_manager().find_peers(candidates, [Asset("TWIN"), Asset("XRP")], [Asset("BTC")])
+
+    assert {"TWIN": {"BTC"}, "XRP": set()} == found
+
+
+def test_what_cannot_be_measured_moves_with_everything() -> None:
+    """Two unknown coins with one another as with what is held."""
+    found = a_universe_manager().find_peers({}, [Asset("ONE"), Asset("TWO")], [Asset("BTC")])
+
+    assert {"ONE": {"TWO", "BTC"}, "TWO": {"ONE", "BTC"}} == found
 
 
 def test_failed_ratio_counts_data_not_judgement() -> None:

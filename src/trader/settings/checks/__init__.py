@@ -27,6 +27,7 @@ _NEVER_ZERO = (
     "trades_per_day_max",
     "position_pct_max",
     "product_pct_max",
+    "correlated_pct_max",
     "total_pct_max",
 )
 _PACE = ("entries_per_cycle_max", "entries_per_hour_max", "trades_per_day_max")

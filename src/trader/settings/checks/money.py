@@ -31,11 +31,12 @@ def _caps(settings: Settings) -> Iterator[str]:
             f"{plain(multiplier)} = {plain(largest)} is above risk.product_pct_max {plain(risk.product_pct_max)}; "
             f"allowed is at most {plain((risk.product_pct_max / multiplier).quantize(Decimal('0.01')))}"
         )
-    if risk.product_pct_max > risk.total_pct_max > 0:
-        yield (
-            f"risk.product_pct_max: {plain(risk.product_pct_max)} can never be reached; "
-            f"allowed is at most risk.total_pct_max {plain(risk.total_pct_max)}"
-        )
+    for name, pct in (("product", risk.product_pct_max), ("correlated", risk.correlated_pct_max)):
+        if pct > risk.total_pct_max > 0:
+            yield (
+                f"risk.{name}_pct_max: {plain(pct)} can never be reached; "
+                f"allowed is at most risk.total_pct_max {plain(risk.total_pct_max)}"
+            )
 
 
 def _sizes(settings: Settings) -> Iterator[str]:

@@ -146,6 +146,8 @@ class PurchaseSizer:
             members = {other for other, names in portfolio.clusters.items() if cluster in names}
             members.update(self.universe.clusters[cluster].bases)
             cap(DenialCode.CLUSTER_EXCEEDS_MAX, self.universe.clusters[cluster].allocation_max_pct, members)
+        if peers := portfolio.peers.get(base):
+            cap(DenialCode.CORRELATED_EXCEEDS_MAX, limits.correlated_pct_max, {base, *peers})
         cap(DenialCode.STRATEGY_EXCEEDS_WEIGHT, self.strategies[strategy].weight_pct, None, strategy)
         cap(DenialCode.EXPOSURE_EXCEEDS_MAX, limits.total_pct_max)
         return caps

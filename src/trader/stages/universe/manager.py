@@ -163,35 +163,45 @@ class UniverseManager:
             return Denial(product_id, DenialCode.DEPTH_BELOW_MIN, STAGE, details)
         return None
 
-    def assign_clusters(
-        self, candidates: Mapping[ProductId, Candidate], proposed: Collection[Asset], held: Collection[Asset]
-    ) -> Mapping[Asset, tuple[str, ...]]:
-        """Name the clusters of every proposed and held asset.
+    def find_peers(
+        self, candidates: Mapping[ProductId, Candidate], proposed: Collection[Asset], exposed: Collection[Asset]
+    ) -> Mapping[Asset, frozenset[Asset]]:
+        """Say of each proposed asset which others, proposed or exposed to already, it moves with.
 
-        An asset is in the clusters that list it. A proposed one also joins those of each held asset that it moves
-        with; where that cannot be measured, it is taken to move along: not knowing is no diversification. Nothing
-        proposed, nothing measured.
+        Where that cannot be measured, it is taken to move along: not knowing is no diversification. Nothing proposed,
+        nothing measured.
         """
-        if not proposed:
-            return {}
-        listed = {
-            asset: {name for name, cluster in self.settings.clusters.items() if asset in cluster.bases}
-            for asset in sorted({*proposed, *held})
-        }
-        # To move with an asset that is in no cluster adds none.
-        clustered = {asset for asset in held if listed[asset]}
-        compared = {*proposed, *clustered} if clustered else set()
+        compared = {*proposed, *exposed} if proposed else set()
         window = self.settings.correlation_window
         profiles = {
             candidate.product.base: indicators.return_profile(candidate.bars.close, candidate.bars.count(window))
             for candidate in candidates.values()
             if candidate.product.base in compared and len(candidate.bars) > candidate.bars.count(window)
         }
+        return {
+            asset: frozenset(
+                other for other in compared - {asset} if self._moves_with(profiles.get(asset), profiles.get(other))
+            )
+            for asset in sorted(set(proposed))
+        }
+
+    def assign_clusters(
+        self, peers: Mapping[Asset, frozenset[Asset]], held: Collection[Asset]
+    ) -> Mapping[Asset, tuple[str, ...]]:
+        """Name the clusters of every proposed asset, which has *peers*, and of every held one.
+
+        An asset is in the clusters that list it. A proposed one also joins those of each held asset that it moves with.
+        """
+        if not peers:
+            return {}
+        listed = {
+            asset: {name for name, cluster in self.settings.clusters.items() if asset in cluster.bases}
+            for asset in sorted({*peers, *held})
+        }
         joined = {asset: set(names) for asset, names in listed.items()}
-        for asset in set(proposed):
-            for other in clustered - {asset}:
-                if self._moves_with(profiles.get(asset), profiles.get(other)):
-                    joined[asset] |= listed[other]
+        for asset, others in peers.items():
+            for other in others.intersection(held):
+                joined[asset] |= listed[other]
         return {asset: tuple(sorted(names)) for asset, names in joined.items()}
 
     @staticmethod
