@@ -75,8 +75,9 @@ def told() -> Mapping[str, Any]:
 
 
 def the_settings() -> Settings:
-    told_then = told()["settings"].items()
-    return shipped_settings({RENAMED.get(key, key): value for key, value in told_then if key not in GONE})
+    # What a strategy said of its own edge is no setting any more, and decides nothing here.
+    told_then = {key: value for key, value in told()["settings"].items() if not key.endswith(".edge_multiple")}
+    return shipped_settings({RENAMED.get(key, key): value for key, value in told_then.items() if key not in GONE})
 
 
 def an_item(name: str) -> LeaseItem:
@@ -319,6 +320,7 @@ _NEW_KINDS = {
     EventKind.COMMAND_APPLIED,
     EventKind.COMMANDS_FORGOTTEN,
     EventKind.DRAWDOWN_CLEARED,
+    EventKind.EVIDENCE_OVERRIDDEN,
     EventKind.LOT_EXPOSED,
     EventKind.PARENT_ENDED,
     EventKind.PARENT_PLANNED,

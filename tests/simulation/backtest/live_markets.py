@@ -9,6 +9,7 @@ from typing import Any
 
 from backtest_worlds import record_market
 from desk.backtest.world import Recorded
+from factories_settings import shipped_settings
 from recorded_candles import BEGIN
 from simulation.backtest.markets import BASES, STEP, make_breakout_market
 from simulation.backtest.random_markets import draw_plug_in
@@ -59,8 +60,7 @@ def draw_live_market(seed: int, ticks: int) -> LiveMarket:
 def read_live_market() -> LiveMarket:
     """Read 31 days of recorded minutes, from 2023-12-05, thin products among them, for the shipped strategies."""
     recorded = record_market(_NAMES, Granularity.ONE_MINUTE, _BOTH)
-    settings = recorded.settings
-    settings = replace(settings, bars=replace(settings.bars, granularity=Granularity.FIVE_MINUTE))
+    settings = shipped_settings({"app.mode": "PAPER", **_BOTH})
     return LiveMarket(_prepare(replace(recorded, settings=settings)), _DECEMBER_5, is_joined=False)
 
 
