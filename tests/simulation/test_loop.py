@@ -20,8 +20,8 @@ from trader.settings.app import Mode
 def test_loop_killed_in_virtual_time_ends_like_one_left_alone(
     mode: Mode, ticks: int, kills: int, tmp_path: Path
 ) -> None:
-    """Ledger, fills and the venue's account; ``make loop-virtual`` plays 60 ticks and 20 kills."""
-    alone, killed = play_both(Player(seed=1, mode=mode, ticks=ticks, folder=tmp_path), kills)
+    """Ledger, fills and the venue's account, on a market without conversions: none is committed blindly."""
+    alone, killed = play_both(Player(seed=4, mode=mode, ticks=ticks, folder=tmp_path), kills)
 
     assert [*[-signal.SIGKILL] * kills, 0] == killed.ends
     assert alone.ends == [0]
